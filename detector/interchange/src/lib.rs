@@ -1,0 +1,1 @@
+//! Other systems' isolation forests, read and written as data.

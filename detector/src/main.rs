@@ -1,0 +1,2 @@
+//! Readings in, verdicts out.
+fn main() {}

@@ -1,0 +1,2 @@
+//! AnomalyDetector in, workload out.
+fn main() {}
