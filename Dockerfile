@@ -1,0 +1,22 @@
+# The operator's image and the detector's: a static binary and the certificate authorities it may trust, no more.
+# `make images` builds both; first images/stage lays what is copied here into target/image, then, with either builder,
+#
+#     docker build --target operator --tag anomaly-operator .
+#     buildah bud --target detector --tag anomaly-detector .
+
+FROM scratch AS base
+LABEL org.opencontainers.image.source=https://github.com/anomaly-operator/anomaly-operator \
+      org.opencontainers.image.licenses=Apache-2.0
+COPY target/image/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+# A number, not a name: only so can Kubernetes see that it is not root (runAsNonRoot).
+USER 65532:65532
+
+FROM base AS operator
+COPY target/image/operator /operator
+EXPOSE 8000
+ENTRYPOINT ["/operator"]
+
+FROM base AS detector
+COPY target/image/detector /detector
+EXPOSE 8080 8000
+ENTRYPOINT ["/detector"]
