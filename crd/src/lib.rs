@@ -1,1 +1,43 @@
-//! The contract: the AnomalyDetector API.
+//! The contract between the operator, the detector and the person with the YAML open:
+//! the [`AnomalyDetector`] API, its rules, and the names and ports that both programs rely on.
+//!
+//! It imports nothing of ours and no Kubernetes client. Both programs parse a manifest into a [`Valid`]
+//! detector, by the very rules that the API server applies:
+//!
+//! ```
+//! let manifest = include_str!("../../manifests/quickstart.yaml");
+//! let detector = crd::manifest::one_detector(manifest).expect("the quickstart is valid");
+//! assert_eq!(detector.name(), "quickstart");
+//! assert_eq!(detector.sensors().map(|sensor| sensor.name).collect::<Vec<_>>(), ["value"]);
+//! ```
+#![forbid(unsafe_code)]
+
+/// `1h30m`: durations as Kubernetes and Prometheus users write them.
+pub mod duration;
+/// Where readings come from.
+pub mod source;
+/// The simulated source: signals, noise and faults.
+pub mod simulated;
+/// What is learned from the readings.
+pub mod model;
+/// When a score is an anomaly.
+pub mod threshold;
+/// How the detector's pods run and are reached.
+pub mod serving;
+/// What the operator says of a detector: conditions, replicas, model.
+pub mod status;
+/// The resource itself: spec and status, printer columns.
+pub mod detector;
+/// The rules, checked without an API server: every broken one, with its path.
+pub mod rules;
+/// A detector that keeps every rule.
+pub mod valid;
+/// A file of YAML documents -> valid detectors.
+pub mod manifest;
+/// What is neither spec nor status: file names, ports, labels, the detector's report.
+pub mod contract;
+
+pub use detector::{AnomalyDetector, AnomalyDetectorSpec, Missing};
+pub use duration::Duration;
+pub use rules::Violation;
+pub use valid::Valid;

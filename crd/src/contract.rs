@@ -1,0 +1,85 @@
+//! What operator and detector agree on besides the spec: file names, ports, labels, and the report that a running
+//! detector gives of itself.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Where the operator mounts the manifest in the detector's pod.
+pub const CONFIG_DIRECTORY: &str = "/etc/anomaly-detector";
+/// The manifest's file name in that directory and key in the ConfigMap.
+pub const CONFIG_FILE: &str = "detector.yaml";
+/// `POST /predict` and its kin.
+pub const PREDICT_PORT: u16 = 8080;
+/// `/metrics`, `/livez`, `/readyz`, `/model`, `/status`: apart from predictions, so that neither waits for the other.
+pub const METRICS_PORT: u16 = 8000;
+/// The name of the predict port.
+pub const PREDICT_PORT_NAME: &str = "http";
+/// The name of the metrics port.
+pub const METRICS_PORT_NAME: &str = "metrics";
+/// The server-side apply field manager and the `app.kubernetes.io/managed-by` label.
+pub const FIELD_MANAGER: &str = "anomaly-operator";
+/// The `app.kubernetes.io/name` label of everything that belongs to a detector.
+pub const DETECTOR_LABEL: &str = "anomaly-detector";
+
+/// What a detector says of itself at `GET :8000/status`. The operator turns it into conditions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The detector's name.
+    pub detector: String,
+    /// The version of the detector's program.
+    pub version: String,
+    /// Gathering, training or serving.
+    pub phase: Phase,
+    /// The model that serves, once there is one.
+    pub model: Option<ModelReport>,
+    /// One entry a source, in the spec's order.
+    pub sources: Vec<SourceReport>,
+}
+
+/// How far a detector is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "name")]
+pub enum Phase {
+    /// Gathering samples to train on.
+    WarmingUp {
+        /// Samples gathered.
+        have: usize,
+        /// Samples needed.
+        need: usize,
+    },
+    /// Training went wrong, or could not begin; it will be tried again.
+    TrainingFailed {
+        /// One sentence.
+        message: String,
+    },
+    /// A model serves.
+    Serving,
+}
+
+/// The model that serves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelReport {
+    /// `sha256:` and 64 hexadecimal digits.
+    pub digest: String,
+    /// When it was trained.
+    pub trained_at: Timestamp,
+    /// Samples learned from.
+    pub samples: usize,
+    /// The cut: a score over it is an anomaly.
+    pub threshold: f64,
+}
+
+/// A source's state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceReport {
+    /// Its name in the spec.
+    pub name: String,
+    /// Whether it gives readings.
+    pub connected: bool,
+    /// One sentence on why not, else empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+}

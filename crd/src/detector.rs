@@ -1,0 +1,106 @@
+//! The AnomalyDetector resource: its spec, its status, and how `kubectl get` prints it.
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Duration;
+use crate::model::Model;
+use crate::serving::{Pod, Service};
+use crate::source::Source;
+use crate::status::AnomalyDetectorStatus;
+use crate::threshold::Threshold;
+
+/// Which sensors to watch, what to learn from them, and when to call a reading anomalous.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "anomaly.dev",
+    version = "v1alpha1",
+    kind = "AnomalyDetector",
+    plural = "anomalydetectors",
+    shortname = "ad",
+    category = "anomaly",
+    namespaced,
+    status = "AnomalyDetectorStatus",
+    derive = "PartialEq",
+    doc = "Watches sensors with an isolation forest: readings in, verdicts out.",
+    validation = Rule::new("self.metadata.name.size() <= 52 && self.metadata.name.matches('^[a-z]([a-z0-9-]*[a-z0-9])?$')")
+        .message("the name must be at most 52 lower-case letters, digits and '-', a letter first: the Service is called so"),
+    scale(
+        spec_replicas_path = ".spec.replicas",
+        status_replicas_path = ".status.replicas",
+        label_selector_path = ".status.selector"
+    ),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status",
+        description = "Whether the detector watches its sensors and answers"),
+    printcolumn(name = "Model", type_ = "string", json_path = ".status.model.revision",
+        description = "The first ten hexadecimal digits of the digest of the model that serves"),
+    printcolumn(name = "Sensors", type_ = "integer", json_path = ".status.sensors",
+        description = "The number of sensors"),
+    printcolumn(name = "Replicas", type_ = "integer", json_path = ".status.readyReplicas",
+        description = "The replicas that answer"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        description = "Why it is ready, or not", priority = 1),
+    printcolumn(name = "Endpoint", type_ = "string", json_path = ".status.endpoint",
+        description = "Where it answers", priority = 1)
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!self.sources.exists(source, has(source.csv)) || self.sources.size() == 1")
+    .message("a csv source must be the only source: its timestamps pace the detector").field_path(".sources"))]
+pub struct AnomalyDetectorSpec {
+    /// One reading of every sensor, and one verdict, each interval: 10ms to 24h. A csv source is paced by its own
+    /// timestamps instead. Default: 1s.
+    #[serde(default = "each_second")]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('10ms') && duration(self) <= duration('24h')")
+        .message(Message::Expression("'must be between 10ms and 24h, got ' + self".into())))]
+    pub interval: Duration,
+
+    /// Where readings come from, 1 to 16. The sensors of all sources, in this order, are what the model sees.
+    #[schemars(length(min = 1, max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub sources: Vec<Source>,
+
+    /// What to do when a sensor gave no reading: `Skip` the verdict, use the `Previous` reading, or call it an
+    /// `Anomaly`. Default: Skip.
+    #[serde(default)]
+    pub missing: Missing,
+
+    /// What is learned from the readings. Default: a forest of 100 trees over the last 4096 readings.
+    #[serde(default)]
+    pub model: Model,
+
+    /// When a score is an anomaly. Default: contamination 0.01.
+    #[serde(default = "Threshold::recommended")]
+    pub threshold: Threshold,
+
+    /// How many pods, each watching all sensors and answering predictions: 0 to 100. Default: 1. Leave it out
+    /// where a HorizontalPodAutoscaler decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100))]
+    pub replicas: Option<i32>,
+
+    /// The Service in front of the replicas.
+    #[serde(default)]
+    pub service: Service,
+
+    /// What the pods may ask of the cluster.
+    #[serde(default)]
+    pub pod: Pod,
+}
+
+/// What to do when a sensor gave no reading.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Missing {
+    /// No verdict for this instant.
+    #[default]
+    Skip,
+    /// The sensor's previous reading stands in.
+    Previous,
+    /// The verdict is: anomalous.
+    Anomaly,
+}
+
+fn each_second() -> Duration {
+    Duration::from_secs(1)
+}

@@ -1,0 +1,78 @@
+//! The text of a manifest in, valid detectors out, or every rule that it breaks.
+
+use kube::CustomResourceExt;
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::AnomalyDetector;
+use crate::rules::{Violation, schema_violations};
+use crate::valid::{Invalid, Valid};
+
+/// The largest manifest that is read: what the API server's storage takes.
+pub const MOST_BYTES: usize = 1_500_000;
+
+/// The text is no manifest, or breaks rules.
+#[derive(Debug, Error)]
+pub enum ManifestError {
+    /// Larger than any object that Kubernetes stores.
+    #[error("a manifest must be at most {MOST_BYTES} bytes, got {0}")]
+    TooLarge(usize),
+    /// Not YAML.
+    #[error("expected YAML: {0}")]
+    Yaml(String),
+    /// No document in it.
+    #[error("expected an AnomalyDetector, got an empty file")]
+    Empty,
+    /// More detectors than one where one was wanted.
+    #[error("expected one AnomalyDetector, got {0}")]
+    Several(usize),
+    /// Rules are broken.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+}
+
+/// All documents of the text, as JSON. `---` stands between documents; empty ones are left out.
+///
+/// # Errors
+/// The text is too large, no YAML, or empty.
+pub fn documents(text: &str) -> Result<Vec<Value>, ManifestError> {
+    if text.len() > MOST_BYTES {
+        return Err(ManifestError::TooLarge(text.len()));
+    }
+    let documents: Vec<Value> =
+        serde_saphyr::from_multiple(text).map_err(|error| ManifestError::Yaml(error.to_string()))?;
+    let documents: Vec<Value> = documents.into_iter().filter(|document| !document.is_null()).collect();
+    if documents.is_empty() { Err(ManifestError::Empty) } else { Ok(documents) }
+}
+
+/// The valid detector that a document is.
+///
+/// # Errors
+/// Every rule that it breaks.
+pub fn detector(document: Value) -> Result<Valid, Invalid> {
+    let violations = schema_violations(&document);
+    if !violations.is_empty() {
+        return Err(Invalid(violations));
+    }
+    let detector = serde_json::from_value(document)
+        .map_err(|error| Invalid(vec![Violation::new("", error.to_string())]))?;
+    Valid::new(detector)
+}
+
+/// The one detector that the text describes.
+///
+/// # Errors
+/// The text is no YAML, not one document, or breaks rules: all of them are named.
+pub fn one_detector(text: &str) -> Result<Valid, ManifestError> {
+    let mut documents = documents(text)?;
+    match (documents.pop(), documents.len()) {
+        (Some(document), 0) => Ok(detector(document)?),
+        (_, others) => Err(ManifestError::Several(others + 1)),
+    }
+}
+
+/// The CustomResourceDefinition as `crd/anomalydetectors.yaml` holds it and `operator crd` prints it.
+pub fn crd_yaml() -> String {
+    let crd = serde_saphyr::to_string(&AnomalyDetector::crd()).expect("a CRD is YAML");
+    format!("# Generated from the types in crd/src; a test fails when it is not current.\n{crd}")
+}

@@ -1,0 +1,144 @@
+//! The status: what the operator says of a detector, in the conditions that Kubernetes' tools understand.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What became of the spec. Written by the operator; small, and reconstructable from the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AnomalyDetectorStatus {
+    /// The generation of the spec that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// Ready sums up the others: Accepted, ModelReady, SourcesConnected, MonitoringConfigured, Available,
+    /// Progressing. Stalled is present while nothing will change without a person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+
+    /// Pods that run, of whatever revision.
+    #[serde(default)]
+    pub replicas: i32,
+
+    /// Pods that answer.
+    #[serde(default)]
+    pub ready_replicas: i32,
+
+    /// The label selector of the pods, for `kubectl scale` and HorizontalPodAutoscalers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<String>,
+
+    /// The number of sensors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sensors: Option<i32>,
+
+    /// The model that serves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelStatus>,
+
+    /// Where the detector answers, inside the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+}
+
+/// The model that serves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelStatus {
+    /// `sha256:` and the SHA-256 of the artifact, in hexadecimal.
+    pub digest: String,
+    /// The first ten hexadecimal digits of the digest: enough for people to tell models apart.
+    pub revision: String,
+    /// When it was trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub trained_at: Option<Timestamp>,
+    /// How many samples it has learned from.
+    pub samples: i64,
+    /// The cut: a score over it is an anomaly.
+    pub threshold: f64,
+}
+
+/// The types of conditions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum ConditionType {
+    /// Everything that was asked is so: the detector watches its sensors and answers.
+    Ready,
+    /// The spec keeps every rule, those that the API server cannot check included.
+    Accepted,
+    /// A model serves.
+    ModelReady,
+    /// Every source gives readings.
+    SourcesConnected,
+    /// Monitoring is as the spec asks.
+    MonitoringConfigured,
+    /// At least one replica answers.
+    Available,
+    /// The pods are on their way to what the spec asks.
+    Progressing,
+    /// Nothing will change until a person does something. Present only while so (kstatus: Failed).
+    Stalled,
+}
+
+/// Why a condition is as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Reason {
+    /// All is as asked.
+    AsSpecified,
+    /// Something is not yet as asked; the message says what.
+    NotYet,
+    /// No pod has reported yet.
+    NoReport,
+    /// `replicas: 0`.
+    ScaledToZero,
+    /// A rule of the spec is broken.
+    InvalidSpec,
+    /// Another object, not this detector's, has the name that is needed.
+    NameTaken,
+    /// The detector gathers readings to train on.
+    WarmingUp,
+    /// The model was trained from the sources.
+    Trained,
+    /// Training failed.
+    TrainingFailed,
+    /// Every source gives readings.
+    Connected,
+    /// A source gives no readings.
+    SourceDisconnected,
+    /// Monitoring was not asked for.
+    NotRequested,
+    /// A new version of the pods is being rolled out.
+    RollingOut,
+    /// The image cannot be pulled.
+    ImagePullFailed,
+    /// The container ends again and again.
+    CrashLooping,
+    /// The container was killed for using more memory than its limit.
+    OutOfMemory,
+    /// A quota, a limit or a policy of the namespace forbids the pods.
+    PodsForbidden,
+    /// No node can take a pod.
+    Unschedulable,
+    /// The container cannot be started as configured.
+    ContainerConfigInvalid,
+    /// The API server refused or failed a write.
+    ApplyFailed,
+}
+
+impl ConditionType {
+    /// The `type` field.
+    pub fn name(self) -> String {
+        format!("{self:?}")
+    }
+}
+
+impl Reason {
+    /// The `reason` field.
+    pub fn name(self) -> String {
+        format!("{self:?}")
+    }
+}

@@ -1,0 +1,43 @@
+//! The threshold part of the spec: the cut between normal and anomalous scores, chosen in one of three ways.
+
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+/// Where normal ends. Exactly one of `contamination`, `score`, `alertsPerDay`.
+///
+/// A reading is anomalous when its score is over the cut. Scores are those of the isolation forest paper, in
+/// (0, 1], higher is stranger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new(
+    "(has(self.contamination) ? 1 : 0) + (has(self.score) ? 1 : 0) + (has(self.alertsPerDay) ? 1 : 0) == 1"
+).message("exactly one of contamination, score, alertsPerDay must be set"))]
+pub struct Threshold {
+    /// The share of the training readings to call anomalous, over 0 and at most 0.5: scikit-learn's
+    /// `contamination`, to the digit. Example: 0.01.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self > 0.0 && self <= 0.5")
+        .message(Message::Expression("'must be over 0 and at most 0.5, got ' + string(self)".into())))]
+    pub contamination: Option<f64>,
+
+    /// A fixed score, over 0 and under 1. Ordinary readings score about 0.4 to 0.5, clear anomalies over 0.6.
+    /// Example: 0.62.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self > 0.0 && self < 1.0")
+        .message(Message::Expression("'must be over 0 and under 1, got ' + string(self)".into())))]
+    pub score: Option<f64>,
+
+    /// The number of anomalous verdicts a day that the training readings would have raised, over 0 and at most
+    /// 86400. The cut is the highest score that keeps this rate, given the spacing of the readings. Example: 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self > 0.0 && self <= 86400.0")
+        .message(Message::Expression("'must be over 0 and at most 86400, got ' + string(self)".into())))]
+    pub alerts_per_day: Option<f64>,
+}
+
+impl Threshold {
+    /// What a spec without a threshold gets: contamination 0.01.
+    pub fn recommended() -> Self {
+        Self { contamination: Some(0.01), ..Self::default() }
+    }
+}

@@ -1,0 +1,143 @@
+//! An AnomalyDetector in, a [`Valid`] one out: what is left of the spec once every rule has been checked, with its
+//! exactly-one-of groups as enums.
+
+use kube::ResourceExt;
+use thiserror::Error;
+
+use crate::rules::{Violation, schema_violations, spec_violations};
+use crate::simulated::Simulated;
+use crate::source::Csv;
+use crate::{AnomalyDetector, AnomalyDetectorSpec};
+
+/// A detector that keeps every rule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Valid {
+    detector: AnomalyDetector,
+    sources: Vec<ValidSource>,
+    cut: Cut,
+}
+
+/// A source, and the one kind that it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValidSource {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: SourceKind,
+}
+
+/// The kinds of sources.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SourceKind {
+    /// Sensors that need no hardware.
+    Simulated(Simulated),
+    /// A recording.
+    Csv(Csv),
+}
+
+/// The one way in which the threshold is chosen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cut {
+    /// The share of the training readings to call anomalous, in (0, 0.5].
+    Contamination(f64),
+    /// A fixed score in (0, 1).
+    Score(f64),
+    /// Anomalous verdicts a day that the training readings would have raised, over 0.
+    AlertsPerDay(f64),
+}
+
+/// A sensor's place in the whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SensorRef<'a> {
+    /// The source that it belongs to.
+    pub source: &'a str,
+    /// Its name, unique over all sources.
+    pub name: &'a str,
+    /// Its unit, if one was given.
+    pub unit: Option<&'a str>,
+}
+
+/// The rules that a detector breaks, all of them.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{}", .0.iter().map(Violation::to_string).collect::<Vec<_>>().join("; "))]
+pub struct Invalid(pub Vec<Violation>);
+
+impl Valid {
+    /// Check every rule.
+    ///
+    /// # Errors
+    /// All the rules that the detector breaks.
+    pub fn new(detector: AnomalyDetector) -> Result<Self, Invalid> {
+        let document = serde_json::to_value(&detector).expect("the types of the API are JSON");
+        let mut violations = schema_violations(&document);
+        if violations.is_empty() {
+            violations = spec_violations(&detector.spec);
+        }
+        if !violations.is_empty() {
+            return Err(Invalid(violations));
+        }
+        let sources = detector.spec.sources.iter().map(|source| ValidSource {
+            name: source.name.clone(),
+            kind: match (&source.simulated, &source.csv) {
+                (Some(simulated), _) => SourceKind::Simulated(simulated.clone()),
+                (_, Some(csv)) => SourceKind::Csv(csv.clone()),
+                (None, None) => unreachable!("a rule of the schema: exactly one of simulated, csv"),
+            },
+        });
+        let threshold = detector.spec.threshold;
+        let cut = match (threshold.contamination, threshold.score, threshold.alerts_per_day) {
+            (Some(share), _, _) => Cut::Contamination(share),
+            (_, Some(score), _) => Cut::Score(score),
+            (_, _, Some(alerts)) => Cut::AlertsPerDay(alerts),
+            (None, None, None) => {
+                unreachable!("a rule of the schema: exactly one way to choose the threshold")
+            }
+        };
+        Ok(Self { sources: sources.collect(), cut, detector })
+    }
+
+    /// The detector's name.
+    pub fn name(&self) -> String {
+        self.detector.name_any()
+    }
+
+    /// The whole object as it was given.
+    pub fn detector(&self) -> &AnomalyDetector {
+        &self.detector
+    }
+
+    /// The spec as it was given.
+    pub fn spec(&self) -> &AnomalyDetectorSpec {
+        &self.detector.spec
+    }
+
+    /// The sources, in order.
+    pub fn sources(&self) -> &[ValidSource] {
+        &self.sources
+    }
+
+    /// How the threshold is chosen.
+    pub fn cut(&self) -> Cut {
+        self.cut
+    }
+
+    /// The sensors of all sources, in order: what the model sees.
+    pub fn sensors(&self) -> impl Iterator<Item = SensorRef<'_>> {
+        self.sources.iter().flat_map(ValidSource::sensors)
+    }
+}
+
+impl ValidSource {
+    /// The source's sensors, in order.
+    pub fn sensors(&self) -> Vec<SensorRef<'_>> {
+        let sensor = |(name, unit)| SensorRef { source: &self.name, name, unit };
+        match &self.kind {
+            SourceKind::Simulated(simulated) => {
+                simulated.sensors.iter().map(|s| (s.name.as_str(), s.unit.as_deref())).map(sensor).collect()
+            }
+            SourceKind::Csv(csv) => {
+                csv.sensors.iter().map(|s| (s.name.as_str(), s.unit.as_deref())).map(sensor).collect()
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! `anomalydetectors.yaml` is what the types say; `UPDATE=1 cargo test -p crd` rewrites it.
+
+use crd::AnomalyDetector;
+use kube::CustomResourceExt;
+
+#[test]
+fn the_committed_crd_is_what_the_types_say() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/anomalydetectors.yaml");
+    let generated = crd::manifest::crd_yaml();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(path, &generated).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(committed == generated, "{path} is not current: UPDATE=1 cargo test -p crd rewrites it");
+}
+
+#[test]
+fn every_field_is_documented_for_kubectl_explain() {
+    fn undocumented(path: &str, schema: &serde_json::Value, found: &mut Vec<String>) {
+        let fields = schema["properties"].as_object();
+        for (name, field) in fields.into_iter().flatten() {
+            let path = format!("{path}.{name}");
+            if field["description"].as_str().is_none_or(str::is_empty) {
+                found.push(path.clone());
+            }
+            undocumented(&path, field, found);
+            undocumented(&path, &field["items"], found);
+        }
+    }
+    let crd = serde_json::to_value(AnomalyDetector::crd()).unwrap();
+    let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    let mut found = Vec::new();
+    undocumented("spec", &schema["properties"]["spec"], &mut found);
+    undocumented("status", &schema["properties"]["status"], &mut found);
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn every_list_and_string_of_ours_is_bounded() {
+    fn unbounded(path: &str, schema: &serde_json::Value, found: &mut Vec<String>) {
+        let is = |kind: &str| schema["type"] == kind;
+        let bounded = |bound: &str| !schema[bound].is_null() || !schema["enum"].is_null();
+        if (is("array") && !bounded("maxItems")) || (is("string") && !bounded("maxLength")) {
+            found.push(path.to_owned());
+        }
+        let fields = schema["properties"].as_object();
+        for (name, field) in fields.into_iter().flatten() {
+            // Kubernetes' own types, which the API server and the scheduler bound.
+            if !["affinity", "tolerations"].contains(&name.as_str()) {
+                unbounded(&format!("{path}.{name}"), field, found);
+            }
+        }
+        if schema["items"].is_object() {
+            unbounded(&format!("{path}[]"), &schema["items"], found);
+        }
+    }
+    let crd = serde_json::to_value(AnomalyDetector::crd()).unwrap();
+    let mut found = Vec::new();
+    unbounded(
+        "spec",
+        &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"],
+        &mut found,
+    );
+    assert_eq!(found, Vec::<String>::new());
+}
