@@ -1,1 +1,18 @@
 //! The isolation forest.
+
+pub mod samples;
+pub mod params;
+mod path;
+pub mod tree;
+mod grow;
+mod memory;
+pub mod forest;
+mod contributions;
+pub mod threshold;
+pub mod artifact;
+
+pub use artifact::{Artifact, Metadata, Training};
+pub use forest::{Forest, ForestError};
+pub use params::Params;
+pub use path::average_path_length;
+pub use samples::Samples;

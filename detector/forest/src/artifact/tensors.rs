@@ -1,0 +1,206 @@
+//! Trees in, flat arrays of little-endian numbers out, and back.
+
+use super::ArtifactError;
+use crate::tree::{Node, Plane, Term, Tree};
+use safetensors::Dtype;
+use safetensors::tensor::{SafeTensorError, SafeTensors, TensorView};
+
+const LEAF: i32 = -1;
+/// A plane of n columns is `FIRST_PLANE - n`.
+const FIRST_PLANE: i32 = -2;
+
+/// A flat array with its name.
+pub(super) struct Tensor {
+    pub(super) name: &'static str,
+    dtype: Dtype,
+    bytes: Vec<u8>,
+}
+
+impl Tensor {
+    fn new<const N: usize>(name: &'static str, dtype: Dtype, numbers: impl Iterator<Item = [u8; N]>) -> Self {
+        Self { name, dtype, bytes: numbers.flatten().collect() }
+    }
+
+    pub(super) fn view(&self) -> Result<TensorView<'_>, SafeTensorError> {
+        let count = self.bytes.len() / (self.dtype.bitsize() / 8);
+        TensorView::new(self.dtype, vec![count], &self.bytes)
+    }
+}
+
+/// The arrays that hold `trees`.
+pub(super) fn of(trees: &[Tree]) -> Vec<Tensor> {
+    let nodes = || trees.iter().flat_map(|tree| tree.nodes().iter().map(move |node| (tree, node)));
+    let planes = || {
+        nodes().filter_map(|(tree, node)| match *node {
+            Node::Plane { plane, .. } => Some(&tree.planes()[plane as usize]),
+            _ => None,
+        })
+    };
+    let terms = || planes().flat_map(|plane| &plane.terms);
+    let thresholds = nodes().filter_map(|(_, node)| match *node {
+        Node::Split { threshold, .. } => Some(threshold.to_le_bytes()),
+        _ => None,
+    });
+    let samples = nodes().filter_map(|(_, node)| match *node {
+        Node::Leaf { samples } => Some(samples.to_le_bytes()),
+        _ => None,
+    });
+    vec![
+        Tensor::new("trees", Dtype::U32, trees.iter().map(|tree| (tree.nodes().len() as u32).to_le_bytes())),
+        Tensor::new("nodes", Dtype::I32, nodes().map(|(tree, node)| kind(tree, node).to_le_bytes())),
+        Tensor::new("thresholds", Dtype::F32, thresholds),
+        Tensor::new("samples", Dtype::U32, samples),
+        Tensor::new("offsets", Dtype::F64, planes().map(|plane| plane.offset.to_le_bytes())),
+        Tensor::new("terms.column", Dtype::U32, terms().map(|term| term.column.to_le_bytes())),
+        Tensor::new("terms.centre", Dtype::F32, terms().map(|term| term.centre.to_le_bytes())),
+        Tensor::new("terms.weight", Dtype::F64, terms().map(|term| term.weight.to_le_bytes())),
+    ]
+}
+
+fn kind(tree: &Tree, node: &Node) -> i32 {
+    match *node {
+        Node::Leaf { .. } => LEAF,
+        Node::Split { column, .. } => column.cast_signed(),
+        Node::Plane { plane, .. } => {
+            FIRST_PLANE - (tree.planes()[plane as usize].terms.len() as u32).cast_signed()
+        }
+    }
+}
+
+/// The trees that `tensors` hold, for rows of `columns` cells.
+pub(super) fn trees(tensors: &SafeTensors, columns: usize) -> Result<Vec<Tree>, ArtifactError> {
+    let mut trees = Numbers::<4>::of(tensors, "trees", Dtype::U32)?;
+    let mut source = Source {
+        columns,
+        nodes: Numbers::of(tensors, "nodes", Dtype::I32)?,
+        thresholds: Numbers::of(tensors, "thresholds", Dtype::F32)?,
+        samples: Numbers::of(tensors, "samples", Dtype::U32)?,
+        offsets: Numbers::of(tensors, "offsets", Dtype::F64)?,
+        term_columns: Numbers::of(tensors, "terms.column", Dtype::U32)?,
+        term_centres: Numbers::of(tensors, "terms.centre", Dtype::F32)?,
+        term_weights: Numbers::of(tensors, "terms.weight", Dtype::F64)?,
+    };
+    let mut grown = Vec::with_capacity(trees.left());
+    while trees.left() > 0 {
+        grown.push(source.tree(u32::from_le_bytes(trees.next()?) as usize)?);
+    }
+    source.end()?;
+    Ok(grown)
+}
+
+/// The numbers of one tensor that are still to be taken.
+struct Numbers<'a, const N: usize> {
+    name: &'static str,
+    rest: &'a [[u8; N]],
+}
+
+impl<'a, const N: usize> Numbers<'a, N> {
+    fn of(tensors: &SafeTensors<'a>, name: &'static str, dtype: Dtype) -> Result<Self, ArtifactError> {
+        let tensor = tensors.tensor(name).map_err(|_| ArtifactError::Tensor { name, rule: "there" })?;
+        if tensor.dtype() != dtype || tensor.shape().len() != 1 {
+            return Err(ArtifactError::Tensor { name, rule: "a flat array of its format's type" });
+        }
+        Ok(Self { name, rest: tensor.data().as_chunks().0 })
+    }
+
+    fn left(&self) -> usize {
+        self.rest.len()
+    }
+
+    fn next(&mut self) -> Result<[u8; N], ArtifactError> {
+        let (first, rest) = self.rest.split_first().ok_or(ArtifactError::Tensor {
+            name: self.name,
+            rule: "as long as the nodes ask for, got less",
+        })?;
+        self.rest = rest;
+        Ok(*first)
+    }
+
+    fn end(&self) -> Result<(), ArtifactError> {
+        let rule = "as long as the nodes ask for, got more";
+        if self.rest.is_empty() { Ok(()) } else { Err(ArtifactError::Tensor { name: self.name, rule }) }
+    }
+}
+
+/// All tensors of the nodes.
+struct Source<'a> {
+    columns: usize,
+    nodes: Numbers<'a, 4>,
+    thresholds: Numbers<'a, 4>,
+    samples: Numbers<'a, 4>,
+    offsets: Numbers<'a, 8>,
+    term_columns: Numbers<'a, 4>,
+    term_centres: Numbers<'a, 4>,
+    term_weights: Numbers<'a, 8>,
+}
+
+impl Source<'_> {
+    /// The next tree: `count` nodes in pre-order, the children of each following from the order.
+    fn tree(&mut self, count: usize) -> Result<Tree, ArtifactError> {
+        let whole = ArtifactError::Tensor { name: "nodes", rule: "whole trees in pre-order" };
+        if count == 0 || count > self.nodes.left() {
+            return Err(whole);
+        }
+        let mut nodes: Vec<Node> = Vec::with_capacity(count);
+        let mut planes = Vec::new();
+        let mut open = Vec::new(); // inner nodes that wait for their right child
+        for at in 0..count as u32 {
+            let node = self.node(at, &mut planes)?;
+            nodes.push(node);
+            if !matches!(node, Node::Leaf { .. }) {
+                open.push(at as usize);
+            } else if at as usize + 1 < count {
+                let parent = open
+                    .pop()
+                    .ok_or(ArtifactError::Tensor { name: "nodes", rule: "whole trees in pre-order" })?;
+                if let Node::Split { right, .. } | Node::Plane { right, .. } = &mut nodes[parent] {
+                    *right = at + 1;
+                }
+            }
+        }
+        if open.is_empty() { self.checked(&nodes, planes) } else { Err(whole) }
+    }
+
+    fn checked(&self, nodes: &[Node], planes: Vec<Plane>) -> Result<Tree, ArtifactError> {
+        Tree::new(self.columns, nodes, planes)
+            .map_err(|error| crate::ForestError::Tree { tree: 0, error }.into())
+    }
+
+    /// The node at index `at`, its right child not yet known.
+    fn node(&mut self, at: u32, planes: &mut Vec<Plane>) -> Result<Node, ArtifactError> {
+        let (left, right) = (at + 1, 0);
+        Ok(match i32::from_le_bytes(self.nodes.next()?) {
+            LEAF => Node::Leaf { samples: u32::from_le_bytes(self.samples.next()?) },
+            kind if kind <= FIRST_PLANE => {
+                planes.push(self.plane(FIRST_PLANE.abs_diff(kind))?);
+                Node::Plane { plane: planes.len() as u32 - 1, left, right }
+            }
+            column => {
+                let threshold = f32::from_le_bytes(self.thresholds.next()?);
+                Node::Split { column: column as u32, threshold, left, right }
+            }
+        })
+    }
+
+    fn plane(&mut self, terms: u32) -> Result<Plane, ArtifactError> {
+        let offset = f64::from_le_bytes(self.offsets.next()?);
+        let terms = (0..terms).map(|_| {
+            Ok(Term {
+                column: u32::from_le_bytes(self.term_columns.next()?),
+                centre: f32::from_le_bytes(self.term_centres.next()?),
+                weight: f64::from_le_bytes(self.term_weights.next()?),
+            })
+        });
+        Ok(Plane { terms: terms.collect::<Result<_, ArtifactError>>()?, offset })
+    }
+
+    fn end(&self) -> Result<(), ArtifactError> {
+        self.nodes.end()?;
+        self.thresholds.end()?;
+        self.samples.end()?;
+        self.offsets.end()?;
+        self.term_columns.end()?;
+        self.term_centres.end()?;
+        self.term_weights.end()
+    }
+}

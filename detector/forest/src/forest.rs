@@ -1,0 +1,214 @@
+//! Samples and parameters in, a [`Forest`] out; rows in, scores out.
+
+use crate::contributions;
+use crate::grow;
+use crate::memory;
+use crate::params::Params;
+use crate::path::{MAX_SUM, PathLength, Scale};
+use crate::samples::Samples;
+use crate::tree::{Node, Tree, TreeError};
+use rayon::prelude::*;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use thiserror::Error;
+
+/// The largest number of columns.
+pub const MAX_COLUMNS: usize = i32::MAX as usize;
+
+/// Isolation trees, and what turns a row's way through them into a score.
+#[derive(Debug, Clone)]
+pub struct Forest {
+    columns: usize,
+    sample_size: u32,
+    trees: Vec<Tree>,
+    scale: Scale,
+    /// How many training rows came through each node of each tree; made when contributions are first asked for.
+    node_samples: OnceLock<Vec<Vec<u32>>>,
+}
+
+/// Why there is no forest.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum ForestError {
+    /// A hyperplane cannot look at more columns than there are.
+    #[error("extension must be less than the number of columns ({columns}), got {extension}")]
+    Extension {
+        /// See [`Params::extension`].
+        extension: u32,
+        /// How many columns the samples have.
+        columns: usize,
+    },
+    /// The forest might not fit.
+    #[error(
+        "the forest must fit the available memory of {available} bytes, got trees and samples for {needed} bytes"
+    )]
+    Memory {
+        /// What it may take, in bytes.
+        needed: u64,
+        /// What is there, in bytes.
+        available: u64,
+    },
+    /// No columns, or more than an artifact can number.
+    #[error("columns must be from 1 to {MAX_COLUMNS}, got {0}")]
+    Columns(usize),
+    /// A forest without trees.
+    #[error("trees must be at least 1, got 0")]
+    NoTrees,
+    /// A forest grown from no rows.
+    #[error("sample size must be at least 1, got 0")]
+    NoSamples,
+    /// Beyond what a score is exact for.
+    #[error("the trees' greatest path lengths must add up to less than {MAX_SUM}, got {0}")]
+    TooDeep(f64),
+    /// One of the trees is none.
+    #[error("tree {tree}: {error}")]
+    Tree {
+        /// Which, counted from 0.
+        tree: usize,
+        /// What is wrong with it.
+        #[source]
+        error: TreeError,
+    },
+}
+
+impl Forest {
+    /// Grows a forest. Same samples, same parameters: the same forest to the bit, on any number of threads. It takes
+    /// as many threads as the current rayon pool has, and time that does not depend on how many rows there are.
+    ///
+    /// # Errors
+    /// [`ForestError::Extension`], and [`ForestError::Memory`] before anything is allocated.
+    pub fn fit(samples: &Samples, params: &Params) -> Result<Self, ForestError> {
+        Self::fit_with_progress(samples, params, &|_| ())
+    }
+
+    /// As [`Forest::fit`]; `progress` hears, from any thread, how many trees are done: 1 to all of them, each once.
+    ///
+    /// # Errors
+    /// As [`Forest::fit`].
+    pub fn fit_with_progress(
+        samples: &Samples,
+        params: &Params,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Self, ForestError> {
+        let extension = params.extension();
+        if extension as usize >= samples.columns() {
+            return Err(ForestError::Extension { extension, columns: samples.columns() });
+        }
+        memory::check(samples, params)?;
+        let done = AtomicUsize::new(0);
+        let seeds = grow::seeds(params);
+        let trees = seeds.into_par_iter().map(|seed| {
+            let tree = grow::tree(samples, params, seed);
+            progress(1 + done.fetch_add(1, Ordering::Relaxed));
+            tree
+        });
+        Ok(Self::of_trees(samples.columns(), grow::sample_size(samples, params), trees.collect()))
+    }
+
+    /// A forest of trees that were grown elsewhere, each of `sample_size` rows with `columns` cells.
+    ///
+    /// # Errors
+    /// When a walk through the nodes could go astray, and when there is nothing to walk through.
+    pub fn from_trees(columns: usize, sample_size: u32, trees: Vec<Vec<Node>>) -> Result<Self, ForestError> {
+        let trees = trees.into_iter().enumerate().map(|(at, nodes)| {
+            Tree::new(columns, &nodes, Vec::new()).map_err(|error| ForestError::Tree { tree: at, error })
+        });
+        Self::from_sound_trees(columns, sample_size, trees.collect::<Result<_, _>>()?)
+    }
+
+    /// A forest of trees that were checked for `columns` columns.
+    pub(crate) fn from_sound_trees(
+        columns: usize,
+        sample_size: u32,
+        trees: Vec<Tree>,
+    ) -> Result<Self, ForestError> {
+        if !(1..=MAX_COLUMNS).contains(&columns) {
+            return Err(ForestError::Columns(columns));
+        }
+        if sample_size == 0 {
+            return Err(ForestError::NoSamples);
+        }
+        if trees.is_empty() {
+            return Err(ForestError::NoTrees);
+        }
+        let longest: f64 = trees.iter().map(|tree| crate::path::edges(tree.longest())).sum();
+        if longest >= MAX_SUM {
+            return Err(ForestError::TooDeep(longest));
+        }
+        Ok(Self::of_trees(columns, sample_size, trees))
+    }
+
+    fn of_trees(columns: usize, sample_size: u32, trees: Vec<Tree>) -> Self {
+        let scale = Scale::new(trees.len(), sample_size);
+        Self { columns, sample_size, trees, scale, node_samples: OnceLock::new() }
+    }
+
+    /// How many cells a row must have.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// How many rows each tree was grown from.
+    pub fn sample_size(&self) -> u32 {
+        self.sample_size
+    }
+
+    /// The trees.
+    pub fn trees(&self) -> &[Tree] {
+        &self.trees
+    }
+
+    /// The paper's s(x) of one row, in (0, 1]: about 0.5 for a row like the others, towards 1 for a strange one.
+    /// scikit-learn's `score_samples` is its negative.
+    ///
+    /// A cell that is NaN goes left at every split; [`crate::samples::cell`] keeps NaN out.
+    ///
+    /// # Panics
+    /// When `row` does not have [`Forest::columns`] cells.
+    pub fn score(&self, row: &[f32]) -> f64 {
+        self.check(row.len());
+        self.scale.score(self.path_length(row))
+    }
+
+    /// The score of each row, the same to the bit as [`Forest::score`] gives.
+    ///
+    /// # Panics
+    /// When the rows do not have [`Forest::columns`] cells.
+    pub fn scores(&self, samples: &Samples) -> Vec<f64> {
+        self.check(samples.columns());
+        let rows = samples.cells().par_chunks_exact(self.columns).with_min_len(64);
+        rows.map(|row| self.scale.score(self.path_length(row))).collect()
+    }
+
+    /// How much each column did to set `row` apart: a share per column, 0 or more, that add up to 1. All are equal where
+    /// no column set it apart.
+    ///
+    /// At each split on a row's way, the number of training rows beside it falls from n to m, and the path that is left
+    /// from c(n) to c(m), at the price of one edge: c(n) − c(m) − 1 is what the split gained towards isolation. (It
+    /// is negative where the row stays with the crowd.) The gains of a whole way add up to c(ψ) − h, the very number
+    /// that the score is made of; a column's share is the sum of its gains, where it is positive.
+    ///
+    /// # Panics
+    /// When `row` does not have [`Forest::columns`] cells.
+    pub fn contributions(&self, row: &[f32]) -> Vec<f64> {
+        self.check(row.len());
+        let samples = self.node_samples.get_or_init(|| self.trees.iter().map(Tree::samples).collect());
+        contributions::of(self.columns, self.trees.iter().zip(samples), row)
+    }
+
+    fn path_length(&self, row: &[f32]) -> PathLength {
+        self.trees.iter().map(|tree| tree.path_length_of(row)).sum()
+    }
+
+    fn check(&self, cells: usize) {
+        assert_eq!(cells, self.columns, "a row must have as many cells as the forest has columns");
+    }
+}
+
+impl PartialEq for Forest {
+    fn eq(&self, other: &Self) -> bool {
+        self.columns == other.columns && self.sample_size == other.sample_size && self.trees == other.trees
+    }
+}
+
+#[cfg(test)]
+mod tests;

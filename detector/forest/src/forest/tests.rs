@@ -1,0 +1,131 @@
+use super::*;
+
+/// 500 rows around 0 and one far off, in two columns; the second column is constant.
+fn crowd_and_stranger() -> Samples {
+    let crowd = (0..500).map(|i| f64::from(i % 37) / 37.0 - 0.5);
+    let cells = crowd.chain([10.0]).flat_map(|value| [value, 7.0]);
+    Samples::new(2, cells.collect()).unwrap()
+}
+
+fn params(trees: u32, sample_size: u32, extension: u32, seed: u64) -> Params {
+    Params::new(trees, sample_size, extension, seed).unwrap()
+}
+
+fn on_threads(threads: usize, samples: &Samples, params: &Params) -> Forest {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    pool.install(|| Forest::fit(samples, params).unwrap())
+}
+
+#[test]
+fn a_stranger_scores_higher_than_the_crowd() {
+    for extension in [0, 1] {
+        let samples = crowd_and_stranger();
+        let forest = Forest::fit(&samples, &params(100, 256, extension, 0)).unwrap();
+        let scores = forest.scores(&samples);
+        let (stranger, crowd) = scores.split_last().unwrap();
+        assert!(crowd.iter().all(|score| score < stranger), "extension {extension}");
+        assert!(*stranger > 0.6, "{stranger}");
+    }
+}
+
+#[test]
+fn the_same_seed_grows_the_same_forest_on_any_number_of_threads() {
+    let samples = crowd_and_stranger();
+    for extension in [0, 1] {
+        let one = on_threads(1, &samples, &params(20, 64, extension, 9));
+        assert_eq!(one, on_threads(3, &samples, &params(20, 64, extension, 9)));
+        assert_ne!(one, on_threads(1, &samples, &params(20, 64, extension, 10)));
+    }
+}
+
+#[test]
+fn the_column_that_sets_a_row_apart_gets_the_contribution() {
+    let samples = crowd_and_stranger();
+    let forest = Forest::fit(&samples, &Params::default()).unwrap();
+    assert_eq!(forest.contributions(&[10.0, 7.0]), [1.0, 0.0]);
+}
+
+#[test]
+fn equal_rows_grow_trees_of_one_leaf_that_tell_nothing() {
+    let samples = Samples::new(2, vec![3.5; 600]).unwrap();
+    for extension in [0, 1] {
+        let forest = Forest::fit(&samples, &params(10, 256, extension, 0)).unwrap();
+        assert!(forest.trees().iter().all(|tree| tree.nodes() == [Node::Leaf { samples: 256 }]));
+        assert!((forest.score(&[3.5, 3.5]) - 0.5).abs() < 1e-12);
+        assert_eq!(forest.contributions(&[3.5, 3.5]), [0.5, 0.5]);
+    }
+}
+
+#[test]
+fn a_forest_of_one_row_scores_one_half() {
+    let samples = Samples::new(1, vec![3.5]).unwrap();
+    let forest = Forest::fit(&samples, &Params::default()).unwrap();
+    assert_eq!(forest.sample_size(), 1);
+    assert_eq!(forest.score(&[9.0]).to_bits(), 0.5f64.to_bits());
+}
+
+#[test]
+fn with_fewer_rows_than_the_sample_size_trees_see_them_all() {
+    let samples = Samples::new(1, (0..10).map(f64::from).collect()).unwrap();
+    let forest = Forest::fit(&samples, &Params::default()).unwrap();
+    assert_eq!(forest.sample_size(), 10);
+    for tree in forest.trees() {
+        assert_eq!(tree.samples()[0], 10);
+        assert!(tree.depth() <= 4, "the limit is ceil(log2(10))");
+    }
+}
+
+#[test]
+fn a_plane_cannot_look_at_more_columns_than_there_are() {
+    let error = Forest::fit(&crowd_and_stranger(), &params(10, 256, 2, 0)).unwrap_err();
+    assert_eq!(error.to_string(), "extension must be less than the number of columns (2), got 2");
+}
+
+#[test]
+fn a_hundred_thousand_columns_are_grown_and_scored() {
+    let columns = 100_000;
+    let cells = (0..4 * columns).map(|i| f64::from(i as u32 % 977)).collect();
+    let samples = Samples::new(columns, cells).unwrap();
+    let forest = Forest::fit(&samples, &params(10, 256, 0, 0)).unwrap();
+    assert_eq!(forest.scores(&samples), samples.rows().map(|row| forest.score(row)).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_forest_beyond_the_memory_is_refused_before_it_is_grown() {
+    let samples = Samples::new(2, (0..4_000_000).map(f64::from).collect()).unwrap();
+    let error = Forest::fit(&samples, &params(10_000, 1 << 20, 0, 0)).unwrap_err();
+    assert!(matches!(error, ForestError::Memory { .. }), "{error}");
+}
+
+#[test]
+fn progress_counts_every_tree_once() {
+    let heard = std::sync::Mutex::new(Vec::new());
+    let hear = |done| heard.lock().unwrap().push(done);
+    Forest::fit_with_progress(&crowd_and_stranger(), &params(7, 16, 0, 0), &hear).unwrap();
+    let mut heard = heard.into_inner().unwrap();
+    heard.sort_unstable();
+    assert_eq!(heard, [1, 2, 3, 4, 5, 6, 7]);
+}
+
+#[test]
+fn a_forest_of_foreign_trees_names_the_tree_that_is_wrong() {
+    let leaf = Node::Leaf { samples: 2 };
+    let message = |columns, size, trees| Forest::from_trees(columns, size, trees).unwrap_err().to_string();
+    assert_eq!(message(0, 2, vec![vec![leaf]]), "columns must be from 1 to 2147483647, got 0");
+    assert_eq!(message(1, 0, vec![vec![leaf]]), "sample size must be at least 1, got 0");
+    assert_eq!(message(1, 2, vec![]), "trees must be at least 1, got 0");
+    assert_eq!(message(1, 2, vec![vec![leaf], vec![]]), "tree 1: a tree must have at least 1 node, got 0");
+}
+
+#[test]
+fn a_forest_too_deep_for_exact_scores_is_refused() {
+    let mut nodes = Vec::new();
+    for at in 0..100_000u32 {
+        nodes.push(Node::Split { column: 0, threshold: 0.0, left: 2 * at + 1, right: 2 * at + 2 });
+        nodes.push(Node::Leaf { samples: 1 });
+    }
+    nodes.push(Node::Leaf { samples: 1 });
+    assert!(Forest::from_trees(1, 256, vec![nodes.clone()]).is_ok());
+    let error = Forest::from_trees(1, 256, vec![nodes; 50]).unwrap_err();
+    assert!(matches!(error, ForestError::TooDeep(_)), "{error}");
+}

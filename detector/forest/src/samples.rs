@@ -1,0 +1,134 @@
+//! Numbers from a person or a machine in, [`Samples`] out: finite, rectangular, never empty.
+
+use thiserror::Error;
+
+/// Rows to learn from or to score: `f32` cells in row-major order, at least one row and one column, all of them finite.
+///
+/// Cells are kept as `f32`, as scikit-learn does: splits are chosen, and rows are compared, at that precision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Samples {
+    columns: usize,
+    cells: Vec<f32>,
+}
+
+/// Why cells are not [`Samples`].
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum SamplesError {
+    /// A table without columns.
+    #[error("columns must be at least 1, got 0")]
+    NoColumns,
+    /// A table without rows.
+    #[error("samples must have at least 1 row, got 0")]
+    NoRows,
+    /// The last row is short.
+    #[error("samples must be whole rows of {columns} cells, got {cells} cells")]
+    Ragged {
+        /// Cells in a row.
+        columns: usize,
+        /// Cells given.
+        cells: usize,
+    },
+    /// NaN, an infinity, or a number that `f32` cannot hold.
+    #[error(
+        "row {row}, column {column} (both counted from 0) must be a finite number within ±3.4e38, got {value}"
+    )]
+    Cell {
+        /// Row, counted from 0.
+        row: usize,
+        /// Column, counted from 0.
+        column: usize,
+        /// What was there.
+        value: f64,
+    },
+}
+
+/// One cell as the forest sees it; `None` for NaN, infinities and numbers beyond the range of `f32` (about ±3.4e38).
+///
+/// ```
+/// assert_eq!(forest::samples::cell(0.95), Some(0.95));
+/// assert_eq!(forest::samples::cell(1e39), None);
+/// ```
+pub fn cell(value: f64) -> Option<f32> {
+    let cell = value as f32;
+    cell.is_finite().then_some(cell)
+}
+
+impl Samples {
+    /// Takes `cells` row by row, `columns` cells to a row.
+    ///
+    /// # Errors
+    /// When there is no row or no column, when the last row is short, and for the first cell that is not a finite `f32`.
+    pub fn new(columns: usize, cells: impl AsRef<[f64]>) -> Result<Self, SamplesError> {
+        let cells = cells.as_ref();
+        if columns == 0 {
+            return Err(SamplesError::NoColumns);
+        }
+        if cells.is_empty() {
+            return Err(SamplesError::NoRows);
+        }
+        if !cells.len().is_multiple_of(columns) {
+            return Err(SamplesError::Ragged { columns, cells: cells.len() });
+        }
+        let parsed = cells.iter().enumerate().map(|(at, &value)| {
+            cell(value).ok_or(SamplesError::Cell { row: at / columns, column: at % columns, value })
+        });
+        Ok(Self { columns, cells: parsed.collect::<Result<_, _>>()? })
+    }
+
+    /// How many rows there are: 1 or more.
+    #[expect(clippy::len_without_is_empty, reason = "samples are never empty")]
+    pub fn len(&self) -> usize {
+        self.cells.len() / self.columns
+    }
+
+    /// How many cells a row has: 1 or more.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// The `index`th row, counted from 0.
+    ///
+    /// # Panics
+    /// When there is no such row, as indexing a slice does.
+    pub fn row(&self, index: usize) -> &[f32] {
+        &self.cells[index * self.columns..][..self.columns]
+    }
+
+    /// The rows, first to last.
+    pub fn rows(&self) -> std::slice::ChunksExact<'_, f32> {
+        self.cells.chunks_exact(self.columns)
+    }
+
+    /// All cells, row by row.
+    pub fn cells(&self) -> &[f32] {
+        &self.cells
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_cell_is_named_by_row_column_and_value() {
+        let error = Samples::new(2, vec![1.0, 2.0, 3.0, f64::NAN]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "row 1, column 1 (both counted from 0) must be a finite number within ±3.4e38, got NaN"
+        );
+        for value in [f64::INFINITY, f64::NEG_INFINITY, 1e39, -1e300] {
+            assert_eq!(Samples::new(1, vec![value]), Err(SamplesError::Cell { row: 0, column: 0, value }));
+        }
+    }
+
+    #[test]
+    fn a_table_needs_rows_columns_and_whole_rows() {
+        assert_eq!(Samples::new(0, vec![1.0]).unwrap_err().to_string(), "columns must be at least 1, got 0");
+        assert_eq!(
+            Samples::new(3, vec![]).unwrap_err().to_string(),
+            "samples must have at least 1 row, got 0"
+        );
+        let ragged = Samples::new(3, vec![0.0; 7]).unwrap_err();
+        assert_eq!(ragged.to_string(), "samples must be whole rows of 3 cells, got 7 cells");
+    }
+}
