@@ -58,8 +58,8 @@ impl Samples {
     ///
     /// # Errors
     /// When there is no row or no column, when the last row is short, and for the first cell that is not a finite `f32`.
-    pub fn new(columns: usize, cells: impl AsRef<[f64]>) -> Result<Self, SamplesError> {
-        let cells = cells.as_ref();
+    #[expect(clippy::needless_pass_by_value, reason = "cells are gathered to be handed over")]
+    pub fn new(columns: usize, cells: Vec<f64>) -> Result<Self, SamplesError> {
         if columns == 0 {
             return Err(SamplesError::NoColumns);
         }
