@@ -1,0 +1,96 @@
+{{/* The name of every object: the release's, with the chart's unless the release's holds it already. */}}
+{{- define "anomaly-operator.fullname" -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
+{{- else if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "anomaly-operator.serviceAccountName" -}}
+{{- .Values.serviceAccount.name | default (ternary (include "anomaly-operator.fullname" .) "default" .Values.serviceAccount.create) -}}
+{{- end -}}
+
+{{/* The labels by which Deployment, Service and policies find the operator's pods. They can never change. */}}
+{{- define "anomaly-operator.selectorLabels" -}}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: operator
+{{- end -}}
+
+{{/* The labels of every object: ours win over commonLabels, which must not break the selectors. */}}
+{{- define "anomaly-operator.labels" -}}
+{{- $ours := include "anomaly-operator.selectorLabels" . | fromYaml -}}
+{{- $_ := set $ours "app.kubernetes.io/version" .Chart.AppVersion -}}
+{{- $_ := set $ours "app.kubernetes.io/part-of" .Chart.Name -}}
+{{- $_ := set $ours "app.kubernetes.io/managed-by" .Release.Service -}}
+{{- $_ := set $ours "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_") -}}
+{{- toYaml (merge $ours .Values.commonLabels) -}}
+{{- end -}}
+
+{{/* metadata of an object of the release's namespace. (list $ NAME [ANNOTATIONS [LABELS]]) */}}
+{{- define "anomaly-operator.metadata" -}}
+{{- $root := index . 0 -}}
+name: {{ index . 1 }}
+namespace: {{ $root.Release.Namespace }}
+{{ include "anomaly-operator.labelsAndAnnotations" (concat (list $root) (slice . 2)) }}
+{{- end -}}
+
+{{/* (list $ [ANNOTATIONS [LABELS]]); an object's own annotations win over commonAnnotations, its labels over all. */}}
+{{- define "anomaly-operator.labelsAndAnnotations" -}}
+{{- $root := index . 0 -}}
+{{- $labels := include "anomaly-operator.labels" $root | fromYaml -}}
+{{- if gt (len .) 2 }}{{ $labels = merge (deepCopy (index . 2)) $labels }}{{ end -}}
+{{- $annotations := deepCopy $root.Values.commonAnnotations -}}
+{{- if gt (len .) 1 }}{{ $annotations = merge (deepCopy (index . 1)) $annotations }}{{ end -}}
+labels:
+  {{- toYaml $labels | nindent 2 }}
+{{- with $annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* (list $ IMAGE-VALUES) */}}
+{{- define "anomaly-operator.image" -}}
+{{- $image := index . 1 -}}
+{{- if $image.digest -}}
+{{ $image.repository }}@{{ $image.digest }}
+{{- else -}}
+{{ $image.repository }}:{{ $image.tag | default (index . 0).Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+
+{{/* The namespaces to watch, with a comma between; empty: all. */}}
+{{- define "anomaly-operator.watchNamespaces" -}}
+{{- if eq .Values.watch.scope "Namespaces" -}}
+{{- .Values.watch.namespaces | uniq | join "," -}}
+{{- else if eq .Values.watch.scope "ReleaseNamespace" -}}
+{{- .Release.Namespace -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Where `helm test` makes its detector: in the release's namespace if it is watched, else in the first that is. */}}
+{{- define "anomaly-operator.testNamespace" -}}
+{{- if and (eq .Values.watch.scope "Namespaces") (not (has .Release.Namespace .Values.watch.namespaces)) -}}
+{{- first .Values.watch.namespaces -}}
+{{- else -}}
+{{- .Release.Namespace -}}
+{{- end -}}
+{{- end -}}
+
+{{/* "true" where the operator's ServiceMonitor is to be rendered, else empty; fails where it was asked to. */}}
+{{- define "anomaly-operator.serviceMonitor" -}}
+{{- with .Values.metrics.serviceMonitor -}}
+{{- if .enabled -}}
+{{- if or (eq .renderMode "alwaysRender") ($.Capabilities.APIVersions.Has "monitoring.coreos.com/v1/ServiceMonitor") -}}
+true
+{{- else if eq .renderMode "failIfMissing" -}}
+{{- fail "metrics.serviceMonitor: the cluster has no ServiceMonitor kind (monitoring.coreos.com/v1); install the Prometheus Operator first, or set renderMode to skipIfMissing" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
