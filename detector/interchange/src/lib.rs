@@ -1,1 +1,107 @@
 //! Other systems' isolation forests, read and written as data.
+//!
+//! [`read`] opens what scikit-learn's users have on disk: a pickle, a joblib file (compressed or not), a skops file,
+//! an ONNX model from skl2onnx. Nothing in a file is ever executed: a pickle is read by a machine that builds lists
+//! and numbers, and any class that is not part of an isolation forest is refused by its name.
+//!
+//! Scores of an imported forest equal scikit-learn's `-score_samples` to 1e-12 on finite rows, and
+//! `score > cut` is scikit-learn's `predict == -1`. (From ONNX: to what `f32` keeps of the sample size and the cut,
+//! see [`onnx`].)
+//!
+//! ```
+//! let error = interchange::read(b"\x80\x04cos\nsystem\n.").unwrap_err();
+//! assert_eq!(
+//!     error.to_string(),
+//!     "class os.system is not part of an isolation forest, nothing of the file was run"
+//! );
+//! ```
+
+#![forbid(unsafe_code)]
+#![allow(clippy::cast_possible_wrap, reason = "lengths of what is in memory stay below 2^63")]
+#![allow(clippy::float_cmp, reason = "what is read must be what was written, to the bit")]
+
+mod cursor;
+mod compression;
+mod class;
+mod object;
+mod numpy;
+mod pickle;
+mod skops;
+mod tree;
+mod scikit_learn;
+pub mod onnx;
+
+use forest::Forest;
+
+pub use compression::{CompressionError, UNPACKED_LIMIT};
+pub use cursor::Truncated;
+pub use numpy::NumpyError;
+pub use pickle::{OPCODE_LIMIT, PickleError};
+pub use scikit_learn::ModelError;
+pub use skops::{SCHEMA_LIMIT, SkopsError};
+pub use tree::TreeError;
+
+/// An isolation forest that was trained elsewhere.
+#[derive(Debug, Clone)]
+pub struct Imported {
+    /// The trees.
+    pub forest: Forest,
+    /// A row is anomalous when its score is greater: scikit-learn's `-offset_`, raised by [`TIE`].
+    pub cut: f64,
+    /// The columns' names, where the training data had any.
+    pub columns: Option<Vec<String>>,
+    /// What wrote the file, such as `scikit-learn 1.9.1`.
+    pub origin: String,
+}
+
+/// How much a cut is raised over `-offset_`. A `contamination` often lays the cut on a training row's own score, which
+/// scikit-learn then calls normal; the same score, added up in another order, must not end up above it.
+pub const TIE: f64 = 1e-12;
+
+/// Why a file was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The first bytes are of no known format.
+    #[error("the file must be a pickle (protocol 2 to 5), joblib, skops or ONNX file, got none of these")]
+    UnknownFormat,
+    /// It cannot be unpacked.
+    #[error(transparent)]
+    Compression(#[from] CompressionError),
+    /// It is a damaged or a foreign pickle.
+    #[error(transparent)]
+    Pickle(#[from] PickleError),
+    /// It is a damaged or a foreign skops file.
+    #[error(transparent)]
+    Skops(#[from] SkopsError),
+    /// It is no fitted `IsolationForest`.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// It is no ONNX model of an `IsolationForest`.
+    #[error(transparent)]
+    Onnx(#[from] onnx::ReadError),
+}
+
+/// Reads a forest. The format is told by the first bytes, so a file's name does not matter.
+///
+/// # Errors
+/// Anything but one whole, fitted `IsolationForest`, with a sentence that says what stands there instead.
+pub fn read(bytes: &[u8]) -> Result<Imported, Error> {
+    if skops::is_zip(bytes) {
+        let (graph, unpacked) = skops::read(bytes)?;
+        return Ok(scikit_learn::forest(&graph, unpacked)?);
+    }
+    let unpacked = compression::unpack(bytes)?;
+    if pickle::is_pickle(&unpacked) {
+        let graph = pickle::read(&unpacked)?;
+        return Ok(scikit_learn::forest(&graph, unpacked.len())?);
+    }
+    if onnx::is_model(&unpacked) {
+        return Ok(onnx::read(&unpacked)?);
+    }
+    Err(Error::UnknownFormat)
+}
+
+/// The cut for scikit-learn's `offset_`.
+fn cut(offset: f64) -> f64 {
+    -offset + TIE
+}

@@ -1,0 +1,30 @@
+//! A model file of another system in, its scores out: `convert MODEL < ROWS.json > SCORES.json`.
+//!
+//! `ROWS.json` is a list of rows; the answer has `origin`, `columns`, `cut`, `scores` and `anomalies`. With a second
+//! argument the forest is written there as an ONNX model. The live test compares both with the systems themselves.
+
+use std::error::Error;
+use std::io;
+
+use forest::Samples;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [model, rest @ ..] = &arguments[..] else { return Err("usage: convert MODEL [ONNX]".into()) };
+    let imported = interchange::read(&std::fs::read(model)?)?;
+    let forest = &imported.forest;
+    let rows: Vec<Vec<f64>> = serde_json::from_reader(io::stdin())?;
+    let scores = forest.scores(&Samples::new(forest.columns(), rows.concat())?);
+    let anomalies: Vec<u8> = scores.iter().map(|&score| (score > imported.cut).into()).collect();
+    if let Some(path) = rest.first() {
+        let numbered = || (0..forest.columns()).map(|column| format!("column{column}")).collect();
+        let columns = imported.columns.clone().unwrap_or_else(numbered);
+        std::fs::write(path, interchange::onnx::write(forest, imported.cut, &columns)?)?;
+    }
+    let answer = serde_json::json!({
+        "origin": imported.origin, "columns": imported.columns, "cut": imported.cut,
+        "scores": scores, "anomalies": anomalies,
+    });
+    println!("{answer}");
+    Ok(())
+}

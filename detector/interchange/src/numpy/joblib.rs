@@ -1,0 +1,45 @@
+//! joblib's array wrapper in, the array that follows it in the file out.
+
+use std::borrow::Cow;
+
+use super::array::{Array, size};
+use super::dtype::Dtype;
+use super::{NumpyError, pickled};
+use crate::cursor::Cursor;
+use crate::object::{Graph, Id, Object};
+
+/// What joblib writes down before an array's bytes.
+pub(crate) struct Header {
+    dtype: Dtype,
+    shape: Vec<u64>,
+    /// From joblib 1.2 on, a byte that says how much padding follows it, and that much padding.
+    padded: bool,
+}
+
+/// The header that the state of a `NumpyArrayWrapper` holds.
+pub(crate) fn header(graph: &Graph<'_>, state: Id) -> Result<Header, NumpyError> {
+    const RULE: NumpyError = NumpyError::Malformed("joblib names its dtype and its shape");
+    let dtype = pickled::dtype(graph, graph.entry(state, "dtype").ok_or(RULE)?)?;
+    let shape = pickled::shape(graph, graph.entry(state, "shape").ok_or(RULE)?)?;
+    let alignment = graph.entry(state, "numpy_array_alignment_bytes");
+    let padded = alignment.is_some_and(|alignment| !matches!(graph.get(alignment), Object::None));
+    Ok(Header { dtype, shape, padded })
+}
+
+impl Header {
+    /// Whether a pickle follows instead of bytes.
+    pub(crate) fn holds_objects(&self) -> bool {
+        self.dtype == Dtype::Object
+    }
+
+    /// The array whose bytes begin at the cursor.
+    pub(crate) fn read<'a>(self, cursor: &mut Cursor<'a>) -> Result<Array<'a>, NumpyError> {
+        if self.padded {
+            let padding = cursor.u8()?;
+            cursor.take(padding.into())?;
+        }
+        let bytes = size(&self.shape, self.dtype.itemsize()).unwrap_or(u64::MAX);
+        let data = cursor.take(bytes)?;
+        Array::new(self.dtype, &self.shape, Cow::Borrowed(data))
+    }
+}

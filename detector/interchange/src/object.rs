@@ -1,0 +1,138 @@
+//! A Python object as data: what the pickle and the skops readers give, and what the model is picked from.
+
+use std::borrow::Cow;
+
+use crate::class::Class;
+use crate::numpy::array::Array;
+
+/// The place of an object in its [`Graph`].
+pub(crate) type Id = u32;
+
+/// A Python object. Parts are named by their place, so that sharing and circles cost nothing and nothing
+/// is walked that is not asked for.
+#[derive(Debug, Clone)]
+pub(crate) enum Object<'a> {
+    None,
+    Bool(bool),
+    Int(i64),
+    /// An integer beyond 64 bits: none that matters here.
+    HugeInt,
+    Float(f64),
+    Text(Cow<'a, str>),
+    Bytes(&'a [u8]),
+    /// A list, a tuple or a set.
+    Sequence(Vec<Id>),
+    /// Keys and values in the order of the file; a later one of the same key wins.
+    Dict(Vec<(Id, Id)>),
+    Class(Class),
+    /// A class called with arguments, and the state that was then laid into it.
+    Instance {
+        class: Class,
+        args: Id,
+        state: Option<Id>,
+    },
+    Array(Box<Array<'a>>),
+}
+
+/// All objects of a file.
+#[derive(Debug, Default)]
+pub(crate) struct Graph<'a> {
+    objects: Vec<Object<'a>>,
+    /// The object that the file is of.
+    pub(crate) root: Id,
+}
+
+impl<'a> Graph<'a> {
+    /// Adds an object, and says where it is.
+    pub(crate) fn add(&mut self, object: Object<'a>) -> Id {
+        self.objects.push(object);
+        (self.objects.len() - 1) as Id
+    }
+
+    pub(crate) fn get(&self, id: Id) -> &Object<'a> {
+        &self.objects[id as usize]
+    }
+
+    pub(crate) fn get_mut(&mut self, id: Id) -> &mut Object<'a> {
+        &mut self.objects[id as usize]
+    }
+
+    /// The parts of a list, tuple or set.
+    pub(crate) fn sequence(&self, id: Id) -> Option<&[Id]> {
+        match self.get(id) {
+            Object::Sequence(parts) => Some(parts),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn text(&self, id: Id) -> Option<&str> {
+        match self.get(id) {
+            Object::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn int(&self, id: Id) -> Option<i64> {
+        match self.get(id) {
+            Object::Int(value) => Some(*value),
+            Object::Bool(value) => Some(i64::from(*value)),
+            _ => None,
+        }
+    }
+
+    /// The value under a text key of a dict.
+    pub(crate) fn entry(&self, dict: Id, key: &str) -> Option<Id> {
+        let Object::Dict(entries) = self.get(dict) else { return None };
+        entries.iter().rev().find(|(name, _)| self.text(*name) == Some(key)).map(|(_, value)| *value)
+    }
+
+    /// The arguments and the state of an instance of `class`.
+    pub(crate) fn instance(&self, id: Id, class: Class) -> Option<(Id, Option<Id>)> {
+        match self.get(id) {
+            Object::Instance { class: found, args, state } if *found == class => Some((*args, *state)),
+            _ => None,
+        }
+    }
+
+    /// The bytes of a bytes object, or of text encoded as Latin-1, the way protocol 2 writes bytes.
+    pub(crate) fn bytes(&self, id: Id) -> Option<Cow<'a, [u8]>> {
+        match self.get(id) {
+            Object::Bytes(bytes) => Some(Cow::Borrowed(bytes)),
+            Object::Instance { class: Class::Encode, args, .. } => self.latin1(*args).map(Cow::Owned),
+            _ => None,
+        }
+    }
+
+    fn latin1(&self, args: Id) -> Option<Vec<u8>> {
+        let &[text, encoding] = self.sequence(args)? else { return None };
+        if self.text(encoding)? != "latin1" {
+            return None;
+        }
+        self.text(text)?.chars().map(|letter| u8::try_from(u32::from(letter)).ok()).collect()
+    }
+
+    /// What kind of object it is, for an error.
+    pub(crate) fn kind(&self, id: Id) -> &'static str {
+        match self.get(id) {
+            Object::None => "None",
+            Object::Bool(_) => "a bool",
+            Object::Int(_) | Object::HugeInt => "an int",
+            Object::Float(_) => "a float",
+            Object::Text(_) => "a str",
+            Object::Bytes(_) => "bytes",
+            Object::Sequence(_) => "a list, tuple or set",
+            Object::Dict(_) => "a dict",
+            Object::Class(_) => "a class",
+            Object::Array(_) => "an array",
+            Object::Instance { class, .. } => match class {
+                Class::IsolationForest => "an IsolationForest",
+                Class::ExtraTreeRegressor => "an ExtraTreeRegressor",
+                Class::Tree => "a Tree",
+                Class::Reconstruct | Class::FromBuffer => "an array",
+                Class::Scalar => "a numpy scalar",
+                Class::Encode => "bytes",
+                _ => "an object of numpy",
+            },
+        }
+    }
+}

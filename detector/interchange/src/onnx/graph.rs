@@ -1,0 +1,161 @@
+//! A model's bytes in, its nodes and constants by the name of what they give out.
+
+use std::collections::HashMap;
+
+use prost::Message;
+use prost::bytes::Bytes;
+
+use super::ReadError;
+use super::proto::{self, Attribute};
+
+/// A graph to walk from its outputs back to its input.
+pub(super) struct Graph {
+    /// What wrote the model.
+    pub(super) producer: String,
+    /// The name of the one input.
+    pub(super) input: String,
+    /// The names of the outputs, in order.
+    pub(super) outputs: Vec<String>,
+    nodes: HashMap<String, proto::Node>,
+    constants: HashMap<String, Constant>,
+}
+
+/// A tensor that is part of the model.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Constant {
+    Floats(Vec<f32>),
+    Ints(Vec<i64>),
+}
+
+impl Graph {
+    /// Decodes a model: one input, nodes of one output each, all names different.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, ReadError> {
+        let model = proto::Model::decode(Bytes::copy_from_slice(bytes))?;
+        let graph = model.graph.ok_or(ReadError::Foreign("it has no graph"))?;
+        let mut nodes = HashMap::new();
+        for bytes in graph.node {
+            let node = proto::Node::decode(bytes)?;
+            let [output] = &node.output[..] else {
+                return Err(ReadError::Foreign("a node gives more than one output, or none"));
+            };
+            if nodes.insert(output.clone(), node).is_some() {
+                return Err(ReadError::Foreign("two nodes give the same output"));
+            }
+        }
+        let mut constants = HashMap::new();
+        for bytes in graph.initializer {
+            let (name, constant) = Constant::decode(bytes)?;
+            constants.insert(name, constant);
+        }
+        let mut inputs = names(graph.input)?;
+        inputs.retain(|name| !constants.contains_key(name));
+        let Ok([input]) = <[String; 1]>::try_from(inputs) else {
+            return Err(ReadError::Foreign("it has more than one input, or none"));
+        };
+        let producer = format!("{} {}", model.producer_name, model.producer_version);
+        Ok(Self { producer, input, outputs: names(graph.output)?, nodes, constants })
+    }
+
+    /// The node that gives `output`, which must be an `operator` of `N` inputs.
+    pub(super) fn node<const N: usize>(
+        &self,
+        output: &str,
+        operator: &'static str,
+    ) -> Result<(&proto::Node, [&str; N]), ReadError> {
+        let unexpected = || ReadError::Operator { expected: operator, output: shown(output) };
+        let node = self.nodes.get(output).filter(|node| node.op_type == operator).ok_or_else(unexpected)?;
+        let inputs: Vec<&str> = node.input.iter().map(String::as_str).collect();
+        Ok((node, inputs.try_into().map_err(|_| unexpected())?))
+    }
+
+    /// The node that gives `output`, whatever it is.
+    pub(super) fn any(&self, output: &str) -> Option<&proto::Node> {
+        self.nodes.get(output)
+    }
+
+    pub(super) fn constant(&self, name: &str) -> Option<&Constant> {
+        self.constants.get(name)
+    }
+
+    /// A constant of one number.
+    pub(super) fn number(&self, name: &str) -> Option<f64> {
+        match self.constant(name)? {
+            Constant::Floats(floats) => <[f32; 1]>::try_from(&floats[..]).ok().map(|[float]| float.into()),
+            Constant::Ints(ints) => <[i64; 1]>::try_from(&ints[..]).ok().map(|[int]| int as f64),
+        }
+    }
+}
+
+impl Constant {
+    fn decode(bytes: Bytes) -> Result<(String, Self), ReadError> {
+        const RULE: ReadError =
+            ReadError::Foreign("a constant is of float or int64, as many as its shape says");
+        let tensor = proto::Tensor::decode(bytes)?;
+        let length = |product: i64, &dim: &i64| product.checked_mul(dim);
+        let length = tensor.dims.iter().try_fold(1_i64, length).ok_or(RULE)?;
+        let constant = match tensor.data_type {
+            proto::FLOAT if tensor.raw_data.is_empty() => Self::Floats(tensor.float_data),
+            proto::FLOAT => Self::Floats(chunks(&tensor.raw_data).map(f32::from_le_bytes).collect()),
+            proto::INT64 if tensor.raw_data.is_empty() => Self::Ints(tensor.int64_data),
+            proto::INT64 => Self::Ints(chunks(&tensor.raw_data).map(i64::from_le_bytes).collect()),
+            _ => return Err(RULE),
+        };
+        let found = match &constant {
+            Self::Floats(floats) => floats.len(),
+            Self::Ints(ints) => ints.len(),
+        };
+        if found as i64 == length { Ok((tensor.name, constant)) } else { Err(RULE) }
+    }
+}
+
+fn chunks<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> {
+    bytes.as_chunks::<N>().0.iter().copied()
+}
+
+fn names(values: Vec<Bytes>) -> Result<Vec<String>, ReadError> {
+    values.into_iter().map(|bytes| Ok(proto::ValueInfo::decode(bytes)?.name)).collect()
+}
+
+/// A node's attributes by name, each decoded when it is asked for.
+pub(super) struct Attributes(HashMap<String, Attribute>);
+
+impl Attributes {
+    pub(super) fn of(node: &proto::Node) -> Result<Self, ReadError> {
+        let decode =
+            |bytes: &Bytes| Attribute::decode(bytes.clone()).map(|found| (found.name.clone(), found));
+        Ok(Self(node.attribute.iter().map(decode).collect::<Result<_, _>>()?))
+    }
+
+    pub(super) fn int(&self, name: &str) -> Option<i64> {
+        self.0.get(name)?.i
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<&[u8]> {
+        self.0.get(name)?.s.as_deref()
+    }
+
+    pub(super) fn ints(&self, name: &'static str) -> Result<&[i64], ReadError> {
+        self.list(name).map(|found| &found.ints[..])
+    }
+
+    pub(super) fn floats(&self, name: &'static str) -> Result<&[f32], ReadError> {
+        self.list(name).map(|found| &found.floats[..])
+    }
+
+    pub(super) fn texts(&self, name: &'static str) -> Result<&[Bytes], ReadError> {
+        self.list(name).map(|found| &found.strings[..])
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    fn list(&self, name: &'static str) -> Result<&Attribute, ReadError> {
+        self.0.get(name).ok_or(ReadError::Attribute(name))
+    }
+}
+
+/// A name from the file, fit for one line of an error.
+pub(super) fn shown(name: &str) -> String {
+    name.chars().map(|letter| if letter.is_control() { '?' } else { letter }).take(60).collect()
+}

@@ -1,0 +1,257 @@
+//! A forest and its cut in, an ONNX model out that gives `score` and `anomaly` for rows of `float`.
+//!
+//! One `TreeEnsemble` (ai.onnx.ml 5) adds up the path lengths in `double`, so that ONNX Runtime's scores equal
+//! [`Forest::score`] to 1e-12: a sum in `float` would only to 1e-6.
+
+use forest::tree::Node as TreeNode;
+use forest::{Forest, average_path_length};
+use prost::Message;
+use prost::bytes::Bytes;
+
+use super::proto::{
+    Attribute, DOUBLE, Dimension, FLOAT, Graph, INT64, Model, Node, OperatorSet, Property, Shape, Tensor,
+    TensorType, Type, UINT8, ValueInfo,
+};
+use crate::TIE;
+
+/// The IR and operator versions of ONNX 1.16, the first that knows `TreeEnsemble`.
+const IR_VERSION: i64 = 10;
+const OPERATORS: i64 = 21;
+const TREE_OPERATORS: i64 = 5;
+
+/// `aggregate_function` of a `TreeEnsemble`.
+const SUM: i64 = 1;
+
+/// Why a forest cannot be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// ONNX's trees ask for one column at a time.
+    #[error("ONNX has no splits over several columns: train with extension 0 to export")]
+    Planes,
+    /// The names are for another forest.
+    #[error("columns must be as many as the forest's, {forest}, got {names}")]
+    Columns {
+        /// How many columns the forest has.
+        forest: usize,
+        /// How many names were given.
+        names: usize,
+    },
+}
+
+/// Writes a model of one input, `input`: `float[rows, columns]`, and two outputs of `[rows, 1]`: `score`, a `double` in
+/// (0, 1] that is higher for stranger rows, and `anomaly`, an `int64` that is 1 where the score is over `cut`, else 0.
+/// The names of the columns stand in the model's metadata under `columns`, as a JSON list.
+///
+/// The model's own cut is higher by [`TIE`], so that a score that equals the cut stays normal.
+///
+/// # Errors
+/// An extended forest, or names that are not as many as the forest's columns.
+///
+/// ```
+/// # use forest::{Forest, Params, Samples};
+/// let samples = Samples::new(1, vec![0.1, 0.2, 0.3, 9.0]).expect("finite cells");
+/// let forest = Forest::fit(&samples, &Params::default()).expect("a small forest");
+/// let model = interchange::onnx::write(&forest, 0.6, &["pressure".to_owned()]).expect("one name, one column");
+/// assert!(interchange::onnx::write(&forest, 0.6, &[]).is_err());
+/// # assert!(model.len() > 1000);
+/// ```
+pub fn write(forest: &Forest, cut: f64, columns: &[String]) -> Result<Vec<u8>, WriteError> {
+    if columns.len() != forest.columns() {
+        return Err(WriteError::Columns { forest: forest.columns(), names: columns.len() });
+    }
+    let model = Model {
+        ir_version: IR_VERSION,
+        producer_name: "anomaly-operator".to_owned(),
+        producer_version: env!("CARGO_PKG_VERSION").to_owned(),
+        doc_string: "Isolation forest. score: in (0, 1], higher is stranger. anomaly: 1 where score > cut."
+            .to_owned(),
+        graph: Some(graph(forest, cut)?),
+        opset_import: vec![operator_set("", OPERATORS), operator_set("ai.onnx.ml", TREE_OPERATORS)],
+        metadata_props: vec![
+            property("columns", serde_json::Value::from(columns).to_string()),
+            property("cut", cut.to_string()),
+        ],
+    };
+    Ok(model.encode_to_vec())
+}
+
+fn graph(forest: &Forest, cut: f64) -> Result<Graph, WriteError> {
+    let nodes = [
+        node("Cast", &["input"], "cells", &[int("to", DOUBLE.into())]),
+        Ensemble::of(forest)?.node("cells", "length"),
+        node("Mul", &["length", "scale"], "exponent", &[]),
+        node("Pow", &["two", "exponent"], "score", &[]),
+        node("Greater", &["score", "cut"], "over", &[]),
+        node("Cast", &["over"], "anomaly", &[int("to", INT64.into())]),
+    ];
+    let constants = [("scale", scale(forest)), ("two", 2.0), ("cut", cut + TIE)];
+    let constant = |(name, value)| Tensor { name: String::from(name), dims: vec![], ..doubles(&[value]) };
+    Ok(Graph {
+        name: "isolation forest".to_owned(),
+        node: nodes.iter().map(encoded).collect(),
+        initializer: constants.map(constant).iter().map(encoded).collect(),
+        input: vec![value("input", FLOAT, forest.columns())],
+        output: vec![value("score", DOUBLE, 1), value("anomaly", INT64, 1)],
+    })
+}
+
+/// What the sum of path lengths is multiplied by. Trees of one sample have nowhere to go: each counts as 1, and the
+/// score is 0.5 throughout.
+fn scale(forest: &Forest) -> f64 {
+    let longest = average_path_length(forest.sample_size());
+    let longest = if longest > 0.0 { longest } else { 1.0 };
+    -1.0 / (forest.trees().len() as f64 * longest)
+}
+
+/// The lists of a `TreeEnsemble`: splits and leaves of all trees, each numbered in a row of its own.
+#[derive(Default)]
+struct Ensemble {
+    roots: Vec<i64>,
+    columns: Vec<i64>,
+    thresholds: Vec<f64>,
+    /// Where a cell of at most the threshold goes, and whether that is a leaf.
+    at_most: Vec<(i64, bool)>,
+    /// Where a greater cell goes, and whether that is a leaf.
+    greater: Vec<(i64, bool)>,
+    /// Path lengths.
+    leaves: Vec<f64>,
+}
+
+impl Ensemble {
+    fn of(forest: &Forest) -> Result<Self, WriteError> {
+        let mut ensemble = Self::default();
+        for tree in forest.trees() {
+            ensemble.add(tree.nodes(), forest.sample_size())?;
+        }
+        Ok(ensemble)
+    }
+
+    /// Nodes stand in pre-order, so a parent's depth is known before its children's.
+    fn add(&mut self, nodes: &[TreeNode], sample_size: u32) -> Result<(), WriteError> {
+        let places = self.places(nodes);
+        let mut depths = vec![0_u32; nodes.len()];
+        for (at, node) in nodes.iter().enumerate() {
+            match *node {
+                TreeNode::Split { column, threshold, left, right } => {
+                    depths[left as usize] = depths[at] + 1;
+                    depths[right as usize] = depths[at] + 1;
+                    self.columns.push(column.into());
+                    self.thresholds.push(threshold.into());
+                    self.at_most.push(places[left as usize]);
+                    self.greater.push(places[right as usize]);
+                }
+                TreeNode::Leaf { .. } if sample_size < 2 => self.leaves.push(1.0),
+                TreeNode::Leaf { samples } => {
+                    self.leaves.push(f64::from(depths[at]) + average_path_length(samples));
+                }
+                TreeNode::Plane { .. } => return Err(WriteError::Planes),
+            }
+        }
+        self.add_root(places[0]);
+        Ok(())
+    }
+
+    /// The number that each node will have, and whether it is a leaf.
+    fn places(&self, nodes: &[TreeNode]) -> Vec<(i64, bool)> {
+        let (mut split, mut leaf) = (self.columns.len() as i64, self.leaves.len() as i64);
+        let place = |node: &TreeNode| {
+            let is_leaf = matches!(node, TreeNode::Leaf { .. });
+            let next = if is_leaf { &mut leaf } else { &mut split };
+            *next += 1;
+            (*next - 1, is_leaf)
+        };
+        nodes.iter().map(place).collect()
+    }
+
+    /// A root must be a split: for a tree that is but a leaf, one whose ways both lead there.
+    fn add_root(&mut self, (place, is_leaf): (i64, bool)) {
+        if !is_leaf {
+            return self.roots.push(place);
+        }
+        self.roots.push(self.columns.len() as i64);
+        self.columns.push(0);
+        self.thresholds.push(0.0);
+        self.at_most.push((place, true));
+        self.greater.push((place, true));
+    }
+
+    fn node(&self, input: &str, output: &str) -> Node {
+        let places = |ways: &[(i64, bool)]| ways.iter().map(|way| way.0).collect();
+        let leaves = |ways: &[(i64, bool)]| ways.iter().map(|way| way.1.into()).collect();
+        // Mode 0 is BRANCH_LEQ.
+        let modes = Tensor {
+            dims: vec![self.columns.len() as i64],
+            data_type: UINT8,
+            raw_data: vec![0; self.columns.len()].into(),
+            ..Tensor::default()
+        };
+        let attributes = [
+            int("n_targets", 1),
+            int("aggregate_function", SUM),
+            int("post_transform", 0),
+            ints("tree_roots", self.roots.clone()),
+            ints("nodes_featureids", self.columns.clone()),
+            tensor("nodes_modes", modes),
+            tensor("nodes_splits", doubles(&self.thresholds)),
+            ints("nodes_truenodeids", places(&self.at_most)),
+            ints("nodes_trueleafs", leaves(&self.at_most)),
+            ints("nodes_falsenodeids", places(&self.greater)),
+            ints("nodes_falseleafs", leaves(&self.greater)),
+            ints("leaf_targetids", vec![0; self.leaves.len()]),
+            tensor("leaf_weights", doubles(&self.leaves)),
+        ];
+        Node { domain: "ai.onnx.ml".to_owned(), ..node("TreeEnsemble", &[input], output, &attributes) }
+    }
+}
+
+fn node(op_type: &str, input: &[&str], output: &str, attributes: &[Attribute]) -> Node {
+    Node {
+        op_type: op_type.to_owned(),
+        input: input.iter().map(|&name| name.to_owned()).collect(),
+        output: vec![output.to_owned()],
+        attribute: attributes.iter().map(encoded).collect(),
+        domain: String::new(),
+    }
+}
+
+fn int(name: &str, value: i64) -> Attribute {
+    Attribute { name: name.to_owned(), i: Some(value), kind: 2, ..Attribute::default() }
+}
+
+fn ints(name: &str, ints: Vec<i64>) -> Attribute {
+    Attribute { name: name.to_owned(), ints, kind: 7, ..Attribute::default() }
+}
+
+fn tensor(name: &str, tensor: Tensor) -> Attribute {
+    Attribute { name: name.to_owned(), t: Some(tensor), kind: 4, ..Attribute::default() }
+}
+
+fn doubles(values: &[f64]) -> Tensor {
+    let raw_data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    Tensor {
+        dims: vec![values.len() as i64],
+        data_type: DOUBLE,
+        raw_data: raw_data.into(),
+        ..Tensor::default()
+    }
+}
+
+/// An input or an output of `[rows, width]`.
+fn value(name: &str, elem_type: i32, width: usize) -> Bytes {
+    let rows = Dimension { dim_param: Some("rows".to_owned()), dim_value: None };
+    let width = Dimension { dim_param: None, dim_value: Some(width as i64) };
+    let tensor = TensorType { elem_type, shape: Some(Shape { dim: vec![rows, width] }) };
+    encoded(&ValueInfo { name: name.to_owned(), kind: Some(Type { tensor: Some(tensor) }) })
+}
+
+fn operator_set(domain: &str, version: i64) -> Bytes {
+    encoded(&OperatorSet { domain: domain.to_owned(), version })
+}
+
+fn property(key: &str, value: String) -> Bytes {
+    encoded(&Property { key: key.to_owned(), value })
+}
+
+fn encoded(message: &impl Message) -> Bytes {
+    message.encode_to_vec().into()
+}

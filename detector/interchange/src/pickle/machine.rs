@@ -1,0 +1,325 @@
+//! Opcodes in, objects out: the stack, the marks, the memo, one short method for each kind of opcode.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::{PickleError, opcode};
+use crate::class::Class;
+use crate::cursor::{Cursor, Truncated};
+use crate::numpy::joblib;
+use crate::object::{Graph, Id, Object};
+
+type Result<T> = std::result::Result<T, PickleError>;
+
+/// One pickle being read. A joblib file has further pickles inside it, whose objects join the same list.
+pub(super) struct Machine<'m, 'a> {
+    cursor: &'m mut Cursor<'a>,
+    graph: &'m mut Graph<'a>,
+    opcodes_left: &'m mut usize,
+    /// True for the pickle inside a joblib file: joblib writes no arrays of its own into it.
+    inner: bool,
+    stack: Vec<Id>,
+    marks: Vec<usize>,
+    memo: HashMap<u32, Id>,
+    /// Where the opcode at hand stands, for errors.
+    at: usize,
+}
+
+impl<'m, 'a> Machine<'m, 'a> {
+    pub(super) fn new(
+        cursor: &'m mut Cursor<'a>,
+        graph: &'m mut Graph<'a>,
+        opcodes_left: &'m mut usize,
+    ) -> Self {
+        let at = cursor.position();
+        Self {
+            cursor,
+            graph,
+            opcodes_left,
+            inner: false,
+            stack: Vec::new(),
+            marks: Vec::new(),
+            memo: HashMap::new(),
+            at,
+        }
+    }
+
+    /// Reads up to and with `STOP`, and gives the object that is left on the stack.
+    pub(super) fn run(mut self) -> Result<Id> {
+        loop {
+            self.at = self.cursor.position();
+            *self.opcodes_left = self.opcodes_left.checked_sub(1).ok_or(PickleError::TooLong)?;
+            let code = self.cursor.u8()?;
+            if code == opcode::STOP {
+                return self.pop();
+            }
+            self.step(code)?;
+        }
+    }
+
+    fn step(&mut self, code: u8) -> Result<()> {
+        use opcode as op;
+        match code {
+            op::PROTO => self.protocol()?,
+            op::FRAME => self.frame()?,
+            op::MARK => self.marks.push(self.stack.len()),
+            op::POP => drop(self.pop()?),
+            op::POP_MARK => drop(self.pop_mark()?),
+            op::BINPUT | op::LONG_BINPUT | op::MEMOIZE => self.put(code)?,
+            op::BINGET | op::LONG_BINGET => self.get(code)?,
+            op::NONE => self.push(Object::None),
+            op::NEWTRUE => self.push(Object::Bool(true)),
+            op::NEWFALSE => self.push(Object::Bool(false)),
+            op::BININT => self.int(|cursor| cursor.array().map(|bytes| i32::from_le_bytes(bytes).into()))?,
+            op::BININT1 => self.int(|cursor| cursor.u8().map(i64::from))?,
+            op::BININT2 => self.int(|cursor| cursor.u16().map(i64::from))?,
+            op::LONG1 => self.long()?,
+            op::BINFLOAT => self.float()?,
+            op::BINUNICODE | op::SHORT_BINUNICODE | op::BINUNICODE8 => self.text(code)?,
+            op::BINBYTES | op::SHORT_BINBYTES | op::BINBYTES8 | op::BYTEARRAY8 => self.bytes(code)?,
+            op::EMPTY_TUPLE | op::EMPTY_LIST | op::EMPTY_SET => self.push(Object::Sequence(Vec::new())),
+            op::TUPLE | op::TUPLE1 | op::TUPLE2 | op::TUPLE3 => self.tuple(code)?,
+            op::APPEND | op::APPENDS | op::ADDITEMS => self.append(code)?,
+            op::EMPTY_DICT => self.push(Object::Dict(Vec::new())),
+            op::SETITEM | op::SETITEMS => self.set_items(code)?,
+            op::GLOBAL => self.global()?,
+            op::STACK_GLOBAL => self.stack_global()?,
+            op::REDUCE | op::NEWOBJ => self.instance()?,
+            op::BUILD => self.build()?,
+            code => return Err(PickleError::Opcode { code, position: self.at }),
+        }
+        Ok(())
+    }
+
+    fn protocol(&mut self) -> Result<()> {
+        match self.cursor.u8()? {
+            2..=5 => Ok(()),
+            other => Err(PickleError::Protocol(other)),
+        }
+    }
+
+    /// A frame only announces how many bytes to read ahead; here they are all in memory.
+    fn frame(&mut self) -> Result<()> {
+        let length = self.cursor.u64()?;
+        self.cursor.clone().take(length)?;
+        Ok(())
+    }
+
+    fn put(&mut self, code: u8) -> Result<()> {
+        let place = match code {
+            opcode::BINPUT => u32::from(self.cursor.u8()?),
+            opcode::LONG_BINPUT => self.cursor.u32()?,
+            _ => self.memo.len() as u32,
+        };
+        let top = *self.stack.last().ok_or_else(|| self.malformed("nothing is there to remember"))?;
+        self.memo.insert(place, top);
+        Ok(())
+    }
+
+    fn get(&mut self, code: u8) -> Result<()> {
+        let place = match code {
+            opcode::BINGET => u32::from(self.cursor.u8()?),
+            _ => self.cursor.u32()?,
+        };
+        let id = *self
+            .memo
+            .get(&place)
+            .ok_or_else(|| self.malformed("nothing is remembered under that number"))?;
+        self.stack.push(id);
+        Ok(())
+    }
+
+    fn int(&mut self, read: impl Fn(&mut Cursor<'a>) -> std::result::Result<i64, Truncated>) -> Result<()> {
+        let value = read(self.cursor)?;
+        self.push(Object::Int(value));
+        Ok(())
+    }
+
+    fn float(&mut self) -> Result<()> {
+        let value = f64::from_be_bytes(self.cursor.array()?);
+        self.push(Object::Float(value));
+        Ok(())
+    }
+
+    /// A little-endian two's complement number of any length.
+    fn long(&mut self) -> Result<()> {
+        let length = self.cursor.u8()?;
+        let bytes = self.cursor.take(u64::from(length))?;
+        let negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
+        let mut wide = if negative { [0xff; 8] } else { [0; 8] };
+        self.push(match wide.get_mut(..bytes.len()) {
+            Some(low) => {
+                low.copy_from_slice(bytes);
+                Object::Int(i64::from_le_bytes(wide))
+            }
+            None => Object::HugeInt,
+        });
+        Ok(())
+    }
+
+    fn text(&mut self, code: u8) -> Result<()> {
+        let length = match code {
+            opcode::SHORT_BINUNICODE => u64::from(self.cursor.u8()?),
+            opcode::BINUNICODE => u64::from(self.cursor.u32()?),
+            _ => self.cursor.u64()?,
+        };
+        let bytes = self.cursor.take(length)?;
+        let text = std::str::from_utf8(bytes).map_err(|_| self.malformed("text must be UTF-8"))?;
+        self.push(Object::Text(Cow::Borrowed(text)));
+        Ok(())
+    }
+
+    fn bytes(&mut self, code: u8) -> Result<()> {
+        let length = match code {
+            opcode::SHORT_BINBYTES => u64::from(self.cursor.u8()?),
+            opcode::BINBYTES => u64::from(self.cursor.u32()?),
+            _ => self.cursor.u64()?,
+        };
+        let bytes = self.cursor.take(length)?;
+        self.push(Object::Bytes(bytes));
+        Ok(())
+    }
+
+    fn tuple(&mut self, code: u8) -> Result<()> {
+        let parts = match code {
+            opcode::TUPLE => self.pop_mark()?,
+            opcode::TUPLE1 => self.pop_many(1)?,
+            opcode::TUPLE2 => self.pop_many(2)?,
+            _ => self.pop_many(3)?,
+        };
+        self.push(Object::Sequence(parts));
+        Ok(())
+    }
+
+    fn append(&mut self, code: u8) -> Result<()> {
+        let added = if code == opcode::APPEND { self.pop_many(1)? } else { self.pop_mark()? };
+        let list = self.top("a list is needed to append to")?;
+        let Object::Sequence(parts) = self.graph.get_mut(list) else {
+            return Err(self.malformed("a list is needed to append to"));
+        };
+        parts.extend(added);
+        Ok(())
+    }
+
+    fn set_items(&mut self, code: u8) -> Result<()> {
+        let added = if code == opcode::SETITEM { self.pop_many(2)? } else { self.pop_mark()? };
+        let (pairs, []) = added.as_chunks::<2>() else {
+            return Err(self.malformed("every key of a dict needs its value"));
+        };
+        let dict = self.top("a dict is needed to set items of")?;
+        let Object::Dict(entries) = self.graph.get_mut(dict) else {
+            return Err(self.malformed("a dict is needed to set items of"));
+        };
+        entries.extend(pairs.iter().map(|&[key, value]| (key, value)));
+        Ok(())
+    }
+
+    fn global(&mut self) -> Result<()> {
+        let module = self.cursor.line()?;
+        let name = self.cursor.line()?;
+        self.class(&String::from_utf8_lossy(module), &String::from_utf8_lossy(name))
+    }
+
+    fn stack_global(&mut self) -> Result<()> {
+        let name = self.pop()?;
+        let module = self.pop()?;
+        match (self.graph.get(module), self.graph.get(name)) {
+            (Object::Text(module), Object::Text(name)) => self.class(&module.clone(), &name.clone()),
+            _ => Err(self.malformed("a class is named by two texts")),
+        }
+    }
+
+    fn class(&mut self, module: &str, name: &str) -> Result<()> {
+        let unknown = || PickleError::Class(shown(&format!("{module}.{name}")));
+        let class = Class::named(module, name).ok_or_else(unknown)?;
+        self.push(Object::Class(class));
+        Ok(())
+    }
+
+    /// Where Python would call, a note is made of what would be called with what.
+    fn instance(&mut self) -> Result<()> {
+        let args = self.pop()?;
+        let class = self.pop()?;
+        let Object::Class(class) = *self.graph.get(class) else {
+            return Err(self.malformed("only a class can be called"));
+        };
+        self.push(Object::Instance { class, args, state: None });
+        Ok(())
+    }
+
+    fn build(&mut self) -> Result<()> {
+        let new_state = self.pop()?;
+        let id = self.top("an object is needed to lay the state into")?;
+        let class = match self.graph.get_mut(id) {
+            Object::Instance { class, state: state @ None, .. } => {
+                *state = Some(new_state);
+                *class
+            }
+            Object::Instance { .. } => return Err(self.malformed("an object's state is laid into it once")),
+            _ => return Err(self.malformed("an object is needed to lay the state into")),
+        };
+        if class == Class::JoblibArray { self.joblib_array(new_state) } else { Ok(()) }
+    }
+
+    /// joblib's array wrapper is replaced by the array, whose bytes follow in the file.
+    fn joblib_array(&mut self, wrapper: Id) -> Result<()> {
+        if self.inner {
+            return Err(self.malformed("a pickle inside a joblib array has no joblib arrays of its own"));
+        }
+        let position = self.at;
+        let header = joblib::header(self.graph, wrapper);
+        let header = header.map_err(|source| PickleError::Array { position, source })?;
+        self.pop()?;
+        if header.holds_objects() {
+            let mut machine = Machine::new(self.cursor, self.graph, self.opcodes_left);
+            machine.inner = true;
+            let array = machine.run()?;
+            self.stack.push(array);
+            return Ok(());
+        }
+        let array = header.read(self.cursor).map_err(|source| PickleError::Array { position, source })?;
+        self.push(Object::Array(Box::new(array)));
+        Ok(())
+    }
+
+    fn push(&mut self, object: Object<'a>) {
+        let id = self.graph.add(object);
+        self.stack.push(id);
+    }
+
+    /// The lowest place on the stack that may be popped: what is under a mark belongs to an outer list.
+    fn floor(&self) -> usize {
+        self.marks.last().copied().unwrap_or(0)
+    }
+
+    fn top(&self, rule: &'static str) -> Result<Id> {
+        self.stack[self.floor()..].last().copied().ok_or_else(|| self.malformed(rule))
+    }
+
+    fn pop(&mut self) -> Result<Id> {
+        Ok(self.pop_many(1)?[0])
+    }
+
+    fn pop_many(&mut self, count: usize) -> Result<Vec<Id>> {
+        if self.stack.len() - self.floor() < count {
+            return Err(self.malformed("the stack holds too little for this opcode"));
+        }
+        Ok(self.stack.split_off(self.stack.len() - count))
+    }
+
+    fn pop_mark(&mut self) -> Result<Vec<Id>> {
+        let mark = self.marks.pop().ok_or_else(|| self.malformed("no mark is on the stack"))?;
+        Ok(self.stack.split_off(mark))
+    }
+
+    fn malformed(&self, rule: &'static str) -> PickleError {
+        PickleError::Malformed { position: self.at, rule }
+    }
+}
+
+/// A name from the file, fit for one line of an error.
+fn shown(name: &str) -> String {
+    const LONGEST: usize = 100;
+    let clean = name.chars().map(|letter| if letter.is_control() { '?' } else { letter });
+    clean.take(LONGEST).collect()
+}
