@@ -1,0 +1,47 @@
+//! HTTP in, a call, HTTP out. `configure_*` are the routes; the program and the tests share them.
+
+/// The only map from errors to status codes and JSON.
+mod error;
+/// `POST /predict`.
+mod predict;
+/// `GET /verdicts`.
+mod verdicts;
+/// `/livez`, `/readyz`, `/status`, `/metrics`, `/model`.
+mod operations;
+
+use actix_web::HttpRequest;
+use actix_web::web::{self, ServiceConfig};
+
+pub use error::ApiError;
+pub use verdicts::verdict_json;
+
+/// The largest request body: batches beyond it belong into several requests.
+pub const MOST_BYTES: usize = 2 << 20;
+
+/// The routes of the predict port. Expects `Data<State>`.
+pub fn configure_predict(config: &mut ServiceConfig) {
+    config
+        .app_data(web::PayloadConfig::new(MOST_BYTES))
+        .service(web::resource("/predict").post(predict::predict).default_service(web::to(wrong_method)))
+        .service(web::resource("/verdicts").get(verdicts::newest).default_service(web::to(wrong_method)))
+        .default_service(web::to(no_such_path));
+}
+
+/// The routes of the metrics port. Expects `Data<State>`.
+pub fn configure_metrics(config: &mut ServiceConfig) {
+    config
+        .service(web::resource("/livez").get(operations::live))
+        .service(web::resource("/readyz").get(operations::ready))
+        .service(web::resource("/status").get(operations::status))
+        .service(web::resource("/metrics").get(operations::metrics))
+        .service(web::resource("/model").get(operations::model))
+        .default_service(web::to(no_such_path));
+}
+
+async fn no_such_path(request: HttpRequest) -> Result<String, ApiError> {
+    Err(ApiError::NoSuchPath(request.path().to_owned()))
+}
+
+async fn wrong_method(request: HttpRequest) -> Result<String, ApiError> {
+    Err(ApiError::WrongMethod { path: request.path().to_owned(), method: request.method().to_string() })
+}

@@ -1,0 +1,55 @@
+//! `GET /verdicts`: the newest verdicts on the sensors' readings, newest first.
+
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Query};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::ApiError;
+use crate::state::{REMEMBERED, State};
+use crate::verdict::Verdict;
+
+/// How many verdicts are wanted.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Options {
+    #[serde(default = "hundred")]
+    limit: usize,
+}
+
+fn hundred() -> usize {
+    100
+}
+
+/// The handler.
+pub(super) async fn newest(
+    state: Data<State>,
+    options: Result<Query<Options>, actix_web::Error>,
+) -> Result<HttpResponse, ApiError> {
+    let limit = options
+        .ok()
+        .map(|options| options.limit)
+        .filter(|limit| (1..=REMEMBERED).contains(limit))
+        .ok_or_else(|| ApiError::Malformed(format!("expected ?limit= of 1 to {REMEMBERED}, or nothing")))?;
+    let names: Vec<&str> = state.detector.sensors().map(|sensor| sensor.name).collect();
+    let verdicts: Vec<Value> =
+        state.verdicts(limit).iter().map(|verdict| verdict_json(&names, verdict)).collect();
+    Ok(HttpResponse::Ok().json(json!({ "verdicts": verdicts })))
+}
+
+/// A verdict as JSON, sensors by name.
+pub fn verdict_json(sensors: &[&str], verdict: &Verdict) -> Value {
+    let by_name = |each: Vec<Value>| -> Map<String, Value> {
+        sensors.iter().map(|name| (*name).to_owned()).zip(each).collect()
+    };
+    let judgement = &verdict.judgement;
+    json!({
+        "time": verdict.time,
+        "values": by_name(verdict.values.iter().map(|value| json!(value)).collect()),
+        "anomaly": u8::from(judgement.anomalous),
+        "score": judgement.score,
+        "severity": judgement.severity,
+        "contributions": by_name(judgement.contributions.iter().map(|share| json!(share)).collect()),
+        "model": &*judgement.model,
+    })
+}

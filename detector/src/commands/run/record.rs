@@ -1,0 +1,64 @@
+//! Outcomes in; the tally, the lines on the terminal and the `--output` file out.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crd::Valid;
+
+use super::{RunArgs, RunError};
+use crate::log::{Event, Log};
+use crate::monitor::Trained;
+use crate::output::Output;
+use crate::reading::Readings;
+use crate::tally::Tally;
+use crate::watch::Outcome;
+
+/// What is kept of a run: the tally, the file, the lines on the terminal.
+pub(super) struct Record {
+    pub(super) log: Log,
+    tally: Tally,
+    output: Option<(PathBuf, Output)>,
+    watching_since: Instant,
+}
+
+impl Record {
+    pub(super) fn new(args: &RunArgs, detector: &Valid, log: Log) -> Result<Self, RunError> {
+        let create = |path: &PathBuf| match Output::create(path, detector) {
+            Ok(output) => Ok((path.clone(), output)),
+            Err(source) => Err(RunError::Output { path: path.clone(), source }),
+        };
+        let output = args.output.as_ref().map(create).transpose()?;
+        Ok(Self { log, tally: Tally::default(), output, watching_since: Instant::now() })
+    }
+
+    pub(super) fn trained(&mut self, trained: &Trained) {
+        self.log.tell(&Event::Trained(trained.watch.model(), trained.took));
+        if !trained.note.is_empty() {
+            self.log.tell(&Event::Note(&trained.note));
+        }
+        self.watching_since = Instant::now();
+    }
+
+    pub(super) fn outcome(&mut self, readings: &Readings, outcome: &Outcome) -> Result<(), RunError> {
+        self.tally.count(readings.time, readings.truth.as_deref(), outcome);
+        let Outcome::Verdict(verdict) = outcome else { return Ok(()) };
+        if verdict.judgement.anomalous {
+            self.log.tell(&Event::Anomaly(verdict));
+        }
+        match &mut self.output {
+            Some((path, output)) => {
+                output.write(verdict).map_err(|source| RunError::Output { path: path.clone(), source })
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn finish(self) -> Result<(), RunError> {
+        let took = self.watching_since.elapsed();
+        if let Some((path, output)) = self.output {
+            output.finish().map_err(|source| RunError::Output { path, source })?;
+        }
+        self.log.tell(&Event::Summary(&self.tally, took));
+        Ok(())
+    }
+}

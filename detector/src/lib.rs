@@ -1,0 +1,37 @@
+//! Readings in, verdicts out: what the `detector` program is made of, in the order in which data flows through it.
+#![forbid(unsafe_code)]
+
+/// What every sensor gave at one instant.
+pub mod reading;
+/// Where readings come from.
+pub mod sources;
+/// CSV files as training and scoring data.
+pub mod table;
+/// Readings -> the vectors that a model sees.
+pub mod features;
+/// What the model makes of an instant's readings.
+pub mod verdict;
+/// Readings -> a model; vectors -> judgements.
+pub mod model;
+/// A model at work on a stream of readings.
+pub mod watch;
+/// Verdicts against the truth: precision and recall.
+pub mod tally;
+/// Every metric, once.
+pub mod metrics;
+/// What the monitor and the API share.
+pub mod state;
+/// The loop: train, then readings -> verdicts, at the pace of the clock or as fast as it goes.
+pub mod monitor;
+/// Verdicts as the rows of a CSV file.
+pub mod output;
+/// What happens, told to people or machines.
+pub mod log;
+/// HTTP.
+pub mod api;
+/// The manifest and what `--set` changes of it.
+pub mod manifest;
+/// The subcommands, one file each.
+pub mod commands;
+/// The command line.
+pub mod cli;

@@ -1,0 +1,72 @@
+//! What goes wrong with a simulated sensor, and when: a time in, the faults that are active and what they add out.
+//!
+//! Starts are a Poisson process that can be asked about any time at once: time is cut into slots of one mean interval,
+//! each slot has a Poisson(1) number of starts, and each start is evenly distributed over its slot. All are drawn by
+//! the slot's number. A fault is shorter than its mean interval, so what is active began in this slot or in the last.
+
+use crd::simulated::{Fault as Spec, FaultKind};
+
+use super::nanoseconds;
+use super::random::Stream;
+
+/// A Step has reached its new level after this share of its duration.
+const RAMP: f64 = 0.1;
+
+/// One kind of trouble of one sensor, again and again. Times are nanoseconds since the Unix epoch.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    kind: FaultKind,
+    magnitude: f64,
+    mean_interval: i128,
+    duration: i128,
+    starts: Stream,
+    tremor: Stream,
+}
+
+impl Fault {
+    /// The fault of `spec`, the sensor's `index`th.
+    pub fn new(spec: &Spec, index: usize, seed: i64, sensor: &str) -> Self {
+        Self {
+            kind: spec.kind,
+            magnitude: spec.magnitude.unwrap_or(0.0),
+            mean_interval: nanoseconds(spec.mean_interval),
+            duration: nanoseconds(spec.duration),
+            starts: Stream::new(seed, sensor, &format!("starts of fault {index}")),
+            tremor: Stream::new(seed, sensor, &format!("tremor of fault {index}")),
+        }
+    }
+
+    /// What happens.
+    pub fn kind(&self) -> FaultKind {
+        self.kind
+    }
+
+    /// The starts of those occurrences that are active at `time`: begun, and not yet over. Seldom more than one.
+    pub fn active(&self, time: i128) -> impl Iterator<Item = i128> {
+        let slot = time.div_euclid(self.mean_interval);
+        let starts = self.starts_in(slot - 1).chain(self.starts_in(slot));
+        starts.filter(move |start| (*start..*start + self.duration).contains(&time))
+    }
+
+    /// What an occurrence that began at `start` adds to the reading at `time`. Flatline and Dropout add nothing:
+    /// they replace the reading.
+    pub fn offset(&self, start: i128, time: i128) -> f64 {
+        let progress = (time - start) as f64 / self.duration as f64;
+        match self.kind {
+            FaultKind::Spike => self.magnitude,
+            FaultKind::Step => self.magnitude * (progress / RAMP).min(1.0),
+            FaultKind::Drift => self.magnitude * progress,
+            FaultKind::Noise => self.magnitude * self.tremor.at(time).normal(),
+            FaultKind::Flatline | FaultKind::Dropout => 0.0,
+        }
+    }
+
+    fn starts_in(&self, slot: i128) -> impl Iterator<Item = i128> {
+        let mut draws = self.starts.at(slot);
+        let begin = slot * self.mean_interval;
+        (0..draws.poisson()).map(move |_| {
+            let within = (draws.uniform() * self.mean_interval as f64) as i128;
+            begin + within.min(self.mean_interval - 1)
+        })
+    }
+}

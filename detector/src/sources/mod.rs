@@ -1,0 +1,53 @@
+//! A spec's sources in, readings out: simulated ones at any time that is asked for, recorded ones row by row.
+
+/// Random numbers that are found by an index.
+mod random;
+/// Baseline, waves, trend.
+mod signal;
+/// What makes a sensor tremble.
+mod noise;
+/// What goes wrong, and when.
+mod fault;
+/// Sources that answer for any instant.
+mod clocked;
+/// A CSV file, replayed.
+mod recording;
+
+pub use clocked::Clocked;
+pub use recording::Recording;
+
+use crd::Valid;
+use crd::valid::SourceKind;
+
+/// Why a source cannot be opened or read: one sentence that names file, line and column.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SourceError(pub(crate) String);
+
+/// The sources of one detector.
+pub enum Sources {
+    /// Simulated sensors: a pure function of time.
+    Clocked(Clocked),
+    /// A recording, which paces the detector by its own timestamps; it is the only source.
+    Recorded(Recording),
+}
+
+impl Sources {
+    /// Make the detector's sources ready: a recording is opened, its columns and time format are found.
+    ///
+    /// # Errors
+    /// The recording cannot be opened, or has not the columns that the spec names.
+    pub fn open(detector: &Valid) -> Result<Self, SourceError> {
+        for source in detector.sources() {
+            if let SourceKind::Csv(csv) = &source.kind {
+                return Ok(Self::Recorded(Recording::open(csv)?));
+            }
+        }
+        Ok(Self::Clocked(Clocked::new(detector.sources())))
+    }
+}
+
+/// Whole nanoseconds; those of the longest duration, 32 digits of hours, fit by far.
+fn nanoseconds(duration: crd::Duration) -> i128 {
+    std::time::Duration::from(duration).as_nanos() as i128
+}

@@ -1,0 +1,142 @@
+//! What the monitor and the API share: the model at work, the newest verdicts, how far the detector is.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use crd::Valid;
+use crd::contract::{Phase, Report, SourceReport};
+
+use crate::metrics::Metrics;
+use crate::reading::Readings;
+use crate::verdict::Verdict;
+use crate::watch::{Outcome, Watch};
+
+/// How many verdicts `GET /verdicts` can look back on.
+pub const REMEMBERED: usize = 1000;
+
+/// Shared by reference between threads. The model and what it remembers are swapped as one: a request that has taken
+/// them works with one model to its end.
+pub struct State {
+    /// The detector as the manifest describes it.
+    pub detector: Valid,
+    /// What Prometheus sees.
+    pub metrics: Metrics,
+    watch: ArcSwapOption<Watch>,
+    verdicts: Mutex<VecDeque<Verdict>>,
+    phase: Mutex<Phase>,
+    sources: Mutex<Vec<SourceReport>>,
+    draining: AtomicBool,
+}
+
+impl State {
+    /// A detector that has not begun.
+    pub fn new(detector: Valid) -> Self {
+        let source = |name: &str| SourceReport {
+            name: name.to_owned(),
+            connected: false,
+            message: "not opened yet".to_owned(),
+        };
+        Self {
+            metrics: Metrics::new(&detector),
+            watch: ArcSwapOption::empty(),
+            verdicts: Mutex::new(VecDeque::with_capacity(REMEMBERED)),
+            phase: Mutex::new(Phase::WarmingUp {
+                have: 0,
+                need: detector.spec().model.train.samples as usize,
+            }),
+            sources: Mutex::new(detector.sources().iter().map(|each| source(&each.name)).collect()),
+            draining: AtomicBool::new(false),
+            detector,
+        }
+    }
+
+    /// The model at work and what it remembers; none before the first training is done.
+    pub fn watch(&self) -> Option<Arc<Watch>> {
+        self.watch.load_full()
+    }
+
+    /// From now on this model serves. `trained_in`: how long its training took, 0 where it was loaded.
+    pub fn serve(&self, watch: &Watch, trained_in: Duration) {
+        self.metrics.model(watch.model(), trained_in);
+        self.remember(watch);
+        *lock(&self.phase) = Phase::Serving;
+    }
+
+    /// What the model at work remembers has moved on by a reading.
+    pub fn remember(&self, watch: &Watch) {
+        self.watch.store(Some(Arc::new(watch.clone())));
+    }
+
+    /// So many of the samples to train on are there.
+    pub fn gathered(&self, have: usize, need: usize) {
+        *lock(&self.phase) = Phase::WarmingUp { have, need };
+    }
+
+    /// Every source gives readings, or none does, and why.
+    pub fn sources(&self, connected: bool, message: &str) {
+        for source in lock(&self.sources).iter_mut() {
+            source.connected = connected;
+            message.clone_into(&mut source.message);
+            self.metrics.source(&source.name, connected);
+        }
+    }
+
+    /// An instant's readings, and what became of them.
+    pub fn outcome(&self, readings: &Readings, outcome: &Outcome) {
+        self.metrics.readings(readings, outcome);
+        if let Outcome::Verdict(verdict) = outcome {
+            self.metrics.verdict(verdict);
+            let mut verdicts = lock(&self.verdicts);
+            if verdicts.len() == REMEMBERED {
+                verdicts.pop_front();
+            }
+            verdicts.push_back(verdict.clone());
+        }
+    }
+
+    /// The newest verdicts, at most `most`, newest first.
+    pub fn verdicts(&self, most: usize) -> Vec<Verdict> {
+        lock(&self.verdicts).iter().rev().take(most).cloned().collect()
+    }
+
+    /// The detector is about to stop: no new requests, please.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether requests may come, or one sentence on why not.
+    ///
+    /// # Errors
+    /// The sentence.
+    pub fn ready(&self) -> Result<(), String> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Err("the detector is stopping".to_owned());
+        }
+        match &*lock(&self.phase) {
+            Phase::Serving => Ok(()),
+            Phase::WarmingUp { have, need } => {
+                Err(format!("warming up: {have} of {need} samples to train on"))
+            }
+            Phase::TrainingFailed { message } => Err(format!("training failed: {message}")),
+        }
+    }
+
+    /// What the operator is told.
+    pub fn report(&self) -> Report {
+        Report {
+            detector: self.detector.name(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            phase: lock(&self.phase).clone(),
+            model: self.watch().map(|watch| watch.model().report()),
+            sources: lock(&self.sources).clone(),
+        }
+    }
+}
+
+/// A panic elsewhere leaves plain values behind, which stay good.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

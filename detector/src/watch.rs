@@ -1,0 +1,89 @@
+//! Readings in, one instant after another; a verdict on each out, or why there is none.
+
+use std::sync::Arc;
+
+use crd::Missing;
+
+use crate::features::Features;
+use crate::model::{Explain, Model};
+use crate::reading::Readings;
+use crate::verdict::Verdict;
+
+/// A model at work on a stream of readings: it remembers what the next vector needs.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    model: Arc<Model>,
+    missing: Missing,
+    explain: Explain,
+    features: Features,
+    previous: Vec<Option<f64>>,
+}
+
+/// What became of an instant's readings.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Judged.
+    Verdict(Verdict),
+    /// A reading was missing, and the spec says to skip such instants.
+    Missing,
+    /// The model looks back further than the readings so far.
+    TooEarly,
+    /// A reading that no model can judge: this one.
+    Unjudgeable(f64),
+}
+
+impl Watch {
+    /// A model that has seen nothing yet.
+    pub fn new(model: Arc<Model>, missing: Missing, explain: Explain) -> Self {
+        let previous = vec![None; model.sensors().len()];
+        Self { features: Features::new(model.recipe().clone()), model, missing, explain, previous }
+    }
+
+    /// The model at work.
+    pub fn model(&self) -> &Arc<Model> {
+        &self.model
+    }
+
+    /// Judge the readings of the next instant, and remember them.
+    pub fn judge(&mut self, readings: &Readings) -> Outcome {
+        let Some(values) = self.complete(&readings.values) else { return self.incomplete(readings) };
+        self.previous = values.iter().copied().map(Some).collect();
+        // Before features: a value that no model can judge would poison every window that it is in.
+        if let Some(value) = values.iter().find(|value| forest::samples::cell(**value).is_none()) {
+            return Outcome::Unjudgeable(*value);
+        }
+        let Some(vector) = self.features.push(values) else { return Outcome::TooEarly };
+        match self.model.judge(&vector, self.explain) {
+            Ok(judgement) => Outcome::Verdict(Verdict::new(readings, judgement)),
+            Err(refused) => Outcome::Unjudgeable(refused.0),
+        }
+    }
+
+    /// The vector of these values as if they were the next readings; none where the past is too short.
+    pub fn vector_of_next(&self, values: Vec<f64>) -> Option<Vec<f64>> {
+        self.features.peek(values)
+    }
+
+    /// All values, the missing ones from the previous readings where the spec says so.
+    fn complete(&self, values: &[Option<f64>]) -> Option<Vec<f64>> {
+        let stand_in =
+            |previous: Option<f64>| if self.missing == Missing::Previous { previous } else { None };
+        values
+            .iter()
+            .zip(&self.previous)
+            .map(|(value, previous)| value.or_else(|| stand_in(*previous)))
+            .collect()
+    }
+
+    fn incomplete(&self, readings: &Readings) -> Outcome {
+        match self.missing {
+            Missing::Anomaly => {
+                Outcome::Verdict(Verdict::new(readings, self.model.judge_missing(&readings.values)))
+            }
+            Missing::Skip | Missing::Previous => Outcome::Missing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
