@@ -94,3 +94,27 @@ true
 {{- end -}}
 {{- end -}}
 {{- end -}}
+
+{{/* Whom the operator, and the pod of `helm test`, may talk to. */}}
+{{- define "anomaly-operator.egress" -}}
+# Names.
+- to:
+  - namespaceSelector: {}
+  - ipBlock: {cidr: 169.254.0.0/16} # a DNS cache on the node
+  ports:
+  - {port: 53, protocol: UDP}
+  - {port: 53, protocol: TCP}
+# The API server.
+- ports:
+  {{- range .Values.networkPolicy.apiServerPorts }}
+  - port: {{ . }}
+  {{- end }}
+# The detectors' reports and models.
+- to:
+  - namespaceSelector: {}
+    podSelector:
+      matchLabels:
+        app.kubernetes.io/name: anomaly-detector
+  ports:
+  - port: 8000
+{{- end -}}
