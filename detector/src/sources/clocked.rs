@@ -85,8 +85,7 @@ impl Sensor {
     }
 
     fn active(&self, time: i128) -> Vec<Occurrence<'_>> {
-        let occurrences =
-            |fault| Fault::active(fault, time).map(move |start| Occurrence { fault, start });
+        let occurrences = |fault| Fault::active(fault, time).map(move |start| Occurrence { fault, start });
         self.faults.iter().flat_map(occurrences).collect()
     }
 

@@ -166,6 +166,6 @@ mod tests {
             bits(stream.at(-1).nearly_normal()),
             stream.at(3).poisson().to_string(),
         ];
-        insta::assert_snapshot!(drawn.join(" "), @"");
+        insta::assert_snapshot!(drawn.join(" "), @"3fc8862258c876c4 bfe25b739b70b798 3fa5ebd834c43526 1");
     }
 }
