@@ -1,2 +1,47 @@
 //! AnomalyDetector in, workload out.
-fn main() {}
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use operator::settings::Settings;
+use operator::{run, telemetry};
+use tracing::error;
+
+/// Runs the detectors that AnomalyDetectors ask for.
+#[derive(Parser)]
+#[command(version)]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Watch AnomalyDetectors and run their detectors.
+    Run(Settings),
+    /// Print the CustomResourceDefinition.
+    Crd,
+}
+
+fn main() -> ExitCode {
+    match Program::parse().command {
+        Command::Run(settings) => start(settings),
+        Command::Crd => {
+            print!("{}", crd::manifest::crd_yaml());
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+#[tokio::main]
+async fn start(settings: Settings) -> ExitCode {
+    telemetry::start(settings.log);
+    match run::run(settings).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error!(%error, "ended");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! A [`Workload`] in, the cluster as the workload says out: the one place that writes owned objects and statuses.
+//!
+//! What stands as it should is not written. What has the right name but belongs to somebody else is never written.
+
+use crd::AnomalyDetector;
+use crd::contract::FIELD_MANAGER;
+use crd::status::AnomalyDetectorStatus;
+use futures::future::try_join_all;
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
+use kube::{Api, ResourceExt};
+use serde_json::{Value, json};
+use tracing::info;
+
+use crate::context::Context;
+use crate::drift;
+use crate::error::Error;
+use crate::plan::{INSTANCE, Plan};
+use crate::workload::{Kind, Workload};
+
+/// A name that is needed and taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{kind} {name} exists already and does not belong to this detector; delete it, or give the detector another name"
+)]
+pub struct NameTaken {
+    /// The kind of the object that has the name.
+    pub kind: String,
+    /// The name.
+    pub name: String,
+}
+
+/// One write.
+#[derive(Clone, Debug, PartialEq)]
+enum Step {
+    Write { kind: Kind, verb: &'static str, desired: Value, before: Option<String> },
+    Delete { kind: Kind, before: Option<String> },
+}
+
+/// Make the cluster say what the workload says. Nothing is written while any of the names is taken.
+///
+/// # Errors
+/// A call failed; what was written before it stays, and the next reconcile goes on from there.
+pub async fn workload(
+    ctx: &Context,
+    plan: &Plan,
+    workload: Workload,
+) -> Result<Result<(), NameTaken>, Error> {
+    let objects = workload.into_objects();
+    let looks = objects.iter().map(|(kind, desired)| look(ctx, plan, *kind, desired.is_some()));
+    let stored = try_join_all(looks).await?;
+    let mut steps = Vec::new();
+    for ((kind, desired), stored) in objects.into_iter().zip(stored) {
+        match decide(kind, desired.map(drift::stamped), stored.as_ref(), plan) {
+            Ok(step) => steps.extend(step),
+            Err(taken) => return Ok(Err(taken)),
+        }
+    }
+    for step in steps {
+        take(ctx, plan, step).await?;
+    }
+    Ok(Ok(()))
+}
+
+/// The object as it stands. What no watch has seen may still be there without our label: before its first write the
+/// API server is asked.
+async fn look(ctx: &Context, plan: &Plan, kind: Kind, wanted: bool) -> Result<Option<Value>, Error> {
+    let name = plan.name();
+    match ctx.cache.owned(kind, &plan.namespace, &name) {
+        None if wanted => {
+            let found = ctx.read((&kind.name(), &name), api(ctx, plan, kind).get_opt(&name)).await?;
+            Ok(found.map(|object| json!(object)))
+        }
+        seen => Ok(seen),
+    }
+}
+
+/// What is to be written, if anything.
+fn decide(
+    kind: Kind,
+    desired: Option<Value>,
+    stored: Option<&Value>,
+    plan: &Plan,
+) -> Result<Option<Step>, NameTaken> {
+    let before = stored.and_then(|stored| stored["metadata"]["resourceVersion"].as_str()).map(str::to_owned);
+    match (desired, stored) {
+        (_, Some(stored)) if !stored["metadata"]["deletionTimestamp"].is_null() => Ok(None), // its end will be seen
+        (Some(desired), Some(stored)) if !is_ours(stored, plan) => Err(NameTaken {
+            kind: kind.name(),
+            name: desired["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
+        }),
+        (Some(desired), Some(stored)) if drift::says(stored, &untyped(&desired)) => Ok(None),
+        (Some(desired), Some(_)) => Ok(Some(Step::Write { kind, verb: "patch", desired, before })),
+        (Some(desired), None) => Ok(Some(Step::Write { kind, verb: "create", desired, before: None })),
+        (None, Some(stored)) if is_ours(stored, plan) => Ok(Some(Step::Delete { kind, before })),
+        (None, _) => Ok(None),
+    }
+}
+
+/// Owned by this detector; or ours by its labels and nobody's by its owner, as `kubectl delete --cascade=orphan`
+/// leaves it.
+fn is_ours(stored: &Value, plan: &Plan) -> bool {
+    let metadata = &stored["metadata"];
+    let owners: Vec<&Value> = metadata["ownerReferences"].as_array().into_iter().flatten().collect();
+    let labelled = metadata["labels"]["app.kubernetes.io/managed-by"] == FIELD_MANAGER
+        && metadata["labels"][INSTANCE] == plan.name();
+    owners.iter().any(|owner| owner["uid"] == plan.owner.uid)
+        || (labelled && !owners.iter().any(|owner| owner["controller"] == true))
+}
+
+/// Without the type, which lists leave out.
+fn untyped(object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove("apiVersion");
+        fields.remove("kind");
+    }
+    object
+}
+
+async fn take(ctx: &Context, plan: &Plan, step: Step) -> Result<(), Error> {
+    let name = plan.name();
+    match step {
+        Step::Write { kind, verb, desired, before } => {
+            let api = api(ctx, plan, kind);
+            let (parameters, patch) = (PatchParams::apply(FIELD_MANAGER).force(), Patch::Apply(&desired));
+            let after = ctx.write(verb, (&kind.name(), &name), api.patch(&name, &parameters, &patch)).await?;
+            ctx.cache.remember(kind, &plan.namespace, &name, before.as_deref(), json!(after));
+            info!(namespace = plan.namespace, name, kind = kind.name(), verb, "wrote");
+        }
+        Step::Delete { kind, before } => {
+            let api = api(ctx, plan, kind);
+            let exactly = Preconditions { resource_version: before, uid: None };
+            let parameters = DeleteParams { preconditions: Some(exactly), ..DeleteParams::background() };
+            match ctx.write("delete", (&kind.name(), &name), api.delete(&name, &parameters)).await {
+                Err(error) if error.is_gone() => {}
+                Err(error) => return Err(error),
+                Ok(_) => {
+                    info!(namespace = plan.namespace, name, kind = kind.name(), verb = "delete", "wrote")
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn api(ctx: &Context, plan: &Plan, kind: Kind) -> Api<DynamicObject> {
+    Api::namespaced_with(ctx.client.clone(), &plan.namespace, &kind.resource())
+}
+
+/// Write the status, unless it says so already. Returns whether it was written.
+///
+/// # Errors
+/// The call failed. A detector that is gone needs no status.
+pub async fn status(
+    ctx: &Context,
+    detector: &AnomalyDetector,
+    status: &AnomalyDetectorStatus,
+) -> Result<bool, Error> {
+    let status = json!(status);
+    if ctx.cache.status(detector) == status {
+        return Ok(false);
+    }
+    let (namespace, name) = (detector.namespace().unwrap_or_default(), detector.name_any());
+    match patch_status(ctx, &namespace, &name, &status).await {
+        Err(error) if error.is_gone() => Ok(false),
+        Err(error) => Err(error),
+        Ok(()) => {
+            ctx.cache.remember_status(detector, status);
+            Ok(true)
+        }
+    }
+}
+
+/// Write the status of a detector by its name.
+///
+/// # Errors
+/// The call failed.
+pub async fn patch_status(ctx: &Context, namespace: &str, name: &str, status: &Value) -> Result<(), Error> {
+    let resource = kube::api::ApiResource::erase::<AnomalyDetector>(&());
+    let api: Api<DynamicObject> = Api::namespaced_with(ctx.client.clone(), namespace, &resource);
+    let patch = json!({
+        "apiVersion": resource.api_version,
+        "kind": resource.kind,
+        "metadata": { "name": name },
+        "status": status,
+    });
+    let (parameters, patch) = (PatchParams::apply(FIELD_MANAGER).force(), Patch::Apply(&patch));
+    ctx.write("patch", ("AnomalyDetector", name), api.patch_status(name, &parameters, &patch)).await?;
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! What the watches have seen, kept in memory: detectors, the objects that they own, their pods. Reading it asks
+//! nothing of the API server.
+//!
+//! A watch lags behind our own writes. What a write returned stands in until the watch has left the state before it,
+//! so that nothing is written twice.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crd::AnomalyDetector;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use kube::core::DeserializeGuard;
+use kube::runtime::reflector::store::WriterDropped;
+use kube::runtime::reflector::{ObjectRef, Store};
+use serde_json::Value;
+
+use crate::plan::INSTANCE;
+use crate::workload::Kind;
+
+/// A stored detector; one that cannot be read is none, and stops nobody else.
+pub type Stored = DeserializeGuard<AnomalyDetector>;
+
+/// What the watches of one namespace, or of the whole cluster, have seen.
+pub struct Cache {
+    /// Every detector.
+    pub detectors: Store<Stored>,
+    /// Every object with our label, by kind.
+    pub owned: BTreeMap<Kind, Store<DynamicObject>>,
+    /// Every pod with our label.
+    pub pods: Store<Pod>,
+    written: Mutex<HashMap<Key, Written>>,
+}
+
+/// Kind, namespace and name.
+type Key = (String, String, String);
+
+/// The resource version before our last write, and what it returned.
+struct Written {
+    before: String,
+    after: Value,
+}
+
+impl Cache {
+    /// From the stores that the watches fill.
+    pub fn new(
+        detectors: Store<Stored>,
+        owned: BTreeMap<Kind, Store<DynamicObject>>,
+        pods: Store<Pod>,
+    ) -> Self {
+        Self { detectors, owned, pods, written: Mutex::default() }
+    }
+
+    /// Wait until every watch has listed once: before that, absent means nothing.
+    ///
+    /// # Errors
+    /// A watch has ended: the operator is stopping.
+    pub async fn ready(&self) -> Result<(), WriterDropped> {
+        self.detectors.wait_until_ready().await?;
+        self.pods.wait_until_ready().await?;
+        for store in self.owned.values() {
+            store.wait_until_ready().await?;
+        }
+        Ok(())
+    }
+
+    /// An owned object as it was last seen or written, or `None` where no watch has seen it.
+    pub fn owned(&self, kind: Kind, namespace: &str, name: &str) -> Option<Value> {
+        let reference = ObjectRef::new_with(name, kind.resource()).within(namespace);
+        let stored = self.owned.get(&kind)?.get(&reference)?;
+        let seen = serde_json::to_value(&*stored).expect("what was JSON is JSON");
+        let version = stored.resource_version().unwrap_or_default();
+        Some(self.newest((kind.name(), namespace.to_owned(), name.to_owned()), &version, seen))
+    }
+
+    /// The detector's status as it was last seen or written.
+    pub fn status(&self, detector: &AnomalyDetector) -> Value {
+        let version = detector.resource_version().unwrap_or_default();
+        let seen = serde_json::to_value(&detector.status).expect("the types of the API are JSON");
+        self.newest(
+            status_key(&detector.namespace().unwrap_or_default(), &detector.name_any()),
+            &version,
+            seen,
+        )
+    }
+
+    /// The pods that carry the detector's name, oldest first.
+    pub fn pods(&self, namespace: &str, name: &str) -> Vec<Arc<Pod>> {
+        let of_detector = |pod: &Pod| {
+            pod.namespace().as_deref() == Some(namespace)
+                && pod.labels().get(INSTANCE).is_some_and(|n| n == name)
+        };
+        let mut pods = self.pods.state_filter(of_detector);
+        pods.sort_by_key(|pod| (pod.metadata.creation_timestamp.clone(), pod.name_any()));
+        pods
+    }
+
+    /// Remember what a write of an owned object returned.
+    pub fn remember(&self, kind: Kind, namespace: &str, name: &str, before: Option<&str>, after: Value) {
+        self.insert((kind.name(), namespace.to_owned(), name.to_owned()), before, after);
+    }
+
+    /// Remember the status that was written.
+    pub fn remember_status(&self, detector: &AnomalyDetector, after: Value) {
+        let key = status_key(&detector.namespace().unwrap_or_default(), &detector.name_any());
+        self.insert(key, detector.resource_version().as_deref(), after);
+    }
+
+    /// Forget the writes of a detector that is gone.
+    pub fn forget(&self, namespace: &str, name: &str) {
+        self.lock().retain(|(_, at, of), _| at != namespace || of != name);
+    }
+
+    fn newest(&self, key: Key, version: &str, seen: Value) -> Value {
+        let mut written = self.lock();
+        match written.get(&key) {
+            Some(ours) if ours.before == version => ours.after.clone(),
+            _ => {
+                written.remove(&key);
+                seen
+            }
+        }
+    }
+
+    /// Without a version before it the object was created: then its absence from the watch says nothing, and the
+    /// reader asks the API server.
+    fn insert(&self, key: Key, before: Option<&str>, after: Value) {
+        if let Some(before) = before {
+            self.lock().insert(key, Written { before: before.to_owned(), after });
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Written>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn status_key(namespace: &str, name: &str) -> Key {
+    ("AnomalyDetector".to_owned(), namespace.to_owned(), name.to_owned())
+}

@@ -1,0 +1,82 @@
+//! What every reconcile is handed: client, settings, cache, metrics. The ground floor: it knows nobody above it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use kube::runtime::events::Recorder;
+
+use crate::backoff::Backoff;
+use crate::cache::Cache;
+use crate::error::Error;
+use crate::lease::Leadership;
+use crate::metrics::Metrics;
+use crate::settings::Settings;
+
+/// The longest that a call to the API server may take.
+pub const DEADLINE: Duration = Duration::from_secs(10);
+
+/// What every reconcile is handed.
+pub struct Context {
+    /// Talks to the API server. It does not retry: the reconciler does, and tells.
+    pub client: Client,
+    /// The operator's own settings.
+    pub settings: Settings,
+    /// What the watches have seen.
+    pub cache: Arc<Cache>,
+    /// What the operator says of itself.
+    pub metrics: Metrics,
+    /// Publishes Events.
+    pub recorder: Recorder,
+    /// Whether this process may write.
+    pub leadership: Leadership,
+    /// Reads reports from pods.
+    pub pods: reqwest::Client,
+    /// Failures in a row, by namespace and name.
+    pub backoff: Backoff<(String, String)>,
+}
+
+impl Context {
+    /// Read from the API server, within the deadline.
+    ///
+    /// # Errors
+    /// The call was refused, failed or took too long.
+    pub async fn read<T>(
+        &self,
+        (kind, name): (&str, &str),
+        call: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, Error> {
+        within_deadline("get", kind, name, call).await
+    }
+
+    /// Write to the API server, within the deadline, as long as this process leads. The write is counted.
+    ///
+    /// # Errors
+    /// Another replica leads, or the call was refused, failed or took too long.
+    pub async fn write<T>(
+        &self,
+        verb: &'static str,
+        (kind, name): (&str, &str),
+        call: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, Error> {
+        if !self.leadership.is_held() {
+            return Err(Error::NotLeading);
+        }
+        self.metrics.api_writes.with_label_values(&[kind, verb]).inc();
+        within_deadline(verb, kind, name, call).await
+    }
+}
+
+async fn within_deadline<T>(
+    verb: &'static str,
+    kind: &str,
+    name: &str,
+    call: impl Future<Output = kube::Result<T>>,
+) -> Result<T, Error> {
+    let (kind, name) = (kind.to_owned(), name.to_owned());
+    match tokio::time::timeout(DEADLINE, call).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(source)) => Err(Error::Call { verb, kind, name, source: Box::new(source) }),
+        Err(_) => Err(Error::Deadline { verb, kind, name, deadline: DEADLINE }),
+    }
+}

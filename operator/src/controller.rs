@@ -1,0 +1,187 @@
+//! What is watched, and what is looked at again when: detectors, everything they own, and their pods.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::DynamicObject;
+use kube::core::NamespaceResourceScope;
+use kube::runtime::controller::{Action, Error as ControllerError};
+use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::reflector::{ObjectRef, Store, store, store::Writer};
+use kube::runtime::watcher::Config as WatchConfig;
+use kube::runtime::{Config, Controller, Predicate, WatchStreamExt, predicates, watcher};
+use kube::{Api, Client, Resource, ResourceExt};
+use tracing::{debug, error, warn};
+
+use crate::backoff::Backoff;
+use crate::cache::{Cache, Stored};
+use crate::context::Context;
+use crate::error::Error;
+use crate::lease::Leadership;
+use crate::metrics::Metrics;
+use crate::plan::{INSTANCE, OURS};
+use crate::reconcile::{key, reconcile};
+use crate::settings::Settings;
+use crate::workload::Kind;
+
+/// The watches of one namespace, or of the whole cluster, and the reconciler that they wake.
+pub struct Scope {
+    namespace: Option<String>,
+    context: Arc<Context>,
+    detectors: Writer<Stored>,
+    owned: BTreeMap<Kind, Writer<DynamicObject>>,
+    pods: Writer<Pod>,
+}
+
+impl Scope {
+    /// For one namespace, or for all of them. Nothing is watched yet.
+    pub fn new(
+        namespace: Option<String>,
+        client: &Client,
+        settings: &Settings,
+        metrics: &Metrics,
+        leadership: &Leadership,
+        pods_client: &reqwest::Client,
+    ) -> Self {
+        let (detectors, detectors_writer) = store();
+        let (pods, pods_writer) = store();
+        let owned: BTreeMap<_, _> = Kind::ALL.map(|kind| (kind, Writer::new(kind.resource()))).into();
+        let stores: BTreeMap<_, Store<_>> =
+            owned.iter().map(|(kind, writer)| (*kind, writer.as_reader())).collect();
+        let reporter =
+            Reporter { controller: "anomaly-operator".to_owned(), instance: Some(settings.identity()) };
+        let context = Arc::new(Context {
+            client: client.clone(),
+            settings: settings.clone(),
+            cache: Arc::new(Cache::new(detectors, stores, pods)),
+            metrics: metrics.clone(),
+            recorder: Recorder::new(client.clone(), reporter),
+            leadership: leadership.clone(),
+            pods: pods_client.clone(),
+            backoff: Backoff::new(),
+        });
+        Self { namespace, context, detectors: detectors_writer, owned, pods: pods_writer }
+    }
+
+    /// What its watches have seen.
+    pub fn cache(&self) -> Arc<Cache> {
+        self.context.cache.clone()
+    }
+
+    /// Watch and reconcile until told to stop; what is being reconciled then is finished.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send + Sync + 'static) {
+        let Self { namespace, context, detectors, owned, pods } = self;
+        let client = &context.client;
+        let settings = Config::default().concurrency(context.settings.concurrency);
+        let mut controller =
+            watch_detectors(api(client, namespace.as_deref()), detectors).with_config(settings);
+        for (kind, writer) in owned {
+            controller = watch_owned(controller, kind, owned_api(client, namespace.as_deref(), kind), writer);
+        }
+        controller = watch_pods(controller, api(client, namespace.as_deref()), pods);
+        let outcomes = controller.graceful_shutdown_on(stop).run(reconcile, try_again, context.clone());
+        outcomes.for_each(|outcome| async { report(&context, outcome) }).await;
+    }
+}
+
+/// Edits of the spec and of what people add to the object wake the reconciler; our own status does not.
+fn watch_detectors(api: Api<Stored>, writer: Writer<Stored>) -> Controller<Stored> {
+    let reader = writer.as_reader();
+    let stream = watcher(api, WatchConfig::default())
+        .modify(|detector| detector.managed_fields_mut().clear())
+        .default_backoff()
+        .reflect(writer)
+        .touched_objects()
+        .predicate_filter(
+            predicates::generation.combine(predicates::finalizers),
+            kube::runtime::PredicateConfig::default(),
+        );
+    Controller::for_stream(stream, reader)
+}
+
+/// Whatever happens to an object of ours wakes the reconciler of the detector whose name it has.
+fn watch_owned(
+    controller: Controller<Stored>,
+    kind: Kind,
+    api: Api<DynamicObject>,
+    writer: Writer<DynamicObject>,
+) -> Controller<Stored> {
+    let stream = watcher(api, WatchConfig::default().labels(OURS))
+        .modify(|object| object.managed_fields_mut().clear())
+        .default_backoff()
+        .reflect(writer)
+        .touched_objects();
+    controller.watches_stream_with(
+        stream,
+        |object| detector_called(object.name_any(), &object),
+        kind.resource(),
+    )
+}
+
+/// So does a pod. Of pods only name, labels and status are kept.
+fn watch_pods(controller: Controller<Stored>, api: Api<Pod>, writer: Writer<Pod>) -> Controller<Stored> {
+    let stream = watcher(api, WatchConfig::default().labels(OURS))
+        .modify(|pod| {
+            pod.managed_fields_mut().clear();
+            pod.spec = None;
+        })
+        .default_backoff()
+        .reflect(writer)
+        .touched_objects();
+    controller.watches_stream(stream, |pod| {
+        let name = pod.labels().get(INSTANCE)?.clone();
+        detector_called(name, &pod)
+    })
+}
+
+fn detector_called<K: Resource>(name: String, object: &K) -> Option<ObjectRef<Stored>> {
+    Some(ObjectRef::new(&name).within(&object.namespace()?))
+}
+
+fn api<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(
+    client: &Client,
+    namespace: Option<&str>,
+) -> Api<K> {
+    match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
+}
+
+fn owned_api(client: &Client, namespace: Option<&str>, kind: Kind) -> Api<DynamicObject> {
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &kind.resource()),
+        None => Api::all_with(client.clone(), &kind.resource()),
+    }
+}
+
+/// A failure is told once, here, and tried again, later each time.
+fn try_again(detector: Arc<Stored>, error: &Error, ctx: Arc<Context>) -> Action {
+    let (namespace, name) = key(&detector);
+    let wait = ctx.backoff.failed((namespace.clone(), name.clone()));
+    match error {
+        Error::NotLeading | Error::Stopping => debug!(namespace, name, %error, "stopped"),
+        Error::Call { .. } | Error::Deadline { .. } => {
+            error!(namespace, name, %error, retry_seconds = wait.as_secs(), "could not reconcile");
+        }
+    }
+    Action::requeue(wait)
+}
+
+fn report(
+    ctx: &Context,
+    outcome: Result<(ObjectRef<Stored>, Action), ControllerError<Error, watcher::Error>>,
+) {
+    match outcome {
+        Ok(_) | Err(ControllerError::ReconcilerFailed(..)) => {} // told already
+        Err(ControllerError::ObjectNotFound(gone)) => {
+            let (namespace, name) = (gone.namespace.clone().unwrap_or_default(), gone.name.clone());
+            ctx.cache.forget(&namespace, &name);
+            ctx.backoff.reset(&(namespace, name));
+        }
+        Err(ControllerError::QueueError(error)) => warn!(%error, "a watch was interrupted; it goes on"),
+        Err(ControllerError::RunnerError(error)) => error!(%error, "the watches have ended"),
+    }
+}

@@ -1,0 +1,56 @@
+//! What can go wrong between the operator and the API server.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// A reconcile that could not be finished. It is tried again, later each time.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// A call was refused or failed.
+    #[error("cannot {verb} {kind} {name}: {source}")]
+    Call {
+        /// What was tried.
+        verb: &'static str,
+        /// On which kind of object.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// What the API server or the connection said.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// A call took too long.
+    #[error("cannot {verb} {kind} {name}: the API server did not answer within {deadline:?}")]
+    Deadline {
+        /// What was tried.
+        verb: &'static str,
+        /// On which kind of object.
+        kind: String,
+        /// Its name.
+        name: String,
+        /// How long was waited.
+        deadline: Duration,
+    },
+    /// Another replica holds the Lease by now.
+    #[error("another replica leads")]
+    NotLeading,
+    /// The watches have ended.
+    #[error("the operator is stopping")]
+    Stopping,
+}
+
+impl Error {
+    /// Whether it came of the namespace being deleted: the detector goes with it, and nobody need be told.
+    pub fn namespace_is_terminating(&self) -> bool {
+        let Self::Call { source, .. } = self else { return false };
+        let kube::Error::Api(status) = &**source else { return false };
+        let causes = status.details.iter().flat_map(|details| &details.causes);
+        status.code == 403 && causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
+    }
+
+    /// Whether the object is gone, or its namespace.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Call { source, .. } if matches!(&**source, kube::Error::Api(status) if status.code == 404))
+    }
+}

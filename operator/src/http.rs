@@ -1,0 +1,75 @@
+//! The operator's own HTTP: /metrics for Prometheus, /healthz and /readyz for the kubelet.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actix_web::dev::Server;
+use actix_web::web::{Data, ServiceConfig, get, resource};
+use actix_web::{App, HttpResponse, HttpServer};
+use crd::status::ConditionType;
+
+use crate::cache::Cache;
+use crate::lease::Leadership;
+use crate::metrics::Metrics;
+use crate::status::status_of;
+
+/// What the handlers answer from.
+#[derive(Clone)]
+pub struct State {
+    /// The metrics.
+    pub metrics: Metrics,
+    /// Whether this process leads.
+    pub leadership: Leadership,
+    /// The detectors, one cache a scope.
+    pub caches: Vec<Arc<Cache>>,
+    /// Set once the API server has answered, cleared when the operator stops.
+    pub is_ready: Arc<AtomicBool>,
+}
+
+/// The server, which runs when awaited.
+///
+/// # Errors
+/// The port is taken.
+pub fn serve(state: State, port: u16) -> std::io::Result<Server> {
+    let server = HttpServer::new(move || App::new().app_data(Data::new(state.clone())).configure(routes));
+    Ok(server.workers(1).disable_signals().shutdown_timeout(1).bind(("::", port))?.run())
+}
+
+/// The routes.
+pub fn routes(config: &mut ServiceConfig) {
+    config.service(resource("/metrics").route(get().to(metrics)));
+    config.service(resource("/healthz").route(get().to(healthz)));
+    config.service(resource("/readyz").route(get().to(readyz)));
+}
+
+async fn metrics(state: Data<State>) -> HttpResponse {
+    let (ready, not_ready) =
+        state.caches.iter().map(|cache| count(cache)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+    state.metrics.count_detectors(ready, not_ready);
+    state.metrics.leader.set(state.leadership.is_held().into());
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(state.metrics.text())
+}
+
+/// That it answers is the answer.
+async fn healthz() -> HttpResponse {
+    HttpResponse::Ok().body("ok")
+}
+
+async fn readyz(state: Data<State>) -> HttpResponse {
+    if state.is_ready.load(Ordering::Relaxed) {
+        HttpResponse::Ok().body("ok")
+    } else {
+        HttpResponse::ServiceUnavailable().body("starting or stopping")
+    }
+}
+
+/// Detectors that are ready, and those that are not.
+fn count(cache: &Cache) -> (usize, usize) {
+    let detectors = cache.detectors.state();
+    let is_ready = |stored: &&Arc<crate::cache::Stored>| {
+        let status = stored.0.as_ref().ok().and_then(|detector| detector.status.as_ref());
+        status.is_some_and(|status| status_of(&status.conditions, ConditionType::Ready) == "True")
+    };
+    let ready = detectors.iter().filter(is_ready).count();
+    (ready, detectors.len() - ready)
+}

@@ -1,0 +1,46 @@
+//! AnomalyDetector in, workload out: `plan -> workload -> apply -> status`. What touches the cluster is in
+//! [`apply`], [`observe`], [`events`] and [`lease`], and what watches it in [`controller`]; all else is pure.
+#![forbid(unsafe_code)]
+
+/// Flags and environment -> settings.
+pub mod settings;
+/// Log lines.
+pub mod telemetry;
+/// What the operator counts.
+pub mod metrics;
+/// How long to wait after a failure.
+pub mod backoff;
+/// What can go wrong on the way to the API server.
+pub mod error;
+/// Which of several replicas acts.
+pub mod lease;
+/// The end of the history to learn from.
+pub mod history;
+/// A detector and the settings -> what is to be built.
+pub mod plan;
+/// A plan -> the objects.
+pub mod workload;
+/// What the watches have seen.
+pub mod cache;
+/// What every reconcile is handed.
+pub mod context;
+/// The object that should be and the one that is -> whether to write.
+pub mod drift;
+/// The objects -> the cluster.
+pub mod apply;
+/// The cluster -> what the pods do and say.
+pub mod observe;
+/// Pods -> what keeps them from running.
+pub mod trouble;
+/// What was asked, done and seen -> the status.
+pub mod status;
+/// The conditions before and after -> Events.
+pub mod events;
+/// All of it, for one detector.
+pub mod reconcile;
+/// What is watched, and what is looked at again when.
+pub mod controller;
+/// /metrics, /healthz, /readyz.
+pub mod http;
+/// Everything, started and stopped.
+pub mod run;

@@ -1,0 +1,91 @@
+//! Every metric of the operator: name, help and labels, once.
+
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+/// The operator's own metrics.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Registry,
+    /// Reconciles, by what came of them.
+    pub reconciles: IntCounterVec,
+    /// How long each took.
+    pub reconcile_duration: Histogram,
+    /// Writes to the API server, by kind and verb.
+    pub api_writes: IntCounterVec,
+    /// Detectors, by the status of their Ready condition.
+    pub detectors: IntGaugeVec,
+    /// 1 while this process may act.
+    pub leader: IntGauge,
+}
+
+const NAMES: &str =
+    "the names, helps and labels of these metrics are constants that Prometheus takes, each once";
+
+impl Metrics {
+    /// All metrics, at zero.
+    pub fn new() -> Self {
+        let metrics = Self {
+            registry: Registry::new(),
+            reconciles: IntCounterVec::new(
+                Opts::new("anomaly_operator_reconciles_total", "Reconciles, by outcome: applied, refused or failed."),
+                &["outcome"],
+            )
+            .expect(NAMES),
+            reconcile_duration: Histogram::with_opts(HistogramOpts::new(
+                "anomaly_operator_reconcile_duration_seconds",
+                "How long a reconcile took, in seconds: deciding, writing and reading the detectors' reports.",
+            ))
+            .expect(NAMES),
+            api_writes: IntCounterVec::new(
+                Opts::new(
+                    "anomaly_operator_api_writes_total",
+                    "Writes to the API server, by kind and verb. At rest there are none.",
+                ),
+                &["kind", "verb"],
+            )
+            .expect(NAMES),
+            detectors: IntGaugeVec::new(
+                Opts::new("anomaly_operator_detectors", "AnomalyDetectors, by the status of their Ready condition."),
+                &["ready"],
+            )
+            .expect(NAMES),
+            leader: IntGauge::new(
+                "anomaly_operator_leader",
+                "1 while this replica may act: it holds the Lease, or leader election is off.",
+            )
+            .expect(NAMES),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&self) {
+        let Self { registry, reconciles, reconcile_duration, api_writes, detectors, leader } = self;
+        registry.register(Box::new(reconciles.clone())).expect(NAMES);
+        registry.register(Box::new(reconcile_duration.clone())).expect(NAMES);
+        registry.register(Box::new(api_writes.clone())).expect(NAMES);
+        registry.register(Box::new(detectors.clone())).expect(NAMES);
+        registry.register(Box::new(leader.clone())).expect(NAMES);
+    }
+
+    /// The number of detectors with each status of Ready.
+    pub fn count_detectors(&self, ready: usize, not_ready: usize) {
+        self.detectors.with_label_values(&["true"]).set(ready as i64);
+        self.detectors.with_label_values(&["false"]).set(not_ready as i64);
+    }
+
+    /// All metrics in the text format of Prometheus.
+    pub fn text(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text).expect("memory takes every write");
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,138 @@
+//! A detector's name in, what its pods do and say out: the pods as the watch has seen them, and the report that each
+//! running one gives of itself.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crd::contract::{METRICS_PORT, Report};
+use futures::StreamExt;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+use thiserror::Error;
+use tracing::debug;
+
+use crate::cache::Cache;
+use crate::context::Context;
+use crate::plan::Standing;
+use crate::workload::Kind;
+
+/// The longest that a report may take, and the largest that it may be.
+const DEADLINE: Duration = Duration::from_secs(2);
+const MOST_BYTES: usize = 64 * 1024;
+/// Reports asked for at once, by one reconcile.
+const AT_ONCE: usize = 8;
+
+/// What is seen of a detector's workload.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// Its Deployment.
+    pub deployment: Option<Deployment>,
+    /// Its pods, oldest first.
+    pub pods: Vec<Arc<Pod>>,
+    /// What those say that run.
+    pub reports: Vec<PodReport>,
+}
+
+/// A pod, and what it says.
+#[derive(Clone, Debug)]
+pub struct PodReport {
+    /// The pod.
+    pub pod: Arc<Pod>,
+    /// Its report, or `None` where it gave none.
+    pub report: Option<Report>,
+}
+
+/// A pod gave no report.
+#[derive(Debug, Error)]
+enum NoReport {
+    #[error("no answer: {0}")]
+    Call(#[from] reqwest::Error),
+    #[error("expected status 200, got {0}")]
+    Refused(reqwest::StatusCode),
+    #[error("a report must be at most {MOST_BYTES} bytes")]
+    TooLarge,
+    #[error("expected a report: {0}")]
+    Malformed(#[from] serde_json::Error),
+}
+
+/// What stands already and a plan takes over.
+pub fn standing(cache: &Cache, namespace: &str, name: &str) -> Standing {
+    let objects = [Kind::ConfigMap, Kind::Deployment].map(|kind| cache.owned(kind, namespace, name));
+    let annotations = objects.iter().flatten().map(|object| &object["metadata"]["annotations"]);
+    Standing {
+        annotations: annotations.filter_map(|list| serde_json::from_value(list.clone()).ok()).collect(),
+        replicas: objects[1]
+            .as_ref()
+            .and_then(|deployment| deployment["spec"]["replicas"].as_i64())
+            .map(|n| n as i32),
+    }
+}
+
+/// The workload as it is now.
+pub async fn workload(ctx: &Context, namespace: &str, name: &str) -> Observed {
+    let deployment = ctx.cache.owned(Kind::Deployment, namespace, name);
+    let pods: Vec<_> =
+        ctx.cache.pods(namespace, name).into_iter().filter(|pod| is_of_deployment(pod, name)).collect();
+    let asked: Vec<_> =
+        pods.iter().filter_map(|pod| Some(ask(&ctx.pods, pod.clone(), address(pod)?))).collect();
+    Observed {
+        deployment: deployment.and_then(|object| serde_json::from_value(object).ok()),
+        reports: futures::stream::iter(asked).buffered(AT_ONCE).collect().await,
+        pods,
+    }
+}
+
+async fn ask(client: &reqwest::Client, pod: Arc<Pod>, address: IpAddr) -> PodReport {
+    let report = report(client, address).await;
+    let tell =
+        |error: &NoReport| debug!(namespace = pod.namespace(), pod = pod.name_any(), %error, "no report");
+    let report = report.inspect_err(tell).ok();
+    PodReport { pod, report }
+}
+
+/// Whether the pod is one that the Deployment of that name made: others may carry its labels too.
+fn is_of_deployment(pod: &Pod, name: &str) -> bool {
+    let hash = pod.labels().get("pod-template-hash").map_or("", String::as_str);
+    let replica_set = format!("{name}-{hash}");
+    let is_owner = |owner: &k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference| {
+        owner.kind == "ReplicaSet" && owner.name == replica_set && owner.controller == Some(true)
+    };
+    pod.owner_references().iter().any(is_owner)
+}
+
+/// Where a pod that runs, and is not on its way out, can be asked.
+fn address(pod: &Pod) -> Option<IpAddr> {
+    let status = pod.status.as_ref().filter(|_| pod.metadata.deletion_timestamp.is_none())?;
+    status.pod_ip.as_ref().filter(|_| status.phase.as_deref() == Some("Running"))?.parse().ok()
+}
+
+async fn report(client: &reqwest::Client, address: IpAddr) -> Result<Report, NoReport> {
+    let address = std::net::SocketAddr::new(address, METRICS_PORT);
+    let mut answer = client.get(format!("http://{address}/status")).timeout(DEADLINE).send().await?;
+    if answer.status() != reqwest::StatusCode::OK {
+        return Err(NoReport::Refused(answer.status()));
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await? {
+        if body.len() + chunk.len() > MOST_BYTES {
+            return Err(NoReport::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(serde_json::from_slice(&body)?)
+}
+
+/// The client for reports: straight to the pod, following nobody elsewhere.
+///
+/// # Errors
+/// The client could not be made.
+pub fn pod_client() -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(DEADLINE)
+        .pool_max_idle_per_host(0)
+        .build()
+}

@@ -1,0 +1,119 @@
+//! An AnomalyDetector and the settings in, a [`Plan`] out: everything that the objects of the workload are built from.
+//! No cluster is asked and no clock is read.
+
+use std::collections::BTreeMap;
+
+use crd::Valid;
+use crd::contract::{DETECTOR_LABEL, FIELD_MANAGER};
+use crd::valid::Invalid;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kube::{Resource, ResourceExt};
+
+use crate::history::History;
+use crate::settings::{PullPolicy, Settings};
+
+/// Selects what belongs to detectors, of whatever name.
+pub const OURS: &str = "app.kubernetes.io/managed-by=anomaly-operator";
+/// Holds the name of the detector that an object belongs to.
+pub const INSTANCE: &str = "app.kubernetes.io/instance";
+
+/// What was asked for, ready to be built.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The detector, every rule kept.
+    pub detector: Valid,
+    /// Its namespace.
+    pub namespace: String,
+    /// What makes the cluster clean up after it.
+    pub owner: OwnerReference,
+    /// The image of the pods.
+    pub image: String,
+    /// When nodes pull it.
+    pub pull_policy: Option<PullPolicy>,
+    /// What is learned, up to when.
+    pub history: History,
+    /// Pods that there will be: the spec's number, or the one that an autoscaler has chosen.
+    pub replicas: i32,
+}
+
+/// What the plan takes over from the workload that stands already.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Standing {
+    /// The annotations of ConfigMap and Deployment.
+    pub annotations: Vec<BTreeMap<String, String>>,
+    /// The Deployment's number of pods.
+    pub replicas: Option<i32>,
+}
+
+impl Plan {
+    /// Check every rule, and settle what the spec leaves open.
+    ///
+    /// # Errors
+    /// Every rule that the spec breaks.
+    pub fn new(
+        detector: &crd::AnomalyDetector,
+        standing: &Standing,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Result<Self, Invalid> {
+        let history = History::new(&detector.spec, &standing.annotations, now);
+        Ok(Self {
+            namespace: detector.namespace().unwrap_or_default(),
+            owner: detector.controller_owner_ref(&()).unwrap_or_default(),
+            image: settings.detector_image.clone(),
+            pull_policy: settings.detector_image_pull_policy,
+            history,
+            replicas: detector.spec.replicas.or(standing.replicas).unwrap_or(1),
+            detector: Valid::new(detector.clone())?,
+        })
+    }
+
+    /// The name of the detector and of everything that belongs to it.
+    pub fn name(&self) -> String {
+        self.detector.name()
+    }
+
+    /// The labels by which the pods are found. They never change: a Deployment's selector cannot.
+    pub fn selector(&self) -> BTreeMap<String, String> {
+        selector(&self.name())
+    }
+
+    /// The labels of the pods: what selects them, and what tools group by. The version is not among them, so that an
+    /// upgrade of the operator alone restarts nothing.
+    pub fn pod_labels(&self) -> BTreeMap<String, String> {
+        let mut labels = self.selector();
+        labels.extend(
+            [("component", "detector"), ("part-of", "anomaly-operator"), ("managed-by", FIELD_MANAGER)]
+                .map(|(key, value)| (format!("app.kubernetes.io/{key}"), value.to_owned())),
+        );
+        labels
+    }
+
+    /// Name, labels and owner of an object of the workload.
+    pub fn metadata(&self) -> ObjectMeta {
+        let mut labels = self.pod_labels();
+        labels.insert("app.kubernetes.io/version".to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+        ObjectMeta {
+            name: Some(self.name()),
+            namespace: Some(self.namespace.clone()),
+            labels: Some(labels),
+            owner_references: Some(vec![self.owner.clone()]),
+            ..ObjectMeta::default()
+        }
+    }
+}
+
+/// The labels by which a detector's pods are found.
+pub fn selector(name: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        ("app.kubernetes.io/name".to_owned(), DETECTOR_LABEL.to_owned()),
+        (INSTANCE.to_owned(), name.to_owned()),
+    ])
+}
+
+/// The same as one string, as `kubectl scale` and autoscalers want it.
+pub fn selector_text(name: &str) -> String {
+    let pairs = selector(name).into_iter().map(|(key, value)| format!("{key}={value}"));
+    pairs.collect::<Vec<_>>().join(",")
+}

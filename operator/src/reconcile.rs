@@ -1,0 +1,139 @@
+//! A detector in, the cluster as it asks and a status that says so out: deciding and doing take turns.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crd::AnomalyDetector;
+use crd::status::{AnomalyDetectorStatus, ConditionType};
+use jiff::Timestamp;
+use kube::api::DynamicObject;
+use kube::core::error_boundary::InvalidObject;
+use kube::runtime::controller::Action;
+use kube::{Api, ResourceExt};
+use serde_json::json;
+use tracing::{info, warn};
+
+use crate::backoff::jittered;
+use crate::cache::Stored;
+use crate::context::Context;
+use crate::error::Error;
+use crate::observe::{self, Observed};
+use crate::plan::Plan;
+use crate::status::{self, Outcome};
+use crate::{apply, events, workload};
+
+/// How soon a pod that runs but does not serve yet is asked again.
+const REPORT_PERIOD: Duration = Duration::from_secs(2);
+/// How soon a refused detector is looked at again: a name may have become free, which no watch tells.
+const REFUSED_PERIOD: Duration = Duration::from_secs(30);
+
+/// Bring about what one stored detector asks.
+///
+/// # Errors
+/// A call failed: it is to be tried again.
+pub async fn reconcile(stored: Arc<Stored>, ctx: Arc<Context>) -> Result<Action, Error> {
+    ctx.cache.ready().await.map_err(|_| Error::Stopping)?;
+    let timer = ctx.metrics.reconcile_duration.start_timer();
+    let result = match &stored.0 {
+        Ok(detector) if detector.metadata.deletion_timestamp.is_some() => {
+            Ok(("applied", Action::await_change()))
+        }
+        Ok(detector) => readable(&ctx, detector).await,
+        Err(invalid) => unreadable(&ctx, invalid).await,
+    };
+    timer.observe_duration();
+    let outcome = result.as_ref().map_or("failed", |(outcome, _)| outcome);
+    ctx.metrics.reconciles.with_label_values(&[outcome]).inc();
+    let (_, action) = result?;
+    ctx.backoff.reset(&key(&*stored));
+    Ok(action)
+}
+
+/// The detector's place in the backoff.
+pub fn key(detector: &Stored) -> (String, String) {
+    (detector.namespace().unwrap_or_default(), detector.name_any())
+}
+
+async fn readable(ctx: &Context, detector: &AnomalyDetector) -> Result<(&'static str, Action), Error> {
+    let (namespace, name) = (detector.namespace().unwrap_or_default(), detector.name_any());
+    let before: AnomalyDetectorStatus =
+        serde_json::from_value(ctx.cache.status(detector)).unwrap_or_default();
+
+    let written = bring_about(ctx, detector, &namespace, &name).await;
+    let outcome = match &written {
+        Ok(outcome) => outcome.clone(),
+        Err(Error::NotLeading | Error::Stopping) => {
+            return written.map(|_| ("failed", Action::await_change()));
+        }
+        Err(error) if error.namespace_is_terminating() => return Ok(("applied", Action::await_change())),
+        Err(error) => Outcome::Failed { message: error.to_string() },
+    };
+    let observed = observe::workload(ctx, &namespace, &name).await;
+    let status = status::of(detector, &outcome, &observed, &before, Timestamp::now());
+    if apply::status(ctx, detector, &status).await? {
+        let ready = status::find(&status.conditions, ConditionType::Ready);
+        info!(
+            namespace,
+            name,
+            ready = ready.map(|c| c.status.as_str()),
+            reason = ready.map(|c| c.reason.as_str()),
+            "status"
+        );
+        events::publish(ctx, detector, &before, &status).await;
+    }
+    written?;
+    let label = if matches!(outcome, Outcome::Applied) { "applied" } else { "refused" };
+    Ok((label, Action::requeue(jittered(next_look(ctx, &outcome, &observed, &status), rand::random()))))
+}
+
+/// Plan, build, apply.
+async fn bring_about(
+    ctx: &Context,
+    detector: &AnomalyDetector,
+    namespace: &str,
+    name: &str,
+) -> Result<Outcome, Error> {
+    let standing = observe::standing(&ctx.cache, namespace, name);
+    let plan = match Plan::new(detector, &standing, &ctx.settings, Timestamp::now()) {
+        Ok(plan) => plan,
+        Err(invalid) => return Ok(invalid.into()),
+    };
+    let applied = apply::workload(ctx, &plan, workload::build(&plan)).await?;
+    Ok(applied.map_or_else(Outcome::from, |()| Outcome::Applied))
+}
+
+/// Watches tell of all that changes in the cluster; only reports have to be asked for.
+fn next_look(
+    ctx: &Context,
+    outcome: &Outcome,
+    observed: &Observed,
+    status: &AnomalyDetectorStatus,
+) -> Duration {
+    let is_ready = status::status_of(&status.conditions, ConditionType::Ready) == "True";
+    match outcome {
+        Outcome::Refused { .. } => ctx.settings.resync.min(REFUSED_PERIOD),
+        _ if is_ready || observed.reports.is_empty() => ctx.settings.resync,
+        _ => REPORT_PERIOD,
+    }
+}
+
+/// A stored object that cannot be read: say so on it, and let all others go on.
+async fn unreadable(ctx: &Context, invalid: &InvalidObject) -> Result<(&'static str, Action), Error> {
+    let (namespace, name) = (
+        invalid.metadata.namespace.clone().unwrap_or_default(),
+        invalid.metadata.name.clone().unwrap_or_default(),
+    );
+    let resource = kube::api::ApiResource::erase::<AnomalyDetector>(&());
+    let api: Api<DynamicObject> = Api::namespaced_with(ctx.client.clone(), &namespace, &resource);
+    let Some(stored) = ctx.read(("AnomalyDetector", &name), api.get_opt(&name)).await? else {
+        return Ok(("refused", Action::await_change()));
+    };
+    let before: AnomalyDetectorStatus =
+        serde_json::from_value(stored.data["status"].clone()).unwrap_or_default();
+    let status = status::of_unreadable(&invalid.metadata, &invalid.error, &before, Timestamp::now());
+    if status != before {
+        warn!(namespace, name, error = invalid.error, "cannot read a stored detector");
+        apply::patch_status(ctx, &namespace, &name, &json!(status)).await?;
+    }
+    Ok(("refused", Action::requeue(jittered(ctx.settings.resync, rand::random()))))
+}

@@ -1,0 +1,138 @@
+//! Flags and environment in, the operator's own settings out. The chart sets the environment; `--help` explains it.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+/// What `operator run` is told. Every flag has an environment variable, so that a Deployment needs no arguments.
+#[derive(Args, Clone, Debug)]
+pub struct Settings {
+    /// The image of the detectors' pods.
+    #[arg(long, env, default_value_t = format!("ghcr.io/anomaly-operator/detector:{}", env!("CARGO_PKG_VERSION")))]
+    pub detector_image: String,
+
+    /// When nodes pull that image: Always, IfNotPresent or Never. Default: the cluster's own rule.
+    #[arg(long, env, value_enum)]
+    pub detector_image_pull_policy: Option<PullPolicy>,
+
+    /// The namespaces to watch, separated by commas. Default: all of them.
+    #[arg(long, env = "WATCH_NAMESPACES", value_delimiter = ',', num_args = 0..)]
+    pub namespaces: Vec<String>,
+
+    /// How many detectors are reconciled at once, in each watched namespace or in the whole cluster.
+    #[arg(long, env, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
+    pub concurrency: u16,
+
+    /// How often a detector is looked at though nothing was changed: this is when its reports are read again. A look
+    /// that finds all as it should be asks nothing of the API server. 1s to 1h, spread by up to a tenth.
+    #[arg(long, env, default_value = "1m", value_parser = resync)]
+    pub resync: Duration,
+
+    /// The port of /metrics, /healthz and /readyz.
+    #[arg(long, env, default_value_t = 8080)]
+    pub http_port: u16,
+
+    /// Act only while holding the Lease, so that several replicas can stand by.
+    #[arg(long, env)]
+    pub leader_election: bool,
+
+    /// The namespace of the Lease. Default: the namespace of the current context or of the pod.
+    #[arg(long, env = "POD_NAMESPACE")]
+    pub lease_namespace: Option<String>,
+
+    /// Who holds the Lease and reports Events. Default: anomaly-operator and the process id.
+    #[arg(long, env = "POD_NAME")]
+    pub identity: Option<String>,
+
+    /// How log lines are written. Their level is set by RUST_LOG. Default there: info.
+    #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log: LogFormat,
+}
+
+/// When nodes pull an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+pub enum PullPolicy {
+    /// Each time that a container starts.
+    Always,
+    /// Where the node does not have it yet.
+    IfNotPresent,
+    /// Never: it was put there.
+    Never,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For machines.
+    Json,
+    /// For people.
+    Text,
+}
+
+impl Settings {
+    /// The namespaces to watch; `None` stands for all of them.
+    pub fn scopes(&self) -> Vec<Option<String>> {
+        let mut named: Vec<_> =
+            self.namespaces.iter().map(|name| name.trim()).filter(|n| !n.is_empty()).collect();
+        named.sort_unstable();
+        named.dedup();
+        if named.is_empty() {
+            vec![None]
+        } else {
+            named.into_iter().map(|name| Some(name.to_owned())).collect()
+        }
+    }
+
+    /// Who holds the Lease and reports Events.
+    pub fn identity(&self) -> String {
+        self.identity.clone().unwrap_or_else(|| format!("anomaly-operator-{}", std::process::id()))
+    }
+}
+
+impl PullPolicy {
+    /// As Kubernetes spells it.
+    pub fn name(self) -> String {
+        format!("{self:?}")
+    }
+}
+
+fn resync(text: &str) -> Result<Duration, String> {
+    let duration: Duration = text.parse::<crd::Duration>().map_err(|error| error.to_string())?.into();
+    if (Duration::from_secs(1)..=Duration::from_secs(3600)).contains(&duration) {
+        Ok(duration)
+    } else {
+        Err(format!("resync must be between 1s and 1h, got {text}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Program {
+        #[command(flatten)]
+        settings: Settings,
+    }
+
+    fn settings(arguments: &[&str]) -> Result<Settings, clap::Error> {
+        let arguments = ["operator"].iter().chain(arguments);
+        <Program as clap::Parser>::try_parse_from(arguments).map(|program| program.settings)
+    }
+
+    #[test]
+    fn no_namespace_means_all_and_repetitions_count_once() {
+        assert_eq!(settings(&[]).unwrap().scopes(), [None]);
+        assert_eq!(settings(&["--namespaces", ""]).unwrap().scopes(), [None]);
+        let some = settings(&["--namespaces", "plant,lab,plant"]).unwrap();
+        assert_eq!(some.scopes(), [Some("lab".to_owned()), Some("plant".to_owned())]);
+    }
+
+    #[test]
+    fn a_resync_out_of_bounds_is_refused_with_its_value() {
+        let refused = settings(&["--resync", "2h"]).unwrap_err().to_string();
+        assert!(refused.contains("resync must be between 1s and 1h, got 2h"), "{refused}");
+        assert!(settings(&["--concurrency", "0"]).is_err());
+    }
+}

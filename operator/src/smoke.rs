@@ -1,0 +1,267 @@
+//! A release in, a proof that it works out: `helm test` applies a detector, asks it, scrapes it and deletes it again.
+//!
+//! It does what a person does, through the same API and Service, with no right that a person lacks.
+
+use std::time::Duration;
+
+use clap::Args;
+use crd::contract::{FIELD_MANAGER, METRICS_PORT};
+use crd::status::ConditionType;
+use crd::{AnomalyDetector, manifest};
+use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::{Api, Client};
+use reqwest::Client as Http;
+use serde_json::{Value, json};
+use thiserror::Error;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::status::find;
+
+/// One sensor for which 0.95 is normal and 1.5 is not.
+const QUICKSTART: &str = include_str!("../../manifests/quickstart.yaml");
+/// How long to wait before looking again.
+const PERIOD: Duration = Duration::from_millis(250);
+/// An answer that takes longer is none.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// What `operator smoke` is told.
+#[derive(Args, Clone, Debug)]
+pub struct Smoke {
+    /// The name of the detector that is made and deleted.
+    #[arg(long)]
+    name: String,
+
+    /// The namespace that it is made in: one that the operator watches.
+    #[arg(long)]
+    namespace: String,
+
+    /// How long it may take until the detector is Ready and has answered.
+    #[arg(long, default_value = "2m")]
+    timeout: crd::Duration,
+}
+
+/// Why the release does not work.
+#[derive(Debug, Error)]
+pub enum SmokeError {
+    /// The API server refused, or could not be reached.
+    #[error("cannot {verb} AnomalyDetector {name}: {source}")]
+    Call {
+        /// What was tried.
+        verb: &'static str,
+        /// On which detector.
+        name: String,
+        /// What the API server or the connection said.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// Time was up.
+    #[error("after {seconds:.0} s still waiting: {last}")]
+    Late {
+        /// How long was waited.
+        seconds: f64,
+        /// What was seen last.
+        last: String,
+    },
+    /// The detector said something else than it should.
+    #[error("{request}: expected {expected}, got {got}")]
+    Answer {
+        /// The method, the URL, and the body.
+        request: String,
+        /// What the answer should hold.
+        expected: String,
+        /// What it was.
+        got: String,
+    },
+    /// The client could not be made.
+    #[error("no HTTP client: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+/// Apply a detector, wait until it is Ready, ask for a normal and for an anomalous value, read its metrics. It is deleted
+/// in any case. Each step is told on the standard output.
+///
+/// # Errors
+/// The first step that failed, with what was seen last.
+pub async fn run(client: Client, smoke: &Smoke) -> Result<(), SmokeError> {
+    let detectors = Api::namespaced(client, &smoke.namespace);
+    let outcome = walk(&detectors, smoke).await;
+    let deleted = delete(&detectors, &smoke.name).await;
+    outcome.and(deleted)
+}
+
+async fn walk(detectors: &Api<AnomalyDetector>, smoke: &Smoke) -> Result<(), SmokeError> {
+    let mut last = String::from("the API server has not answered");
+    let (limit, began) = (smoke.timeout.into(), Instant::now());
+    let http = Http::builder().timeout(ANSWER).no_proxy().build()?;
+    let steps = async {
+        apply(detectors, &smoke.name).await?;
+        let endpoint = ready(detectors, &smoke.name, began, &mut last).await?;
+        for (value, anomaly) in [(0.95, 0), (1.5, 1)] {
+            predict(&http, &endpoint, value, anomaly, &mut last).await?;
+        }
+        scrape(&http, &endpoint, &smoke.name, &mut last).await
+    };
+    let outcome = timeout(limit, steps).await;
+    outcome.unwrap_or_else(|_| Err(SmokeError::Late { seconds: limit.as_secs_f64(), last }))
+}
+
+async fn apply(detectors: &Api<AnomalyDetector>, name: &str) -> Result<(), SmokeError> {
+    let parameters = PatchParams::apply(&format!("{FIELD_MANAGER}-smoke")).force();
+    detectors.patch(name, &parameters, &Patch::Apply(&detector(name))).await.map_err(call("apply", name))?;
+    println!("applied AnomalyDetector {name}");
+    Ok(())
+}
+
+/// Wait until the detector is Ready; where it answers.
+async fn ready(
+    detectors: &Api<AnomalyDetector>,
+    name: &str,
+    began: Instant,
+    last: &mut String,
+) -> Result<String, SmokeError> {
+    loop {
+        let detector = detectors.get(name).await.map_err(call("get", name))?;
+        let said = said(&detector);
+        if said != *last {
+            println!("{:5.1} s  {said}", began.elapsed().as_secs_f64());
+            *last = said;
+        }
+        if let Some(endpoint) = endpoint(detector) {
+            return Ok(endpoint);
+        }
+        sleep(PERIOD).await;
+    }
+}
+
+/// Ask for a value's verdict.
+async fn predict(http: &Http, endpoint: &str, value: f64, anomaly: u8, last: &mut String) -> Result<(), SmokeError> {
+    let url = format!("{endpoint}/predict");
+    let body = json!({ "value": value });
+    let request = format!("POST {url} {body}");
+    let post = || http.post(&url).header("content-type", "application/json").body(body.to_string());
+    let answer = reach(post, &request, last).await;
+    let expected = json!({ "anomaly": anomaly });
+    if serde_json::from_str::<Value>(&answer).is_ok_and(|answer| answer == expected) {
+        println!("{request} -> {answer}");
+        return Ok(());
+    }
+    Err(SmokeError::Answer { request, expected: expected.to_string(), got: answer })
+}
+
+/// Read the metrics, as Prometheus would.
+async fn scrape(http: &Http, endpoint: &str, name: &str, last: &mut String) -> Result<(), SmokeError> {
+    let url = format!("{endpoint}:{METRICS_PORT}/metrics");
+    let request = format!("GET {url}");
+    let answer = reach(|| http.get(&url), &request, last).await;
+    let Some(sample) = anomaly_score(&answer, name) else {
+        let got = format!("{} lines without it", answer.lines().count());
+        return Err(SmokeError::Answer { request, expected: format!("anomaly_score of detector {name}"), got });
+    };
+    println!("{request} -> {sample}");
+    Ok(())
+}
+
+/// The body of the first answer that is a success. A Service takes a moment to reach new pods, so failures are tried again.
+async fn reach(request: impl Fn() -> reqwest::RequestBuilder, name: &str, last: &mut String) -> String {
+    loop {
+        let answer = async { request().send().await?.error_for_status()?.text().await }.await;
+        match answer {
+            Ok(body) => return body,
+            Err(error) => *last = format!("{name}: {error}"),
+        }
+        sleep(PERIOD).await;
+    }
+}
+
+async fn delete(detectors: &Api<AnomalyDetector>, name: &str) -> Result<(), SmokeError> {
+    match detectors.delete(name, &DeleteParams::foreground()).await {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(error) => Err(call("delete", name)(error)),
+        Ok(_) => {
+            println!("deleted AnomalyDetector {name}");
+            Ok(())
+        }
+    }
+}
+
+fn call(verb: &'static str, name: &str) -> impl FnOnce(kube::Error) -> SmokeError {
+    move |source| SmokeError::Call { verb, name: name.to_owned(), source: Box::new(source) }
+}
+
+/// The quickstart by another name, as it is applied.
+fn detector(name: &str) -> Value {
+    let quickstart = manifest::one_detector(QUICKSTART).expect("a test reads this very sample");
+    let mut detector = json!(quickstart.detector());
+    detector["metadata"] = json!({ "name": name });
+    detector
+}
+
+/// What the detector's Ready condition says, in one line.
+fn said(detector: &AnomalyDetector) -> String {
+    let conditions = detector.status.iter().flat_map(|status| &status.conditions);
+    let ready = conditions.into_iter().find(|condition| condition.type_ == ConditionType::Ready.name());
+    ready.map_or_else(
+        || "no condition Ready: does an operator watch this namespace?".to_owned(),
+        |ready| format!("Ready={} {}: {}", ready.status, ready.reason, ready.message),
+    )
+}
+
+/// Where a detector answers, once it is Ready as its spec now stands.
+fn endpoint(detector: AnomalyDetector) -> Option<String> {
+    let status = detector.status?;
+    let ready = find(&status.conditions, ConditionType::Ready)?;
+    let is_ready = ready.status == "True" && ready.observed_generation == detector.metadata.generation;
+    status.endpoint.filter(|_| is_ready)
+}
+
+/// The sample of `anomaly_score` that is this detector's.
+fn anomaly_score<'a>(metrics: &'a str, name: &str) -> Option<&'a str> {
+    let label = format!("detector=\"{name}\"");
+    metrics.lines().find(|line| line.starts_with("anomaly_score{") && line.contains(&label))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_ready(status: &str, observed: i64) -> AnomalyDetector {
+        let mut detector = detector("smoke");
+        detector["metadata"]["generation"] = json!(2);
+        detector["status"] = json!({
+            "conditions": [{
+                "type": "Ready", "status": status, "reason": "WarmingUp", "message": "3 of 4 samples",
+                "lastTransitionTime": "2026-11-22T12:00:00Z", "observedGeneration": observed,
+            }],
+            "endpoint": "http://smoke.plant.svc",
+        });
+        serde_json::from_value(detector).unwrap()
+    }
+
+    #[test]
+    fn the_detector_is_the_quickstart_by_another_name() {
+        let detector = detector("smoke");
+        assert_eq!(detector["metadata"], json!({ "name": "smoke" }));
+        assert_eq!(detector["spec"]["sources"][0]["simulated"]["sensors"][0]["name"], "value");
+    }
+
+    #[test]
+    fn it_answers_once_it_is_ready_as_its_spec_now_stands() {
+        assert_eq!(endpoint(with_ready("True", 2)).as_deref(), Some("http://smoke.plant.svc"));
+        assert_eq!(endpoint(with_ready("False", 2)), None);
+        assert_eq!(endpoint(with_ready("True", 1)), None);
+    }
+
+    #[test]
+    fn what_it_waits_for_is_told_in_one_line() {
+        assert_eq!(said(&with_ready("False", 2)), "Ready=False WarmingUp: 3 of 4 samples");
+        let unseen = serde_json::from_value(detector("smoke")).unwrap();
+        assert!(said(&unseen).contains("does an operator watch this namespace?"));
+    }
+
+    #[test]
+    fn only_its_own_sample_counts() {
+        let metrics = "# TYPE anomaly_score gauge\nanomaly_score{detector=\"other\"} 1\nanomaly_score{detector=\"smoke\"} 0\n";
+        assert_eq!(anomaly_score(metrics, "smoke"), Some("anomaly_score{detector=\"smoke\"} 0"));
+        assert_eq!(anomaly_score(metrics, "smo"), None);
+    }
+}

@@ -1,0 +1,55 @@
+//! A Deployment in, how far its pods are on their way to what was asked out.
+
+use k8s_openapi::api::apps::v1::Deployment;
+
+use crate::observe::Observed;
+use crate::trouble::{self, Trouble};
+
+/// How far the pods are. All zero where there is no Deployment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rollout {
+    /// Pods that were asked for.
+    pub wanted: i32,
+    /// Pods that there are, of whatever version.
+    pub replicas: i32,
+    /// Pods of the newest version.
+    pub updated: i32,
+    /// Pods that answer.
+    pub ready: i32,
+    /// All is as asked: nothing old is left, and all that is new answers.
+    pub is_complete: bool,
+    /// The Deployment's controller has given up hope.
+    pub is_overdue: bool,
+    /// What keeps pods from running, while they are not as asked.
+    pub trouble: Option<Trouble>,
+}
+
+impl Rollout {
+    /// From what is seen.
+    pub fn of(observed: &Observed) -> Self {
+        let Some(deployment) = &observed.deployment else { return Self::default() };
+        let status = deployment.status.clone().unwrap_or_default();
+        let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+        let [replicas, updated, ready, available] =
+            [status.replicas, status.updated_replicas, status.ready_replicas, status.available_replicas]
+                .map(Option::unwrap_or_default);
+        let is_seen = status.observed_generation >= deployment.metadata.generation;
+        let is_complete = is_seen && [replicas, updated, available].iter().all(|count| *count == wanted);
+        Self {
+            wanted,
+            replicas,
+            updated: if is_seen { updated } else { 0 },
+            ready,
+            is_complete,
+            is_overdue: is_overdue(deployment),
+            trouble: if is_complete { None } else { trouble::of(deployment, &observed.pods) },
+        }
+    }
+}
+
+fn is_overdue(deployment: &Deployment) -> bool {
+    let conditions = deployment.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.into_iter().any(|condition| {
+        condition.type_ == "Progressing" && condition.reason.as_deref() == Some("ProgressDeadlineExceeded")
+    })
+}

@@ -1,0 +1,198 @@
+//! A plan in, the Deployment of the detector's pods out. The pods meet the restricted Pod Security Standard.
+
+use std::collections::BTreeMap;
+
+use crd::contract::{
+    CONFIG_DIRECTORY, CONFIG_FILE, METRICS_PORT, METRICS_PORT_NAME, PREDICT_PORT, PREDICT_PORT_NAME,
+};
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
+use k8s_openapi::api::core::v1::{
+    Capabilities, ConfigMapVolumeSource, Container, ContainerPort, HTTPGetAction, PodSecurityContext,
+    PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecurityContext,
+    TopologySpreadConstraint, Volume, VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use crate::plan::Plan;
+
+/// The name of the pods' container.
+pub const CONTAINER: &str = "detector";
+/// The annotation of pods that changes when their manifest does, and so rolls them.
+pub const CONFIG_DIGITS: &str = "anomaly.dev/config";
+
+/// Nobody: the image's own user.
+const USER: i64 = 65_532;
+
+/// The Deployment. `config_digits` stand for the content of the ConfigMap.
+pub fn build(plan: &Plan, config_digits: &str) -> Deployment {
+    let mut metadata = plan.metadata();
+    metadata.annotations = Some(plan.history.annotations());
+    Deployment {
+        metadata,
+        spec: Some(DeploymentSpec {
+            // Left out where the spec leaves it out: then an autoscaler may own the field.
+            replicas: plan.detector.spec().replicas,
+            selector: LabelSelector { match_labels: Some(plan.selector()), ..LabelSelector::default() },
+            strategy: Some(one_more_before_one_less()),
+            revision_history_limit: Some(3),
+            template: PodTemplateSpec {
+                metadata: Some(ObjectMeta {
+                    labels: Some(plan.pod_labels()),
+                    annotations: Some(pod_annotations(plan, config_digits)),
+                    ..ObjectMeta::default()
+                }),
+                spec: Some(pod(plan)),
+            },
+            ..DeploymentSpec::default()
+        }),
+        ..Deployment::default()
+    }
+}
+
+/// A new pod answers before an old one goes.
+fn one_more_before_one_less() -> DeploymentStrategy {
+    DeploymentStrategy {
+        type_: Some("RollingUpdate".to_owned()),
+        rolling_update: Some(RollingUpdateDeployment {
+            max_surge: Some(IntOrString::Int(1)),
+            max_unavailable: Some(IntOrString::Int(0)),
+        }),
+    }
+}
+
+fn pod_annotations(plan: &Plan, config_digits: &str) -> BTreeMap<String, String> {
+    let scrape =
+        [("scrape", "true".to_owned()), ("port", METRICS_PORT.to_string()), ("path", "/metrics".to_owned())];
+    let mut annotations: BTreeMap<_, _> =
+        scrape.map(|(key, value)| (format!("prometheus.io/{key}"), value)).into_iter().collect();
+    annotations.extend(plan.detector.spec().pod.annotations.clone());
+    annotations.insert(CONFIG_DIGITS.to_owned(), config_digits.to_owned());
+    annotations
+}
+
+fn pod(plan: &Plan) -> PodSpec {
+    let asked = &plan.detector.spec().pod;
+    PodSpec {
+        automount_service_account_token: Some(false),
+        // The variables that stand for other Services are of no use here, and too many of them keep a pod from starting.
+        enable_service_links: Some(false),
+        service_account_name: Some(asked.service_account_name.clone().unwrap_or_else(|| plan.name())),
+        priority_class_name: asked.priority_class_name.clone(),
+        node_selector: Some(asked.node_selector.clone()).filter(|labels| !labels.is_empty()),
+        tolerations: Some(asked.tolerations.clone()).filter(|tolerations| !tolerations.is_empty()),
+        affinity: asked.affinity.clone(),
+        topology_spread_constraints: Some(
+            ["kubernetes.io/hostname", "topology.kubernetes.io/zone"].map(|key| spread(plan, key)).into(),
+        ),
+        security_context: Some(PodSecurityContext {
+            run_as_non_root: Some(true),
+            run_as_user: Some(USER),
+            run_as_group: Some(USER),
+            fs_group: Some(USER),
+            seccomp_profile: Some(SeccompProfile {
+                type_: "RuntimeDefault".to_owned(),
+                ..SeccompProfile::default()
+            }),
+            ..PodSecurityContext::default()
+        }),
+        termination_grace_period_seconds: Some(30),
+        containers: vec![container(plan)],
+        volumes: Some(vec![Volume {
+            name: "manifest".to_owned(),
+            config_map: Some(ConfigMapVolumeSource { name: plan.name(), ..ConfigMapVolumeSource::default() }),
+            ..Volume::default()
+        }]),
+        ..PodSpec::default()
+    }
+}
+
+/// Replicas keep apart where they can, and share a place where they must.
+fn spread(plan: &Plan, topology_key: &str) -> TopologySpreadConstraint {
+    TopologySpreadConstraint {
+        topology_key: topology_key.to_owned(),
+        max_skew: 1,
+        when_unsatisfiable: "ScheduleAnyway".to_owned(),
+        label_selector: Some(LabelSelector {
+            match_labels: Some(plan.selector()),
+            ..LabelSelector::default()
+        }),
+        ..TopologySpreadConstraint::default()
+    }
+}
+
+fn container(plan: &Plan) -> Container {
+    Container {
+        name: CONTAINER.to_owned(),
+        image: Some(plan.image.clone()),
+        image_pull_policy: plan.pull_policy.map(crate::settings::PullPolicy::name),
+        args: Some(vec!["run".to_owned(), format!("{CONFIG_DIRECTORY}/{CONFIG_FILE}")]),
+        ports: Some(vec![port(PREDICT_PORT_NAME, PREDICT_PORT), port(METRICS_PORT_NAME, METRICS_PORT)]),
+        resources: Some(resources(plan)),
+        // Training may take a while before the first answer: five minutes, looked at each second.
+        startup_probe: Some(probe("/livez", 1, 300)),
+        liveness_probe: Some(probe("/livez", 10, 3)),
+        readiness_probe: Some(probe("/readyz", 2, 2)),
+        security_context: Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
+            privileged: Some(false),
+            read_only_root_filesystem: Some(true),
+            ..SecurityContext::default()
+        }),
+        // The last lines of the log say why a container ended, and the detector's status repeats them.
+        termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
+        volume_mounts: Some(vec![VolumeMount {
+            name: "manifest".to_owned(),
+            mount_path: CONFIG_DIRECTORY.to_owned(),
+            read_only: Some(true),
+            ..VolumeMount::default()
+        }]),
+        ..Container::default()
+    }
+}
+
+fn port(name: &str, number: u16) -> ContainerPort {
+    ContainerPort {
+        name: Some(name.to_owned()),
+        container_port: number.into(),
+        protocol: Some("TCP".to_owned()),
+        ..ContainerPort::default()
+    }
+}
+
+fn probe(path: &str, period_seconds: i32, failure_threshold: i32) -> Probe {
+    Probe {
+        http_get: Some(HTTPGetAction {
+            path: Some(path.to_owned()),
+            port: IntOrString::String(METRICS_PORT_NAME.to_owned()),
+            ..HTTPGetAction::default()
+        }),
+        period_seconds: Some(period_seconds),
+        failure_threshold: Some(failure_threshold),
+        timeout_seconds: Some(2),
+        ..Probe::default()
+    }
+}
+
+/// What the spec asks for, as a whole; else what a detector of a few sensors needs.
+fn resources(plan: &Plan) -> ResourceRequirements {
+    let quantities = |list: &BTreeMap<String, IntOrString>| {
+        let quantity = |amount: &IntOrString| match amount {
+            IntOrString::Int(amount) => Quantity(amount.to_string()),
+            IntOrString::String(amount) => Quantity(amount.clone()),
+        };
+        let list: BTreeMap<_, _> =
+            list.iter().map(|(name, amount)| (name.clone(), quantity(amount))).collect();
+        Some(list).filter(|list| !list.is_empty())
+    };
+    let usual = |list: &[(&str, &str)]| {
+        Some(list.iter().map(|(name, amount)| ((*name).to_owned(), Quantity((*amount).to_owned()))).collect())
+    };
+    let (requests, limits) = match &plan.detector.spec().pod.resources {
+        Some(asked) => (quantities(&asked.requests), quantities(&asked.limits)),
+        None => (usual(&[("cpu", "10m"), ("memory", "32Mi")]), usual(&[("memory", "128Mi")])),
+    };
+    ResourceRequirements { requests, limits, ..ResourceRequirements::default() }
+}

@@ -1,0 +1,47 @@
+//! A plan in, the Service in front of the pods out.
+
+use crd::contract::{METRICS_PORT, METRICS_PORT_NAME, PREDICT_PORT_NAME};
+use crd::serving::ServiceType;
+use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use crate::plan::Plan;
+
+/// The predict port as the spec wants it, and the metrics port, unless predictions have taken its number.
+pub fn build(plan: &Plan) -> Service {
+    let asked = &plan.detector.spec().service;
+    let metrics = i32::from(METRICS_PORT);
+    let mut ports = vec![port(PREDICT_PORT_NAME, asked.port, Some("http"))];
+    if asked.port != metrics {
+        ports.push(port(METRICS_PORT_NAME, metrics, None));
+    }
+    Service {
+        metadata: plan.metadata(),
+        spec: Some(ServiceSpec {
+            type_: Some(type_name(asked.type_).to_owned()),
+            selector: Some(plan.selector()),
+            ports: Some(ports),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
+    }
+}
+
+fn port(name: &str, number: i32, protocol: Option<&str>) -> ServicePort {
+    ServicePort {
+        name: Some(name.to_owned()),
+        port: number,
+        target_port: Some(IntOrString::String(name.to_owned())),
+        protocol: Some("TCP".to_owned()),
+        app_protocol: protocol.map(str::to_owned),
+        ..ServicePort::default()
+    }
+}
+
+fn type_name(service_type: ServiceType) -> &'static str {
+    match service_type {
+        ServiceType::ClusterIP => "ClusterIP",
+        ServiceType::NodePort => "NodePort",
+        ServiceType::LoadBalancer => "LoadBalancer",
+    }
+}
