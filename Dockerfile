@@ -13,7 +13,7 @@ USER 65532:65532
 
 FROM base AS operator
 COPY target/image/operator /operator
-EXPOSE 8000
+EXPOSE 8080
 ENTRYPOINT ["/operator"]
 
 FROM base AS detector
