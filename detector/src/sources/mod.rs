@@ -10,6 +10,10 @@ mod noise;
 mod fault;
 /// Sources that answer for any instant.
 mod clocked;
+/// Files of delimited text, row by row.
+pub mod delimited;
+/// The ways in which recordings write time.
+mod timestamp;
 /// A CSV file, replayed.
 mod recording;
 
@@ -18,11 +22,17 @@ pub use recording::Recording;
 
 use crd::Valid;
 use crd::valid::SourceKind;
+use thiserror::Error;
 
-/// Why a source cannot be opened or read: one sentence that names file, line and column.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct SourceError(pub(crate) String);
+use delimited::CsvError;
+
+/// Why a source cannot be opened or read.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// A recording: file, line, column, and what was expected.
+    #[error(transparent)]
+    Csv(#[from] CsvError),
+}
 
 /// The sources of one detector.
 pub enum Sources {

@@ -86,7 +86,7 @@ impl Draws {
 mod tests {
     use super::*;
 
-    const DRAWS: i128 = 200_000;
+    const DRAWS: i128 = 100_000;
 
     fn moments(draw: impl Fn(&mut Draws) -> f64) -> (f64, f64) {
         let stream = Stream::new(7, "temperature", "moments");

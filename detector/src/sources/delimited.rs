@@ -1,0 +1,335 @@
+//! A file of delimited text in, rows of cells out: plain or gzipped, of any size, one row in memory at a time.
+//!
+//! The first line is the header. Cells are separated by commas, semicolons or tabs: by whichever the header has most
+//! of, the comma in a tie. Quotes are RFC 4180's; a byte order mark, CRLF, blank lines and spaces around cells do not
+//! count.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use csv::{ByteRecord, ReaderBuilder, Terminator};
+use flate2::bufread::MultiGzDecoder;
+use thiserror::Error;
+
+/// The longest row, in bytes. An unclosed quote ends here, not at the end of the memory.
+const LONGEST_ROW: u64 = 16 << 20;
+const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
+/// Words that stand for a missing value, in any case.
+const MISSING: [&str; 6] = ["", "nan", "na", "n/a", "null", "none"];
+/// The most columns, and the most characters of a cell, that a message shows.
+const SHOWN: usize = 40;
+
+/// Why a file of delimited text is of no use: where, and one sentence.
+#[derive(Debug, Error)]
+#[error("{file}{}: {problem}", .line.map(|line| format!(":{line}")).unwrap_or_default())]
+pub struct CsvError {
+    file: String,
+    /// Counted from 1; `None` where the whole file is meant.
+    line: Option<u64>,
+    problem: Problem,
+}
+
+/// What is wrong.
+#[derive(Debug, Error)]
+pub enum Problem {
+    /// No such file.
+    #[error("no such file")]
+    NoFile,
+    /// A directory.
+    #[error("expected a CSV file, got a directory")]
+    Directory,
+    /// It cannot be read.
+    #[error("{0}")]
+    Unreadable(#[source] io::Error),
+    /// The end of a gzip stream is missing.
+    #[error("the gzip stream is cut short")]
+    CutShort,
+    /// Nothing in it.
+    #[error("expected a header line, got an empty file")]
+    Empty,
+    /// Nothing but the header in it.
+    #[error("expected rows after the header, got none")]
+    NoRows,
+    /// Not text.
+    #[error("expected CSV text, got binary data")]
+    Binary,
+    /// Text in another encoding.
+    #[error("expected UTF-8, got UTF-16")]
+    Utf16,
+    /// A row beyond all measure.
+    #[error("a row must be at most {LONGEST_ROW} bytes: is a quote left open?")]
+    LongRow,
+    /// A row with more or fewer cells than the header.
+    #[error("expected {expected} cells as in the header, got {got}")]
+    Ragged {
+        /// Cells in the header.
+        expected: usize,
+        /// Cells in the row.
+        got: usize,
+    },
+    /// A column that the header does not name.
+    #[error("no column {name:?}; there are {}", list(.there))]
+    NoColumn {
+        /// The name that was asked for.
+        name: String,
+        /// The names in the header.
+        there: Vec<String>,
+    },
+    /// A column that the header names more than once.
+    #[error("expected one column {0:?}, got several")]
+    ManyColumns(String),
+    /// A cell that is not what its column holds.
+    #[error("column {column:?}: expected {expected}, got {got:?}")]
+    Cell {
+        /// The column.
+        column: String,
+        /// What was expected.
+        expected: &'static str,
+        /// What was there.
+        got: String,
+    },
+    /// A timestamp before that of the row above.
+    #[error("column {column:?}: timestamps must not fall, got {got:?} after {before:?}")]
+    Falling {
+        /// The column.
+        column: String,
+        /// The timestamp.
+        got: String,
+        /// The one above.
+        before: String,
+    },
+}
+
+/// The rows of a file, one after another.
+pub struct Rows {
+    file: String,
+    header: Vec<String>,
+    reader: csv::Reader<Box<dyn Read + Send>>,
+    row: ByteRecord,
+    since_row: Arc<AtomicU64>,
+}
+
+/// Open a file of delimited text, without reading it.
+///
+/// # Errors
+/// There is no such file, it is a directory, or it cannot be opened.
+pub fn open(path: &Path) -> Result<File, CsvError> {
+    let refused = |problem| CsvError { file: path.display().to_string(), line: None, problem };
+    let file = File::open(path).map_err(|error| refused(Problem::of(error)))?;
+    match file.metadata() {
+        Ok(metadata) if metadata.is_dir() => Err(refused(Problem::Directory)),
+        _ => Ok(file),
+    }
+}
+
+impl Rows {
+    /// Read the header of `input`, which messages call `file`.
+    ///
+    /// # Errors
+    /// The input cannot be read, is empty, or is no text.
+    pub fn new(file: &str, input: impl Read + Send + 'static) -> Result<Self, CsvError> {
+        let refused = |line, problem| CsvError { file: file.to_owned(), line, problem };
+        let mut text = unpacked(input).map_err(|error| refused(None, Problem::of(error)))?;
+        let head = text.fill_buf().map_err(|error| refused(None, Problem::of(error)))?;
+        check_text(head).map_err(|problem| refused(None, problem))?;
+        let mut first = Vec::new();
+        let limited = Read::take(&mut text, LONGEST_ROW).read_until(b'\n', &mut first);
+        limited.map_err(|error| refused(Some(1), Problem::of(error)))?;
+        if first.len() as u64 >= LONGEST_ROW {
+            return Err(refused(Some(1), Problem::LongRow));
+        }
+        let since_row = Arc::new(AtomicU64::new(0));
+        let delimiter = delimiter(&first);
+        // The last line gets its end even where the file does not give it one: lines are then as many as line ends.
+        let whole =
+            Cursor::new(first).chain(Metered { text, since_row: since_row.clone() }).chain(&b"\n"[..]);
+        let reader = ReaderBuilder::new()
+            .delimiter(delimiter)
+            .terminator(Terminator::Any(b'\n'))
+            .has_headers(false)
+            .flexible(true)
+            .buffer_capacity(64 << 10)
+            .from_reader(Box::new(whole) as Box<dyn Read + Send>);
+        let mut rows =
+            Self { file: file.to_owned(), header: Vec::new(), reader, row: ByteRecord::new(), since_row };
+        if !rows.read()? {
+            return Err(refused(None, Problem::Empty));
+        }
+        rows.header = (0..rows.row.len()).map(|column| rows.text(column).into_owned()).collect();
+        Ok(rows)
+    }
+
+    /// The names of the columns.
+    pub fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    /// The position of the column of this name.
+    ///
+    /// # Errors
+    /// The header does not name it, or more than once.
+    pub fn column(&self, name: &str) -> Result<usize, CsvError> {
+        let mut places = (0..self.header.len()).filter(|place| self.header[*place] == name);
+        let problem = match (places.next(), places.next()) {
+            (Some(place), None) => return Ok(place),
+            (Some(_), Some(_)) => Problem::ManyColumns(name.to_owned()),
+            (None, _) => Problem::NoColumn { name: name.to_owned(), there: self.header.clone() },
+        };
+        Err(CsvError { file: self.file.clone(), line: Some(1), problem })
+    }
+
+    /// Go to the next row; false after the last.
+    ///
+    /// # Errors
+    /// The input cannot be read, or the row has not as many cells as the header.
+    pub fn advance(&mut self) -> Result<bool, CsvError> {
+        let more = self.read()?;
+        if more && self.row.len() != self.header.len() {
+            return Err(self.refused(Problem::Ragged { expected: self.header.len(), got: self.row.len() }));
+        }
+        Ok(more)
+    }
+
+    /// The cell of this row in this column.
+    pub fn text(&self, column: usize) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(self.row[column].trim_ascii())
+    }
+
+    /// The number in this cell; `None` where it is empty or says so (`NaN`, `NA`, `null`).
+    ///
+    /// # Errors
+    /// The cell is no finite number.
+    pub fn number(&self, column: usize) -> Result<Option<f64>, CsvError> {
+        let text = self.text(column);
+        match text.parse::<f64>() {
+            Ok(value) if value.is_finite() => Ok(Some(value)),
+            _ if is_missing(&text) => Ok(None),
+            Ok(_) => Err(self.unexpected(column, "a finite number")),
+            Err(_) => Err(self.unexpected(column, "a number")),
+        }
+    }
+
+    /// This row's cell is not what its column holds.
+    pub fn unexpected(&self, column: usize, expected: &'static str) -> CsvError {
+        let got = shortened(&self.text(column));
+        self.refused(Problem::Cell { column: self.header[column].clone(), expected, got })
+    }
+
+    /// This row is of no use.
+    pub fn refused(&self, problem: Problem) -> CsvError {
+        // Past the row and its line end; the line it began on is what people look for.
+        let within = self.row.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
+        let line = self.reader.position().line().saturating_sub(1 + within);
+        CsvError { file: self.file.clone(), line: Some(line.max(1)), problem }
+    }
+
+    /// The whole file is of no use.
+    pub fn refused_whole(&self, problem: Problem) -> CsvError {
+        CsvError { file: self.file.clone(), line: None, problem }
+    }
+
+    /// The next record that is not blank.
+    fn read(&mut self) -> Result<bool, CsvError> {
+        loop {
+            self.since_row.store(0, Ordering::Relaxed);
+            match self.reader.read_byte_record(&mut self.row) {
+                Ok(false) => return Ok(false),
+                Ok(true) if self.row.len() == 1 && self.row[0].trim_ascii().is_empty() => {}
+                Ok(true) => return Ok(true),
+                Err(error) => return Err(self.broken(error)),
+            }
+        }
+    }
+
+    /// Reading failed in the middle of a row.
+    fn broken(&self, error: csv::Error) -> CsvError {
+        let problem = match error.into_kind() {
+            csv::ErrorKind::Io(error) => Problem::of(error),
+            other => Problem::Unreadable(io::Error::other(format!("{other:?}"))),
+        };
+        let line = Some(self.reader.position().line());
+        CsvError { file: self.file.clone(), line, problem }
+    }
+}
+
+impl Problem {
+    /// What an error of the operating system, of gzip or of [`Metered`] means.
+    fn of(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::NotFound => Self::NoFile,
+            ErrorKind::IsADirectory => Self::Directory,
+            ErrorKind::UnexpectedEof => Self::CutShort,
+            ErrorKind::FileTooLarge => Self::LongRow,
+            _ => Self::Unreadable(error),
+        }
+    }
+}
+
+/// Text that fails once more has been read since the last row than any row needs.
+struct Metered<R> {
+    text: R,
+    since_row: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Metered<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.text.read(buffer)?;
+        let before = self.since_row.fetch_add(read as u64, Ordering::Relaxed);
+        if before > LONGEST_ROW { Err(ErrorKind::FileTooLarge.into()) } else { Ok(read) }
+    }
+}
+
+/// gzip is known by its first two bytes, whatever the file is called.
+fn unpacked(input: impl Read + Send + 'static) -> io::Result<Box<dyn BufRead + Send>> {
+    let mut input = BufReader::new(input);
+    if input.fill_buf()?.starts_with(&[0x1F, 0x8B]) {
+        Ok(Box::new(BufReader::new(MultiGzDecoder::new(input))))
+    } else {
+        Ok(Box::new(input))
+    }
+}
+
+/// The first kilobytes must look like text, which has no byte 0.
+fn check_text(head: &[u8]) -> Result<(), Problem> {
+    if head.starts_with(&[0xFF, 0xFE]) || head.starts_with(&[0xFE, 0xFF]) {
+        return Err(Problem::Utf16);
+    }
+    if head.contains(&0) { Err(Problem::Binary) } else { Ok(()) }
+}
+
+/// The delimiter that the line has most of outside quotes, the earliest of [`DELIMITERS`] in a tie.
+fn delimiter(line: &[u8]) -> u8 {
+    let mut counts = [0; DELIMITERS.len()];
+    let mut quoted = false;
+    for byte in line {
+        quoted ^= *byte == b'"';
+        if let Some(place) = DELIMITERS.iter().position(|delimiter| delimiter == byte && !quoted) {
+            counts[place] += 1;
+        }
+    }
+    let most = (0..DELIMITERS.len()).rev().max_by_key(|place| counts[*place]);
+    most.map_or(b',', |place| DELIMITERS[place])
+}
+
+fn is_missing(text: &str) -> bool {
+    MISSING.iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn list(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| shortened(name)).collect();
+    let more = names.len().saturating_sub(SHOWN);
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+use std::fs;
+
+use jiff::Timestamp;
+use tempfile::TempDir;
+
+use super::*;
+
+/// A recording of this text, with more JSON fields of its spec.
+fn recording(directory: &TempDir, text: &str, fields: &str) -> Result<Recording, SourceError> {
+    let path = directory.path().join("pump.csv");
+    fs::write(&path, text).unwrap();
+    let json = format!(
+        r#"{{"path":{:?},"sensors":[{{"name":"load"}},{{"name":"heat","column":"Heat (C)"}}]{fields}}}"#,
+        path.display().to_string()
+    );
+    Recording::open(&serde_json::from_str(&json).unwrap())
+}
+
+fn readings(text: &str, fields: &str) -> Result<Vec<Readings>, SourceError> {
+    recording(&tempfile::tempdir().unwrap(), text, fields)?.collect()
+}
+
+/// The first error, without the folder in front of the file's name.
+fn error(text: &str, fields: &str) -> String {
+    let sentence = readings(text, fields).unwrap_err().to_string();
+    sentence[sentence.find("pump.csv").unwrap()..].to_owned()
+}
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+const HEADER: &str = "Heat (C),timestamp,load,fault";
+
+#[test]
+fn columns_are_chosen_by_name_and_given_in_the_spec_s_order() {
+    let text = format!("{HEADER}\n20.5,2026-01-01 00:00:00,0.25,0\n,2026-01-01 00:05:00,NaN,0\n");
+    let first =
+        Readings { time: time("2026-01-01T00:00:00Z"), values: vec![Some(0.25), Some(20.5)], truth: None };
+    let second = Readings { time: time("2026-01-01T00:05:00Z"), values: vec![None, None], truth: None };
+    assert_eq!(readings(&text, "").unwrap(), [first, second]);
+}
+
+#[test]
+fn a_run_of_ones_is_one_event_that_begins_with_its_first_row() {
+    let labels = ["0", "1", "1.0", "0", "1", "", "1"];
+    let rows = labels.iter().enumerate().map(|(second, label)| format!("1,{second},1,{label}\n"));
+    let text = format!("{HEADER}\n{}", rows.collect::<String>());
+    let starts = |readings: Readings| -> Option<Vec<i64>> {
+        Some(readings.truth?.iter().map(|fault| fault.start.as_second()).collect())
+    };
+    let truths: Vec<_> = readings(&text, r#","label":"fault""#).unwrap().into_iter().map(starts).collect();
+    let expected =
+        [Some(vec![]), Some(vec![1]), Some(vec![1]), Some(vec![]), Some(vec![4]), None, Some(vec![6])];
+    assert_eq!(truths, expected);
+}
+
+#[test]
+fn timestamps_may_repeat_but_not_fall() {
+    let rows =
+        |times: [i64; 3]| format!("{HEADER}\n1,{},1,0\n1,{},1,0\n1,{},1,0\n", times[0], times[1], times[2]);
+    assert_eq!(readings(&rows([5, 5, 6]), "").unwrap().len(), 3);
+    assert_eq!(
+        error(&rows([5, 6, 4]), ""),
+        r#"pump.csv:4: column "timestamp": timestamps must not fall, got "4" after "1970-01-01T00:00:06Z""#
+    );
+}
+
+#[test]
+fn the_time_column_and_its_format_can_be_named() {
+    let text = "when,load,Heat (C)\n1500,1,2\n";
+    let named = readings(text, r#","time":"when","timeFormat":"EpochMilliseconds""#).unwrap();
+    assert_eq!(named[0].time, time("1970-01-01T00:00:01.5Z"));
+    let told = readings(text, r#","time":"when""#).unwrap();
+    assert_eq!(told[0].time, time("1970-01-01T00:25:00Z"));
+}
+
+#[test]
+fn what_cannot_be_replayed_is_refused_in_a_sentence() {
+    let row = |cells: &str| format!("{HEADER}\n1,2026-01-01 00:00:00,1,0\n{cells}\n");
+    let label = r#","label":"fault""#;
+    let cases = [
+        (String::new(), "", "pump.csv: expected a header line, got an empty file"),
+        (format!("{HEADER}\n"), "", "pump.csv: expected rows after the header, got none"),
+        (
+            row(""),
+            r#","time":"when""#,
+            "pump.csv:1: no column \"when\"; there are Heat (C), timestamp, load, fault",
+        ),
+        (
+            row("").replace("load", "lode"),
+            "",
+            "pump.csv:1: no column \"load\"; there are Heat (C), timestamp, lode, fault",
+        ),
+        (
+            row("").replace("2026-01-01 00:00:00", "yesterday"),
+            "",
+            "pump.csv:2: column \"timestamp\": expected a timestamp (2026-11-22T12:00:00Z, 2026-11-22 12:00:00, \
+             or seconds or milliseconds since 1970), got \"yesterday\"",
+        ),
+        (
+            row("1,5,1,0"),
+            "",
+            "pump.csv:3: column \"timestamp\": expected a date and time such as 2026-11-22 12:00:00, got \"5\"",
+        ),
+        (
+            row("1,,1,0"),
+            "",
+            "pump.csv:3: column \"timestamp\": expected a date and time such as 2026-11-22 12:00:00, got \"\"",
+        ),
+        (row("x,2026-01-02,1,0"), "", "pump.csv:3: column \"Heat (C)\": expected a number, got \"x\""),
+        (
+            row("1,2026-01-02,1e400,0"),
+            "",
+            "pump.csv:3: column \"load\": expected a finite number, got \"1e400\"",
+        ),
+        (row("1,2026-01-02,1"), "", "pump.csv:3: expected 4 cells as in the header, got 3"),
+        (row("1,2026-01-02,1,2"), label, "pump.csv:3: column \"fault\": expected 0 or 1, got \"2\""),
+        (row("1,2026-01-02,1,no"), label, "pump.csv:3: column \"fault\": expected a number, got \"no\""),
+    ];
+    for (text, fields, sentence) in cases {
+        assert_eq!(error(&text, fields), sentence);
+    }
+}
+
+#[test]
+fn after_an_error_there_is_nothing_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = format!("{HEADER}\n1,1,1,0\n1,x,1,0\n1,3,1,0\n");
+    let outcomes: Vec<bool> = recording(&directory, &text, "").unwrap().map(|row| row.is_ok()).collect();
+    assert_eq!(outcomes, [true, false]);
+}
+
+#[test]
+fn a_reopened_recording_starts_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = format!("{HEADER}\n1,1,1,0\n1,2,1,0\n");
+    let mut first = recording(&directory, &text, r#","speed":60"#).unwrap();
+    let one = first.next().unwrap().unwrap();
+    let again: Vec<Readings> = first.reopen().unwrap().map(Result::unwrap).collect();
+    assert_eq!((first.speed(), again.len(), &again[0]), (60.0, 2, &one));
+}
