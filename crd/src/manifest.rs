@@ -39,10 +39,15 @@ pub fn documents(text: &str) -> Result<Vec<Value>, ManifestError> {
     if text.len() > MOST_BYTES {
         return Err(ManifestError::TooLarge(text.len()));
     }
-    let documents: Vec<Value> =
-        serde_saphyr::from_multiple(text).map_err(|error| ManifestError::Yaml(error.to_string()))?;
+    let documents: Vec<Value> = serde_saphyr::from_multiple(text)
+        .map_err(|error| ManifestError::Yaml(first_line(&error.to_string())))?;
     let documents: Vec<Value> = documents.into_iter().filter(|document| !document.is_null()).collect();
     if documents.is_empty() { Err(ManifestError::Empty) } else { Ok(documents) }
+}
+
+/// One sentence of an error that goes on to quote the text.
+fn first_line(error: &str) -> String {
+    error.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
 /// The valid detector that a document is.

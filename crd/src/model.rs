@@ -49,7 +49,7 @@ pub struct Train {
 
     /// What the model sees of each sensor, one column each, at least one. `[Value]` judges each reading alone;
     /// `[Value, Spread]` also sees sensors that stand still or tremble. Default: `[Value]`.
-    #[serde(default = "features", deserialize_with = "distinct_features")]
+    #[serde(default = "features")]
     #[schemars(length(min = 1, max = 3))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub features: Vec<Feature>,
@@ -97,15 +97,6 @@ fn features() -> Vec<Feature> {
 }
 fn window() -> i32 {
     10
-}
-
-/// A list that is a set: the API server refuses a repetition, and so does this.
-fn distinct_features<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Feature>, D::Error> {
-    let features = Vec::<Feature>::deserialize(deserializer)?;
-    match features.iter().enumerate().find(|(i, feature)| features[..*i].contains(feature)) {
-        Some((_, twice)) => Err(serde::de::Error::custom(format!("{twice:?} stands twice in features"))),
-        None => Ok(features),
-    }
 }
 
 impl Default for Train {

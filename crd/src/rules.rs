@@ -78,6 +78,11 @@ pub fn schema_violations(document: &Value) -> Vec<Violation> {
 /// Every rule that the schema cannot say and the spec breaks. The operator alone can refuse these.
 pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     let mut found = Vec::new();
+    let names: Vec<&str> = spec.sources.iter().map(|source| source.name.as_str()).collect();
+    found.extend(twice("spec.sources", ".name", &names));
+    let features: Vec<String> =
+        spec.model.train.features.iter().map(|feature| format!("{feature:?}")).collect();
+    found.extend(twice("spec.model.train.features", "", &features));
     let mut seen: HashMap<&str, &str> = HashMap::new();
     for (source, path, name) in sensors(&spec.sources) {
         if let Some(other) = seen.insert(name, source) {
@@ -100,6 +105,16 @@ pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
         found.push(Violation::new("spec.model.train.extension", message));
     }
     found
+}
+
+/// The entries of a list that is a set, or a map by `key`, that stand there already. The API server refuses them by
+/// the list's type.
+fn twice<T: PartialEq + fmt::Debug>(list: &str, key: &str, entries: &[T]) -> Option<Violation> {
+    entries.iter().enumerate().find_map(|(i, entry)| {
+        let first = entries[..i].iter().position(|earlier| earlier == entry)?;
+        let message = format!("must be unique, got {entry:?}, which {list}[{first}] has too");
+        Some(Violation::new(format!("{list}[{i}]{key}"), message))
+    })
 }
 
 /// The widest vector that a model may see.
@@ -162,8 +177,8 @@ fn sentences(error: &jsonschema::ValidationError<'_>) -> Vec<Violation> {
                 "required, and missing",
             )];
         }
-        ValidationErrorKind::Minimum { limit } => format!("must be at least {limit}, got {got}"),
-        ValidationErrorKind::Maximum { limit } => format!("must be at most {limit}, got {got}"),
+        ValidationErrorKind::Minimum { limit } => format!("must be at least {}, got {got}", number(limit)),
+        ValidationErrorKind::Maximum { limit } => format!("must be at most {}, got {got}", number(limit)),
         ValidationErrorKind::MinItems { limit } => format!("must have at least {limit} item, got none"),
         ValidationErrorKind::MaxItems { limit } => format!("must have at most {limit} items"),
         ValidationErrorKind::MinLength { .. } => "must not be empty".to_owned(),
@@ -190,6 +205,11 @@ fn sentences(error: &jsonschema::ValidationError<'_>) -> Vec<Violation> {
 fn choices(options: &Value) -> String {
     let options = options.as_array().map_or(&[] as &[Value], Vec::as_slice);
     options.iter().filter(|option| !option.is_null()).map(Value::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// `1` rather than `1.0`: schemas keep every bound as a float.
+fn number(limit: &Value) -> String {
+    limit.as_f64().map_or_else(|| limit.to_string(), |limit| limit.to_string())
 }
 
 /// The value as JSON, cut where it is long.
