@@ -44,3 +44,5 @@ pub mod controller;
 pub mod http;
 /// Everything, started and stopped.
 pub mod run;
+/// A release -> a proof that it works.
+pub mod smoke;

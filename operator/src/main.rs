@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use operator::settings::Settings;
-use operator::{run, telemetry};
+use operator::smoke::Smoke;
+use operator::{run, smoke, telemetry};
 use tracing::error;
 
 /// Runs the detectors that AnomalyDetectors ask for.
@@ -22,6 +23,8 @@ enum Command {
     Run(Settings),
     /// Print the CustomResourceDefinition.
     Crd,
+    /// Prove that the operator of this cluster works: apply a detector, wait for it, ask it, scrape it, delete it.
+    Smoke(Smoke),
 }
 
 fn main() -> ExitCode {
@@ -30,6 +33,18 @@ fn main() -> ExitCode {
         Command::Crd => {
             print!("{}", crd::manifest::crd_yaml());
             ExitCode::SUCCESS
+        }
+        Command::Smoke(smoke) => try_out(&smoke),
+    }
+}
+
+#[tokio::main]
+async fn try_out(smoke: &Smoke) -> ExitCode {
+    match smoke::run(smoke).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
         }
     }
 }

@@ -82,7 +82,8 @@ pub enum SmokeError {
 ///
 /// # Errors
 /// The first step that failed, with what was seen last.
-pub async fn run(client: Client, smoke: &Smoke) -> Result<(), SmokeError> {
+pub async fn run(smoke: &Smoke) -> Result<(), SmokeError> {
+    let client = Client::try_default().await.map_err(call("reach", &smoke.name))?;
     let detectors = Api::namespaced(client, &smoke.namespace);
     let outcome = walk(&detectors, smoke).await;
     let deleted = delete(&detectors, &smoke.name).await;
@@ -99,7 +100,7 @@ async fn walk(detectors: &Api<AnomalyDetector>, smoke: &Smoke) -> Result<(), Smo
         for (value, anomaly) in [(0.95, 0), (1.5, 1)] {
             predict(&http, &endpoint, value, anomaly, &mut last).await?;
         }
-        scrape(&http, &endpoint, &smoke.name, &mut last).await
+        scrape(&http, smoke, &mut last).await
     };
     let outcome = timeout(limit, steps).await;
     outcome.unwrap_or_else(|_| Err(SmokeError::Late { seconds: limit.as_secs_f64(), last }))
@@ -134,7 +135,13 @@ async fn ready(
 }
 
 /// Ask for a value's verdict.
-async fn predict(http: &Http, endpoint: &str, value: f64, anomaly: u8, last: &mut String) -> Result<(), SmokeError> {
+async fn predict(
+    http: &Http,
+    endpoint: &str,
+    value: f64,
+    anomaly: u8,
+    last: &mut String,
+) -> Result<(), SmokeError> {
     let url = format!("{endpoint}/predict");
     let body = json!({ "value": value });
     let request = format!("POST {url} {body}");
@@ -149,13 +156,18 @@ async fn predict(http: &Http, endpoint: &str, value: f64, anomaly: u8, last: &mu
 }
 
 /// Read the metrics, as Prometheus would.
-async fn scrape(http: &Http, endpoint: &str, name: &str, last: &mut String) -> Result<(), SmokeError> {
-    let url = format!("{endpoint}:{METRICS_PORT}/metrics");
+async fn scrape(http: &Http, smoke: &Smoke, last: &mut String) -> Result<(), SmokeError> {
+    let Smoke { name, namespace, .. } = smoke;
+    let url = format!("http://{name}.{namespace}.svc:{METRICS_PORT}/metrics");
     let request = format!("GET {url}");
     let answer = reach(|| http.get(&url), &request, last).await;
     let Some(sample) = anomaly_score(&answer, name) else {
         let got = format!("{} lines without it", answer.lines().count());
-        return Err(SmokeError::Answer { request, expected: format!("anomaly_score of detector {name}"), got });
+        return Err(SmokeError::Answer {
+            request,
+            expected: format!("anomaly_score of detector {name}"),
+            got,
+        });
     };
     println!("{request} -> {sample}");
     Ok(())
@@ -198,8 +210,7 @@ fn detector(name: &str) -> Value {
 
 /// What the detector's Ready condition says, in one line.
 fn said(detector: &AnomalyDetector) -> String {
-    let conditions = detector.status.iter().flat_map(|status| &status.conditions);
-    let ready = conditions.into_iter().find(|condition| condition.type_ == ConditionType::Ready.name());
+    let ready = detector.status.as_ref().and_then(|status| find(&status.conditions, ConditionType::Ready));
     ready.map_or_else(
         || "no condition Ready: does an operator watch this namespace?".to_owned(),
         |ready| format!("Ready={} {}: {}", ready.status, ready.reason, ready.message),
