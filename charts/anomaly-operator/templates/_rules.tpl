@@ -1,6 +1,6 @@
 {{/* What the operator may do in every namespace that it watches. It has no verb on Secrets: the kubelet mounts them. */}}
 {{- define "anomaly-operator.rules" -}}
-# What people ask for.
+# What people ask for; get: an object that an older or newer version wrote is read as it is.
 - apiGroups: [anomaly.dev]
   resources: [anomalydetectors]
   verbs: [get, list, watch]
@@ -8,31 +8,35 @@
 - apiGroups: [anomaly.dev]
   resources: [anomalydetectors/status]
   verbs: [patch]
-# The detector's manifest, its address and its identity. Written by server-side apply, which creates by patch; get, so
-# that an object of that name which is not ours is seen before it is written.
+# To be the owner that blocks deletion, where the cluster enforces that right (OwnerReferencesPermissionEnforcement).
+- apiGroups: [anomaly.dev]
+  resources: [anomalydetectors/finalizers]
+  verbs: [update]
+# The detector's manifest and its address. Created by server-side apply, which takes create and patch; get, so that an
+# object of that name which is somebody else's is seen before it is written.
 - apiGroups: [""]
-  resources: [configmaps, services, serviceaccounts]
+  resources: [configmaps, services]
+  verbs: [get, list, watch, create, patch]
+# The detector's identity; delete, for when the spec names another.
+- apiGroups: [""]
+  resources: [serviceaccounts]
   verbs: [get, list, watch, create, patch, delete]
 # The detector's pods.
 - apiGroups: [apps]
   resources: [deployments]
-  verbs: [get, list, watch, create, patch, delete]
-# Why there are no pods: a quota or a policy that forbids them is told on the ReplicaSet.
-- apiGroups: [apps]
-  resources: [replicasets]
-  verbs: [list, watch]
+  verbs: [get, list, watch, create, patch]
 # Why a pod does not run, and where it reports how far its training is.
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch]
-# So that a drained node takes one replica at a time.
+# So that a drained node takes one replica at a time; delete, for when there is only one.
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch, delete]
 # So that a detector talks to its sources and to nobody else.
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, watch, create, patch]
 # So that `kubectl describe` tells what happened.
 - apiGroups: [events.k8s.io]
   resources: [events]
