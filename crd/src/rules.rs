@@ -66,13 +66,22 @@ pub fn schema_violations(document: &Value) -> Vec<Violation> {
     if found.is_empty()
         && let Err(broken) = CelValidator::new().validate(&SCHEMA, document, None)
     {
-        found.extend(
-            broken.iter().map(|error| Violation::new(error.field_path.clone(), error.message.clone())),
-        );
+        found.extend(broken.iter().map(|error| {
+            let message = with_number(&error.message, document, &error.field_path);
+            Violation::new(error.field_path.clone(), message)
+        }));
     }
     found.sort();
     found.dedup();
     found
+}
+
+/// The message of a rule about a number, and the number, which a rule of the CRD cannot name.
+fn with_number(message: &str, document: &Value, path: &str) -> String {
+    match path.split('.').try_fold(document, |value, field| value.get(field)) {
+        Some(Value::Number(number)) => format!("{message}, got {number}"),
+        _ => message.to_owned(),
+    }
 }
 
 /// Every rule that the schema cannot say and the spec breaks. The operator alone can refuse these.

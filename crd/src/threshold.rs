@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 ///
 /// A reading is anomalous when its score is over the cut. Scores are those of the isolation forest paper, in
 /// (0, 1], higher is stranger.
+//
+// The messages are constants: the API server cannot bound the cost of turning a number into text, and refuses such a
+// CRD. It shows the value beside the message, and so does `rules`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new(
@@ -17,21 +20,21 @@ pub struct Threshold {
     /// `contamination`, to the digit. Example: 0.01.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("self > 0.0 && self <= 0.5")
-        .message(Message::Expression("'must be over 0 and at most 0.5, got ' + string(self)".into())))]
+        .message("must be over 0 and at most 0.5"))]
     pub contamination: Option<f64>,
 
     /// A fixed score, over 0 and under 1. Ordinary readings score about 0.4 to 0.5, clear anomalies over 0.6.
     /// Example: 0.62.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("self > 0.0 && self < 1.0")
-        .message(Message::Expression("'must be over 0 and under 1, got ' + string(self)".into())))]
+        .message("must be over 0 and under 1"))]
     pub score: Option<f64>,
 
     /// The number of anomalous verdicts a day that the training readings would have raised, over 0 and at most
     /// 86400. The cut is the highest score that keeps this rate, given the spacing of the readings. Example: 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("self > 0.0 && self <= 86400.0")
-        .message(Message::Expression("'must be over 0 and at most 86400, got ' + string(self)".into())))]
+        .message("must be over 0 and at most 86400"))]
     pub alerts_per_day: Option<f64>,
 }
 
