@@ -1,10 +1,11 @@
 //! Samples and parameters in, a [`Forest`] out; rows in, scores out.
 
 use crate::contributions;
-use crate::grow;
+use crate::grow::{self, Grower};
+use crate::kernel::{BLOCK, Kernel};
 use crate::memory;
 use crate::params::Params;
-use crate::path::{MAX_SUM, PathLength, Scale};
+use crate::path::{MAX_SUM, Scale};
 use crate::samples::Samples;
 use crate::tree::{Node, Tree, TreeError};
 use rayon::prelude::*;
@@ -22,6 +23,8 @@ pub struct Forest {
     sample_size: u32,
     trees: Vec<Tree>,
     scale: Scale,
+    /// How rows are scored; made when the first is.
+    kernel: OnceLock<Kernel>,
     /// How many training rows came through each node of each tree; made when contributions are first asked for.
     node_samples: OnceLock<Vec<Vec<u32>>>,
 }
@@ -96,8 +99,9 @@ impl Forest {
         memory::check(samples, params)?;
         let done = AtomicUsize::new(0);
         let seeds = grow::seeds(params);
-        let trees = seeds.into_par_iter().map(|seed| {
-            let tree = grow::tree(samples, params, seed);
+        let grower = || Grower::new(samples, params);
+        let trees = seeds.into_par_iter().with_min_len(4).map_init(grower, |grower, seed| {
+            let tree = grower.tree(seed);
             progress(1 + done.fetch_add(1, Ordering::Relaxed));
             tree
         });
@@ -139,7 +143,7 @@ impl Forest {
 
     fn of_trees(columns: usize, sample_size: u32, trees: Vec<Tree>) -> Self {
         let scale = Scale::new(trees.len(), sample_size);
-        Self { columns, sample_size, trees, scale, node_samples: OnceLock::new() }
+        Self { columns, sample_size, trees, scale, kernel: OnceLock::new(), node_samples: OnceLock::new() }
     }
 
     /// How many cells a row must have.
@@ -166,7 +170,7 @@ impl Forest {
     /// When `row` does not have [`Forest::columns`] cells.
     pub fn score(&self, row: &[f32]) -> f64 {
         self.check(row.len());
-        self.scale.score(self.path_length(row))
+        self.kernel().score(&self.trees, self.scale, row)
     }
 
     /// The score of each row, the same to the bit as [`Forest::score`] gives.
@@ -175,8 +179,13 @@ impl Forest {
     /// When the rows do not have [`Forest::columns`] cells.
     pub fn scores(&self, samples: &Samples) -> Vec<f64> {
         self.check(samples.columns());
-        let rows = samples.cells().par_chunks_exact(self.columns).with_min_len(64);
-        rows.map(|row| self.scale.score(self.path_length(row))).collect()
+        let kernel = self.kernel();
+        let mut scores = vec![0.0; samples.len()];
+        let blocks = scores.par_chunks_mut(BLOCK).zip(samples.cells().par_chunks(BLOCK * self.columns));
+        blocks
+            .with_min_len(8)
+            .for_each(|(scores, cells)| kernel.scores(&self.trees, self.scale, cells, scores));
+        scores
     }
 
     /// How much each column did to set `row` apart: a share per column, 0 or more, that add up to 1. All are equal where
@@ -195,8 +204,8 @@ impl Forest {
         contributions::of(self.columns, self.trees.iter().zip(samples), row)
     }
 
-    fn path_length(&self, row: &[f32]) -> PathLength {
-        self.trees.iter().map(|tree| tree.path_length_of(row)).sum()
+    fn kernel(&self) -> &Kernel {
+        self.kernel.get_or_init(|| Kernel::new(self.columns, &self.trees, self.scale))
     }
 
     fn check(&self, cells: usize) {

@@ -1,13 +1,19 @@
 //! Samples and a tree's seed in, a tree out: the training step of Liu, Ting and Zhou, "Isolation Forest" (ICDM 2008),
 //! algorithm 2, with the columns chosen as scikit-learn does: uniformly among those that still differ in the node.
 
+mod draw;
+
 use crate::params::Params;
 use crate::samples::Samples;
 use crate::tree::{Node, Plane, Term, Tree};
+use draw::{Draw, below, unit};
 use rand_distr::{Distribution, StandardNormal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use std::ops::Range;
+
+/// Rows of at most so many columns are copied before a tree is grown from them. Of wider ones a tree sees too little.
+const MAX_COPIED: usize = 128;
 
 /// The rows that a tree of `samples` is grown from.
 pub(crate) fn sample_size(samples: &Samples, params: &Params) -> u32 {
@@ -20,68 +26,78 @@ pub(crate) fn seeds(params: &Params) -> Vec<u64> {
     (0..params.trees()).map(|_| rng.next_u64()).collect()
 }
 
-/// Grows one tree.
-pub(crate) fn tree(samples: &Samples, params: &Params, seed: u64) -> Tree {
-    let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
-    let size = sample_size(samples, params);
-    let rows = draw(samples.len(), size as usize, &mut rng);
-    let end = rows.len();
-    let mut grower = Grower {
-        columns: (0..samples.columns() as u32).collect(),
-        extension: params.extension() as usize,
-        depth_limit: size.max(2).next_power_of_two().ilog2(),
-        nodes: Vec::with_capacity(2 * end),
-        planes: Vec::new(),
-        samples,
-        rows,
-        rng,
-    };
-    grower.grow(0..end, 0, 0);
-    Tree::of_preorder(grower.nodes, grower.planes)
-}
-
-/// `count` different numbers below `population` (R. W. Floyd, in Bentley, "Programming Pearls", CACM 30(9), 1987).
-fn draw(population: usize, count: usize, rng: &mut Xoshiro256PlusPlus) -> Vec<usize> {
-    if count == population {
-        return (0..population).collect();
-    }
-    let mut drawn = std::collections::HashSet::with_capacity(count);
-    let mut order = Vec::with_capacity(count);
-    for last in population - count..population {
-        let candidate = below(last + 1, rng);
-        let row = if drawn.insert(candidate) { candidate } else { last };
-        drawn.insert(row);
-        order.push(row);
-    }
-    order
-}
-
-/// A number below `bound`, by multiplication: biased by less than `bound` / 2⁶⁴.
-fn below(bound: usize, rng: &mut Xoshiro256PlusPlus) -> usize {
-    ((u128::from(rng.next_u64()) * bound as u128) >> 64) as usize
-}
-
-/// A number in [0, 1) with 53 random bits.
-fn unit(rng: &mut Xoshiro256PlusPlus) -> f64 {
-    (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
-}
-
-/// A tree that is growing.
-struct Grower<'a> {
+/// What grows one tree after the other, and keeps its buffers between them.
+pub(crate) struct Grower<'a> {
     samples: &'a Samples,
-    /// Indices into `samples`; a node owns a range of them.
-    rows: Vec<usize>,
-    /// Every column once. The first few are constant in the node at hand.
-    columns: Vec<u32>,
+    size: usize,
     extension: usize,
     depth_limit: u32,
     rng: Xoshiro256PlusPlus,
+    draw: Draw,
+    /// The sampled rows, copied together; empty where rows are too wide.
+    copied: Vec<f32>,
+    /// Where each sampled row begins, in `copied` or in the samples. A node owns a range of them.
+    rows: Vec<usize>,
+    /// The cells of one column, or the distances from a plane, in the order of the node's rows.
+    values: Vec<f64>,
+    /// The rows that go right, while a node is parted.
+    right: Vec<usize>,
+    /// Every column once. The first few are constant in the node at hand.
+    columns: Vec<u32>,
     nodes: Vec<Node>,
     planes: Vec<Plane>,
 }
 
-impl Grower<'_> {
-    /// Grows the node of `rows`; `constants` of the columns are known to be constant in them.
+impl<'a> Grower<'a> {
+    pub(crate) fn new(samples: &'a Samples, params: &Params) -> Self {
+        let size = sample_size(samples, params);
+        Self {
+            samples,
+            size: size as usize,
+            extension: params.extension() as usize,
+            depth_limit: size.max(2).next_power_of_two().ilog2(),
+            rng: Xoshiro256PlusPlus::seed_from_u64(0),
+            draw: Draw::new(samples.len(), size as usize),
+            copied: Vec::new(),
+            rows: Vec::with_capacity(size as usize),
+            values: vec![0.0; size as usize],
+            right: vec![0; size as usize],
+            columns: Vec::with_capacity(samples.columns()),
+            nodes: Vec::new(),
+            planes: Vec::new(),
+        }
+    }
+
+    /// The tree of `seed`.
+    pub(crate) fn tree(&mut self, seed: u64) -> Tree {
+        self.rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+        self.sample();
+        self.columns.clear();
+        self.columns.extend(0..self.samples.columns() as u32);
+        self.nodes.clear();
+        self.grow(0..self.size, 0, 0);
+        Tree::of_preorder(self.nodes.as_slice().into(), std::mem::take(&mut self.planes))
+    }
+
+    fn sample(&mut self) {
+        let columns = self.samples.columns();
+        self.draw.rows(&mut self.rng, &mut self.rows);
+        if columns <= MAX_COPIED {
+            self.copied.clear();
+            for (at, row) in self.rows.iter_mut().enumerate() {
+                self.copied.extend_from_slice(self.samples.row(*row));
+                *row = at * columns;
+            }
+        } else {
+            self.rows.iter_mut().for_each(|row| *row *= columns);
+        }
+    }
+
+    fn cells(&self) -> &[f32] {
+        if self.copied.is_empty() { self.samples.cells() } else { &self.copied }
+    }
+
+    /// Grows the node of `rows`; the first `constants` columns are known to be constant in them.
     fn grow(&mut self, rows: Range<usize>, depth: u32, mut constants: usize) {
         let at = self.nodes.len();
         self.nodes.push(Node::Leaf { samples: rows.len() as u32 });
@@ -106,8 +122,24 @@ impl Grower<'_> {
         }
         let (column, low, high) = self.varying_column(rows.clone(), constants)?;
         let threshold = threshold(low, high, &mut self.rng);
-        let border = self.part(rows, |row| row[column as usize] > threshold);
+        let border = self.part(rows, f64::from(threshold));
         Some((Node::Split { column, threshold, left: 0, right: 0 }, border))
+    }
+
+    /// A random column that differs among `rows`, its smallest and its greatest cell. Those found constant are put to
+    /// the front of the columns, so that no descendant asks again.
+    fn varying_column(&mut self, rows: Range<usize>, constants: &mut usize) -> Option<(u32, f32, f32)> {
+        while *constants < self.columns.len() {
+            let choice = *constants + below(self.columns.len() - *constants, &mut self.rng);
+            let column = self.columns[choice];
+            let (low, high) = self.read_column(rows.clone(), column);
+            if low < high {
+                return Some((column, low, high));
+            }
+            self.columns.swap(*constants, choice);
+            *constants += 1;
+        }
+        None
     }
 
     /// A random hyperplane instead: Hariri, Kind and Brunner, "Extended Isolation Forest" (IEEE TKDE 33(4), 2021), but
@@ -115,15 +147,12 @@ impl Grower<'_> {
     /// the offset uniform over the rows' own distances (so that no side is empty). With one column both are the same.
     fn plane(&mut self, rows: Range<usize>, constants: &mut usize) -> Option<(Node, usize)> {
         let plane = Plane { terms: self.terms(rows.clone(), constants), offset: 0.0 };
-        let distances = self.rows[rows.clone()].iter().map(|&row| plane.distance(self.samples.row(row)));
-        let (low, high) = distances.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), distance| {
-            (low.min(distance), high.max(distance))
-        });
+        let (low, high) = self.read_distances(rows.clone(), &plane);
         if low >= high {
             return None;
         }
         let offset = (low + (high - low) * unit(&mut self.rng)).min(high.next_down());
-        let border = self.part(rows, |row| plane.distance(row) > offset);
+        let border = self.part(rows, offset);
         self.planes.push(Plane { offset, ..plane });
         Some((Node::Plane { plane: self.planes.len() as u32 - 1, left: 0, right: 0 }, border))
     }
@@ -136,7 +165,7 @@ impl Grower<'_> {
             let choice = asked + below(self.columns.len() - asked, &mut self.rng);
             self.columns.swap(asked, choice);
             let column = self.columns[asked];
-            let (low, high) = self.range_of(rows.clone(), column);
+            let (low, high) = self.read_column(rows.clone(), column);
             if low < high {
                 let normal: f64 = StandardNormal.sample(&mut self.rng);
                 let weight = normal / (f64::from(high) - f64::from(low));
@@ -151,37 +180,51 @@ impl Grower<'_> {
         terms
     }
 
-    /// A random column that differs among `rows`, its smallest and its greatest cell. Those found constant are put to
-    /// the front of the columns, so that no descendant asks again.
-    fn varying_column(&mut self, rows: Range<usize>, constants: &mut usize) -> Option<(u32, f32, f32)> {
-        while *constants < self.columns.len() {
-            let choice = *constants + below(self.columns.len() - *constants, &mut self.rng);
-            let column = self.columns[choice];
-            let (low, high) = self.range_of(rows.clone(), column);
-            if low < high {
-                return Some((column, low, high));
-            }
-            self.columns.swap(*constants, choice);
-            *constants += 1;
+    /// Reads the cells of `column` into `values`; the smallest and the greatest.
+    fn read_column(&mut self, rows: Range<usize>, column: u32) -> (f32, f32) {
+        let cells = if self.copied.is_empty() { self.samples.cells() } else { &self.copied };
+        let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
+        for (&row, value) in self.rows[rows].iter().zip(&mut self.values) {
+            let cell = cells[row + column as usize];
+            low = if cell < low { cell } else { low };
+            high = if cell > high { cell } else { high };
+            *value = f64::from(cell);
         }
-        None
+        (low, high)
     }
 
-    fn range_of(&self, rows: Range<usize>, column: u32) -> (f32, f32) {
-        let cells = self.rows[rows].iter().map(|&row| self.samples.row(row)[column as usize]);
-        cells.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), cell| (low.min(cell), high.max(cell)))
+    /// Reads the distances from `plane` into `values`; the smallest and the greatest.
+    fn read_distances(&mut self, rows: Range<usize>, plane: &Plane) -> (f64, f64) {
+        let columns = self.samples.columns();
+        let count = rows.len();
+        for (at, row) in rows.enumerate() {
+            let row = &self.cells()[self.rows[row]..][..columns];
+            self.values[at] = plane.distance(row);
+        }
+        let values = &self.values[..count];
+        values
+            .iter()
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| (low.min(value), high.max(value)))
     }
 
-    /// Moves the rows that go right behind those that go left; where they begin.
-    fn part(&mut self, rows: Range<usize>, goes_right: impl Fn(&[f32]) -> bool) -> usize {
-        let mut border = rows.start;
-        for at in rows {
-            if !goes_right(self.samples.row(self.rows[at])) {
-                self.rows.swap(at, border);
-                border += 1;
-            }
+    /// Moves the rows whose values are greater than `border` behind the others; where they begin. Without branches,
+    /// since nothing could foretell them.
+    fn part(&mut self, rows: Range<usize>, border: f64) -> usize {
+        let start = rows.start;
+        let rows = &mut self.rows[rows];
+        let values = &self.values[..rows.len()];
+        let right = &mut self.right[..rows.len()];
+        let (mut lesser, mut greater) = (0, 0);
+        for at in 0..rows.len() {
+            let row = rows[at];
+            rows[lesser] = row;
+            right[greater] = row;
+            let is_greater = usize::from(values[at] > border);
+            greater += is_greater;
+            lesser += 1 - is_greater;
         }
-        border
+        rows[lesser..].copy_from_slice(&right[..greater]);
+        start + lesser
     }
 }
 

@@ -173,6 +173,11 @@ impl Tree {
         self.longest
     }
 
+    /// The path length of the leaf at index `leaf`.
+    pub(crate) fn path_length(&self, leaf: usize) -> PathLength {
+        self.path_lengths[leaf]
+    }
+
     /// How far `row` gets.
     pub(crate) fn path_length_of(&self, row: &[f32]) -> PathLength {
         let mut at = 0;

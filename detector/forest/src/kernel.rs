@@ -1,0 +1,109 @@
+//! A forest's trees in, the fastest exact way to score with them out. Each way sums the same whole numbers, so each
+//! gives the same score to the bit.
+
+mod ranker;
+mod steps;
+mod blocks;
+#[cfg(target_arch = "x86_64")]
+mod ranks;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+
+use crate::path::{PathLength, Scale};
+use crate::tree::{Node, Tree};
+use blocks::Blocks;
+#[cfg(target_arch = "x86_64")]
+use ranks::Ranks;
+use steps::Steps;
+
+/// Rows that are scored together: what a kernel's working set is made for.
+pub(crate) const BLOCK: usize = 64;
+
+/// How a forest is scored.
+#[derive(Debug, Clone)]
+pub(crate) enum Kernel {
+    /// One column: a table of scores.
+    Steps(Steps),
+    /// Trees of at most eight levels, on a processor with AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    Ranks(Ranks),
+    /// Trees that are not too deep.
+    Blocks(Blocks),
+    /// Anything else: tree by tree, row by row.
+    Plain,
+}
+
+impl Kernel {
+    /// The best for these trees on this machine.
+    pub(crate) fn new(columns: usize, trees: &[Tree], scale: Scale) -> Self {
+        if let Some(steps) = (columns == 1).then(|| Steps::new(trees, scale)).flatten() {
+            return Self::Steps(steps);
+        }
+        #[cfg(target_arch = "x86_64")]
+        if let Some(ranks) = Ranks::new(columns, trees) {
+            return Self::Ranks(ranks);
+        }
+        Blocks::new(trees).map_or(Self::Plain, Self::Blocks)
+    }
+
+    /// The score of one row.
+    pub(crate) fn score(&self, trees: &[Tree], scale: Scale, row: &[f32]) -> f64 {
+        match self {
+            Self::Steps(steps) => steps.score(row[0]),
+            #[cfg(target_arch = "x86_64")]
+            Self::Ranks(ranks) => scale.score(ranks.path_length(row)),
+            Self::Blocks(_) | Self::Plain => scale.score(path_length(trees, row)),
+        }
+    }
+
+    /// The scores of up to [`BLOCK`] rows that stand in `cells` one after the other.
+    pub(crate) fn scores(&self, trees: &[Tree], scale: Scale, cells: &[f32], scores: &mut [f64]) {
+        let columns = cells.len() / scores.len();
+        if let Self::Steps(steps) = self {
+            for (score, &cell) in scores.iter_mut().zip(cells) {
+                *score = steps.score(cell);
+            }
+            return;
+        }
+        let mut sums = [0; BLOCK];
+        self.add_path_lengths(trees, columns, cells, &mut sums[..scores.len()]);
+        for (score, sum) in scores.iter_mut().zip(sums) {
+            *score = scale.score(sum);
+        }
+    }
+
+    fn add_path_lengths(&self, trees: &[Tree], columns: usize, cells: &[f32], sums: &mut [PathLength]) {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Ranks(ranks) => ranks.path_lengths(cells, sums),
+            Self::Blocks(blocks) => blocks.path_lengths(columns, cells, sums),
+            Self::Steps(_) | Self::Plain => {
+                for (sum, row) in sums.iter_mut().zip(cells.chunks_exact(columns)) {
+                    *sum += path_length(trees, row);
+                }
+            }
+        }
+    }
+}
+
+/// The plain way, which every other is tested against: node by node, tree by tree.
+pub(crate) fn path_length(trees: &[Tree], row: &[f32]) -> PathLength {
+    trees.iter().map(|tree| tree.path_length_of(row)).sum()
+}
+
+/// The thresholds of a column in all trees, ascending, each once.
+fn cuts(trees: &[Tree], of: u32) -> Vec<f32> {
+    let nodes = trees.iter().flat_map(Tree::nodes);
+    let mut cuts: Vec<f32> = nodes
+        .filter_map(|node| match *node {
+            Node::Split { column, threshold, .. } if column == of => Some(threshold + 0.0), // -0.0 is 0.0
+            _ => None,
+        })
+        .collect();
+    cuts.sort_unstable_by(f32::total_cmp);
+    cuts.dedup();
+    cuts
+}
+
+#[cfg(test)]
+mod tests;
