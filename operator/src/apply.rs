@@ -147,26 +147,19 @@ fn api(ctx: &Context, plan: &Plan, kind: Kind) -> Api<DynamicObject> {
     Api::namespaced_with(ctx.client.clone(), &plan.namespace, &kind.resource())
 }
 
-/// Write the status, unless it says so already. Returns whether it was written.
+/// Write the status. A detector that is gone needs none.
 ///
 /// # Errors
-/// The call failed. A detector that is gone needs no status.
-pub async fn status(
-    ctx: &Context,
-    detector: &AnomalyDetector,
-    status: &AnomalyDetectorStatus,
-) -> Result<bool, Error> {
-    let status = json!(status);
-    if ctx.cache.status(detector) == status {
-        return Ok(false);
-    }
+/// The call failed.
+pub async fn status(ctx: &Context, detector: &AnomalyDetector, status: &AnomalyDetectorStatus) -> Result<(), Error> {
     let (namespace, name) = (detector.namespace().unwrap_or_default(), detector.name_any());
+    let status = json!(status);
     match patch_status(ctx, &namespace, &name, &status).await {
-        Err(error) if error.is_gone() => Ok(false),
+        Err(error) if error.is_gone() => Ok(()),
         Err(error) => Err(error),
         Ok(()) => {
             ctx.cache.remember_status(detector, status);
-            Ok(true)
+            Ok(())
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::cache::Cache;
 use crate::error::Error;
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
+use crate::pace::Pace;
 use crate::settings::Settings;
 
 /// The longest that a call to the API server may take.
@@ -34,6 +35,8 @@ pub struct Context {
     pub pods: reqwest::Client,
     /// Failures in a row, by namespace and name.
     pub backoff: Backoff<(String, String)>,
+    /// When each status was last written.
+    pub pace: Pace,
 }
 
 impl Context {

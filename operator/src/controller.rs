@@ -21,6 +21,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
+use crate::pace::Pace;
 use crate::plan::{INSTANCE, OURS};
 use crate::reconcile::{key, reconcile};
 use crate::settings::Settings;
@@ -61,6 +62,7 @@ impl Scope {
             leadership: leadership.clone(),
             pods: pods_client.clone(),
             backoff: Backoff::new(),
+            pace: Pace::default(),
         });
         Self { namespace, context, detectors: detectors_writer, owned, pods: pods_writer }
     }
@@ -179,7 +181,9 @@ fn report(
         Err(ControllerError::ObjectNotFound(gone)) => {
             let (namespace, name) = (gone.namespace.clone().unwrap_or_default(), gone.name.clone());
             ctx.cache.forget(&namespace, &name);
-            ctx.backoff.reset(&(namespace, name));
+            let key = (namespace, name);
+            ctx.backoff.reset(&key);
+            ctx.pace.forget(&key);
         }
         Err(ControllerError::QueueError(error)) => warn!(%error, "a watch was interrupted; it goes on"),
         Err(ControllerError::RunnerError(error)) => error!(%error, "the watches have ended"),

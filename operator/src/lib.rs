@@ -22,8 +22,6 @@ pub mod plan;
 pub mod workload;
 /// What the watches have seen.
 pub mod cache;
-/// What every reconcile is handed.
-pub mod context;
 /// The object that should be and the one that is -> whether to write.
 pub mod drift;
 /// The objects -> the cluster.
@@ -34,6 +32,10 @@ pub mod observe;
 pub mod trouble;
 /// What was asked, done and seen -> the status.
 pub mod status;
+/// How often progress is told.
+pub mod pace;
+/// What every reconcile is handed.
+pub mod context;
 /// The conditions before and after -> Events.
 pub mod events;
 /// All of it, for one detector.

@@ -11,6 +11,7 @@ use kube::core::error_boundary::InvalidObject;
 use kube::runtime::controller::Action;
 use kube::{Api, ResourceExt};
 use serde_json::json;
+use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::backoff::jittered;
@@ -70,20 +71,34 @@ async fn readable(ctx: &Context, detector: &AnomalyDetector) -> Result<(&'static
     };
     let observed = observe::workload(ctx, &namespace, &name).await;
     let status = status::of(detector, &outcome, &observed, &before, Timestamp::now());
-    if apply::status(ctx, detector, &status).await? {
-        let ready = status::find(&status.conditions, ConditionType::Ready);
-        info!(
-            namespace,
-            name,
-            ready = ready.map(|c| c.status.as_str()),
-            reason = ready.map(|c| c.reason.as_str()),
-            "status"
-        );
-        events::publish(ctx, detector, &before, &status).await;
-    }
+    let wait = tell(ctx, detector, &before, &status).await?;
     written?;
     let label = if matches!(outcome, Outcome::Applied) { "applied" } else { "refused" };
-    Ok((label, Action::requeue(jittered(next_look(ctx, &outcome, &observed, &status), rand::random()))))
+    let next = jittered(next_look(ctx, &outcome, &observed, &status), rand::random());
+    Ok((label, Action::requeue(wait.map_or(next, |wait| wait.min(next)))))
+}
+
+/// Write the status, if it has changed and is not to wait; returns how long it is to wait.
+async fn tell(
+    ctx: &Context,
+    detector: &AnomalyDetector,
+    before: &AnomalyDetectorStatus,
+    status: &AnomalyDetectorStatus,
+) -> Result<Option<Duration>, Error> {
+    let key = (detector.namespace().unwrap_or_default(), detector.name_any());
+    if status == before {
+        return Ok(None);
+    }
+    if let Some(wait) = ctx.pace.wait(&key, before, status, Instant::now()) {
+        return Ok(Some(wait));
+    }
+    apply::status(ctx, detector, status).await?;
+    if let Some(ready) = status::find(&status.conditions, ConditionType::Ready) {
+        info!(namespace = key.0, name = key.1, ready = ready.status, reason = ready.reason, "status");
+    }
+    ctx.pace.told(key, Instant::now());
+    events::publish(ctx, detector, before, status).await;
+    Ok(None)
 }
 
 /// Plan, build, apply.

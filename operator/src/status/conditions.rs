@@ -5,7 +5,6 @@ use crd::status::{AnomalyDetectorStatus, ConditionType, Reason};
 use super::reports::Reported;
 use super::rollout::Rollout;
 use super::{Outcome, find};
-use crate::observe::Observed;
 
 /// What a condition says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,11 +52,10 @@ pub fn of(
     outcome: &Outcome,
     rollout: &Rollout,
     reported: &Reported,
-    observed: &Observed,
     before: &AnomalyDetectorStatus,
 ) -> Vec<(ConditionType, Saying)> {
     let known = |type_, saying: &Option<Saying>| {
-        saying.clone().or_else(|| kept(type_, reported, before)).unwrap_or_else(|| no_report(observed))
+        saying.clone().or_else(|| kept(type_, reported, before)).unwrap_or_else(no_report)
     };
     let model_ready = known(ConditionType::ModelReady, &reported.model_ready);
     let sources_connected = known(ConditionType::SourcesConnected, &reported.sources_connected);
@@ -168,7 +166,6 @@ fn kept(type_: ConditionType, reported: &Reported, before: &AnomalyDetectorStatu
     Some(Saying { status, reason, message: condition.message.clone() })
 }
 
-fn no_report(observed: &Observed) -> Saying {
-    let message = if observed.pods.is_empty() { "no pod runs yet" } else { "no pod has reported yet" };
-    Saying { status: Truth::Unknown, reason: Reason::NoReport, message: message.to_owned() }
+fn no_report() -> Saying {
+    Saying { status: Truth::Unknown, reason: Reason::NoReport, message: "no pod has reported yet".to_owned() }
 }

@@ -65,7 +65,7 @@ pub fn of(
 ) -> AnomalyDetectorStatus {
     let rollout = Rollout::of(observed);
     let reported = Reported::of(observed);
-    let sayings = conditions::of(outcome, &rollout, &reported, observed, before);
+    let sayings = conditions::of(outcome, &rollout, &reported, before);
     let (name, namespace) = (detector.name_any(), detector.namespace().unwrap_or_default());
     AnomalyDetectorStatus {
         observed_generation: detector.metadata.generation,
@@ -88,9 +88,7 @@ pub fn of_unreadable(
 ) -> AnomalyDetectorStatus {
     let message = format!("this version of the operator cannot read the stored object: {error}");
     let outcome = Outcome::Refused { reason: Reason::InvalidSpec, message };
-    let observed = Observed::default();
-    let sayings =
-        conditions::of(&outcome, &Rollout::of(&observed), &Reported::of(&observed), &observed, before);
+    let sayings = conditions::of(&outcome, &Rollout::default(), &Reported::default(), before);
     AnomalyDetectorStatus {
         observed_generation: metadata.generation,
         conditions: dated(sayings, metadata.generation, &before.conditions, now),

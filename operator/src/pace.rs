@@ -1,0 +1,97 @@
+//! How often progress is told. What people and tools wait for (a new generation seen, ready or not ready, stalled) is
+//! written at once; what happens on the way, replica by replica and percent by percent, at most every two seconds.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crd::status::{AnomalyDetectorStatus, ConditionType};
+use tokio::time::Instant;
+
+use crate::status::status_of;
+
+/// The least time between two tellings of mere progress.
+const PERIOD: Duration = Duration::from_secs(2);
+
+/// When each detector's status was last written, by namespace and name.
+#[derive(Debug, Default)]
+pub struct Pace {
+    told: Mutex<HashMap<(String, String), Instant>>,
+}
+
+impl Pace {
+    /// How long the change may wait; `None` if it is to be told now.
+    pub fn wait(
+        &self,
+        key: &(String, String),
+        before: &AnomalyDetectorStatus,
+        after: &AnomalyDetectorStatus,
+        now: Instant,
+    ) -> Option<Duration> {
+        let told = *self.lock().get(key).filter(|_| is_mere_progress(before, after))?;
+        let wait = PERIOD.saturating_sub(now.duration_since(told));
+        (!wait.is_zero()).then_some(wait)
+    }
+
+    /// The status was written.
+    pub fn told(&self, key: (String, String), now: Instant) {
+        self.lock().insert(key, now);
+    }
+
+    /// The detector is gone.
+    pub fn forget(&self, key: &(String, String)) {
+        self.lock().remove(key);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), Instant>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_mere_progress(before: &AnomalyDetectorStatus, after: &AnomalyDetectorStatus) -> bool {
+    let stays = |type_| status_of(&before.conditions, type_) == status_of(&after.conditions, type_);
+    before.observed_generation == after.observed_generation
+        && [ConditionType::Ready, ConditionType::Stalled].into_iter().all(stays)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+    use super::*;
+
+    fn status(ready: &str, replicas: i32) -> AnomalyDetectorStatus {
+        let condition = Condition {
+            type_: "Ready".to_owned(),
+            status: ready.to_owned(),
+            reason: String::new(),
+            message: String::new(),
+            observed_generation: Some(1),
+            last_transition_time: Time(jiff::Timestamp::UNIX_EPOCH),
+        };
+        AnomalyDetectorStatus { conditions: vec![condition], replicas, ..AnomalyDetectorStatus::default() }
+    }
+
+    fn key() -> (String, String) {
+        ("plant".to_owned(), "pump".to_owned())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn progress_waits_for_the_rest_of_two_seconds_and_no_longer() {
+        let (pace, start) = (Pace::default(), Instant::now());
+        pace.told(key(), start);
+        let wait = |after| pace.wait(&key(), &status("False", 0), &status("False", 1), start + after);
+        assert_eq!(wait(Duration::from_millis(500)), Some(Duration::from_millis(1500)));
+        assert_eq!(wait(Duration::from_secs(2)), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn readiness_a_new_generation_and_the_first_look_are_told_at_once() {
+        let (pace, start) = (Pace::default(), Instant::now());
+        let wait = |after: &AnomalyDetectorStatus| pace.wait(&key(), &status("False", 0), after, start);
+        assert_eq!(wait(&status("False", 1)), None, "after a start of the operator");
+        pace.told(key(), start);
+        assert_eq!(wait(&status("True", 1)), None);
+        assert_eq!(wait(&AnomalyDetectorStatus { observed_generation: Some(2), ..status("False", 1) }), None);
+    }
+}
