@@ -1,0 +1,189 @@
+//! Files that real scikit-learn versions wrote (`fixtures/make`), and what those versions said of the rows beside them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use forest::Samples;
+use interchange::Imported;
+use serde::Deserialize;
+
+/// What scikit-learn says of a model.
+#[derive(Deserialize)]
+struct Expected {
+    version: String,
+    columns: Option<Vec<String>>,
+    cut: f64,
+    rows: Vec<Vec<f64>>,
+    scores: Vec<f64>,
+    anomalies: Vec<u8>,
+}
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
+/// All model files of the folders that are named after a version.
+fn models() -> Vec<PathBuf> {
+    let in_folder = |folder: PathBuf| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let is_version = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        path.is_dir() && name.starts_with(|letter: char| letter.is_ascii_digit())
+    };
+    let folders = in_folder(fixtures()).filter(is_version);
+    let files = folders.flat_map(in_folder).filter(|path| path.extension().unwrap() != "json");
+    files.collect()
+}
+
+fn expected(model: &Path) -> Expected {
+    let name = model.file_name().unwrap().to_string_lossy();
+    let name = name.split('.').next().unwrap();
+    serde_json::from_slice(&fs::read(model.with_file_name(format!("{name}.json"))).unwrap()).unwrap()
+}
+
+fn fixture(name: &str) -> Vec<u8> {
+    fs::read(fixtures().join(name)).unwrap()
+}
+
+fn rows(expected: &Expected) -> Samples {
+    Samples::new(expected.rows[0].len(), expected.rows.concat()).unwrap()
+}
+
+#[test]
+fn every_version_and_format_scores_as_scikit_learn_did() {
+    let models = models();
+    assert!(models.len() >= 50, "only {} fixtures", models.len());
+    for model in models {
+        let expected = expected(&model);
+        let Imported { forest, cut, columns, origin } =
+            interchange::read(&fs::read(&model).unwrap()).unwrap();
+        let shown = model.display();
+        for (row, score) in forest.scores(&rows(&expected)).into_iter().enumerate() {
+            let wanted = expected.scores[row];
+            assert!((score - wanted).abs() <= 1e-12, "{shown}, row {row}: {score}, not {wanted}");
+            assert_eq!(u8::from(score > cut), expected.anomalies[row], "{shown}, row {row}");
+        }
+        if model.extension().unwrap() == "onnx" {
+            assert!((cut - expected.cut).abs() < 1e-7, "{shown}");
+            assert!(origin.starts_with("ONNX by skl2onnx "), "{shown}: {origin}");
+        } else {
+            assert!((cut - interchange::TIE - expected.cut).abs() <= 1e-15, "{shown}");
+            assert_eq!(columns, expected.columns, "{shown}");
+            assert_eq!(origin, format!("scikit-learn {}", expected.version), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn a_row_on_the_cut_itself_is_among_the_fixtures() {
+    for model in models().iter().filter(|model| model.ends_with("tied.p2.pkl")) {
+        let expected = expected(model);
+        assert!(
+            expected.scores.iter().any(|&score| (score - expected.cut).abs() < 1e-13),
+            "{}",
+            model.display()
+        );
+    }
+}
+
+#[test]
+fn every_version_since_1_0_is_among_the_fixtures() {
+    for minor in 0..=9 {
+        let prefix = format!("1.{minor}.");
+        let found = models().iter().any(|model| expected(model).version.starts_with(&prefix));
+        assert!(found, "no fixture of scikit-learn 1.{minor}");
+    }
+}
+
+#[test]
+fn the_columns_of_a_data_frame_keep_their_names() {
+    let imported = interchange::read(&fixture("1.9.1/plain.joblib")).unwrap();
+    assert_eq!(imported.columns.unwrap(), ["temperature", "vibration", "größe"]);
+}
+
+/// A smallest file of each reader.
+const ONE_OF_EACH: [&str; 6] = [
+    "1.0.2/plain.p2.pkl",
+    "1.9.1/plain.p5.pkl",
+    "1.9.1/plain.joblib",
+    "1.9.1/plain.zlib.joblib",
+    "1.9.1/lone.skops",
+    "1.9.1/plain.onnx",
+];
+
+/// A damaged file is refused, or reads as a forest that scores.
+fn refused_or_sound(bytes: &[u8]) -> bool {
+    match interchange::read(bytes) {
+        Err(refusal) => {
+            assert!(!refusal.to_string().is_empty());
+            true
+        }
+        Ok(Imported { forest, cut, .. }) => {
+            let score = forest.score(&vec![0.5; forest.columns()]);
+            assert!(score > 0.0 && score <= 1.0 && cut.is_finite());
+            false
+        }
+    }
+}
+
+#[test]
+fn a_file_cut_anywhere_is_refused() {
+    for name in ONE_OF_EACH {
+        let whole = fixture(name);
+        assert!(!refused_or_sound(&whole), "{name}");
+        for length in 0..whole.len() {
+            let refused = refused_or_sound(&whole[..length]);
+            // The last fields of an ONNX model say which operators it uses, nothing of the forest.
+            let is_tail = name.ends_with(".onnx") && whole.len() - length <= 30;
+            assert!(refused || is_tail, "{name}: {length} of {} bytes", whole.len());
+        }
+    }
+}
+
+#[test]
+fn a_file_with_any_byte_flipped_is_refused_or_reads_as_a_sound_forest() {
+    for name in ONE_OF_EACH {
+        let mut bytes = fixture(name);
+        for at in 0..bytes.len() {
+            // All bits, or one of them.
+            let flip = if at % 2 == 0 { 0xff } else { 1 << (at / 2 % 8) };
+            bytes[at] ^= flip;
+            refused_or_sound(&bytes);
+            bytes[at] ^= flip;
+        }
+    }
+}
+
+#[test]
+fn one_tree_named_a_hundred_thousand_times_is_refused() {
+    let bomb = fixture("bombs/repeated.pkl.zlib");
+    assert!(bomb.len() < 20_000, "{}", bomb.len());
+    let refusal = interchange::read(&bomb).unwrap_err().to_string();
+    assert!(refusal.starts_with("the trees take more than the "), "{refusal}");
+}
+
+#[test]
+fn what_is_no_fitted_forest_is_named() {
+    let refusal = |name: &str| interchange::read(&fixture(name)).unwrap_err().to_string();
+    assert_eq!(
+        refusal("bombs/unfitted.pkl"),
+        "the IsolationForest was never fitted: it has no n_features_in_"
+    );
+    assert_eq!(refusal("bombs/dict.pkl"), "the file must hold an IsolationForest, got a dict");
+    let pipeline =
+        "class sklearn.pipeline.Pipeline is not part of an isolation forest, nothing of the file was run";
+    assert_eq!(refusal("bombs/pipeline.joblib"), pipeline);
+    assert_eq!(refusal("bombs/pipeline.skops"), pipeline);
+    let shell = "class posix.system is not part of an isolation forest, nothing of the file was run";
+    assert_eq!(refusal("bombs/shell.pkl"), shell);
+    let regressor = refusal("bombs/regressor.onnx");
+    assert!(
+        regressor.starts_with("the ONNX model must be an IsolationForest as skl2onnx writes it"),
+        "{regressor}"
+    );
+    assert_eq!(interchange::read(b"hello").unwrap_err().to_string(), unknown());
+    assert_eq!(interchange::read(b"").unwrap_err().to_string(), unknown());
+}
+
+fn unknown() -> String {
+    "the file must be a pickle (protocol 2 to 5), joblib, skops or ONNX file, got none of these".to_owned()
+}

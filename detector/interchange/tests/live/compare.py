@@ -1,0 +1,70 @@
+"""Compares what `convert` makes of the models in a folder with what scikit-learn said of them.
+
+    compare.py CONVERT FOLDER [--onnxruntime]
+
+With --onnxruntime it also opens what `convert` exports, and compares ONNX Runtime's answers. The last line counts.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy
+
+TOLERANCE = 1e-12
+
+
+def refuse(rule, file, got):
+    if not rule:
+        sys.exit(f"{file}: {got}")
+
+
+def convert(program, model, rows, onnx):
+    answer = subprocess.run([program, model, onnx], input=json.dumps(rows), capture_output=True, text=True)
+    refuse(answer.returncode == 0, model, answer.stderr)
+    return json.loads(answer.stdout)
+
+
+def check_import(model, expected, answer):
+    difference = numpy.abs(numpy.subtract(answer["scores"], expected["scores"])).max()
+    refuse(difference <= TOLERANCE, model, f"scores differ by {difference}")
+    wrong = numpy.flatnonzero(numpy.not_equal(answer["anomalies"], expected["anomalies"]))
+    refuse(wrong.size == 0, model, f"predictions differ in rows {wrong}")
+    if model.suffix != ".onnx":
+        refuse(answer["columns"] == expected["columns"], model, f"columns are {answer['columns']}")
+        refuse(answer["origin"] == f"scikit-learn {expected['version']}", model, answer["origin"])
+    return difference
+
+
+def check_export(model, exported, expected, answer):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
+    cells = numpy.array(expected["rows"], dtype=numpy.float32)
+    score, anomaly = session.run(["score", "anomaly"], {"input": cells})
+    difference = numpy.abs(score[:, 0] - answer["scores"]).max()
+    refuse(difference <= TOLERANCE, model, f"ONNX Runtime's scores differ by {difference}")
+    wrong = numpy.flatnonzero(anomaly[:, 0] != expected["anomalies"])
+    refuse(wrong.size == 0, model, f"ONNX Runtime's predictions differ in rows {wrong}")
+    return difference
+
+
+def main():
+    program, folder = sys.argv[1], pathlib.Path(sys.argv[2])
+    imports, exports = [], []
+    models = sorted(path for path in folder.iterdir() if path.suffix != ".json")
+    for model in models:
+        expected = json.loads((folder / model.name.split(".")[0]).with_suffix(".json").read_text())
+        exported = f"{model}.exported"
+        answer = convert(program, model, expected["rows"], exported)
+        imports.append(check_import(model, expected, answer))
+        if "--onnxruntime" in sys.argv:
+            exports.append(check_export(model, exported, expected, answer))
+    refuse(models, folder, "there are no models")
+    rows = len(expected["rows"])
+    print(f"{len(models)} files of {rows} rows agree, scores to {max(imports):.1e}", end="")
+    print(f", and ONNX Runtime with their exports, to {max(exports):.1e}" if exports else "")
+
+
+main()
