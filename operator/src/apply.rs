@@ -151,7 +151,11 @@ fn api(ctx: &Context, plan: &Plan, kind: Kind) -> Api<DynamicObject> {
 ///
 /// # Errors
 /// The call failed.
-pub async fn status(ctx: &Context, detector: &AnomalyDetector, status: &AnomalyDetectorStatus) -> Result<(), Error> {
+pub async fn status(
+    ctx: &Context,
+    detector: &AnomalyDetector,
+    status: &AnomalyDetectorStatus,
+) -> Result<(), Error> {
     let (namespace, name) = (detector.namespace().unwrap_or_default(), detector.name_any());
     let status = json!(status);
     match patch_status(ctx, &namespace, &name, &status).await {

@@ -1,5 +1,5 @@
 //! How often progress is told. What people and tools wait for (a new generation seen, ready or not ready, stalled) is
-//! written at once; what happens on the way, replica by replica and percent by percent, at most every two seconds.
+//! written at once; what happens on the way, replica by replica and percent by percent, at most every three seconds.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::status::status_of;
 
 /// The least time between two tellings of mere progress.
-const PERIOD: Duration = Duration::from_secs(2);
+const PERIOD: Duration = Duration::from_secs(3);
 
 /// When each detector's status was last written, by namespace and name.
 #[derive(Debug, Default)]
@@ -77,12 +77,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn progress_waits_for_the_rest_of_two_seconds_and_no_longer() {
+    async fn progress_waits_for_the_rest_of_three_seconds_and_no_longer() {
         let (pace, start) = (Pace::default(), Instant::now());
         pace.told(key(), start);
         let wait = |after| pace.wait(&key(), &status("False", 0), &status("False", 1), start + after);
-        assert_eq!(wait(Duration::from_millis(500)), Some(Duration::from_millis(1500)));
-        assert_eq!(wait(Duration::from_secs(2)), None);
+        assert_eq!(wait(Duration::from_millis(500)), Some(Duration::from_millis(2500)));
+        assert_eq!(wait(Duration::from_secs(3)), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -124,12 +124,13 @@ fn of_making_pods(deployment: &Deployment) -> Option<Trouble> {
     )
 }
 
-/// The last part of a message, on one line.
+/// The last part of a message, on one line, without the full stop that our sentences do without.
 fn quoted(message: &str) -> String {
     let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = line.trim_end_matches('.');
     let length = line.chars().count();
     if length <= LONGEST_QUOTE {
-        return line;
+        return line.to_owned();
     }
     let end: String = line.chars().skip(length - LONGEST_QUOTE).collect();
     format!("...{end}")

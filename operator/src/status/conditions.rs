@@ -114,6 +114,7 @@ fn accepted(outcome: &Outcome) -> Saying {
 
 fn available(rollout: &Rollout) -> Saying {
     match (rollout.ready, rollout.wanted) {
+        _ if !rollout.has_begun => Saying::no(Reason::NotYet, "no pods have been asked for yet"),
         (0, 0) => Saying::no(Reason::ScaledToZero, "no pods are asked for"),
         (0, _) => Saying::no(Reason::NotYet, answering(rollout)),
         _ => Saying::yes(Reason::AsSpecified, answering(rollout)),

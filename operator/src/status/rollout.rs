@@ -5,9 +5,11 @@ use k8s_openapi::api::apps::v1::Deployment;
 use crate::observe::Observed;
 use crate::trouble::{self, Trouble};
 
-/// How far the pods are. All zero where there is no Deployment.
+/// How far the pods are. The default stands for no Deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rollout {
+    /// There is a Deployment.
+    pub has_begun: bool,
     /// Pods that were asked for.
     pub wanted: i32,
     /// Pods that there are, of whatever version.
@@ -36,6 +38,7 @@ impl Rollout {
         let is_seen = status.observed_generation >= deployment.metadata.generation;
         let is_complete = is_seen && [replicas, updated, available].iter().all(|count| *count == wanted);
         Self {
+            has_begun: true,
             wanted,
             replicas,
             updated: if is_seen { updated } else { 0 },

@@ -1,0 +1,149 @@
+//! Each sample of `manifests/` beside the objects that it becomes: `tests/golden/*.yaml`.
+//!
+//! `UPDATE=1 cargo test -p operator --test golden` rewrites them.
+
+use std::path::Path;
+
+use clap::Parser;
+use crd::AnomalyDetector;
+use jiff::Timestamp;
+use operator::plan::{Plan, Standing};
+use operator::settings::Settings;
+use operator::workload::{self, Kind, Workload};
+use serde_json::Value;
+
+#[derive(Parser)]
+struct Program {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+fn settings() -> Settings {
+    let arguments = [
+        "operator",
+        "--detector-image",
+        "registry.example/detector:9",
+        "--detector-image-pull-policy",
+        "IfNotPresent",
+    ];
+    Program::parse_from(arguments).settings
+}
+
+fn sample(path: &str) -> AnomalyDetector {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests").join(path))
+        .unwrap();
+    let mut detector = crd::manifest::one_detector(&text).unwrap().detector().clone();
+    detector.metadata.namespace = Some("plant".to_owned());
+    detector.metadata.uid = Some("8fd1c1e4-6c0b-4b8e-9a53-3d4f6b1c2a77".to_owned());
+    detector
+}
+
+fn built(detector: &AnomalyDetector) -> Workload {
+    let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
+    workload::build(&Plan::new(detector, &Standing::default(), &settings(), now).unwrap())
+}
+
+fn yaml(workload: Workload) -> String {
+    let objects = workload.into_objects().into_iter().filter_map(|(_, object)| object);
+    objects.map(|object| format!("---\n{}", serde_saphyr::to_string(&object).unwrap())).collect()
+}
+
+#[test]
+fn every_sample_becomes_the_recorded_objects() {
+    let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests");
+    let files =
+        std::fs::read_dir(manifests).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut samples: Vec<String> = files.filter(|name| name.ends_with(".yaml")).collect();
+    samples.sort();
+    assert!(samples.contains(&"quickstart.yaml".to_owned()));
+    let stale: Vec<String> = samples.into_iter().filter(|name| !is_current(name)).collect();
+    assert!(
+        stale.is_empty(),
+        "{stale:?} have changed: UPDATE=1 cargo test -p operator --test golden rewrites them"
+    );
+}
+
+fn is_current(name: &str) -> bool {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let objects = format!("# What manifests/{name} becomes.\n{}", yaml(built(&sample(name))));
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &objects).unwrap();
+    }
+    std::fs::read_to_string(&path).unwrap_or_default() == objects
+}
+
+/// The pods of a Deployment, whose change rolls them.
+fn template(workload: &Workload) -> Value {
+    serde_json::to_value(&workload.deployment.spec.as_ref().unwrap().template).unwrap()
+}
+
+#[test]
+fn what_the_pods_must_see_rolls_them_and_nothing_else_does() {
+    let before = template(&built(&sample("quickstart.yaml")));
+    let after = |edit: fn(&mut AnomalyDetector)| {
+        let mut detector = sample("quickstart.yaml");
+        edit(&mut detector);
+        template(&built(&detector))
+    };
+    assert_eq!(after(|detector| detector.spec.replicas = Some(3)), before);
+    assert_eq!(after(|detector| detector.spec.service.port = 8080), before);
+    assert_eq!(
+        after(|detector| detector.metadata.labels = Some([("team".to_owned(), "plant".to_owned())].into())),
+        before
+    );
+    assert_ne!(after(|detector| detector.spec.missing = crd::Missing::Previous), before);
+    assert_ne!(after(|detector| detector.spec.model.train.trees = 7), before);
+    assert_ne!(after(|detector| detector.spec.pod.priority_class_name = Some("high".to_owned())), before);
+}
+
+#[test]
+fn the_pods_read_the_very_detector_that_was_asked_for() {
+    for name in ["quickstart.yaml", "every-option.yaml"] {
+        let asked = sample(name);
+        let text = built(&asked).config_map.data.unwrap()["detector.yaml"].clone();
+        let read = crd::manifest::one_detector(&text).unwrap();
+        assert_eq!(read.spec().sources, asked.spec.sources);
+        assert_eq!(read.spec().threshold, asked.spec.threshold);
+        assert_eq!(read.spec().interval, asked.spec.interval);
+        assert!(read.spec().model.train.until.is_some(), "{name}: replicas must agree on when history ends");
+        assert_eq!(read.spec().replicas, None);
+    }
+}
+
+#[test]
+fn a_workload_has_one_object_of_each_kind_at_most_and_all_of_one_name() {
+    let mut detector = sample("quickstart.yaml");
+    detector.spec.replicas = Some(2);
+    let objects = built(&detector).into_objects();
+    assert_eq!(objects.each_ref().map(|(kind, _)| *kind), Kind::ALL);
+    for (kind, object) in objects {
+        let object = object.unwrap();
+        assert_eq!(object["kind"], kind.name());
+        assert_eq!(object["metadata"]["name"], "quickstart");
+        assert_eq!(object["metadata"]["namespace"], "plant");
+        assert_eq!(object["metadata"]["ownerReferences"][0]["uid"], "8fd1c1e4-6c0b-4b8e-9a53-3d4f6b1c2a77");
+        assert_eq!(object["metadata"]["labels"]["app.kubernetes.io/managed-by"], "anomaly-operator");
+    }
+}
+
+#[test]
+fn replicas_are_nobodys_where_the_spec_leaves_them_out() {
+    let mut detector = sample("quickstart.yaml");
+    detector.spec.replicas = None;
+    let scaled = Standing { replicas: Some(4), ..Standing::default() };
+    let plan = Plan::new(&detector, &scaled, &settings(), Timestamp::UNIX_EPOCH).unwrap();
+    let workload = workload::build(&plan);
+    assert_eq!(workload.deployment.spec.unwrap().replicas, None);
+    assert!(workload.pod_disruption_budget.is_some(), "the autoscaler's four replicas deserve a budget");
+}
+
+#[test]
+fn a_service_account_of_ones_own_replaces_ours() {
+    let mut detector = sample("quickstart.yaml");
+    detector.spec.pod.service_account_name = Some("plant-reader".to_owned());
+    let workload = built(&detector);
+    assert_eq!(workload.service_account, None);
+    let pod = template(&workload);
+    assert_eq!(pod["spec"]["serviceAccountName"], "plant-reader");
+    assert_eq!(pod["spec"]["automountServiceAccountToken"], false);
+}
