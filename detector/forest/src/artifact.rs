@@ -192,7 +192,8 @@ fn check_header_length(bytes: &[u8]) -> Result<(), ArtifactError> {
 
 fn check_seal(bytes: &[u8], sealed: &str) -> Result<(), ArtifactError> {
     let expected = seal_of(bytes, sealed);
-    if expected == sealed {
+    if expected == sealed || cfg!(fuzzing) {
+        // a fuzzer that had to guess hashes would not get further
         Ok(())
     } else {
         Err(ArtifactError::Damaged { expected, sealed: sealed.to_owned() })

@@ -1,0 +1,74 @@
+//! Artifacts of every format there was: they must open for ever, and score as they did.
+//!
+//! After a new format: `UPDATE=1 cargo test -p forest --test artifacts` writes its file, to be committed and never changed.
+
+use forest::artifact::{FORMAT, digest};
+use forest::{Artifact, Forest, Metadata, Params, Samples, Training};
+use std::path::PathBuf;
+
+fn path(format: u32, kind: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join(format!("tests/artifacts/format-{format}-{kind}.safetensors"))
+}
+
+fn artifact(extension: u32) -> Artifact {
+    let cells = (0..300).map(|i| f64::from(i * 7919 % 1009) / 10.0).collect();
+    let samples = Samples::new(3, cells).unwrap();
+    let forest = Forest::fit(&samples, &Params::new(5, 16, extension, 1).unwrap()).unwrap();
+    let columns = ["flow", "pressure", "temperature"].map(String::from).to_vec();
+    let training =
+        Training { samples: 100, trained_at: "2026-11-22T12:00:00Z".into(), origin: "trained".into() };
+    let metadata = Metadata {
+        columns,
+        lags: 2,
+        pipeline: serde_json::json!({"differences": true}),
+        threshold: 0.617,
+        training,
+    };
+    Artifact { forest, metadata }
+}
+
+#[test]
+fn the_current_format_has_its_files() {
+    for (kind, extension) in [("axis", 0), ("planes", 2)] {
+        let path = path(FORMAT, kind);
+        if std::env::var_os("UPDATE").is_some() && !path.exists() {
+            std::fs::write(&path, artifact(extension).to_bytes().unwrap()).unwrap();
+        }
+        assert!(path.exists(), "{} must be there: run with UPDATE=1", path.display());
+    }
+}
+
+#[test]
+fn format_1_opens() {
+    let axis = std::fs::read(path(1, "axis")).unwrap();
+    assert_eq!(digest(&axis), DIGESTS[0]);
+    let axis = Artifact::from_bytes(&axis).unwrap();
+    assert_eq!(axis.metadata, artifact(0).metadata);
+    assert_eq!((axis.forest.trees().len(), axis.forest.sample_size(), axis.forest.columns()), (5, 16, 3));
+    assert_scores(&axis.forest, SCORES[0]);
+}
+
+#[test]
+fn format_1_opens_with_planes() {
+    let planes = std::fs::read(path(1, "planes")).unwrap();
+    assert_eq!(digest(&planes), DIGESTS[1]);
+    assert_scores(&Artifact::from_bytes(&planes).unwrap().forest, SCORES[1]);
+}
+
+fn assert_scores(forest: &Forest, expected: [f64; 3]) {
+    let scores = [[50.0, 50.0, 50.0], [0.0, 100.0, 12.5], [400.0, -1.0, 3.0]].map(|row| forest.score(&row));
+    for (score, expected) in scores.iter().zip(expected) {
+        assert!((score - expected).abs() < 1e-12, "{scores:?}");
+    }
+}
+
+/// Of the files for axis-parallel splits and for planes.
+const DIGESTS: [&str; 2] = [
+    "sha256:f2d67380560778f7680f612bf648d2c112bf126216d128980929663f25ed347d",
+    "sha256:32bbe5cd3b9a6829106e99280871d759daa612045bfd504dc409976cfe5ab82e",
+];
+const SCORES: [[f64; 3]; 2] = [
+    [0.454_064_133_686_628_73, 0.638_279_898_564_996_8, 0.638_279_898_564_996_8],
+    [0.431_662_149_530_224_47, 0.471_639_206_002_713_5, 0.681_262_213_130_331_1],
+];
