@@ -8,7 +8,7 @@ use crd::contract::ModelReport;
 use crd::model::Train;
 use crd::valid::Cut;
 use forest::artifact::{self, Artifact, ArtifactError, Metadata, Training};
-use forest::forest::{Forest, ForestError};
+use forest::{Forest, ForestError};
 use forest::params::{Params, ParamsError};
 use forest::samples::{Samples, SamplesError, cell};
 use forest::threshold::{self, ThresholdError};

@@ -1,0 +1,315 @@
+//! The program itself on CSV files: train, inspect, score, export, and what it refuses.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use detector::features::Features;
+use detector::model::{Explain, Model};
+use detector::sources::Sources;
+use detector::verdict::severity;
+use tempfile::TempDir;
+
+/// A folder with a recording of 2000 readings of two sensors, the last of which is far off.
+struct Folder(TempDir);
+
+const ROWS: usize = 2000;
+
+impl Folder {
+    fn new() -> Self {
+        let folder = Self(tempfile::tempdir().unwrap());
+        let rows = (0..ROWS).map(|row| {
+            let wave = (row as f64 / 50.0).sin();
+            let load = if row + 1 == ROWS { 40.0 } else { wave * wave };
+            format!("{},{},{load},{}\n", row * 60, 60.0 + 5.0 * wave, u8::from(row + 1 == ROWS))
+        });
+        fs::write(
+            folder.path("data.csv"),
+            format!("timestamp,heat,load,label\n{}", rows.collect::<String>()),
+        )
+        .unwrap();
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_detector"));
+        command.current_dir(&self.0).args(arguments.split_whitespace());
+        command
+    }
+
+    fn run(&self, arguments: &str) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// What it prints, once it has done what was asked.
+    fn done(&self, arguments: &str) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The one sentence with which it refuses.
+    fn refused(&self, arguments: &str) -> String {
+        let output = self.run(arguments);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments}: {told}");
+        assert_eq!(told.lines().count(), 1, "{told}");
+        told.trim_end().strip_prefix("error: ").expect("error: ").to_owned()
+    }
+}
+
+/// Score, severity and anomaly of each row.
+fn scores(text: &str) -> Vec<[f64; 3]> {
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("score,severity,anomaly"));
+    let numbers = |line: &str| -> Vec<f64> { line.split(',').map(|cell| cell.parse().unwrap()).collect() };
+    lines.map(|line| numbers(line).try_into().unwrap()).collect()
+}
+
+fn gzip(from: &Path, to: &Path) {
+    let mut encoder =
+        flate2::write::GzEncoder::new(fs::File::create(to).unwrap(), flate2::Compression::fast());
+    encoder.write_all(&fs::read(from).unwrap()).unwrap();
+    encoder.finish().unwrap();
+}
+
+#[test]
+fn what_is_trained_is_told_and_inspected() {
+    let folder = Folder::new();
+    let output =
+        folder.run("train --input data.csv --output pump.model --trees 50 --trained-at 2026-11-22T12:00:00Z");
+    let told = String::from_utf8(output.stderr).unwrap();
+    let description: HashMap<String, serde_json::Value> =
+        serde_json::from_str(&folder.done("inspect pump.model")).unwrap();
+    let digest = description["digest"].as_str().unwrap();
+    assert_eq!(told.lines().count(), 1, "no progress bar in a pipe: {told}");
+    assert!(told.starts_with("trained: 50 trees over heat, load (2000 samples), threshold 0."), "{told}");
+    assert!(told.trim_end().ends_with(digest), "{told}");
+    assert_eq!(digest, forest::artifact::digest(&fs::read(folder.path("pump.model")).unwrap()));
+    assert_eq!(description["columns"], serde_json::json!(["heat", "load"]));
+    assert_eq!(description["trees"], 50);
+    assert_eq!(description["sampleSize"], 256);
+    assert_eq!(description["samples"], ROWS);
+    assert_eq!(description["origin"], "trained");
+    assert_eq!(description["trainedAt"], "2026-11-22T12:00:00Z");
+}
+
+#[test]
+fn the_share_of_contamination_is_anomalous_and_the_stray_row_is_the_strangest() {
+    let folder = Folder::new();
+    folder.done("train --input data.csv --output pump.model --contamination 0.05");
+    let scores = scores(&folder.done("score --model pump.model --input data.csv"));
+    assert_eq!(scores.len(), ROWS);
+    assert_eq!(scores.iter().filter(|[_, _, anomaly]| *anomaly > 0.0).count(), ROWS / 20);
+    let strangest = scores.iter().map(|row| row[0]).fold(0.0, f64::max);
+    assert_eq!(scores[ROWS - 1][0].to_bits(), strangest.to_bits());
+    for [score, severity, anomaly] in scores {
+        assert_eq!(severity > 1.0, anomaly > 0.0, "{score} {severity} {anomaly}");
+    }
+}
+
+#[test]
+fn a_fixed_score_is_the_threshold() {
+    let folder = Folder::new();
+    folder.done("train --input data.csv --output pump.model --score 0.7");
+    for [score, severe, anomaly] in scores(&folder.done("score --model pump.model --input data.csv")) {
+        assert_eq!((severe.to_bits(), anomaly > 0.0), (severity(score, 0.7).to_bits(), score > 0.7));
+    }
+}
+
+#[test]
+fn the_same_data_and_seed_give_the_same_file_on_any_number_of_threads() {
+    let folder = Folder::new();
+    let train = |output: &str, threads: &str, seed: u32| {
+        let arguments = format!("train --input data.csv --output {output} --seed {seed}");
+        assert!(
+            folder.command(&arguments).env("RAYON_NUM_THREADS", threads).output().unwrap().status.success()
+        );
+        fs::read(folder.path(output)).unwrap()
+    };
+    let one = train("one", "1", 7);
+    assert!(one == train("two", "4", 7));
+    assert!(one != train("three", "4", 8));
+}
+
+#[test]
+fn gzip_and_pipes_give_what_the_file_gives() {
+    let folder = Folder::new();
+    gzip(&folder.path("data.csv"), &folder.path("data.csv.gz"));
+    folder.done("train --input data.csv --output plain");
+    folder.done("train --input data.csv.gz --output gzipped");
+    assert!(fs::read(folder.path("plain")).unwrap() == fs::read(folder.path("gzipped")).unwrap());
+    let expected = folder.done("score --model plain --input data.csv");
+    let mut piped = folder
+        .command("score --model plain --input - --output -")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = piped.stdin.take().unwrap();
+    let data = fs::read(folder.path("data.csv.gz")).unwrap();
+    let writer = std::thread::spawn(move || input.write_all(&data).unwrap());
+    let output = piped.wait_with_output().unwrap();
+    writer.join().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+    folder.done("score --model plain --input data.csv --output scores.csv");
+    assert_eq!(fs::read_to_string(folder.path("scores.csv")).unwrap(), expected);
+}
+
+#[test]
+fn columns_are_taken_by_name_whatever_their_order() {
+    let folder = Folder::new();
+    folder.done("train --input data.csv --output pump.model --columns load,heat");
+    let text = fs::read_to_string(folder.path("data.csv")).unwrap();
+    let swapped = text.lines().map(|line| {
+        let cells: Vec<&str> = line.split(',').collect();
+        format!("{};{};{}\n", cells[2], cells[1], cells[0])
+    });
+    fs::write(folder.path("swapped.csv"), swapped.collect::<String>()).unwrap();
+    let expected = folder.done("score --model pump.model --input data.csv");
+    assert_eq!(folder.done("score --model pump.model --input swapped.csv"), expected);
+    let renamed = fs::read_to_string(folder.path("swapped.csv")).unwrap().replace("load;heat", "a;b");
+    fs::write(folder.path("renamed.csv"), renamed).unwrap();
+    assert_eq!(folder.done("score --model pump.model --input renamed.csv --columns a,b"), expected);
+}
+
+#[test]
+fn a_model_that_looks_back_scores_the_rows_that_have_a_past_as_the_detector_does() {
+    let folder = Folder::new();
+    let manifest = format!(
+        "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {{name: pump}}\nspec:\n  sources:\n  - name: r\n    \
+         csv: {{path: {:?}, sensors: [{{name: heat}}, {{name: load}}]}}\n  model: {{train: {{features: [Value, Spread], window: 5, \
+         lags: 1}}}}\n  threshold: {{contamination: 0.01}}\n",
+        folder.path("data.csv").display().to_string()
+    );
+    let detector = crd::manifest::one_detector(&manifest).unwrap();
+    let Sources::Recorded(recording) = Sources::open(&detector).unwrap() else { panic!("a recording") };
+    let readings: Vec<_> = recording.map(Result::unwrap).collect();
+    let model = Model::train(&detector, readings.clone(), &|_| ()).unwrap();
+    fs::write(folder.path("pump.model"), model.bytes()).unwrap();
+
+    let mut past = Features::new(model.recipe().clone());
+    let expected = readings.into_iter().map(|readings| {
+        let vector = past.push(readings.values.into_iter().map(Option::unwrap).collect())?;
+        Some(model.judge(&vector, Explain::Never).unwrap().score)
+    });
+    let text = folder.done("score --model pump.model --input data.csv");
+    let got = text.lines().skip(1).map(|line| line.split(',').next().unwrap().parse::<f64>().ok());
+    assert_eq!(got.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    assert_eq!(text.lines().filter(|line| *line == ",,").count(), 5, "window 5 and one lag");
+}
+
+#[test]
+fn a_scikit_learn_forest_is_imported_scored_as_theirs_and_exported() {
+    let folder = Folder::new();
+    let fixture = |name: &str| {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("interchange/tests/fixtures/1.3.2");
+        fs::read(fixtures.join(name)).unwrap()
+    };
+    fs::write(folder.path("theirs"), fixture("plain.p5.pkl")).unwrap();
+    let theirs: serde_json::Value = serde_json::from_slice(&fixture("plain.json")).unwrap();
+    let numbers = |field: &str| serde_json::from_value::<Vec<f64>>(theirs[field].clone()).unwrap();
+    let rows: Vec<Vec<f64>> = serde_json::from_value(theirs["rows"].clone()).unwrap();
+    let lines = rows.iter().map(|row| row.iter().map(f64::to_string).collect::<Vec<_>>().join(","));
+    fs::write(folder.path("rows.csv"), format!("a,b,c\n{}\n", lines.collect::<Vec<_>>().join("\n"))).unwrap();
+
+    folder.done("train --from-sklearn theirs --output pump.model --columns a,b,c");
+    let description: serde_json::Value = serde_json::from_str(&folder.done("inspect pump.model")).unwrap();
+    assert_eq!(description["origin"], "scikit-learn 1.3.2");
+    let ours = scores(&folder.done("score --model pump.model --input rows.csv"));
+    assert_eq!(ours.len(), rows.len());
+    for (ours, (score, anomaly)) in ours.iter().zip(numbers("scores").iter().zip(numbers("anomalies"))) {
+        assert!((ours[0] - score).abs() < 1e-12, "{} {score}", ours[0]);
+        assert_eq!(ours[2] > 0.0, anomaly > 0.0);
+    }
+    folder.done("export --onnx --model pump.model --output pump.onnx");
+    assert!(
+        String::from_utf8_lossy(&fs::read(folder.path("pump.onnx")).unwrap()).contains(r#"["a","b","c"]"#)
+    );
+}
+
+#[test]
+fn bad_input_is_refused_in_one_sentence() {
+    let folder = Folder::new();
+    let write = |name: &str, text: &[u8]| fs::write(folder.path(name), text).unwrap();
+    write("empty.csv", b"");
+    write("binary.csv", b"\x7fELF\0\0\0");
+    write("header.csv", b"a,b\n");
+    write("one.csv", b"a,b\n1,2\n");
+    write("ragged.csv", b"a,b\n1,2\n1\n");
+    write("words.csv", b"a,b\n1,2\n1,x\n");
+    write("gap.csv", b"heat,load\n1,2\n1,\n");
+    folder.done("train --input data.csv --output pump.model");
+    let mut damaged = fs::read(folder.path("pump.model")).unwrap();
+    let last = damaged.len() - 1;
+    damaged[last] ^= 1;
+    write("damaged.model", &damaged);
+    let train = |input: &str| folder.refused(&format!("train --input {input} --output none"));
+    let cases = [
+        (train("none.csv"), "none.csv: no such file"),
+        (train("."), ".: expected a CSV file, got a directory"),
+        (train("empty.csv"), "empty.csv: expected a header line, got an empty file"),
+        (train("binary.csv"), "binary.csv: expected CSV text, got binary data"),
+        (train("header.csv"), "header.csv: expected rows after the header, got none"),
+        (train("one.csv"), "one.csv: expected at least 2 rows to learn from, got 1"),
+        (train("ragged.csv"), "ragged.csv:3: expected 2 cells as in the header, got 1"),
+        (train("words.csv"), "words.csv:3: column \"b\": expected a number, got \"x\""),
+        (
+            train("data.csv --columns heat,laod"),
+            "data.csv:1: no column \"laod\"; there are timestamp, heat, load, label",
+        ),
+        (train("data.csv --trees 0"), "trees must be from 1 to 10000, got 0"),
+        (
+            train("data.csv --contamination 0.9"),
+            "contamination must be greater than 0 and at most 0.5, got 0.9",
+        ),
+        (train("data.csv --score 1"), "score must be greater than 0 and less than 1, got 1"),
+        (
+            folder.refused("score --model pump.model --input gap.csv"),
+            "gap.csv:3: column \"load\": expected a number, got \"\"",
+        ),
+        (
+            folder.refused("score --model pump.model --input one.csv"),
+            "one.csv:1: no column \"heat\"; there are a, b",
+        ),
+        (
+            folder.refused("score --model pump.model --input one.csv --columns a"),
+            "columns must be as many as the model's, 2, got 1",
+        ),
+        (
+            folder.refused("train --from-sklearn data.csv --output none"),
+            "data.csv: the file must be a pickle (protocol 2 to 5), joblib, skops or ONNX file, got none of these",
+        ),
+    ];
+    for (got, expected) in cases {
+        assert_eq!(got, expected);
+    }
+    assert!(folder.refused("inspect damaged.model").starts_with("damaged.model: the model is damaged"));
+    assert!(folder.refused("inspect none").starts_with("none: "));
+    assert!(!folder.path("none").exists(), "what is refused leaves no file");
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    let folder = Folder::new();
+    for arguments in [
+        "train --output x",
+        "train --input data.csv",
+        "train --input data.csv --from-sklearn y --output x",
+        "train --input data.csv --output x --contamination 0.1 --score 0.5",
+        "train --from-sklearn y --output x --trees 5",
+        "train --input data.csv --output x --trees many",
+        "score --input data.csv",
+        "export --model x --output y",
+        "inspect",
+    ] {
+        assert_eq!(folder.run(arguments).status.code(), Some(2), "{arguments}");
+    }
+}
