@@ -49,10 +49,10 @@ impl Cli {
     pub fn run(&self) -> Result<(), CommandError> {
         match &self.command {
             Command::Run(args) => Ok(run::run(args)?),
-            Command::Train(args) => train::run(args),
-            Command::Score(args) => score::run(args),
-            Command::Inspect(args) => inspect::run(args),
-            Command::Export(args) => export::run(args),
+            Command::Train(args) => Ok(train::run(args)?),
+            Command::Score(args) => Ok(score::run(args)?),
+            Command::Inspect(args) => Ok(inspect::run(args)?),
+            Command::Export(args) => Ok(export::run(args)?),
             Command::Validate(args) => Ok(validate::run(args)?),
             Command::Completions { shell } => {
                 clap_complete::generate(*shell, &mut Self::command(), "detector", &mut std::io::stdout());

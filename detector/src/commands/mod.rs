@@ -2,6 +2,8 @@
 
 /// `detector run`.
 pub mod run;
+/// Models and other files, read and written.
+pub mod model_file;
 /// `detector train`.
 pub mod train;
 /// `detector score`.
@@ -21,6 +23,18 @@ pub enum CommandError {
     /// `run` failed.
     #[error(transparent)]
     Run(#[from] run::RunError),
+    /// `train` failed.
+    #[error(transparent)]
+    Train(#[from] train::TrainError),
+    /// `score` failed.
+    #[error(transparent)]
+    Score(#[from] score::ScoreError),
+    /// `inspect` failed.
+    #[error(transparent)]
+    Inspect(#[from] model_file::ModelFileError),
+    /// `export` failed.
+    #[error(transparent)]
+    Export(#[from] export::ExportError),
     /// `validate` found broken rules.
     #[error(transparent)]
     Validate(#[from] validate::ValidateError),

@@ -1,13 +1,178 @@
-//! `detector score`.
+//! `detector score`: a model and a CSV file in, score, severity and anomaly of each row out.
 
-/// Arguments.
-#[derive(Debug, clap::Args)]
-pub struct ScoreArgs {}
+use std::fs::File;
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
-/// Do it.
+use clap::Args;
+use forest::samples::SamplesError;
+use forest::{Artifact, Forest, Samples};
+use thiserror::Error;
+
+use super::model_file::{self, ModelFileError};
+use crate::features::{Features, Recipe};
+use crate::sources::delimited::CsvError;
+use crate::table::{Selection, Table};
+use crate::verdict::severity;
+
+/// How many rows are read, scored and written at a time.
+const BLOCK: usize = 1 << 14;
+
+/// Score the rows of a CSV file.
+///
+/// Writes a CSV file with the columns `score` (0 to 1, higher is stranger), `severity` (over 1 is anomalous) and
+/// `anomaly` (0 or 1), one row for each row of the input, in its order. Where a model also looks at earlier rows, the first
+/// rows have empty cells: their past is not known.
+#[derive(Debug, Args)]
+pub struct ScoreArgs {
+    /// The model, as `train` writes it
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+
+    /// The CSV file; - for the standard input. It may have more columns than the model
+    #[arg(long, value_name = "FILE")]
+    input: PathBuf,
+
+    /// Where to write the scores; - for the standard output
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    output: PathBuf,
+
+    /// The input's columns, in the model's order [default: those that are called as in the model]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    columns: Option<Vec<String>>,
+}
+
+/// Why rows cannot be scored.
+#[derive(Debug, Error)]
+pub enum ScoreError {
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] ModelFileError),
+    /// The data cannot be read.
+    #[error(transparent)]
+    Csv(#[from] CsvError),
+    /// A vector that the forest cannot hold.
+    #[error(transparent)]
+    Samples(#[from] SamplesError),
+    /// Columns that are not as many as the model's.
+    #[error("columns must be as many as the model's, {model}, got {names}")]
+    Columns {
+        /// The model's columns.
+        model: usize,
+        /// The names given.
+        names: usize,
+    },
+    /// The artifact holds a pipeline that this version does not know.
+    #[error("the model's pipeline is not one that this version knows: {0}")]
+    Pipeline(#[source] serde_json::Error),
+    /// The artifact's forest does not take what its pipeline gives.
+    #[error("the model's pipeline must give as many columns as its forest has, {forest}, got {pipeline}")]
+    Vectors {
+        /// The forest's columns.
+        forest: usize,
+        /// What the pipeline gives.
+        pipeline: usize,
+    },
+}
+
+/// Score every row.
 ///
 /// # Errors
-/// Nothing yet.
-pub fn run(_: &ScoreArgs) -> Result<(), super::CommandError> {
+/// A file cannot be read or written, or a row is refused: what was written before stays.
+pub fn run(args: &ScoreArgs) -> Result<(), ScoreError> {
+    let (artifact, _) = model_file::read(&args.model)?;
+    let mut scorer = Scorer::new(artifact)?;
+    let columns = args.columns.as_ref().unwrap_or(&scorer.artifact.metadata.columns).clone();
+    if columns.len() != scorer.artifact.metadata.columns.len() {
+        let model = scorer.artifact.metadata.columns.len();
+        return Err(ScoreError::Columns { model, names: columns.len() });
+    }
+    let mut table = Table::open(&args.input, &Selection::Named(&columns))?;
+    let unwritable = |source| ModelFileError::Unwritable { path: args.output.clone(), source };
+    let mut output = writer(&args.output).map_err(unwritable)?;
+    let written = score_all(&mut scorer, &mut table, &mut output)?;
+    match written.and_then(|()| output.flush()) {
+        // Whoever reads the scores has seen enough: `head`.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        outcome => Ok(outcome.map_err(unwritable)?),
+    }
+}
+
+/// Block by block; the inner result is that of writing.
+fn score_all(
+    scorer: &mut Scorer,
+    table: &mut Table,
+    output: &mut impl Write,
+) -> Result<io::Result<()>, ScoreError> {
+    let mut written = writeln!(output, "score,severity,anomaly");
+    while written.is_ok() {
+        let block = table.block(BLOCK)?;
+        if block.is_empty() {
+            break;
+        }
+        let block = scorer.scores(block)?;
+        written = write(&block, scorer.artifact.metadata.threshold, output);
+    }
+    Ok(written)
+}
+
+fn write(scores: &[Option<f64>], cut: f64, output: &mut impl Write) -> io::Result<()> {
+    for score in scores {
+        match score {
+            Some(score) => {
+                writeln!(output, "{score},{},{}", severity(*score, cut), u8::from(*score > cut))?;
+            }
+            None => writeln!(output, ",,")?,
+        }
+    }
     Ok(())
+}
+
+fn writer(path: &Path) -> io::Result<Box<dyn Write>> {
+    if path == Path::new("-") {
+        Ok(Box::new(BufWriter::new(io::stdout())))
+    } else {
+        Ok(Box::new(BufWriter::new(File::create(path)?)))
+    }
+}
+
+/// A model, and the rows that the next one follows.
+struct Scorer {
+    artifact: Artifact,
+    recipe: Recipe,
+    past: Features,
+}
+
+impl Scorer {
+    fn new(artifact: Artifact) -> Result<Self, ScoreError> {
+        let recipe: Recipe =
+            serde_json::from_value(artifact.metadata.pipeline.clone()).map_err(ScoreError::Pipeline)?;
+        let pipeline = recipe.columns(artifact.metadata.columns.len());
+        let forest = artifact.forest.columns();
+        if pipeline != forest {
+            return Err(ScoreError::Vectors { forest, pipeline });
+        }
+        Ok(Self { artifact, past: Features::new(recipe.clone()), recipe })
+    }
+
+    /// The scores of a block of rows; none for those whose past is too short.
+    fn scores(&mut self, block: Vec<f64>) -> Result<Vec<Option<f64>>, ScoreError> {
+        if self.recipe.memory() == 1 {
+            return Ok(scores_of(&self.artifact.forest, block)?.into_iter().map(Some).collect());
+        }
+        let sensors = self.artifact.metadata.columns.len();
+        let rows = block.chunks_exact(sensors).map(|row| self.past.push(row.to_vec()));
+        let vectors: Vec<Option<Vec<f64>>> = rows.collect();
+        let cells: Vec<f64> = vectors.iter().flatten().flatten().copied().collect();
+        let mut scores = match cells[..] {
+            [] => Vec::new(),
+            _ => scores_of(&self.artifact.forest, cells)?,
+        }
+        .into_iter();
+        Ok(vectors.iter().map(|vector| vector.as_ref().and_then(|_| scores.next())).collect())
+    }
+}
+
+fn scores_of(forest: &Forest, cells: Vec<f64>) -> Result<Vec<f64>, SamplesError> {
+    Ok(forest.scores(&Samples::new(forest.columns(), cells)?))
 }

@@ -1,13 +1,234 @@
-//! `detector train`.
+//! `detector train`: a CSV file or another system's forest in, a model out.
 
-/// Arguments.
-#[derive(Debug, clap::Args)]
-pub struct TrainArgs {}
+use std::path::{Path, PathBuf};
 
-/// Do it.
+use clap::Args;
+use crd::model::Feature;
+use forest::artifact::{self, ArtifactError};
+use forest::params::ParamsError;
+use forest::samples::SamplesError;
+use forest::threshold::{self, ThresholdError};
+use forest::{Artifact, Forest, ForestError, Metadata, Params, Samples, Training};
+use indicatif::{ProgressBar, ProgressStyle};
+use interchange::Imported;
+use jiff::Timestamp;
+use thiserror::Error;
+
+use super::model_file::{self, ModelFileError};
+use crate::features::Recipe;
+use crate::sources::delimited::CsvError;
+use crate::table::{Selection, Table};
+
+/// Train an isolation forest on the rows of a CSV file, or import one that was trained elsewhere.
+///
+/// The file has a header line; it may be gzipped, and its cells separated by commas, semicolons or tabs. Every cell that
+/// is read must be a number. The same data and options give the same model, to the bit.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// The CSV file; - for the standard input
+    #[arg(long, value_name = "FILE", required_unless_present = "from_sklearn")]
+    input: Option<PathBuf>,
+
+    /// Import a scikit-learn IsolationForest instead: a pickle, joblib, skops or ONNX file, which is read as data
+    /// and never run
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "exclude"])]
+    from_sklearn: Option<PathBuf>,
+
+    /// Where to write the model; - for the standard output
+    #[arg(long, value_name = "FILE")]
+    output: PathBuf,
+
+    /// The columns to learn from, in the model's order [default: all but `timestamp` and `label`]. For an
+    /// imported forest: the names of its columns
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with = "exclude")]
+    columns: Option<Vec<String>>,
+
+    /// Learn from all columns but these
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    exclude: Option<Vec<String>>,
+
+    /// The number of trees, 1 to 10000
+    #[arg(long, value_name = "N", default_value_t = 100, conflicts_with = "from_sklearn")]
+    trees: u32,
+
+    /// How many rows each tree is grown from; all of them where there are fewer
+    #[arg(long, value_name = "N", default_value_t = 256, conflicts_with = "from_sklearn")]
+    sample_size: u32,
+
+    /// 0: splits parallel to an axis. N: hyperplanes over N + 1 columns (Extended Isolation Forest)
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "from_sklearn")]
+    extension: u32,
+
+    /// The seed of all randomness
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "from_sklearn")]
+    seed: u64,
+
+    /// The share of the rows to call anomalous, in (0, 0.5]: scikit-learn's meaning, to the digit
+    /// [default: 0.01; an imported forest keeps its own]
+    #[arg(long, value_name = "SHARE", conflicts_with_all = ["score", "from_sklearn"])]
+    contamination: Option<f64>,
+
+    /// A fixed score between 0 and 1 over which a row is anomalous
+    #[arg(long, value_name = "SCORE")]
+    score: Option<f64>,
+
+    /// When the data was taken, as an RFC 3339 time. It is kept in the model; the clock is not asked, so that the
+    /// same data gives the same file
+    #[arg(long, value_name = "TIME", default_value = "1970-01-01T00:00:00Z")]
+    trained_at: Timestamp,
+}
+
+/// Why there is no model.
+#[derive(Debug, Error)]
+pub enum TrainError {
+    /// The data cannot be read.
+    #[error(transparent)]
+    Csv(#[from] CsvError),
+    /// Too little to learn from.
+    #[error("{}: expected at least 2 rows to learn from, got {rows}", input.display())]
+    TooFew {
+        /// The file.
+        input: PathBuf,
+        /// Its rows.
+        rows: usize,
+    },
+    /// The data is no data.
+    #[error(transparent)]
+    Samples(#[from] SamplesError),
+    /// Parameters out of range.
+    #[error(transparent)]
+    Params(#[from] ParamsError),
+    /// The forest cannot be grown.
+    #[error(transparent)]
+    Forest(#[from] ForestError),
+    /// No cut can be found.
+    #[error(transparent)]
+    Threshold(#[from] ThresholdError),
+    /// A fixed score that is none.
+    #[error("score must be greater than 0 and less than 1, got {0}")]
+    Score(f64),
+    /// Another system's file that holds no forest.
+    #[error("{}: {source}", path.display())]
+    Import {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<interchange::Error>,
+    },
+    /// Names that are not as many as the imported forest's columns.
+    #[error("columns must be as many as the imported forest's, {forest}, got {names}")]
+    Columns {
+        /// The forest's columns.
+        forest: usize,
+        /// The names given.
+        names: usize,
+    },
+    /// The model has no bytes.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] ModelFileError),
+}
+
+/// Train or import, write the model, and say on the standard error what it is.
 ///
 /// # Errors
-/// Nothing yet.
-pub fn run(_: &TrainArgs) -> Result<(), super::CommandError> {
+/// The input is refused, or a file cannot be written.
+pub fn run(args: &TrainArgs) -> Result<(), TrainError> {
+    let artifact = match &args.from_sklearn {
+        Some(file) => imported(args, file)?,
+        None => learned(args)?,
+    };
+    let bytes = artifact.to_bytes()?;
+    model_file::write(&args.output, &bytes)?;
+    eprintln!("{}", told(&artifact, &artifact::digest(&bytes)));
     Ok(())
+}
+
+/// A forest that is grown from the rows of the input.
+fn learned(args: &TrainArgs) -> Result<Artifact, TrainError> {
+    let input = args.input.as_deref().expect("clap asks for an input unless there is something to import");
+    let params = Params::new(args.trees, args.sample_size, args.extension, args.seed)?;
+    let score = args.score.map(checked).transpose()?;
+    let mut table = Table::open(input, &selection(args))?;
+    let samples = Samples::new(table.columns().len(), table.rest()?)?;
+    if samples.len() < 2 {
+        return Err(TrainError::TooFew { input: input.to_owned(), rows: samples.len() });
+    }
+    let forest = grown(&samples, &params)?;
+    let threshold = match score {
+        Some(score) => score,
+        None => threshold::contamination(&forest.scores(&samples), args.contamination.unwrap_or(0.01))?,
+    };
+    let training = training(args, samples.len() as u64, "trained".to_owned());
+    Ok(Artifact { forest, metadata: metadata(table.columns().to_vec(), threshold, training) })
+}
+
+/// A forest that was grown elsewhere. Its data is not known, so its samples are those of one tree.
+fn imported(args: &TrainArgs, path: &Path) -> Result<Artifact, TrainError> {
+    let score = args.score.map(checked).transpose()?;
+    let refused = |error| TrainError::Import { path: path.to_owned(), source: Box::new(error) };
+    let Imported { forest, cut, columns, origin } =
+        interchange::read(&model_file::bytes(path)?).map_err(refused)?;
+    let names = args.columns.clone().or(columns).unwrap_or_else(|| unnamed(forest.columns()));
+    if names.len() != forest.columns() {
+        return Err(TrainError::Columns { forest: forest.columns(), names: names.len() });
+    }
+    let training = training(args, u64::from(forest.sample_size()), origin);
+    Ok(Artifact { metadata: metadata(names, score.unwrap_or(cut), training), forest })
+}
+
+fn selection(args: &TrainArgs) -> Selection<'_> {
+    match (&args.columns, &args.exclude) {
+        (Some(names), _) => Selection::Named(names),
+        (_, Some(names)) => Selection::AllBut(names),
+        (None, None) => Selection::Measurements,
+    }
+}
+
+fn checked(score: f64) -> Result<f64, TrainError> {
+    if score > 0.0 && score < 1.0 { Ok(score) } else { Err(TrainError::Score(score)) }
+}
+
+/// indicatif shows the trees that are done on a terminal only.
+fn grown(samples: &Samples, params: &Params) -> Result<Forest, ForestError> {
+    let style = ProgressStyle::with_template("growing {wide_bar} {pos}/{len} trees")
+        .expect("the template is well-formed: a test trains");
+    let bar = ProgressBar::new(u64::from(params.trees())).with_style(style);
+    let forest = Forest::fit_with_progress(samples, params, &|_| bar.inc(1));
+    bar.finish_and_clear();
+    forest
+}
+
+/// What is known of a forest whose rows are readings as they are.
+fn metadata(columns: Vec<String>, threshold: f64, training: Training) -> Metadata {
+    let recipe = Recipe { features: vec![Feature::Value], window: 2, lags: 0 };
+    let pipeline = serde_json::to_value(&recipe).expect("a recipe is JSON");
+    Metadata { columns, lags: 0, pipeline, threshold, training }
+}
+
+fn training(args: &TrainArgs, samples: u64, origin: String) -> Training {
+    Training { samples, trained_at: args.trained_at.to_string(), origin }
+}
+
+/// `value`, which `POST /predict` knows, or `x0`, `x1` and so on.
+fn unnamed(columns: usize) -> Vec<String> {
+    match columns {
+        1 => vec!["value".to_owned()],
+        _ => (0..columns).map(|column| format!("x{column}")).collect(),
+    }
+}
+
+/// One line for the person who waits.
+fn told(artifact: &Artifact, digest: &str) -> String {
+    let Artifact { forest, metadata } = artifact;
+    let Metadata { columns, training, threshold, .. } = metadata;
+    format!(
+        "{}: {} trees over {} ({} samples), threshold {threshold:.4}, {digest}",
+        training.origin,
+        forest.trees().len(),
+        columns.join(", "),
+        training.samples
+    )
 }

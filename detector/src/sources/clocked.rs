@@ -65,7 +65,7 @@ impl Clocked {
         until: Timestamp,
         interval: Duration,
     ) -> impl Iterator<Item = Readings> {
-        let interval = (interval.as_nanos() as i128).max(1);
+        let interval = interval.as_nanos().cast_signed().max(1);
         let after_last = (until.as_nanosecond() + interval - 1).div_euclid(interval);
         let instants = after_last - samples as i128..after_last;
         instants

@@ -35,6 +35,7 @@ pub enum SourceError {
 }
 
 /// The sources of one detector.
+#[allow(clippy::large_enum_variant, reason = "a detector has one of it")]
 pub enum Sources {
     /// Simulated sensors: a pure function of time.
     Clocked(Clocked),
@@ -59,5 +60,5 @@ impl Sources {
 
 /// Whole nanoseconds; those of the longest duration, 32 digits of hours, fit by far.
 fn nanoseconds(duration: crd::Duration) -> i128 {
-    std::time::Duration::from(duration).as_nanos() as i128
+    std::time::Duration::from(duration).as_nanos().cast_signed()
 }

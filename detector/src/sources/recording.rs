@@ -102,7 +102,7 @@ impl Recording {
     fn truth(&mut self, time: Timestamp) -> Result<Option<Vec<ActiveFault>>, CsvError> {
         let Some(column) = self.columns.label else { return Ok(None) };
         let label = self.rows.number(column)?;
-        if label.is_some_and(|label| label != 0.0 && label != 1.0) {
+        if !matches!(label, None | Some(0.0 | 1.0)) {
             return Err(self.rows.unexpected(column, "0 or 1"));
         }
         let start = (label == Some(1.0)).then(|| self.labelled_since.unwrap_or(time));

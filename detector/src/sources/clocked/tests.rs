@@ -277,7 +277,7 @@ fn history_ends_before_its_end_on_multiples_of_the_interval() {
 #[test]
 fn history_gives_what_was_there_at_the_time() {
     let source = everything(9);
-    for readings in source.history(100, time("2026-01-01T00:00:30Z"), Duration::from_secs(60)) {
+    for readings in source.history(100, time("2026-01-01T00:00:30Z"), Duration::from_mins(1)) {
         assert_eq!(readings, source.at(readings.time));
     }
 }
@@ -285,6 +285,6 @@ fn history_gives_what_was_there_at_the_time() {
 #[test]
 fn history_before_the_first_year_is_left_out() {
     let source = everything(9);
-    assert_eq!(source.history(10, Timestamp::MIN, Duration::from_secs(3600)).count(), 0);
+    assert_eq!(source.history(10, Timestamp::MIN, Duration::from_hours(1)).count(), 0);
     assert_eq!(source.history(1_000_000, Timestamp::UNIX_EPOCH, Duration::from_secs(u64::MAX)).count(), 0);
 }

@@ -1,0 +1,65 @@
+//! The path of a model in, the artifact out; and back.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use forest::Artifact;
+use forest::artifact::ArtifactError;
+use thiserror::Error;
+
+/// Why a file of a subcommand cannot be read or written.
+#[derive(Debug, Error)]
+pub enum ModelFileError {
+    /// It cannot be read.
+    #[error("{}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It cannot be written.
+    #[error("{}: {source}", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It holds no model.
+    #[error("{}: {source}", path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ArtifactError,
+    },
+}
+
+/// The bytes of a file.
+///
+/// # Errors
+/// It cannot be read.
+pub fn bytes(path: &Path) -> Result<Vec<u8>, ModelFileError> {
+    fs::read(path).map_err(|source| ModelFileError::Unreadable { path: path.to_owned(), source })
+}
+
+/// The artifact in a file, with its bytes, which make its digest.
+///
+/// # Errors
+/// It cannot be read, or holds no model.
+pub fn read(path: &Path) -> Result<(Artifact, Vec<u8>), ModelFileError> {
+    let bytes = bytes(path)?;
+    let refused = |source| ModelFileError::Refused { path: path.to_owned(), source };
+    Ok((Artifact::from_bytes(&bytes).map_err(refused)?, bytes))
+}
+
+/// Write a file, `-` for the standard output.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), ModelFileError> {
+    let written = if path == Path::new("-") { io::stdout().write_all(bytes) } else { fs::write(path, bytes) };
+    written.map_err(|source| ModelFileError::Unwritable { path: path.to_owned(), source })
+}

@@ -1,0 +1,121 @@
+//! What can be wrong with a file of delimited text: where, and one sentence.
+
+use std::io::{self, ErrorKind};
+
+use thiserror::Error;
+
+/// The longest row, in bytes. An unclosed quote ends here, not at the end of the memory.
+pub(super) const LONGEST_ROW: u64 = 16 << 20;
+/// The most columns, and the most characters of a cell, that a message shows.
+const SHOWN: usize = 40;
+
+/// Why a file of delimited text is of no use: where, and one sentence.
+#[derive(Debug, Error)]
+#[error("{file}{}: {problem}", .line.map(|line| format!(":{line}")).unwrap_or_default())]
+pub struct CsvError {
+    pub(super) file: String,
+    /// Counted from 1; `None` where the whole file is meant.
+    pub(super) line: Option<u64>,
+    pub(super) problem: Problem,
+}
+
+/// What is wrong.
+#[derive(Debug, Error)]
+pub enum Problem {
+    /// No such file.
+    #[error("no such file")]
+    NoFile,
+    /// A directory.
+    #[error("expected a CSV file, got a directory")]
+    Directory,
+    /// It cannot be read.
+    #[error("{0}")]
+    Unreadable(#[source] io::Error),
+    /// The end of a gzip stream is missing.
+    #[error("the gzip stream is cut short")]
+    CutShort,
+    /// Nothing in it.
+    #[error("expected a header line, got an empty file")]
+    Empty,
+    /// Nothing but the header in it.
+    #[error("expected rows after the header, got none")]
+    NoRows,
+    /// Not text.
+    #[error("expected CSV text, got binary data")]
+    Binary,
+    /// Text in another encoding.
+    #[error("expected UTF-8, got UTF-16")]
+    Utf16,
+    /// A row beyond all measure.
+    #[error("a row must be at most {LONGEST_ROW} bytes: is a quote left open?")]
+    LongRow,
+    /// A row with more or fewer cells than the header.
+    #[error("expected {expected} cells as in the header, got {got}")]
+    Ragged {
+        /// Cells in the header.
+        expected: usize,
+        /// Cells in the row.
+        got: usize,
+    },
+    /// A column that the header does not name.
+    #[error("no column {name:?}; there are {}", list(.there))]
+    NoColumn {
+        /// The name that was asked for.
+        name: String,
+        /// The names in the header.
+        there: Vec<String>,
+    },
+    /// No column is left to be read.
+    #[error("expected a column of measurements, got none")]
+    NoColumns,
+    /// A column that the header names more than once.
+    #[error("expected one column {0:?}, got several")]
+    ManyColumns(String),
+    /// A cell that is not what its column holds.
+    #[error("column {column:?}: expected {expected}, got {got:?}")]
+    Cell {
+        /// The column.
+        column: String,
+        /// What was expected.
+        expected: &'static str,
+        /// What was there.
+        got: String,
+    },
+    /// A timestamp before that of the row above.
+    #[error("column {column:?}: timestamps must not fall, got {got:?} after {before:?}")]
+    Falling {
+        /// The column.
+        column: String,
+        /// The timestamp.
+        got: String,
+        /// The one above.
+        before: String,
+    },
+}
+
+impl Problem {
+    /// What an error of the operating system, of gzip or of [`Metered`] means.
+    pub(super) fn of(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::NotFound => Self::NoFile,
+            ErrorKind::IsADirectory => Self::Directory,
+            ErrorKind::UnexpectedEof => Self::CutShort,
+            ErrorKind::FileTooLarge => Self::LongRow,
+            _ => Self::Unreadable(error),
+        }
+    }
+}
+
+/// A cell, or as much of it as a message shows.
+pub(super) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn list(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| shortened(name)).collect();
+    let more = names.len().saturating_sub(SHOWN);
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}
