@@ -29,6 +29,13 @@ pub struct NameTaken {
     pub name: String,
 }
 
+/// What stands after the writes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Applied {
+    /// The Deployment, newer than any watch may have seen it.
+    pub deployment: Option<Value>,
+}
+
 /// One write.
 #[derive(Clone, Debug, PartialEq)]
 enum Step {
@@ -44,21 +51,26 @@ pub async fn workload(
     ctx: &Context,
     plan: &Plan,
     workload: Workload,
-) -> Result<Result<(), NameTaken>, Error> {
+) -> Result<Result<Applied, NameTaken>, Error> {
     let objects = workload.into_objects();
     let looks = objects.iter().map(|(kind, desired)| look(ctx, plan, *kind, desired.is_some()));
-    let stored = try_join_all(looks).await?;
+    let mut stored = try_join_all(looks).await?;
     let mut steps = Vec::new();
-    for ((kind, desired), stored) in objects.into_iter().zip(stored) {
+    for ((kind, desired), stored) in objects.into_iter().zip(&stored) {
         match decide(kind, desired.map(drift::stamped), stored.as_ref(), plan) {
             Ok(step) => steps.extend(step),
             Err(taken) => return Ok(Err(taken)),
         }
     }
+    let mut deployment = stored.pop().flatten(); // the last kind
     for step in steps {
-        take(ctx, plan, step).await?;
+        let is_deployment = matches!(step, Step::Write { kind: Kind::Deployment, .. });
+        let after = take(ctx, plan, step).await?;
+        if is_deployment {
+            deployment = after;
+        }
     }
-    Ok(Ok(()))
+    Ok(Ok(Applied { deployment }))
 }
 
 /// The object as it stands. What no watch has seen may still be there without our label: before its first write the
@@ -117,30 +129,33 @@ fn untyped(object: &Value) -> Value {
     object
 }
 
-async fn take(ctx: &Context, plan: &Plan, step: Step) -> Result<(), Error> {
+/// Returns the object as it stands after the write.
+async fn take(ctx: &Context, plan: &Plan, step: Step) -> Result<Option<Value>, Error> {
     let name = plan.name();
     match step {
         Step::Write { kind, verb, desired, before } => {
             let api = api(ctx, plan, kind);
             let (parameters, patch) = (PatchParams::apply(FIELD_MANAGER).force(), Patch::Apply(&desired));
             let after = ctx.write(verb, (&kind.name(), &name), api.patch(&name, &parameters, &patch)).await?;
-            ctx.cache.remember(kind, &plan.namespace, &name, before.as_deref(), json!(after));
+            let after = json!(after);
+            ctx.cache.remember(kind, &plan.namespace, &name, before.as_deref(), after.clone());
             info!(namespace = plan.namespace, name, kind = kind.name(), verb, "wrote");
+            Ok(Some(after))
         }
         Step::Delete { kind, before } => {
             let api = api(ctx, plan, kind);
             let exactly = Preconditions { resource_version: before, uid: None };
             let parameters = DeleteParams { preconditions: Some(exactly), ..DeleteParams::background() };
             match ctx.write("delete", (&kind.name(), &name), api.delete(&name, &parameters)).await {
-                Err(error) if error.is_gone() => {}
-                Err(error) => return Err(error),
+                Err(error) if error.is_gone() => Ok(None),
+                Err(error) => Err(error),
                 Ok(_) => {
-                    info!(namespace = plan.namespace, name, kind = kind.name(), verb = "delete", "wrote")
+                    info!(namespace = plan.namespace, name, kind = kind.name(), verb = "delete", "wrote");
+                    Ok(None)
                 }
             }
         }
     }
-    Ok(())
 }
 
 fn api(ctx: &Context, plan: &Plan, kind: Kind) -> Api<DynamicObject> {

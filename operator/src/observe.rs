@@ -10,6 +10,7 @@ use futures::StreamExt;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
+use serde_json::Value;
 use thiserror::Error;
 use tracing::debug;
 
@@ -70,9 +71,9 @@ pub fn standing(cache: &Cache, namespace: &str, name: &str) -> Standing {
     }
 }
 
-/// The workload as it is now.
-pub async fn workload(ctx: &Context, namespace: &str, name: &str) -> Observed {
-    let deployment = ctx.cache.owned(Kind::Deployment, namespace, name);
+/// The workload as it is now. A Deployment that was just written stands in for what the watch has seen of it.
+pub async fn workload(ctx: &Context, namespace: &str, name: &str, written: Option<Value>) -> Observed {
+    let deployment = written.or_else(|| ctx.cache.owned(Kind::Deployment, namespace, name));
     let pods: Vec<_> =
         ctx.cache.pods(namespace, name).into_iter().filter(|pod| is_of_deployment(pod, name)).collect();
     let asked: Vec<_> =

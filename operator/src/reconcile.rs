@@ -14,6 +14,7 @@ use serde_json::json;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use crate::apply::Applied;
 use crate::backoff::jittered;
 use crate::cache::Stored;
 use crate::context::Context;
@@ -62,14 +63,15 @@ async fn readable(ctx: &Context, detector: &AnomalyDetector) -> Result<(&'static
 
     let written = bring_about(ctx, detector, &namespace, &name).await;
     let outcome = match &written {
-        Ok(outcome) => outcome.clone(),
+        Ok((outcome, _)) => outcome.clone(),
         Err(Error::NotLeading | Error::Stopping) => {
             return written.map(|_| ("failed", Action::await_change()));
         }
         Err(error) if error.namespace_is_terminating() => return Ok(("applied", Action::await_change())),
         Err(error) => Outcome::Failed { message: error.to_string() },
     };
-    let observed = observe::workload(ctx, &namespace, &name).await;
+    let deployment = written.as_ref().ok().and_then(|(_, applied)| applied.clone()?.deployment);
+    let observed = observe::workload(ctx, &namespace, &name, deployment).await;
     let status = status::of(detector, &outcome, &observed, &before, Timestamp::now());
     let wait = tell(ctx, detector, &before, &status).await?;
     written?;
@@ -107,14 +109,16 @@ async fn bring_about(
     detector: &AnomalyDetector,
     namespace: &str,
     name: &str,
-) -> Result<Outcome, Error> {
+) -> Result<(Outcome, Option<Applied>), Error> {
     let standing = observe::standing(&ctx.cache, namespace, name);
     let plan = match Plan::new(detector, &standing, &ctx.settings, Timestamp::now()) {
         Ok(plan) => plan,
-        Err(invalid) => return Ok(invalid.into()),
+        Err(invalid) => return Ok((invalid.into(), None)),
     };
-    let applied = apply::workload(ctx, &plan, workload::build(&plan)).await?;
-    Ok(applied.map_or_else(Outcome::from, |()| Outcome::Applied))
+    match apply::workload(ctx, &plan, workload::build(&plan)).await? {
+        Ok(applied) => Ok((Outcome::Applied, Some(applied))),
+        Err(taken) => Ok((taken.into(), None)),
+    }
 }
 
 /// Watches tell of all that changes in the cluster; only reports have to be asked for.

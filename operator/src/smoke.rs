@@ -44,7 +44,7 @@ pub struct Smoke {
 #[derive(Debug, Error)]
 pub enum SmokeError {
     /// The API server refused, or could not be reached.
-    #[error("cannot {verb} AnomalyDetector {name}: {source}")]
+    #[error("cannot {verb} AnomalyDetector {name}: {}", reason(source))]
     Call {
         /// What was tried.
         verb: &'static str,
@@ -198,6 +198,14 @@ async fn delete(detectors: &Api<AnomalyDetector>, name: &str) -> Result<(), Smok
 
 fn call(verb: &'static str, name: &str) -> impl FnOnce(kube::Error) -> SmokeError {
     move |source| SmokeError::Call { verb, name: name.to_owned(), source: Box::new(source) }
+}
+
+/// What the API server said, or why it could not be reached.
+fn reason(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    }
 }
 
 /// The quickstart by another name, as it is applied.
