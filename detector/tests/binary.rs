@@ -1,0 +1,228 @@
+//! The program itself: started, asked, stopped; its exit codes and its sentences.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Output, Stdio};
+
+fn detector(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_detector"));
+    command.args(arguments).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).stdin(Stdio::null());
+    command
+}
+
+fn done(arguments: &[&str]) -> Output {
+    detector(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// (exit code, standard error) of a call that must fail.
+fn refused(arguments: &[&str]) -> (i32, String) {
+    let output = done(arguments);
+    (output.status.code().unwrap(), text(&output.stderr))
+}
+
+/// A detector that serves on free ports of the loopback interface.
+struct Serving {
+    child: Child,
+    lines: BufReader<std::process::ChildStdout>,
+    predict: SocketAddr,
+    metrics: SocketAddr,
+}
+
+fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+impl Serving {
+    fn start(arguments: &[&str]) -> Self {
+        let (predict, metrics) = (free_port(), free_port());
+        let addresses = [predict, metrics].map(|address| address.to_string());
+        let mut command = detector(&["run"]);
+        command.args(["--predict-address", &addresses[0], "--metrics-address", &addresses[1]]).args(arguments);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Self { child, lines, predict, metrics }
+    }
+
+    /// Read lines until one contains the words.
+    fn until(&mut self, words: &str) -> String {
+        let mut line = String::new();
+        while self.lines.read_line(&mut line).unwrap() > 0 {
+            if line.contains(words) {
+                return line;
+            }
+            line.clear();
+        }
+        panic!("the detector ended without saying {words:?}");
+    }
+
+    /// The body of an HTTP answer.
+    fn ask(&self, address: SocketAddr, request: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let length = body.len();
+        write!(stream, "{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Everything that is still said, and the exit code.
+    fn end(mut self) -> (String, Option<i32>) {
+        let mut rest = String::new();
+        self.lines.read_to_string(&mut rest).unwrap();
+        (rest, self.child.wait().unwrap().code())
+    }
+}
+
+#[test]
+fn the_quickstart_trains_answers_and_ends_with_a_summary_at_either_signal() {
+    for signal in ["TERM", "INT"] {
+        let mut detector = Serving::start(&["manifests/quickstart.yaml"]);
+        assert!(detector.until("predictions at").contains(&detector.predict.to_string()));
+        assert!(detector.until("trained on").starts_with("quickstart: trained on 4096 samples of value in "));
+        assert!(detector.until("model sha256:").len() > 64);
+        assert_eq!(detector.ask(detector.predict, "POST /predict", r#"{"value":0.95}"#), r#"{"anomaly":0}"#);
+        assert_eq!(detector.ask(detector.predict, "POST /predict", r#"{"value":1.5}"#), r#"{"anomaly":1}"#);
+        let metrics = detector.ask(detector.metrics, "GET /metrics", "");
+        assert!(metrics.contains(r#"anomaly_threshold{detector="quickstart"} 0."#), "{metrics}");
+        detector.signal(signal);
+        let (rest, code) = detector.end();
+        assert_eq!(code, Some(0));
+        assert!(rest.contains("figures: event_recall="), "{rest}");
+    }
+}
+
+#[test]
+fn it_stops_by_itself_after_the_duration_and_speaks_json_to_machines() {
+    let mut detector = Serving::start(&["--log", "json", "--duration", "1s", "manifests/quickstart.yaml"]);
+    let trained: serde_json::Value = serde_json::from_str(&detector.until("\"trained\"")).unwrap();
+    assert_eq!(trained["detector"], "quickstart");
+    assert_eq!(trained["model"]["samples"], 4096);
+    let (rest, code) = detector.end();
+    assert_eq!(code, Some(0));
+    let summary: serde_json::Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
+    assert_eq!(summary["event"], "summary");
+}
+
+#[test]
+fn two_runs_agree_in_digest_and_in_every_verdict_on_any_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs = ["1", "2", "7"].map(|threads| {
+        let path = folder.path().join(threads);
+        let output = detector(&["run", "--fast", "--duration", "20m", "manifests/pump.yaml", "--output", path.to_str().unwrap()])
+            .env("RAYON_NUM_THREADS", threads)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let digest = text(&output.stdout).lines().find(|line| line.starts_with("model ")).unwrap().to_owned();
+        (digest, std::fs::read_to_string(path).unwrap())
+    });
+    assert_eq!(runs[0].1.lines().count(), 1 + 20 * 60);
+    assert!(runs[0].1.starts_with("time,temperature,vibration,score,severity,anomaly,sensor,truth\n"));
+    assert!(runs[0] == runs[1] && runs[1] == runs[2]);
+}
+
+/// The figures that the last line gives.
+fn figures(output: &Output) -> (f64, f64) {
+    let stdout = text(&output.stdout);
+    let last = stdout.lines().last().unwrap();
+    let figure = |name: &str| {
+        let value = last.split(' ').find_map(|word| word.strip_prefix(name)).unwrap_or_else(|| panic!("{last}"));
+        value.parse::<f64>().unwrap()
+    };
+    assert!(last.starts_with("figures: "), "{last}");
+    assert!(figure("readings_per_second=") > 0.0);
+    (figure("event_recall="), figure("precision="))
+}
+
+#[test]
+fn over_a_simulated_day_the_pumps_faults_are_found() {
+    for seed in ["42", "1", "5"] {
+        let seed = format!("spec.sources[0].simulated.seed={seed}");
+        let output = done(&["run", "--fast", "--duration", "24h", "manifests/pump.yaml", "--set", &seed]);
+        let (recall, precision) = figures(&output);
+        assert!(recall >= 0.9 && precision >= 0.5, "{seed}: recall {recall}, precision {precision}");
+    }
+}
+
+#[test]
+fn the_recorded_failures_are_found() {
+    let output = done(&["run", "--fast", "manifests/recorded.yaml"]);
+    assert!((figures(&output).0 - 1.0).abs() < 1e-9, "{}", text(&output.stdout));
+}
+
+#[test]
+fn every_invalid_sample_is_refused_with_the_sentences_of_its_first_lines() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/invalid");
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = format!("manifests/invalid/{}", entry.unwrap().file_name().into_string().unwrap());
+        let manifest = std::fs::read_to_string(format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let expected: Vec<String> =
+            manifest.lines().map_while(|line| line.strip_prefix("# ")).map(|line| format!("{path}: {line}")).collect();
+        let output = done(&["validate", &path]);
+        assert_eq!(output.status.code(), Some(1), "{path}");
+        assert_eq!(text(&output.stdout).lines().collect::<Vec<_>>(), expected, "{path}");
+        let (code, stderr) = refused(&["run", &path]);
+        assert_eq!(code, 1);
+        assert_eq!(stderr.trim_end(), format!("error: {path}: {}", expected.join("; ").replace(&format!("{path}: "), "")));
+        files += 1;
+    }
+    assert!(files >= 25);
+}
+
+#[test]
+fn validate_passes_what_is_valid_and_names_what_is_not() {
+    let output = done(&["validate", "manifests/quickstart.yaml", "manifests/every-option.yaml"]);
+    assert!(output.status.success());
+    assert_eq!(text(&output.stdout), "manifests/quickstart.yaml: valid\nmanifests/every-option.yaml: valid\n");
+    let (code, stderr) = refused(&["validate", "manifests/quickstart.yaml", "manifests/invalid/no-trees.yaml"]);
+    assert_eq!((code, stderr.as_str()), (1, "error: 1 of 2 files are not valid\n"));
+}
+
+#[test]
+fn what_cannot_run_ends_in_one_sentence_and_code_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let unwritable = folder.path().join("no/such/folder.csv");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for (arguments, sentence) in [
+        (vec!["run", "absent.yaml"], "error: absent.yaml: No such file or directory (os error 2)\n".to_owned()),
+        (
+            vec!["run", "manifests/quickstart.yaml", "--set", "spec.sources[9]=1"],
+            "error: --set spec.sources[9]=1: [9] is beyond the list's 1 items\n".to_owned(),
+        ),
+        (
+            vec!["run", "manifests/quickstart.yaml", "--predict-address", &address],
+            format!("error: {address} cannot be listened on: Address already in use (os error 98)\n"),
+        ),
+        (
+            vec!["run", "--fast", "manifests/quickstart.yaml", "--output", unwritable.to_str().unwrap()],
+            format!("error: {}: No such file or directory (os error 2)\n", unwritable.display()),
+        ),
+    ] {
+        assert_eq!(refused(&arguments), (1, sentence));
+    }
+}
+
+#[test]
+fn wrong_usage_is_code_2() {
+    for arguments in [&["run"] as &[&str], &["fly"], &["run", "manifests/quickstart.yaml", "--duration", "1 day"]] {
+        assert_eq!(refused(arguments).0, 2, "{arguments:?}");
+    }
+}
+
+#[test]
+fn completions_are_printed_for_a_shell() {
+    let output = done(&["completions", "bash"]);
+    assert!(output.status.success());
+    assert!(text(&output.stdout).contains("--metrics-address"));
+}
