@@ -42,7 +42,7 @@ fn everything(seed: i64) -> Clocked {
     ];
     let rest =
         format!(r#""noise":{{"gaussian":{{"standardDeviation":0.5}}}},"faults":[{}]"#, faults.join(","));
-    let walk = r#"{"name":"vibration","noise":{"randomWalk":{"step":0.1,"reversion":0.05}}}"#;
+    let walk = r#"{"name":"vibration","noise":{"randomWalk":{"step":0.1,"reversion":0.5}}}"#;
     clocked(seed, &[&format!("{SENSOR}{rest}}}"), walk])
 }
 

@@ -182,13 +182,13 @@ fn an_open_quote_or_an_endless_line_ends_at_the_longest_row() {
 
 #[test]
 fn a_file_larger_than_the_longest_row_is_read_to_its_end() {
-    let rest = Endless(b"1,2\n").take(3 * LONGEST_ROW);
+    let rest = Endless(b"1,2\n").take(LONGEST_ROW + LONGEST_ROW / 8);
     let mut rows = Rows::new("pump.csv", Cursor::new(b"t,v\n").chain(rest)).unwrap();
     let mut count = 0;
     while rows.advance().unwrap() {
         count += 1;
     }
-    assert_eq!(count, 3 * LONGEST_ROW / 4);
+    assert_eq!(count, (LONGEST_ROW + LONGEST_ROW / 8) / 4);
 }
 
 proptest! {
