@@ -16,6 +16,9 @@ use thiserror::Error;
 /// The largest number of columns.
 pub const MAX_COLUMNS: usize = i32::MAX as usize;
 
+/// Less is done before another thread has woken up.
+const BLOCKS_A_THREAD: usize = 8;
+
 /// Isolation trees, and what turns a row's way through them into a score.
 #[derive(Debug, Clone)]
 pub struct Forest {
@@ -181,10 +184,15 @@ impl Forest {
         self.check(samples.columns());
         let kernel = self.kernel();
         let mut scores = vec![0.0; samples.len()];
-        let blocks = scores.par_chunks_mut(BLOCK).zip(samples.cells().par_chunks(BLOCK * self.columns));
-        blocks
-            .with_min_len(8)
-            .for_each(|(scores, cells)| kernel.scores(&self.trees, self.scale, cells, scores));
+        let score =
+            |(scores, cells): (&mut [f64], &[f32])| kernel.scores(&self.trees, self.scale, cells, scores);
+        let cells = samples.cells();
+        if samples.len() <= BLOCKS_A_THREAD * BLOCK {
+            scores.chunks_mut(BLOCK).zip(cells.chunks(BLOCK * self.columns)).for_each(score);
+        } else {
+            let blocks = scores.par_chunks_mut(BLOCK).zip(cells.par_chunks(BLOCK * self.columns));
+            blocks.with_min_len(BLOCKS_A_THREAD).for_each(score);
+        }
         scores
     }
 

@@ -1,11 +1,16 @@
 //! A forest's trees in, the fastest exact way to score with them out. Each way sums the same whole numbers, so each
 //! gives the same score to the bit.
 
+/// How many sorted numbers are less than another.
 mod ranker;
+/// One column: a table.
 mod steps;
+/// Rows in blocks, on any processor.
 mod blocks;
+/// Trees as 16-bit ranks.
 #[cfg(target_arch = "x86_64")]
 mod ranks;
+/// What walks them.
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 

@@ -1,15 +1,26 @@
-//! The isolation forest.
+#![doc = include_str!("../README.md")]
 
+/// What may be learnt from and scored.
 pub mod samples;
+/// How to grow a forest.
 pub mod params;
+/// Path lengths, and the score that they make.
 mod path;
+/// Trees, checked so that no walk can go astray.
 pub mod tree;
+/// Samples become trees.
 mod grow;
+/// Trees become the fastest exact way to score with them.
 mod kernel;
+/// A forest that would not fit is refused.
 mod memory;
+/// The forest: fit and score.
 mod forest;
+/// Which columns set a row apart.
 mod contributions;
+/// Where to cut between normal and anomalous.
 pub mod threshold;
+/// The forest as a file.
 pub mod artifact;
 
 pub use artifact::{Artifact, Metadata, Training};

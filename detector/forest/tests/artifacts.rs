@@ -2,6 +2,8 @@
 //!
 //! After a new format: `UPDATE=1 cargo test -p forest --test artifacts` writes its file, to be committed and never changed.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use forest::artifact::{FORMAT, digest};
 use forest::{Artifact, Forest, Metadata, Params, Samples, Training};
 use std::path::PathBuf;

@@ -1,5 +1,7 @@
 //! The forest against scikit-learn: the trees that it grew, the scores that it gave (`reference/make.py` wrote them down).
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use forest::tree::{Node, threshold};
 use forest::{Forest, Params, Samples, threshold::contamination};
 use serde::Deserialize;

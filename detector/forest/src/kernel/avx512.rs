@@ -26,7 +26,8 @@ const MIN_BLOCK: usize = 36;
 
 /// Whether this processor has what the functions of this file need.
 pub(super) fn is_there() -> bool {
-    is_x86_feature_detected!("avx512f")
+    !cfg!(feature = "portable")
+        && is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512vbmi")
 }
