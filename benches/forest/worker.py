@@ -22,7 +22,7 @@ class SkLearn:
     def fit(self, rows):
         from sklearn.ensemble import IsolationForest
 
-        return IsolationForest(TREES, max_samples=SAMPLE_SIZE, random_state=1, n_jobs=self.threads).fit(rows)
+        return IsolationForest(n_estimators=TREES, max_samples=SAMPLE_SIZE, random_state=1, n_jobs=self.threads).fit(rows)
 
     def score(self, model, rows):
         return model.score_samples(rows)

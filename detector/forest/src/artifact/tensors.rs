@@ -1,6 +1,7 @@
 //! Trees in, flat arrays of little-endian numbers out, and back.
 
 use super::ArtifactError;
+use crate::forest::ForestError;
 use crate::tree::{Node, Plane, Term, Tree};
 use safetensors::Dtype;
 use safetensors::tensor::{SafeTensorError, SafeTensors, TensorView};
@@ -71,7 +72,6 @@ fn kind(tree: &Tree, node: &Node) -> i32 {
 pub(super) fn trees(tensors: &SafeTensors, columns: usize) -> Result<Vec<Tree>, ArtifactError> {
     let mut trees = Numbers::<4>::of(tensors, "trees", Dtype::U32)?;
     let mut source = Source {
-        columns,
         nodes: Numbers::of(tensors, "nodes", Dtype::I32)?,
         thresholds: Numbers::of(tensors, "thresholds", Dtype::F32)?,
         samples: Numbers::of(tensors, "samples", Dtype::U32)?,
@@ -82,7 +82,9 @@ pub(super) fn trees(tensors: &SafeTensors, columns: usize) -> Result<Vec<Tree>, 
     };
     let mut grown = Vec::with_capacity(trees.left());
     while trees.left() > 0 {
-        grown.push(source.tree(u32::from_le_bytes(trees.next()?) as usize)?);
+        let (nodes, planes) = source.tree(u32::from_le_bytes(trees.next()?) as usize)?;
+        let tree = Tree::new(columns, &nodes, planes);
+        grown.push(tree.map_err(|error| ForestError::Tree { tree: grown.len(), error })?);
     }
     source.end()?;
     Ok(grown)
@@ -124,7 +126,6 @@ impl<'a, const N: usize> Numbers<'a, N> {
 
 /// All tensors of the nodes.
 struct Source<'a> {
-    columns: usize,
     nodes: Numbers<'a, 4>,
     thresholds: Numbers<'a, 4>,
     samples: Numbers<'a, 4>,
@@ -135,8 +136,8 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// The next tree: `count` nodes in pre-order, the children of each following from the order.
-    fn tree(&mut self, count: usize) -> Result<Tree, ArtifactError> {
+    /// The next tree's parts: `count` nodes in pre-order, the children of each following from the order.
+    fn tree(&mut self, count: usize) -> Result<(Vec<Node>, Vec<Plane>), ArtifactError> {
         let whole = ArtifactError::Tensor { name: "nodes", rule: "whole trees in pre-order" };
         if count == 0 || count > self.nodes.left() {
             return Err(whole);
@@ -158,12 +159,7 @@ impl Source<'_> {
                 }
             }
         }
-        if open.is_empty() { self.checked(&nodes, planes) } else { Err(whole) }
-    }
-
-    fn checked(&self, nodes: &[Node], planes: Vec<Plane>) -> Result<Tree, ArtifactError> {
-        Tree::new(self.columns, nodes, planes)
-            .map_err(|error| crate::ForestError::Tree { tree: 0, error }.into())
+        if open.is_empty() { Ok((nodes, planes)) } else { Err(whole) }
     }
 
     /// The node at index `at`, its right child not yet known.

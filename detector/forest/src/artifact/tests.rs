@@ -63,3 +63,55 @@ fn the_usual_forest_is_at_most_300_kib() {
     let bytes = Artifact { forest, ..artifact(0) }.to_bytes().unwrap();
     assert!(bytes.len() <= 300 * 1024, "{} bytes", bytes.len());
 }
+
+/// `bytes` with the first `from` replaced by as many bytes.
+fn with(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
+    let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
+    [&bytes[..at], to.as_bytes(), &bytes[at + from.len()..]].concat()
+}
+
+fn message(bytes: &[u8]) -> String {
+    Artifact::from_bytes(bytes).unwrap_err().to_string()
+}
+
+#[test]
+fn an_artifact_of_a_newer_format_says_so() {
+    let newer = with(&artifact(0).to_bytes().unwrap(), r#"\"format\":1"#, r#"\"format\":2"#);
+    let expected = "the model was written by a newer version: its format must be at most 1, got 2";
+    assert_eq!(message(&newer), expected);
+}
+
+#[test]
+fn a_huge_header_is_refused_before_it_is_read() {
+    let huge = [&u64::MAX.to_le_bytes()[..], b"{}"].concat();
+    assert_eq!(message(&huge), "a model's header must be at most 4194304 bytes, got 18446744073709551615");
+}
+
+#[test]
+fn what_is_not_a_model_says_what_it_should_be() {
+    assert_eq!(message(b"\x80\x04\x95"), "a model must be a safetensors file: header too small");
+    let other = [&2u64.to_le_bytes()[..], b"{}"].concat();
+    assert_eq!(message(&other), "a model must have the metadata `anomaly.dev/forest`, got none");
+}
+
+/// Past the seal: `bytes` changed on purpose, and sealed again.
+fn forged(bytes: &[u8], from: &str, to: &str) -> String {
+    let mut bytes = with(bytes, from, to);
+    let before = "seal\\\":\\\"";
+    let at =
+        bytes.windows(before.len()).position(|window| window == before.as_bytes()).unwrap() + before.len();
+    bytes[at..at + UNSEALED.len()].copy_from_slice(UNSEALED.as_bytes());
+    seal(&mut bytes);
+    message(&bytes)
+}
+
+#[test]
+fn a_forged_artifact_is_refused_by_what_is_in_it() {
+    let bytes = artifact(0).to_bytes().unwrap();
+    let columns = forged(&bytes, r#"\"columns\":3"#, r#"\"columns\":1"#);
+    assert!(columns.starts_with("tree 0: node "), "{columns}");
+    assert!(columns.ends_with("must ask for one of the 1 columns, got column 2"), "{columns}");
+    assert_eq!(forged(&bytes, r#""nodes""#, r#""n0des""#), "tensor `nodes` must be there");
+    let short = forged(&bytes, r#"\"sampleSize\":16"#, r#"\"sampleSize\":00"#);
+    assert!(short.starts_with("the model's metadata must be of format 1"), "{short}");
+}

@@ -22,7 +22,7 @@ const TREES_PER_FLUSH: usize = 1 << (u16::BITS - LIMB_BITS);
 /// With more columns, blending a cell from all of them takes longer than going row by row.
 const MAX_BLENDED: usize = 8;
 /// With fewer rows, most of a block would be idle.
-const MIN_BLOCK: usize = 36;
+const MIN_BLOCK: usize = 20;
 
 /// Whether this processor has what the functions of this file need.
 pub(super) fn is_there() -> bool {
