@@ -1,0 +1,5 @@
+//! Any bytes as they are: joblib's own format, and all compressions.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| interchange_fuzz::check(bytes));

@@ -1,0 +1,24 @@
+//! A schema, and after a zero byte one array, in a sound zip archive: checksums would keep damage from the reader.
+
+#![no_main]
+
+use std::io::{Cursor, Write};
+
+use libfuzzer_sys::fuzz_target;
+use zip::write::{SimpleFileOptions, ZipWriter};
+
+/// The array that says which columns a tree sees: the first.
+const FIRST_COLUMN: &[u8] =
+    b"\x93NUMPY\x01\0\x3c\0{'descr': '<i8', 'fortran_order': False, 'shape': (1,), }  \n\0\0\0\0\0\0\0\0";
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut parts = bytes.splitn(2, |&byte| byte == 0);
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let mut content = || parts.next().unwrap_or_default();
+    for (name, content) in [("schema.json", content()), ("0.npy", content()), ("1.npy", FIRST_COLUMN)] {
+        let plain = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        zip.start_file(name, plain).expect("a vector takes any file");
+        zip.write_all(content).expect("a vector takes any file");
+    }
+    interchange_fuzz::check(zip.finish().expect("a vector takes any file").get_ref());
+});
