@@ -69,10 +69,10 @@ impl Samples {
         if !cells.len().is_multiple_of(columns) {
             return Err(SamplesError::Ragged { columns, cells: cells.len() });
         }
-        let parsed = cells.iter().enumerate().map(|(at, &value)| {
-            cell(value).ok_or(SamplesError::Cell { row: at / columns, column: at % columns, value })
-        });
-        Ok(Self { columns, cells: parsed.collect::<Result<_, _>>()? })
+        if let Some(at) = cells.iter().position(|&value| cell(value).is_none()) {
+            return Err(SamplesError::Cell { row: at / columns, column: at % columns, value: cells[at] });
+        }
+        Ok(Self { columns, cells: cells.iter().map(|&value| value as f32).collect() })
     }
 
     /// How many rows there are: 1 or more.
