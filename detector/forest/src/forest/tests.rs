@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 
 /// 500 rows around 0 and one far off, in two columns; the second column is constant.
 fn crowd_and_stranger() -> Samples {
@@ -128,4 +129,38 @@ fn a_forest_too_deep_for_exact_scores_is_refused() {
     assert!(Forest::from_trees(1, 256, vec![nodes.clone()]).is_ok());
     let error = Forest::from_trees(1, 256, vec![nodes; 50]).unwrap_err();
     assert!(matches!(error, ForestError::TooDeep(_)), "{error}");
+}
+
+proptest! {
+    /// Doubling is exact, so every split must come out doubled, and every score the same.
+    #[test]
+    fn the_unit_of_a_column_does_not_matter(
+        cells in prop::collection::vec(-1000.0f64..1000.0, 2 * 3..2 * 60),
+        seed: u64,
+        extension in 0u32..2,
+    ) {
+        let cells = &cells[..cells.len() / 2 * 2];
+        let scaled = cells.iter().enumerate().map(|(at, cell)| if at % 2 == 1 { cell * 4096.0 } else { *cell });
+        let samples = Samples::new(2, cells.to_vec()).unwrap();
+        let scaled = Samples::new(2, scaled.collect()).unwrap();
+        let params = params(5, 32, extension, seed);
+        let scores = Forest::fit(&samples, &params).unwrap().scores(&samples);
+        let scaled_scores = Forest::fit(&scaled, &params).unwrap().scores(&scaled);
+        prop_assert_eq!(scores, scaled_scores);
+    }
+
+    #[test]
+    fn scores_and_contributions_are_shares_of_one(
+        cells in prop::collection::vec(-1e3f32..1e3, 3..300),
+        row in prop::collection::vec(any::<f32>(), 3),
+        extension in 0u32..3,
+    ) {
+        let cells = cells[..cells.len() / 3 * 3].iter().map(|&cell| f64::from(cell.round())).collect();
+        let forest = Forest::fit(&Samples::new(3, cells).unwrap(), &params(5, 32, extension, 1)).unwrap();
+        let score = forest.score(&row);
+        prop_assert!(score > 0.0 && score <= 1.0, "{}", score);
+        let shares = forest.contributions(&row);
+        prop_assert!(shares.iter().all(|share| *share >= 0.0), "{:?}", shares);
+        prop_assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{:?}", shares);
+    }
 }
