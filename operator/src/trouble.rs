@@ -25,10 +25,10 @@ impl Trouble {
     }
 }
 
-/// The first trouble found: in the newest pods, else in making pods at all.
+/// The first trouble found: in making pods of the newest version at all, else in the newest pods.
 pub fn of(deployment: &Deployment, pods: &[Arc<Pod>]) -> Option<Trouble> {
     let staying = pods.iter().rev().filter(|pod| pod.metadata.deletion_timestamp.is_none());
-    staying.filter_map(|pod| of_pod(pod)).next().or_else(|| of_making_pods(deployment))
+    of_making_pods(deployment).or_else(|| staying.filter_map(|pod| of_pod(pod)).next())
 }
 
 fn of_pod(pod: &Pod) -> Option<Trouble> {

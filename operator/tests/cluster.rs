@@ -1,0 +1,412 @@
+//! End to end, on a real cluster with the operator installed by its chart: `operator/tests/on-cluster`.
+#![cfg(test)]
+
+mod place;
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::{Api, ResourceExt};
+use operator::workload::Kind;
+use place::{Place, SYSTEM, condition, operator_metric, operator_pods, sample, until};
+use serde_json::{Value, json};
+use tokio::sync::RwLock;
+
+/// Held to write by tests that change what all others share: the CRD, the operator's pod.
+static SHARED: RwLock<()> = RwLock::const_new(());
+
+/// An owned object that is deleted or edited is back within this time.
+const REPAIR: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster"]
+async fn the_quickstart_becomes_ready_and_answers_through_its_service() {
+    let _shared = SHARED.read().await;
+    let place = Place::new("first").await;
+    place.apply(&sample("quickstart.yaml", "quickstart")).await.unwrap();
+    let detector = place.ready("quickstart").await;
+    assert_eq!(place.predict("quickstart", &json!({"value": 0.95})).await, json!({"anomaly": 0}));
+    assert_eq!(place.predict("quickstart", &json!({"value": 1.5})).await, json!({"anomaly": 1}));
+
+    let status = &detector["status"];
+    assert_eq!(status["sensors"], 1);
+    assert_eq!(status["readyReplicas"], 1);
+    assert_eq!(status["endpoint"], format!("http://quickstart.{}.svc", place.namespace));
+    assert!(status["model"]["digest"].as_str().unwrap().starts_with("sha256:"));
+    for (type_, truth, reason) in [
+        ("Accepted", "True", "AsSpecified"),
+        ("ModelReady", "True", "Trained"),
+        ("SourcesConnected", "True", "Connected"),
+        ("MonitoringConfigured", "True", "NotRequested"),
+        ("Available", "True", "AsSpecified"),
+        ("Progressing", "False", "AsSpecified"),
+        ("Stalled", "", ""),
+    ] {
+        let (status, because, _) = condition(&detector, type_);
+        assert_eq!((status.as_str(), because.as_str()), (truth, reason), "{type_}");
+    }
+    place.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster"]
+async fn every_sample_runs_or_says_what_it_lacks() {
+    let _shared = SHARED.read().await;
+    let place = Place::new("samples").await;
+    for (file, name) in [("every-option.yaml", "every-option"), ("recorded.yaml", "recorded")] {
+        place.apply(&sample(file, name)).await.unwrap();
+    }
+    let detector = place.ready("every-option").await;
+    assert_eq!(detector["status"]["sensors"], 3);
+    // Its recording is a file of the laptop that it was written on.
+    let lacks = |detector: &Value| condition(detector, "Ready").2.contains("recorded.csv");
+    let detector = place.detector_once("recorded", "says what it lacks", lacks).await;
+    assert_eq!(condition(&detector, "Ready").0, "False");
+    place.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster"]
+async fn an_edit_rolls_the_pods_exactly_when_they_must_see_it() {
+    let _shared = SHARED.read().await;
+    let place = Place::new("edits").await;
+    place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
+    place.ready("pump").await;
+    let pods = place.pod_uids("pump").await;
+
+    place.edit("pump", json!({"service": {"port": 81}})).await;
+    let detector = place.ready("pump").await;
+    assert_eq!(detector["status"]["endpoint"], format!("http://pump.{}.svc:81", place.namespace));
+    assert_eq!(place.pod_uids("pump").await, pods, "the Service is no affair of the pods");
+
+    place.edit("pump", json!({"replicas": 2})).await;
+    place.ready("pump").await;
+    let both = place.pod_uids("pump").await;
+    assert!(both.len() == 2 && both.contains(&pods[0]), "the first pod stays: {pods:?} {both:?}");
+
+    let until_before = pinned(&place).await;
+    place.edit("pump", json!({"threshold": {"contamination": 0.02}})).await;
+    place.ready("pump").await;
+    let new = place.pod_uids("pump").await;
+    assert!(new.len() == 2 && new.iter().all(|pod| !both.contains(pod)), "{both:?} {new:?}");
+    assert_eq!(pinned(&place).await, until_before, "a threshold is no reason to learn from other data");
+
+    place.edit("pump", json!({"model": {"train": {"trees": 50}}})).await;
+    place.ready("pump").await;
+    assert_ne!(pinned(&place).await, until_before, "another model learns anew");
+    place.leave().await;
+}
+
+async fn pinned(place: &Place) -> String {
+    let config_map = place.api(Kind::ConfigMap).get("pump").await.unwrap();
+    config_map.annotations()["anomaly.dev/history-until"].clone()
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster"]
+async fn replicas_belong_to_whoever_scales_them() {
+    let _shared = SHARED.read().await;
+    let place = Place::new("scale").await;
+    place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
+    place.ready("pump").await;
+
+    // An autoscaler that has the Deployment as its target.
+    let three = Patch::Merge(json!({"spec": {"replicas": 3}}));
+    place.api(Kind::Deployment).patch_scale("pump", &PatchParams::default(), &three).await.unwrap();
+    let three_ready = |detector: &Value| detector["status"]["readyReplicas"] == 3;
+    let detector = place.detector_once("pump", "has three replicas", three_ready).await;
+    assert_eq!(condition(&detector, "Ready").0, "True", "{detector}");
+    place.edit("pump", json!({"service": {"port": 81}})).await;
+    place.ready("pump").await;
+    let deployment = place.api(Kind::Deployment).get("pump").await.unwrap();
+    assert_eq!(deployment.data["spec"]["replicas"], 3, "a reconcile leaves the autoscaler's number alone");
+    let budgets = place.api(Kind::PodDisruptionBudget);
+    until("budget for three", async || budgets.get_opt("pump").await.unwrap()).await;
+
+    // `kubectl scale ad/pump`, or an autoscaler that has the detector as its target.
+    let one = Patch::Merge(json!({"spec": {"replicas": 1}}));
+    let scale = place.detectors().patch_scale("pump", &PatchParams::default(), &one).await.unwrap();
+    assert_eq!(json!(scale.spec)["replicas"], 1);
+    place.detector_once("pump", "has one replica", |detector| detector["status"]["replicas"] == 1).await;
+    until("end of the budget", async || budgets.get_opt("pump").await.unwrap().is_none().then_some(())).await;
+    let scale = json!(place.detectors().get_scale("pump").await.unwrap());
+    assert_eq!(
+        scale["status"]["selector"],
+        "app.kubernetes.io/instance=pump,app.kubernetes.io/name=anomaly-detector"
+    );
+
+    let zero = Patch::Merge(json!({"spec": {"replicas": 0}}));
+    place.detectors().patch_scale("pump", &PatchParams::default(), &zero).await.unwrap();
+    let at_rest = |detector: &Value| condition(detector, "Ready").1 == "ScaledToZero";
+    let detector = place.detector_once("pump", "is scaled to zero", at_rest).await;
+    assert_eq!(condition(&detector, "Ready").0, "True");
+    place.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster"]
+async fn what_others_delete_or_edit_comes_back_and_what_they_add_stays() {
+    let _shared = SHARED.read().await;
+    let place = Place::new("drift").await;
+    let mut manifest = sample("quickstart.yaml", "pump");
+    manifest["spec"]["replicas"] = json!(2);
+    place.apply(&manifest).await.unwrap();
+    place.ready("pump").await;
+
+    for kind in Kind::ALL {
+        let api = place.api(kind);
+        let ours = json!(api.get("pump").await.unwrap());
+        let edit = json!({
+            "metadata": {"labels": {"team": "plant", "app.kubernetes.io/part-of": "something-else"}},
+        });
+        api.patch("pump", &PatchParams::default(), &Patch::Merge(edit)).await.unwrap();
+        repaired(kind, "edited", async || {
+            let object = api.get("pump").await.unwrap();
+            (object.labels()["app.kubernetes.io/part-of"] == "anomaly-operator").then_some(object)
+        })
+        .await;
+        assert_eq!(api.get("pump").await.unwrap().labels()["team"], "plant", "{kind:?}");
+
+        api.delete("pump", &DeleteParams::background()).await.unwrap();
+        let back = repaired(kind, "deleted", async || {
+            let object = api.get_opt("pump").await.unwrap()?;
+            (Some(&json!(object.uid())) != ours["metadata"].get("uid")).then_some(object)
+        })
+        .await;
+        assert_eq!(back.labels()["app.kubernetes.io/part-of"], "anomaly-operator");
+    }
+    place.ready("pump").await;
+    place.leave().await;
+}
+
+async fn repaired<T>(kind: Kind, done: &str, look: impl AsyncFn() -> Option<T>) -> T {
+    let began = Instant::now();
+    let outcome = until(&format!("{kind:?} that was {done}"), look).await;
+    assert!(began.elapsed() < REPAIR, "{kind:?} that was {done} was back after {:?}", began.elapsed());
+    outcome
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster"]
+async fn every_invalid_sample_is_refused_by_the_api_server_or_by_the_operator() {
+    let _shared = SHARED.read().await;
+    let place = Place::new("invalid").await;
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/invalid");
+    let mut only_by_operator = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let Ok(mut documents) = crd::manifest::documents(&text) else { continue }; // kubectl refuses what is no YAML
+        let manifest = documents.remove(0);
+        let expected: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("# ")).collect();
+        match place.apply(&manifest).await {
+            Err(error) => assert!(names_a_field_of(&error.to_string(), &expected), "{path:?}: {error}"),
+            Ok(detector) => {
+                let name = detector.name_any();
+                let is_refused = |detector: &Value| condition(detector, "Accepted").0 == "False";
+                let detector = place.detector_once(&name, "is refused", is_refused).await;
+                let (_, reason, message) = condition(&detector, "Accepted");
+                assert_eq!(reason, "InvalidSpec", "{path:?}");
+                assert!(expected.iter().all(|line| message.contains(line)), "{path:?}: {message}");
+                assert_eq!(condition(&detector, "Stalled").0, "True");
+                only_by_operator.insert(path.file_stem().unwrap().to_str().unwrap().to_owned());
+                place.detectors().delete(&name, &DeleteParams::background()).await.unwrap();
+                until("its end", async || {
+                    place.detectors().get_opt(&name).await.unwrap().is_none().then_some(())
+                })
+                .await;
+            }
+        }
+    }
+    let rules = ["extension-beyond-columns", "same-sensor-twice", "too-many-columns"].map(str::to_owned);
+    assert_eq!(only_by_operator, rules.into(), "what no schema can say");
+    place.leave().await;
+}
+
+/// The API server words its own checks itself, and repeats a rule of ours. Either way it names the field.
+fn names_a_field_of(error: &str, expected: &[&str]) -> bool {
+    expected.iter().any(|line| {
+        let (path, rule) = line.split_once(": ").unwrap_or(("", line));
+        let rule = rule.split(", got").next().unwrap_or(rule);
+        let field =
+            path.rsplit('.').next().unwrap_or(path).trim_end_matches(|c: char| "[]0123456789".contains(c));
+        match path {
+            "" => error.contains(rule),
+            "apiVersion" => error.contains("anomaly.dev/v1"),
+            _ => error.contains(field) && error.contains("spec"),
+        }
+    })
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster"]
+async fn a_deleted_detector_leaves_nothing_behind() {
+    let _shared = SHARED.read().await;
+    let place = Place::new("delete").await;
+    let mut manifest = sample("quickstart.yaml", "pump");
+    manifest["spec"]["replicas"] = json!(2);
+    place.apply(&manifest).await.unwrap();
+    place.ready("pump").await;
+    place.detectors().delete("pump", &DeleteParams::background()).await.unwrap();
+    for kind in Kind::ALL {
+        let api = place.api(kind);
+        until(&format!("end of {kind:?}"), async || {
+            api.get_opt("pump").await.unwrap().is_none().then_some(())
+        })
+        .await;
+    }
+    until("end of the pods", async || place.pod_uids("pump").await.is_empty().then_some(())).await;
+    place.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster"]
+async fn a_namespace_with_a_detector_can_be_deleted() {
+    let _shared = SHARED.read().await;
+    let place = Place::new("gone").await;
+    place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
+    place.ready("pump").await;
+    let (client, name) = (place.client.clone(), place.namespace.clone());
+    place.leave().await;
+    let namespaces: Api<Namespace> = Api::all(client);
+    until("end of the namespace", async || namespaces.get_opt(&name).await.unwrap().is_none().then_some(()))
+        .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster"]
+async fn an_object_of_that_name_is_left_alone_and_the_detector_says_so() {
+    let _shared = SHARED.read().await;
+    let place = Place::new("taken").await;
+    let foreign = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "pump"}, "data": {"mine": "yes"}});
+    let foreign: DynamicObject = serde_json::from_value(foreign).unwrap();
+    place.api(Kind::ConfigMap).create(&PostParams::default(), &foreign).await.unwrap();
+    place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
+    let is_taken = |detector: &Value| condition(detector, "Accepted").1 == "NameTaken";
+    let detector = place.detector_once("pump", "says that its name is taken", is_taken).await;
+    assert!(condition(&detector, "Ready").2.starts_with("ConfigMap pump exists already"), "{detector}");
+    assert_eq!(place.api(Kind::ConfigMap).get("pump").await.unwrap().data["data"], json!({"mine": "yes"}));
+    assert!(place.api(Kind::Deployment).get_opt("pump").await.unwrap().is_none());
+
+    place.api(Kind::ConfigMap).delete("pump", &DeleteParams::default()).await.unwrap();
+    place.ready("pump").await;
+    place.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster"]
+async fn what_keeps_pods_from_running_is_told_on_the_detector() {
+    let _shared = SHARED.read().await;
+    let place = Place::new("trouble").await;
+    let quota: DynamicObject = serde_json::from_value(
+        json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "small"}, "spec": {"hard": {"pods": "0"}}}),
+    )
+    .unwrap();
+    let quotas: Api<DynamicObject> = Api::namespaced_with(
+        place.client.clone(),
+        &place.namespace,
+        &ApiResource::erase::<k8s_openapi::api::core::v1::ResourceQuota>(&()),
+    );
+    quotas.create(&PostParams::default(), &quota).await.unwrap();
+    place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
+    told(&place, "PodsForbidden", "exceeded quota").await;
+
+    quotas.delete("small", &DeleteParams::default()).await.unwrap();
+    place.edit("pump", json!({"pod": {"nodeSelector": {"disk": "none-such"}}})).await;
+    told(&place, "Unschedulable", "node").await;
+
+    place.edit("pump", json!({"pod": {"nodeSelector": null, "priorityClassName": "none-such"}})).await;
+    told(&place, "PodsForbidden", "none-such").await;
+
+    // Less than the program itself takes; what exactly happens then is the runtime's affair.
+    place
+        .edit("pump", json!({"pod": {"priorityClassName": null, "resources": {"limits": {"memory": "1Mi"}}}}))
+        .await;
+    let troubles = ["OutOfMemory", "ContainerConfigInvalid", "CrashLooping"];
+    let is_told = |detector: &Value| troubles.contains(&condition(detector, "Ready").1.as_str());
+    place.detector_once("pump", "says that it lacks memory", is_told).await;
+
+    place.edit("pump", json!({"pod": {"resources": null}})).await;
+    place.ready("pump").await;
+    place.leave().await;
+}
+
+async fn told(place: &Place, reason: &str, says: &str) {
+    let is_told = |detector: &Value| {
+        let (status, because, message) = condition(detector, "Ready");
+        status == "False" && because == reason && message.contains(says)
+    };
+    place.detector_once("pump", &format!("says {reason}: {says}"), is_told).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster"]
+async fn a_restarted_operator_writes_nothing() {
+    let _shared = SHARED.write().await;
+    let place = Place::new("restart").await;
+    place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
+    place.ready("pump").await;
+    let before = place.versions("pump").await;
+    restart_operator(&place).await;
+    assert_eq!(place.versions("pump").await, before);
+    place.leave().await;
+}
+
+/// Kill the operator's pods without warning; wait until another one has looked at every detector.
+async fn restart_operator(place: &Place) {
+    let old: Vec<String> = operator_pods(&place.client).await.iter().filter_map(ResourceExt::uid).collect();
+    let at_once = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
+    let pods: Api<Pod> = Api::namespaced(place.client.clone(), SYSTEM);
+    for pod in operator_pods(&place.client).await {
+        pods.delete(&pod.name_any(), &at_once).await.unwrap();
+    }
+    let resource = ApiResource::erase::<crd::AnomalyDetector>(&());
+    let all: Api<DynamicObject> = Api::all_with(place.client.clone(), &resource);
+    let detectors = all.list_metadata(&ListParams::default()).await.unwrap().items.len() as f64;
+    until("new operator that has looked at all detectors", async || {
+        for pod in operator_pods(&place.client).await {
+            let is_new = pod.uid().is_some_and(|uid| !old.contains(&uid));
+            let looks =
+                operator_metric(&place.client, &pod.name_any(), "anomaly_operator_reconciles_total{").await;
+            if is_new && looks.is_some_and(|looks| looks >= detectors) {
+                return Some(());
+            }
+        }
+        None
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster"]
+async fn a_stored_object_of_another_age_stops_nobody_else() {
+    let _shared = SHARED.write().await;
+    let place = Place::new("age").await;
+    let crds: Api<DynamicObject> = Api::all_with(
+        place.client.clone(),
+        &ApiResource::erase::<
+            k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+        >(&()),
+    );
+    let current = crds.get("anomalydetectors.anomaly.dev").await.unwrap();
+    let loose = json!([{"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema",
+        "value": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}]);
+    let patch = Patch::<()>::Json(serde_json::from_value(loose).unwrap());
+    crds.patch("anomalydetectors.anomaly.dev", &PatchParams::default(), &patch).await.unwrap();
+    let old = json!({"apiVersion": "anomaly.dev/v1alpha1", "kind": "AnomalyDetector", "metadata": {"name": "old"}, "spec": {"sensors": ["a"]}});
+    let old: DynamicObject = serde_json::from_value(old).unwrap();
+    until("loose schema", async || place.detectors().create(&PostParams::default(), &old).await.ok()).await;
+    let strict = json!([{"op": "replace", "path": "/spec/versions/0/schema", "value": current.data["spec"]["versions"][0]["schema"]}]);
+    let patch = Patch::<()>::Json(serde_json::from_value(strict).unwrap());
+    crds.patch("anomalydetectors.anomaly.dev", &PatchParams::default(), &patch).await.unwrap();
+
+    restart_operator(&place).await;
+    place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
+    place.ready("pump").await;
+    let is_told = |detector: &Value| condition(detector, "Ready").1 == "InvalidSpec";
+    let detector = place.detector_once("old", "says that it cannot be read", is_told).await;
+    assert!(condition(&detector, "Ready").2.contains("missing field `sources`"), "{detector}");
+    place.leave().await;
+}

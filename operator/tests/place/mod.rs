@@ -1,0 +1,177 @@
+//! A namespace of a real cluster, for one test: labelled so that only pods of the restricted Pod Security Standard may
+//! run in it. The operator is there already, by its chart: see `tests/on-cluster`.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use http::Request;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config, ResourceExt};
+use operator::workload::Kind;
+use serde_json::{Value, json};
+
+/// Where the operator runs.
+pub const SYSTEM: &str = "anomaly-system";
+/// The longest that anything may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A namespace of its own on a real cluster.
+pub struct Place {
+    pub client: Client,
+    pub namespace: String,
+}
+
+impl Place {
+    /// A new namespace whose name begins so.
+    pub async fn new(name: &str) -> Self {
+        let client = client().await;
+        let namespace = format!("{name}-{}", std::process::id());
+        let labels = json!({"pod-security.kubernetes.io/enforce": "restricted"});
+        let object =
+            serde_json::from_value(json!({"metadata": {"name": namespace, "labels": labels}})).unwrap();
+        Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &object).await.unwrap();
+        Self { client, namespace }
+    }
+
+    /// Delete the namespace with all that is in it. A test that fails leaves it, to be looked at.
+    pub async fn leave(self) {
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        namespaces.delete(&self.namespace, &DeleteParams::background()).await.unwrap();
+    }
+
+    /// Objects of a kind in this namespace.
+    pub fn api(&self, kind: Kind) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), &self.namespace, &kind.resource())
+    }
+
+    pub fn detectors(&self) -> Api<DynamicObject> {
+        let resource = ApiResource::erase::<crd::AnomalyDetector>(&());
+        Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+    }
+
+    pub fn pods(&self) -> Api<Pod> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// The manifest, as `kubectl apply --server-side` applies it: a field that nobody knows is refused.
+    pub async fn apply(&self, manifest: &Value) -> kube::Result<DynamicObject> {
+        let name = manifest["metadata"]["name"].as_str().unwrap();
+        let parameters = PatchParams::apply("test").validation_strict();
+        self.detectors().patch(name, &parameters, &Patch::Apply(manifest)).await
+    }
+
+    /// Merge into the detector's spec.
+    pub async fn edit(&self, name: &str, spec: Value) {
+        let patch = Patch::Merge(json!({"spec": spec}));
+        self.detectors().patch(name, &PatchParams::default(), &patch).await.unwrap();
+    }
+
+    /// The detector, once it is Ready as its spec now stands.
+    pub async fn ready(&self, name: &str) -> Value {
+        self.detector_once(name, "Ready", |detector| condition(detector, "Ready").0 == "True").await
+    }
+
+    /// The detector, once it is so and its status speaks of the newest spec.
+    pub async fn detector_once(&self, name: &str, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let detectors = self.detectors();
+        let what = format!("detector {name} {what}");
+        until(&what, async || {
+            let detector = detectors.get_opt(name).await.ok()??;
+            let detector = json!(detector);
+            let is_current = detector["status"]["observedGeneration"] == detector["metadata"]["generation"];
+            (is_current && is_so(&detector)).then_some(detector)
+        })
+        .await
+    }
+
+    /// The UIDs of the detector's pods that stay.
+    pub async fn pod_uids(&self, name: &str) -> Vec<String> {
+        let of_detector = ListParams::default().labels(&format!("app.kubernetes.io/instance={name}"));
+        let pods = self.pods().list(&of_detector).await.unwrap();
+        let staying = pods.items.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none());
+        let mut uids: Vec<String> = staying.filter_map(ResourceExt::uid).collect();
+        uids.sort();
+        uids
+    }
+
+    /// The resource versions of all that belongs to the detector, itself included.
+    pub async fn versions(&self, name: &str) -> Vec<String> {
+        let mut versions = vec![self.detectors().get(name).await.unwrap().resource_version().unwrap()];
+        for kind in Kind::ALL {
+            let object = self.api(kind).get_opt(name).await.unwrap();
+            versions.extend(object.and_then(|object| object.resource_version()));
+        }
+        versions
+    }
+
+    /// What the detector answers through its Service.
+    pub async fn predict(&self, name: &str, body: &Value) -> Value {
+        let path = format!("/api/v1/namespaces/{}/services/{name}:http/proxy/predict", self.namespace);
+        let request = || {
+            Request::post(&path)
+                .header("content-type", "application/json")
+                .body(body.to_string().into_bytes())
+                .unwrap()
+        };
+        until("an answer to /predict", async || self.client.request::<Value>(request()).await.ok()).await
+    }
+}
+
+/// The cluster of `KUBECONFIG`, or the one that `tests/cluster/up` started.
+pub async fn client() -> Client {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let script = r#"eval "$(tests/cluster/env)"; printf %s "$KUBECONFIG""#;
+    let output = Command::new("bash").args(["-c", script]).current_dir(root).output().unwrap();
+    let kubeconfig = Kubeconfig::read_from(String::from_utf8(output.stdout).unwrap()).unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    Client::try_from(config).unwrap()
+}
+
+/// Wait until there is an outcome. Looks ten times a second.
+pub async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        if let Some(outcome) = look().await {
+            return outcome;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("after {PATIENCE:?} still no {what}");
+}
+
+/// A sample of `manifests/`, by another name.
+pub fn sample(file: &str, name: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests").join(file);
+    let mut documents = crd::manifest::documents(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let mut manifest = documents.remove(0);
+    manifest["metadata"] = json!({"name": name});
+    manifest
+}
+
+/// Status, reason and message of a condition; empty where there is none.
+pub fn condition(detector: &Value, type_: &str) -> (String, String, String) {
+    let conditions = detector["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    let condition = conditions.into_iter().find(|condition| condition["type"] == type_).unwrap_or_default();
+    ["status", "reason", "message"]
+        .map(|field| condition[field].as_str().unwrap_or_default().to_owned())
+        .into()
+}
+
+/// The operator's pods that stay.
+pub async fn operator_pods(client: &Client) -> Vec<Pod> {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), SYSTEM);
+    let operators = ListParams::default().labels("app.kubernetes.io/name=anomaly-operator");
+    let pods = pods.list(&operators).await.unwrap().items;
+    pods.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).collect()
+}
+
+/// A metric of an operator's pod, summed over its labels.
+pub async fn operator_metric(client: &Client, pod: &str, metric: &str) -> Option<f64> {
+    let path = format!("/api/v1/namespaces/{SYSTEM}/pods/{pod}:8080/proxy/metrics");
+    let text = client.request_text(Request::get(path).body(Vec::new()).unwrap()).await.ok()?;
+    let values = text.lines().filter(|line| line.starts_with(metric)).map(|line| line.rsplit_once(' '));
+    values.map(|value| value.and_then(|(_, number)| number.parse::<f64>().ok())).sum()
+}
