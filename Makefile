@@ -1,11 +1,21 @@
-# One line a target. `make help` lists them.
-SHELL := /bin/bash
+# One line a target; `make help` lists them. What a target needs on a machine (Debian, root) it installs.
 .DEFAULT_GOAL := help
+.PHONY: test test-rust test-imports test-fuzz test-readme test-images test-cluster lint images cluster-up cluster-down kubectl bench bench-forest bench-operator help
 
-test: lint test-rust test-imports test-readme test-images test-cluster ## Everything that must pass, set-up included: what CI runs
+test: lint test-rust test-imports test-fuzz test-readme test-images test-cluster ## Everything that must pass, set-up included: what CI runs
 test-rust: ## The Rust tests; they need nothing but Rust
-	cargo test --workspace --quiet
-lint: tools ## Formatting, clippy, licences, shell scripts, the chart
+	cargo test --quiet --workspace
+test-imports: ## Models of real scikit-learn versions and ONNX Runtime against ours
+	cargo build --quiet --release -p interchange --example convert && detector/interchange/tests/live/run target/release/examples/convert
+test-fuzz: ## Every reader of foreign bytes, fuzzed for SECONDS each
+	detector/forest/fuzz/run $(SECONDS) && detector/interchange/fuzz/run $(SECONDS)
+test-readme: ## The README's laptop commands, as they stand there
+	tests/readme laptop
+test-images: ## The images: small, without root, the same bytes wherever they are built
+	images/check
+test-cluster: ## End to end on a real Kubernetes: the operator, the chart, the README's cluster commands
+	tests/end-to-end
+lint: ## Formatting, clippy, licences, shell scripts, the chart
 	tests/lint
 images: ## Both images, into the test cluster if it is up
 	images/build
@@ -13,5 +23,14 @@ cluster-up: ## A real Kubernetes of one node on this machine (with KUBECONFIG se
 	tests/cluster/up
 cluster-down: ## Stop it, leave nothing
 	tests/cluster/down
+kubectl: ## The test cluster's kubectl: make kubectl ARGS='get ad -A'
+	tests/cluster/kubectl $(ARGS)
+bench: bench-forest bench-operator ## Every benchmark
+bench-forest: ## The forest beside scikit-learn, isotree, coniferest, tl2cgen, ONNX Runtime and Rust crates
+	benches/forest/run
+bench-operator: ## The operator on the test cluster: seconds, writes, memory
+	operator/tests/figures
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+SECONDS ?= 60

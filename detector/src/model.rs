@@ -8,10 +8,10 @@ use crd::contract::ModelReport;
 use crd::model::Train;
 use crd::valid::Cut;
 use forest::artifact::{self, Artifact, ArtifactError, Metadata, Training};
-use forest::{Forest, ForestError};
 use forest::params::{Params, ParamsError};
 use forest::samples::{Samples, SamplesError, cell};
 use forest::threshold::{self, ThresholdError};
+use forest::{Forest, ForestError};
 use jiff::Timestamp;
 use thiserror::Error;
 

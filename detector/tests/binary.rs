@@ -41,7 +41,9 @@ impl Serving {
         let (predict, metrics) = (free_port(), free_port());
         let addresses = [predict, metrics].map(|address| address.to_string());
         let mut command = detector(&["run"]);
-        command.args(["--predict-address", &addresses[0], "--metrics-address", &addresses[1]]).args(arguments);
+        command
+            .args(["--predict-address", &addresses[0], "--metrics-address", &addresses[1]])
+            .args(arguments);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
         Self { child, lines, predict, metrics }
@@ -63,14 +65,19 @@ impl Serving {
     fn ask(&self, address: SocketAddr, request: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(address).unwrap();
         let length = body.len();
-        write!(stream, "{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+        write!(
+            stream,
+            "{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        )
+        .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer.split_once("\r\n\r\n").unwrap().1.to_owned()
     }
 
     fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        let status =
+            Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
     }
 
@@ -117,10 +124,18 @@ fn two_runs_agree_in_digest_and_in_every_verdict_on_any_number_of_threads() {
     let folder = tempfile::tempdir().unwrap();
     let runs = ["1", "2", "7"].map(|threads| {
         let path = folder.path().join(threads);
-        let output = detector(&["run", "--fast", "--duration", "20m", "manifests/pump.yaml", "--output", path.to_str().unwrap()])
-            .env("RAYON_NUM_THREADS", threads)
-            .output()
-            .unwrap();
+        let output = detector(&[
+            "run",
+            "--fast",
+            "--duration",
+            "20m",
+            "manifests/pump.yaml",
+            "--output",
+            path.to_str().unwrap(),
+        ])
+        .env("RAYON_NUM_THREADS", threads)
+        .output()
+        .unwrap();
         assert!(output.status.success(), "{}", text(&output.stderr));
         let digest = text(&output.stdout).lines().find(|line| line.starts_with("model ")).unwrap().to_owned();
         (digest, std::fs::read_to_string(path).unwrap())
@@ -135,7 +150,8 @@ fn figures(output: &Output) -> (f64, f64) {
     let stdout = text(&output.stdout);
     let last = stdout.lines().last().unwrap();
     let figure = |name: &str| {
-        let value = last.split(' ').find_map(|word| word.strip_prefix(name)).unwrap_or_else(|| panic!("{last}"));
+        let value =
+            last.split(' ').find_map(|word| word.strip_prefix(name)).unwrap_or_else(|| panic!("{last}"));
         value.parse::<f64>().unwrap()
     };
     assert!(last.starts_with("figures: "), "{last}");
@@ -166,14 +182,20 @@ fn every_invalid_sample_is_refused_with_the_sentences_of_its_first_lines() {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = format!("manifests/invalid/{}", entry.unwrap().file_name().into_string().unwrap());
         let manifest = std::fs::read_to_string(format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
-        let expected: Vec<String> =
-            manifest.lines().map_while(|line| line.strip_prefix("# ")).map(|line| format!("{path}: {line}")).collect();
+        let expected: Vec<String> = manifest
+            .lines()
+            .map_while(|line| line.strip_prefix("# "))
+            .map(|line| format!("{path}: {line}"))
+            .collect();
         let output = done(&["validate", &path]);
         assert_eq!(output.status.code(), Some(1), "{path}");
         assert_eq!(text(&output.stdout).lines().collect::<Vec<_>>(), expected, "{path}");
         let (code, stderr) = refused(&["run", &path]);
         assert_eq!(code, 1);
-        assert_eq!(stderr.trim_end(), format!("error: {path}: {}", expected.join("; ").replace(&format!("{path}: "), "")));
+        assert_eq!(
+            stderr.trim_end(),
+            format!("error: {path}: {}", expected.join("; ").replace(&format!("{path}: "), ""))
+        );
         files += 1;
     }
     assert!(files >= 25);
@@ -183,8 +205,12 @@ fn every_invalid_sample_is_refused_with_the_sentences_of_its_first_lines() {
 fn validate_passes_what_is_valid_and_names_what_is_not() {
     let output = done(&["validate", "manifests/quickstart.yaml", "manifests/every-option.yaml"]);
     assert!(output.status.success());
-    assert_eq!(text(&output.stdout), "manifests/quickstart.yaml: valid\nmanifests/every-option.yaml: valid\n");
-    let (code, stderr) = refused(&["validate", "manifests/quickstart.yaml", "manifests/invalid/no-trees.yaml"]);
+    assert_eq!(
+        text(&output.stdout),
+        "manifests/quickstart.yaml: valid\nmanifests/every-option.yaml: valid\n"
+    );
+    let (code, stderr) =
+        refused(&["validate", "manifests/quickstart.yaml", "manifests/invalid/no-trees.yaml"]);
     assert_eq!((code, stderr.as_str()), (1, "error: 1 of 2 files are not valid\n"));
 }
 
@@ -195,7 +221,10 @@ fn what_cannot_run_ends_in_one_sentence_and_code_1() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     for (arguments, sentence) in [
-        (vec!["run", "absent.yaml"], "error: absent.yaml: No such file or directory (os error 2)\n".to_owned()),
+        (
+            vec!["run", "absent.yaml"],
+            "error: absent.yaml: No such file or directory (os error 2)\n".to_owned(),
+        ),
         (
             vec!["run", "manifests/quickstart.yaml", "--set", "spec.sources[9]=1"],
             "error: --set spec.sources[9]=1: [9] is beyond the list's 1 items\n".to_owned(),
@@ -215,7 +244,9 @@ fn what_cannot_run_ends_in_one_sentence_and_code_1() {
 
 #[test]
 fn wrong_usage_is_code_2() {
-    for arguments in [&["run"] as &[&str], &["fly"], &["run", "manifests/quickstart.yaml", "--duration", "1 day"]] {
+    for arguments in
+        [&["run"] as &[&str], &["fly"], &["run", "manifests/quickstart.yaml", "--duration", "1 day"]]
+    {
         assert_eq!(refused(arguments).0, 2, "{arguments:?}");
     }
 }

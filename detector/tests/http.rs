@@ -79,7 +79,10 @@ async fn one_value_gets_the_contract_for_ever() {
 #[actix_web::test]
 async fn several_values_are_named_and_rows_come_in_batches() {
     let state = serving(TWO, "{}");
-    assert_eq!(predict(&state, r#"{"values":{"flow":-3,"pressure":5}}"#).await, (200, r#"{"anomaly":0}"#.to_owned()));
+    assert_eq!(
+        predict(&state, r#"{"values":{"flow":-3,"pressure":5}}"#).await,
+        (200, r#"{"anomaly":0}"#.to_owned())
+    );
     let (status, text) = predict(&state, r#"{"instances":[[5,-3],[5,60]]}"#).await;
     assert_eq!((status, text.as_str()), (200, r#"{"predictions":[{"anomaly":0},{"anomaly":1}]}"#));
     assert_eq!(predict(&state, r#"{"instances":[]}"#).await, (200, r#"{"predictions":[]}"#.to_owned()));
@@ -107,7 +110,18 @@ async fn a_model_that_looks_back_takes_a_value_as_the_reading_that_comes_next() 
     let columns = state.watch().unwrap().model().columns();
     assert_eq!(columns, 4);
     assert_eq!(predict(&state, r#"{"value":0.5}"#).await.0, 200);
-    assert_eq!(predict(&state, r#"{"value":9}"#).await, (200, r#"{"anomaly":1}"#.to_owned()));
+    let before = state.verdicts(1)[0].values[0].unwrap();
+    let row = |value: f64| format!(r#"{{"instances":[[{value},{},{before},0]]}}"#, value - before);
+    for value in [0.5, 9.0] {
+        let ask =
+            async |body: String| ask(&state, Method::POST, "/predict?detail=true", body.as_bytes()).await.1;
+        let next: Value = serde_json::from_str(&ask(format!(r#"{{"value":{value}}}"#)).await).unwrap();
+        let whole: Value = serde_json::from_str(&ask(row(value)).await).unwrap();
+        // The row says that nothing had changed before; the detector remembers what really had.
+        let (next, whole) =
+            (next["severity"].as_f64().unwrap(), whole["predictions"][0]["severity"].as_f64().unwrap());
+        assert!((next - whole).abs() < 0.2, "{next} {whole}");
+    }
     assert_eq!(
         predict(&state, r#"{"instances":[[0.5]]}"#).await,
         (422, error("instances[0]: expected 4 numbers, one a column, got 1"))
@@ -132,7 +146,15 @@ async fn a_bad_question_gets_one_sentence_that_names_the_field() {
     ] {
         assert_eq!(predict(&one, body).await, (status, error(sentence)), "{body}");
     }
-    for body in ["", "{", "[1]", r#"{"value":NaN}"#, r#"{"value":1e400}"#, r#"{"valeu":1}"#, r#"{"value":1,"value":2}"#] {
+    for body in [
+        "",
+        "{",
+        "[1]",
+        r#"{"value":NaN}"#,
+        r#"{"value":1e400}"#,
+        r#"{"valeu":1}"#,
+        r#"{"value":1,"value":2}"#,
+    ] {
         let (status, text) = predict(&one, body).await;
         assert_eq!(status, 400, "{body}");
         assert!(text.contains(r#"expected JSON such as {\"value\":0.95}: "#), "{text}");
@@ -246,5 +268,5 @@ async fn a_metric_without_a_verdict_yet_does_not_pretend_to_be_one() {
     let warming = Data::new(State::new(manifest(ONE, "{samples: 10}")));
     let (_, text) = ask(&warming, Method::GET, "/metrics", b"").await;
     assert!(!text.contains("anomaly_score"), "{text}");
-    assert!(text.contains("anomaly_source_up{detector=\"boiler\",source=\"cellar\"} 0"), "{text}");
+    assert!(text.contains("anomaly_source_up{source=\"cellar\",detector=\"boiler\"} 0"), "{text}");
 }

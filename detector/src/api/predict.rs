@@ -67,8 +67,7 @@ fn answer(
         .map_err(|error| ApiError::Malformed(format!("expected ?detail=true or nothing: {error}")))?;
     let body = body.map_err(|error| unreadable(&error))?;
     let watch = state.watch().ok_or_else(|| ApiError::NotReady(state.ready().err().unwrap_or_default()))?;
-    let question: Question = serde_json::from_slice(&body)
-        .map_err(|error| ApiError::Malformed(format!("expected JSON such as {{\"value\":0.95}}: {error}")))?;
+    let question = question(&body)?;
     let explain = if options.detail { Explain::Always } else { Explain::Never };
     let one = |judgement: &Judgement| {
         if options.detail { detail(watch.model(), judgement) } else { bare(judgement) }
@@ -81,6 +80,15 @@ fn answer(
             Ok(json!({ "predictions": judgements.iter().map(one).collect::<Vec<_>>() }))
         }
         _ => Err(ApiError::Malformed("expected exactly one of value, values, instances".to_owned())),
+    }
+}
+
+/// An object with the fields of [`Question`], each at most once. (An array of their values would pass for one.)
+fn question(body: &[u8]) -> Result<Question, ApiError> {
+    let refused = |why: &str| ApiError::Malformed(format!("expected JSON such as {{\"value\":0.95}}: {why}"));
+    match body.trim_ascii_start().first() {
+        Some(b'[') => Err(refused("an array is no object")),
+        _ => serde_json::from_slice(body).map_err(|error| refused(&error.to_string())),
     }
 }
 

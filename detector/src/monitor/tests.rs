@@ -55,7 +55,10 @@ fn judged(detector: &Valid, span: Option<Duration>) -> Vec<i64> {
 fn instants_are_multiples_of_the_interval_so_that_replicas_agree() {
     assert_eq!(judged(&simulated("{}"), Some(Duration::from_secs(12))), [1_000_005, 1_000_010, 1_000_015]);
     let five = SignedDuration::from_secs(5);
-    assert_eq!((aligned(at(10), five), aligned(at(11), five), aligned(at(-1), five)), (at(10), at(15), at(0)));
+    assert_eq!(
+        (aligned(at(10), five), aligned(at(11), five), aligned(at(-1), five)),
+        (at(10), at(15), at(0))
+    );
 }
 
 #[test]
@@ -75,7 +78,8 @@ fn exactly_as_many_samples_are_learned_from_as_the_spec_asks() {
 #[test]
 fn a_pinned_end_of_history_makes_the_same_model_at_any_time() {
     let detector = simulated("{until: 2026-11-22T00:00:00Z}");
-    let digest = |now| train(&detector, at(now), Explain::Never, &Nobody).unwrap().watch.model().digest().clone();
+    let digest =
+        |now| train(&detector, at(now), Explain::Never, &Nobody).unwrap().watch.model().digest().clone();
     assert_eq!(digest(1_000_000), digest(2_000_000));
 }
 
@@ -84,7 +88,8 @@ fn the_rows_after_those_that_were_learned_from_are_watched() {
     let rows: String = (0..10).map(|i| format!("{},{}\n", i * 60, i % 3)).collect();
     let (_folder, detector) = recorded(&format!("timestamp,value\n{rows}"), "{samples: 6}");
     assert_eq!(judged(&detector, None), [360, 420, 480, 540]);
-    let (_folder, detector) = recorded(&format!("timestamp,value\n{rows}"), "{until: '1970-01-01T00:08:00Z'}");
+    let (_folder, detector) =
+        recorded(&format!("timestamp,value\n{rows}"), "{until: '1970-01-01T00:08:00Z'}");
     assert_eq!(judged(&detector, None), [480, 540]);
 }
 
@@ -105,7 +110,9 @@ fn one_row_is_too_little_to_learn_from() {
 
 #[test]
 fn a_replay_keeps_the_pace_of_the_recording() {
-    let minute = |pace: Pace, elapsed| pace.wait(at(160), at(5000), at(100), Duration::from_secs(elapsed)).as_secs_f64();
+    let minute = |pace: Pace, elapsed| {
+        pace.wait(at(160), at(5000), at(100), Duration::from_secs(elapsed)).as_secs_f64()
+    };
     assert!((minute(Pace::Replay { speed: 60.0 }, 0) - 1.0).abs() < 1e-9);
     assert!((minute(Pace::Replay { speed: 1.0 }, 45) - 15.0).abs() < 1e-9);
     assert!(minute(Pace::Replay { speed: 0.0 }, 0) < 1e-9);

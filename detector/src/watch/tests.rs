@@ -41,7 +41,9 @@ fn a_strange_reading_is_an_anomaly_and_its_sensor_is_blamed() {
 #[test]
 fn a_missing_reading_is_skipped_replaced_or_called_an_anomaly_as_the_spec_says() {
     let missing = readings(2, [None, Some(-11.0)]);
-    for (rule, expected) in [(Missing::Skip, "no verdict"), (Missing::Previous, "normal"), (Missing::Anomaly, "anomaly")] {
+    for (rule, expected) in
+        [(Missing::Skip, "no verdict"), (Missing::Previous, "normal"), (Missing::Anomaly, "anomaly")]
+    {
         let mut watch = Watch::new(model("{}"), rule, Explain::Always);
         watch.judge(&readings(1, [Some(10.5), Some(-11.0)]));
         let outcome = watch.judge(&missing);
@@ -66,7 +68,8 @@ fn nothing_stands_in_for_a_reading_that_never_came() {
 
 #[test]
 fn a_model_that_looks_back_waits_for_its_past() {
-    let mut watch = Watch::new(model("{features: [Spread], window: 3, lags: 1}"), Missing::Skip, Explain::Always);
+    let mut watch =
+        Watch::new(model("{features: [Spread], window: 3, lags: 1}"), Missing::Skip, Explain::Always);
     for second in 1..4 {
         assert_eq!(watch.judge(&readings(second, [Some(10.0), Some(-10.0)])), Outcome::TooEarly);
     }
