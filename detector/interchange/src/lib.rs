@@ -20,6 +20,7 @@
 #![allow(clippy::cast_possible_wrap, reason = "lengths of what is in memory stay below 2^63")]
 #![allow(clippy::float_cmp, reason = "what is read must be what was written, to the bit")]
 
+mod shown;
 mod cursor;
 mod compression;
 mod class;
@@ -27,36 +28,19 @@ mod object;
 mod numpy;
 mod pickle;
 mod skops;
+mod imported;
 mod tree;
 mod scikit_learn;
 pub mod onnx;
 
-use forest::Forest;
-
 pub use compression::{CompressionError, UNPACKED_LIMIT};
 pub use cursor::Truncated;
+pub use imported::{Imported, TIE};
 pub use numpy::NumpyError;
 pub use pickle::{OPCODE_LIMIT, PickleError};
 pub use scikit_learn::ModelError;
 pub use skops::{SCHEMA_LIMIT, SkopsError};
 pub use tree::TreeError;
-
-/// An isolation forest that was trained elsewhere.
-#[derive(Debug, Clone)]
-pub struct Imported {
-    /// The trees.
-    pub forest: Forest,
-    /// A row is anomalous when its score is greater: scikit-learn's `-offset_`, raised by [`TIE`].
-    pub cut: f64,
-    /// The columns' names, where the training data had any.
-    pub columns: Option<Vec<String>>,
-    /// What wrote the file, such as `scikit-learn 1.9.1`.
-    pub origin: String,
-}
-
-/// How much a cut is raised over `-offset_`. A `contamination` often lays the cut on a training row's own score, which
-/// scikit-learn then calls normal; the same score, added up in another order, must not end up above it.
-pub const TIE: f64 = 1e-12;
 
 /// Why a file was refused.
 #[derive(Debug, thiserror::Error)]
@@ -99,9 +83,4 @@ pub fn read(bytes: &[u8]) -> Result<Imported, Error> {
         return Ok(onnx::read(&unpacked)?);
     }
     Err(Error::UnknownFormat)
-}
-
-/// The cut for scikit-learn's `offset_`.
-fn cut(offset: f64) -> f64 {
-    -offset + TIE
 }

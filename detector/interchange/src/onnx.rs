@@ -4,11 +4,13 @@
 //! samples, the sample size is worked out from the constant that sums are divided by, and only the cut is rounded, by
 //! less than 3e-8. So scores still equal scikit-learn's to 1e-12, and nearer than ONNX Runtime's own.
 
+mod error;
 mod proto;
 mod graph;
+mod formula;
 mod read;
 mod write;
 
-pub use read::{FILE_LIMIT, ReadError};
+pub use error::{FILE_LIMIT, ReadError};
 pub(crate) use read::{is_model, read};
 pub use write::{WriteError, write};

@@ -8,12 +8,13 @@ use forest::tree::Node;
 use forest::{Forest, ForestError};
 
 use crate::class::Class;
+use crate::imported::{Imported, cut};
 use crate::numpy::NumpyError;
 use crate::numpy::array::Array;
 use crate::numpy::pickled::{array, objects};
 use crate::object::{Graph, Id, Object};
+use crate::shown::shown;
 use crate::tree::{self, Arrays, TreeError};
-use crate::{Imported, cut};
 
 /// Why an object is no isolation forest that can be imported.
 #[derive(Debug, thiserror::Error)]
@@ -167,7 +168,7 @@ fn origin(model: &Attributes<'_, '_>) -> Result<String> {
     let version = model.find("_sklearn_version").and_then(|id| model.graph.text(id)).unwrap_or("0");
     let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
     if version.len() > 40 || version.contains(char::is_control) || major.is_none_or(|major| major < 1) {
-        return Err(ModelError::Version(version.chars().filter(|c| !c.is_control()).take(40).collect()));
+        return Err(ModelError::Version(shown(version)));
     }
     Ok(format!("scikit-learn {version}"))
 }

@@ -15,6 +15,7 @@ use crate::class::Class;
 use crate::compression::UNPACKED_LIMIT;
 use crate::numpy::{NumpyError, npy};
 use crate::object::{Graph, Id, Object};
+use crate::shown::shown;
 
 /// The most bytes that a schema may have. It takes about 20 KiB a tree; as JSON values it is many times as large.
 pub const SCHEMA_LIMIT: u64 = 32 << 20;
@@ -189,5 +190,5 @@ fn text<'v>(node: &'v Value, key: &'static str) -> Result<&'v str> {
 }
 
 fn class_name(node: &Value) -> Result<String> {
-    Ok(format!("{}.{}", text(node, "__module__")?, text(node, "__class__")?))
+    Ok(shown(&format!("{}.{}", text(node, "__module__")?, text(node, "__class__")?)))
 }

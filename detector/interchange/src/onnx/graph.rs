@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use prost::Message;
 use prost::bytes::Bytes;
 
-use super::ReadError;
+use super::error::ReadError;
 use super::proto::{self, Attribute};
+use crate::shown::shown;
 
 /// A graph to walk from its outputs back to its input.
 pub(super) struct Graph {
@@ -153,9 +154,4 @@ impl Attributes {
     fn list(&self, name: &'static str) -> Result<&Attribute, ReadError> {
         self.0.get(name).ok_or(ReadError::Attribute(name))
     }
-}
-
-/// A name from the file, fit for one line of an error.
-pub(super) fn shown(name: &str) -> String {
-    name.chars().map(|letter| if letter.is_control() { '?' } else { letter }).take(60).collect()
 }

@@ -2,65 +2,18 @@
 //!
 //! skl2onnx spells scikit-learn's formula out in arithmetic nodes around one `TreeEnsembleRegressor` a tree, which
 //! gives the number of the leaf that a row falls into; two `LabelEncoder`s turn it into the leaf's samples and depth.
-//! The reader takes the trees and checks that the arithmetic around them is that formula, node by node.
+//! The reader takes the trees and checks that the arithmetic around them is that formula, node by node ([`formula`](super::formula)).
 
-use std::collections::HashMap;
+use forest::{Forest, average_path_length};
 
-use forest::{Forest, ForestError, average_path_length};
-
-use super::graph::{Attributes, Constant, Graph, shown};
-use crate::Imported;
-use crate::tree::{self, Arrays, TreeError};
-
-/// The largest model that is read: 64 MiB, about 2500 trees of 256 samples.
-pub const FILE_LIMIT: usize = 64 << 20;
-
-/// Why an ONNX model was refused.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// It is longer than [`FILE_LIMIT`].
-    #[error("an ONNX model must have at most {FILE_LIMIT} bytes, got {0}")]
-    TooLarge(usize),
-    /// It is no protobuf message, or a damaged one.
-    #[error("the ONNX model is damaged")]
-    Damaged(#[from] prost::DecodeError),
-    /// It is not the graph of an isolation forest.
-    #[error("the ONNX model must be an IsolationForest as skl2onnx writes it: {0}")]
-    Foreign(&'static str),
-    /// Another operator stands where skl2onnx has a certain one.
-    #[error(
-        "the ONNX model must be an IsolationForest as skl2onnx writes it: {output:?} is not given by {expected}"
-    )]
-    Operator {
-        /// What should stand there.
-        expected: &'static str,
-        /// What it gives.
-        output: String,
-    },
-    /// A tree lacks a part.
-    #[error("a TreeEnsembleRegressor must have the attribute {0}")]
-    Attribute(&'static str),
-    /// A tree's lists do not make a tree.
-    #[error("tree {index}: {source}")]
-    Tree {
-        /// Counted from 0.
-        index: usize,
-        /// What is wrong with it.
-        source: TreeError,
-    },
-    /// The trees do not make a forest.
-    #[error(transparent)]
-    Forest(#[from] ForestError),
-}
+use super::error::{FILE_LIMIT, ReadError};
+use super::formula::{self, Encoder, Formula};
+use super::graph::{Attributes, Constant, Graph};
+use crate::imported::Imported;
+use crate::shown::shown;
+use crate::tree::{self, Arrays};
 
 type Result<T> = std::result::Result<T, ReadError>;
-
-/// Depth and average path length of one tree, less 1, as arithmetic over its two `LabelEncoder`s: 0 gives the nodes
-/// on the path, 1 the leaf's samples.
-const PATH_LENGTH: &str = "Add(Add(0,Add(Cast(Equal(1,=2)),Mul(Add(\
-    Mul(Add(Log(Max(Add(Mul(Cast(Greater(1,=2)),1),=-1),=1)),=0.5772157),=2),\
-    Mul(Div(Max(Add(Mul(Cast(Greater(1,=2)),1),=-1),=0),Max(Mul(Cast(Greater(1,=2)),1),=1)),=-2)),\
-    Cast(Greater(1,=2))))),=-1)";
 
 /// Whether `bytes` begin as an ONNX model does: with its IR version, a small number.
 pub(crate) fn is_model(bytes: &[u8]) -> bool {
@@ -94,127 +47,13 @@ fn cut(offset: f32) -> f64 {
     (-offset).next_up().into()
 }
 
-/// `scores = -2^-(sum of path lengths / divisor) - offset`, `label = 1 - 2 (scores < 0)`.
-struct Formula<'g> {
-    path_lengths: Vec<&'g str>,
-    divisor: f64,
-    offset: f32,
-}
-
-impl<'g> Formula<'g> {
-    fn of(graph: &'g Graph) -> Result<Self> {
-        const RULE: ReadError = ReadError::Foreign("a score is -2^-(path lengths / a number), plus a number");
-        let [label, scores, ..] = &graph.outputs[..] else {
-            return Err(ReadError::Foreign("it has no outputs for label and scores"));
-        };
-        check_label(graph, label, scores)?;
-        let (_, [negative, offset]) = graph.node(scores, "Add")?;
-        let (_, [power]) = graph.node(negative, "Neg")?;
-        let (_, [two, exponent]) = graph.node(power, "Pow")?;
-        let (_, [quotient]) = graph.node(exponent, "Neg")?;
-        let (_, [sum, divisor]) = graph.node(quotient, "Div")?;
-        if graph.number(two) != Some(2.0) {
-            return Err(RULE);
-        }
-        let cut = graph.number(offset).filter(|cut| (0.0..=1.0).contains(cut)).ok_or(RULE)?;
-        let divisor = graph.number(divisor).ok_or(RULE)?;
-        let sum = graph.any(sum).filter(|node| node.op_type == "Sum").ok_or(RULE)?;
-        Ok(Self {
-            path_lengths: sum.input.iter().map(String::as_str).collect(),
-            divisor,
-            offset: -(cut as f32),
-        })
-    }
-}
-
-fn check_label(graph: &Graph, label: &str, scores: &str) -> Result<()> {
-    let (_, [product, one]) = graph.node(label, "Add")?;
-    let (_, [below, minus_two]) = graph.node(product, "Mul")?;
-    let (_, [below]) = graph.node(below, "Cast")?;
-    let (_, [compared, zero]) = graph.node(below, "Less")?;
-    let numbers = [one, minus_two, zero].map(|name| graph.number(name));
-    if compared == scores && numbers == [Some(1.0), Some(-2.0), Some(0.0)] {
-        return Ok(());
-    }
-    Err(ReadError::Foreign("the label is -1 where the score is less than 0, else 1"))
-}
-
 /// The arrays of the tree behind one path length, and how many columns it sees.
 fn tree(graph: &Graph, path_length: &str) -> Result<(Arrays, u32)> {
-    let mut leaves = Leaves::default();
-    let mut text = String::new();
-    leaves.spell(graph, path_length, &mut text)?;
-    let [depth, samples] = &leaves.encoders[..] else {
-        return Err(ReadError::Foreign("a tree has other than two LabelEncoders"));
-    };
-    if text != PATH_LENGTH || depth.leaf != samples.leaf {
-        return Err(ReadError::Foreign("a path length is computed in another way"));
-    }
+    let [depth, samples] = formula::encoders(graph, path_length)?;
     let (node, [seen]) = graph.node(&depth.leaf, "TreeEnsembleRegressor")?;
     let columns = columns(graph, seen)?;
-    let arrays = arrays(&Attributes::of(node)?, &columns, depth, samples)?;
+    let arrays = arrays(&Attributes::of(node)?, &columns, &depth, &samples)?;
     Ok((arrays, columns.len() as u32))
-}
-
-/// What a `LabelEncoder` makes of the number of a leaf.
-struct Encoder {
-    /// The output that gives the number of the leaf.
-    leaf: String,
-    values: HashMap<i64, f32>,
-}
-
-/// The `LabelEncoder`s of a tree, in the order in which they are met.
-#[derive(Default)]
-struct Leaves {
-    names: Vec<String>,
-    encoders: Vec<Encoder>,
-}
-
-impl Leaves {
-    /// Spells the arithmetic that gives `output`, as in [`PATH_LENGTH`].
-    fn spell(&mut self, graph: &Graph, output: &str, text: &mut String) -> Result<()> {
-        if text.len() > PATH_LENGTH.len() {
-            return Err(ReadError::Foreign("a path length is computed in another way"));
-        }
-        if let Some(number) = graph.number(output) {
-            text.push('=');
-            text.push_str(&(number as f32).to_string());
-            return Ok(());
-        }
-        let unknown = || ReadError::Operator { expected: "any node", output: shown(output) };
-        let node = graph.any(output).ok_or_else(unknown)?;
-        if node.op_type == "Reshape" {
-            let place = self.place(graph, output)?;
-            text.push_str(&place.to_string());
-            return Ok(());
-        }
-        text.push_str(&node.op_type);
-        for (index, input) in node.input.iter().enumerate() {
-            text.push(if index == 0 { '(' } else { ',' });
-            self.spell(graph, input, text)?;
-        }
-        text.push(')');
-        Ok(())
-    }
-
-    /// The number of the encoder behind a `Reshape`.
-    fn place(&mut self, graph: &Graph, reshape: &str) -> Result<usize> {
-        if let Some(place) = self.names.iter().position(|name| name == reshape) {
-            return Ok(place);
-        }
-        let (_, [encoded, shape]) = graph.node(reshape, "Reshape")?;
-        if graph.constant(shape) != Some(&Constant::Ints(vec![-1, 1])) {
-            return Err(ReadError::Foreign("a column is reshaped to another shape"));
-        }
-        let (encoder, [label]) = graph.node(encoded, "LabelEncoder")?;
-        let (_, [leaf]) = graph.node(label, "Cast")?;
-        let attributes = Attributes::of(encoder)?;
-        let keys = attributes.ints("keys_int64s")?.iter().copied();
-        let values = keys.zip(attributes.floats("values_floats")?.iter().copied()).collect();
-        self.names.push(reshape.to_owned());
-        self.encoders.push(Encoder { leaf: leaf.to_owned(), values });
-        Ok(self.encoders.len() - 1)
-    }
 }
 
 /// The columns that a tree sees: all, in an order of its own.

@@ -12,7 +12,7 @@ use super::proto::{
     Attribute, DOUBLE, Dimension, FLOAT, Graph, INT64, Model, Node, OperatorSet, Property, Shape, Tensor,
     TensorType, Type, UINT8, ValueInfo,
 };
-use crate::TIE;
+use crate::imported::TIE;
 
 /// The IR and operator versions of ONNX 1.16, the first that knows `TreeEnsemble`.
 const IR_VERSION: i64 = 10;

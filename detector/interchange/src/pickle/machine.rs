@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::{PickleError, opcode};
+use super::error::PickleError;
+use super::opcode;
 use crate::class::Class;
 use crate::cursor::{Cursor, Truncated};
 use crate::numpy::joblib;
 use crate::object::{Graph, Id, Object};
+use crate::shown::shown;
 
 type Result<T> = std::result::Result<T, PickleError>;
 
@@ -315,11 +317,4 @@ impl<'m, 'a> Machine<'m, 'a> {
     fn malformed(&self, rule: &'static str) -> PickleError {
         PickleError::Malformed { position: self.at, rule }
     }
-}
-
-/// A name from the file, fit for one line of an error.
-fn shown(name: &str) -> String {
-    const LONGEST: usize = 100;
-    let clean = name.chars().map(|letter| if letter.is_control() { '?' } else { letter });
-    clean.take(LONGEST).collect()
 }

@@ -1,0 +1,25 @@
+//! What every reader gives: a forest, and what was written down beside it.
+
+use forest::Forest;
+
+/// An isolation forest that was trained elsewhere.
+#[derive(Debug, Clone)]
+pub struct Imported {
+    /// The trees.
+    pub forest: Forest,
+    /// A row is anomalous when its score is greater: scikit-learn's `-offset_`, raised by [`TIE`].
+    pub cut: f64,
+    /// The columns' names, where the training data had any.
+    pub columns: Option<Vec<String>>,
+    /// What wrote the file, such as `scikit-learn 1.9.1`.
+    pub origin: String,
+}
+
+/// How much a cut is raised over `-offset_`. A `contamination` often lays the cut on a training row's own score, which
+/// scikit-learn then calls normal; the same score, added up in another order, must not end up above it.
+pub const TIE: f64 = 1e-12;
+
+/// The cut for scikit-learn's `offset_`.
+pub(crate) fn cut(offset: f64) -> f64 {
+    -offset + TIE
+}

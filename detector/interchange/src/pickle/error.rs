@@ -1,0 +1,51 @@
+//! Why a pickle was refused, and the bound on its length.
+
+use crate::cursor::Truncated;
+use crate::numpy::NumpyError;
+
+/// The most opcodes a file may take. A forest takes about 150 a tree and two a column name.
+pub const OPCODE_LIMIT: usize = 4_000_000;
+
+/// Why a pickle was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum PickleError {
+    /// It ends too early.
+    #[error(transparent)]
+    Truncated(#[from] Truncated),
+    /// A protocol other than 2 to 5.
+    #[error("pickle protocol must be between 2 and 5, got {0}")]
+    Protocol(u8),
+    /// An opcode that no forest's pickle has.
+    #[error("byte {position}: opcode 0x{code:02x} is not one that a scikit-learn model is written with")]
+    Opcode {
+        /// The byte.
+        code: u8,
+        /// Where it stands.
+        position: usize,
+    },
+    /// A class or function that is not on the allow-list.
+    #[error("class {0} is not part of an isolation forest, nothing of the file was run")]
+    Class(String),
+    /// An opcode that does not fit what is on the stack.
+    #[error("byte {position}: {rule}")]
+    Malformed {
+        /// Where the opcode stands.
+        position: usize,
+        /// What it needs.
+        rule: &'static str,
+    },
+    /// More opcodes than any forest needs.
+    #[error("the pickle has more than {OPCODE_LIMIT} opcodes")]
+    TooLong,
+    /// Something stands after the pickle's end.
+    #[error("{0} bytes follow the end of the pickle, save the model in a file of its own")]
+    Trailing(usize),
+    /// An array inside a joblib file.
+    #[error("byte {position}: {source}")]
+    Array {
+        /// Where the array stands.
+        position: usize,
+        /// What is wrong with it.
+        source: NumpyError,
+    },
+}
