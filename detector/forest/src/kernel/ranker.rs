@@ -4,7 +4,7 @@
 //! does the rest. Cell and cut go through the same monotone formula, so the rank is exact, whatever the rounding.
 
 /// Grid cells per cut.
-const CELLS_PER_CUT: usize = 2;
+const CELLS_PER_CUT: usize = 8;
 
 /// Ranks for several columns.
 #[derive(Debug, Clone)]
