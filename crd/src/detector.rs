@@ -46,7 +46,8 @@ use crate::threshold::Threshold;
         description = "Where it answers", priority = 1)
 )]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!self.sources.exists(source, has(source.csv)) || self.sources.size() == 1")
+// has(): a stored object of another version may lack them, and this rule must not keep it from getting a status.
+#[x_kube(validation = Rule::new("!has(self.sources) || !self.sources.exists(source, has(source.csv)) || self.sources.size() == 1")
     .message("a csv source must be the only source: its timestamps pace the detector").field_path(".sources"))]
 pub struct AnomalyDetectorSpec {
     /// One reading of every sensor, and one verdict, each interval: 10ms to 24h. A csv source is paced by its own

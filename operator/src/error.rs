@@ -8,7 +8,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum Error {
     /// A call was refused or failed.
-    #[error("cannot {verb} {kind} {name}: {source}")]
+    #[error("cannot {verb} {kind} {name}: {}", says(source))]
     Call {
         /// What was tried.
         verb: &'static str,
@@ -40,6 +40,14 @@ pub enum Error {
     Stopping,
 }
 
+/// The API server's own sentence, else the client's.
+fn says(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    }
+}
+
 impl Error {
     /// Whether it came of the namespace being deleted: the detector goes with it, and nobody need be told.
     pub fn namespace_is_terminating(&self) -> bool {
@@ -51,6 +59,21 @@ impl Error {
 
     /// Whether the object is gone, or its namespace.
     pub fn is_gone(&self) -> bool {
-        matches!(self, Self::Call { source, .. } if matches!(&**source, kube::Error::Api(status) if status.code == 404))
+        self.code() == Some(404)
+    }
+
+    /// Whether the API server found the object invalid: to try again would not help.
+    pub fn is_invalid(&self) -> bool {
+        self.code() == Some(422)
+    }
+
+    fn code(&self) -> Option<u16> {
+        match self {
+            Self::Call { source, .. } => match &**source {
+                kube::Error::Api(status) => Some(status.code),
+                _ => None,
+            },
+            Self::Deadline { .. } | Self::NotLeading | Self::Stopping => None,
+        }
     }
 }

@@ -152,7 +152,12 @@ async fn unreadable(ctx: &Context, invalid: &InvalidObject) -> Result<(&'static 
     let status = status::of_unreadable(&invalid.metadata, &invalid.error, &before, Timestamp::now());
     if status != before {
         warn!(namespace, name, error = invalid.error, "cannot read a stored detector");
-        apply::patch_status(ctx, &namespace, &name, &json!(status)).await?;
+        match apply::patch_status(ctx, &namespace, &name, &json!(status)).await {
+            Err(error) if error.is_invalid() => {
+                warn!(namespace, name, %error, "it cannot be given a status either")
+            }
+            written => written?,
+        }
     }
     Ok(("refused", Action::requeue(jittered(ctx.settings.resync, rand::random()))))
 }
