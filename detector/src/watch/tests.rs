@@ -11,12 +11,13 @@ use crate::reading::Readings;
 fn model(train: &str) -> Arc<Model> {
     let text = format!(
         "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {{name: mill}}\nspec:\n  sources:\n  - name: s\n    \
-         simulated: {{sensors: [{{name: speed}}, {{name: load}}]}}\n  model: {{train: {train}}}\n"
+         simulated: {{sensors: [{{name: speed}}, {{name: load}}]}}\n  model: {{train: {train}}}\n  threshold: {{contamination: 0.05}}\n"
     );
     let detector = crd::manifest::one_detector(&text).unwrap();
     let history = (0..500).map(|i| {
-        let wobble = f64::from(i % 17) / 17.0;
-        readings(i64::from(i), [Some(10.0 + wobble), Some(-10.0 - wobble * 2.0)])
+        // Sines that never meet again: many values in the middle, few at the ends.
+        let wobble = |rate: f64| (f64::from(i) * rate).sin() + (f64::from(i) * rate * 1.7).sin();
+        readings(i64::from(i), [Some(10.0 + wobble(0.9)), Some(-10.0 + wobble(1.3))])
     });
     Arc::new(Model::train(&detector, history, &|_| ()).unwrap())
 }
