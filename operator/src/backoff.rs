@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_mins(5);
 
 /// Failures in a row, one count a key.
 #[derive(Debug)]
@@ -15,12 +15,14 @@ pub struct Backoff<K> {
     failures: Mutex<HashMap<K, u32>>,
 }
 
-impl<K: Eq + Hash> Backoff<K> {
+impl<K> Default for Backoff<K> {
     /// Nothing has failed yet.
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self { failures: Mutex::default() }
     }
+}
 
+impl<K: Eq + Hash> Backoff<K> {
     /// It failed again: wait this long, 1 s to 5 min.
     pub fn failed(&self, key: K) -> Duration {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
@@ -47,7 +49,7 @@ mod tests {
 
     #[test]
     fn waits_double_from_a_second_to_five_minutes_and_stay_there() {
-        let backoff = Backoff::new();
+        let backoff = Backoff::default();
         let waits: Vec<_> = (0..40).map(|_| backoff.failed("pump").as_secs()).collect();
         assert_eq!(waits[..10], [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]);
         assert!(waits[10..].iter().all(|wait| *wait == 300));
@@ -55,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_success_starts_over_and_touches_nobody_else() {
-        let backoff = Backoff::new();
+        let backoff = Backoff::default();
         backoff.failed("pump");
         backoff.failed("fan");
         backoff.reset(&"pump");
@@ -65,7 +67,7 @@ mod tests {
 
     #[test]
     fn a_jitter_adds_up_to_a_tenth() {
-        assert_eq!(jittered(Duration::from_secs(60), 0.0), Duration::from_secs(60));
-        assert_eq!(jittered(Duration::from_secs(60), 0.5), Duration::from_secs(63));
+        assert_eq!(jittered(Duration::from_mins(1), 0.0), Duration::from_mins(1));
+        assert_eq!(jittered(Duration::from_mins(1), 0.5), Duration::from_secs(63));
     }
 }

@@ -71,7 +71,7 @@ impl Cache {
         let stored = self.owned.get(&kind)?.get(&reference)?;
         let seen = serde_json::to_value(&*stored).expect("what was JSON is JSON");
         let version = stored.resource_version().unwrap_or_default();
-        Some(self.newest((kind.name(), namespace.to_owned(), name.to_owned()), &version, seen))
+        Some(self.newest(&(kind.name(), namespace.to_owned(), name.to_owned()), &version, seen))
     }
 
     /// The detector's status as it was last seen or written.
@@ -79,7 +79,7 @@ impl Cache {
         let version = detector.resource_version().unwrap_or_default();
         let seen = serde_json::to_value(&detector.status).expect("the types of the API are JSON");
         self.newest(
-            status_key(&detector.namespace().unwrap_or_default(), &detector.name_any()),
+            &status_key(&detector.namespace().unwrap_or_default(), &detector.name_any()),
             &version,
             seen,
         )
@@ -112,12 +112,12 @@ impl Cache {
         self.lock().retain(|(_, at, of), _| at != namespace || of != name);
     }
 
-    fn newest(&self, key: Key, version: &str, seen: Value) -> Value {
+    fn newest(&self, key: &Key, version: &str, seen: Value) -> Value {
         let mut written = self.lock();
-        match written.get(&key) {
+        match written.get(key) {
             Some(ours) if ours.before == version => ours.after.clone(),
             _ => {
-                written.remove(&key);
+                written.remove(key);
                 seen
             }
         }

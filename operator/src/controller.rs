@@ -61,7 +61,7 @@ impl Scope {
             recorder: Recorder::new(client.clone(), reporter),
             leadership: leadership.clone(),
             pods: pods_client.clone(),
-            backoff: Backoff::new(),
+            backoff: Backoff::default(),
             pace: Pace::default(),
         });
         Self { namespace, context, detectors: detectors_writer, owned, pods: pods_writer }
@@ -117,7 +117,7 @@ fn watch_owned(
         .touched_objects();
     controller.watches_stream_with(
         stream,
-        |object| detector_called(object.name_any(), &object),
+        |object| detector_called(&object.name_any(), &object),
         kind.resource(),
     )
 }
@@ -133,13 +133,13 @@ fn watch_pods(controller: Controller<Stored>, api: Api<Pod>, writer: Writer<Pod>
         .reflect(writer)
         .touched_objects();
     controller.watches_stream(stream, |pod| {
-        let name = pod.labels().get(INSTANCE)?.clone();
+        let name = pod.labels().get(INSTANCE)?;
         detector_called(name, &pod)
     })
 }
 
-fn detector_called<K: Resource>(name: String, object: &K) -> Option<ObjectRef<Stored>> {
-    Some(ObjectRef::new(&name).within(&object.namespace()?))
+fn detector_called<K: Resource>(name: &str, object: &K) -> Option<ObjectRef<Stored>> {
+    Some(ObjectRef::new(name).within(&object.namespace()?))
 }
 
 fn api<K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>>(
@@ -160,6 +160,7 @@ fn owned_api(client: &Client, namespace: Option<&str>, kind: Kind) -> Api<Dynami
 }
 
 /// A failure is told once, here, and tried again, later each time.
+#[allow(clippy::needless_pass_by_value, reason = "the signature is the controller's")]
 fn try_again(detector: Arc<Stored>, error: &Error, ctx: Arc<Context>) -> Action {
     let (namespace, name) = key(&detector);
     let wait = ctx.backoff.failed((namespace.clone(), name.clone()));

@@ -31,8 +31,8 @@ impl History {
         now: Timestamp,
     ) -> Self {
         let learns = fingerprint(spec);
-        let kept = kept.into_iter().filter(|annotations| annotations.get(LEARNS) == Some(&learns));
-        let kept = kept.filter_map(|annotations| annotations.get(UNTIL)?.parse().ok()).next();
+        let mut kept = kept.into_iter().filter(|annotations| annotations.get(LEARNS) == Some(&learns));
+        let kept = kept.find_map(|annotations| annotations.get(UNTIL)?.parse().ok());
         let whole = Timestamp::from_second(now.as_second()).expect("a timestamp without its fraction is one");
         Self { until: spec.model.train.until.or(kept).unwrap_or(whole), learns }
     }

@@ -72,8 +72,9 @@ impl Metrics {
 
     /// The number of detectors with each status of Ready.
     pub fn count_detectors(&self, ready: usize, not_ready: usize) {
-        self.detectors.with_label_values(&["true"]).set(ready as i64);
-        self.detectors.with_label_values(&["false"]).set(not_ready as i64);
+        for (label, count) in [("true", ready), ("false", not_ready)] {
+            self.detectors.with_label_values(&[label]).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 
     /// All metrics in the text format of Prometheus.

@@ -47,7 +47,7 @@ pub async fn reconcile(stored: Arc<Stored>, ctx: Arc<Context>) -> Result<Action,
     let outcome = result.as_ref().map_or("failed", |(outcome, _)| outcome);
     ctx.metrics.reconciles.with_label_values(&[outcome]).inc();
     let (_, action) = result?;
-    ctx.backoff.reset(&key(&*stored));
+    ctx.backoff.reset(&key(&stored));
     Ok(action)
 }
 
@@ -154,7 +154,7 @@ async fn unreadable(ctx: &Context, invalid: &InvalidObject) -> Result<(&'static 
         warn!(namespace, name, error = invalid.error, "cannot read a stored detector");
         match apply::patch_status(ctx, &namespace, &name, &json!(status)).await {
             Err(error) if error.is_invalid() => {
-                warn!(namespace, name, %error, "it cannot be given a status either")
+                warn!(namespace, name, %error, "it cannot be given a status either");
             }
             written => written?,
         }

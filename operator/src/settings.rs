@@ -99,7 +99,7 @@ impl PullPolicy {
 
 fn resync(text: &str) -> Result<Duration, String> {
     let duration: Duration = text.parse::<crd::Duration>().map_err(|error| error.to_string())?.into();
-    if (Duration::from_secs(1)..=Duration::from_secs(3600)).contains(&duration) {
+    if (Duration::from_secs(1)..=Duration::from_hours(1)).contains(&duration) {
         Ok(duration)
     } else {
         Err(format!("resync must be between 1s and 1h, got {text}"))

@@ -86,8 +86,18 @@ pub async fn run(smoke: &Smoke) -> Result<(), SmokeError> {
     let client = Client::try_default().await.map_err(call("reach", &smoke.name))?;
     let detectors = Api::namespaced(client, &smoke.namespace);
     let outcome = walk(&detectors, smoke).await;
-    let deleted = delete(&detectors, &smoke.name).await;
+    let deleted = within(smoke, "its deletion", delete(&detectors, &smoke.name)).await;
     outcome.and(deleted)
+}
+
+async fn within(
+    smoke: &Smoke,
+    what: &str,
+    step: impl Future<Output = Result<(), SmokeError>>,
+) -> Result<(), SmokeError> {
+    let limit: Duration = smoke.timeout.into();
+    let late = |_| SmokeError::Late { seconds: limit.as_secs_f64(), last: what.to_owned() };
+    timeout(limit, step).await.map_err(late)?
 }
 
 async fn walk(detectors: &Api<AnomalyDetector>, smoke: &Smoke) -> Result<(), SmokeError> {
@@ -95,6 +105,7 @@ async fn walk(detectors: &Api<AnomalyDetector>, smoke: &Smoke) -> Result<(), Smo
     let (limit, began) = (smoke.timeout.into(), Instant::now());
     let http = Http::builder().timeout(ANSWER).no_proxy().build()?;
     let steps = async {
+        delete(detectors, &smoke.name).await?; // what a test that was interrupted has left
         apply(detectors, &smoke.name).await?;
         let endpoint = ready(detectors, &smoke.name, began, &mut last).await?;
         for (value, anomaly) in [(0.95, 0), (1.5, 1)] {
@@ -185,15 +196,20 @@ async fn reach(request: impl Fn() -> reqwest::RequestBuilder, name: &str, last: 
     }
 }
 
+/// Delete the detector, if there is one, and wait until it is gone with all that it owns: the next test finds nothing.
 async fn delete(detectors: &Api<AnomalyDetector>, name: &str) -> Result<(), SmokeError> {
-    match detectors.delete(name, &DeleteParams::foreground()).await {
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        Err(error) => Err(call("delete", name)(error)),
-        Ok(_) => {
-            println!("deleted AnomalyDetector {name}");
-            Ok(())
-        }
+    if detectors.get_metadata_opt(name).await.map_err(call("get", name))?.is_none() {
+        return Ok(());
     }
+    match detectors.delete(name, &DeleteParams::foreground()).await {
+        Err(kube::Error::Api(status)) if status.code == 404 => {}
+        outcome => drop(outcome.map_err(call("delete", name))?),
+    }
+    while detectors.get_metadata_opt(name).await.map_err(call("get", name))?.is_some() {
+        sleep(PERIOD).await;
+    }
+    println!("deleted AnomalyDetector {name}");
+    Ok(())
 }
 
 fn call(verb: &'static str, name: &str) -> impl FnOnce(kube::Error) -> SmokeError {

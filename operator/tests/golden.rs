@@ -1,6 +1,7 @@
 //! Each sample of `manifests/` beside the objects that it becomes: `tests/golden/*.yaml`.
 //!
 //! `UPDATE=1 cargo test -p operator --test golden` rewrites them.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
 
@@ -45,7 +46,7 @@ fn built(detector: &AnomalyDetector) -> Workload {
 
 fn yaml(workload: Workload) -> String {
     let objects = workload.into_objects().into_iter().filter_map(|(_, object)| object);
-    objects.map(|object| format!("---\n{}", serde_saphyr::to_string(&object).unwrap())).collect()
+    objects.flat_map(|object| ["---\n".to_owned(), serde_saphyr::to_string(&object).unwrap()]).collect()
 }
 
 #[test]
@@ -53,7 +54,9 @@ fn every_sample_becomes_the_recorded_objects() {
     let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests");
     let files =
         std::fs::read_dir(manifests).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut samples: Vec<String> = files.filter(|name| name.ends_with(".yaml")).collect();
+    let mut samples: Vec<String> = files
+        .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "yaml"))
+        .collect();
     samples.sort();
     assert!(samples.contains(&"quickstart.yaml".to_owned()));
     let stale: Vec<String> = samples.into_iter().filter(|name| !is_current(name)).collect();

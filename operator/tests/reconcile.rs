@@ -1,4 +1,5 @@
 //! Scenarios of the reconciler against a scripted API server: what is asked and written, and what is not.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod api_server;
 

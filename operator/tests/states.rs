@@ -2,6 +2,14 @@
 //! kstatus, which GitOps tools go by, is computed from each status by its rules.
 //!
 //! `UPDATE=1 cargo test -p operator --test states` rewrites the file.
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
+    clippy::unnecessary_wraps,
+    clippy::type_complexity,
+    clippy::unwrap_used,
+    reason = "a test may panic, and a table of cases is long"
+)]
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -135,7 +135,7 @@ fn sensors(detector: &AnomalyDetector) -> i32 {
         source.simulated.as_ref().map_or(0, |simulated| simulated.sensors.len())
             + source.csv.as_ref().map_or(0, |csv| csv.sensors.len())
     };
-    detector.spec.sources.iter().map(of_source).sum::<usize>() as i32
+    i32::try_from(detector.spec.sources.iter().map(of_source).sum::<usize>()).unwrap_or(i32::MAX)
 }
 
 fn endpoint(name: &str, namespace: &str, port: i32) -> String {

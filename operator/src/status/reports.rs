@@ -62,7 +62,7 @@ fn model_status(model: &ModelReport) -> ModelStatus {
         digest: model.digest.clone(),
         revision: revision(&model.digest),
         trained_at: Some(model.trained_at),
-        samples: model.samples as i64,
+        samples: i64::try_from(model.samples).unwrap_or(i64::MAX),
         threshold: model.threshold,
     }
 }

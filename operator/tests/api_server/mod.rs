@@ -211,7 +211,7 @@ fn operator(client: &Client, leadership: Leadership) -> Operator {
         recorder: Recorder::new(client.clone(), reporter),
         leadership,
         pods: pod_client().unwrap(),
-        backoff: Backoff::new(),
+        backoff: Backoff::default(),
         pace: Pace::default(),
     });
     Operator { context, detectors: detectors_writer, owned }

@@ -1,5 +1,6 @@
 //! A namespace of a real cluster, for one test: labelled so that only pods of the restricted Pod Security Standard may
 //! run in it. The operator is there already, by its chart: see `tests/on-cluster`.
+#![allow(dead_code, reason = "the end-to-end tests and the figures each use a part")]
 
 use std::path::Path;
 use std::process::Command;
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 /// Where the operator runs.
 pub const SYSTEM: &str = "anomaly-system";
 /// The longest that anything may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A namespace of its own on a real cluster.
 pub struct Place {

@@ -1,0 +1,132 @@
+//! The operator's figures, measured on a real cluster: `make bench-operator`. They are printed, never judged: the
+//! machine is part of every one of them.
+//!
+//! Calls are counted in the audit log of the cluster that `tests/cluster/up` started.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod place;
+
+use std::time::{Duration, Instant};
+
+use http::Request;
+use jiff::Timestamp;
+use kube::ResourceExt;
+use place::{Place, SYSTEM, operator_metric, operator_pods, sample, until};
+use serde_json::{Value, json};
+
+const AUDIT_LOG: &str = "/var/lib/anomaly-operator/logs/audit.log";
+const ACCOUNT: &str = "system:serviceaccount:anomaly-system:anomaly-operator";
+/// How often the first two figures are measured; their medians are told.
+const RUNS: usize = 5;
+/// Detectors, for the memory that they take.
+const MANY: usize = 100;
+
+#[tokio::test]
+#[ignore = "needs a cluster: make bench-operator"]
+async fn figures() {
+    let place = Place::new("figures").await;
+    let (mut applies, mut edits, mut writes) = (Vec::new(), Vec::new(), Vec::new());
+    for run in 0..RUNS {
+        let name = format!("run-{run}");
+        applies.push(
+            seconds(async { place.apply(&sample("quickstart.yaml", &name)).await.unwrap() }, &place, &name)
+                .await,
+        );
+        writes.push(calls(&place, &name).into_iter().filter(|call| call.is_write).count());
+        let contamination = json!({"threshold": {"contamination": 0.02}});
+        edits.push(seconds(place.edit(&name, contamination), &place, &name).await);
+    }
+    let noop_calls = calls_at_rest(&place).await;
+    let one = rss_mib(&place).await;
+    for i in RUNS..MANY {
+        place.apply(&sample("quickstart.yaml", &format!("run-{i}"))).await.unwrap();
+    }
+    for i in RUNS..MANY {
+        place.ready(&format!("run-{i}")).await;
+    }
+    let hundred = rss_mib(&place).await;
+    println!("applies: {applies:.1?} s, edits: {edits:.1?} s, writes: {writes:?}");
+    println!(
+        "figures: apply_to_ready_s={:.1} edit_to_serving_s={:.1} writes_per_create={} noop_calls={noop_calls} rss_{RUNS}_mib={one:.1} rss_{MANY}_mib={hundred:.1}",
+        median(&applies),
+        median(&edits),
+        writes.iter().max().unwrap(),
+    );
+    place.leave().await;
+}
+
+/// How long it takes from the call until the detector is Ready as its spec then stands.
+async fn seconds<T>(call: impl Future<Output = T>, place: &Place, name: &str) -> f64 {
+    let began = Instant::now();
+    call.await;
+    place.ready(name).await;
+    began.elapsed().as_secs_f64()
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+struct Call {
+    at: Timestamp,
+    is_write: bool,
+}
+
+/// The operator's calls that concern the detector's objects, Events included.
+fn calls(place: &Place, name: &str) -> Vec<Call> {
+    calls_that(|object| {
+        let of = object["name"].as_str().unwrap_or_default();
+        object["namespace"] == place.namespace && (of == name || of.starts_with(&format!("{name}.")))
+    })
+}
+
+fn calls_that(concern: impl Fn(&Value) -> bool) -> Vec<Call> {
+    let log = std::fs::read_to_string(AUDIT_LOG)
+        .expect("the audit log of the cluster that tests/cluster/up started");
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let ours =
+        lines.filter(|line| line["stage"] == "ResponseComplete" && line["user"]["username"] == ACCOUNT);
+    let calls = ours.filter(|line| concern(&line["objectRef"])).map(|line| Call {
+        at: line["requestReceivedTimestamp"].as_str().unwrap().parse().unwrap(),
+        is_write: !["get", "list", "watch"].contains(&line["verb"].as_str().unwrap()),
+    });
+    calls.collect()
+}
+
+/// Calls while every detector is looked at once more and nothing has changed. The Lease is renewed and watches are
+/// renewed all the while: those are not the reconciler's.
+async fn calls_at_rest(place: &Place) -> usize {
+    tokio::time::sleep(Duration::from_secs(5)).await; // what the last edit set off is over
+    let began = Timestamp::now();
+    let before = reconciles(place).await;
+    until("another look at every detector", async || {
+        (reconciles(place).await >= before + RUNS as f64).then_some(())
+    })
+    .await;
+    let calls =
+        calls_that(|object| object["namespace"] == place.namespace.as_str() && object["name"].is_string());
+    calls.into_iter().filter(|call| call.at >= began).count()
+}
+
+async fn reconciles(place: &Place) -> f64 {
+    let pod = operator_pods(&place.client).await.remove(0).name_any();
+    operator_metric(&place.client, &pod, "anomaly_operator_reconciles_total{").await.unwrap()
+}
+
+/// The resident memory of the operator, as the kubelet reports it once its figure is newer than now.
+async fn rss_mib(place: &Place) -> f64 {
+    let node = operator_pods(&place.client).await.remove(0).spec.unwrap().node_name.unwrap();
+    let path = format!("/api/v1/nodes/{node}/proxy/stats/summary");
+    let now = Timestamp::now();
+    until("memory of the operator", async || {
+        let summary: Value =
+            place.client.request(Request::get(&path).body(Vec::new()).unwrap()).await.ok()?;
+        let pod = summary["pods"].as_array()?.iter().find(|pod| pod["podRef"]["namespace"] == SYSTEM)?;
+        let memory = &pod["containers"][0]["memory"];
+        let time: Timestamp = memory["time"].as_str()?.parse().ok()?;
+        (time > now).then(|| memory["rssBytes"].as_f64()).flatten().map(|bytes| bytes / 1_048_576.0)
+    })
+    .await
+}
