@@ -1,4 +1,5 @@
 //! `anomalydetectors.yaml` is what the types say; `UPDATE=1 cargo test -p crd` rewrites it.
+#![cfg(test)]
 
 use crd::AnomalyDetector;
 use kube::CustomResourceExt;

@@ -1,5 +1,6 @@
 //! `manifests/*.yaml` are valid and lose nothing on the way through the types; `manifests/invalid/*.yaml` break exactly
 //! the rules that their first lines say.
+#![cfg(test)]
 
 use std::path::PathBuf;
 

@@ -221,9 +221,9 @@ impl Metrics {
             self.contribution.with_label_values(&[&labels.sensor]).set(*share);
         }
         if judgement.anomalous {
-            self.anomalous.inc()
+            self.anomalous.inc();
         } else {
-            self.normal.inc()
+            self.normal.inc();
         }
         if let Some(faults) = &verdict.truth {
             let truth = if faults.is_empty() { "normal" } else { "anomalous" };

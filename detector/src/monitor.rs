@@ -143,7 +143,8 @@ impl History {
                 let readings = heard(history, samples, progress).collect();
                 let interval = SignedDuration::try_from(interval).expect("intervals are at most 24h");
                 let next = aligned(now, interval);
-                let lead_in = (1..=past as i32).rev().map(|back| source.at(next - interval * back)).collect();
+                let past = i32::try_from(past).expect("a window is at most 1000, lags at most 100");
+                let lead_in = (1..=past).rev().map(|back| source.at(next - interval * back)).collect();
                 Ok(Self {
                     readings,
                     stream: Stream::Clocked { source, next, interval },

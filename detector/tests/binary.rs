@@ -1,4 +1,5 @@
 //! The program itself: started, asked, stopped; its exit codes and its sentences.
+#![cfg(test)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -62,7 +63,7 @@ impl Serving {
     }
 
     /// The body of an HTTP answer.
-    fn ask(&self, address: SocketAddr, request: &str, body: &str) -> String {
+    fn ask(address: SocketAddr, request: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(address).unwrap();
         let length = body.len();
         write!(
@@ -96,11 +97,11 @@ fn the_quickstart_trains_answers_and_ends_with_a_summary_at_either_signal() {
         assert!(detector.until("predictions at").contains(&detector.predict.to_string()));
         assert!(detector.until("trained on").starts_with("quickstart: trained on 4096 samples of value in "));
         assert!(detector.until("model sha256:").len() > 64);
-        assert_eq!(detector.ask(detector.predict, "POST /predict", r#"{"value":0.95}"#), r#"{"anomaly":0}"#);
-        assert_eq!(detector.ask(detector.predict, "POST /predict", r#"{"value":1.5}"#), r#"{"anomaly":1}"#);
-        let metrics = detector.ask(detector.metrics, "GET /metrics", "");
+        assert_eq!(Serving::ask(detector.predict, "POST /predict", r#"{"value":0.95}"#), r#"{"anomaly":0}"#);
+        assert_eq!(Serving::ask(detector.predict, "POST /predict", r#"{"value":1.5}"#), r#"{"anomaly":1}"#);
+        let metrics = Serving::ask(detector.metrics, "GET /metrics", "");
         assert!(metrics.contains(r#"anomaly_threshold{detector="quickstart"} 0."#), "{metrics}");
-        while !detector.ask(detector.predict, "GET /verdicts", "").contains("\"time\"") {}
+        while !Serving::ask(detector.predict, "GET /verdicts", "").contains("\"time\"") {}
         detector.signal(signal);
         let (rest, code) = detector.end();
         assert_eq!(code, Some(0));

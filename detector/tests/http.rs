@@ -1,4 +1,5 @@
 //! Every route, through the same `configure` as the program: what a request gets, good and bad.
+#![cfg(test)]
 
 use std::time::Duration;
 

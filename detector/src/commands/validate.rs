@@ -1,6 +1,6 @@
 //! `detector validate`: manifests in; every broken rule out, with the field's path, the rule and the value.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use crd::manifest;
@@ -48,7 +48,7 @@ pub fn run(args: &ValidateArgs) -> Result<(), ValidateError> {
 }
 
 /// One line for each rule that a file breaks.
-fn broken_rules(file: &PathBuf) -> Vec<String> {
+fn broken_rules(file: &Path) -> Vec<String> {
     let text = match text(file) {
         Ok(text) => text,
         Err(error) => return vec![error.to_string()],

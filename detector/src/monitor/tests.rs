@@ -85,7 +85,7 @@ fn a_pinned_end_of_history_makes_the_same_model_at_any_time() {
 
 #[test]
 fn the_rows_after_those_that_were_learned_from_are_watched() {
-    let rows: String = (0..10).map(|i| format!("{},{}\n", i * 60, i % 3)).collect();
+    let rows = (0..10).map(|i| format!("{},{}", i * 60, i % 3)).collect::<Vec<_>>().join("\n");
     let (_folder, detector) = recorded(&format!("timestamp,value\n{rows}"), "{samples: 6}");
     assert_eq!(judged(&detector, None), [360, 420, 480, 540]);
     let (_folder, detector) =
