@@ -1,4 +1,4 @@
-//! The conditions before and after in, the Events that tell people of the change out.
+//! The conditions before and after in, the Event that tells people of a concern out: when one begins, changes or ends.
 
 use crd::AnomalyDetector;
 use crd::status::{AnomalyDetectorStatus, ConditionType, Reason};
@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::status::find;
 
 /// Reasons that somebody should look at.
-const WARNINGS: [Reason; 11] = [
+const CONCERNS: [Reason; 11] = [
     Reason::InvalidSpec,
     Reason::NameTaken,
     Reason::ApplyFailed,
@@ -28,24 +28,24 @@ const WARNINGS: [Reason; 11] = [
 /// What the API takes.
 const MOST_NOTE_BYTES: usize = 1024;
 
-/// The Event of a transition: Ready has changed, or has found another reason for concern. A detector that is on its
-/// way for the first time is no news.
+/// The Event of a transition into, between or out of concerns. That a detector comes up as it was asked to is no news:
+/// its conditions say so, and its pods have Events of their own.
 pub fn between(before: &[Condition], after: &[Condition]) -> Option<Event> {
     let after = find(after, ConditionType::Ready)?;
     let before = find(before, ConditionType::Ready);
-    let is_concern = WARNINGS.iter().any(|reason| reason.name() == after.reason);
-    let is_ready = after.status == "True";
-    let is_news = match before {
-        None => is_ready || is_concern,
-        Some(before) => before.status != after.status || (is_concern && before.reason != after.reason),
-    };
+    let is_news = before.map(|before| &before.reason) != Some(&after.reason)
+        && (is_concern(after) || before.is_some_and(is_concern));
     is_news.then(|| Event {
-        type_: if is_concern { EventType::Warning } else { EventType::Normal },
-        reason: if is_ready { ConditionType::Ready.name() } else { after.reason.clone() },
+        type_: if is_concern(after) { EventType::Warning } else { EventType::Normal },
+        reason: if after.status == "True" { ConditionType::Ready.name() } else { after.reason.clone() },
         note: Some(within(MOST_NOTE_BYTES, &after.message)),
         action: "Reconcile".to_owned(),
         secondary: None,
     })
+}
+
+fn is_concern(ready: &Condition) -> bool {
+    CONCERNS.iter().any(|reason| reason.name() == ready.reason)
 }
 
 /// The beginning of a text, in whole characters.
@@ -68,5 +68,58 @@ pub async fn publish(
     if let Err(error) = ctx.write("create", ("Event", &name), ctx.recorder.publish(&event, &regarding)).await
     {
         warn!(namespace = detector.namespace(), name, %error, "lost an Event");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    use super::*;
+
+    fn ready(status: &str, reason: Reason) -> Vec<Condition> {
+        vec![Condition {
+            type_: "Ready".to_owned(),
+            status: status.to_owned(),
+            reason: reason.name(),
+            message: "as it is".to_owned(),
+            observed_generation: None,
+            last_transition_time: Time(jiff::Timestamp::UNIX_EPOCH),
+        }]
+    }
+
+    fn told(before: &[Condition], after: &[Condition]) -> Option<(EventType, String)> {
+        between(before, after).map(|event| (event.type_, event.reason))
+    }
+
+    #[test]
+    fn a_concern_is_told_when_it_begins_changes_and_ends() {
+        let (rolling, pull) = (ready("False", Reason::RollingOut), ready("False", Reason::ImagePullFailed));
+        let crash = ready("False", Reason::CrashLooping);
+        let warning = |reason: &str| Some((EventType::Warning, reason.to_owned()));
+        assert_eq!(told(&[], &pull), warning("ImagePullFailed"));
+        assert_eq!(told(&rolling, &pull), warning("ImagePullFailed"));
+        assert_eq!(told(&pull, &crash), warning("CrashLooping"));
+        assert_eq!(told(&crash, &rolling), Some((EventType::Normal, "RollingOut".to_owned())));
+        assert_eq!(
+            told(&crash, &ready("True", Reason::AsSpecified)),
+            Some((EventType::Normal, "Ready".to_owned()))
+        );
+    }
+
+    #[test]
+    fn what_goes_as_it_should_or_stays_as_it_was_is_no_news() {
+        let (rolling, good) = (ready("False", Reason::RollingOut), ready("True", Reason::AsSpecified));
+        for (before, after) in [(&vec![], &rolling), (&rolling, &good), (&good, &rolling), (&good, &good)] {
+            assert_eq!(told(before, after), None);
+        }
+        let pull = ready("False", Reason::ImagePullFailed);
+        assert_eq!(told(&pull, &pull), None);
+    }
+
+    #[test]
+    fn a_note_is_cut_between_characters() {
+        assert_eq!(within(5, "flüsse"), "flüs");
+        assert_eq!(within(3, "flüsse"), "fl");
     }
 }
