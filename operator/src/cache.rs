@@ -15,6 +15,7 @@ use kube::core::DeserializeGuard;
 use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{ObjectRef, Store};
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use crate::plan::INSTANCE;
 use crate::workload::Kind;
@@ -31,6 +32,7 @@ pub struct Cache {
     /// Every pod with our label.
     pub pods: Store<Pod>,
     written: Mutex<HashMap<Key, Written>>,
+    listed: OnceCell<()>,
 }
 
 /// Kind, namespace and name.
@@ -49,14 +51,21 @@ impl Cache {
         owned: BTreeMap<Kind, Store<DynamicObject>>,
         pods: Store<Pod>,
     ) -> Self {
-        Self { detectors, owned, pods, written: Mutex::default() }
+        Self { detectors, owned, pods, written: Mutex::default(), listed: OnceCell::new() }
     }
 
     /// Wait until every watch has listed once: before that, absent means nothing.
     ///
+    /// A store wakes only one of those who wait for it (kube's `DelayedInit` keeps one waker), so one waits for all:
+    /// else of several detectors that are there when the operator starts, some would never be reconciled.
+    ///
     /// # Errors
     /// A watch has ended: the operator is stopping.
     pub async fn ready(&self) -> Result<(), WriterDropped> {
+        self.listed.get_or_try_init(|| self.all_listed()).await.copied()
+    }
+
+    async fn all_listed(&self) -> Result<(), WriterDropped> {
         self.detectors.wait_until_ready().await?;
         self.pods.wait_until_ready().await?;
         for store in self.owned.values() {
@@ -138,4 +147,34 @@ impl Cache {
 
 fn status_key(namespace: &str, name: &str) -> Key {
     ("AnomalyDetector".to_owned(), namespace.to_owned(), name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures::stream::{FuturesUnordered, StreamExt};
+    use kube::runtime::reflector::store;
+    use kube::runtime::watcher::Event;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn all_who_wait_for_the_first_lists_go_on() {
+        let (detectors, mut detectors_writer) = store();
+        let (pods, mut pods_writer) = store();
+        let cache = Cache::new(detectors, BTreeMap::new(), pods);
+        let waiting: FuturesUnordered<_> = (0..3).map(|_| cache.ready()).collect();
+        let waiting = waiting.collect::<Vec<_>>();
+        let listing = async {
+            tokio::task::yield_now().await; // all wait before anything is listed
+            detectors_writer.apply_watcher_event(&Event::InitDone);
+            pods_writer.apply_watcher_event(&Event::InitDone);
+        };
+        let both = futures::future::join(waiting, listing);
+        let (outcomes, ()) = timeout(Duration::from_secs(10), both).await.expect("somebody waits for ever");
+        assert!(outcomes.iter().all(Result::is_ok));
+        assert_eq!(outcomes.len(), 3);
+    }
 }
