@@ -2,18 +2,18 @@
 .DEFAULT_GOAL := help
 .PHONY: test test-rust test-imports test-fuzz test-readme test-images test-cluster lint images cluster-up cluster-down kubectl bench bench-forest bench-operator help
 
-test: lint test-rust test-imports test-fuzz test-readme test-images test-cluster ## Everything that must pass, set-up included: what CI runs
+test: lint test-rust test-imports test-fuzz test-readme test-cluster ## Everything that must pass, set-up included: what CI runs
 test-rust: ## The Rust tests; they need nothing but Rust
 	cargo test --quiet --workspace
 test-imports: ## Models of real scikit-learn versions and ONNX Runtime against ours
 	cargo build --quiet --release -p interchange --example convert && detector/interchange/tests/live/run target/release/examples/convert
 test-fuzz: ## Every reader of foreign bytes, fuzzed for SECONDS each
-	detector/forest/fuzz/run $(SECONDS) && detector/interchange/fuzz/run $(SECONDS)
+	tests/fuzz $(SECONDS)
 test-readme: ## The README's laptop commands, as they stand there
 	tests/readme laptop
-test-images: ## The images: small, without root, the same bytes wherever they are built
-	images/check
-test-cluster: ## End to end on a real Kubernetes: the operator, the chart, the README's cluster commands
+test-images: images ## The images: small, without root, the same bytes wherever they are built
+	images/check twice
+test-cluster: ## End to end on a real Kubernetes: images, operator, chart, the README's cluster commands
 	tests/end-to-end
 lint: ## Formatting, clippy, licences, shell scripts, the chart
 	tests/lint
