@@ -7,7 +7,7 @@ use crd::contract::{
 };
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{
-    Capabilities, ConfigMapVolumeSource, Container, ContainerPort, HTTPGetAction, PodSecurityContext,
+    Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EnvVar, HTTPGetAction, PodSecurityContext,
     PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecurityContext,
     TopologySpreadConstraint, Volume, VolumeMount,
 };
@@ -128,6 +128,8 @@ fn container(plan: &Plan) -> Container {
         image: Some(plan.image.clone()),
         image_pull_policy: plan.pull_policy.map(crate::settings::PullPolicy::name),
         args: Some(vec!["run".to_owned(), format!("{CONFIG_DIRECTORY}/{CONFIG_FILE}")]),
+        // Logs for machines; and requests that are on their way while the endpoint is being removed are still answered.
+        env: Some([("DETECTOR_LOG", "json"), ("DETECTOR_DRAIN", "5s")].map(variable).into()),
         ports: Some(vec![port(PREDICT_PORT_NAME, PREDICT_PORT), port(METRICS_PORT_NAME, METRICS_PORT)]),
         resources: Some(resources(plan)),
         // Training may take a while before the first answer: five minutes, looked at each second.
@@ -151,6 +153,10 @@ fn container(plan: &Plan) -> Container {
         }]),
         ..Container::default()
     }
+}
+
+fn variable((name, value): (&str, &str)) -> EnvVar {
+    EnvVar { name: name.to_owned(), value: Some(value.to_owned()), ..EnvVar::default() }
 }
 
 fn port(name: &str, number: u16) -> ContainerPort {
