@@ -10,11 +10,11 @@ mod place;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::{Namespace, Pod};
-use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use operator::workload::Kind;
-use place::{Place, SYSTEM, condition, operator_metric, operator_pods, sample, until};
+use place::{Place, condition, restart_operator, sample, until};
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
 
@@ -357,31 +357,6 @@ async fn a_restarted_operator_writes_nothing() {
     restart_operator(&place).await;
     assert_eq!(place.versions("pump").await, before);
     place.leave().await;
-}
-
-/// Kill the operator's pods without warning; wait until another one has looked at every detector.
-async fn restart_operator(place: &Place) {
-    let old: Vec<String> = operator_pods(&place.client).await.iter().filter_map(ResourceExt::uid).collect();
-    let at_once = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
-    let pods: Api<Pod> = Api::namespaced(place.client.clone(), SYSTEM);
-    for pod in operator_pods(&place.client).await {
-        pods.delete(&pod.name_any(), &at_once).await.unwrap();
-    }
-    let resource = ApiResource::erase::<crd::AnomalyDetector>(&());
-    let all: Api<DynamicObject> = Api::all_with(place.client.clone(), &resource);
-    let detectors = all.list_metadata(&ListParams::default()).await.unwrap().items.len() as f64;
-    until("new operator that has looked at all detectors", async || {
-        for pod in operator_pods(&place.client).await {
-            let is_new = pod.uid().is_some_and(|uid| !old.contains(&uid));
-            let looks =
-                operator_metric(&place.client, &pod.name_any(), "anomaly_operator_reconciles_total{").await;
-            if is_new && looks.is_some_and(|looks| looks >= detectors) {
-                return Some(());
-            }
-        }
-        None
-    })
-    .await;
 }
 
 #[tokio::test]

@@ -176,3 +176,28 @@ pub async fn operator_metric(client: &Client, pod: &str, metric: &str) -> Option
     let values = text.lines().filter(|line| line.starts_with(metric)).map(|line| line.rsplit_once(' '));
     values.map(|value| value.and_then(|(_, number)| number.parse::<f64>().ok())).sum()
 }
+
+/// Kill the operator's pods without warning; wait until another one has looked at every detector.
+pub async fn restart_operator(place: &Place) {
+    let old: Vec<String> = operator_pods(&place.client).await.iter().filter_map(ResourceExt::uid).collect();
+    let at_once = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
+    let pods: Api<Pod> = Api::namespaced(place.client.clone(), SYSTEM);
+    for pod in operator_pods(&place.client).await {
+        pods.delete(&pod.name_any(), &at_once).await.unwrap();
+    }
+    let resource = ApiResource::erase::<crd::AnomalyDetector>(&());
+    let all: Api<DynamicObject> = Api::all_with(place.client.clone(), &resource);
+    let detectors = all.list_metadata(&ListParams::default()).await.unwrap().items.len() as f64;
+    until("new operator that has looked at all detectors", async || {
+        for pod in operator_pods(&place.client).await {
+            let is_new = pod.uid().is_some_and(|uid| !old.contains(&uid));
+            let looks =
+                operator_metric(&place.client, &pod.name_any(), "anomaly_operator_reconciles_total{").await;
+            if is_new && looks.is_some_and(|looks| looks >= detectors) {
+                return Some(());
+            }
+        }
+        None
+    })
+    .await;
+}
