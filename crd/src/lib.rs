@@ -1,8 +1,8 @@
 //! The contract between the operator, the detector and the person with the YAML open:
 //! the [`AnomalyDetector`] API, its rules, and the names and ports that both programs rely on.
 //!
-//! It imports nothing of ours and no Kubernetes client. Both programs parse a manifest into a [`Valid`]
-//! detector, by the very rules that the API server applies:
+//! It imports nothing of ours and no Kubernetes client. Both programs work with a [`Valid`] detector. Where no
+//! API server has been asked (feature `offline`), a manifest becomes one by the very rules that it would apply:
 //!
 //! ```
 //! let manifest = include_str!("../../manifests/quickstart.yaml");
@@ -28,7 +28,10 @@ pub mod serving;
 pub mod status;
 /// The resource itself: spec and status, printer columns.
 pub mod detector;
-/// The rules, checked without an API server: every broken one, with its path.
+/// The rules of the CRD's schema, checked without an API server.
+#[cfg(feature = "offline")]
+mod schema;
+/// The rules that no schema can say.
 pub mod rules;
 /// A detector that keeps every rule.
 pub mod valid;

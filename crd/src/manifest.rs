@@ -5,8 +5,13 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::AnomalyDetector;
-use crate::rules::{Violation, schema_violations};
-use crate::valid::{Invalid, Valid};
+#[cfg(feature = "offline")]
+use crate::rules::Violation;
+#[cfg(feature = "offline")]
+use crate::schema::schema_violations;
+use crate::valid::Invalid;
+#[cfg(feature = "offline")]
+use crate::valid::Valid;
 
 /// The largest manifest that is read: what the API server's storage takes.
 pub const MOST_BYTES: usize = 1_500_000;
@@ -54,6 +59,7 @@ fn first_line(error: &str) -> String {
 ///
 /// # Errors
 /// Every rule that it breaks.
+#[cfg(feature = "offline")]
 pub fn detector(document: Value) -> Result<Valid, Invalid> {
     let violations = schema_violations(&document);
     if !violations.is_empty() {
@@ -68,6 +74,7 @@ pub fn detector(document: Value) -> Result<Valid, Invalid> {
 ///
 /// # Errors
 /// The text is no YAML, not one document, or breaks rules: all of them are named.
+#[cfg(feature = "offline")]
 pub fn one_detector(text: &str) -> Result<Valid, ManifestError> {
     let mut documents = documents(text)?;
     match (documents.pop(), documents.len()) {

@@ -1,16 +1,8 @@
-//! A manifest as JSON in, every broken rule out: unknown fields, types, bounds and CEL rules by the CRD's own
-//! schema, as the API server would, and then the rules that no schema can say.
+//! A spec in; every rule that it breaks and that no schema can say out. These are the operator's to refuse.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::LazyLock;
 
-use jsonschema::error::{TypeKind, ValidationErrorKind};
-use kube::CustomResourceExt;
-use kube::core::cel::Validator as CelValidator;
-use serde_json::{Value, json};
-
-use crate::AnomalyDetector;
 use crate::AnomalyDetectorSpec;
 use crate::source::Source;
 
@@ -40,50 +32,6 @@ impl Violation {
     }
 }
 
-/// The CRD's OpenAPI schema, the same that the API server applies.
-static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
-    let crd = serde_json::to_value(AnomalyDetector::crd()).expect("the CRD is JSON");
-    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
-});
-
-/// The same, closed: what the schema does not name is refused, as `kubectl apply` does (field validation Strict).
-static CLOSED: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
-    let mut schema = SCHEMA.clone();
-    close(&mut schema);
-    schema["properties"]["apiVersion"] = json!({ "const": "anomaly.dev/v1alpha1" });
-    schema["properties"]["kind"] = json!({ "const": "AnomalyDetector" });
-    schema["properties"]["metadata"] =
-        json!({ "type": "object", "required": ["name"], "properties": { "name": { "type": "string" } } });
-    schema["required"] = json!(["apiVersion", "kind", "metadata", "spec"]);
-    jsonschema::validator_for(&schema).expect("a structural schema is a JSON schema")
-});
-
-/// Every rule of the CRD's schema that the document breaks, sorted by path.
-pub fn schema_violations(document: &Value) -> Vec<Violation> {
-    let mut found: Vec<Violation> =
-        CLOSED.iter_errors(document).flat_map(|error| sentences(&error)).collect();
-    // CEL rules read fields: on a document of another shape they could only repeat what is said above.
-    if found.is_empty()
-        && let Err(broken) = CelValidator::new().validate(&SCHEMA, document, None)
-    {
-        found.extend(broken.iter().map(|error| {
-            let message = with_number(&error.message, document, &error.field_path);
-            Violation::new(error.field_path.clone(), message)
-        }));
-    }
-    found.sort();
-    found.dedup();
-    found
-}
-
-/// The message of a rule about a number, and the number, which a rule of the CRD cannot name.
-fn with_number(message: &str, document: &Value, path: &str) -> String {
-    match path.split('.').try_fold(document, |value, field| value.get(field)) {
-        Some(Value::Number(number)) => format!("{message}, got {number}"),
-        _ => message.to_owned(),
-    }
-}
-
 /// Every rule that the schema cannot say and the spec breaks. The operator alone can refuse these.
 pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     let mut found = Vec::new();
@@ -92,6 +40,7 @@ pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     let features: Vec<String> =
         spec.model.train.features.iter().map(|feature| format!("{feature:?}")).collect();
     found.extend(twice("spec.model.train.features", "", &features));
+    found.extend(not_exactly_one(spec));
     let mut seen: HashMap<&str, &str> = HashMap::new();
     for (source, path, name) in sensors(&spec.sources) {
         if let Some(other) = seen.insert(name, source) {
@@ -114,6 +63,21 @@ pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
         found.push(Violation::new("spec.model.train.extension", message));
     }
     found
+}
+
+/// The exactly-one-of groups. The API server checks them too; but an object may be older than its rules.
+fn not_exactly_one(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
+    let one = |found: &[bool]| found.iter().filter(|each| **each).count() == 1;
+    let sources = spec.sources.iter().enumerate();
+    let sources = sources.filter(|(_, source)| !one(&[source.simulated.is_some(), source.csv.is_some()]));
+    let sources = sources.map(|(i, _)| {
+        Violation::new(format!("spec.sources[{i}]"), "exactly one of simulated, csv must be set")
+    });
+    let threshold = &spec.threshold;
+    let ways =
+        [threshold.contamination.is_some(), threshold.score.is_some(), threshold.alerts_per_day.is_some()];
+    let message = "exactly one of contamination, score, alertsPerDay must be set";
+    sources.chain((!one(&ways)).then(|| Violation::new("spec.threshold", message))).collect()
 }
 
 /// The entries of a list that is a set, or a map by `key`, that stand there already. The API server refuses them by
@@ -139,110 +103,5 @@ fn sensors(sources: &[Source]) -> impl Iterator<Item = (&str, String, &str)> {
         simulated.chain(csv).map(move |(kind, j, name)| {
             (source.name.as_str(), format!("spec.sources[{i}].{kind}.sensors[{j}].name"), name.as_str())
         })
-    })
-}
-
-/// Refuse what is not named, at every level that names its fields; and say in JSON Schema what Kubernetes says in
-/// extensions of its own.
-fn close(schema: &mut Value) {
-    let Value::Object(node) = schema else { return };
-    if node.get("x-kubernetes-int-or-string") == Some(&Value::Bool(true)) {
-        node.insert("type".into(), json!(["integer", "string"]));
-    }
-    if node.remove("nullable") == Some(Value::Bool(true)) {
-        // The API server drops a null where the field is optional: so an empty `pod:` in a manifest is fine.
-        if let Some(Value::String(kind)) = node.get("type") {
-            let kinds = json!([kind, "null"]);
-            node.insert("type".into(), kinds);
-        }
-        if let Some(Value::Array(choices)) = node.get_mut("enum") {
-            choices.push(Value::Null);
-        }
-    }
-    if node.contains_key("properties") && !node.contains_key("additionalProperties") {
-        node.insert("additionalProperties".into(), Value::Bool(false));
-    }
-    for (key, child) in node.iter_mut() {
-        match (key.as_str(), child) {
-            ("properties", Value::Object(fields)) => fields.values_mut().for_each(close),
-            ("items" | "additionalProperties", child) => close(child),
-            _ => {}
-        }
-    }
-}
-
-/// One JSON Schema error, in sentences with the rule and the value.
-fn sentences(error: &jsonschema::ValidationError<'_>) -> Vec<Violation> {
-    let path = dotted(error.instance_path().as_str());
-    let got = shown(error.instance());
-    let message = match error.kind() {
-        ValidationErrorKind::AdditionalProperties { unexpected } => {
-            let unknown = |name: &String| Violation::new(join(&path, name), "unknown field");
-            return unexpected.iter().map(unknown).collect();
-        }
-        ValidationErrorKind::Required { property } => {
-            return vec![Violation::new(
-                join(&path, property.as_str().unwrap_or_default()),
-                "required, and missing",
-            )];
-        }
-        ValidationErrorKind::Minimum { limit } => format!("must be at least {}, got {got}", number(limit)),
-        ValidationErrorKind::Maximum { limit } => format!("must be at most {}, got {got}", number(limit)),
-        ValidationErrorKind::MinItems { limit } => format!("must have at least {limit} item, got none"),
-        ValidationErrorKind::MaxItems { limit } => format!("must have at most {limit} items"),
-        ValidationErrorKind::MinLength { .. } => "must not be empty".to_owned(),
-        ValidationErrorKind::MaxLength { limit } => {
-            format!("must have at most {limit} characters, got {got}")
-        }
-        ValidationErrorKind::Pattern { pattern } => format!("must match {pattern}, got {got}"),
-        ValidationErrorKind::Enum { options } => format!("must be one of {}, got {got}", choices(options)),
-        ValidationErrorKind::Constant { expected_value } => format!("must be {expected_value}, got {got}"),
-        ValidationErrorKind::Type { kind: TypeKind::Single(kind) } => {
-            format!("must be of type {kind}, got {got}")
-        }
-        ValidationErrorKind::Type { kind: TypeKind::Multiple(kinds) } => {
-            let kinds: Vec<String> =
-                kinds.iter().map(|kind| kind.to_string()).filter(|kind| kind != "null").collect();
-            format!("must be of type {}, got {got}", kinds.join(" or "))
-        }
-        _ => error.to_string(),
-    };
-    vec![Violation::new(path, message)]
-}
-
-/// `"A", "B", "C"` of an enumeration, without the null that stands for an absent field.
-fn choices(options: &Value) -> String {
-    let options = options.as_array().map_or(&[] as &[Value], Vec::as_slice);
-    options.iter().filter(|option| !option.is_null()).map(Value::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// `1` rather than `1.0`: schemas keep every bound as a float.
-fn number(limit: &Value) -> String {
-    limit.as_f64().map_or_else(|| limit.to_string(), |limit| limit.to_string())
-}
-
-/// The value as JSON, cut where it is long.
-fn shown(value: &Value) -> String {
-    const MOST: usize = 80;
-    let text = value.to_string();
-    match text.char_indices().nth(MOST) {
-        Some((cut, _)) => format!("{}...", &text[..cut]),
-        None => text,
-    }
-}
-
-fn join(path: &str, field: &str) -> String {
-    if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") }
-}
-
-/// `/spec/sources/0/name` -> `spec.sources[0].name`.
-fn dotted(pointer: &str) -> String {
-    pointer.split('/').skip(1).fold(String::new(), |path, part| {
-        let part = part.replace("~1", "/").replace("~0", "~");
-        if part.bytes().all(|byte| byte.is_ascii_digit()) {
-            format!("{path}[{part}]")
-        } else {
-            join(&path, &part)
-        }
     })
 }

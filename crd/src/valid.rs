@@ -4,7 +4,7 @@
 use kube::ResourceExt;
 use thiserror::Error;
 
-use crate::rules::{Violation, schema_violations, spec_violations};
+use crate::rules::{Violation, spec_violations};
 use crate::simulated::Simulated;
 use crate::source::Csv;
 use crate::{AnomalyDetector, AnomalyDetectorSpec};
@@ -63,16 +63,13 @@ pub struct SensorRef<'a> {
 pub struct Invalid(pub Vec<Violation>);
 
 impl Valid {
-    /// Check every rule.
+    /// Check every rule that the CRD's schema cannot say. Those that it can have been applied by the API server, or by
+    /// [`crate::manifest`].
     ///
     /// # Errors
     /// All the rules that the detector breaks.
     pub fn new(detector: AnomalyDetector) -> Result<Self, Invalid> {
-        let document = serde_json::to_value(&detector).expect("the types of the API are JSON");
-        let mut violations = schema_violations(&document);
-        if violations.is_empty() {
-            violations = spec_violations(&detector.spec);
-        }
+        let violations = spec_violations(&detector.spec);
         if !violations.is_empty() {
             return Err(Invalid(violations));
         }
@@ -81,7 +78,7 @@ impl Valid {
             kind: match (&source.simulated, &source.csv) {
                 (Some(simulated), _) => SourceKind::Simulated(simulated.clone()),
                 (_, Some(csv)) => SourceKind::Csv(csv.clone()),
-                (None, None) => unreachable!("a rule of the schema: exactly one of simulated, csv"),
+                (None, None) => unreachable!("a rule of the spec: exactly one of simulated, csv"),
             },
         });
         let threshold = detector.spec.threshold;
@@ -90,7 +87,7 @@ impl Valid {
             (_, Some(score), _) => Cut::Score(score),
             (_, _, Some(alerts)) => Cut::AlertsPerDay(alerts),
             (None, None, None) => {
-                unreachable!("a rule of the schema: exactly one way to choose the threshold")
+                unreachable!("a rule of the spec: exactly one way to choose the threshold")
             }
         };
         Ok(Self { sources: sources.collect(), cut, detector })

@@ -100,7 +100,7 @@ async fn an_edit_rolls_the_pods_exactly_when_they_must_see_it() {
     assert!(both.len() == 2 && both.contains(&pods[0]), "the first pod stays: {pods:?} {both:?}");
 
     let until_before = pinned(&place).await;
-    place.edit("pump", json!({"threshold": {"contamination": 0.02}})).await;
+    place.edit("pump", json!({"threshold": {"contamination": 0.03}})).await;
     place.ready("pump").await;
     let new = place.pod_uids("pump").await;
     assert!(new.len() == 2 && new.iter().all(|pod| !both.contains(pod)), "{both:?} {new:?}");

@@ -33,7 +33,7 @@ async fn figures() {
                 .await,
         );
         writes.push(calls(&place, &name).into_iter().filter(|call| call.is_write).count());
-        let contamination = json!({"threshold": {"contamination": 0.02}});
+        let contamination = json!({"threshold": {"contamination": 0.03}});
         edits.push(seconds(place.edit(&name, contamination), &place, &name).await);
         if run == 0 {
             one = rss_mib(&place).await;

@@ -64,7 +64,7 @@ async fn watches_that_lag_behind_our_own_writes_cause_no_second_ones() {
     assert_eq!(cluster.writes(), Vec::<String>::new(), "nothing created is seen yet");
 
     cluster.settle().await;
-    cluster.edit_spec(|spec| spec["threshold"]["contamination"] = json!(0.02));
+    cluster.edit_spec(|spec| spec["threshold"]["contamination"] = json!(0.03));
     cluster.see();
     cluster.reconcile().await.unwrap();
     cluster.calls();
@@ -75,7 +75,7 @@ async fn watches_that_lag_behind_our_own_writes_cause_no_second_ones() {
 #[tokio::test(start_paused = true)]
 async fn an_edit_writes_what_it_changes_and_no_more() {
     let mut cluster = at_rest().await;
-    cluster.edit_spec(|spec| spec["threshold"]["contamination"] = json!(0.02));
+    cluster.edit_spec(|spec| spec["threshold"]["contamination"] = json!(0.03));
     cluster.see();
     cluster.reconcile().await.unwrap();
     assert_eq!(cluster.writes(), ["PATCH configmaps", "PATCH deployments", "PATCH anomalydetectors/status"]);
