@@ -137,12 +137,12 @@ impl History {
         let past = Recipe::from(train).memory() - 1;
         match Sources::open(detector)? {
             Sources::Clocked(source) => {
-                let interval = Duration::from(detector.spec().interval);
+                let every = Duration::from(detector.spec().interval);
+                let interval = SignedDuration::try_from(every).expect("intervals are at most 24h");
                 let samples = train.samples as usize + past;
-                let history = source.history(samples, train.until.unwrap_or(now), interval);
-                let readings = heard(history, samples, progress).collect();
-                let interval = SignedDuration::try_from(interval).expect("intervals are at most 24h");
                 let next = aligned(now, interval);
+                let history = source.history(samples, train.until.unwrap_or(next), every);
+                let readings = heard(history, samples, progress).collect();
                 let past = i32::try_from(past).expect("a window is at most 1000, lags at most 100");
                 let lead_in = (1..=past).rev().map(|back| source.at(next - interval * back)).collect();
                 Ok(Self {
@@ -206,12 +206,11 @@ fn heard<T>(
     })
 }
 
-/// The first multiple of the interval, counted from the Unix epoch, at or after an instant: so that replicas judge the
-/// same instants.
+/// The last multiple of the interval, counted from the Unix epoch, at or before an instant: so that replicas judge the
+/// same instants, and the first is judged at once.
 fn aligned(instant: Timestamp, interval: SignedDuration) -> Timestamp {
     let (at, step) = (instant.as_nanosecond(), interval.as_nanos());
-    let aligned = at.div_euclid(step) * step + if at.rem_euclid(step) == 0 { 0 } else { step };
-    Timestamp::from_nanosecond(aligned).unwrap_or(instant)
+    Timestamp::from_nanosecond(at.div_euclid(step) * step).unwrap_or(instant)
 }
 
 /// Judge what comes as fast as it goes, until the stream ends, `span` of its own time has passed, or `each` says stop.
