@@ -33,8 +33,17 @@ pub struct Model {
 #[derive(Debug, Error)]
 pub enum ModelError {
     /// Too little to learn from.
-    #[error("training needs at least 2 complete readings, got {0}")]
-    TooFew(usize),
+    #[error(
+        "training needs at least 2 samples, got {samples}: the sources gave {readings} complete readings, and a sample looks {past} back"
+    )]
+    TooFew {
+        /// Vectors that could be made.
+        samples: usize,
+        /// Instants at which every sensor gave a reading.
+        readings: usize,
+        /// Readings before its own that a vector needs.
+        past: usize,
+    },
     /// A reading that the forest cannot hold.
     #[error("a reading cannot be learned from: {0}")]
     Samples(#[from] SamplesError),
@@ -76,16 +85,18 @@ impl Model {
         let recipe = Recipe::from(train);
         let mut features = Features::new(recipe.clone());
         let columns: Vec<String> = detector.sensors().map(|sensor| sensor.name.to_owned()).collect();
-        let (mut cells, mut times) = (Vec::new(), Vec::new());
+        let (mut cells, mut times, mut complete) = (Vec::new(), Vec::new(), 0);
         for readings in history {
             let Some(values) = readings.values.into_iter().collect::<Option<Vec<f64>>>() else { continue };
+            complete += 1;
             if let Some(vector) = features.push(values) {
                 cells.extend(vector);
                 times.push(readings.time);
             }
         }
         if times.len() < 2 {
-            return Err(ModelError::TooFew(times.len()));
+            let past = recipe.memory() - 1;
+            return Err(ModelError::TooFew { samples: times.len(), readings: complete, past });
         }
         let samples = Samples::new(recipe.columns(columns.len()), cells)?;
         let forest = Forest::fit_with_progress(&samples, &params(train)?, trees_done)?;
