@@ -4,10 +4,28 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::status::Origin;
+
 /// Where the operator mounts the manifest in the detector's pod.
 pub const CONFIG_DIRECTORY: &str = "/etc/anomaly-detector";
 /// The manifest's file name in that directory and key in the ConfigMap.
 pub const CONFIG_FILE: &str = "detector.yaml";
+/// Where the operator mounts the model that it keeps for a detector, and the file's name there.
+pub const MODEL_DIRECTORY: &str = "/etc/anomaly-detector-model";
+/// The model's file name in that directory and key in the ConfigMaps.
+pub const MODEL_FILE: &str = "model";
+/// Where a pod keeps what a restart of its container must not lose.
+pub const STATE_DIRECTORY: &str = "/var/lib/anomaly-detector";
+/// Where the ConfigMap or the claim of `model.load` is mounted.
+pub const LOAD_DIRECTORY: &str = "/etc/anomaly-detector-load";
+/// Where the Secret of `model.load.credentialsSecret` is mounted.
+pub const CREDENTIALS_DIRECTORY: &str = "/etc/anomaly-detector-credentials";
+/// Where the Secret of `notify.webhook.signingSecret` is mounted.
+pub const SIGNING_DIRECTORY: &str = "/etc/anomaly-detector-signing";
+/// A new value of this annotation has the detector train anew.
+pub const RETRAIN_ANNOTATION: &str = "anomaly.dev/retrain";
+/// The largest artifact that a ConfigMap holds, bytes: the API server takes 1 MiB, base64 and the rest included.
+pub const MOST_STORED_BYTES: usize = 700 * 1024;
 /// `POST /predict` and its kin.
 pub const PREDICT_PORT: u16 = 8080;
 /// `/metrics`, `/livez`, `/readyz`, `/model`, `/status`: apart from predictions, so that neither waits for the other.
@@ -35,6 +53,22 @@ pub struct Report {
     pub model: Option<ModelReport>,
     /// One entry a source, in the spec's order.
     pub sources: Vec<SourceReport>,
+    /// How many trainings this process has finished.
+    #[serde(default)]
+    pub trainings: u64,
+    /// Why a model that is wanted, loaded, stored or pinned, does not serve; what did goes on serving.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<Rejected>,
+}
+
+/// A wanted model that does not serve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rejected {
+    /// Why, for programs.
+    pub reason: crate::status::Reason,
+    /// One sentence.
+    pub message: String,
 }
 
 /// How far a detector is.
@@ -69,6 +103,21 @@ pub struct ModelReport {
     pub samples: usize,
     /// The cut: a score over it is an anomaly.
     pub threshold: f64,
+    /// Where it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// What it was trained by: [`crate::Valid::recipe_digest`]; none where it was loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<String>,
+    /// The names of its columns, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// The size of the artifact, bytes.
+    #[serde(default)]
+    pub bytes: usize,
+    /// How many alarms a day ordinary readings raise, as far as the training data can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_alerts_per_day: Option<f64>,
 }
 
 /// A source's state.

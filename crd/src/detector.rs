@@ -5,7 +5,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Duration;
+use crate::alarm::Alarm;
 use crate::model::Model;
+use crate::monitoring::Monitoring;
+use crate::notify::Notify;
+use crate::quiet::Quiet;
 use crate::serving::{Pod, Service};
 use crate::source::Source;
 use crate::status::AnomalyDetectorStatus;
@@ -74,6 +78,23 @@ pub struct AnomalyDetectorSpec {
     /// When a score is an anomaly. Default: contamination 0.01.
     #[serde(default = "Threshold::recommended")]
     pub threshold: Threshold,
+
+    /// When anomalous verdicts raise an alarm. Default: each run of them, at once.
+    #[serde(default)]
+    pub alarm: Alarm,
+
+    /// When no alarm is raised, at most 16 windows. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub quiet: Vec<Quiet>,
+
+    /// Who hears of events, besides Prometheus and Kubernetes. Default: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<Notify>,
+
+    /// What Prometheus and Grafana are given. Default: a ServiceMonitor and alerts.
+    #[serde(default)]
+    pub monitoring: Monitoring,
 
     /// How many pods, each watching all sensors and answering predictions: 0 to 100. Default: 1. Leave it out
     /// where a HorizontalPodAutoscaler decides.

@@ -24,7 +24,7 @@ use thiserror::Error;
 /// );
 /// # Ok::<(), crd::duration::ParseDurationError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Duration(std::time::Duration);
 
 /// The text was no duration.

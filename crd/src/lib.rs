@@ -14,14 +14,26 @@
 
 /// `1h30m`: durations as Kubernetes and Prometheus users write them.
 pub mod duration;
+/// `0 3 * * *`: times that come again and again.
+pub mod schedule;
 /// Where readings come from.
 pub mod source;
 /// The simulated source: signals, noise and faults.
 pub mod simulated;
+/// Where a model comes from that was trained elsewhere.
+pub mod load;
 /// What is learned from the readings.
 pub mod model;
 /// When a score is an anomaly.
 pub mod threshold;
+/// When anomalous verdicts raise an alarm.
+pub mod alarm;
+/// When no alarm is raised.
+pub mod quiet;
+/// Who hears of events.
+pub mod notify;
+/// What Prometheus and Grafana are given.
+pub mod monitoring;
 /// How the detector's pods run and are reached.
 pub mod serving;
 /// What the operator says of a detector: conditions, replicas, model.

@@ -5,18 +5,41 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The model: an isolation forest (Liu, Ting and Zhou, 2008) over the readings of all sensors.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+use crate::Duration;
+use crate::load::Load;
+
+/// The model: an isolation forest (Liu, Ting and Zhou, 2008) over the readings of all sensors. Trained from them,
+/// or loaded; not both.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!(has(self.train) && has(self.load))")
+    .message("at most one of train, load must be set"))]
 pub struct Model {
-    /// How to train it. Default: every field at its own default.
-    #[serde(default)]
-    pub train: Train,
+    /// How to train it. Default, where nothing is loaded: every field at its own default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train: Option<Train>,
+
+    /// Where a model comes from that was trained elsewhere. Default: none, it is trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<Load>,
+
+    /// Serve this model of the history, and no other, whatever is trained or loaded meanwhile: `sha256:` and 64
+    /// hexadecimal digits. Default: the newest. Example: the `status.model.digest` of a better day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 71), regex(pattern = r"^sha256:[0-9a-f]{64}$"))]
+    pub pin: Option<String>,
+
+    /// How many models are kept in the cluster, the one that serves among them: 1 to 20. Default: 3.
+    #[serde(default = "history")]
+    #[schemars(range(min = 1, max = 20))]
+    pub history: i32,
 }
 
 /// How the forest is trained. The defaults are the paper's and scikit-learn's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!(has(self.every) && has(self.schedule))")
+    .message("at most one of every, schedule must be set"))]
 pub struct Train {
     /// How many readings to learn from: from history where the source has one, else the first that arrive.
     /// 2 to 1000000. Default: 4096.
@@ -69,6 +92,25 @@ pub struct Train {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", length(max = 64), extend("format" = "date-time"))]
     pub until: Option<Timestamp>,
+
+    /// Train anew this often, 1s to 8760h, each time from the readings before; what serves goes on serving until the
+    /// new model is there. The times are shifted by a part of the interval that the name decides, so that many
+    /// detectors do not train at once. Default: never. Example: 24h.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('8760h')")
+        .message(Message::Expression("'must be between 1s and 8760h, got ' + self".into())))]
+    pub every: Option<Duration>,
+
+    /// Train anew at these times: five fields of cron, minute, hour, day of the month, month, day of the week.
+    /// Default: never. Example: "0 3 * * *", each night at three.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128), regex(pattern = r"^\S+( +\S+){4}$"))]
+    pub schedule: Option<String>,
+
+    /// The time zone of `schedule`, a name of the IANA database. Default: UTC. Example: Europe/Berlin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64), regex(pattern = r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$"))]
+    pub time_zone: Option<String>,
 }
 
 /// One thing that the model sees of a sensor.
@@ -98,6 +140,15 @@ fn features() -> Vec<Feature> {
 fn window() -> i32 {
     10
 }
+fn history() -> i32 {
+    3
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self { train: None, load: None, pin: None, history: history() }
+    }
+}
 
 impl Default for Train {
     fn default() -> Self {
@@ -111,6 +162,9 @@ impl Default for Train {
             window: window(),
             lags: 0,
             until: None,
+            every: None,
+            schedule: None,
+            time_zone: None,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crate::AnomalyDetectorSpec;
+use crate::schedule::{Schedule, ScheduleError};
 use crate::source::Source;
 
 /// A rule that a manifest breaks: where, and one sentence with the rule and the value.
@@ -37,8 +38,8 @@ pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     let mut found = Vec::new();
     let names: Vec<&str> = spec.sources.iter().map(|source| source.name.as_str()).collect();
     found.extend(twice("spec.sources", ".name", &names));
-    let features: Vec<String> =
-        spec.model.train.features.iter().map(|feature| format!("{feature:?}")).collect();
+    let train = spec.model.train.clone().unwrap_or_default();
+    let features: Vec<String> = train.features.iter().map(|feature| format!("{feature:?}")).collect();
     found.extend(twice("spec.model.train.features", "", &features));
     found.extend(not_exactly_one(spec));
     let mut seen: HashMap<&str, &str> = HashMap::new();
@@ -50,7 +51,7 @@ pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
             ));
         }
     }
-    let train = &spec.model.train;
+    found.extend(no_schedules(spec));
     let columns = train.columns(seen.len());
     if columns > MOST_COLUMNS {
         found.push(Violation::new(
@@ -73,11 +74,56 @@ fn not_exactly_one(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     let sources = sources.map(|(i, _)| {
         Violation::new(format!("spec.sources[{i}]"), "exactly one of simulated, csv must be set")
     });
+    let both = |a, b, path, message| (a && b).then(|| Violation::new(path, message));
+    let model = &spec.model;
+    let train = model.train.as_ref();
+    let train_and_load =
+        both(train.is_some(), model.load.is_some(), "spec.model", "at most one of train, load must be set");
+    let every_and_schedule = both(
+        train.is_some_and(|train| train.every.is_some()),
+        train.is_some_and(|train| train.schedule.is_some()),
+        "spec.model.train",
+        "at most one of every, schedule must be set",
+    );
+    let load = model
+        .load
+        .as_ref()
+        .map(|load| [load.config_map.is_some(), load.persistent_volume_claim.is_some(), load.url.is_some()]);
+    let load = load.filter(|kinds| !one(kinds)).map(|_| {
+        Violation::new("spec.model.load", "exactly one of configMap, persistentVolumeClaim, url must be set")
+    });
     let threshold = &spec.threshold;
     let ways =
         [threshold.contamination.is_some(), threshold.score.is_some(), threshold.alerts_per_day.is_some()];
     let message = "exactly one of contamination, score, alertsPerDay must be set";
-    sources.chain((!one(&ways)).then(|| Violation::new("spec.threshold", message))).collect()
+    sources
+        .chain(train_and_load)
+        .chain(every_and_schedule)
+        .chain(load)
+        .chain((!one(&ways)).then(|| Violation::new("spec.threshold", message)))
+        .collect()
+}
+
+/// Schedules that name no times. A zone is checked where there is a database of zones.
+fn no_schedules(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
+    let train = spec.model.train.as_ref();
+    let train = train.and_then(|train| Some((train.schedule.as_deref()?, train.time_zone.as_deref())));
+    let train = train.map(|(schedule, zone)| ("spec.model.train".to_owned(), schedule, zone));
+    let quiet = spec.quiet.iter().enumerate();
+    let quiet = quiet
+        .map(|(i, quiet)| (format!("spec.quiet[{i}]"), quiet.schedule.as_str(), quiet.time_zone.as_deref()));
+    let schedules = train.into_iter().chain(quiet);
+    schedules.filter_map(|(path, schedule, zone)| no_schedule(&path, schedule, zone)).collect()
+}
+
+fn no_schedule(path: &str, schedule: &str, zone: Option<&str>) -> Option<Violation> {
+    let zone = zone.filter(|_| cfg!(feature = "offline"));
+    let error = Schedule::new(schedule, zone).err()?;
+    let field = match error {
+        ScheduleError::Expression { .. } => "schedule",
+        ScheduleError::Zone(_) => "timeZone",
+    };
+    Some(Violation::new(format!("{path}.{field}"), error.to_string()))
 }
 
 /// The entries of a list that is a set, or a map by `key`, that stand there already. The API server refuses them by

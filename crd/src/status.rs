@@ -61,6 +61,26 @@ pub struct ModelStatus {
     pub samples: i64,
     /// The cut: a score over it is an anomaly.
     pub threshold: f64,
+    /// Where it came from: Trained by a pod, Recut from a trained one for another threshold, or Loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// The names of its columns, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// How many alarms a day ordinary readings raise, as far as the training data can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_alerts_per_day: Option<f64>,
+}
+
+/// Where a model came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Origin {
+    /// A pod trained it from the sources.
+    Trained,
+    /// The forest of a trained one, with a cut for another threshold.
+    Recut,
+    /// It was loaded, as `model.load` asks.
+    Loaded,
 }
 
 /// The types of conditions.
@@ -105,12 +125,32 @@ pub enum Reason {
     Trained,
     /// Training failed.
     TrainingFailed,
+    /// The model was loaded, as `model.load` asks.
+    Loaded,
+    /// The model to load cannot be had: no such file, no answer, no right.
+    LoadFailed,
+    /// The model to load is not the one with that SHA-256.
+    DigestMismatch,
+    /// The model to load is no model that can be read.
+    ArtifactInvalid,
+    /// The model to load has other columns than the spec has sensors.
+    ColumnsMismatch,
+    /// The model to load lies where a detector may not go.
+    AddressRefused,
+    /// The model is too large, to load or to keep.
+    ModelTooLarge,
+    /// No model of the history has the digest that the spec pins.
+    PinNotFound,
     /// Every source gives readings.
     Connected,
     /// A source gives no readings.
     SourceDisconnected,
     /// Monitoring was not asked for.
     NotRequested,
+    /// The Prometheus Operator's CRDs are not in the cluster.
+    PrometheusOperatorNotInstalled,
+    /// A Prometheus refused the ServiceMonitor or the PrometheusRule.
+    RefusedByPrometheus,
     /// A new version of the pods is being rolled out.
     RollingOut,
     /// The image cannot be pulled.

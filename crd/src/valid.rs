@@ -2,8 +2,12 @@
 //! exactly-one-of groups as enums.
 
 use kube::ResourceExt;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::load::Load;
+use crate::model::Train;
 use crate::rules::{Violation, spec_violations};
 use crate::simulated::Simulated;
 use crate::source::Csv;
@@ -14,7 +18,17 @@ use crate::{AnomalyDetector, AnomalyDetectorSpec};
 pub struct Valid {
     detector: AnomalyDetector,
     sources: Vec<ValidSource>,
+    model: ModelKind,
     cut: Cut,
+}
+
+/// Where the model comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ModelKind {
+    /// It is trained.
+    Train(Train),
+    /// It is loaded.
+    Load(Load),
 }
 
 /// A source, and the one kind that it is.
@@ -81,6 +95,10 @@ impl Valid {
                 (None, None) => unreachable!("a rule of the spec: exactly one of simulated, csv"),
             },
         });
+        let model = match (&detector.spec.model.train, &detector.spec.model.load) {
+            (_, Some(load)) => ModelKind::Load(load.clone()),
+            (train, None) => ModelKind::Train(train.clone().unwrap_or_default()),
+        };
         let threshold = detector.spec.threshold;
         let cut = match (threshold.contamination, threshold.score, threshold.alerts_per_day) {
             (Some(share), _, _) => Cut::Contamination(share),
@@ -90,7 +108,7 @@ impl Valid {
                 unreachable!("a rule of the spec: exactly one way to choose the threshold")
             }
         };
-        Ok(Self { sources: sources.collect(), cut, detector })
+        Ok(Self { sources: sources.collect(), model, cut, detector })
     }
 
     /// The detector's name.
@@ -113,6 +131,39 @@ impl Valid {
         &self.sources
     }
 
+    /// Where the model comes from.
+    pub fn model(&self) -> &ModelKind {
+        &self.model
+    }
+
+    /// How the model is trained; none where it is loaded.
+    pub fn train(&self) -> Option<&Train> {
+        match &self.model {
+            ModelKind::Train(train) => Some(train),
+            ModelKind::Load(_) => None,
+        }
+    }
+
+    /// The SHA-256, in hexadecimal, of what shapes a trained model: sources, interval, and how it is
+    /// trained, without when. Where it is the same, a model fits; none where the model is loaded.
+    ///
+    /// Fields at their defaults are left out: so that an upgrade that brings new ones trains nothing anew.
+    pub fn recipe_digest(&self) -> Option<String> {
+        let spec = &self.detector.spec;
+        let train =
+            Train { until: None, every: None, schedule: None, time_zone: None, ..self.train()?.clone() };
+        let mut train = json!(train);
+        let defaults = json!(Train::default());
+        if let Value::Object(fields) = &mut train {
+            fields.retain(|name, value| defaults.get(name) != Some(value));
+        }
+        let mut recipe = json!({
+            "sources": spec.sources, "interval": spec.interval, "train": train,
+        });
+        recipe.sort_all_objects(); // whatever order this program's serde_json keeps
+        Some(hexadecimal(&Sha256::digest(recipe.to_string())))
+    }
+
     /// How the threshold is chosen.
     pub fn cut(&self) -> Cut {
         self.cut
@@ -122,6 +173,10 @@ impl Valid {
     pub fn sensors(&self) -> impl Iterator<Item = SensorRef<'_>> {
         self.sources.iter().flat_map(ValidSource::sensors)
     }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl ValidSource {

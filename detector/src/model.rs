@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crd::Valid;
 use crd::contract::ModelReport;
 use crd::model::Train;
+use crd::status::Origin;
 use crd::valid::Cut;
 use forest::artifact::{self, Artifact, ArtifactError, Metadata, Training};
 use forest::params::{Params, ParamsError};
@@ -81,7 +82,7 @@ impl Model {
         history: impl IntoIterator<Item = Readings>,
         trees_done: &(dyn Fn(usize) + Sync),
     ) -> Result<Self, ModelError> {
-        let train = &detector.spec().model.train;
+        let train = &detector.train().cloned().unwrap_or_default();
         let recipe = Recipe::from(train);
         let mut features = Features::new(recipe.clone());
         let columns: Vec<String> = detector.sensors().map(|sensor| sensor.name.to_owned()).collect();
@@ -218,6 +219,11 @@ impl Model {
             trained_at: self.metadata.training.trained_at.parse().unwrap_or(Timestamp::UNIX_EPOCH),
             samples: self.metadata.training.samples as usize,
             threshold: self.cut(),
+            origin: Some(Origin::Trained),
+            recipe: None,
+            columns: self.metadata.columns.clone(),
+            bytes: self.bytes.len(),
+            expected_alerts_per_day: None,
         }
     }
 }

@@ -111,7 +111,7 @@ pub fn train(
 ) -> Result<Trained, MonitorError> {
     let History { readings, stream, lead_in, note } = History::of(detector, now, progress)?;
     let began = Instant::now();
-    let trees = detector.spec().model.train.trees as usize;
+    let trees = detector.train().map_or(0, |train| train.trees as usize);
     let model = Arc::new(Model::train(detector, readings, &|done| progress.grown(done, trees))?);
     let took = began.elapsed();
     let mut watch = Watch::new(model, detector.spec().missing, explain);
@@ -132,7 +132,7 @@ struct History {
 
 impl History {
     fn of(detector: &Valid, now: Timestamp, progress: &dyn Progress) -> Result<Self, MonitorError> {
-        let train = &detector.spec().model.train;
+        let train = &detector.train().cloned().unwrap_or_default();
         // The first vectors need a past of their own.
         let past = Recipe::from(train).memory() - 1;
         match Sources::open(detector)? {

@@ -45,7 +45,7 @@ impl State {
             verdicts: Mutex::new(VecDeque::with_capacity(REMEMBERED)),
             phase: Mutex::new(Phase::WarmingUp {
                 have: 0,
-                need: detector.spec().model.train.samples as usize,
+                need: detector.train().map_or(0, |train| train.samples as usize),
             }),
             sources: Mutex::new(detector.sources().iter().map(|each| source(&each.name)).collect()),
             draining: AtomicBool::new(false),
@@ -132,6 +132,8 @@ impl State {
             phase: lock(&self.phase).clone(),
             model: self.watch().map(|watch| watch.model().report()),
             sources: lock(&self.sources).clone(),
+            trainings: 0,
+            rejected: None,
         }
     }
 }

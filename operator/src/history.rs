@@ -34,7 +34,10 @@ impl History {
         let mut kept = kept.into_iter().filter(|annotations| annotations.get(LEARNS) == Some(&learns));
         let kept = kept.find_map(|annotations| annotations.get(UNTIL)?.parse().ok());
         let whole = Timestamp::from_second(now.as_second()).expect("a timestamp without its fraction is one");
-        Self { until: spec.model.train.until.or(kept).unwrap_or(whole), learns }
+        Self {
+            until: spec.model.train.as_ref().and_then(|train| train.until).or(kept).unwrap_or(whole),
+            learns,
+        }
     }
 
     /// What to keep beside the workload.
@@ -94,7 +97,7 @@ mod tests {
     fn a_change_of_sources_or_model_ends_the_history_anew() {
         let first = History::new(&quickstart(), [], at("2026-11-22T12:00:00Z"));
         let mut edited = quickstart();
-        edited.model.train.trees = 7;
+        edited.model.train.get_or_insert_default().trees = 7;
         let now = at("2026-11-23T12:00:00Z");
         assert_eq!(History::new(&edited, [&first.annotations()], now).until, now);
     }
@@ -102,7 +105,7 @@ mod tests {
     #[test]
     fn the_end_that_a_person_wrote_wins_and_leaves_with_them() {
         let mut spec = quickstart();
-        spec.model.train.until = Some(at("2020-01-01T00:00:00Z"));
+        spec.model.train.get_or_insert_default().until = Some(at("2020-01-01T00:00:00Z"));
         let first = History::new(&spec, [], at("2026-11-22T12:00:00Z"));
         assert_eq!(first.until, at("2020-01-01T00:00:00Z"));
         let now = at("2026-11-23T12:00:00Z");

@@ -95,7 +95,7 @@ fn what_the_pods_must_see_rolls_them_and_nothing_else_does() {
         before
     );
     assert_ne!(after(|detector| detector.spec.missing = crd::Missing::Previous), before);
-    assert_ne!(after(|detector| detector.spec.model.train.trees = 7), before);
+    assert_ne!(after(|detector| detector.spec.model.train.get_or_insert_default().trees = 7), before);
     assert_ne!(after(|detector| detector.spec.pod.priority_class_name = Some("high".to_owned())), before);
 }
 
@@ -108,7 +108,10 @@ fn the_pods_read_the_very_detector_that_was_asked_for() {
         assert_eq!(read.spec().sources, asked.spec.sources);
         assert_eq!(read.spec().threshold, asked.spec.threshold);
         assert_eq!(read.spec().interval, asked.spec.interval);
-        assert!(read.spec().model.train.until.is_some(), "{name}: replicas must agree on when history ends");
+        assert!(
+            read.train().is_some_and(|train| train.until.is_some()),
+            "{name}: replicas must agree on when history ends"
+        );
         assert_eq!(read.spec().replicas, None);
     }
 }

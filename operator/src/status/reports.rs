@@ -64,6 +64,9 @@ fn model_status(model: &ModelReport) -> ModelStatus {
         trained_at: Some(model.trained_at),
         samples: i64::try_from(model.samples).unwrap_or(i64::MAX),
         threshold: model.threshold,
+        origin: model.origin,
+        columns: model.columns.clone(),
+        expected_alerts_per_day: model.expected_alerts_per_day,
     }
 }
 

@@ -33,7 +33,9 @@ pub fn digits(config_map: &ConfigMap) -> String {
 fn manifest(plan: &Plan) -> Value {
     let detector = plan.detector.detector();
     let mut spec = detector.spec.clone();
-    spec.model.train.until = Some(plan.history.until);
+    if spec.model.load.is_none() {
+        spec.model.train.get_or_insert_default().until = Some(plan.history.until);
+    }
     let mut spec = json!(spec);
     if let Some(fields) = spec.as_object_mut() {
         for field in ["replicas", "service", "pod"] {

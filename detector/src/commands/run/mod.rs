@@ -120,7 +120,7 @@ pub fn run(args: &RunArgs) -> Result<(), RunError> {
 
 /// `--fast`: no addresses, no clock.
 fn replay(args: &RunArgs, detector: &Valid, record: &mut Record) -> Result<(), RunError> {
-    let until = detector.spec().model.train.until;
+    let until = detector.train().and_then(|train| train.until);
     let bars = Bars::new();
     let trained = monitor::train(detector, until.unwrap_or_else(Timestamp::now), Explain::Anomalies, &bars);
     bars.clear();

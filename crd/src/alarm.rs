@@ -1,0 +1,24 @@
+//! The alarm part of the spec: which anomalous verdicts raise an alarm.
+
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Duration;
+
+/// When anomalous verdicts are worth somebody's attention. Scores and verdicts stay what they are: this decides about
+/// alerts and notifications.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Alarm {
+    /// How long verdicts must stay anomalous before they raise an alarm, 0s to 24h. Default: 0s, at once.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('0s') && duration(self) <= duration('24h')")
+        .message(Message::Expression("'must be between 0s and 24h, got ' + self".into())))]
+    pub minimum_duration: Duration,
+
+    /// How long after an alarm no other one is raised, 0s to 168h. Default: 0s.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('0s') && duration(self) <= duration('168h')")
+        .message(Message::Expression("'must be between 0s and 168h, got ' + self".into())))]
+    pub cool_down: Duration,
+}

@@ -1,0 +1,31 @@
+//! The quiet part of the spec: when anomalies raise no alarms.
+
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Duration;
+
+/// A window in which no alarm is raised: maintenance, start-ups. Scores, verdicts and events go on; a suppressed
+/// event names the reason.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Quiet {
+    /// When the window opens: five fields of cron, minute, hour, day of the month, month, day of the week.
+    /// Example: "0 2 * * 0", Sundays at two.
+    #[schemars(length(max = 128), regex(pattern = r"^\S+( +\S+){4}$"))]
+    pub schedule: String,
+
+    /// How long it stays open, 1m to 168h. Example: 2h.
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1m') && duration(self) <= duration('168h')")
+        .message(Message::Expression("'must be between 1m and 168h, got ' + self".into())))]
+    pub duration: Duration,
+
+    /// The time zone of `schedule`, a name of the IANA database. Default: UTC. Example: Europe/Berlin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64), regex(pattern = r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$"))]
+    pub time_zone: Option<String>,
+
+    /// Why, for people: it stands in the events that were suppressed. Example: weekly maintenance.
+    #[schemars(length(min = 1, max = 256))]
+    pub reason: String,
+}
