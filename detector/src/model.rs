@@ -111,9 +111,11 @@ impl Model {
                 samples: samples.len() as u64,
                 trained_at: times[times.len() - 1].to_string(),
                 origin: "trained".to_owned(),
+                ..Training::default()
             },
+            recipe: None,
         };
-        Self::new(Artifact { forest, metadata })
+        Self::new(Artifact { forest, metadata, scores: None })
     }
 
     /// The model that an artifact's bytes hold.

@@ -3,9 +3,11 @@
 //! The header holds [`Metadata`] as JSON and a seal, the SHA-256 of the file with the seal's own digits as zeros: a file
 //! that was cut, or changed in any byte, does not open. The trees are in pre-order and so need no indices: `nodes` has
 //! -1 for a leaf, otherwise the split's column, or -2 - n for a plane of n columns; `thresholds`, `samples` and the tensors of
-//! the planes follow in the order in which the nodes ask for them.
+//! the planes follow in the order in which the nodes ask for them. `scores.seen` and `scores.unseen`, where they are there,
+//! are what the training rows score.
 
 mod tensors;
+mod scores;
 
 use crate::forest::{Forest, ForestError};
 use safetensors::tensor::{SafeTensorError, SafeTensors, TensorView};
@@ -14,6 +16,8 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fmt::Write;
 use thiserror::Error;
+
+pub use scores::{Greatest, MOST, Scores};
 
 /// The format that this release writes. It reads this one and all before it.
 pub const FORMAT: u32 = 1;
@@ -30,10 +34,12 @@ pub struct Artifact {
     pub forest: Forest,
     /// What is known of them.
     pub metadata: Metadata,
+    /// What the training rows score, where that is known.
+    pub scores: Option<Scores>,
 }
 
 /// What a forest was trained on, and what to make of its scores.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Metadata {
     /// The names of the sensors, in the order of the reading that becomes a row.
@@ -46,10 +52,13 @@ pub struct Metadata {
     pub threshold: f64,
     /// Where the forest comes from.
     pub training: Training,
+    /// What shaped the forest, as a name: models of the same recipe stand in for each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<String>,
 }
 
 /// Where a forest comes from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Training {
     /// How many rows it was trained on.
@@ -58,6 +67,9 @@ pub struct Training {
     pub trained_at: String,
     /// By what: `trained`, or the system that it was imported from.
     pub origin: String,
+    /// The end of the history that was asked for, in RFC 3339, where one was: no row is as new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
 }
 
 /// Why bytes are not an artifact, or an artifact has no bytes.
@@ -110,6 +122,8 @@ struct Header<T> {
     seal: String,
     forest: Shape,
     metadata: T,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scores: Option<scores::Counts>,
 }
 
 /// The numbers of a forest that are not in its tensors.
@@ -134,10 +148,16 @@ impl Artifact {
     pub fn to_bytes(&self) -> Result<Vec<u8>, ArtifactError> {
         check_threshold(self.metadata.threshold)?;
         let shape = Shape { columns: self.forest.columns() as u64, sample_size: self.forest.sample_size() };
-        let header =
-            Header { format: FORMAT, seal: UNSEALED.into(), forest: shape, metadata: &self.metadata };
+        let header = Header {
+            format: FORMAT,
+            seal: UNSEALED.into(),
+            forest: shape,
+            metadata: &self.metadata,
+            scores: self.scores.as_ref().map(Scores::counts),
+        };
         let json = serde_json::to_string(&header).map_err(ArtifactError::Metadata)?;
-        let tensors = tensors::of(self.forest.trees());
+        let mut tensors = tensors::of(self.forest.trees());
+        tensors.extend(self.scores.iter().flat_map(Scores::tensors));
         let views = tensors.iter().map(|tensor| Ok((tensor.name, tensor.view()?)));
         let views =
             views.collect::<Result<Vec<(&str, TensorView)>, _>>().map_err(ArtifactError::NotSafetensors)?;
@@ -168,7 +188,8 @@ impl Artifact {
         let columns = usize::try_from(header.forest.columns).unwrap_or(usize::MAX);
         let trees = tensors::trees(&tensors, columns)?;
         let forest = Forest::from_sound_trees(columns, header.forest.sample_size, trees)?;
-        Ok(Self { forest, metadata: header.metadata })
+        let scores = header.scores.map(|counts| Scores::open(&tensors, counts)).transpose()?;
+        Ok(Self { forest, metadata: header.metadata, scores })
     }
 }
 

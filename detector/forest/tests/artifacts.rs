@@ -18,16 +18,21 @@ fn artifact(extension: u32) -> Artifact {
     let samples = Samples::new(3, cells).unwrap();
     let forest = Forest::fit(&samples, &Params::new(5, 16, extension, 1).unwrap()).unwrap();
     let columns = ["flow", "pressure", "temperature"].map(String::from).to_vec();
-    let training =
-        Training { samples: 100, trained_at: "2026-11-22T12:00:00Z".into(), origin: "trained".into() };
+    let training = Training {
+        samples: 100,
+        trained_at: "2026-11-22T12:00:00Z".into(),
+        origin: "trained".into(),
+        ..Training::default()
+    };
     let metadata = Metadata {
         columns,
         lags: 2,
         pipeline: serde_json::json!({"differences": true}),
         threshold: 0.617,
         training,
+        ..Metadata::default()
     };
-    Artifact { forest, metadata }
+    Artifact { forest, metadata, scores: None }
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub enum ExportError {
 /// # Errors
 /// A file cannot be read or written, or the other system has no such forests.
 pub fn run(args: &ExportArgs) -> Result<(), ExportError> {
-    let (Artifact { forest, metadata }, _) = model_file::read(&args.model)?;
+    let (Artifact { forest, metadata, .. }, _) = model_file::read(&args.model)?;
     let recipe: Recipe = serde_json::from_value(metadata.pipeline).map_err(ExportError::Pipeline)?;
     let columns = columns(&metadata.columns, &recipe);
     let bytes = onnx::write(&forest, metadata.threshold, &columns)?;

@@ -46,7 +46,7 @@ pub fn run(args: &InspectArgs) -> Result<(), ModelFileError> {
 }
 
 fn description(artifact: &Artifact, bytes: &[u8]) -> String {
-    let Artifact { forest, metadata } = artifact;
+    let Artifact { forest, metadata, .. } = artifact;
     let description = Description {
         digest: artifact::digest(bytes),
         bytes: bytes.len(),

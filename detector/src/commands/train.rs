@@ -162,7 +162,7 @@ fn learned(args: &TrainArgs) -> Result<Artifact, TrainError> {
         None => threshold::contamination(&forest.scores(&samples), args.contamination.unwrap_or(0.01))?,
     };
     let training = training(args, samples.len() as u64, "trained".to_owned());
-    Ok(Artifact { forest, metadata: metadata(table.columns().to_vec(), threshold, training) })
+    Ok(Artifact { forest, metadata: metadata(table.columns().to_vec(), threshold, training), scores: None })
 }
 
 /// A forest that was grown elsewhere. Its data is not known, so its samples are those of one tree.
@@ -176,7 +176,7 @@ fn imported(args: &TrainArgs, path: &Path) -> Result<Artifact, TrainError> {
         return Err(TrainError::Columns { forest: forest.columns(), names: names.len() });
     }
     let training = training(args, u64::from(forest.sample_size()), origin);
-    Ok(Artifact { metadata: metadata(names, score.unwrap_or(cut), training), forest })
+    Ok(Artifact { metadata: metadata(names, score.unwrap_or(cut), training), forest, scores: None })
 }
 
 fn selection(args: &TrainArgs) -> Selection<'_> {
@@ -205,11 +205,11 @@ fn grown(samples: &Samples, params: &Params) -> Result<Forest, ForestError> {
 fn metadata(columns: Vec<String>, threshold: f64, training: Training) -> Metadata {
     let recipe = Recipe { features: vec![Feature::Value], window: 2, lags: 0 };
     let pipeline = serde_json::to_value(&recipe).expect("a recipe is JSON");
-    Metadata { columns, lags: 0, pipeline, threshold, training }
+    Metadata { columns, lags: 0, pipeline, threshold, training, recipe: None }
 }
 
 fn training(args: &TrainArgs, samples: u64, origin: String) -> Training {
-    Training { samples, trained_at: args.trained_at.to_string(), origin }
+    Training { samples, trained_at: args.trained_at.to_string(), origin, ..Training::default() }
 }
 
 /// `value`, which `POST /predict` knows, or `x0`, `x1` and so on.
@@ -222,7 +222,7 @@ fn unnamed(columns: usize) -> Vec<String> {
 
 /// One line for the person who waits.
 fn told(artifact: &Artifact, digest: &str) -> String {
-    let Artifact { forest, metadata } = artifact;
+    let Artifact { forest, metadata, .. } = artifact;
     let Metadata { columns, training, threshold, .. } = metadata;
     format!(
         "{}: {} trees over {} ({} samples), threshold {threshold:.4}, {digest}",

@@ -91,9 +91,9 @@ fn row_latencies(forest: &Forest, samples: &Samples) -> (f64, f64) {
 /// The size of the forest's file, and the seconds that opening and verifying it takes: the median of some.
 fn artifact(forest: Forest) -> Result<(usize, f64), Box<dyn Error>> {
     let columns = (0..forest.columns()).map(|column| format!("column-{column}")).collect();
-    let training = Training { samples: 0, trained_at: String::new(), origin: "trained".into() };
-    let metadata = Metadata { columns, lags: 0, pipeline: serde_json::Value::Null, threshold: 0.5, training };
-    let bytes = Artifact { forest, metadata }.to_bytes()?;
+    let training = Training { samples: 0, trained_at: String::new(), origin: "trained".into(), ..Training::default() };
+    let metadata = Metadata { columns, threshold: 0.5, training, ..Metadata::default() };
+    let bytes = Artifact { forest, metadata, scores: None }.to_bytes()?;
     let mut seconds = (0..11)
         .map(|_| {
             let start = Instant::now();

@@ -18,7 +18,11 @@ pub(super) struct Tensor {
 }
 
 impl Tensor {
-    fn new<const N: usize>(name: &'static str, dtype: Dtype, numbers: impl Iterator<Item = [u8; N]>) -> Self {
+    pub(super) fn new<const N: usize>(
+        name: &'static str,
+        dtype: Dtype,
+        numbers: impl Iterator<Item = [u8; N]>,
+    ) -> Self {
         Self { name, dtype, bytes: numbers.flatten().collect() }
     }
 
@@ -91,13 +95,17 @@ pub(super) fn trees(tensors: &SafeTensors, columns: usize) -> Result<Vec<Tree>, 
 }
 
 /// The numbers of one tensor that are still to be taken.
-struct Numbers<'a, const N: usize> {
+pub(super) struct Numbers<'a, const N: usize> {
     name: &'static str,
     rest: &'a [[u8; N]],
 }
 
 impl<'a, const N: usize> Numbers<'a, N> {
-    fn of(tensors: &SafeTensors<'a>, name: &'static str, dtype: Dtype) -> Result<Self, ArtifactError> {
+    pub(super) fn of(
+        tensors: &SafeTensors<'a>,
+        name: &'static str,
+        dtype: Dtype,
+    ) -> Result<Self, ArtifactError> {
         let tensor = tensors.tensor(name).map_err(|_| ArtifactError::Tensor { name, rule: "there" })?;
         if tensor.dtype() != dtype || tensor.shape().len() != 1 {
             return Err(ArtifactError::Tensor { name, rule: "a flat array of its format's type" });
@@ -105,11 +113,11 @@ impl<'a, const N: usize> Numbers<'a, N> {
         Ok(Self { name, rest: tensor.data().as_chunks().0 })
     }
 
-    fn left(&self) -> usize {
+    pub(super) fn left(&self) -> usize {
         self.rest.len()
     }
 
-    fn next(&mut self) -> Result<[u8; N], ArtifactError> {
+    pub(super) fn next(&mut self) -> Result<[u8; N], ArtifactError> {
         let (first, rest) = self.rest.split_first().ok_or(ArtifactError::Tensor {
             name: self.name,
             rule: "as long as the nodes ask for, got less",

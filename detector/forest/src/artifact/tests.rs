@@ -6,11 +6,19 @@ fn artifact(extension: u32) -> Artifact {
     let cells = (0..600).map(|i| f64::from(i * 7919 % 1009)).collect();
     let samples = Samples::new(3, cells).unwrap();
     let forest = Forest::fit(&samples, &Params::new(5, 16, extension, 1).unwrap()).unwrap();
-    let training =
-        Training { samples: 200, trained_at: "2026-11-22T12:00:00Z".into(), origin: "trained".into() };
+    let training = Training {
+        samples: 200,
+        trained_at: "2026-11-22T12:00:00Z".into(),
+        origin: "trained".into(),
+        ..Training::default()
+    };
     let columns = ["a", "b", "c"].map(String::from).to_vec();
     let pipeline = serde_json::json!({"window": 8});
-    Artifact { forest, metadata: Metadata { columns, lags: 0, pipeline, threshold: 0.6, training } }
+    Artifact {
+        forest,
+        metadata: Metadata { columns, lags: 0, pipeline, threshold: 0.6, training, ..Metadata::default() },
+        scores: None,
+    }
 }
 
 #[test]
@@ -114,4 +122,29 @@ fn a_forged_artifact_is_refused_by_what_is_in_it() {
     assert_eq!(forged(&bytes, r#""nodes""#, r#""n0des""#), "tensor `nodes` must be there");
     let short = forged(&bytes, r#"\"sampleSize\":16"#, r#"\"sampleSize\":00"#);
     assert!(short.starts_with("the model's metadata must be of format 1"), "{short}");
+}
+
+#[test]
+fn the_greatest_scores_are_kept_and_how_many_there_were() {
+    let many: Vec<f64> = (1..=10_000).map(|i| f64::from(i) / 10_000.0).collect();
+    let scores = Scores { seen: Greatest::of(&many), unseen: Greatest::of(&[0.4, 0.6]), seconds_apart: 60.0 };
+    assert_eq!(
+        (scores.seen.scores().len(), scores.seen.count(), scores.seen.is_whole()),
+        (MOST, 10_000, false)
+    );
+    assert_eq!((scores.unseen.scores(), scores.unseen.is_whole()), (&[0.6, 0.4][..], true));
+    let artifact = Artifact { scores: Some(scores), ..artifact(0) };
+    assert_eq!(Artifact::from_bytes(&artifact.to_bytes().unwrap()).unwrap(), artifact);
+}
+
+#[test]
+fn scores_that_are_none_are_refused() {
+    for wrong in [vec![0.5, f64::NAN], vec![1.5], vec![0.0]] {
+        let scores = Scores { seen: Greatest::of(&wrong), unseen: Greatest::of(&[]), seconds_apart: 1.0 };
+        let bytes = Artifact { scores: Some(scores), ..artifact(0) }.to_bytes().unwrap();
+        assert_eq!(
+            Artifact::from_bytes(&bytes).unwrap_err().to_string(),
+            "tensor `scores.seen` must be falling scores, greater than 0 and at most 1, as many as the header says"
+        );
+    }
 }

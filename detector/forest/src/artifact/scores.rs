@@ -1,0 +1,97 @@
+//! What training rows score in, as much of it as a later threshold may need out, and back.
+
+use super::ArtifactError;
+use super::tensors::{Numbers, Tensor};
+use safetensors::Dtype;
+use safetensors::tensor::SafeTensors;
+use serde::{Deserialize, Serialize};
+
+/// How many scores of each kind a file keeps: the greatest, since thresholds are chosen among them.
+pub const MOST: usize = 8192;
+
+/// What the training rows score: that another threshold can be chosen without another training.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scores {
+    /// In the whole forest.
+    pub seen: Greatest,
+    /// In the trees that were grown without the row.
+    pub unseen: Greatest,
+    /// The mean time from one row to the next, in seconds.
+    pub seconds_apart: f64,
+}
+
+/// The greatest of some scores, in falling order, and how many there were.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Greatest {
+    scores: Vec<f64>,
+    count: u64,
+}
+
+impl Greatest {
+    /// The greatest [`MOST`] of these.
+    pub fn of(scores: &[f64]) -> Self {
+        let mut falling = scores.to_vec();
+        falling.sort_unstable_by(|a, b| b.total_cmp(a));
+        falling.truncate(MOST);
+        Self { scores: falling, count: scores.len() as u64 }
+    }
+
+    /// The scores, in falling order.
+    pub fn scores(&self) -> &[f64] {
+        &self.scores
+    }
+
+    /// How many there were.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Whether none was left out.
+    pub fn is_whole(&self) -> bool {
+        self.count == self.scores.len() as u64
+    }
+
+    fn open(tensors: &SafeTensors, name: &'static str, count: u64) -> Result<Self, ArtifactError> {
+        let mut numbers = Numbers::<8>::of(tensors, name, Dtype::F64)?;
+        let mut scores = Vec::with_capacity(numbers.left());
+        while numbers.left() > 0 {
+            scores.push(f64::from_le_bytes(numbers.next()?));
+        }
+        let kept = count.min(MOST as u64) == scores.len() as u64;
+        let falling =
+            scores.is_sorted_by(|a, b| a >= b) && scores.iter().all(|score| *score > 0.0 && *score <= 1.0);
+        let rule = "falling scores, greater than 0 and at most 1, as many as the header says";
+        if kept && falling { Ok(Self { scores, count }) } else { Err(ArtifactError::Tensor { name, rule }) }
+    }
+
+    fn tensor(&self, name: &'static str) -> Tensor {
+        Tensor::new(name, Dtype::F64, self.scores.iter().map(|score| score.to_le_bytes()))
+    }
+}
+
+/// The part of a header that speaks of scores.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Counts {
+    seen: u64,
+    unseen: u64,
+    seconds_apart: f64,
+}
+
+impl Scores {
+    pub(super) fn counts(&self) -> Counts {
+        Counts { seen: self.seen.count, unseen: self.unseen.count, seconds_apart: self.seconds_apart }
+    }
+
+    pub(super) fn tensors(&self) -> [Tensor; 2] {
+        [self.seen.tensor("scores.seen"), self.unseen.tensor("scores.unseen")]
+    }
+
+    pub(super) fn open(tensors: &SafeTensors, counts: Counts) -> Result<Self, ArtifactError> {
+        Ok(Self {
+            seen: Greatest::open(tensors, "scores.seen", counts.seen)?,
+            unseen: Greatest::open(tensors, "scores.unseen", counts.unseen)?,
+            seconds_apart: counts.seconds_apart,
+        })
+    }
+}
