@@ -67,7 +67,8 @@ pub struct ModelStatus {
     /// The names of its columns, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
-    /// How many alarms a day ordinary readings raise, as far as the training data can tell.
+    /// How many anomalous verdicts a day to expect on readings like those that were learned from, as far as these can
+    /// tell. Events and alarms are no more than that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_alerts_per_day: Option<f64>,
 }

@@ -30,8 +30,11 @@ pub struct Threshold {
         .message("must be over 0 and under 1"))]
     pub score: Option<f64>,
 
-    /// The number of anomalous verdicts a day that the training readings would have raised, over 0 and at most
-    /// 86400. The cut is the highest score that keeps this rate, given the spacing of the readings. Example: 2.
+    /// How many anomalous verdicts a day ordinary readings may cause, over 0 and at most 86400. Each counts as an
+    /// alert, so that events, which join verdicts, and `alarm` only make it fewer. The cut is the lowest that new
+    /// readings, of the kind that was learned from, keep this rate at on average (a conformal quantile). It takes
+    /// 86400 s / (interval * alertsPerDay) samples or more; with fewer, status.model.expectedAlertsPerDay says what
+    /// to expect instead. Example: 40.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("self > 0.0 && self <= 86400.0")
         .message("must be over 0 and at most 86400"))]

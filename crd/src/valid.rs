@@ -56,7 +56,7 @@ pub enum Cut {
     Contamination(f64),
     /// A fixed score in (0, 1).
     Score(f64),
-    /// Anomalous verdicts a day that the training readings would have raised, over 0.
+    /// Anomalous verdicts a day that ordinary readings may cause, over 0.
     AlertsPerDay(f64),
 }
 

@@ -11,6 +11,8 @@ pub mod table;
 pub mod features;
 /// What the model makes of an instant's readings.
 pub mod verdict;
+/// Training scores -> the cut, and how many alerts a day it is worth.
+pub mod cut;
 /// Readings -> a model; vectors -> judgements.
 pub mod model;
 /// A model at work on a stream of readings.

@@ -36,6 +36,7 @@ pub struct Metrics {
     training_duration: GaugeVec,
     model_samples: GaugeVec,
     threshold: GaugeVec,
+    expected_alerts: GaugeVec,
     sensors: Vec<SensorLabels>,
 }
 
@@ -163,6 +164,11 @@ impl Metrics {
                 "The cut: a raw score over it is anomalous. Over 0 and at most 1.",
                 &[],
             ),
+            expected_alerts: gauges(
+                "anomaly_model_expected_alerts_per_day",
+                "How many anomalous verdicts a day to expect on readings like those that the model was trained on.",
+                &[],
+            ),
             sensors: Vec::new(),
             registry: registry.clone(),
         };
@@ -247,6 +253,10 @@ impl Metrics {
         alone(&self.training_duration).set(trained_in.as_secs_f64());
         alone(&self.model_samples).set(report.samples as f64);
         alone(&self.threshold).set(report.threshold);
+        self.expected_alerts.reset();
+        if let Some(expected) = model.expected_alerts_per_day() {
+            alone(&self.expected_alerts).set(expected);
+        }
     }
 
     /// The Prometheus text format.

@@ -7,15 +7,15 @@ use crd::Valid;
 use crd::contract::ModelReport;
 use crd::model::Train;
 use crd::status::Origin;
-use crd::valid::Cut;
 use forest::artifact::{self, Artifact, ArtifactError, Metadata, Training};
 use forest::params::{Params, ParamsError};
 use forest::samples::{Samples, SamplesError, cell};
-use forest::threshold::{self, ThresholdError};
+use forest::threshold::ThresholdError;
 use forest::{Forest, ForestError};
 use jiff::Timestamp;
 use thiserror::Error;
 
+use crate::cut::TrainingScores;
 use crate::features::{Features, Recipe};
 use crate::reading::Readings;
 use crate::verdict::{Judgement, severity};
@@ -100,17 +100,19 @@ impl Model {
             return Err(ModelError::TooFew { samples: times.len(), readings: complete, past });
         }
         let samples = Samples::new(recipe.columns(columns.len()), cells)?;
-        let forest = Forest::fit_with_progress(&samples, &params(train)?, trees_done)?;
-        let cut = cut(detector.cut(), &forest, &samples, spacing(&times))?;
+        let params = params(train)?;
+        let forest = Forest::fit_with_progress(&samples, &params, trees_done)?;
+        let border = TrainingScores::new(&forest, &samples, &params, &times).border(detector.cut())?;
         let metadata = Metadata {
             columns,
             lags: recipe.lags as u32,
             pipeline: serde_json::to_value(&recipe).expect("a recipe is JSON"),
-            threshold: cut,
+            threshold: border.cut,
             training: Training {
                 samples: samples.len() as u64,
                 trained_at: times[times.len() - 1].to_string(),
                 origin: "trained".to_owned(),
+                expected_alerts_per_day: border.expected_alerts_per_day,
                 ..Training::default()
             },
             recipe: None,
@@ -214,6 +216,12 @@ impl Model {
         &self.metadata.training.origin
     }
 
+    /// How many anomalous verdicts a day to expect on readings like those that it was trained on; none where nothing is
+    /// known of that.
+    pub fn expected_alerts_per_day(&self) -> Option<f64> {
+        self.metadata.training.expected_alerts_per_day
+    }
+
     /// What the operator is told of it.
     pub fn report(&self) -> ModelReport {
         ModelReport {
@@ -225,7 +233,7 @@ impl Model {
             recipe: None,
             columns: self.metadata.columns.clone(),
             bytes: self.bytes.len(),
-            expected_alerts_per_day: None,
+            expected_alerts_per_day: self.expected_alerts_per_day(),
         }
     }
 }
@@ -243,18 +251,4 @@ pub enum Explain {
 
 fn params(train: &Train) -> Result<Params, ParamsError> {
     Params::new(train.trees as u32, train.sample_size as u32, train.extension as u32, train.seed as u64)
-}
-
-fn cut(cut: Cut, forest: &Forest, samples: &Samples, spacing: f64) -> Result<f64, ThresholdError> {
-    match cut {
-        Cut::Score(score) => Ok(score),
-        Cut::Contamination(share) => threshold::contamination(&forest.scores(samples), share),
-        Cut::AlertsPerDay(alerts) => threshold::alerts_per_day(&forest.scores(samples), spacing, alerts),
-    }
-}
-
-/// The mean time from one reading to the next, in seconds; never 0.
-fn spacing(times: &[Timestamp]) -> f64 {
-    let span = times[times.len() - 1].duration_since(times[0]).as_secs_f64();
-    (span / (times.len() - 1) as f64).max(1e-3)
 }

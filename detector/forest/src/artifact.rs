@@ -70,6 +70,10 @@ pub struct Training {
     /// The end of the history that was asked for, in RFC 3339, where one was: no row is as new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
+    /// How many rows a day would exceed the threshold, of rows like those that it was trained on and as many a day; none
+    /// where nothing is known of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_alerts_per_day: Option<f64>,
 }
 
 /// Why bytes are not an artifact, or an artifact has no bytes.

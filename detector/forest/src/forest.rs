@@ -4,8 +4,9 @@ use crate::contributions;
 use crate::grow::{self, Grower};
 use crate::kernel::{BLOCK, Kernel};
 use crate::memory;
+use crate::out_of_bag;
 use crate::params::Params;
-use crate::path::{MAX_SUM, Scale};
+use crate::path::{MAX_SUM, PathLength, Scale};
 use crate::samples::Samples;
 use crate::tree::{Node, Tree, TreeError};
 use rayon::prelude::*;
@@ -194,6 +195,28 @@ impl Forest {
             blocks.with_min_len(BLOCKS_A_THREAD).for_each(score);
         }
         scores
+    }
+
+    /// What each of the rows that the forest was grown from scores in the trees that were grown without it: what new rows
+    /// of the kind would score. (A tree knows its own rows a little too well.) Rows that every tree has learned from
+    /// are left out: all of them, where there are no more rows than the sample size. `samples` and `params` are those
+    /// that the forest was grown with. The other rows keep their order.
+    ///
+    /// # Panics
+    /// When the rows do not have [`Forest::columns`] cells.
+    pub fn out_of_bag_scores(&self, samples: &Samples, params: &Params) -> Vec<f64> {
+        out_of_bag::scores(self, samples, params)
+    }
+
+    /// The sums of path lengths that [`Forest::scores`] are made of.
+    pub(crate) fn path_lengths(&self, samples: &Samples) -> Vec<PathLength> {
+        self.check(samples.columns());
+        let mut sums = vec![0; samples.len()];
+        let blocks = sums.par_chunks_mut(BLOCK).zip(samples.cells().par_chunks(BLOCK * self.columns));
+        blocks.with_min_len(BLOCKS_A_THREAD).for_each(|(sums, cells)| {
+            self.kernel().add_path_lengths(&self.trees, self.columns, cells, sums);
+        });
+        sums
     }
 
     /// How much each column did to set `row` apart: a share per column, 0 or more, that add up to 1. All are equal where

@@ -26,6 +26,16 @@ pub(crate) fn seeds(params: &Params) -> Vec<u64> {
     (0..params.trees()).map(|_| rng.next_u64()).collect()
 }
 
+/// The rows that each tree is grown from, tree by tree: what [`Grower::tree`] draws, drawn again.
+pub(crate) fn bags<'a>(samples: &'a Samples, params: &'a Params) -> impl Iterator<Item = Vec<usize>> + 'a {
+    let mut draw = Draw::new(samples.len(), sample_size(samples, params) as usize);
+    seeds(params).into_iter().map(move |seed| {
+        let mut bag = Vec::new();
+        draw.rows(&mut Xoshiro256PlusPlus::seed_from_u64(seed), &mut bag);
+        bag
+    })
+}
+
 /// What grows one tree after the other, and keeps its buffers between them.
 pub(crate) struct Grower<'a> {
     samples: &'a Samples,

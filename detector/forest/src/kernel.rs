@@ -77,7 +77,14 @@ impl Kernel {
         }
     }
 
-    fn add_path_lengths(&self, trees: &[Tree], columns: usize, cells: &[f32], sums: &mut [PathLength]) {
+    /// Adds the path lengths of up to [`BLOCK`] rows to `sums`, which are 0.
+    pub(crate) fn add_path_lengths(
+        &self,
+        trees: &[Tree],
+        columns: usize,
+        cells: &[f32],
+        sums: &mut [PathLength],
+    ) {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Ranks(ranks) => ranks.path_lengths(cells, sums),

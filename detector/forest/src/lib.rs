@@ -16,6 +16,8 @@ mod kernel;
 mod memory;
 /// The forest: fit and score.
 mod forest;
+/// What training rows would score had the forest not learned from them.
+mod out_of_bag;
 /// Which columns set a row apart.
 mod contributions;
 /// Where to cut between normal and anomalous.

@@ -19,12 +19,9 @@ pub enum ThresholdError {
     /// Zero, more than half, or NaN.
     #[error("contamination must be greater than 0 and at most 0.5, got {0}")]
     Contamination(f64),
-    /// Zero, negative, infinite or NaN.
-    #[error("alertsPerDay must be a finite number greater than 0, got {0}")]
-    Alerts(f64),
-    /// Zero, negative, infinite or NaN.
-    #[error("interval must be a finite number of seconds greater than 0, got {0}")]
-    Interval(f64),
+    /// Zero, negative or NaN.
+    #[error("the share of anomalous rows must be greater than 0, got {0}")]
+    Share(f64),
 }
 
 /// The cut that calls `share` of the training rows anomalous, as scikit-learn's `contamination` does, to the digit:
@@ -50,48 +47,38 @@ fn interpolate(from: f64, to: f64, part: f64) -> f64 {
     if part < 0.5 { from + (to - from) * part } else { to - (to - from) * (1.0 - part) }
 }
 
-/// The lowest cut at which the training rows, taken every `interval_seconds` and given in that order, would have raised at
-/// most `alerts` alerts a day. Neighbouring rows over the cut are one alert, as they are to the person who is called.
+/// The lowest cut that a new row of the training rows' kind exceeds with a probability of at most `share`: the
+/// ⌊share · (n + 1)⌋-th greatest of the n `unseen` scores, as [`Forest::out_of_bag_scores`] gives them. This is a conformal
+/// quantile: Papadopoulos et al., "Inductive Confidence Machines for Regression" (ECML 2002); Laxhammar and Falkman,
+/// "Conformal prediction for distribution-independent anomaly detection in streaming vessel data" (StreamKDD 2010).
+/// Whatever the distribution, it holds exactly where new and unseen scores are exchangeable, on the average over all
+/// training data of that kind. The probability for one set of training data scatters around it, by about one in √k of
+/// itself for the k-th greatest: Vovk, "Conditional validity of inductive conformal predictors" (ACML 2012).
 ///
-/// Training data of less than a day divides its share of a day's alerts: with less than one alert due, the cut is the
-/// greatest score, which nothing in the training data exceeds.
+/// With fewer than 1 / `share` − 1 scores no cut is known to keep the share. It is the greatest score then, and
+/// [`exceedance`] says by how much that may miss.
+///
+/// [`Forest::out_of_bag_scores`]: crate::Forest::out_of_bag_scores
 ///
 /// # Errors
-/// No scores, a score outside (0, 1], or an interval or a number of alerts that is not finite and positive.
-pub fn alerts_per_day(scores: &[f64], interval_seconds: f64, alerts: f64) -> Result<f64, ThresholdError> {
-    const SECONDS_A_DAY: f64 = 86_400.0;
-    check(scores)?;
-    if !(interval_seconds.is_finite() && interval_seconds > 0.0) {
-        return Err(ThresholdError::Interval(interval_seconds));
+/// No scores, a score outside (0, 1], or a `share` that is not greater than 0.
+pub fn conformal(unseen: &[f64], share: f64) -> Result<f64, ThresholdError> {
+    check(unseen)?;
+    if share.is_nan() || share <= 0.0 {
+        return Err(ThresholdError::Share(share));
     }
-    if !(alerts.is_finite() && alerts > 0.0) {
-        return Err(ThresholdError::Alerts(alerts));
-    }
-    let due = alerts * (scores.len() as f64 * interval_seconds / SECONDS_A_DAY);
-    Ok(cut_with_alerts(scores, due))
+    let rank = (share.min(1.0) * (unseen.len() + 1) as f64).floor() as usize;
+    let mut descending = unseen.to_vec();
+    descending.sort_unstable_by(|a, b| b.total_cmp(a));
+    Ok(descending[rank.clamp(1, descending.len()) - 1])
 }
 
-/// Lowers the cut from score to score, strangest first, until there would be more than `due` alerts.
-fn cut_with_alerts(scores: &[f64], due: f64) -> f64 {
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_unstable_by(|&a, &b| scores[b].total_cmp(&scores[a]));
-    let mut over = vec![false; scores.len() + 2]; // with a calm row before the first and after the last
-    let mut alerts = 0i64;
-    let mut lowest = scores[order[0]];
-    for equal in order.chunk_by(|&a, &b| scores[a].total_cmp(&scores[b]).is_eq()) {
-        let score = scores[equal[0]];
-        // A cut at this score leaves it, and all below it, calm.
-        if alerts as f64 <= due {
-            lowest = score;
-        } else {
-            break;
-        }
-        for &at in equal {
-            alerts += 1 - i64::from(over[at]) - i64::from(over[at + 2]);
-            over[at + 1] = true;
-        }
-    }
-    lowest
+/// The probability that a new row of the training rows' kind exceeds `cut`, as far as their n `unseen` scores can tell:
+/// (k + 1) / (n + 1) for k scores over it. Never 0, since n scores cannot tell what happens less often than that;
+/// 1 for none.
+pub fn exceedance(unseen: &[f64], cut: f64) -> f64 {
+    let over = unseen.iter().filter(|score| **score > cut).count();
+    (over + 1) as f64 / (unseen.len() + 1) as f64
 }
 
 fn check(scores: &[f64]) -> Result<(), ThresholdError> {

@@ -33,6 +33,8 @@ struct Description<'a> {
     samples: u64,
     trained_at: &'a str,
     origin: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected_alerts_per_day: Option<f64>,
 }
 
 /// Print it.
@@ -59,6 +61,7 @@ fn description(artifact: &Artifact, bytes: &[u8]) -> String {
         samples: metadata.training.samples,
         trained_at: &metadata.training.trained_at,
         origin: &metadata.training.origin,
+        expected_alerts_per_day: metadata.training.expected_alerts_per_day,
     };
     serde_json::to_string_pretty(&description).expect("numbers and strings are JSON")
 }

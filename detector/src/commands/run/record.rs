@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crd::Valid;
+use crd::valid::Cut;
 
 use super::{RunArgs, RunError};
+use crate::cut::shortfall;
 use crate::log::{Event, Log};
 use crate::monitor::Trained;
 use crate::output::Output;
@@ -16,6 +18,7 @@ use crate::watch::Outcome;
 /// What is kept of a run: the tally, the file, the lines on the terminal.
 pub(super) struct Record {
     pub(super) log: Log,
+    cut: Cut,
     tally: Tally,
     output: Option<(PathBuf, Output)>,
     watching_since: Instant,
@@ -28,13 +31,17 @@ impl Record {
             Err(source) => Err(RunError::Output { path: path.clone(), source }),
         };
         let output = args.output.as_ref().map(create).transpose()?;
-        Ok(Self { log, tally: Tally::default(), output, watching_since: Instant::now() })
+        Ok(Self { log, cut: detector.cut(), tally: Tally::default(), output, watching_since: Instant::now() })
     }
 
     pub(super) fn trained(&mut self, trained: &Trained) {
         self.log.tell(&Event::Trained(trained.watch.model(), trained.took));
         if !trained.note.is_empty() {
             self.log.tell(&Event::Note(&trained.note));
+        }
+        let model = trained.watch.model();
+        if let Some(note) = shortfall(self.cut, model.expected_alerts_per_day(), model.report().samples) {
+            self.log.tell(&Event::Note(&note));
         }
         self.watching_since = Instant::now();
     }

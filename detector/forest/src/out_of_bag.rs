@@ -1,0 +1,65 @@
+//! A forest and the rows that it was grown from in; what each of them scores in the trees that have not seen it out.
+//!
+//! The trees of a row's own bag are taken off the sum over all trees. Sums of path lengths are whole numbers, so what is
+//! left is exact.
+
+use crate::forest::Forest;
+use crate::grow;
+use crate::params::Params;
+use crate::path::Scale;
+use crate::samples::Samples;
+
+/// See [`Forest::out_of_bag_scores`].
+pub(crate) fn scores(forest: &Forest, samples: &Samples, params: &Params) -> Vec<f64> {
+    let mut sums = forest.path_lengths(samples);
+    let mut trees = vec![forest.trees().len(); samples.len()];
+    for (tree, bag) in forest.trees().iter().zip(grow::bags(samples, params)) {
+        for row in bag {
+            sums[row] -= tree.path_length_of(samples.row(row));
+            trees[row] -= 1;
+        }
+    }
+    let unseen = sums.into_iter().zip(trees).filter(|(_, trees)| *trees > 0);
+    unseen.map(|(sum, trees)| Scale::new(trees, forest.sample_size()).score(sum)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples(rows: u32) -> Samples {
+        Samples::new(2, (0..rows).flat_map(|i| [f64::from(i % 37), f64::from(i * i % 101)]).collect())
+            .unwrap()
+    }
+
+    /// Each row in a forest of those trees alone that were grown without it.
+    #[test]
+    fn a_row_is_scored_by_the_trees_that_were_grown_without_it() {
+        let (samples, params) = (samples(300), Params::new(30, 100, 0, 3).unwrap());
+        let forest = Forest::fit(&samples, &params).unwrap();
+        let bags: Vec<Vec<usize>> = grow::bags(&samples, &params).collect();
+        let without = |row: usize| {
+            let trees = forest.trees().iter().zip(&bags);
+            let trees: Vec<_> =
+                trees.filter(|(_, bag)| !bag.contains(&row)).map(|(tree, _)| tree.clone()).collect();
+            Forest::from_sound_trees(2, 100, trees).unwrap().score(samples.row(row))
+        };
+        let expected: Vec<f64> = (0..300).map(without).collect();
+        assert_eq!(forest.out_of_bag_scores(&samples, &params), expected);
+        assert_ne!(forest.scores(&samples), expected);
+    }
+
+    #[test]
+    fn a_forest_of_one_tree_has_no_out_of_bag_score_for_the_rows_of_that_tree() {
+        let (samples, params) = (samples(300), Params::new(1, 100, 0, 3).unwrap());
+        let forest = Forest::fit(&samples, &params).unwrap();
+        assert_eq!(forest.out_of_bag_scores(&samples, &params).len(), 200);
+    }
+
+    #[test]
+    fn rows_that_every_tree_has_learned_from_are_left_out() {
+        let (samples, params) = (samples(100), Params::default());
+        let forest = Forest::fit(&samples, &params).unwrap();
+        assert!(forest.out_of_bag_scores(&samples, &params).is_empty());
+    }
+}

@@ -1,0 +1,124 @@
+//! What the training readings score in; the cut out, and how many alerts a day to expect of it.
+
+use crd::valid::Cut;
+use forest::threshold::{self, ThresholdError};
+use forest::{Forest, Params, Samples};
+use jiff::Timestamp;
+
+/// All that a cut is made from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainingScores {
+    /// What each training vector scores. Contamination is a share of these, as in scikit-learn.
+    pub seen: Vec<f64>,
+    /// What each scores in the trees that were grown without it: what new readings of the kind would score. Empty where
+    /// every tree has learned from all of them.
+    pub unseen: Vec<f64>,
+    /// The mean time from one vector to the next, in seconds, over 0.
+    pub seconds_apart: f64,
+}
+
+/// The cut that the spec asks for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Border {
+    /// A score over this is an anomaly.
+    pub cut: f64,
+    /// How many verdicts a day on ordinary readings are over it, as far as the training readings can tell; none where
+    /// they cannot.
+    pub expected_alerts_per_day: Option<f64>,
+}
+
+const SECONDS_A_DAY: f64 = 86_400.0;
+
+impl TrainingScores {
+    /// The scores of the samples, taken at these times, that a forest was grown from with these parameters.
+    pub fn new(forest: &Forest, samples: &Samples, params: &Params, times: &[Timestamp]) -> Self {
+        let span = times[times.len() - 1].duration_since(times[0]).as_secs_f64();
+        Self {
+            seen: forest.scores(samples),
+            unseen: forest.out_of_bag_scores(samples, params),
+            seconds_apart: (span / (times.len() - 1).max(1) as f64).max(1e-3),
+        }
+    }
+
+    /// Where normal ends, chosen in this way.
+    ///
+    /// # Errors
+    /// There are no scores to choose from.
+    pub fn border(&self, by: Cut) -> Result<Border, ThresholdError> {
+        let verdicts_a_day = SECONDS_A_DAY / self.seconds_apart;
+        let cut = match by {
+            Cut::Score(score) => score,
+            Cut::Contamination(share) => threshold::contamination(&self.seen, share)?,
+            Cut::AlertsPerDay(alerts) => {
+                let scores = if self.unseen.is_empty() { &self.seen } else { &self.unseen };
+                threshold::conformal(scores, alerts / verdicts_a_day)?
+            }
+        };
+        let exceedance = (!self.unseen.is_empty()).then(|| threshold::exceedance(&self.unseen, cut));
+        Ok(Border { cut, expected_alerts_per_day: exceedance.map(|share| share * verdicts_a_day) })
+    }
+}
+
+/// What a person should know who asked for so many alerts a day and learned from so many samples: one sentence where the
+/// samples cannot keep that promise.
+pub fn shortfall(by: Cut, expected_alerts_per_day: Option<f64>, samples: usize) -> Option<String> {
+    let Cut::AlertsPerDay(asked) = by else { return None };
+    match expected_alerts_per_day {
+        None => Some(format!(
+            "threshold.alertsPerDay {asked} cannot be promised: every tree has learned from all {samples} samples, so none is left to measure by; learn from more samples than sampleSize"
+        )),
+        Some(expected) if expected > asked * (1.0 + 1e-9) => {
+            let needed = (expected * (samples + 1) as f64 / asked).ceil() - 1.0;
+            Some(format!(
+                "threshold.alertsPerDay {asked} cannot be promised: {samples} samples tell no more than that there are at most {expected:.1} a day; learn from {needed:.0} samples or more"
+            ))
+        }
+        Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A verdict a minute, 1440 a day; the scores are 0.001, 0.002 and so on.
+    fn scores(count: u32) -> TrainingScores {
+        let scores: Vec<f64> = (1..=count).map(|i| f64::from(i) / 1000.0).collect();
+        TrainingScores { seen: scores.clone(), unseen: scores, seconds_apart: 60.0 }
+    }
+
+    #[test]
+    fn alerts_a_day_are_a_share_of_the_verdicts_a_day() {
+        // 10 of 1440 verdicts, with 999 scores: the 6th greatest, which lets 6 of 1000 pass.
+        let border = scores(999).border(Cut::AlertsPerDay(10.0)).unwrap();
+        assert_eq!(border.cut.to_bits(), 0.994f64.to_bits());
+        assert!((border.expected_alerts_per_day.unwrap() - 8.64).abs() < 1e-9);
+        assert_eq!(shortfall(Cut::AlertsPerDay(10.0), border.expected_alerts_per_day, 999), None);
+    }
+
+    #[test]
+    fn every_way_to_cut_says_what_to_expect() {
+        let expected = |by| scores(999).border(by).unwrap().expected_alerts_per_day.unwrap();
+        assert!((expected(Cut::Score(0.5)) - 720.0).abs() < 1e-9);
+        assert!((expected(Cut::Contamination(0.01)) - 15.84).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_promise_that_the_samples_cannot_keep_is_not_made() {
+        let border = scores(99).border(Cut::AlertsPerDay(2.0)).unwrap();
+        assert_eq!(border.cut.to_bits(), 0.099f64.to_bits());
+        assert_eq!(
+            shortfall(Cut::AlertsPerDay(2.0), border.expected_alerts_per_day, 99).unwrap(),
+            "threshold.alertsPerDay 2 cannot be promised: 99 samples tell no more than that there are at most 14.4 a day; learn from 719 samples or more"
+        );
+        assert_eq!(shortfall(Cut::Contamination(0.01), border.expected_alerts_per_day, 99), None);
+    }
+
+    #[test]
+    fn rows_that_all_trees_have_learned_from_promise_nothing() {
+        let scores = TrainingScores { unseen: Vec::new(), ..scores(99) };
+        let border = scores.border(Cut::AlertsPerDay(2.0)).unwrap();
+        assert_eq!(border, Border { cut: 0.099, expected_alerts_per_day: None });
+        assert!(shortfall(Cut::AlertsPerDay(2.0), None, 99).unwrap().contains("all 99 samples"));
+    }
+}
