@@ -18,26 +18,42 @@ use crate::watch::Outcome;
 /// The detector's metrics. Every series has the label `detector`; no label value comes from outside the spec.
 pub struct Metrics {
     registry: Registry,
+    readings: ReadingMetrics,
+    verdicts: VerdictMetrics,
+    predictions: PredictionMetrics,
+    model: ModelMetrics,
+    sensors: Vec<SensorLabels>,
+}
+
+struct ReadingMetrics {
+    sensor_value: GaugeVec,
+    last_reading: GaugeVec,
+    source_up: GaugeVec,
+    total: IntCounterVec,
+}
+
+struct VerdictMetrics {
     score: GaugeVec,
     severity: GaugeVec,
     raw_score: GaugeVec,
     contribution: GaugeVec,
-    sensor_value: GaugeVec,
-    last_reading: GaugeVec,
-    source_up: GaugeVec,
-    readings: IntCounterVec,
     normal: IntCounter,
     anomalous: IntCounter,
-    simulation_verdicts: IntCounterVec,
-    predictions: IntCounterVec,
-    prediction_duration: Histogram,
-    model_info: GaugeVec,
-    model_trained: GaugeVec,
+    simulation: IntCounterVec,
+}
+
+struct PredictionMetrics {
+    total: IntCounterVec,
+    duration: Histogram,
+}
+
+struct ModelMetrics {
+    info: GaugeVec,
+    trained: GaugeVec,
     training_duration: GaugeVec,
-    model_samples: GaugeVec,
+    samples: GaugeVec,
     threshold: GaugeVec,
     expected_alerts: GaugeVec,
-    sensors: Vec<SensorLabels>,
 }
 
 /// The label values of one sensor.
@@ -63,114 +79,156 @@ impl Protocol {
     }
 }
 
+/// Makes metrics and registers them.
+struct Maker(Registry);
+
+impl Maker {
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
+        self.registered(GaugeVec::new(Opts::new(name, help), labels).expect("a constant name"))
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+        self.registered(IntCounterVec::new(Opts::new(name, help), labels).expect("a constant name"))
+    }
+
+    fn registered<C: Collector + Clone + 'static>(&self, collector: C) -> C {
+        self.0.register(Box::new(collector.clone())).expect("constant names are registered once");
+        collector
+    }
+}
+
+impl ReadingMetrics {
+    fn new(make: &Maker) -> Self {
+        Self {
+            sensor_value: make.gauges(
+                "anomaly_sensor_value",
+                "The sensor's newest reading, in its unit.",
+                &["sensor", "unit"],
+            ),
+            last_reading: make.gauges(
+                "anomaly_sensor_last_reading_timestamp_seconds",
+                "When the sensor's newest reading was taken, in seconds since the Unix epoch.",
+                &["sensor"],
+            ),
+            source_up: make.gauges(
+                "anomaly_source_up",
+                "1 while the source gives readings, else 0.",
+                &["source"],
+            ),
+            total: make.counters(
+                "anomaly_readings_total",
+                "Readings by source and outcome: scored, missing, refused (no model can judge them), dropped (no verdict was made).",
+                &["source", "outcome"],
+            ),
+        }
+    }
+}
+
+impl VerdictMetrics {
+    fn new(make: &Maker) -> Self {
+        let total = make.counters(
+            "anomaly_verdicts_total",
+            "Verdicts on the sensors' readings, by outcome.",
+            &["verdict"],
+        );
+        Self {
+            score: make.gauges("anomaly_score", "The newest verdict: 0 is normal, 1 is anomalous.", &[]),
+            severity: make.gauges(
+                "anomaly_severity",
+                "How strange the newest readings are, 0 to 2, higher is stranger: 1 is the border, over 1 is anomalous.",
+                &[],
+            ),
+            raw_score: make.gauges(
+                "anomaly_raw_score",
+                "The isolation forest's score of the newest readings, over 0 and at most 1, higher is stranger.",
+                &[],
+            ),
+            contribution: make.gauges(
+                "anomaly_contribution",
+                "The sensor's share in the newest verdict, 0 to 1; the shares of all sensors add up to 1.",
+                &["sensor"],
+            ),
+            normal: total.with_label_values(&["normal"]),
+            anomalous: total.with_label_values(&["anomalous"]),
+            simulation: make.counters(
+                "anomaly_simulation_verdicts_total",
+                "Verdicts against the truth that simulated or labelled sources know: the confusion matrix.",
+                &["truth", "verdict"],
+            ),
+        }
+    }
+}
+
+impl PredictionMetrics {
+    fn new(make: &Maker) -> Self {
+        let duration = HistogramOpts::new(
+            "anomaly_prediction_duration_seconds",
+            "Time from a prediction request to its answer.",
+        )
+        .buckets(vec![1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 1.0]);
+        Self {
+            total: make.counters(
+                "anomaly_predictions_total",
+                "Prediction requests, by protocol and HTTP status code.",
+                &["protocol", "code"],
+            ),
+            duration: make.registered(Histogram::with_opts(duration).expect("constant buckets")),
+        }
+    }
+}
+
+impl ModelMetrics {
+    fn new(make: &Maker) -> Self {
+        Self {
+            info: make.gauges(
+                "anomaly_model_info",
+                "1, with the digest and origin of the model that serves.",
+                &["digest", "origin"],
+            ),
+            trained: make.gauges(
+                "anomaly_model_trained_timestamp_seconds",
+                "The time of the newest reading that the model has learned from, in seconds since the Unix epoch.",
+                &[],
+            ),
+            training_duration: make.gauges(
+                "anomaly_model_training_duration_seconds",
+                "How long the training of the model took; 0 where it was loaded.",
+                &[],
+            ),
+            samples: make.gauges(
+                "anomaly_model_samples",
+                "How many samples the model has learned from.",
+                &[],
+            ),
+            threshold: make.gauges(
+                "anomaly_threshold",
+                "The cut: a raw score over it is anomalous. Over 0 and at most 1.",
+                &[],
+            ),
+            expected_alerts: make.gauges(
+                "anomaly_model_expected_alerts_per_day",
+                "How many anomalous verdicts a day to expect on readings like those that the model was trained on.",
+                &[],
+            ),
+        }
+    }
+}
+
 impl Metrics {
     /// All metrics of a detector, at their beginnings.
     ///
     /// # Panics
     /// Never: the names are constant and distinct.
     pub fn new(detector: &Valid) -> Self {
-        let registry =
-            Registry::new_custom(None, Some(HashMap::from([("detector".to_owned(), detector.name())])))
-                .expect("a registry without a prefix");
-        let gauges = |name: &str, help: &str, labels: &[&str]| {
-            registered(&registry, GaugeVec::new(Opts::new(name, help), labels).expect("a constant name"))
-        };
-        let counters = |name: &str, help: &str, labels: &[&str]| {
-            registered(&registry, IntCounterVec::new(Opts::new(name, help), labels).expect("a constant name"))
-        };
-        let verdicts = counters(
-            "anomaly_verdicts_total",
-            "Verdicts on the sensors' readings, by outcome.",
-            &["verdict"],
-        );
+        let labels = HashMap::from([("detector".to_owned(), detector.name())]);
+        let make = Maker(Registry::new_custom(None, Some(labels)).expect("a registry without a prefix"));
         let metrics = Self {
-            score: gauges("anomaly_score", "The newest verdict: 0 is normal, 1 is anomalous.", &[]),
-            severity: gauges(
-                "anomaly_severity",
-                "How strange the newest readings are, 0 to 2, higher is stranger: 1 is the border, over 1 is anomalous.",
-                &[],
-            ),
-            raw_score: gauges(
-                "anomaly_raw_score",
-                "The isolation forest's score of the newest readings, over 0 and at most 1, higher is stranger.",
-                &[],
-            ),
-            contribution: gauges(
-                "anomaly_contribution",
-                "The sensor's share in the newest verdict, 0 to 1; the shares of all sensors add up to 1.",
-                &["sensor"],
-            ),
-            sensor_value: gauges(
-                "anomaly_sensor_value",
-                "The sensor's newest reading, in its unit.",
-                &["sensor", "unit"],
-            ),
-            last_reading: gauges(
-                "anomaly_sensor_last_reading_timestamp_seconds",
-                "When the sensor's newest reading was taken, in seconds since the Unix epoch.",
-                &["sensor"],
-            ),
-            source_up: gauges("anomaly_source_up", "1 while the source gives readings, else 0.", &["source"]),
-            readings: counters(
-                "anomaly_readings_total",
-                "Readings by source and outcome: scored, missing, refused (no model can judge them), dropped (no verdict was made).",
-                &["source", "outcome"],
-            ),
-            normal: verdicts.with_label_values(&["normal"]),
-            anomalous: verdicts.with_label_values(&["anomalous"]),
-            simulation_verdicts: counters(
-                "anomaly_simulation_verdicts_total",
-                "Verdicts against the truth that simulated or labelled sources know: the confusion matrix.",
-                &["truth", "verdict"],
-            ),
-            predictions: counters(
-                "anomaly_predictions_total",
-                "Prediction requests, by protocol and HTTP status code.",
-                &["protocol", "code"],
-            ),
-            prediction_duration: registered(
-                &registry,
-                Histogram::with_opts(
-                    HistogramOpts::new(
-                        "anomaly_prediction_duration_seconds",
-                        "Time from a prediction request to its answer.",
-                    )
-                    .buckets(vec![1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 1.0]),
-                )
-                .expect("constant buckets"),
-            ),
-            model_info: gauges(
-                "anomaly_model_info",
-                "1, with the digest and origin of the model that serves.",
-                &["digest", "origin"],
-            ),
-            model_trained: gauges(
-                "anomaly_model_trained_timestamp_seconds",
-                "The time of the newest reading that the model has learned from, in seconds since the Unix epoch.",
-                &[],
-            ),
-            training_duration: gauges(
-                "anomaly_model_training_duration_seconds",
-                "How long the training of the model took; 0 where it was loaded.",
-                &[],
-            ),
-            model_samples: gauges(
-                "anomaly_model_samples",
-                "How many samples the model has learned from.",
-                &[],
-            ),
-            threshold: gauges(
-                "anomaly_threshold",
-                "The cut: a raw score over it is anomalous. Over 0 and at most 1.",
-                &[],
-            ),
-            expected_alerts: gauges(
-                "anomaly_model_expected_alerts_per_day",
-                "How many anomalous verdicts a day to expect on readings like those that the model was trained on.",
-                &[],
-            ),
+            readings: ReadingMetrics::new(&make),
+            verdicts: VerdictMetrics::new(&make),
+            predictions: PredictionMetrics::new(&make),
+            model: ModelMetrics::new(&make),
             sensors: Vec::new(),
-            registry: registry.clone(),
+            registry: make.0,
         };
         metrics.with_sensors(detector)
     }
@@ -178,9 +236,9 @@ impl Metrics {
     /// Create the series that the spec bounds, so that rates start at 0 and not at the first event.
     fn with_sensors(mut self, detector: &Valid) -> Self {
         for source in detector.sources() {
-            self.source_up.with_label_values(&[&source.name]).set(0.0);
+            self.readings.source_up.with_label_values(&[&source.name]).set(0.0);
             for outcome in ["scored", "missing", "refused", "dropped"] {
-                self.readings.with_label_values(&[source.name.as_str(), outcome]);
+                self.readings.total.with_label_values(&[source.name.as_str(), outcome]);
             }
         }
         self.sensors = detector
@@ -196,7 +254,7 @@ impl Metrics {
 
     /// A source gives readings, or does not.
     pub fn source(&self, name: &str, up: bool) {
-        self.source_up.with_label_values(&[name]).set(f64::from(u8::from(up)));
+        self.readings.source_up.with_label_values(&[name]).set(f64::from(u8::from(up)));
     }
 
     /// What an instant's readings were, and what became of them.
@@ -209,10 +267,10 @@ impl Metrics {
                 (_, Outcome::Verdict(_)) => "scored",
                 (_, Outcome::Missing | Outcome::TooEarly | Outcome::Unjudgeable(_)) => "dropped",
             };
-            self.readings.with_label_values(&[labels.source.as_str(), outcome]).inc();
+            self.readings.total.with_label_values(&[labels.source.as_str(), outcome]).inc();
             if let Some(value) = value {
-                self.sensor_value.with_label_values(&[&labels.sensor, &labels.unit]).set(*value);
-                self.last_reading.with_label_values(&[&labels.sensor]).set(seconds);
+                self.readings.sensor_value.with_label_values(&[&labels.sensor, &labels.unit]).set(*value);
+                self.readings.last_reading.with_label_values(&[&labels.sensor]).set(seconds);
             }
         }
     }
@@ -220,42 +278,42 @@ impl Metrics {
     /// The newest verdict.
     pub fn verdict(&self, verdict: &Verdict) {
         let judgement = &verdict.judgement;
-        alone(&self.score).set(f64::from(u8::from(judgement.anomalous)));
-        alone(&self.severity).set(judgement.severity);
-        alone(&self.raw_score).set(judgement.score);
+        alone(&self.verdicts.score).set(f64::from(u8::from(judgement.anomalous)));
+        alone(&self.verdicts.severity).set(judgement.severity);
+        alone(&self.verdicts.raw_score).set(judgement.score);
         for (labels, share) in self.sensors.iter().zip(&judgement.contributions) {
-            self.contribution.with_label_values(&[&labels.sensor]).set(*share);
+            self.verdicts.contribution.with_label_values(&[&labels.sensor]).set(*share);
         }
         if judgement.anomalous {
-            self.anomalous.inc();
+            self.verdicts.anomalous.inc();
         } else {
-            self.normal.inc();
+            self.verdicts.normal.inc();
         }
         if let Some(faults) = &verdict.truth {
             let truth = if faults.is_empty() { "normal" } else { "anomalous" };
             let said = if judgement.anomalous { "anomalous" } else { "normal" };
-            self.simulation_verdicts.with_label_values(&[truth, said]).inc();
+            self.verdicts.simulation.with_label_values(&[truth, said]).inc();
         }
     }
 
     /// A prediction was answered.
     pub fn prediction(&self, protocol: Protocol, code: u16, took: Duration) {
-        self.predictions.with_label_values(&[protocol.label(), &code.to_string()]).inc();
-        self.prediction_duration.observe(took.as_secs_f64());
+        self.predictions.total.with_label_values(&[protocol.label(), &code.to_string()]).inc();
+        self.predictions.duration.observe(took.as_secs_f64());
     }
 
     /// Another model serves.
     pub fn model(&self, model: &Model, trained_in: Duration) {
         let report = model.report();
-        self.model_info.reset();
-        self.model_info.with_label_values(&[report.digest.as_str(), model.origin()]).set(1.0);
-        alone(&self.model_trained).set(report.trained_at.as_duration().as_secs_f64());
-        alone(&self.training_duration).set(trained_in.as_secs_f64());
-        alone(&self.model_samples).set(report.samples as f64);
-        alone(&self.threshold).set(report.threshold);
-        self.expected_alerts.reset();
+        self.model.info.reset();
+        self.model.info.with_label_values(&[report.digest.as_str(), model.origin()]).set(1.0);
+        alone(&self.model.trained).set(report.trained_at.as_duration().as_secs_f64());
+        alone(&self.model.training_duration).set(trained_in.as_secs_f64());
+        alone(&self.model.samples).set(report.samples as f64);
+        alone(&self.model.threshold).set(report.threshold);
+        self.model.expected_alerts.reset();
         if let Some(expected) = model.expected_alerts_per_day() {
-            alone(&self.expected_alerts).set(expected);
+            alone(&self.model.expected_alerts).set(expected);
         }
     }
 
@@ -270,9 +328,4 @@ impl Metrics {
 /// The one series of a gauge without labels. It does not exist before it is set: no verdict is not verdict 0.
 fn alone(gauge: &GaugeVec) -> prometheus::Gauge {
     gauge.with_label_values::<&str>(&[])
-}
-
-fn registered<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> C {
-    registry.register(Box::new(collector.clone())).expect("constant names are registered once");
-    collector
 }

@@ -32,7 +32,7 @@ fn alerts_a_day(seed: u64) -> (f64, f64) {
     let now = Timestamp::from_second(1_700_000_000).unwrap();
     let mut trained = monitor::train(&manifest(seed), now, Explain::Never, &Nobody).unwrap();
     let mut anomalous = 0;
-    monitor::replay(&mut trained, Some(Duration::from_secs(86_400) * DAYS), |_, outcome| {
+    monitor::replay(&mut trained, Some(Duration::from_hours(24) * DAYS), |_, outcome| {
         anomalous += u32::from(matches!(outcome, Outcome::Verdict(verdict) if verdict.judgement.anomalous));
         true
     })
