@@ -34,6 +34,19 @@ pub struct NameTaken {
 pub struct Applied {
     /// The Deployment, newer than any watch may have seen it.
     pub deployment: Option<Value>,
+    /// The objects that show what the detector does, as far as they were asked for.
+    pub monitoring: Vec<(Kind, Result<Value, Unwritten>)>,
+}
+
+/// Why an object that shows what a detector does is not as asked. The detector goes on without it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unwritten {
+    /// The cluster does not know its kind.
+    Absent,
+    /// It is somebody else's.
+    NameTaken(NameTaken),
+    /// It will be tried again.
+    Failed(String),
 }
 
 /// One write.
@@ -52,7 +65,8 @@ pub async fn workload(
     plan: &Plan,
     workload: Workload,
 ) -> Result<Result<Applied, NameTaken>, Error> {
-    let objects = workload.into_objects();
+    let (monitoring, objects): (Vec<_>, Vec<_>) =
+        workload.into_objects().into_iter().partition(|(kind, _)| kind.is_monitoring());
     let looks = objects.iter().map(|(kind, desired)| look(ctx, plan, *kind, desired.is_some()));
     let mut stored = try_join_all(looks).await?;
     let mut steps = Vec::new();
@@ -62,7 +76,7 @@ pub async fn workload(
             Err(taken) => return Ok(Err(taken)),
         }
     }
-    let mut deployment = stored.pop().flatten(); // the last kind
+    let mut deployment = stored.pop().flatten(); // the last of them
     for step in steps {
         let is_deployment = matches!(step, Step::Write { kind: Kind::Deployment, .. });
         let after = take(ctx, plan, step).await?;
@@ -70,13 +84,57 @@ pub async fn workload(
             deployment = after;
         }
     }
-    Ok(Ok(Applied { deployment }))
+    let mut shown = Vec::new();
+    for (kind, desired) in monitoring {
+        let was_asked = desired.is_some();
+        match show(ctx, plan, kind, desired).await? {
+            Ok(after) => shown.extend(after.filter(|_| was_asked).map(|object| (kind, Ok(object)))),
+            Err(unwritten) => shown.push((kind, Err(unwritten))),
+        }
+    }
+    Ok(Ok(Applied { deployment, monitoring: shown }))
+}
+
+/// Bring about one object that shows what the detector does. Whatever keeps it from being written is told, and keeps
+/// nothing else.
+///
+/// # Errors
+/// Nothing at all may be written any more.
+async fn show(
+    ctx: &Context,
+    plan: &Plan,
+    kind: Kind,
+    desired: Option<Value>,
+) -> Result<Result<Option<Value>, Unwritten>, Error> {
+    if !ctx.discovery.has(kind) {
+        return Ok(if desired.is_some() { Err(Unwritten::Absent) } else { Ok(None) });
+    }
+    match look_and_take(ctx, plan, kind, desired).await {
+        Ok(taken) => Ok(taken.map_err(Unwritten::NameTaken)),
+        Err(error @ (Error::NotLeading | Error::Stopping)) => Err(error),
+        Err(error) if error.namespace_is_terminating() => Err(error),
+        Err(error) => Ok(Err(Unwritten::Failed(error.to_string()))),
+    }
+}
+
+async fn look_and_take(
+    ctx: &Context,
+    plan: &Plan,
+    kind: Kind,
+    desired: Option<Value>,
+) -> Result<Result<Option<Value>, NameTaken>, Error> {
+    let stored = look(ctx, plan, kind, desired.is_some()).await?;
+    match decide(kind, desired.map(drift::stamped), stored.as_ref(), plan) {
+        Ok(Some(step)) => take(ctx, plan, step).await.map(Ok),
+        Ok(None) => Ok(Ok(stored)),
+        Err(taken) => Ok(Err(taken)),
+    }
 }
 
 /// The object as it stands. What no watch has seen may still be there without our label: before its first write the
 /// API server is asked.
 async fn look(ctx: &Context, plan: &Plan, kind: Kind, wanted: bool) -> Result<Option<Value>, Error> {
-    let name = plan.name();
+    let name = kind.object_name(&plan.name());
     match ctx.cache.owned(kind, &plan.namespace, &name) {
         None if wanted => {
             let found = ctx.read((&kind.name(), &name), api(ctx, plan, kind).get_opt(&name)).await?;
@@ -131,9 +189,9 @@ fn untyped(object: &Value) -> Value {
 
 /// Returns the object as it stands after the write.
 async fn take(ctx: &Context, plan: &Plan, step: Step) -> Result<Option<Value>, Error> {
-    let name = plan.name();
     match step {
         Step::Write { kind, verb, desired, before } => {
+            let name = kind.object_name(&plan.name());
             let api = api(ctx, plan, kind);
             let (parameters, patch) = (PatchParams::apply(FIELD_MANAGER).force(), Patch::Apply(&desired));
             let after = ctx.write(verb, (&kind.name(), &name), api.patch(&name, &parameters, &patch)).await?;
@@ -143,6 +201,7 @@ async fn take(ctx: &Context, plan: &Plan, step: Step) -> Result<Option<Value>, E
             Ok(Some(after))
         }
         Step::Delete { kind, before } => {
+            let name = kind.object_name(&plan.name());
             let api = api(ctx, plan, kind);
             let exactly = Preconditions { resource_version: before, uid: None };
             let parameters = DeleteParams { preconditions: Some(exactly), ..DeleteParams::background() };

@@ -77,7 +77,7 @@ impl Cache {
     /// An owned object as it was last seen or written, or `None` where no watch has seen it.
     pub fn owned(&self, kind: Kind, namespace: &str, name: &str) -> Option<Value> {
         let reference = ObjectRef::new_with(name, kind.resource()).within(namespace);
-        let stored = self.owned.get(&kind)?.get(&reference)?;
+        let stored = self.owned.get(&kind.watched())?.get(&reference)?;
         let seen = serde_json::to_value(&*stored).expect("what was JSON is JSON");
         let version = stored.resource_version().unwrap_or_default();
         Some(self.newest(&(kind.name(), namespace.to_owned(), name.to_owned()), &version, seen))

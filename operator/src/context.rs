@@ -8,6 +8,7 @@ use kube::runtime::events::Recorder;
 
 use crate::backoff::Backoff;
 use crate::cache::Cache;
+use crate::discovery::Discovery;
 use crate::error::Error;
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
@@ -33,6 +34,8 @@ pub struct Context {
     pub leadership: Leadership,
     /// Reads reports from pods.
     pub pods: reqwest::Client,
+    /// Which kinds there are, of those that a cluster need not have.
+    pub discovery: Discovery,
     /// Failures in a row, by namespace and name.
     pub backoff: Backoff<(String, String)>,
     /// When each status was last written.

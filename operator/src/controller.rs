@@ -18,6 +18,7 @@ use tracing::{debug, error, warn};
 use crate::backoff::Backoff;
 use crate::cache::{Cache, Stored};
 use crate::context::Context;
+use crate::discovery::{Discovery, Events};
 use crate::error::Error;
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
@@ -45,10 +46,12 @@ impl Scope {
         metrics: &Metrics,
         leadership: &Leadership,
         pods_client: &reqwest::Client,
+        discovery: &Discovery,
     ) -> Self {
         let (detectors, detectors_writer) = store();
         let (pods, pods_writer) = store();
-        let owned: BTreeMap<_, _> = Kind::ALL.map(|kind| (kind, Writer::new(kind.resource()))).into();
+        let watched = Kind::ALL.into_iter().filter(|kind| kind.watched() == *kind);
+        let owned: BTreeMap<_, _> = watched.map(|kind| (kind, Writer::new(kind.resource()))).collect();
         let stores: BTreeMap<_, Store<_>> =
             owned.iter().map(|(kind, writer)| (*kind, writer.as_reader())).collect();
         let reporter =
@@ -61,6 +64,7 @@ impl Scope {
             recorder: Recorder::new(client.clone(), reporter),
             leadership: leadership.clone(),
             pods: pods_client.clone(),
+            discovery: discovery.clone(),
             backoff: Backoff::default(),
             pace: Pace::default(),
         });
@@ -80,9 +84,15 @@ impl Scope {
         let mut controller =
             watch_detectors(api(client, namespace.as_deref()), detectors).with_config(settings);
         for (kind, writer) in owned {
-            controller = watch_owned(controller, kind, owned_api(client, namespace.as_deref(), kind), writer);
+            let events = context.discovery.watch(
+                kind,
+                owned_api(client, namespace.as_deref(), kind),
+                WatchConfig::default().labels(OURS),
+            );
+            controller = watch_owned(controller, kind, events, writer);
         }
-        controller = watch_pods(controller, api(client, namespace.as_deref()), pods);
+        controller = watch_pods(controller, api(client, namespace.as_deref()), pods)
+            .reconcile_all_on(context.discovery.changes());
         let outcomes = controller.graceful_shutdown_on(stop).run(reconcile, try_again, context.clone());
         outcomes.for_each(|outcome| async { report(&context, outcome) }).await;
     }
@@ -103,21 +113,24 @@ fn watch_detectors(api: Api<Stored>, writer: Writer<Stored>) -> Controller<Store
     Controller::for_stream(stream, reader)
 }
 
-/// Whatever happens to an object of ours wakes the reconciler of the detector whose name it has.
+/// Whatever happens to an object of ours wakes the reconciler of the detector that it belongs to.
 fn watch_owned(
     controller: Controller<Stored>,
     kind: Kind,
-    api: Api<DynamicObject>,
+    events: Events,
     writer: Writer<DynamicObject>,
 ) -> Controller<Stored> {
-    let stream = watcher(api, WatchConfig::default().labels(OURS))
+    let stream = events
         .modify(|object| object.managed_fields_mut().clear())
         .default_backoff()
         .reflect(writer)
         .touched_objects();
     controller.watches_stream_with(
         stream,
-        |object| detector_called(&object.name_any(), &object),
+        |object| {
+            let name = object.labels().get(INSTANCE).cloned().unwrap_or_else(|| object.name_any());
+            detector_called(&name, &object)
+        },
         kind.resource(),
     )
 }

@@ -20,6 +20,8 @@ pub mod history;
 pub mod plan;
 /// A plan -> the objects.
 pub mod workload;
+/// Which kinds there are, of those that a cluster need not have.
+pub mod discovery;
 /// What the watches have seen.
 pub mod cache;
 /// The object that should be and the one that is -> whether to write.

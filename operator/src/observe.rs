@@ -14,6 +14,7 @@ use serde_json::Value;
 use thiserror::Error;
 use tracing::debug;
 
+use crate::apply::{Applied, Unwritten};
 use crate::cache::Cache;
 use crate::context::Context;
 use crate::plan::Standing;
@@ -34,6 +35,8 @@ pub struct Observed {
     pub pods: Vec<Arc<Pod>>,
     /// What those say that run.
     pub reports: Vec<PodReport>,
+    /// The objects that show what it does, as far as they were asked for; none where nothing was written.
+    pub monitoring: Option<Vec<(Kind, Result<Value, Unwritten>)>>,
 }
 
 /// A pod, and what it says.
@@ -72,7 +75,9 @@ pub fn standing(cache: &Cache, namespace: &str, name: &str) -> Standing {
 }
 
 /// The workload as it is now. A Deployment that was just written stands in for what the watch has seen of it.
-pub async fn workload(ctx: &Context, namespace: &str, name: &str, written: Option<Value>) -> Observed {
+pub async fn workload(ctx: &Context, namespace: &str, name: &str, applied: Option<Applied>) -> Observed {
+    let (written, monitoring) =
+        applied.map_or((None, None), |applied| (applied.deployment, Some(applied.monitoring)));
     let deployment = written.or_else(|| ctx.cache.owned(Kind::Deployment, namespace, name));
     let pods: Vec<_> =
         ctx.cache.pods(namespace, name).into_iter().filter(|pod| is_of_deployment(pod, name)).collect();
@@ -82,6 +87,7 @@ pub async fn workload(ctx: &Context, namespace: &str, name: &str, written: Optio
         deployment: deployment.and_then(|object| serde_json::from_value(object).ok()),
         reports: futures::stream::iter(asked).buffered(AT_ONCE).collect().await,
         pods,
+        monitoring,
     }
 }
 

@@ -102,6 +102,14 @@ impl Plan {
             ..ObjectMeta::default()
         }
     }
+
+    /// The same with labels that people choose. Those by which the operator finds its own are never theirs.
+    pub fn metadata_with(&self, labels: &BTreeMap<String, String>) -> ObjectMeta {
+        let metadata = self.metadata();
+        let mut labels = labels.clone();
+        labels.extend(metadata.labels.unwrap_or_default());
+        ObjectMeta { labels: Some(labels), ..metadata }
+    }
 }
 
 /// The labels by which a detector's pods are found.

@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::apply::Applied;
+use crate::apply::{Applied, Unwritten};
 use crate::backoff::jittered;
 use crate::cache::Stored;
 use crate::context::Context;
@@ -40,7 +40,7 @@ pub async fn reconcile(stored: Arc<Stored>, ctx: Arc<Context>) -> Result<Action,
         Ok(detector) if detector.metadata.deletion_timestamp.is_some() => {
             Ok(("applied", Action::await_change()))
         }
-        Ok(detector) => readable(&ctx, detector).await,
+        Ok(detector) => Box::pin(readable(&ctx, detector)).await, // its many steps would weigh on the stack
         Err(invalid) => unreadable(&ctx, invalid).await,
     };
     timer.observe_duration();
@@ -70,8 +70,8 @@ async fn readable(ctx: &Context, detector: &AnomalyDetector) -> Result<(&'static
         Err(error) if error.namespace_is_terminating() => return Ok(("applied", Action::await_change())),
         Err(error) => Outcome::Failed { message: error.to_string() },
     };
-    let deployment = written.as_ref().ok().and_then(|(_, applied)| applied.clone()?.deployment);
-    let observed = observe::workload(ctx, &namespace, &name, deployment).await;
+    let applied = written.as_ref().ok().and_then(|(_, applied)| applied.clone());
+    let observed = observe::workload(ctx, &namespace, &name, applied).await;
     let status = status::of(detector, &outcome, &observed, &before, Timestamp::now());
     let wait = tell(ctx, detector, &before, &status).await?;
     written?;
@@ -129,8 +129,14 @@ fn next_look(
     status: &AnomalyDetectorStatus,
 ) -> Duration {
     let is_ready = status::status_of(&status.conditions, ConditionType::Ready) == "True";
+    let is_unwritten = observed
+        .monitoring
+        .iter()
+        .flatten()
+        .any(|(_, written)| matches!(written, Err(Unwritten::NameTaken(_) | Unwritten::Failed(_))));
     match outcome {
         Outcome::Refused { .. } => ctx.settings.resync.min(REFUSED_PERIOD),
+        _ if is_ready && is_unwritten => ctx.settings.resync.min(REFUSED_PERIOD),
         _ if is_ready || observed.reports.is_empty() => ctx.settings.resync,
         _ => REPORT_PERIOD,
     }

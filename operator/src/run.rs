@@ -15,6 +15,7 @@ use tracing::info;
 
 use crate::context::DEADLINE;
 use crate::controller::Scope;
+use crate::discovery::Discovery;
 use crate::http;
 use crate::lease::{Candidate, Leadership};
 use crate::metrics::Metrics;
@@ -66,7 +67,9 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     let leadership = candidate.as_ref().map_or_else(Leadership::without_election, Candidate::leadership);
     let metrics = Metrics::new();
     let pods = pod_client()?;
-    let scope = |namespace| Scope::new(namespace, &client, &settings, &metrics, &leadership, &pods);
+    let discovery = Discovery::default();
+    let scope =
+        |namespace| Scope::new(namespace, &client, &settings, &metrics, &leadership, &pods, &discovery);
     let scopes: Vec<Scope> = settings.scopes().into_iter().map(scope).collect();
 
     let is_ready = Arc::new(AtomicBool::new(false));
@@ -83,7 +86,10 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     check_crd(&client, &settings).await?;
     is_ready.store(true, Ordering::Relaxed);
     info!(version = env!("CARGO_PKG_VERSION"), namespaces = ?settings.namespaces, "started");
-    let result = lead(candidate, scopes, stop).await;
+    let result = tokio::select! {
+        result = lead(candidate, scopes, stop) => result,
+        never = discovery.keep_looking(&client) => never,
+    };
 
     is_ready.store(false, Ordering::Relaxed);
     server_handle.stop(true).await;

@@ -90,6 +90,7 @@ fn what_the_pods_must_see_rolls_them_and_nothing_else_does() {
     };
     assert_eq!(after(|detector| detector.spec.replicas = Some(3)), before);
     assert_eq!(after(|detector| detector.spec.service.port = 8080), before);
+    assert_eq!(after(|detector| detector.spec.monitoring.rules.enabled = false), before);
     assert_eq!(
         after(|detector| detector.metadata.labels = Some([("team".to_owned(), "plant".to_owned())].into())),
         before
@@ -120,12 +121,13 @@ fn the_pods_read_the_very_detector_that_was_asked_for() {
 fn a_workload_has_one_object_of_each_kind_at_most_and_all_of_one_name() {
     let mut detector = sample("quickstart.yaml");
     detector.spec.replicas = Some(2);
+    detector.spec.monitoring.dashboard.enabled = true;
     let objects = built(&detector).into_objects();
     assert_eq!(objects.each_ref().map(|(kind, _)| *kind), Kind::ALL);
     for (kind, object) in objects {
         let object = object.unwrap();
         assert_eq!(object["kind"], kind.name());
-        assert_eq!(object["metadata"]["name"], "quickstart");
+        assert_eq!(object["metadata"]["name"], kind.object_name("quickstart"));
         assert_eq!(object["metadata"]["namespace"], "plant");
         assert_eq!(object["metadata"]["ownerReferences"][0]["uid"], "8fd1c1e4-6c0b-4b8e-9a53-3d4f6b1c2a77");
         assert_eq!(object["metadata"]["labels"]["app.kubernetes.io/managed-by"], "anomaly-operator");

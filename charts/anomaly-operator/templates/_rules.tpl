@@ -12,11 +12,15 @@
 - apiGroups: [anomaly.dev]
   resources: [anomalydetectors/finalizers]
   verbs: [update]
-# The detector's manifest and its address. Created by server-side apply, which takes create and patch; get, so that an
-# object of that name which is somebody else's is seen before it is written.
+# The detector's address. Created by server-side apply, which takes create and patch; get, so that an object of that
+# name which is somebody else's is seen before it is written.
 - apiGroups: [""]
-  resources: [configmaps, services]
+  resources: [services]
   verbs: [get, list, watch, create, patch]
+# The detector's manifest and its dashboard; delete, for when no dashboard is asked for.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, list, watch, create, patch, delete]
 # The detector's identity; delete, for when the spec names another.
 - apiGroups: [""]
   resources: [serviceaccounts]
@@ -37,6 +41,10 @@
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
   verbs: [get, list, watch, create, patch]
+# So that Prometheus scrapes the detector and tells of its anomalies; delete, for when the spec asks for neither.
+- apiGroups: [monitoring.coreos.com]
+  resources: [servicemonitors, prometheusrules]
+  verbs: [get, list, watch, create, patch, delete]
 # So that `kubectl describe` tells what happened.
 - apiGroups: [events.k8s.io]
   resources: [events]

@@ -52,6 +52,7 @@ pub fn of(
     outcome: &Outcome,
     rollout: &Rollout,
     reported: &Reported,
+    monitoring: Option<Saying>,
     before: &AnomalyDetectorStatus,
 ) -> Vec<(ConditionType, Saying)> {
     let known = |type_, saying: &Option<Saying>| {
@@ -59,15 +60,14 @@ pub fn of(
     };
     let model_ready = known(ConditionType::ModelReady, &reported.model_ready);
     let sources_connected = known(ConditionType::SourcesConnected, &reported.sources_connected);
+    let monitoring = monitoring.or_else(|| said(ConditionType::MonitoringConfigured, before));
+    let monitoring = monitoring.unwrap_or_else(not_yet);
     let mut sayings = vec![
         (ConditionType::Ready, ready(outcome, rollout, &model_ready, &sources_connected)),
         (ConditionType::Accepted, accepted(outcome)),
         (ConditionType::ModelReady, model_ready),
         (ConditionType::SourcesConnected, sources_connected),
-        (
-            ConditionType::MonitoringConfigured,
-            Saying::yes(Reason::NotRequested, "the spec asks for no monitoring objects"),
-        ),
+        (ConditionType::MonitoringConfigured, monitoring),
         (ConditionType::Available, available(rollout)),
         (ConditionType::Progressing, progressing(outcome, rollout)),
     ];
@@ -157,7 +157,12 @@ fn answering(rollout: &Rollout) -> String {
 
 /// A pod that answers its probes but, this once, not us, has not lost its model: what was said before still holds.
 fn kept(type_: ConditionType, reported: &Reported, before: &AnomalyDetectorStatus) -> Option<Saying> {
-    let condition = find(&before.conditions, type_).filter(|_| reported.some_pod_is_ready)?;
+    said(type_, before).filter(|_| reported.some_pod_is_ready)
+}
+
+/// What was said before.
+fn said(type_: ConditionType, before: &AnomalyDetectorStatus) -> Option<Saying> {
+    let condition = find(&before.conditions, type_)?;
     let reason = serde_json::from_value(condition.reason.clone().into()).ok()?;
     let status = match condition.status.as_str() {
         "True" => Truth::True,
@@ -165,6 +170,11 @@ fn kept(type_: ConditionType, reported: &Reported, before: &AnomalyDetectorStatu
         _ => return None,
     };
     Some(Saying { status, reason, message: condition.message.clone() })
+}
+
+fn not_yet() -> Saying {
+    let message = "nothing has been written yet".to_owned();
+    Saying { status: Truth::Unknown, reason: Reason::NotYet, message }
 }
 
 fn no_report() -> Saying {

@@ -9,6 +9,8 @@ pub mod conditions;
 pub mod reports;
 /// How far the Deployment is.
 pub mod rollout;
+/// Whether Prometheus and Grafana have what was asked for.
+pub mod monitoring;
 
 use crd::AnomalyDetector;
 use crd::status::{AnomalyDetectorStatus, ConditionType, Reason};
@@ -65,7 +67,8 @@ pub fn of(
 ) -> AnomalyDetectorStatus {
     let rollout = Rollout::of(observed);
     let reported = Reported::of(observed);
-    let sayings = conditions::of(outcome, &rollout, &reported, before);
+    let monitoring = observed.monitoring.as_deref().map(monitoring::of);
+    let sayings = conditions::of(outcome, &rollout, &reported, monitoring, before);
     let (name, namespace) = (detector.name_any(), detector.namespace().unwrap_or_default());
     AnomalyDetectorStatus {
         observed_generation: detector.metadata.generation,
@@ -88,7 +91,7 @@ pub fn of_unreadable(
 ) -> AnomalyDetectorStatus {
     let message = format!("this version of the operator cannot read the stored object: {error}");
     let outcome = Outcome::Refused { reason: Reason::InvalidSpec, message };
-    let sayings = conditions::of(&outcome, &Rollout::default(), &Reported::default(), before);
+    let sayings = conditions::of(&outcome, &Rollout::default(), &Reported::default(), None, before);
     AnomalyDetectorStatus {
         observed_generation: metadata.generation,
         conditions: dated(sayings, metadata.generation, &before.conditions, now),

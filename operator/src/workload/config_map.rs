@@ -28,8 +28,8 @@ pub fn digits(config_map: &ConfigMap) -> String {
     history::digits(json!(config_map.data).to_string().as_bytes())
 }
 
-/// The detector's manifest. Replicas, Service and pods are the cluster's affair: they are left out, so that changing
-/// them restarts nothing.
+/// The detector's manifest. Replicas, Service, pods and monitoring are the cluster's affair: they are left out, so that
+/// changing them restarts nothing.
 fn manifest(plan: &Plan) -> Value {
     let detector = plan.detector.detector();
     let mut spec = detector.spec.clone();
@@ -38,7 +38,7 @@ fn manifest(plan: &Plan) -> Value {
     }
     let mut spec = json!(spec);
     if let Some(fields) = spec.as_object_mut() {
-        for field in ["replicas", "service", "pod"] {
+        for field in ["replicas", "service", "pod", "monitoring"] {
             fields.remove(field);
         }
     }

@@ -1,6 +1,8 @@
 //! A scripted API server: it keeps what is written to it, notes every call, and fails where it is told to. And the
 //! operator's view of it, whose watches have seen only what they are shown.
 
+#![allow(dead_code, reason = "each file of scenarios uses a part")]
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
@@ -16,6 +18,7 @@ use kube::runtime::watcher::Event;
 use operator::backoff::Backoff;
 use operator::cache::{Cache, Stored};
 use operator::context::Context;
+use operator::discovery::Discovery;
 use operator::error::Error;
 use operator::lease::{Candidate, Leadership};
 use operator::metrics::Metrics;
@@ -57,6 +60,7 @@ struct Program {
 pub struct Cluster {
     pub server: Arc<Mutex<Server>>,
     client: Client,
+    discovery: Discovery,
     operator: Operator,
 }
 
@@ -69,12 +73,15 @@ struct Operator {
 const DETECTOR: &str = "/apis/anomaly.dev/v1alpha1/namespaces/plant/anomalydetectors/pump";
 
 impl Cluster {
-    /// With one detector, the quickstart called `pump`, which the operator has not seen yet.
+    /// With one detector, the quickstart called `pump`, which the operator has not seen yet. Without the Prometheus
+    /// Operator's kinds.
     pub fn new() -> Self {
         let server = Arc::new(Mutex::new(Server::default()));
         let client = serve(server.clone());
-        let operator = operator(&client, Leadership::without_election());
-        let cluster = Self { server, client, operator };
+        let discovery = Discovery::default();
+        discovery.found([].into());
+        let operator = operator(&client, Leadership::without_election(), &discovery);
+        let cluster = Self { server, client, discovery, operator };
         let detector =
             crd::manifest::one_detector(include_str!("../../../manifests/quickstart.yaml")).unwrap();
         let mut detector = json!(detector.detector());
@@ -82,6 +89,11 @@ impl Cluster {
             json!({"name": "pump", "namespace": "plant", "uid": "8fd1c1e4", "generation": 1});
         cluster.put(DETECTOR, detector);
         cluster
+    }
+
+    /// The Prometheus Operator is installed.
+    pub fn install_prometheus_operator(&self) {
+        self.discovery.found([Kind::ServiceMonitor, Kind::PrometheusRule].into());
     }
 
     /// Put an object on the server, as somebody else would.
@@ -161,14 +173,14 @@ impl Cluster {
 
     /// The operator ends, and another one starts that knows nothing.
     pub fn restart(&mut self) {
-        self.operator = operator(&self.client, Leadership::without_election());
+        self.operator = operator(&self.client, Leadership::without_election(), &self.discovery);
         self.see();
     }
 
     /// Another replica leads.
     pub fn lose_the_lease(&mut self) {
-        self.operator =
-            operator(&self.client, Candidate::new(self.client.clone(), "plant", "b".to_owned()).leadership());
+        let other = Candidate::new(self.client.clone(), "plant", "b".to_owned()).leadership();
+        self.operator = operator(&self.client, other, &self.discovery);
         self.see();
     }
 
@@ -194,11 +206,12 @@ impl Cluster {
     }
 }
 
-fn operator(client: &Client, leadership: Leadership) -> Operator {
+fn operator(client: &Client, leadership: Leadership, discovery: &Discovery) -> Operator {
     let (detectors, detectors_writer) = store();
     let (pods, mut pods_writer) = store();
+    let watched = Kind::ALL.into_iter().filter(|kind| kind.watched() == *kind);
     let owned: BTreeMap<Kind, Writer<DynamicObject>> =
-        Kind::ALL.map(|kind| (kind, Writer::new(kind.resource()))).into();
+        watched.map(|kind| (kind, Writer::new(kind.resource()))).collect();
     let stores = owned.iter().map(|(kind, writer)| (*kind, writer.as_reader())).collect();
     pods_writer.apply_watcher_event(&Event::InitDone);
     let reporter = Reporter { controller: "anomaly-operator".to_owned(), instance: Some("test".to_owned()) };
@@ -211,6 +224,7 @@ fn operator(client: &Client, leadership: Leadership) -> Operator {
         recorder: Recorder::new(client.clone(), reporter),
         leadership,
         pods: pod_client().unwrap(),
+        discovery: discovery.clone(),
         backoff: Backoff::default(),
         pace: Pace::default(),
     });

@@ -102,7 +102,7 @@ impl Place {
     pub async fn versions(&self, name: &str) -> Vec<String> {
         let mut versions = vec![self.detectors().get(name).await.unwrap().resource_version().unwrap()];
         for kind in Kind::ALL {
-            let object = self.api(kind).get_opt(name).await.unwrap();
+            let object = self.api(kind).get_opt(&kind.object_name(name)).await.unwrap();
             versions.extend(object.and_then(|object| object.resource_version()));
         }
         versions

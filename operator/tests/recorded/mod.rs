@@ -95,6 +95,7 @@ pub fn observed(deployment: Option<Value>, pods: Vec<(Value, Option<Value>)>) ->
             .map(|(pod, report)| PodReport { pod: pod.clone(), report: report.clone() })
             .collect(),
         pods: pods.into_iter().map(|(pod, _)| pod).collect(),
+        monitoring: Some(Vec::new()),
     }
 }
 

@@ -1,0 +1,139 @@
+//! What the API server knows in, which of the Prometheus Operator's kinds there are out: asked at the start and every
+//! half minute, because they may come and go while the operator runs. A kind that is absent is not watched.
+
+use std::collections::BTreeSet;
+use std::future::ready;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, Stream, StreamExt};
+use kube::api::DynamicObject;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client};
+use tokio::sync::{Notify, watch};
+use tracing::warn;
+
+use crate::workload::Kind;
+
+/// How often the API server is asked: one call, however many detectors there are.
+const PERIOD: Duration = Duration::from_secs(30);
+/// The longest that the call may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Which kinds there are, of those that a cluster need not have. Its clones share what is found.
+#[derive(Clone, Debug, Default)]
+pub struct Discovery {
+    found: Arc<watch::Sender<Option<BTreeSet<Kind>>>>,
+    doubts: Arc<Notify>,
+}
+
+/// What happens to the objects of a kind.
+pub type Events = BoxStream<'static, watcher::Result<Event<DynamicObject>>>;
+
+impl Discovery {
+    /// Whether there is such a kind, as far as is known.
+    pub fn has(&self, kind: Kind) -> bool {
+        !kind.is_optional() || self.found.borrow().as_ref().is_some_and(|found| found.contains(&kind))
+    }
+
+    /// These kinds are there, of those that a cluster need not have.
+    pub fn found(&self, kinds: BTreeSet<Kind>) {
+        self.found.send_if_modified(|found| {
+            let is_news = found.as_ref() != Some(&kinds);
+            *found = Some(kinds);
+            is_news
+        });
+    }
+
+    /// Every change of what there is.
+    pub fn changes(&self) -> impl Stream<Item = ()> + Send + use<> {
+        stream::unfold(self.found.subscribe(), async |mut found| {
+            found.changed().await.ok()?;
+            Some(((), found))
+        })
+    }
+
+    /// Ask the API server again and again, for ever.
+    pub async fn keep_looking(&self, client: &Client) -> ! {
+        loop {
+            match look(client).await {
+                Ok(kinds) => {
+                    self.found(kinds);
+                }
+                Err(error) => {
+                    warn!(%error, "cannot tell which kinds the cluster knows; what was known still holds");
+                }
+            }
+            drop(tokio::time::timeout(PERIOD, self.doubts.notified()).await);
+        }
+    }
+
+    /// The events of a kind: of an absent one none, but that there is nothing. Nobody waits for it, and nothing is
+    /// asked of the API server until the kind is there.
+    pub fn watch(&self, kind: Kind, api: Api<DynamicObject>, config: watcher::Config) -> Events {
+        if !kind.is_optional() {
+            return watcher(api, config).boxed();
+        }
+        let discovery = self.clone();
+        let rounds = stream::repeat(()).then(move |()| {
+            let (discovery, api, config) = (discovery.clone(), api.clone(), config.clone());
+            async move {
+                discovery.until(|_| true).await;
+                if discovery.has(kind) {
+                    discovery.present(kind, api, config)
+                } else {
+                    discovery.absent(kind)
+                }
+            }
+        });
+        rounds.flatten().boxed()
+    }
+
+    /// Nothing is there, until the kind is.
+    fn absent(&self, kind: Kind) -> Events {
+        let discovery = self.clone();
+        let wait = async move { discovery.until(|found| found.contains(&kind)).await };
+        nothing().chain(wait.into_stream().filter_map(|()| ready(None))).boxed()
+    }
+
+    /// What is there, until the kind is not. A kind that may not be listed is told as an error, and as nothing there,
+    /// so that nobody waits for it either.
+    fn present(&self, kind: Kind, api: Api<DynamicObject>, config: watcher::Config) -> Events {
+        let (discovery, doubts) = (self.clone(), self.doubts.clone());
+        let gone = async move { discovery.until(|found| !found.contains(&kind)).await };
+        let mut was_listed = false;
+        let events = watcher(api, config).flat_map(move |event| {
+            was_listed |= matches!(event, Ok(Event::InitDone));
+            let is_refused = matches!(event, Err(watcher::Error::InitialListFailed(_)));
+            if is_refused {
+                doubts.notify_one();
+            }
+            let before = if is_refused && !was_listed { nothing() } else { stream::empty().boxed() };
+            before.chain(stream::iter([event]))
+        });
+        events.take_until(gone.boxed()).boxed()
+    }
+
+    async fn until(&self, is_so: impl Fn(&BTreeSet<Kind>) -> bool) {
+        let is_so = |found: &Option<BTreeSet<Kind>>| found.as_ref().is_some_and(&is_so);
+        drop(self.found.subscribe().wait_for(is_so).await); // the sender lives as long as we do
+    }
+}
+
+fn nothing() -> Events {
+    stream::iter([Ok(Event::Init), Ok(Event::InitDone)]).boxed()
+}
+
+/// The optional kinds that the API server knows.
+async fn look(client: &Client) -> kube::Result<BTreeSet<Kind>> {
+    let optional = Kind::ALL.into_iter().filter(|kind| kind.is_optional());
+    let version = optional.clone().map(|kind| kind.resource().api_version).next().unwrap_or_default();
+    let known = match tokio::time::timeout(DEADLINE, client.list_api_group_resources(&version)).await {
+        Ok(Ok(list)) => list.resources.into_iter().map(|resource| resource.kind).collect(),
+        Ok(Err(kube::Error::Api(status))) if status.code == 404 => BTreeSet::new(),
+        Ok(Err(error)) => return Err(error),
+        Err(elapsed) => return Err(kube::Error::Service(elapsed.into())),
+    };
+    Ok(optional.filter(|kind| known.contains(&kind.name())).collect())
+}

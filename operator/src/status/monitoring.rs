@@ -1,0 +1,91 @@
+//! The objects that show what a detector does in, whether they are as asked out: written, and accepted by every
+//! Prometheus that has said what it thinks of them.
+//!
+//! A Prometheus says so in `status.bindings` of the object, where its operator is told to
+//! (`--feature-gates=StatusForConfigurationResources=true`; of 0.85 for ServiceMonitors).
+
+use crd::status::Reason;
+use serde_json::Value;
+
+use super::conditions::{Saying, Truth};
+use crate::apply::Unwritten;
+use crate::workload::Kind;
+
+/// What the condition says: the first thing that is not as asked, else that all is.
+pub fn of(objects: &[(Kind, Result<Value, Unwritten>)]) -> Saying {
+    if objects.is_empty() {
+        return Saying::yes(Reason::NotRequested, "the spec asks for no monitoring objects");
+    }
+    not_written(objects).or_else(|| not_accepted(objects)).unwrap_or_else(|| {
+        let names = objects.iter().map(|(kind, _)| label(*kind));
+        Saying::yes(Reason::AsSpecified, format!("as asked: {}{}", list(names), accepted(objects)))
+    })
+}
+
+fn not_written(objects: &[(Kind, Result<Value, Unwritten>)]) -> Option<Saying> {
+    let absent = objects.iter().filter(|(_, written)| *written == Err(Unwritten::Absent));
+    let absent: Vec<_> = absent.map(|(kind, _)| label(*kind)).collect();
+    let other = objects.iter().find_map(|(_, written)| match written {
+        Err(Unwritten::NameTaken(taken)) => Some(Saying::no(Reason::NameTaken, taken.to_string())),
+        Err(Unwritten::Failed(message)) => Some(Saying::no(Reason::ApplyFailed, message.clone())),
+        Ok(_) | Err(Unwritten::Absent) => None,
+    });
+    other.or_else(|| {
+        (!absent.is_empty()).then(|| {
+            let message = format!(
+                "the cluster does not know the kind of {}: install the Prometheus Operator, or ask for none in spec.monitoring; the detector goes on without",
+                list(absent)
+            );
+            Saying::no(Reason::PrometheusOperatorNotInstalled, message)
+        })
+    })
+}
+
+fn not_accepted(objects: &[(Kind, Result<Value, Unwritten>)]) -> Option<Saying> {
+    bindings(objects).find_map(|(kind, binding)| {
+        let verdict = verdict(binding).filter(|verdict| verdict["status"] == "False")?;
+        let says = verdict["message"].as_str().filter(|message| !message.is_empty());
+        let says = says.or(verdict["reason"].as_str()).unwrap_or("no details");
+        let message = format!("{} has refused the {}: {says}", workload(binding), label(kind));
+        Some(Saying::no(Reason::RefusedByPrometheus, message))
+    })
+}
+
+/// Who has accepted what, where anybody says so.
+fn accepted(objects: &[(Kind, Result<Value, Unwritten>)]) -> String {
+    let accepted = bindings(objects).filter(|(_, binding)| {
+        verdict(binding).is_some_and(|verdict| verdict["status"] == Truth::True.name())
+    });
+    accepted
+        .map(|(kind, binding)| format!("; {} has accepted the {}", workload(binding), label(kind)))
+        .collect::<Vec<_>>()
+        .concat()
+}
+
+fn bindings(objects: &[(Kind, Result<Value, Unwritten>)]) -> impl Iterator<Item = (Kind, &Value)> {
+    objects.iter().flat_map(|(kind, written)| {
+        let bindings = written.as_ref().ok().and_then(|object| object["status"]["bindings"].as_array());
+        bindings.into_iter().flatten().map(|binding| (*kind, binding))
+    })
+}
+
+fn verdict(binding: &Value) -> Option<&Value> {
+    binding["conditions"].as_array()?.iter().find(|condition| condition["type"] == "Accepted")
+}
+
+/// Such as `prometheuses monitoring/k8s`.
+fn workload(binding: &Value) -> String {
+    let field = |name: &str| binding[name].as_str().unwrap_or_default();
+    format!("{} {}/{}", field("resource"), field("namespace"), field("name"))
+}
+
+fn label(kind: Kind) -> String {
+    match kind {
+        Kind::Dashboard => "dashboard".to_owned(),
+        kind => kind.name(),
+    }
+}
+
+fn list(names: impl IntoIterator<Item = String>) -> String {
+    names.into_iter().collect::<Vec<_>>().join(", ")
+}

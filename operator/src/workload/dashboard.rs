@@ -1,0 +1,51 @@
+//! A plan in, the ConfigMap with a dashboard of this detector alone out, for Grafana's sidecar: the chart's dashboard of
+//! detectors with its namespace and detector chosen.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use serde_json::{Value, json};
+
+use crate::history;
+use crate::plan::Plan;
+
+/// The chart's, which asks for a namespace and a detector.
+const DETECTORS: &str = include_str!("../../../charts/anomaly-operator/dashboards/detectors.json");
+
+/// The ConfigMap, or none where the spec asks for none.
+pub fn build(plan: &Plan) -> Option<ConfigMap> {
+    let asked = &plan.detector.spec().monitoring.dashboard;
+    asked.enabled.then(|| {
+        let mut metadata = plan.metadata_with(&asked.labels);
+        metadata.name = Some(name(&plan.name()));
+        let file = format!("anomaly-detector-{}-{}.json", plan.namespace, plan.name());
+        ConfigMap {
+            metadata,
+            data: Some(BTreeMap::from([(file, dashboard(plan).to_string())])),
+            ..ConfigMap::default()
+        }
+    })
+}
+
+/// The name of the ConfigMap of a detector of that name.
+pub fn name(detector: &str) -> String {
+    format!("{detector}-dashboard")
+}
+
+fn dashboard(plan: &Plan) -> Value {
+    let (namespace, detector) = (&plan.namespace, plan.name());
+    let mut dashboard: Value =
+        serde_json::from_str(DETECTORS).expect("the chart's dashboard is JSON: a test reads it");
+    dashboard["title"] = json!(format!("Anomaly detector {namespace}/{detector}"));
+    // Grafana knows dashboards by it: 40 characters at most, and the same after every change.
+    let id = history::digits(format!("{namespace}/{detector}").as_bytes());
+    dashboard["uid"] = json!(format!("anomaly-detector-{id}"));
+    if let Some(variables) = dashboard["templating"]["list"].as_array_mut() {
+        for (name, value) in [("namespace", namespace), ("detector", &detector)] {
+            variables.iter_mut().filter(|variable| variable["name"] == name).for_each(|variable| {
+                *variable = json!({"name": name, "type": "constant", "hide": 2, "query": value});
+            });
+        }
+    }
+    dashboard
+}

@@ -1,0 +1,110 @@
+//! The rules of two detectors as promtool reads them, beside the tests that promtool runs on them: `tests/rules/`.
+//!
+//! `UPDATE=1 cargo test -p operator --test rules` rewrites them; `tests/rules/check` has promtool test them.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use clap::Parser;
+use crd::model::Train;
+use jiff::Timestamp;
+use operator::plan::{Plan, Standing};
+use operator::settings::Settings;
+use operator::workload::prometheus_rule;
+use serde_json::Value;
+
+#[derive(Parser)]
+struct Program {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// The rules of a sample, in namespace `plant`, after an edit.
+fn rules(sample: &str, edit: impl FnOnce(&mut crd::AnomalyDetector)) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests").join(sample);
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut detector = crd::manifest::one_detector(&text).unwrap().detector().clone();
+    detector.metadata.namespace = Some("plant".to_owned());
+    edit(&mut detector);
+    let settings = Program::parse_from(["operator"]).settings;
+    let plan = Plan::new(&detector, &Standing::default(), &settings, Timestamp::UNIX_EPOCH).unwrap();
+    prometheus_rule::build(&plan).map_or(Value::Null, |rule| serde_json::to_value(rule.spec).unwrap())
+}
+
+/// As most detectors are, and trained anew each day.
+fn pump() -> Value {
+    rules("pump.yaml", |detector| {
+        detector.spec.model.train.get_or_insert_default().every = Some("24h".parse().unwrap());
+    })
+}
+
+/// Whose anomalies must last, whose alerts are routed by a label, and which is trained anew each night.
+fn patient() -> Value {
+    rules("quickstart.yaml", |detector| {
+        detector.metadata.name = Some("patient".to_owned());
+        let rules = &mut detector.spec.monitoring.rules;
+        rules.for_ = "10m".parse().unwrap();
+        rules.severity = crd::monitoring::Severity::Critical;
+        rules.labels = [("team".to_owned(), "plant".to_owned())].into();
+        rules.runbook_url = Some("https://runbooks.example/pumps".to_owned());
+        detector.spec.model.train =
+            Some(Train { schedule: Some("0 3 * * *".to_owned()), ..Train::default() });
+    })
+}
+
+fn alerts(rules: &Value) -> Vec<&str> {
+    let rules = rules["groups"][0]["rules"].as_array().unwrap();
+    rules.iter().filter_map(|rule| rule["alert"].as_str()).collect()
+}
+
+#[test]
+fn promtool_tests_the_rules_as_they_are() {
+    for (name, rules) in [("pump", pump()), ("patient", patient())] {
+        let path = format!("{}/tests/rules/{name}.rules.yaml", env!("CARGO_MANIFEST_DIR"));
+        let text = format!(
+            "# Written by UPDATE=1 cargo test -p operator --test rules.\n{}",
+            serde_saphyr::to_string(&rules).unwrap()
+        );
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        assert!(
+            std::fs::read_to_string(&path).unwrap_or_default() == text,
+            "{path} is not current: UPDATE=1 cargo test -p operator --test rules rewrites it"
+        );
+    }
+}
+
+#[test]
+fn every_alert_has_a_section_in_the_runbooks_and_every_section_an_alert() {
+    let runbooks = include_str!("../../docs/runbooks.md");
+    let sections: BTreeSet<&str> = runbooks.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    let (pump, patient) = (pump(), patient());
+    let alerts: BTreeSet<&str> = alerts(&pump).into_iter().chain(alerts(&patient)).collect();
+    assert_eq!(sections, alerts);
+    for rule in pump["groups"][0]["rules"].as_array().unwrap() {
+        let Some(alert) = rule["alert"].as_str() else { continue };
+        let anchor = format!("/docs/runbooks.md#{}", alert.to_lowercase());
+        assert!(rule["annotations"]["runbook_url"].as_str().unwrap().ends_with(&anchor), "{rule}");
+    }
+}
+
+#[test]
+fn an_alert_that_could_never_be_right_is_left_out() {
+    let quickstart = rules("quickstart.yaml", |_| ());
+    let quickstart = alerts(&quickstart).join(" ");
+    assert!(quickstart.contains("DetectorDown") && quickstart.contains("SensorStale"), "{quickstart}");
+    assert!(!quickstart.contains("ModelStale"), "nobody asked for another model: {quickstart}");
+
+    let recorded = rules("recorded.yaml", |_| ());
+    let recorded = alerts(&recorded).join(" ");
+    assert!(!recorded.contains("SensorStale"), "the times of a recording are past: {recorded}");
+
+    let nobody = rules("quickstart.yaml", |detector| detector.spec.replicas = Some(0));
+    let nobody = alerts(&nobody).join(" ");
+    assert!(!nobody.contains("DetectorDown"), "nothing is to run: {nobody}");
+
+    let none = rules("quickstart.yaml", |detector| detector.spec.monitoring.rules.enabled = false);
+    assert_eq!(none, Value::Null);
+}
