@@ -15,6 +15,8 @@ pub mod verdict;
 pub mod cut;
 /// Readings -> a model; vectors -> judgements.
 pub mod model;
+/// Which judgements raise an alarm.
+pub mod alarm;
 /// A model at work on a stream of readings.
 pub mod watch;
 /// Verdicts against the truth: precision and recall.

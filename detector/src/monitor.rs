@@ -114,7 +114,7 @@ pub fn train(
     let trees = detector.train().map_or(0, |train| train.trees as usize);
     let model = Arc::new(Model::train(detector, readings, &|done| progress.grown(done, trees))?);
     let took = began.elapsed();
-    let mut watch = Watch::new(model, detector.spec().missing, explain);
+    let mut watch = Watch::new(model, detector, explain);
     for readings in &lead_in {
         watch.judge(readings);
     }

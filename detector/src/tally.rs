@@ -131,6 +131,7 @@ impl fmt::Display for Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alarm::Raised;
     use crate::verdict::Judgement;
 
     fn at(second: i64) -> Timestamp {
@@ -145,7 +146,13 @@ mod tests {
             contributions: vec![1.0],
             model: "sha256:1".into(),
         };
-        Outcome::Verdict(Verdict { time: at(second), values: vec![Some(1.0)], judgement, truth })
+        Outcome::Verdict(Verdict {
+            time: at(second),
+            values: vec![Some(1.0)],
+            judgement,
+            raised: Raised::Calm,
+            truth,
+        })
     }
 
     fn count(tally: &mut Tally, second: i64, anomalous: bool, fault: Option<ActiveFault>) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::alarm::Raised;
 use crate::reading::{ActiveFault, Readings};
 
 /// The judgement of one instant.
@@ -15,19 +16,27 @@ pub struct Verdict {
     pub values: Vec<Option<f64>>,
     /// How strange, and why.
     pub judgement: Judgement,
+    /// What this instant does to the alarm.
+    pub raised: Raised,
     /// What was really so, where the source knows.
     pub truth: Option<Vec<ActiveFault>>,
 }
 
 impl Verdict {
-    /// This judgement of these readings.
-    pub fn new(readings: &Readings, judgement: Judgement) -> Self {
+    /// This judgement of these readings, and what it does to the alarm.
+    pub fn new(readings: &Readings, judgement: Judgement, raised: Raised) -> Self {
         Self {
             time: readings.time,
             values: readings.values.clone(),
             judgement,
+            raised,
             truth: readings.truth.clone(),
         }
+    }
+
+    /// Whether this instant raises an alarm.
+    pub fn alarm(&self) -> bool {
+        self.raised == Raised::Alarm
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use crd::Missing;
+use crd::{Missing, Valid};
 
+use crate::alarm::Alarm;
 use crate::features::Features;
 use crate::model::{Explain, Model};
 use crate::reading::Readings;
-use crate::verdict::Verdict;
+use crate::verdict::{Judgement, Verdict};
 
 /// A model at work on a stream of readings: it remembers what the next vector needs.
 #[derive(Clone, Debug)]
@@ -16,6 +17,7 @@ pub struct Watch {
     missing: Missing,
     explain: Explain,
     features: Features,
+    alarm: Alarm,
     previous: Vec<Option<f64>>,
 }
 
@@ -33,10 +35,16 @@ pub enum Outcome {
 }
 
 impl Watch {
-    /// A model that has seen nothing yet.
-    pub fn new(model: Arc<Model>, missing: Missing, explain: Explain) -> Self {
-        let previous = vec![None; model.sensors().len()];
-        Self { features: Features::new(model.recipe().clone()), model, missing, explain, previous }
+    /// A model that has seen nothing yet, at work as the detector's spec says.
+    pub fn new(model: Arc<Model>, detector: &Valid, explain: Explain) -> Self {
+        Self {
+            features: Features::new(model.recipe().clone()),
+            alarm: Alarm::new(detector),
+            previous: vec![None; model.sensors().len()],
+            missing: detector.spec().missing,
+            explain,
+            model,
+        }
     }
 
     /// The model at work.
@@ -54,7 +62,7 @@ impl Watch {
         }
         let Some(vector) = self.features.push(values) else { return Outcome::TooEarly };
         match self.model.judge(&vector, self.explain) {
-            Ok(judgement) => Outcome::Verdict(Verdict::new(readings, judgement)),
+            Ok(judgement) => self.verdict(readings, judgement),
             Err(refused) => Outcome::Unjudgeable(refused.0),
         }
     }
@@ -75,11 +83,14 @@ impl Watch {
             .collect()
     }
 
-    fn incomplete(&self, readings: &Readings) -> Outcome {
+    fn verdict(&mut self, readings: &Readings, judgement: Judgement) -> Outcome {
+        let raised = self.alarm.judge(readings.time, &judgement);
+        Outcome::Verdict(Verdict::new(readings, judgement, raised))
+    }
+
+    fn incomplete(&mut self, readings: &Readings) -> Outcome {
         match self.missing {
-            Missing::Anomaly => {
-                Outcome::Verdict(Verdict::new(readings, self.model.judge_missing(&readings.values)))
-            }
+            Missing::Anomaly => self.verdict(readings, self.model.judge_missing(&readings.values)),
             Missing::Skip | Missing::Previous => Outcome::Missing,
         }
     }

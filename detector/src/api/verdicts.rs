@@ -47,6 +47,7 @@ pub fn verdict_json(sensors: &[&str], verdict: &Verdict) -> Value {
         "time": verdict.time,
         "values": by_name(verdict.values.iter().map(|value| json!(value)).collect()),
         "anomaly": u8::from(judgement.anomalous),
+        "alarm": u8::from(verdict.alarm()),
         "score": judgement.score,
         "severity": judgement.severity,
         "contributions": by_name(judgement.contributions.iter().map(|share| json!(share)).collect()),

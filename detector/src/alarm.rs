@@ -1,0 +1,88 @@
+//! Judgements in, one instant after another; whether each raises an alarm out, or why it does not.
+
+use std::time::Duration;
+
+use crd::Valid;
+use jiff::Timestamp;
+
+use crate::verdict::Judgement;
+
+/// What an instant does to the alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Raised {
+    /// Nothing: it is not anomalous.
+    Calm,
+    /// Nothing yet: it is anomalous, but not for `minimumDuration` so far.
+    TooShort,
+    /// Nothing yet: the last alarm is not `coolDown` ago.
+    CoolingDown,
+    /// The alarm: this is the instant that people are called for.
+    Alarm,
+    /// Nothing more: an alarm has been raised, and it is anomalous ever since.
+    Ongoing,
+}
+
+/// The rule that makes alarms of anomalous instants, and what it remembers.
+///
+/// Anomalous instants without a normal one between them are a stretch. A stretch raises one alarm, at its first instant
+/// that is `minimumDuration` after its beginning and `coolDown` after the last anomalous instant of the stretch that
+/// raised the alarm before: a short stretch raises none, and one that outlasts the cool-down is not lost. Instants
+/// without a verdict neither end a stretch nor prolong it.
+#[derive(Clone, Debug)]
+pub struct Alarm {
+    minimum_duration: Duration,
+    cool_down: Duration,
+    stretch: Option<Stretch>,
+    quiet_since: Option<Timestamp>,
+}
+
+/// Anomalous instants in a row.
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    began: Timestamp,
+    alarmed: bool,
+}
+
+impl Alarm {
+    /// The rule of a detector's spec. Nothing seen yet.
+    pub fn new(detector: &Valid) -> Self {
+        let spec = &detector.spec().alarm;
+        Self {
+            minimum_duration: spec.minimum_duration.into(),
+            cool_down: spec.cool_down.into(),
+            stretch: None,
+            quiet_since: None,
+        }
+    }
+
+    /// What the judgement of the next instant does. Instants come in the order of time.
+    pub fn judge(&mut self, time: Timestamp, judgement: &Judgement) -> Raised {
+        if !judgement.anomalous {
+            self.stretch = None;
+            return Raised::Calm;
+        }
+        let stretch = self.stretch.get_or_insert(Stretch { began: time, alarmed: false });
+        let raised = if stretch.alarmed {
+            Raised::Ongoing
+        } else if since(stretch.began, time) < self.minimum_duration {
+            Raised::TooShort
+        } else if self.quiet_since.is_some_and(|end| since(end, time) < self.cool_down) {
+            Raised::CoolingDown
+        } else {
+            Raised::Alarm
+        };
+        if matches!(raised, Raised::Alarm | Raised::Ongoing) {
+            stretch.alarmed = true;
+            self.quiet_since = Some(time);
+        }
+        raised
+    }
+}
+
+/// From one instant to a later one; 0 where the clock was set back.
+fn since(earlier: Timestamp, later: Timestamp) -> Duration {
+    Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

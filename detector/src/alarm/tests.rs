@@ -1,0 +1,76 @@
+use crd::Valid;
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::{Alarm, Raised};
+use crate::verdict::Judgement;
+
+fn detector(alarm: &str) -> Valid {
+    let text = format!(
+        "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {{name: mill}}\nspec:\n  sources:\n  - name: s\n    \
+         simulated: {{sensors: [{{name: speed}}]}}\n  alarm: {alarm}\n"
+    );
+    crd::manifest::one_detector(&text).unwrap()
+}
+
+fn judgement(anomalous: bool) -> Judgement {
+    let score = if anomalous { 0.7 } else { 0.4 };
+    Judgement { score, severity: score / 0.5, anomalous, contributions: Vec::new(), model: "sha256:1".into() }
+}
+
+/// `!` is an anomalous second, `.` a normal one. Out: A larm, s hort, c ooling down, o ngoing.
+fn said(alarm: &str, seconds: &str) -> String {
+    let mut alarm = Alarm::new(&detector(alarm));
+    let letter = |(second, anomalous)| match alarm
+        .judge(Timestamp::from_second(second).unwrap(), &judgement(anomalous == '!'))
+    {
+        Raised::Calm => '.',
+        Raised::TooShort => 's',
+        Raised::CoolingDown => 'c',
+        Raised::Alarm => 'A',
+        Raised::Ongoing => 'o',
+    };
+    (0..).zip(seconds.chars()).map(letter).collect()
+}
+
+#[test]
+fn every_stretch_of_anomalous_instants_raises_one_alarm() {
+    assert_eq!(said("{}", "..!!!.!.!!"), "..Aoo.A.Ao");
+}
+
+#[test]
+fn a_stretch_shorter_than_the_minimum_raises_none() {
+    assert_eq!(said("{minimumDuration: 2s}", "!.!!.!!!!"), "s.ss.ssAo");
+}
+
+#[test]
+fn after_an_alarm_it_is_quiet_until_the_cool_down_is_over() {
+    assert_eq!(said("{coolDown: 3s}", "!!.!..!"), "Ao.c..A");
+}
+
+#[test]
+fn a_stretch_that_outlasts_the_cool_down_is_not_lost() {
+    assert_eq!(said("{coolDown: 3s}", "!.!!!!"), "A.cAoo");
+}
+
+#[test]
+fn a_stretch_that_raised_none_starts_no_cool_down() {
+    assert_eq!(said("{minimumDuration: 1s, coolDown: 9s}", "!.!.!!.!!"), "s.s.sA.sc");
+}
+
+proptest! {
+    #[test]
+    fn alarms_keep_their_distance_and_there_is_one_a_stretch(
+        instants in prop::collection::vec(any::<bool>(), 1..200), minimum in 0u32..5, cool_down in 0u32..9
+    ) {
+        let seconds: String = instants.iter().map(|anomalous| if *anomalous { '!' } else { '.' }).collect();
+        let said = said(&format!("{{minimumDuration: {minimum}s, coolDown: {cool_down}s}}"), &seconds);
+        for stretch in said.split('.') {
+            prop_assert!(stretch.matches('A').count() <= 1);
+            prop_assert!(stretch.find('A').is_none_or(|at| at >= minimum as usize));
+            prop_assert!(stretch.len() <= (minimum + cool_down) as usize || stretch.contains('A'));
+        }
+        let alarms: Vec<usize> = said.match_indices('A').map(|(at, _)| at).collect();
+        prop_assert!(alarms.windows(2).all(|pair| pair[1] - pair[0] >= cool_down as usize));
+    }
+}
