@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use crd::Valid;
 use crd::contract::ModelReport;
-use crd::model::Train;
+use crd::model::{self, Train};
 use crd::status::Origin;
 use forest::artifact::{self, Artifact, ArtifactError, Metadata, Training};
 use forest::params::{Params, ParamsError};
 use forest::samples::{Samples, SamplesError, cell};
 use forest::threshold::ThresholdError;
-use forest::{Forest, ForestError};
+use forest::{Forest, ForestError, Mode};
 use jiff::Timestamp;
 use thiserror::Error;
 
@@ -250,5 +250,19 @@ pub enum Explain {
 }
 
 fn params(train: &Train) -> Result<Params, ParamsError> {
-    Params::new(train.trees as u32, train.sample_size as u32, train.extension as u32, train.seed as u64)
+    let (trees, sample_size) = (train.trees as u32, train.sample_size as u32);
+    let params = Params::new(trees, sample_size, train.extension as u32, train.seed as u64)?;
+    Ok(params.with_mode(mode(train.mode)))
+}
+
+/// The forest's name for the API's mode.
+pub fn mode(mode: model::Mode) -> Mode {
+    match mode {
+        model::Mode::Standard => Mode::Standard,
+        model::Mode::AveragedGain => Mode::AveragedGain,
+        model::Mode::PooledGain => Mode::PooledGain,
+        model::Mode::AdjustedDepth => Mode::AdjustedDepth,
+        model::Mode::Density => Mode::Density,
+        model::Mode::AdjustedDensity => Mode::AdjustedDensity,
+    }
 }

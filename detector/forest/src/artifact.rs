@@ -3,13 +3,15 @@
 //! The header holds [`Metadata`] as JSON and a seal, the SHA-256 of the file with the seal's own digits as zeros: a file
 //! that was cut, or changed in any byte, does not open. The trees are in pre-order and so need no indices: `nodes` has
 //! -1 for a leaf, otherwise the split's column, or -2 - n for a plane of n columns; `thresholds`, `samples` and the tensors of
-//! the planes follow in the order in which the nodes ask for them. `scores.seen` and `scores.unseen`, where they are there,
-//! are what the training rows score.
+//! the planes follow in the order in which the nodes ask for them. In a mode whose leaves say more than their depth and
+//! samples, `lengths` has their values, in units of 2⁻⁴⁰. `scores.seen` and `scores.unseen`, where they are there, are what
+//! the training rows score.
 
 mod tensors;
 mod scores;
 
 use crate::forest::{Forest, ForestError};
+use crate::params::Mode;
 use safetensors::tensor::{SafeTensorError, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -20,7 +22,7 @@ use thiserror::Error;
 pub use scores::{Greatest, MOST, Scores};
 
 /// The format that this release writes. It reads this one and all before it.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 /// The longest header that is read, in bytes.
 const MAX_HEADER: u64 = 4 << 20;
 /// The only key of the header's metadata.
@@ -136,6 +138,9 @@ struct Header<T> {
 struct Shape {
     columns: u64,
     sample_size: u32,
+    /// From format 2 on.
+    #[serde(default)]
+    mode: Mode,
 }
 
 /// The part of a header that every format has.
@@ -151,7 +156,12 @@ impl Artifact {
     /// A threshold outside 0 to 1 (and NaN), or metadata that JSON cannot hold.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ArtifactError> {
         check_threshold(self.metadata.threshold)?;
-        let shape = Shape { columns: self.forest.columns() as u64, sample_size: self.forest.sample_size() };
+        let forest = &self.forest;
+        let shape = Shape {
+            columns: forest.columns() as u64,
+            sample_size: forest.sample_size(),
+            mode: forest.mode(),
+        };
         let header = Header {
             format: FORMAT,
             seal: UNSEALED.into(),
@@ -160,7 +170,7 @@ impl Artifact {
             scores: self.scores.as_ref().map(Scores::counts),
         };
         let json = serde_json::to_string(&header).map_err(ArtifactError::Metadata)?;
-        let mut tensors = tensors::of(self.forest.trees());
+        let mut tensors = tensors::of(forest.trees(), forest.mode());
         tensors.extend(self.scores.iter().flat_map(Scores::tensors));
         let views = tensors.iter().map(|tensor| Ok((tensor.name, tensor.view()?)));
         let views =
@@ -190,8 +200,9 @@ impl Artifact {
         check_threshold(header.metadata.threshold)?;
         let tensors = SafeTensors::deserialize(bytes).map_err(ArtifactError::NotSafetensors)?;
         let columns = usize::try_from(header.forest.columns).unwrap_or(usize::MAX);
-        let trees = tensors::trees(&tensors, columns)?;
-        let forest = Forest::from_sound_trees(columns, header.forest.sample_size, trees)?;
+        let Shape { sample_size, mode, .. } = header.forest;
+        let trees = tensors::trees(&tensors, columns, mode)?;
+        let forest = Forest::from_sound_trees(mode, columns, sample_size, trees)?;
         let scores = header.scores.map(|counts| Scores::open(&tensors, counts)).transpose()?;
         Ok(Self { forest, metadata: header.metadata, scores })
     }

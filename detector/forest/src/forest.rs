@@ -5,7 +5,7 @@ use crate::grow::{self, Grower};
 use crate::kernel::{BLOCK, Kernel};
 use crate::memory;
 use crate::out_of_bag;
-use crate::params::Params;
+use crate::params::{Mode, Params};
 use crate::path::{MAX_SUM, PathLength, Scale};
 use crate::samples::Samples;
 use crate::tree::{Node, Tree, TreeError};
@@ -23,6 +23,7 @@ const BLOCKS_A_THREAD: usize = 8;
 /// Isolation trees, and what turns a row's way through them into a score.
 #[derive(Debug, Clone)]
 pub struct Forest {
+    mode: Mode,
     columns: usize,
     sample_size: u32,
     trees: Vec<Tree>,
@@ -109,10 +110,11 @@ impl Forest {
             progress(1 + done.fetch_add(1, Ordering::Relaxed));
             tree
         });
-        Ok(Self::of_trees(samples.columns(), grow::sample_size(samples, params), trees.collect()))
+        let size = grow::sample_size(samples, params);
+        Ok(Self::of_trees(params.mode(), samples.columns(), size, trees.collect()))
     }
 
-    /// A forest of trees that were grown elsewhere, each of `sample_size` rows with `columns` cells.
+    /// A forest in [`Mode::Standard`] of trees that were grown elsewhere, each of `sample_size` rows with `columns` cells.
     ///
     /// # Errors
     /// When a walk through the nodes could go astray, and when there is nothing to walk through.
@@ -120,11 +122,12 @@ impl Forest {
         let trees = trees.into_iter().enumerate().map(|(at, nodes)| {
             Tree::new(columns, &nodes, Vec::new()).map_err(|error| ForestError::Tree { tree: at, error })
         });
-        Self::from_sound_trees(columns, sample_size, trees.collect::<Result<_, _>>()?)
+        Self::from_sound_trees(Mode::Standard, columns, sample_size, trees.collect::<Result<_, _>>()?)
     }
 
     /// A forest of trees that were checked for `columns` columns.
     pub(crate) fn from_sound_trees(
+        mode: Mode,
         columns: usize,
         sample_size: u32,
         trees: Vec<Tree>,
@@ -142,12 +145,25 @@ impl Forest {
         if longest >= MAX_SUM {
             return Err(ForestError::TooDeep(longest));
         }
-        Ok(Self::of_trees(columns, sample_size, trees))
+        Ok(Self::of_trees(mode, columns, sample_size, trees))
     }
 
-    fn of_trees(columns: usize, sample_size: u32, trees: Vec<Tree>) -> Self {
-        let scale = Scale::new(trees.len(), sample_size);
-        Self { columns, sample_size, trees, scale, kernel: OnceLock::new(), node_samples: OnceLock::new() }
+    fn of_trees(mode: Mode, columns: usize, sample_size: u32, trees: Vec<Tree>) -> Self {
+        let scale = Scale::new(mode, trees.len(), sample_size);
+        Self {
+            mode,
+            columns,
+            sample_size,
+            trees,
+            scale,
+            kernel: OnceLock::new(),
+            node_samples: OnceLock::new(),
+        }
+    }
+
+    /// How the trees were split, and what their leaves say.
+    pub fn mode(&self) -> Mode {
+        self.mode
     }
 
     /// How many cells a row must have.
@@ -246,7 +262,10 @@ impl Forest {
 
 impl PartialEq for Forest {
     fn eq(&self, other: &Self) -> bool {
-        self.columns == other.columns && self.sample_size == other.sample_size && self.trees == other.trees
+        self.mode == other.mode
+            && self.columns == other.columns
+            && self.sample_size == other.sample_size
+            && self.trees == other.trees
     }
 }
 

@@ -1,17 +1,26 @@
 //! Samples and a tree's seed in, a tree out: the training step of Liu, Ting and Zhou, "Isolation Forest" (ICDM 2008),
-//! algorithm 2, with the columns chosen as scikit-learn does: uniformly among those that still differ in the node.
+//! algorithm 2, with the columns chosen as scikit-learn does: uniformly among those that still differ in the node. Where
+//! a mode asks for it, the border with the greatest gain takes the place of a random one.
 
+/// Random numbers.
 mod draw;
+/// The border with the greatest gain.
+mod gain;
 
-use crate::params::Params;
+use crate::params::{Mode, Params};
+use crate::path::PathLength;
 use crate::samples::Samples;
 use crate::tree::{Node, Plane, Term, Tree};
+use crate::way::Way;
 use draw::{Draw, below, unit};
+use gain::{Criterion, Gain};
 use rand_distr::{Distribution, StandardNormal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use std::ops::Range;
 
+/// Hyperplanes that the averaged gain chooses among: SCiForest's τ.
+const TRIES: usize = 10;
 /// Rows of at most so many columns are copied before a tree is grown from them. Of wider ones a tree sees too little.
 const MAX_COPIED: usize = 128;
 
@@ -40,6 +49,7 @@ pub(crate) fn bags<'a>(samples: &'a Samples, params: &'a Params) -> impl Iterato
 pub(crate) struct Grower<'a> {
     samples: &'a Samples,
     size: usize,
+    mode: Mode,
     extension: usize,
     depth_limit: u32,
     rng: Xoshiro256PlusPlus,
@@ -56,6 +66,27 @@ pub(crate) struct Grower<'a> {
     columns: Vec<u32>,
     nodes: Vec<Node>,
     planes: Vec<Plane>,
+    /// The leaves' values, in order.
+    leaves: Vec<PathLength>,
+    gain: Gain,
+}
+
+/// What a node asks of its rows; the answers stand in [`Grower::values`].
+enum Question {
+    Column(u32),
+    Plane(Vec<Term>),
+}
+
+/// The least and the greatest answer.
+type Span = (f64, f64);
+
+/// A question, and the border between its answers.
+struct Cut {
+    question: Question,
+    span: Span,
+    border: f64,
+    /// 0 where borders are random.
+    gain: f64,
 }
 
 impl<'a> Grower<'a> {
@@ -64,6 +95,7 @@ impl<'a> Grower<'a> {
         Self {
             samples,
             size: size as usize,
+            mode: params.mode(),
             extension: params.extension() as usize,
             depth_limit: size.max(2).next_power_of_two().ilog2(),
             rng: Xoshiro256PlusPlus::seed_from_u64(0),
@@ -75,6 +107,8 @@ impl<'a> Grower<'a> {
             columns: Vec::with_capacity(samples.columns()),
             nodes: Vec::new(),
             planes: Vec::new(),
+            leaves: Vec::new(),
+            gain: Gain::default(),
         }
     }
 
@@ -85,8 +119,10 @@ impl<'a> Grower<'a> {
         self.columns.clear();
         self.columns.extend(0..self.samples.columns() as u32);
         self.nodes.clear();
-        self.grow(0..self.size, 0, 0);
-        Tree::of_preorder(self.nodes.as_slice().into(), std::mem::take(&mut self.planes))
+        self.leaves.clear();
+        self.grow(0..self.size, Way::new(self.mode), 0);
+        let tree = Tree::of_preorder(self.nodes.as_slice().into(), std::mem::take(&mut self.planes));
+        if self.mode.counts_edges() { tree } else { tree.with_lengths(self.leaves.iter().copied()) }
     }
 
     fn sample(&mut self) {
@@ -103,37 +139,102 @@ impl<'a> Grower<'a> {
         }
     }
 
-    fn cells(&self) -> &[f32] {
-        if self.copied.is_empty() { self.samples.cells() } else { &self.copied }
-    }
-
-    /// Grows the node of `rows`; the first `constants` columns are known to be constant in them.
-    fn grow(&mut self, rows: Range<usize>, depth: u32, mut constants: usize) {
+    /// Grows the node of `rows`, which `way` led to; the first `constants` columns are known to be constant in them.
+    fn grow(&mut self, rows: Range<usize>, way: Way, mut constants: usize) {
         let at = self.nodes.len();
         self.nodes.push(Node::Leaf { samples: rows.len() as u32 });
-        if rows.len() <= 1 || depth == self.depth_limit {
+        let may_split = rows.len() > 1 && way.depth() < self.depth_limit;
+        let Some(cut) = may_split.then(|| self.cut(rows.clone(), &mut constants)).flatten() else {
+            self.leaves.push(way.leaf(rows.len() as u32));
             return;
-        }
-        let Some((mut split, border)) = self.split(rows.clone(), &mut constants) else { return };
+        };
+        let middle = self.part(rows.clone(), cut.border);
+        let left_rows = (middle - rows.start) as f64 / rows.len() as f64;
+        let left_range = (cut.border - cut.span.0) / (cut.span.1 - cut.span.0);
         let first_child = at as u32 + 1;
-        self.grow(rows.start..border, depth + 1, constants);
+        let mut node = self.node(cut);
+        self.grow(rows.start..middle, way.step(left_rows, left_range), constants);
         let second_child = self.nodes.len() as u32;
-        self.grow(border..rows.end, depth + 1, constants);
-        if let Node::Split { left, right, .. } | Node::Plane { left, right, .. } = &mut split {
+        self.grow(middle..rows.end, way.step(1.0 - left_rows, 1.0 - left_range), constants);
+        if let Node::Split { left, right, .. } | Node::Plane { left, right, .. } = &mut node {
             (*left, *right) = (first_child, second_child);
         }
-        self.nodes[at] = split;
+        self.nodes[at] = node;
     }
 
-    /// A random split, its children not yet known, and where `rows` is parted by it; `None` when all rows are equal.
-    fn split(&mut self, rows: Range<usize>, constants: &mut usize) -> Option<(Node, usize)> {
-        if self.extension > 0 {
-            return self.plane(rows, constants);
+    /// The node that asks the cut's question, its children not yet known.
+    fn node(&mut self, Cut { question, border, .. }: Cut) -> Node {
+        match question {
+            Question::Column(column) => Node::Split { column, threshold: border as f32, left: 0, right: 0 },
+            Question::Plane(terms) => {
+                self.planes.push(Plane { terms, offset: border });
+                Node::Plane { plane: self.planes.len() as u32 - 1, left: 0, right: 0 }
+            }
         }
-        let (column, low, high) = self.varying_column(rows.clone(), constants)?;
-        let threshold = threshold(low, high, &mut self.rng);
-        let border = self.part(rows, f64::from(threshold));
-        Some((Node::Split { column, threshold, left: 0, right: 0 }, border))
+    }
+
+    /// Where to part `rows`; `None` when all are equal. Their answers are left in `values`.
+    fn cut(&mut self, rows: Range<usize>, constants: &mut usize) -> Option<Cut> {
+        match self.mode {
+            Mode::AveragedGain => self.best_cut(&rows, constants, Criterion::Averaged, TRIES),
+            Mode::PooledGain => self.best_cut(&rows, constants, Criterion::Pooled, 1),
+            Mode::Standard | Mode::AdjustedDepth | Mode::Density | Mode::AdjustedDensity => {
+                let (question, span) = self.question(&rows, constants)?;
+                let border = self.random_border(&question, span);
+                Some(Cut { question, span, border, gain: 0.0 })
+            }
+        }
+    }
+
+    /// Of so many random questions the one, with its border, that gains most.
+    fn best_cut(
+        &mut self,
+        rows: &Range<usize>,
+        constants: &mut usize,
+        criterion: Criterion,
+        tries: usize,
+    ) -> Option<Cut> {
+        let mut best: Option<Cut> = None;
+        for _ in 0..tries {
+            let (question, span) = self.question(rows, constants)?;
+            let Some((border, gain)) = self.gain.best(&self.values[..rows.len()], criterion) else {
+                continue;
+            };
+            if best.as_ref().is_none_or(|best| gain > best.gain) {
+                best = Some(Cut { border: borders(&question, border, span), question, span, gain });
+            }
+        }
+        if let Some(cut) = &best {
+            self.read(rows, &cut.question);
+        }
+        best
+    }
+
+    /// A random question that `rows` answer differently, and the span of their answers.
+    fn question(&mut self, rows: &Range<usize>, constants: &mut usize) -> Option<(Question, Span)> {
+        if self.extension == 0 {
+            let (column, low, high) = self.varying_column(rows.clone(), constants)?;
+            return Some((Question::Column(column), (f64::from(low), f64::from(high))));
+        }
+        let question = Question::Plane(self.terms(rows.clone(), constants));
+        let span = self.read(rows, &question);
+        (span.0 < span.1).then_some((question, span))
+    }
+
+    fn read(&mut self, rows: &Range<usize>, question: &Question) -> Span {
+        match question {
+            Question::Column(column) => {
+                let (low, high) = self.read_column(rows.clone(), *column);
+                (f64::from(low), f64::from(high))
+            }
+            Question::Plane(terms) => self.read_distances(rows.clone(), terms),
+        }
+    }
+
+    /// Uniform in the span: at least one row on either side.
+    fn random_border(&mut self, question: &Question, span: Span) -> f64 {
+        let border = span.0 + (span.1 - span.0) * unit(&mut self.rng);
+        borders(question, border, span)
     }
 
     /// A random column that differs among `rows`, its smallest and its greatest cell. Those found constant are put to
@@ -152,22 +253,10 @@ impl<'a> Grower<'a> {
         None
     }
 
-    /// A random hyperplane instead: Hariri, Kind and Brunner, "Extended Isolation Forest" (IEEE TKDE 33(4), 2021), but
-    /// with every column measured in units of its range in the node (so that the choice of units changes nothing), and
-    /// the offset uniform over the rows' own distances (so that no side is empty). With one column both are the same.
-    fn plane(&mut self, rows: Range<usize>, constants: &mut usize) -> Option<(Node, usize)> {
-        let plane = Plane { terms: self.terms(rows.clone(), constants), offset: 0.0 };
-        let (low, high) = self.read_distances(rows.clone(), &plane);
-        if low >= high {
-            return None;
-        }
-        let offset = (low + (high - low) * unit(&mut self.rng)).min(high.next_down());
-        let border = self.part(rows, offset);
-        self.planes.push(Plane { offset, ..plane });
-        Some((Node::Plane { plane: self.planes.len() as u32 - 1, left: 0, right: 0 }, border))
-    }
-
-    /// Up to `extension` + 1 random columns that differ among `rows`, in ascending order.
+    /// The terms of a random hyperplane, over up to `extension` + 1 columns that differ among `rows`, in ascending order:
+    /// Hariri, Kind and Brunner, "Extended Isolation Forest" (IEEE TKDE 33(4), 2021), but with every column measured in
+    /// units of its range in the node (so that the choice of units changes nothing), and the offset chosen among the
+    /// rows' own distances (so that no side is empty). With one column both are the same.
     fn terms(&mut self, rows: Range<usize>, constants: &mut usize) -> Vec<Term> {
         let mut terms = Vec::with_capacity(self.extension + 1);
         let mut asked = *constants;
@@ -203,13 +292,14 @@ impl<'a> Grower<'a> {
         (low, high)
     }
 
-    /// Reads the distances from `plane` into `values`; the smallest and the greatest.
-    fn read_distances(&mut self, rows: Range<usize>, plane: &Plane) -> (f64, f64) {
+    /// Reads the distances along `terms` into `values`; the smallest and the greatest.
+    fn read_distances(&mut self, rows: Range<usize>, terms: &[Term]) -> Span {
+        let cells = if self.copied.is_empty() { self.samples.cells() } else { &self.copied };
         let columns = self.samples.columns();
         let count = rows.len();
         for (at, row) in rows.enumerate() {
-            let row = &self.cells()[self.rows[row]..][..columns];
-            self.values[at] = plane.distance(row);
+            let row = &cells[self.rows[row]..][..columns];
+            self.values[at] = terms.iter().map(|term| term.distance(row)).sum();
         }
         let values = &self.values[..count];
         values
@@ -238,8 +328,11 @@ impl<'a> Grower<'a> {
     }
 }
 
-/// Uniform in [low, high), as `f32`: at least one row on either side.
-fn threshold(low: f32, high: f32, rng: &mut Xoshiro256PlusPlus) -> f32 {
-    let (low, width) = (f64::from(low), f64::from(high) - f64::from(low));
-    crate::tree::threshold(low + width * unit(rng)).min(high.next_down())
+/// The border that parts a question's answers as `border` does, or the next that leaves the greatest on its right: for a
+/// column a number that `f32` holds.
+fn borders(question: &Question, border: f64, span: Span) -> f64 {
+    match question {
+        Question::Column(_) => f64::from(crate::tree::threshold(border).min((span.1 as f32).next_down())),
+        Question::Plane(_) => border.min(span.1.next_down()),
+    }
 }

@@ -6,6 +6,8 @@ pub mod samples;
 pub mod params;
 /// Path lengths, and the score that they make.
 mod path;
+/// What a leaf says, by the way that led to it.
+mod way;
 /// Trees, checked so that no walk can go astray.
 pub mod tree;
 /// Samples become trees.
@@ -27,6 +29,6 @@ pub mod artifact;
 
 pub use artifact::{Artifact, Metadata, Training};
 pub use forest::{Forest, ForestError, MAX_COLUMNS};
-pub use params::Params;
+pub use params::{Mode, Params};
 pub use path::average_path_length;
 pub use samples::Samples;

@@ -20,12 +20,13 @@ pub(crate) fn scores(forest: &Forest, samples: &Samples, params: &Params) -> Vec
         }
     }
     let unseen = sums.into_iter().zip(trees).filter(|(_, trees)| *trees > 0);
-    unseen.map(|(sum, trees)| Scale::new(trees, forest.sample_size()).score(sum)).collect()
+    unseen.map(|(sum, trees)| Scale::new(forest.mode(), trees, forest.sample_size()).score(sum)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::params::Mode;
 
     fn samples(rows: u32) -> Samples {
         Samples::new(2, (0..rows).flat_map(|i| [f64::from(i % 37), f64::from(i * i % 101)]).collect())
@@ -42,7 +43,7 @@ mod tests {
             let trees = forest.trees().iter().zip(&bags);
             let trees: Vec<_> =
                 trees.filter(|(_, bag)| !bag.contains(&row)).map(|(tree, _)| tree.clone()).collect();
-            Forest::from_sound_trees(2, 100, trees).unwrap().score(samples.row(row))
+            Forest::from_sound_trees(Mode::Standard, 2, 100, trees).unwrap().score(samples.row(row))
         };
         let expected: Vec<f64> = (0..300).map(without).collect();
         assert_eq!(forest.out_of_bag_scores(&samples, &params), expected);

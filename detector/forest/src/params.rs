@@ -1,5 +1,6 @@
-//! Four numbers in, [`Params`] out: what a forest is to be like, valid by construction.
+//! A mode and four numbers in, [`Params`] out: what a forest is to be like, valid by construction.
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// The largest number of trees.
@@ -7,9 +8,51 @@ pub const MAX_TREES: u32 = 10_000;
 /// The largest number of rows that a tree is grown from.
 pub const MAX_SAMPLE_SIZE: u32 = 1 << 20;
 
+/// How trees are split, and what their leaves say. All but the first leave the paper's ground at one place each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Mode {
+    /// Random splits, path lengths: Liu, Ting and Zhou, "Isolation Forest" (ICDM 2008). With an extension: Hariri, Kind
+    /// and Brunner, "Extended Isolation Forest" (IEEE TKDE 33(4), 2021).
+    #[default]
+    Standard,
+    /// Of ten random columns or planes the one, and of its borders the one, with the greatest averaged gain: Liu, Ting
+    /// and Zhou, "On Detecting Clustered Anomalies Using SCiForest" (ECML PKDD 2010), definition 2. Finds anomalies
+    /// that are far out in some column.
+    AveragedGain,
+    /// A random column or plane, and the border with the greatest pooled gain: Cortes, "Revisiting randomized choices in
+    /// isolation forests" (arXiv:2110.13402, 2021), the fair-cut forest. Finds anomalies between clusters, best with
+    /// an extension of 1 and a sample size of 32.
+    PooledGain,
+    /// Random splits, and path lengths whose every step counts 0 to 2, more for the side that has more rows to its range:
+    /// Cortes, "Isolation forests: looking beyond tree depth" (arXiv:2111.11639, 2021).
+    AdjustedDepth,
+    /// Random splits, and the density of the box that a leaf stands for: the same paper.
+    Density,
+    /// As `AdjustedDepth`, the steps multiplied instead of added: the same paper.
+    AdjustedDensity,
+}
+
+impl Mode {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Self; 6] = [
+        Self::Standard,
+        Self::AveragedGain,
+        Self::PooledGain,
+        Self::AdjustedDepth,
+        Self::Density,
+        Self::AdjustedDensity,
+    ];
+
+    /// Whether a leaf's depth and sample count say all that the score needs of it.
+    pub(crate) fn counts_edges(self) -> bool {
+        matches!(self, Self::Standard | Self::AveragedGain | Self::PooledGain)
+    }
+}
+
 /// How to grow a forest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Params {
+    mode: Mode,
     trees: u32,
     sample_size: u32,
     extension: u32,
@@ -30,12 +73,12 @@ pub enum ParamsError {
 impl Default for Params {
     /// 100 trees of 256 rows, axis-parallel splits, seed 0: what Liu et al. and scikit-learn use.
     fn default() -> Self {
-        Self { trees: 100, sample_size: 256, extension: 0, seed: 0 }
+        Self { mode: Mode::Standard, trees: 100, sample_size: 256, extension: 0, seed: 0 }
     }
 }
 
 impl Params {
-    /// The parameters in the order of their getters, which say what they mean.
+    /// The parameters in the order of their getters, which say what they mean; the mode is [`Mode::Standard`].
     ///
     /// # Errors
     /// `trees` outside 1 to [`MAX_TREES`], `sample_size` outside 1 to [`MAX_SAMPLE_SIZE`]. `extension` is checked
@@ -47,7 +90,18 @@ impl Params {
         if !(1..=MAX_SAMPLE_SIZE).contains(&sample_size) {
             return Err(ParamsError::SampleSize(sample_size));
         }
-        Ok(Self { trees, sample_size, extension, seed })
+        Ok(Self { mode: Mode::Standard, trees, sample_size, extension, seed })
+    }
+
+    /// The same in another mode; [`Params::new`]'s is [`Mode::Standard`].
+    #[must_use]
+    pub fn with_mode(self, mode: Mode) -> Self {
+        Self { mode, ..self }
+    }
+
+    /// How trees are split, and what their leaves say.
+    pub fn mode(&self) -> Mode {
+        self.mode
     }
 
     /// How many trees, 1 to 10,000, default 100. More trees, steadier scores; time and memory grow in proportion.

@@ -5,6 +5,8 @@
 //! a batch, any number of threads and every SIMD kernel give the same score to the bit; the rounding (2⁻⁴¹ a tree)
 //! moves a score by less than 4e-13.
 
+use crate::params::Mode;
+
 /// Bits after the binary point of a [`PathLength`].
 const FRACTION_BITS: i32 = 40;
 
@@ -30,7 +32,11 @@ pub fn average_path_length(samples: u32) -> f64 {
 
 /// h: the edges to a leaf, and what the `samples` rows left in it would have taken further.
 pub(crate) fn path_length(depth: u32, samples: u32) -> PathLength {
-    let edges = f64::from(depth) + average_path_length(samples);
+    fixed(f64::from(depth) + average_path_length(samples))
+}
+
+/// Edges, 0 or more, in fixed point.
+pub(crate) fn fixed(edges: f64) -> PathLength {
     (edges * 2f64.powi(FRACTION_BITS)).round() as PathLength
 }
 
@@ -39,23 +45,43 @@ pub(crate) fn edges(length: PathLength) -> f64 {
     length as f64 * 2f64.powi(-FRACTION_BITS)
 }
 
-/// What turns a row's sum of path lengths into its score.
+/// What turns a row's sum of path lengths, or of what stands for them, into its score.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Scale {
-    /// −1 / (trees · c(ψ)) per unit of [`PathLength`]; `None` where c(ψ) is 0.
-    exponent: Option<f64>,
+pub(crate) enum Scale {
+    /// s = 2^(factor · sum): Liu et al. 2008, equation 2.
+    Length {
+        /// −1 / (trees · c(ψ)) per unit of [`PathLength`].
+        factor: f64,
+    },
+    /// s = 1 / (1 + d), where d is the geometric mean of the trees' densities: 1 where rows are spread evenly.
+    Density {
+        /// 1 / trees per unit of [`PathLength`].
+        factor: f64,
+        /// ln(ψ): a leaf counts rows, a density their share.
+        rows: f64,
+    },
+    /// Trees of a single row tell nothing: 0.5, as in scikit-learn.
+    Nothing,
 }
 
 impl Scale {
-    pub(crate) fn new(trees: usize, sample_size: u32) -> Self {
-        let longest = trees as f64 * average_path_length(sample_size);
-        let exponent = (longest > 0.0).then(|| -(2f64.powi(-FRACTION_BITS)) / longest);
-        Self { exponent }
+    pub(crate) fn new(mode: Mode, trees: usize, sample_size: u32) -> Self {
+        let unit = 2f64.powi(-FRACTION_BITS);
+        let trees = trees as f64;
+        match mode {
+            _ if sample_size < 2 => Self::Nothing,
+            Mode::Density => Self::Density { factor: unit / trees, rows: libm::log(f64::from(sample_size)) },
+            _ => Self::Length { factor: -unit / (trees * average_path_length(sample_size)) },
+        }
     }
 
-    /// s = 2^(−E(h) / c(ψ)), in (0, 1]. Trees of a single row tell nothing: 0.5, as in scikit-learn.
+    /// The score, in (0, 1].
     pub(crate) fn score(self, sum: PathLength) -> f64 {
-        self.exponent.map_or(0.5, |exponent| (sum as f64 * exponent).exp2())
+        match self {
+            Self::Length { factor } => (sum as f64 * factor).exp2(),
+            Self::Density { factor, rows } => 1.0 / (1.0 + libm::exp(sum as f64 * factor - rows)),
+            Self::Nothing => 0.5,
+        }
     }
 }
 
@@ -72,13 +98,20 @@ mod tests {
 
     #[test]
     fn a_row_of_average_path_length_scores_one_half() {
-        let scale = Scale::new(1, 256);
+        let scale = Scale::new(Mode::Standard, 1, 256);
         assert!((scale.score(path_length(0, 256)) - 0.5).abs() < 1e-12);
         assert_eq!(scale.score(0).to_bits(), 1f64.to_bits());
     }
 
     #[test]
+    fn rows_that_are_spread_evenly_have_density_1_and_score_one_half() {
+        let scale = Scale::new(Mode::Density, 3, 256);
+        assert!((scale.score(3 * fixed(libm::log(256.0))) - 0.5).abs() < 1e-12);
+        assert!(scale.score(0) > 0.99);
+    }
+
+    #[test]
     fn trees_of_a_single_row_score_one_half() {
-        assert_eq!(Scale::new(100, 1).score(0).to_bits(), 0.5f64.to_bits());
+        assert_eq!(Scale::new(Mode::Standard, 100, 1).score(0).to_bits(), 0.5f64.to_bits());
     }
 }

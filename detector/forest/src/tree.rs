@@ -138,20 +138,27 @@ impl Tree {
 
     /// A tree of nodes that are known to be sound and in pre-order.
     pub(crate) fn of_preorder(nodes: Vec<Node>, planes: Vec<Plane>) -> Self {
-        let mut depths = vec![0u32; nodes.len()];
-        let mut path_lengths = vec![0; nodes.len()];
-        for (at, node) in nodes.iter().enumerate() {
-            match *node {
-                Node::Split { left, right, .. } | Node::Plane { left, right, .. } => {
-                    depths[left as usize] = depths[at] + 1;
-                    depths[right as usize] = depths[at] + 1;
-                }
-                Node::Leaf { samples } => path_lengths[at] = path::path_length(depths[at], samples),
+        let depths = depths(&nodes);
+        let length = |(node, &depth): (&Node, &u32)| match *node {
+            Node::Leaf { samples } => path::path_length(depth, samples),
+            Node::Split { .. } | Node::Plane { .. } => 0,
+        };
+        let path_lengths: Vec<_> = nodes.iter().zip(&depths).map(length).collect();
+        let longest = path_lengths.iter().copied().max().unwrap_or(0);
+        let depth = depths.into_iter().max().unwrap_or(0);
+        Self { nodes, planes, path_lengths, longest, depth }
+    }
+
+    /// The same tree with other values of its leaves, in their order.
+    pub(crate) fn with_lengths(mut self, lengths: impl IntoIterator<Item = PathLength>) -> Self {
+        let mut lengths = lengths.into_iter();
+        for (node, length) in self.nodes.iter().zip(&mut self.path_lengths) {
+            if let Node::Leaf { .. } = node {
+                *length = lengths.next().unwrap_or(*length);
             }
         }
-        let longest = path_lengths.iter().copied().max().unwrap_or(0);
-        let depth = depths.iter().copied().max().unwrap_or(0);
-        Self { nodes, planes, path_lengths, longest, depth }
+        self.longest = self.path_lengths.iter().copied().max().unwrap_or(0);
+        self
     }
 
     /// The nodes, in pre-order.
@@ -176,6 +183,18 @@ impl Tree {
     /// The path length of the leaf at index `leaf`.
     pub(crate) fn path_length(&self, leaf: usize) -> PathLength {
         self.path_lengths[leaf]
+    }
+
+    /// The path length of the leaf at index `leaf`, in edges (in the forest's mode, what stands for it); 0 for another
+    /// node.
+    pub fn edges(&self, leaf: usize) -> f64 {
+        path::edges(self.path_lengths[leaf])
+    }
+
+    /// The leaves' path lengths, in their order.
+    pub(crate) fn leaf_lengths(&self) -> impl Iterator<Item = PathLength> {
+        let lengths = self.nodes.iter().zip(&self.path_lengths);
+        lengths.filter_map(|(node, &length)| matches!(node, Node::Leaf { .. }).then_some(length))
     }
 
     /// How far `row` gets.
@@ -259,6 +278,18 @@ fn check(columns: usize, at: u32, node: &Node, nodes: usize, planes: &[Plane]) -
         }
     }
     Ok(())
+}
+
+/// How many edges lead to each node of a tree in pre-order.
+fn depths(nodes: &[Node]) -> Vec<u32> {
+    let mut depths = vec![0u32; nodes.len()];
+    for (at, node) in nodes.iter().enumerate() {
+        if let Node::Split { left, right, .. } | Node::Plane { left, right, .. } = *node {
+            depths[left as usize] = depths[at] + 1;
+            depths[right as usize] = depths[at] + 1;
+        }
+    }
+    depths
 }
 
 /// The nodes as a walk from the root meets them, left before right; their children renumbered.

@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use forest::artifact::{FORMAT, digest};
-use forest::{Artifact, Forest, Metadata, Params, Samples, Training};
+use forest::{Artifact, Forest, Metadata, Mode, Params, Samples, Training};
 use std::path::PathBuf;
 
 fn path(format: u32, kind: &str) -> PathBuf {
@@ -13,10 +13,10 @@ fn path(format: u32, kind: &str) -> PathBuf {
         .join(format!("tests/artifacts/format-{format}-{kind}.safetensors"))
 }
 
-fn artifact(extension: u32) -> Artifact {
+fn artifact(mode: Mode, extension: u32) -> Artifact {
     let cells = (0..300).map(|i| f64::from(i * 7919 % 1009) / 10.0).collect();
     let samples = Samples::new(3, cells).unwrap();
-    let forest = Forest::fit(&samples, &Params::new(5, 16, extension, 1).unwrap()).unwrap();
+    let forest = Forest::fit(&samples, &Params::new(5, 16, extension, 1).unwrap().with_mode(mode)).unwrap();
     let columns = ["flow", "pressure", "temperature"].map(String::from).to_vec();
     let training = Training {
         samples: 100,
@@ -37,10 +37,11 @@ fn artifact(extension: u32) -> Artifact {
 
 #[test]
 fn the_current_format_has_its_files() {
-    for (kind, extension) in [("axis", 0), ("planes", 2)] {
+    let kinds = [("axis", Mode::Standard, 0), ("planes", Mode::Standard, 2), ("density", Mode::Density, 0)];
+    for (kind, mode, extension) in kinds {
         let path = path(FORMAT, kind);
         if std::env::var_os("UPDATE").is_some() && !path.exists() {
-            std::fs::write(&path, artifact(extension).to_bytes().unwrap()).unwrap();
+            std::fs::write(&path, artifact(mode, extension).to_bytes().unwrap()).unwrap();
         }
         assert!(path.exists(), "{} must be there: run with UPDATE=1", path.display());
     }
@@ -51,7 +52,7 @@ fn format_1_opens() {
     let axis = std::fs::read(path(1, "axis")).unwrap();
     assert_eq!(digest(&axis), DIGESTS[0]);
     let axis = Artifact::from_bytes(&axis).unwrap();
-    assert_eq!(axis.metadata, artifact(0).metadata);
+    assert_eq!(axis.metadata, artifact(Mode::Standard, 0).metadata);
     assert_eq!((axis.forest.trees().len(), axis.forest.sample_size(), axis.forest.columns()), (5, 16, 3));
     assert_scores(&axis.forest, SCORES[0]);
 }
@@ -61,6 +62,13 @@ fn format_1_opens_with_planes() {
     let planes = std::fs::read(path(1, "planes")).unwrap();
     assert_eq!(digest(&planes), DIGESTS[1]);
     assert_scores(&Artifact::from_bytes(&planes).unwrap().forest, SCORES[1]);
+}
+
+#[test]
+fn format_2_opens_in_another_mode() {
+    let density = std::fs::read(path(2, "density")).unwrap();
+    let density = Artifact::from_bytes(&density).unwrap();
+    assert_eq!(density, artifact(Mode::Density, 0));
 }
 
 fn assert_scores(forest: &Forest, expected: [f64; 3]) {

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use forest::Artifact;
 use forest::artifact::{self, FORMAT};
+use forest::{Artifact, Mode};
 use serde::Serialize;
 
 use super::model_file::{self, ModelFileError};
@@ -27,6 +27,7 @@ struct Description<'a> {
     format: u32,
     columns: &'a [String],
     pipeline: &'a serde_json::Value,
+    mode: Mode,
     trees: usize,
     sample_size: u32,
     threshold: f64,
@@ -55,6 +56,7 @@ fn description(artifact: &Artifact, bytes: &[u8]) -> String {
         format: FORMAT,
         columns: &metadata.columns,
         pipeline: &metadata.pipeline,
+        mode: forest.mode(),
         trees: forest.trees().len(),
         sample_size: forest.sample_size(),
         threshold: metadata.threshold,

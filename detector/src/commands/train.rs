@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use crd::model::Feature;
+use crd::model::{Feature, Mode};
 use forest::artifact::{self, ArtifactError};
 use forest::params::ParamsError;
 use forest::samples::SamplesError;
@@ -16,6 +16,7 @@ use thiserror::Error;
 
 use super::model_file::{self, ModelFileError};
 use crate::features::Recipe;
+use crate::model;
 use crate::sources::delimited::CsvError;
 use crate::table::{Selection, Table};
 
@@ -46,6 +47,11 @@ pub struct TrainArgs {
     /// Learn from all columns but these
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     exclude: Option<Vec<String>>,
+
+    /// How trees are split and what their leaves say: Standard, AveragedGain, PooledGain, AdjustedDepth, Density or
+    /// AdjustedDensity, as in an AnomalyDetector's `model.train.mode`
+    #[arg(long, value_name = "MODE", default_value = "Standard", value_parser = mode, conflicts_with = "from_sklearn")]
+    mode: Mode,
 
     /// The number of trees, 1 to 10000
     #[arg(long, value_name = "N", default_value_t = 100, conflicts_with = "from_sklearn")]
@@ -150,6 +156,7 @@ pub fn run(args: &TrainArgs) -> Result<(), TrainError> {
 fn learned(args: &TrainArgs) -> Result<Artifact, TrainError> {
     let input = args.input.as_deref().expect("clap asks for an input unless there is something to import");
     let params = Params::new(args.trees, args.sample_size, args.extension, args.seed)?;
+    let params = params.with_mode(model::mode(args.mode));
     let score = args.score.map(checked).transpose()?;
     let mut table = Table::open(input, &selection(args))?;
     let samples = Samples::new(table.columns().len(), table.rest()?)?;
@@ -185,6 +192,11 @@ fn selection(args: &TrainArgs) -> Selection<'_> {
         (_, Some(names)) => Selection::AllBut(names),
         (None, None) => Selection::Measurements,
     }
+}
+
+/// A mode by the name that manifests know.
+fn mode(name: &str) -> Result<Mode, serde_json::Error> {
+    serde_json::from_value(name.into())
 }
 
 fn checked(score: f64) -> Result<f64, TrainError> {

@@ -2,6 +2,8 @@
 
 use super::ArtifactError;
 use crate::forest::ForestError;
+use crate::params::Mode;
+use crate::path::{MAX_SUM, edges};
 use crate::tree::{Node, Plane, Term, Tree};
 use safetensors::Dtype;
 use safetensors::tensor::{SafeTensorError, SafeTensors, TensorView};
@@ -32,8 +34,8 @@ impl Tensor {
     }
 }
 
-/// The arrays that hold `trees`.
-pub(super) fn of(trees: &[Tree]) -> Vec<Tensor> {
+/// The arrays that hold the `trees` of a forest in `mode`.
+pub(super) fn of(trees: &[Tree], mode: Mode) -> Vec<Tensor> {
     let nodes = || trees.iter().flat_map(|tree| tree.nodes().iter().map(move |node| (tree, node)));
     let planes = || {
         nodes().filter_map(|(tree, node)| match *node {
@@ -50,7 +52,7 @@ pub(super) fn of(trees: &[Tree]) -> Vec<Tensor> {
         Node::Leaf { samples } => Some(samples.to_le_bytes()),
         _ => None,
     });
-    vec![
+    let mut tensors = vec![
         Tensor::new("trees", Dtype::U32, trees.iter().map(|tree| (tree.nodes().len() as u32).to_le_bytes())),
         Tensor::new("nodes", Dtype::I32, nodes().map(|(tree, node)| kind(tree, node).to_le_bytes())),
         Tensor::new("thresholds", Dtype::F32, thresholds),
@@ -59,7 +61,12 @@ pub(super) fn of(trees: &[Tree]) -> Vec<Tensor> {
         Tensor::new("terms.column", Dtype::U32, terms().map(|term| term.column.to_le_bytes())),
         Tensor::new("terms.centre", Dtype::F32, terms().map(|term| term.centre.to_le_bytes())),
         Tensor::new("terms.weight", Dtype::F64, terms().map(|term| term.weight.to_le_bytes())),
-    ]
+    ];
+    if !mode.counts_edges() {
+        let lengths = trees.iter().flat_map(Tree::leaf_lengths).map(u64::to_le_bytes);
+        tensors.push(Tensor::new("lengths", Dtype::U64, lengths));
+    }
+    tensors
 }
 
 fn kind(tree: &Tree, node: &Node) -> i32 {
@@ -73,7 +80,7 @@ fn kind(tree: &Tree, node: &Node) -> i32 {
 }
 
 /// The trees that `tensors` hold, for rows of `columns` cells.
-pub(super) fn trees(tensors: &SafeTensors, columns: usize) -> Result<Vec<Tree>, ArtifactError> {
+pub(super) fn trees(tensors: &SafeTensors, columns: usize, mode: Mode) -> Result<Vec<Tree>, ArtifactError> {
     let mut trees = Numbers::<4>::of(tensors, "trees", Dtype::U32)?;
     let mut source = Source {
         nodes: Numbers::of(tensors, "nodes", Dtype::I32)?,
@@ -84,14 +91,33 @@ pub(super) fn trees(tensors: &SafeTensors, columns: usize) -> Result<Vec<Tree>, 
         term_centres: Numbers::of(tensors, "terms.centre", Dtype::F32)?,
         term_weights: Numbers::of(tensors, "terms.weight", Dtype::F64)?,
     };
+    let mut lengths = if mode.counts_edges() {
+        Numbers::none("lengths")
+    } else {
+        Numbers::<8>::of(tensors, "lengths", Dtype::U64)?
+    };
     let mut grown = Vec::with_capacity(trees.left());
     while trees.left() > 0 {
         let (nodes, planes) = source.tree(u32::from_le_bytes(trees.next()?) as usize)?;
         let tree = Tree::new(columns, &nodes, planes);
-        grown.push(tree.map_err(|error| ForestError::Tree { tree: grown.len(), error })?);
+        let tree = tree.map_err(|error| ForestError::Tree { tree: grown.len(), error })?;
+        grown.push(if mode.counts_edges() { tree } else { with_lengths(tree, &mut lengths)? });
     }
     source.end()?;
+    lengths.end()?;
     Ok(grown)
+}
+
+/// The tree with the next values for its leaves.
+fn with_lengths(tree: Tree, lengths: &mut Numbers<8>) -> Result<Tree, ArtifactError> {
+    let count = tree.leaf_lengths().count();
+    let lengths = (0..count).map(|_| match u64::from_le_bytes(lengths.next()?) {
+        length if edges(length) < MAX_SUM => Ok(length),
+        _ => {
+            Err(ArtifactError::Tensor { name: "lengths", rule: "of path lengths, got one that is too long" })
+        }
+    });
+    Ok(tree.with_lengths(lengths.collect::<Result<Vec<_>, _>>()?))
 }
 
 /// The numbers of one tensor that are still to be taken.
@@ -111,6 +137,11 @@ impl<'a, const N: usize> Numbers<'a, N> {
             return Err(ArtifactError::Tensor { name, rule: "a flat array of its format's type" });
         }
         Ok(Self { name, rest: tensor.data().as_chunks().0 })
+    }
+
+    /// Of a tensor that need not be there.
+    fn none(name: &'static str) -> Self {
+        Self { name, rest: &[] }
     }
 
     pub(super) fn left(&self) -> usize {

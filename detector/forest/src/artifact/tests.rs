@@ -3,9 +3,13 @@ use crate::params::Params;
 use crate::samples::Samples;
 
 fn artifact(extension: u32) -> Artifact {
+    artifact_in(Mode::Standard, extension)
+}
+
+fn artifact_in(mode: Mode, extension: u32) -> Artifact {
     let cells = (0..600).map(|i| f64::from(i * 7919 % 1009)).collect();
     let samples = Samples::new(3, cells).unwrap();
-    let forest = Forest::fit(&samples, &Params::new(5, 16, extension, 1).unwrap()).unwrap();
+    let forest = Forest::fit(&samples, &Params::new(5, 16, extension, 1).unwrap().with_mode(mode)).unwrap();
     let training = Training {
         samples: 200,
         trained_at: "2026-11-22T12:00:00Z".into(),
@@ -23,8 +27,8 @@ fn artifact(extension: u32) -> Artifact {
 
 #[test]
 fn an_artifact_comes_back_as_it_was_and_its_bytes_are_always_the_same() {
-    for extension in [0, 2] {
-        let artifact = artifact(extension);
+    for (mode, extension) in Mode::ALL.into_iter().flat_map(|mode| [(mode, 0), (mode, 2)]) {
+        let artifact = artifact_in(mode, extension);
         let bytes = artifact.to_bytes().unwrap();
         assert_eq!(bytes, artifact.to_bytes().unwrap());
         assert_eq!(Artifact::from_bytes(&bytes).unwrap(), artifact);
@@ -84,8 +88,8 @@ fn message(bytes: &[u8]) -> String {
 
 #[test]
 fn an_artifact_of_a_newer_format_says_so() {
-    let newer = with(&artifact(0).to_bytes().unwrap(), r#"\"format\":1"#, r#"\"format\":2"#);
-    let expected = "the model was written by a newer version: its format must be at most 1, got 2";
+    let newer = with(&artifact(0).to_bytes().unwrap(), r#"\"format\":2"#, r#"\"format\":3"#);
+    let expected = "the model was written by a newer version: its format must be at most 2, got 3";
     assert_eq!(message(&newer), expected);
 }
 
@@ -114,6 +118,18 @@ fn forged(bytes: &[u8], from: &str, to: &str) -> String {
 }
 
 #[test]
+fn a_leaf_without_a_value_or_beyond_all_measure_is_refused() {
+    let density = artifact_in(Mode::Density, 0);
+    let bytes = density.to_bytes().unwrap();
+    assert_eq!(forged(&bytes, r#""lengths""#, r#""l3ngths""#), "tensor `lengths` must be there");
+    let length = density.forest.trees()[0].leaf_lengths().next().unwrap().to_le_bytes();
+    let at = bytes.windows(8).position(|window| window == length).unwrap();
+    let endless = [&bytes[..at], &[0xff; 8], &bytes[at + 8..]].concat();
+    let sentence = forged(&endless, r#"\"lags\":0"#, r#"\"lags\":1"#);
+    assert_eq!(sentence, "tensor `lengths` must be of path lengths, got one that is too long");
+}
+
+#[test]
 fn a_forged_artifact_is_refused_by_what_is_in_it() {
     let bytes = artifact(0).to_bytes().unwrap();
     let columns = forged(&bytes, r#"\"columns\":3"#, r#"\"columns\":1"#);
@@ -121,7 +137,7 @@ fn a_forged_artifact_is_refused_by_what_is_in_it() {
     assert!(columns.ends_with("must ask for one of the 1 columns, got column 2"), "{columns}");
     assert_eq!(forged(&bytes, r#""nodes""#, r#""n0des""#), "tensor `nodes` must be there");
     let short = forged(&bytes, r#"\"sampleSize\":16"#, r#"\"sampleSize\":00"#);
-    assert!(short.starts_with("the model's metadata must be of format 1"), "{short}");
+    assert!(short.starts_with("the model's metadata must be of format 2"), "{short}");
 }
 
 #[test]

@@ -17,25 +17,45 @@ fn on_threads(threads: usize, samples: &Samples, params: &Params) -> Forest {
     pool.install(|| Forest::fit(samples, params).unwrap())
 }
 
+/// Every mode, axis-parallel and extended.
+fn modes() -> impl Iterator<Item = (Mode, u32)> {
+    Mode::ALL.into_iter().flat_map(|mode| [(mode, 0), (mode, 1)])
+}
+
 #[test]
-fn a_stranger_scores_higher_than_the_crowd() {
-    for extension in [0, 1] {
+fn a_stranger_scores_higher_than_the_crowd_in_every_mode() {
+    for (mode, extension) in modes() {
         let samples = crowd_and_stranger();
-        let forest = Forest::fit(&samples, &params(100, 256, extension, 0)).unwrap();
+        let forest = Forest::fit(&samples, &params(100, 256, extension, 0).with_mode(mode)).unwrap();
         let scores = forest.scores(&samples);
         let (stranger, crowd) = scores.split_last().unwrap();
-        assert!(crowd.iter().all(|score| score < stranger), "extension {extension}");
-        assert!(*stranger > 0.6, "{stranger}");
+        assert!(crowd.iter().all(|score| score < stranger), "{mode:?}, extension {extension}");
+        assert!(*stranger > 0.6, "{mode:?}, extension {extension}: {stranger}");
+        assert!(scores.iter().all(|score| *score > 0.0 && *score <= 1.0), "{mode:?}");
     }
 }
 
 #[test]
 fn the_same_seed_grows_the_same_forest_on_any_number_of_threads() {
     let samples = crowd_and_stranger();
-    for extension in [0, 1] {
-        let one = on_threads(1, &samples, &params(20, 64, extension, 9));
-        assert_eq!(one, on_threads(3, &samples, &params(20, 64, extension, 9)));
-        assert_ne!(one, on_threads(1, &samples, &params(20, 64, extension, 10)));
+    for (mode, extension) in modes() {
+        let seeded = |seed| params(20, 64, extension, seed).with_mode(mode);
+        let one = on_threads(1, &samples, &seeded(9));
+        assert_eq!(one, on_threads(3, &samples, &seeded(9)), "{mode:?}");
+        assert_ne!(one, on_threads(1, &samples, &seeded(10)), "{mode:?}");
+        assert_eq!(one.mode(), mode);
+    }
+}
+
+#[test]
+fn modes_differ_in_their_scores() {
+    let samples = crowd_and_stranger();
+    let scores =
+        |mode| Forest::fit(&samples, &params(20, 64, 0, 9).with_mode(mode)).unwrap().scores(&samples);
+    for (at, mode) in Mode::ALL.into_iter().enumerate() {
+        for other in &Mode::ALL[..at] {
+            assert_ne!(scores(mode), scores(*other), "{mode:?} and {other:?}");
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 //! One `TreeEnsemble` (ai.onnx.ml 5) adds up the path lengths in `double`, so that ONNX Runtime's scores equal
 //! [`Forest::score`] to 1e-12: a sum in `float` would only to 1e-6.
 
-use forest::tree::Node as TreeNode;
-use forest::{Forest, average_path_length};
+use forest::tree::{Node as TreeNode, Tree};
+use forest::{Forest, Mode, average_path_length};
 use prost::Message;
 use prost::bytes::Bytes;
 
@@ -28,6 +28,9 @@ pub enum WriteError {
     /// ONNX's trees ask for one column at a time.
     #[error("ONNX has no splits over several columns: train with extension 0 to export")]
     Planes,
+    /// A density's score is no power of a sum.
+    #[error("a model in mode Density has no ONNX form: train in another mode to export")]
+    Density,
     /// The names are for another forest.
     #[error("columns must be as many as the forest's, {forest}, got {names}")]
     Columns {
@@ -45,7 +48,7 @@ pub enum WriteError {
 /// The model's own cut is higher by [`TIE`], so that a score that equals the cut stays normal.
 ///
 /// # Errors
-/// An extended forest, or names that are not as many as the forest's columns.
+/// An extended forest, one in [`Mode::Density`], or names that are not as many as the forest's columns.
 ///
 /// ```
 /// # use forest::{Forest, Params, Samples};
@@ -58,6 +61,9 @@ pub enum WriteError {
 pub fn write(forest: &Forest, cut: f64, columns: &[String]) -> Result<Vec<u8>, WriteError> {
     if columns.len() != forest.columns() {
         return Err(WriteError::Columns { forest: forest.columns(), names: columns.len() });
+    }
+    if forest.mode() == Mode::Density {
+        return Err(WriteError::Density);
     }
     let model = Model {
         ir_version: IR_VERSION,
@@ -121,29 +127,23 @@ impl Ensemble {
     fn of(forest: &Forest) -> Result<Self, WriteError> {
         let mut ensemble = Self::default();
         for tree in forest.trees() {
-            ensemble.add(tree.nodes(), forest.sample_size())?;
+            ensemble.add(tree, forest.sample_size())?;
         }
         Ok(ensemble)
     }
 
-    /// Nodes stand in pre-order, so a parent's depth is known before its children's.
-    fn add(&mut self, nodes: &[TreeNode], sample_size: u32) -> Result<(), WriteError> {
-        let places = self.places(nodes);
-        let mut depths = vec![0_u32; nodes.len()];
-        for (at, node) in nodes.iter().enumerate() {
+    fn add(&mut self, tree: &Tree, sample_size: u32) -> Result<(), WriteError> {
+        let places = self.places(tree.nodes());
+        for (at, node) in tree.nodes().iter().enumerate() {
             match *node {
                 TreeNode::Split { column, threshold, left, right } => {
-                    depths[left as usize] = depths[at] + 1;
-                    depths[right as usize] = depths[at] + 1;
                     self.columns.push(column.into());
                     self.thresholds.push(threshold.into());
                     self.at_most.push(places[left as usize]);
                     self.greater.push(places[right as usize]);
                 }
                 TreeNode::Leaf { .. } if sample_size < 2 => self.leaves.push(1.0),
-                TreeNode::Leaf { samples } => {
-                    self.leaves.push(f64::from(depths[at]) + average_path_length(samples));
-                }
+                TreeNode::Leaf { .. } => self.leaves.push(tree.edges(at)),
                 TreeNode::Plane { .. } => return Err(WriteError::Planes),
             }
         }

@@ -1,0 +1,94 @@
+//! The steps from the root to a leaf in, the leaf's value out: a path length, or what stands for it in other modes.
+//! Formulas: Liu et al. 2008, equation 1; Cortes, "Isolation forests: looking beyond tree depth" (arXiv:2111.11639).
+
+use crate::params::Mode;
+use crate::path::{PathLength, average_path_length, fixed};
+
+/// A box thinner than this share of its node's range counts as this: cells have no more digits.
+const THINNEST: f64 = 1.0 / (1 << 24) as f64;
+/// The values that a product of adjusted steps may have. It halves a score once in c(sample size) units, about 10, so
+/// nothing is seen beyond.
+const PRODUCTS: [f64; 2] = [f64::EPSILON, 200.0];
+
+/// A way from the root.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Way {
+    mode: Mode,
+    depth: u32,
+    value: f64,
+}
+
+impl Way {
+    /// No step yet.
+    pub(crate) fn new(mode: Mode) -> Self {
+        Self { mode, depth: 0, value: if mode == Mode::AdjustedDensity { 1.0 } else { 0.0 } }
+    }
+
+    /// How many steps it has.
+    pub(crate) fn depth(self) -> u32 {
+        self.depth
+    }
+
+    /// One step more, to the side that `rows` of a node's rows went to, which has `range` of their range: shares in (0, 1).
+    pub(crate) fn step(self, rows: f64, range: f64) -> Self {
+        let range = range.max(THINNEST);
+        // The expected step is about 1, as an edge is; towards 0 where few rows take much of the range.
+        let adjusted = || 2.0 / (1.0 + 0.5 * range / rows);
+        let value = match self.mode {
+            Mode::Standard | Mode::AveragedGain | Mode::PooledGain => self.value + 1.0,
+            Mode::AdjustedDepth => self.value + adjusted(),
+            Mode::AdjustedDensity => self.value * adjusted(),
+            Mode::Density => self.value - libm::log(range),
+        };
+        Self { mode: self.mode, depth: self.depth + 1, value }
+    }
+
+    /// The value of a leaf with `samples` rows at its end: for [`Mode::Density`] the logarithm of rows per volume, where
+    /// the root's volume is 1; otherwise a path length, or a product like one.
+    pub(crate) fn leaf(self, samples: u32) -> PathLength {
+        fixed(match self.mode {
+            Mode::Standard | Mode::AveragedGain | Mode::PooledGain | Mode::AdjustedDepth => {
+                self.value + average_path_length(samples)
+            }
+            Mode::AdjustedDensity => self.value.clamp(PRODUCTS[0], PRODUCTS[1]),
+            Mode::Density => self.value + libm::log(f64::from(samples.max(1))),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::path::edges;
+
+    fn leaf(mode: Mode, steps: &[(f64, f64)], samples: u32) -> f64 {
+        let way = steps.iter().fold(Way::new(mode), |way, &(rows, range)| way.step(rows, range));
+        edges(way.leaf(samples))
+    }
+
+    #[test]
+    fn a_path_length_counts_edges_whatever_the_sides_have() {
+        for mode in [Mode::Standard, Mode::AveragedGain, Mode::PooledGain] {
+            let value = leaf(mode, &[(0.1, 0.9), (0.5, 0.5)], 3);
+            assert!((value - (2.0 + average_path_length(3))).abs() < 1e-11, "{mode:?}");
+        }
+    }
+
+    #[test]
+    fn an_adjusted_step_is_two_thirds_of_two_where_rows_and_range_are_alike() {
+        assert!((leaf(Mode::AdjustedDepth, &[(0.3, 0.3)], 1) - 4.0 / 3.0).abs() < 1e-11);
+        assert!((leaf(Mode::AdjustedDensity, &[(0.3, 0.3), (0.6, 0.6)], 1) - 16.0 / 9.0).abs() < 1e-11);
+        assert!(leaf(Mode::AdjustedDepth, &[(0.01, 0.99)], 1) < 0.05);
+        assert!(leaf(Mode::AdjustedDepth, &[(0.99, 0.01)], 1) > 1.98);
+    }
+
+    #[test]
+    fn a_density_is_rows_per_volume() {
+        assert!((leaf(Mode::Density, &[(0.5, 0.25), (0.5, 0.5)], 4) - 32f64.ln()).abs() < 1e-11);
+    }
+
+    #[test]
+    fn a_box_without_volume_has_a_finite_density() {
+        assert!(leaf(Mode::Density, &[(0.5, 0.0); 20], 1) < 340.0);
+    }
+}
