@@ -24,8 +24,10 @@ pub const CREDENTIALS_DIRECTORY: &str = "/etc/anomaly-detector-credentials";
 pub const SIGNING_DIRECTORY: &str = "/etc/anomaly-detector-signing";
 /// A new value of this annotation has the detector train anew.
 pub const RETRAIN_ANNOTATION: &str = "anomaly.dev/retrain";
-/// The largest artifact that a ConfigMap holds, bytes: the API server takes 1 MiB, base64 and the rest included.
-pub const MOST_STORED_BYTES: usize = 700 * 1024;
+/// The largest artifact that is kept, bytes: the API server takes ConfigMaps of 1 MiB, counted without base64.
+pub const MOST_STORED_BYTES: usize = 900 * 1024;
+/// The key of an artifact's own metadata in its safetensors header.
+pub const ARTIFACT_METADATA: &str = "anomaly.dev/forest";
 /// `POST /predict` and its kin.
 pub const PREDICT_PORT: u16 = 8080;
 /// `/metrics`, `/livez`, `/readyz`, `/model`, `/status`: apart from predictions, so that neither waits for the other.

@@ -15,6 +15,7 @@ use crate::context::Context;
 use crate::drift;
 use crate::error::Error;
 use crate::plan::{INSTANCE, Plan};
+use crate::workload::model::pointer_name;
 use crate::workload::{Kind, Workload};
 
 /// A name that is needed and taken.
@@ -77,6 +78,11 @@ pub async fn workload(
         }
     }
     let mut deployment = stored.pop().flatten(); // the last of them
+    if deployment.is_none()
+        && let Err(taken) = free_or_ours(ctx, plan, &pointer_name(&plan.name())).await?
+    {
+        return Ok(Err(taken)); // the pods would mount it
+    }
     for step in steps {
         let is_deployment = matches!(step, Step::Write { kind: Kind::Deployment, .. });
         let after = take(ctx, plan, step).await?;
@@ -175,6 +181,17 @@ fn is_ours(stored: &Value, plan: &Plan) -> bool {
         && metadata["labels"][INSTANCE] == plan.name();
     owners.iter().any(|owner| owner["uid"] == plan.owner.uid)
         || (labelled && !owners.iter().any(|owner| owner["controller"] == true))
+}
+
+/// Whether the name of a ConfigMap is free, or what has it is this detector's.
+///
+/// # Errors
+/// The API server cannot be asked.
+pub async fn free_or_ours(ctx: &Context, plan: &Plan, name: &str) -> Result<Result<(), NameTaken>, Error> {
+    let kind = Kind::ConfigMap.name();
+    let found = ctx.read((&kind, name), api(ctx, plan, Kind::ConfigMap).get_metadata_opt(name)).await?;
+    let is_taken = found.is_some_and(|found| !is_ours(&json!({ "metadata": found.metadata }), plan));
+    Ok(if is_taken { Err(NameTaken { kind, name: name.to_owned() }) } else { Ok(()) })
 }
 
 /// Without the type, which lists leave out.

@@ -1,5 +1,5 @@
 //! What the watches have seen, kept in memory: detectors, the objects that they own, their pods. Reading it asks
-//! nothing of the API server.
+//! nothing of the API server. Of the models that are kept only the metadata is watched: their bytes would fill it.
 //!
 //! A watch lags behind our own writes. What a write returned stands in until the watch has left the state before it,
 //! so that nothing is written twice.
@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crd::AnomalyDetector;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::ResourceExt;
 use kube::api::DynamicObject;
-use kube::core::DeserializeGuard;
+use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{ObjectRef, Store};
 use serde_json::Value;
@@ -23,6 +23,9 @@ use crate::workload::Kind;
 /// A stored detector; one that cannot be read is none, and stops nobody else.
 pub type Stored = DeserializeGuard<AnomalyDetector>;
 
+/// A ConfigMap with a model in it, without the model.
+pub type ModelObject = PartialObjectMeta<ConfigMap>;
+
 /// What the watches of one namespace, or of the whole cluster, have seen.
 pub struct Cache {
     /// Every detector.
@@ -31,6 +34,8 @@ pub struct Cache {
     pub owned: BTreeMap<Kind, Store<DynamicObject>>,
     /// Every pod with our label.
     pub pods: Store<Pod>,
+    /// Every model that is kept, and every pointer to one.
+    pub models: Store<ModelObject>,
     written: Mutex<HashMap<Key, Written>>,
     listed: OnceCell<()>,
 }
@@ -50,8 +55,9 @@ impl Cache {
         detectors: Store<Stored>,
         owned: BTreeMap<Kind, Store<DynamicObject>>,
         pods: Store<Pod>,
+        models: Store<ModelObject>,
     ) -> Self {
-        Self { detectors, owned, pods, written: Mutex::default(), listed: OnceCell::new() }
+        Self { detectors, owned, pods, models, written: Mutex::default(), listed: OnceCell::new() }
     }
 
     /// Wait until every watch has listed once: before that, absent means nothing.
@@ -68,6 +74,7 @@ impl Cache {
     async fn all_listed(&self) -> Result<(), WriterDropped> {
         self.detectors.wait_until_ready().await?;
         self.pods.wait_until_ready().await?;
+        self.models.wait_until_ready().await?;
         for store in self.owned.values() {
             store.wait_until_ready().await?;
         }
@@ -105,6 +112,20 @@ impl Cache {
         pods
     }
 
+    /// The ConfigMaps with the detector's models, its pointer among them, as they were last seen or written.
+    pub fn models(&self, namespace: &str, name: &str) -> Vec<Value> {
+        let of_detector = |object: &ModelObject| {
+            object.namespace().as_deref() == Some(namespace)
+                && object.labels().get(INSTANCE).is_some_and(|n| n == name)
+        };
+        let as_json = |object: &Arc<ModelObject>| {
+            let seen = serde_json::to_value(&**object).expect("what was JSON is JSON");
+            let key = (Kind::ConfigMap.name(), namespace.to_owned(), object.name_any());
+            self.newest(&key, &object.resource_version().unwrap_or_default(), seen)
+        };
+        self.models.state_filter(of_detector).iter().map(as_json).collect()
+    }
+
     /// Remember what a write of an owned object returned.
     pub fn remember(&self, kind: Kind, namespace: &str, name: &str, before: Option<&str>, after: Value) {
         self.insert((kind.name(), namespace.to_owned(), name.to_owned()), before, after);
@@ -116,9 +137,10 @@ impl Cache {
         self.insert(key, detector.resource_version().as_deref(), after);
     }
 
-    /// Forget the writes of a detector that is gone.
+    /// Forget the writes of a detector that is gone. Those of another whose name begins like its own may be among
+    /// them: then the watch is asked again.
     pub fn forget(&self, namespace: &str, name: &str) {
-        self.lock().retain(|(_, at, of), _| at != namespace || of != name);
+        self.lock().retain(|(_, at, of), _| at != namespace || !of.starts_with(name));
     }
 
     fn newest(&self, key: &Key, version: &str, seen: Value) -> Value {
@@ -164,13 +186,15 @@ mod tests {
     async fn all_who_wait_for_the_first_lists_go_on() {
         let (detectors, mut detectors_writer) = store();
         let (pods, mut pods_writer) = store();
-        let cache = Cache::new(detectors, BTreeMap::new(), pods);
+        let (models, mut models_writer) = store();
+        let cache = Cache::new(detectors, BTreeMap::new(), pods, models);
         let waiting: FuturesUnordered<_> = (0..3).map(|_| cache.ready()).collect();
         let waiting = waiting.collect::<Vec<_>>();
         let listing = async {
             tokio::task::yield_now().await; // all wait before anything is listed
             detectors_writer.apply_watcher_event(&Event::InitDone);
             pods_writer.apply_watcher_event(&Event::InitDone);
+            models_writer.apply_watcher_event(&Event::InitDone);
         };
         let both = futures::future::join(waiting, listing);
         let (outcomes, ()) = timeout(Duration::from_secs(10), both).await.expect("somebody waits for ever");

@@ -11,19 +11,19 @@ use kube::runtime::controller::{Action, Error as ControllerError};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::{ObjectRef, Store, store, store::Writer};
 use kube::runtime::watcher::Config as WatchConfig;
-use kube::runtime::{Config, Controller, Predicate, WatchStreamExt, predicates, watcher};
+use kube::runtime::{Config, Controller, Predicate, PredicateConfig, WatchStreamExt, predicates, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use tracing::{debug, error, warn};
 
 use crate::backoff::Backoff;
-use crate::cache::{Cache, Stored};
+use crate::cache::{Cache, ModelObject, Stored};
 use crate::context::Context;
 use crate::discovery::{Discovery, Events};
 use crate::error::Error;
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
 use crate::pace::Pace;
-use crate::plan::{INSTANCE, OURS};
+use crate::plan::{INSTANCE, MODEL, NO_MODEL, OURS};
 use crate::reconcile::{key, reconcile};
 use crate::settings::Settings;
 use crate::workload::Kind;
@@ -35,6 +35,7 @@ pub struct Scope {
     detectors: Writer<Stored>,
     owned: BTreeMap<Kind, Writer<DynamicObject>>,
     pods: Writer<Pod>,
+    models: Writer<ModelObject>,
 }
 
 impl Scope {
@@ -50,6 +51,7 @@ impl Scope {
     ) -> Self {
         let (detectors, detectors_writer) = store();
         let (pods, pods_writer) = store();
+        let (models, models_writer) = store();
         let watched = Kind::ALL.into_iter().filter(|kind| kind.watched() == *kind);
         let owned: BTreeMap<_, _> = watched.map(|kind| (kind, Writer::new(kind.resource()))).collect();
         let stores: BTreeMap<_, Store<_>> =
@@ -59,7 +61,7 @@ impl Scope {
         let context = Arc::new(Context {
             client: client.clone(),
             settings: settings.clone(),
-            cache: Arc::new(Cache::new(detectors, stores, pods)),
+            cache: Arc::new(Cache::new(detectors, stores, pods, models)),
             metrics: metrics.clone(),
             recorder: Recorder::new(client.clone(), reporter),
             leadership: leadership.clone(),
@@ -68,7 +70,14 @@ impl Scope {
             backoff: Backoff::default(),
             pace: Pace::default(),
         });
-        Self { namespace, context, detectors: detectors_writer, owned, pods: pods_writer }
+        Self {
+            namespace,
+            context,
+            detectors: detectors_writer,
+            owned,
+            pods: pods_writer,
+            models: models_writer,
+        }
     }
 
     /// What its watches have seen.
@@ -78,27 +87,29 @@ impl Scope {
 
     /// Watch and reconcile until told to stop; what is being reconciled then is finished.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + Sync + 'static) {
-        let Self { namespace, context, detectors, owned, pods } = self;
+        let Self { namespace, context, detectors, owned, pods, models } = self;
         let client = &context.client;
         let settings = Config::default().concurrency(context.settings.concurrency);
         let mut controller =
             watch_detectors(api(client, namespace.as_deref()), detectors).with_config(settings);
         for (kind, writer) in owned {
+            let labels = if kind == Kind::ConfigMap { format!("{OURS},{NO_MODEL}") } else { OURS.to_owned() };
             let events = context.discovery.watch(
                 kind,
                 owned_api(client, namespace.as_deref(), kind),
-                WatchConfig::default().labels(OURS),
+                WatchConfig::default().labels(&labels),
             );
             controller = watch_owned(controller, kind, events, writer);
         }
         controller = watch_pods(controller, api(client, namespace.as_deref()), pods)
             .reconcile_all_on(context.discovery.changes());
+        controller = watch_models(controller, api(client, namespace.as_deref()), models);
         let outcomes = controller.graceful_shutdown_on(stop).run(reconcile, try_again, context.clone());
         outcomes.for_each(|outcome| async { report(&context, outcome) }).await;
     }
 }
 
-/// Edits of the spec and of what people add to the object wake the reconciler; our own status does not.
+/// Edits of the spec and of annotations wake the reconciler; our own status does not.
 fn watch_detectors(api: Api<Stored>, writer: Writer<Stored>) -> Controller<Stored> {
     let reader = writer.as_reader();
     let stream = watcher(api, WatchConfig::default())
@@ -107,8 +118,8 @@ fn watch_detectors(api: Api<Stored>, writer: Writer<Stored>) -> Controller<Store
         .reflect(writer)
         .touched_objects()
         .predicate_filter(
-            predicates::generation.combine(predicates::finalizers),
-            kube::runtime::PredicateConfig::default(),
+            predicates::generation.combine(predicates::annotations).combine(predicates::finalizers),
+            PredicateConfig::default(),
         );
     Controller::for_stream(stream, reader)
 }
@@ -148,6 +159,23 @@ fn watch_pods(controller: Controller<Stored>, api: Api<Pod>, writer: Writer<Pod>
     controller.watches_stream(stream, |pod| {
         let name = pod.labels().get(INSTANCE)?;
         detector_called(name, &pod)
+    })
+}
+
+/// So does a model that is kept. Of models only the metadata is ever sent: a list of them all is never held.
+fn watch_models(
+    controller: Controller<Stored>,
+    api: Api<ModelObject>,
+    writer: Writer<ModelObject>,
+) -> Controller<Stored> {
+    let stream = watcher(api, WatchConfig::default().labels(&format!("{OURS},{MODEL}")))
+        .modify(|object| object.managed_fields_mut().clear())
+        .default_backoff()
+        .reflect(writer)
+        .touched_objects();
+    controller.watches_stream(stream, |object| {
+        let name = object.labels().get(INSTANCE)?;
+        detector_called(name, &object)
     })
 }
 

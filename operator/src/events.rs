@@ -1,17 +1,21 @@
-//! The conditions before and after in, the Event that tells people of a concern out: when one begins, changes or ends.
+//! What has come about in, the Events that tell people of it out: a concern that begins, changes or ends; another
+//! training that was asked for; another model that serves.
 
 use crd::AnomalyDetector;
-use crd::status::{AnomalyDetectorStatus, ConditionType, Reason};
+use crd::contract::RETRAIN_ANNOTATION;
+use crd::status::{ConditionType, Reason};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::events::{Event, EventType};
 use kube::{Resource, ResourceExt};
 use tracing::warn;
 
 use crate::context::Context;
+use crate::history::History;
 use crate::status::find;
+use crate::workload::model::short;
 
 /// Reasons that somebody should look at.
-const CONCERNS: [Reason; 11] = [
+const CONCERNS: [Reason; 17] = [
     Reason::InvalidSpec,
     Reason::NameTaken,
     Reason::ApplyFailed,
@@ -22,6 +26,12 @@ const CONCERNS: [Reason; 11] = [
     Reason::Unschedulable,
     Reason::ContainerConfigInvalid,
     Reason::TrainingFailed,
+    Reason::LoadFailed,
+    Reason::DigestMismatch,
+    Reason::ArtifactInvalid,
+    Reason::ColumnsMismatch,
+    Reason::AddressRefused,
+    Reason::PinNotFound,
     Reason::SourceDisconnected,
 ];
 
@@ -56,17 +66,34 @@ fn within(bytes: usize, text: &str) -> String {
         .collect()
 }
 
-/// Tell of the transition, if there is one. An Event that is lost is logged and nothing else: the status says the same.
-pub async fn publish(
-    ctx: &Context,
-    detector: &AnomalyDetector,
-    before: &AnomalyDetectorStatus,
-    after: &AnomalyDetectorStatus,
-) {
-    let Some(event) = between(&before.conditions, &after.conditions) else { return };
+/// The Event of a training that a person has asked for by the annotation.
+pub fn retraining(history: &History) -> Event {
+    let note = format!(
+        "asked for by annotation {RETRAIN_ANNOTATION}: pods train again, on what was before {}",
+        history.until
+    );
+    normal("Retraining", note)
+}
+
+/// The Event of another model that serves.
+pub fn model_changed(digest: &str) -> Event {
+    normal("ModelChanged", format!("model {} is kept, and serves from now on: {digest}", short(digest)))
+}
+
+fn normal(reason: &str, note: String) -> Event {
+    Event {
+        type_: EventType::Normal,
+        reason: reason.to_owned(),
+        note: Some(note),
+        action: "Reconcile".to_owned(),
+        secondary: None,
+    }
+}
+
+/// Tell of it. An Event that is lost is logged and nothing else: the status says the same.
+pub async fn publish(ctx: &Context, detector: &AnomalyDetector, event: &Event) {
     let (regarding, name) = (detector.object_ref(&()), detector.name_any());
-    if let Err(error) = ctx.write("create", ("Event", &name), ctx.recorder.publish(&event, &regarding)).await
-    {
+    if let Err(error) = ctx.write("create", ("Event", &name), ctx.recorder.publish(event, &regarding)).await {
         warn!(namespace = detector.namespace(), name, %error, "lost an Event");
     }
 }

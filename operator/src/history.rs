@@ -1,55 +1,81 @@
-//! The spec and what was kept beside the workload in, the end of the history to learn from out.
+//! The detector and what was kept beside its workload in, the end of the history to learn from out.
 //!
 //! Replicas that train each for themselves agree only if they learn from the same history, so a spec that leaves
-//! `model.train.until` open is given the time at which its sources or its model were last changed. That time is kept
-//! in annotations of the ConfigMap and of the Deployment: either alone brings it back.
+//! `model.train.until` open is given the time at which what shapes its model was last changed, or at which a person last
+//! asked for another training. That time is kept in annotations of the ConfigMap and of the Deployment: either alone
+//! brings it back.
 
 use std::collections::BTreeMap;
 
-use crd::AnomalyDetectorSpec;
-use jiff::Timestamp;
+use crd::Valid;
+use crd::contract::RETRAIN_ANNOTATION;
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
 use sha2::{Digest, Sha256};
 
 /// The end of the history, as an RFC 3339 time.
 const UNTIL: &str = "anomaly.dev/history-until";
-/// Sources and model that were asked for when it was chosen.
+/// What shaped the model that was asked for when it was chosen.
 const LEARNS: &str = "anomaly.dev/learns";
+
+/// How long a training that was asked for is waited for: kubelets look at mounted files every minute or so.
+const LATELY: SignedDuration = SignedDuration::from_mins(5);
 
 /// What is learned, and up to when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
     /// The end of the history to learn from.
     pub until: Timestamp,
+    /// A person has just asked for another training.
+    pub asked_anew: bool,
+    /// The spec leaves the end open.
+    is_open: bool,
     learns: String,
+    retrain: Option<String>,
 }
 
 impl History {
-    /// The spec's own end; else the one kept with the same sources and model; else now, in whole seconds.
+    /// The spec's own end; else the one kept for the same model and the same request to train again; else now, in whole
+    /// seconds.
     pub fn new<'a>(
-        spec: &AnomalyDetectorSpec,
+        detector: &Valid,
         kept: impl IntoIterator<Item = &'a BTreeMap<String, String>>,
         now: Timestamp,
     ) -> Self {
-        let learns = fingerprint(spec);
-        let mut kept = kept.into_iter().filter(|annotations| annotations.get(LEARNS) == Some(&learns));
-        let kept = kept.find_map(|annotations| annotations.get(UNTIL)?.parse().ok());
+        let learns = detector.recipe_digest().unwrap_or_default();
+        let retrain = detector.detector().annotations().get(RETRAIN_ANNOTATION).cloned();
+        let of_this_model: Vec<_> =
+            kept.into_iter().filter(|kept| kept.get(LEARNS) == Some(&learns)).collect();
+        let is_heard = |kept: &&&BTreeMap<String, String>| {
+            retrain.is_none() || kept.get(RETRAIN_ANNOTATION) == retrain.as_ref()
+        };
+        let heard = of_this_model.iter().find(is_heard);
         let whole = Timestamp::from_second(now.as_second()).expect("a timestamp without its fraction is one");
+        let kept = heard.and_then(|kept| kept.get(UNTIL)?.parse().ok());
+        let own = detector.train().and_then(|train| train.until);
         Self {
-            until: spec.model.train.as_ref().and_then(|train| train.until).or(kept).unwrap_or(whole),
+            until: own.or(kept).unwrap_or(whole),
+            is_open: own.is_none(),
+            asked_anew: !of_this_model.is_empty() && heard.is_none(),
             learns,
+            retrain,
         }
+    }
+
+    /// A person has lately asked for another training: its model may come at any time.
+    pub fn is_awaited(&self, now: Timestamp) -> bool {
+        self.retrain.is_some() && now.duration_since(self.until) < LATELY
     }
 
     /// What to keep beside the workload.
     pub fn annotations(&self) -> BTreeMap<String, String> {
-        BTreeMap::from([(UNTIL.to_owned(), self.until.to_string()), (LEARNS.to_owned(), self.learns.clone())])
+        let kept = [
+            (UNTIL, self.is_open.then(|| self.until.to_string())),
+            (LEARNS, Some(self.learns.clone())),
+            (RETRAIN_ANNOTATION, self.retrain.clone()),
+        ];
+        kept.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
     }
-}
-
-/// Sixteen hexadecimal digits that change when sources or model do.
-fn fingerprint(spec: &AnomalyDetectorSpec) -> String {
-    let learned = serde_json::to_vec(&(&spec.sources, &spec.model)).expect("the types of the API are JSON");
-    digits(&learned)
 }
 
 /// The first sixteen hexadecimal digits of the SHA-256 of some bytes.
@@ -63,10 +89,26 @@ pub fn digits(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crd::AnomalyDetector;
+
     use super::*;
 
-    fn quickstart() -> AnomalyDetectorSpec {
-        crd::manifest::one_detector(include_str!("../../manifests/quickstart.yaml")).unwrap().spec().clone()
+    /// The quickstart, edited.
+    fn quickstart(edit: impl FnOnce(&mut AnomalyDetector)) -> Valid {
+        let quickstart = include_str!("../../manifests/quickstart.yaml");
+        let mut detector = crd::manifest::one_detector(quickstart).unwrap().detector().clone();
+        edit(&mut detector);
+        Valid::new(detector).unwrap()
+    }
+
+    fn as_it_is() -> Valid {
+        quickstart(|_| {})
+    }
+
+    fn asking(value: &str) -> Valid {
+        quickstart(|detector| {
+            detector.annotations_mut().insert(RETRAIN_ANNOTATION.to_owned(), value.to_owned());
+        })
     }
 
     fn at(text: &str) -> Timestamp {
@@ -75,48 +117,87 @@ mod tests {
 
     #[test]
     fn an_open_end_is_the_time_of_the_first_look_and_stays() {
-        let first = History::new(&quickstart(), [], at("2026-11-22T12:00:00.7Z"));
+        let first = History::new(&as_it_is(), [], at("2026-11-22T12:00:00.7Z"));
         assert_eq!(first.until, at("2026-11-22T12:00:00Z"));
-        let later = History::new(&quickstart(), [&first.annotations()], at("2026-11-23T12:00:00Z"));
+        let later = History::new(&as_it_is(), [&first.annotations()], at("2026-11-23T12:00:00Z"));
         assert_eq!(later, first);
     }
 
     #[test]
-    fn what_is_not_learned_from_keeps_the_end() {
-        let first = History::new(&quickstart(), [], at("2026-11-22T12:00:00Z"));
-        let mut edited = quickstart();
-        edited.replicas = Some(3);
-        edited.threshold = crd::threshold::Threshold { score: Some(0.6), ..Default::default() };
-        assert_eq!(
-            History::new(&edited, [&first.annotations()], at("2026-11-23T12:00:00Z")).until,
-            first.until
-        );
+    fn what_does_not_shape_the_model_keeps_the_end() {
+        let first = History::new(&as_it_is(), [], at("2026-11-22T12:00:00Z"));
+        let edited = quickstart(|detector| {
+            detector.spec.replicas = Some(3);
+            detector.spec.threshold = crd::threshold::Threshold { score: Some(0.6), ..Default::default() };
+            detector.spec.model.history = 7;
+            detector.spec.model.pin = Some(format!("sha256:{}", "0".repeat(64)));
+            detector.spec.model.train.get_or_insert_default().every = Some(crd::Duration::from_secs(60));
+        });
+        let later = History::new(&edited, [&first.annotations()], at("2026-11-23T12:00:00Z"));
+        assert_eq!(later.until, first.until);
     }
 
     #[test]
     fn a_change_of_sources_or_model_ends_the_history_anew() {
-        let first = History::new(&quickstart(), [], at("2026-11-22T12:00:00Z"));
-        let mut edited = quickstart();
-        edited.model.train.get_or_insert_default().trees = 7;
+        let first = History::new(&as_it_is(), [], at("2026-11-22T12:00:00Z"));
+        let edited = quickstart(|detector| detector.spec.model.train.get_or_insert_default().trees = 7);
         let now = at("2026-11-23T12:00:00Z");
         assert_eq!(History::new(&edited, [&first.annotations()], now).until, now);
     }
 
     #[test]
+    fn a_new_value_of_the_annotation_ends_the_history_anew_once() {
+        let first = History::new(&as_it_is(), [], at("2026-11-22T12:00:00Z"));
+        let now = at("2026-11-23T12:00:00Z");
+        let asked = History::new(&asking("monday"), [&first.annotations()], now);
+        assert_eq!((asked.until, asked.asked_anew), (now, true));
+
+        let later = at("2026-11-24T12:00:00Z");
+        let heard = History::new(&asking("monday"), [&asked.annotations()], later);
+        assert_eq!((heard.until, heard.asked_anew), (now, false));
+        let tuesday = History::new(&asking("tuesday"), [&heard.annotations()], later);
+        assert_eq!((tuesday.until, tuesday.asked_anew), (later, true));
+        let gone = History::new(&as_it_is(), [&tuesday.annotations()], at("2026-11-25T12:00:00Z"));
+        assert_eq!((gone.until, gone.asked_anew), (later, false), "to take it away asks for nothing");
+    }
+
+    #[test]
+    fn an_operator_that_ends_between_its_two_writes_has_still_heard() {
+        let first = History::new(&as_it_is(), [], at("2026-11-22T12:00:00Z"));
+        let asked = History::new(&asking("monday"), [&first.annotations()], at("2026-11-23T12:00:00Z"));
+        let kept = [first.annotations(), asked.annotations()];
+        for order in [[0, 1], [1, 0]] {
+            let next = History::new(&asking("monday"), order.map(|at| &kept[at]), at("2026-11-23T12:00:05Z"));
+            assert_eq!((next.until, next.asked_anew), (asked.until, false));
+        }
+    }
+
+    #[test]
+    fn a_model_that_was_asked_for_is_awaited_for_a_while() {
+        let asked = History::new(&asking("monday"), [], at("2026-11-23T12:00:00Z"));
+        assert!(
+            asked.is_awaited(at("2026-11-23T12:04:59Z")) && !asked.is_awaited(at("2026-11-23T12:05:00Z"))
+        );
+        let nothing = History::new(&as_it_is(), [], at("2026-11-23T12:00:00Z"));
+        assert!(!nothing.is_awaited(at("2026-11-23T12:00:01Z")));
+    }
+
+    #[test]
     fn the_end_that_a_person_wrote_wins_and_leaves_with_them() {
-        let mut spec = quickstart();
-        spec.model.train.get_or_insert_default().until = Some(at("2020-01-01T00:00:00Z"));
-        let first = History::new(&spec, [], at("2026-11-22T12:00:00Z"));
+        let written = quickstart(|detector| {
+            detector.spec.model.train.get_or_insert_default().until = Some(at("2020-01-01T00:00:00Z"));
+        });
+        let first = History::new(&written, [], at("2026-11-22T12:00:00Z"));
         assert_eq!(first.until, at("2020-01-01T00:00:00Z"));
         let now = at("2026-11-23T12:00:00Z");
-        assert_eq!(History::new(&quickstart(), [&first.annotations()], now).until, now);
+        assert_eq!(History::new(&as_it_is(), [&first.annotations()], now).until, now);
     }
 
     #[test]
     fn what_somebody_scribbled_into_the_annotation_is_not_believed() {
-        let mut scribbled = History::new(&quickstart(), [], at("2026-11-22T12:00:00Z")).annotations();
+        let mut scribbled = History::new(&as_it_is(), [], at("2026-11-22T12:00:00Z")).annotations();
         scribbled.insert(UNTIL.to_owned(), "yesterday".to_owned());
         let now = at("2026-11-23T12:00:00Z");
-        assert_eq!(History::new(&quickstart(), [&scribbled], now).until, now);
+        assert_eq!(History::new(&as_it_is(), [&scribbled], now).until, now);
     }
 }

@@ -1,5 +1,5 @@
 //! AnomalyDetector in, workload out: `plan -> workload -> apply -> status`. What touches the cluster is in
-//! [`apply`], [`observe`], [`events`] and [`lease`], and what watches it in [`controller`]; all else is pure.
+//! [`apply`], [`observe`], [`harvest`], [`events`] and [`lease`], and what watches it in [`controller`]; all else is pure.
 #![forbid(unsafe_code)]
 
 /// Flags and environment -> settings.
@@ -30,6 +30,12 @@ pub mod drift;
 pub mod apply;
 /// The cluster -> what the pods do and say.
 pub mod observe;
+/// The models that are kept -> which to fetch, to point at, to let go.
+pub mod revisions;
+/// The bytes that a pod gave -> whether they are what it says.
+pub mod artifact;
+/// The models that pods serve -> ConfigMaps.
+pub mod harvest;
 /// Pods -> what keeps them from running.
 pub mod trouble;
 /// What was asked, done and seen -> the status.

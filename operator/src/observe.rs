@@ -1,11 +1,11 @@
-//! A detector's name in, what its pods do and say out: the pods as the watch has seen them, and the report that each
-//! running one gives of itself.
+//! A detector's name in, what its pods do and say out: the pods as the watch has seen them, the report that each
+//! running one gives of itself, and the model that it serves.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crd::contract::{METRICS_PORT, Report};
+use crd::contract::{METRICS_PORT, ModelReport, Report};
 use futures::StreamExt;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
@@ -19,10 +19,13 @@ use crate::cache::Cache;
 use crate::context::Context;
 use crate::plan::Standing;
 use crate::workload::Kind;
+use crate::workload::model::pointer_name;
 
 /// The longest that a report may take, and the largest that it may be.
 const DEADLINE: Duration = Duration::from_secs(2);
 const MOST_BYTES: usize = 64 * 1024;
+/// The longest that a model may take.
+const MODEL_DEADLINE: Duration = Duration::from_secs(10);
 /// Reports asked for at once, by one reconcile.
 const AT_ONCE: usize = 8;
 
@@ -48,17 +51,36 @@ pub struct PodReport {
     pub report: Option<Report>,
 }
 
-/// A pod gave no report.
+impl Observed {
+    /// The models that pods serve, each with its pod.
+    pub fn models(&self) -> impl Iterator<Item = (&Arc<Pod>, &ModelReport)> {
+        self.reports.iter().filter_map(|each| Some((&each.pod, each.report.as_ref()?.model.as_ref()?)))
+    }
+
+    /// Whether a pod serves the model of that digest.
+    pub fn serves(&self, digest: &str) -> bool {
+        self.models().any(|(_, model)| model.digest == digest)
+    }
+}
+
+/// A pod did not give what it was asked for.
 #[derive(Debug, Error)]
-enum NoReport {
+pub enum NoAnswer {
+    /// It cannot be reached, or was too slow.
     #[error("no answer: {0}")]
     Call(#[from] reqwest::Error),
+    /// It answers, but not with this.
     #[error("expected status 200, got {0}")]
     Refused(reqwest::StatusCode),
+    /// It does not end.
     #[error("a report must be at most {MOST_BYTES} bytes")]
     TooLarge,
+    /// It is something else.
     #[error("expected a report: {0}")]
     Malformed(#[from] serde_json::Error),
+    /// It does not run any more.
+    #[error("the pod does not run")]
+    Gone,
 }
 
 /// What stands already and a plan takes over.
@@ -71,6 +93,10 @@ pub fn standing(cache: &Cache, namespace: &str, name: &str) -> Standing {
             .as_ref()
             .and_then(|deployment| deployment["spec"]["replicas"].as_i64())
             .map(|n| n as i32),
+        has_model: cache
+            .models(namespace, name)
+            .iter()
+            .any(|object| object["metadata"]["name"] == pointer_name(name)),
     }
 }
 
@@ -94,7 +120,7 @@ pub async fn workload(ctx: &Context, namespace: &str, name: &str, applied: Optio
 async fn ask(client: &reqwest::Client, pod: Arc<Pod>, address: IpAddr) -> PodReport {
     let report = report(client, address).await;
     let tell =
-        |error: &NoReport| debug!(namespace = pod.namespace(), pod = pod.name_any(), %error, "no report");
+        |error: &NoAnswer| debug!(namespace = pod.namespace(), pod = pod.name_any(), %error, "no report");
     let report = report.inspect_err(tell).ok();
     PodReport { pod, report }
 }
@@ -115,23 +141,44 @@ fn address(pod: &Pod) -> Option<IpAddr> {
     status.pod_ip.as_ref().filter(|_| status.phase.as_deref() == Some("Running"))?.parse().ok()
 }
 
-async fn report(client: &reqwest::Client, address: IpAddr) -> Result<Report, NoReport> {
-    let address = std::net::SocketAddr::new(address, METRICS_PORT);
-    let mut answer = client.get(format!("http://{address}/status")).timeout(DEADLINE).send().await?;
-    if answer.status() != reqwest::StatusCode::OK {
-        return Err(NoReport::Refused(answer.status()));
-    }
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await? {
-        if body.len() + chunk.len() > MOST_BYTES {
-            return Err(NoReport::TooLarge);
-        }
-        body.extend_from_slice(&chunk);
-    }
+async fn report(client: &reqwest::Client, address: IpAddr) -> Result<Report, NoAnswer> {
+    let body = get(client, address, "status", MOST_BYTES, DEADLINE).await?.ok_or(NoAnswer::TooLarge)?;
     Ok(serde_json::from_slice(&body)?)
 }
 
-/// The client for reports: straight to the pod, following nobody elsewhere.
+/// The bytes of the model that a pod serves; `None` where they are more than `most`.
+///
+/// # Errors
+/// The pod does not give them.
+pub async fn model(client: &reqwest::Client, pod: &Pod, most: usize) -> Result<Option<Vec<u8>>, NoAnswer> {
+    let address = address(pod).ok_or(NoAnswer::Gone)?;
+    get(client, address, "model", most, MODEL_DEADLINE).await
+}
+
+/// What a pod answers; `None` where it is more than `most` bytes.
+async fn get(
+    client: &reqwest::Client,
+    address: IpAddr,
+    path: &str,
+    most: usize,
+    deadline: Duration,
+) -> Result<Option<Vec<u8>>, NoAnswer> {
+    let address = std::net::SocketAddr::new(address, METRICS_PORT);
+    let mut answer = client.get(format!("http://{address}/{path}")).timeout(deadline).send().await?;
+    if answer.status() != reqwest::StatusCode::OK {
+        return Err(NoAnswer::Refused(answer.status()));
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await? {
+        if body.len() + chunk.len() > most {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body))
+}
+
+/// The client for reports and models: straight to the pod, following nobody elsewhere.
 ///
 /// # Errors
 /// The client could not be made.

@@ -15,6 +15,10 @@ use crate::settings::{PullPolicy, Settings};
 
 /// Selects what belongs to detectors, of whatever name.
 pub const OURS: &str = "app.kubernetes.io/managed-by=anomaly-operator";
+/// Of those, the ConfigMaps that hold models.
+pub const MODEL: &str = "app.kubernetes.io/component=model";
+/// And the rest.
+pub const NO_MODEL: &str = "app.kubernetes.io/component!=model";
 /// Holds the name of the detector that an object belongs to.
 pub const INSTANCE: &str = "app.kubernetes.io/instance";
 
@@ -33,7 +37,7 @@ pub struct Plan {
     pub pull_policy: Option<PullPolicy>,
     /// What is learned, up to when.
     pub history: History,
-    /// Pods that there will be: the spec's number, or the one that an autoscaler has chosen.
+    /// Pods that there will be: the spec's number, or the one that an autoscaler has chosen; at first one that trains.
     pub replicas: i32,
 }
 
@@ -44,6 +48,8 @@ pub struct Standing {
     pub annotations: Vec<BTreeMap<String, String>>,
     /// The Deployment's number of pods.
     pub replicas: Option<i32>,
+    /// A model is kept, or was found too large for that.
+    pub has_model: bool,
 }
 
 impl Plan {
@@ -57,15 +63,15 @@ impl Plan {
         settings: &Settings,
         now: Timestamp,
     ) -> Result<Self, Invalid> {
-        let history = History::new(&detector.spec, &standing.annotations, now);
+        let valid = Valid::new(detector.clone())?;
         Ok(Self {
             namespace: detector.namespace().unwrap_or_default(),
             owner: detector.controller_owner_ref(&()).unwrap_or_default(),
             image: settings.detector_image.clone(),
             pull_policy: settings.detector_image_pull_policy,
-            history,
-            replicas: detector.spec.replicas.or(standing.replicas).unwrap_or(1),
-            detector: Valid::new(detector.clone())?,
+            history: History::new(&valid, &standing.annotations, now),
+            replicas: replicas(&valid, standing),
+            detector: valid,
         })
     }
 
@@ -109,6 +115,18 @@ impl Plan {
         let mut labels = labels.clone();
         labels.extend(metadata.labels.unwrap_or_default());
         ObjectMeta { labels: Some(labels), ..metadata }
+    }
+}
+
+/// The spec's number of pods, or the one that an autoscaler has chosen. Where a model is to be trained and none is kept
+/// yet, one pod trains it, and the others begin with what it has learned.
+fn replicas(detector: &Valid, standing: &Standing) -> i32 {
+    let there = standing.replicas.unwrap_or(0);
+    let trains_first = detector.train().is_some() && !standing.has_model && there <= 1;
+    match detector.spec().replicas {
+        Some(asked) if trains_first => asked.min(1),
+        Some(asked) => asked,
+        None => standing.replicas.unwrap_or(1),
     }
 }
 

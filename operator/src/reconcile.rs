@@ -19,6 +19,7 @@ use crate::backoff::jittered;
 use crate::cache::Stored;
 use crate::context::Context;
 use crate::error::Error;
+use crate::harvest::{self, Halt, Harvest};
 use crate::observe::{self, Observed};
 use crate::plan::Plan;
 use crate::status::{self, Outcome};
@@ -61,23 +62,48 @@ async fn readable(ctx: &Context, detector: &AnomalyDetector) -> Result<(&'static
     let before: AnomalyDetectorStatus =
         serde_json::from_value(ctx.cache.status(detector)).unwrap_or_default();
 
-    let written = bring_about(ctx, detector, &namespace, &name).await;
-    let outcome = match &written {
-        Ok((outcome, _)) => outcome.clone(),
+    let mut brought = bring_about(ctx, detector, &namespace, &name).await;
+    let applied = brought.as_ref().ok().and_then(|brought| brought.applied.clone());
+    let observed = observe::workload(ctx, &namespace, &name, applied).await;
+    let harvest = keep_models(ctx, detector, &mut brought, &observed).await;
+    let outcome = match &brought {
+        Ok(brought) => brought.outcome.clone(),
         Err(Error::NotLeading | Error::Stopping) => {
-            return written.map(|_| ("failed", Action::await_change()));
+            return brought.map(|_| ("failed", Action::await_change()));
         }
         Err(error) if error.namespace_is_terminating() => return Ok(("applied", Action::await_change())),
         Err(error) => Outcome::Failed { message: error.to_string() },
     };
-    let applied = written.as_ref().ok().and_then(|(_, applied)| applied.clone());
-    let observed = observe::workload(ctx, &namespace, &name, applied).await;
-    let status = status::of(detector, &outcome, &observed, &before, Timestamp::now());
+    let now = Timestamp::now();
+    let status = status::of(detector, &outcome, &observed, &harvest, &before, now);
     let wait = tell(ctx, detector, &before, &status).await?;
-    written?;
+    let plan = brought?.plan;
     let label = if matches!(outcome, Outcome::Applied) { "applied" } else { "refused" };
-    let next = jittered(next_look(ctx, &outcome, &observed, &status), rand::random());
+    let awaits_training = plan.is_some_and(|plan| plan.history.is_awaited(now));
+    let next = if awaits_training { REPORT_PERIOD } else { next_look(ctx, &outcome, &observed, &status) };
+    let next = jittered(next, rand::random());
     Ok((label, Action::requeue(wait.map_or(next, |wait| wait.min(next)))))
+}
+
+/// Keep the models that the pods serve, once the workload stands. What goes wrong takes the place of what went well.
+async fn keep_models(
+    ctx: &Context,
+    detector: &AnomalyDetector,
+    brought: &mut Result<Brought, Error>,
+    observed: &Observed,
+) -> Harvest {
+    let Ok(Brought { plan: Some(plan), outcome, .. }) = brought else { return Harvest::default() };
+    match harvest::models(ctx, plan, observed).await {
+        Ok(harvest) => {
+            if let Some(digest) = &harvest.moved_to {
+                events::publish(ctx, detector, &events::model_changed(digest)).await;
+            }
+            return harvest;
+        }
+        Err(Halt::Taken(taken)) => *outcome = taken.into(),
+        Err(Halt::Call(error)) => *brought = Err(error),
+    }
+    Harvest::default()
 }
 
 /// Write the status, if it has changed and is not to wait; returns how long it is to wait.
@@ -99,8 +125,23 @@ async fn tell(
         info!(namespace = key.0, name = key.1, ready = ready.status, reason = ready.reason, "status");
     }
     ctx.pace.told(key, Instant::now());
-    events::publish(ctx, detector, before, status).await;
+    if let Some(event) = events::between(&before.conditions, &status.conditions) {
+        events::publish(ctx, detector, &event).await;
+    }
     Ok(None)
+}
+
+/// What came of a spec: the plan and what stands, where it was applied.
+struct Brought {
+    outcome: Outcome,
+    plan: Option<Plan>,
+    applied: Option<Applied>,
+}
+
+impl From<Outcome> for Brought {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, plan: None, applied: None }
+    }
 }
 
 /// Plan, build, apply.
@@ -109,16 +150,20 @@ async fn bring_about(
     detector: &AnomalyDetector,
     namespace: &str,
     name: &str,
-) -> Result<(Outcome, Option<Applied>), Error> {
+) -> Result<Brought, Error> {
     let standing = observe::standing(&ctx.cache, namespace, name);
     let plan = match Plan::new(detector, &standing, &ctx.settings, Timestamp::now()) {
         Ok(plan) => plan,
-        Err(invalid) => return Ok((invalid.into(), None)),
+        Err(invalid) => return Ok(Outcome::from(invalid).into()),
     };
-    match apply::workload(ctx, &plan, workload::build(&plan)).await? {
-        Ok(applied) => Ok((Outcome::Applied, Some(applied))),
-        Err(taken) => Ok((taken.into(), None)),
+    let applied = match apply::workload(ctx, &plan, workload::build(&plan)).await? {
+        Ok(applied) => applied,
+        Err(taken) => return Ok(Outcome::from(taken).into()),
+    };
+    if plan.history.asked_anew {
+        events::publish(ctx, detector, &events::retraining(&plan.history)).await;
     }
+    Ok(Brought { outcome: Outcome::Applied, plan: Some(plan), applied: Some(applied) })
 }
 
 /// Watches tell of all that changes in the cluster; only reports have to be asked for.

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use clap::Parser;
 use crd::AnomalyDetector;
+use crd::model::Train;
+use crd::threshold::Threshold;
 use jiff::Timestamp;
 use operator::plan::{Plan, Standing};
 use operator::settings::Settings;
@@ -95,8 +97,25 @@ fn what_the_pods_must_see_rolls_them_and_nothing_else_does() {
         after(|detector| detector.metadata.labels = Some([("team".to_owned(), "plant".to_owned())].into())),
         before
     );
+    assert_eq!(after(|detector| detector.spec.model.history = 7), before);
+    assert_eq!(
+        after(|detector| detector.spec.model.pin = Some(format!("sha256:{}", "0".repeat(64)))),
+        before
+    );
+    let train = |edit: fn(&mut Train)| {
+        let mut detector = sample("quickstart.yaml");
+        edit(detector.spec.model.train.get_or_insert_default());
+        template(&built(&detector))
+    };
+    assert_eq!(train(|train| train.until = Some(Timestamp::UNIX_EPOCH)), before);
+    assert_eq!(train(|train| train.every = Some(crd::Duration::from_secs(60))), before);
+    assert_eq!(train(|train| train.schedule = Some("0 3 * * *".to_owned())), before);
     assert_ne!(after(|detector| detector.spec.missing = crd::Missing::Previous), before);
-    assert_ne!(after(|detector| detector.spec.model.train.get_or_insert_default().trees = 7), before);
+    assert_ne!(train(|train| train.trees = 7), before);
+    assert_ne!(
+        after(|detector| detector.spec.threshold = Threshold { score: Some(0.6), ..Threshold::default() }),
+        before
+    );
     assert_ne!(after(|detector| detector.spec.pod.priority_class_name = Some("high".to_owned())), before);
 }
 
@@ -122,7 +141,9 @@ fn a_workload_has_one_object_of_each_kind_at_most_and_all_of_one_name() {
     let mut detector = sample("quickstart.yaml");
     detector.spec.replicas = Some(2);
     detector.spec.monitoring.dashboard.enabled = true;
-    let objects = built(&detector).into_objects();
+    let trained = Standing { has_model: true, ..Standing::default() };
+    let plan = Plan::new(&detector, &trained, &settings(), Timestamp::UNIX_EPOCH).unwrap();
+    let objects = workload::build(&plan).into_objects();
     assert_eq!(objects.each_ref().map(|(kind, _)| *kind), Kind::ALL);
     for (kind, object) in objects {
         let object = object.unwrap();
@@ -132,6 +153,110 @@ fn a_workload_has_one_object_of_each_kind_at_most_and_all_of_one_name() {
         assert_eq!(object["metadata"]["ownerReferences"][0]["uid"], "8fd1c1e4-6c0b-4b8e-9a53-3d4f6b1c2a77");
         assert_eq!(object["metadata"]["labels"]["app.kubernetes.io/managed-by"], "anomaly-operator");
     }
+}
+
+#[test]
+fn until_a_model_is_kept_one_pod_trains_it() {
+    let replicas = |asked, standing: Standing, edit: fn(&mut AnomalyDetector)| {
+        let mut detector = sample("quickstart.yaml");
+        detector.spec.replicas = asked;
+        edit(&mut detector);
+        let plan = Plan::new(&detector, &standing, &settings(), Timestamp::UNIX_EPOCH).unwrap();
+        workload::build(&plan).deployment.spec.unwrap().replicas
+    };
+    let standing = |replicas, has_model| Standing { replicas, has_model, ..Standing::default() };
+    let nothing = |_: &mut AnomalyDetector| {};
+    assert_eq!(replicas(Some(3), standing(None, false), nothing), Some(1));
+    assert_eq!(replicas(Some(3), standing(Some(1), false), nothing), Some(1));
+    assert_eq!(replicas(Some(3), standing(Some(1), true), nothing), Some(3));
+    assert_eq!(replicas(Some(0), standing(None, false), nothing), Some(0));
+    assert_eq!(replicas(None, standing(None, false), nothing), None, "an autoscaler's number is its own");
+    assert_eq!(
+        replicas(Some(3), standing(Some(3), false), nothing),
+        Some(3),
+        "what runs already is not taken away"
+    );
+    let load = |detector: &mut AnomalyDetector| {
+        detector.spec.model.train = None;
+        let load = serde_json::json!({"configMap": {"name": "forest"}});
+        detector.spec.model.load = Some(serde_json::from_value(load).unwrap());
+    };
+    assert_eq!(replicas(Some(3), standing(None, false), load), Some(3), "nothing is trained");
+}
+
+#[test]
+fn what_the_spec_names_is_mounted_and_need_not_be_there() {
+    let mut detector = sample("quickstart.yaml");
+    detector.spec.model.train = None;
+    let load = serde_json::json!({"url": "https://models.plant/pump", "credentialsSecret": "reader"});
+    detector.spec.model.load = Some(serde_json::from_value(load).unwrap());
+    let notify = serde_json::json!({"webhook": {"url": "https://hooks.plant", "signingSecret": "pen"}});
+    detector.spec.notify = Some(serde_json::from_value(notify).unwrap());
+    let pod = template(&built(&detector))["spec"].clone();
+    let mounts = pod["containers"][0]["volumeMounts"].as_array().unwrap();
+    let mounts: Vec<_> = mounts
+        .iter()
+        .map(|mount| (mount["name"].as_str().unwrap(), mount["mountPath"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        mounts,
+        [
+            ("manifest", "/etc/anomaly-detector"),
+            ("model", "/etc/anomaly-detector-model"),
+            ("state", "/var/lib/anomaly-detector"),
+            ("credentials", "/etc/anomaly-detector-credentials"),
+            ("signing", "/etc/anomaly-detector-signing"),
+        ]
+    );
+    let volumes = pod["volumes"].as_array().unwrap();
+    assert_eq!(
+        volumes.iter().map(|volume| &volume["name"]).collect::<Vec<_>>(),
+        ["manifest", "model", "state", "credentials", "signing"]
+    );
+    assert_eq!(
+        volumes[3]["secret"],
+        serde_json::json!({"secretName": "reader", "optional": true, "defaultMode": 0o440})
+    );
+
+    let mut mounted = |load: Value| {
+        detector.spec.model.load = Some(serde_json::from_value(load).unwrap());
+        template(&built(&detector))["spec"]["volumes"][3].clone()
+    };
+    assert_eq!(
+        mounted(serde_json::json!({"configMap": {"name": "forest"}}))["configMap"],
+        serde_json::json!({"name": "forest", "optional": true})
+    );
+    assert_eq!(
+        mounted(serde_json::json!({"persistentVolumeClaim": {"claimName": "models", "path": "pump"}}))["persistentVolumeClaim"],
+        serde_json::json!({"claimName": "models", "readOnly": true})
+    );
+}
+
+#[test]
+fn pods_go_out_only_where_the_spec_names_an_address() {
+    let ways_out = |edit: fn(&mut AnomalyDetector)| {
+        let mut detector = sample("quickstart.yaml");
+        edit(&mut detector);
+        serde_json::to_value(built(&detector).network_policy.spec.unwrap()).unwrap()["egress"].clone()
+    };
+    assert_eq!(ways_out(|_| {}), Value::Null);
+    let webhook = ways_out(|detector| {
+        let notify = serde_json::json!({"webhook": {"url": "https://hooks.plant"}});
+        detector.spec.notify = Some(serde_json::from_value(notify).unwrap());
+    });
+    assert_eq!(webhook[0]["ports"][0], serde_json::json!({"port": 53, "protocol": "UDP"}));
+    let everywhere = webhook[1]["to"].as_array().unwrap();
+    assert_eq!(everywhere[0], serde_json::json!({"namespaceSelector": {}}));
+    assert_eq!(
+        everywhere[1]["ipBlock"],
+        serde_json::json!({"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]})
+    );
+    let url = ways_out(|detector| {
+        detector.spec.model.train = None;
+        let load = serde_json::json!({"url": "s3://models/pump"});
+        detector.spec.model.load = Some(serde_json::from_value(load).unwrap());
+    });
+    assert_eq!(url, webhook);
 }
 
 #[test]

@@ -12,6 +12,20 @@ const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/plant/deployments/pump";
 const CONFIG_MAP: &str = "/api/v1/namespaces/plant/configmaps/pump";
 const DETECTOR: &str = "/apis/anomaly.dev/v1alpha1/namespaces/plant/anomalydetectors/pump";
 
+const POINTER: &str = "/api/v1/namespaces/plant/configmaps/pump-model";
+
+/// What the watch sees of a model that is kept already.
+fn pointer() -> serde_json::Value {
+    json!({"metadata": {
+        "name": "pump-model", "namespace": "plant",
+        "labels": {
+            "app.kubernetes.io/managed-by": "anomaly-operator", "app.kubernetes.io/component": "model",
+            "app.kubernetes.io/instance": "pump",
+        },
+        "ownerReferences": [{"uid": "8fd1c1e4"}],
+    }})
+}
+
 async fn at_rest() -> Cluster {
     let mut cluster = Cluster::new();
     cluster.settle().await;
@@ -108,6 +122,7 @@ async fn the_end_of_history_outlives_either_object_that_keeps_it() {
 #[tokio::test(start_paused = true)]
 async fn a_budget_comes_with_the_second_replica_and_goes_with_it() {
     let mut cluster = at_rest().await;
+    cluster.put(POINTER, pointer());
     cluster.edit_spec(|spec| spec["replicas"] = json!(2));
     cluster.see();
     cluster.reconcile().await.unwrap();

@@ -18,12 +18,30 @@ use std::fmt::Write;
 
 use crd::status::{AnomalyDetectorStatus, ConditionType};
 use jiff::Timestamp;
+use operator::harvest::Harvest;
+use operator::observe::Observed;
 use operator::status::{self, Outcome};
-use recorded::{deployment, detector, observed, running, serving, states};
+use recorded::{State, deployment, detector, observed, running, serving, states};
 use serde_json::json;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
+}
+
+/// The status of a recorded state, from nothing or from the one before.
+fn status_of(state: &State, before: &AnomalyDetectorStatus, time: &str) -> AnomalyDetectorStatus {
+    let mut detector = detector();
+    detector.spec.replicas = state.replicas;
+    status::of(&detector, &state.outcome, &state.observed, &state.harvest, before, at(time))
+}
+
+/// The first status of what is seen of an applied workload.
+fn first_status(observed: &Observed) -> AnomalyDetectorStatus {
+    next_status(observed, &AnomalyDetectorStatus::default(), "2026-11-22T12:00:00Z")
+}
+
+fn next_status(observed: &Observed, before: &AnomalyDetectorStatus, time: &str) -> AnomalyDetectorStatus {
+    status::of(&detector(), &Outcome::Applied, observed, &Harvest::default(), before, at(time))
 }
 
 /// The rules of kstatus (sigs.k8s.io/cli-utils) for a custom resource.
@@ -45,18 +63,13 @@ fn every_state_has_the_recorded_status_and_the_right_kstatus() {
     let mut recorded = String::from(
         "# Every state of a detector, and the status that says so. Rewritten by UPDATE=1 cargo test -p operator --test states\n",
     );
-    for (state, expected, outcome, observed) in states() {
-        let status = status::of(
-            &detector(),
-            &outcome,
-            &observed,
-            &AnomalyDetectorStatus::default(),
-            at("2026-11-22T12:00:00Z"),
-        );
-        assert_eq!(kstatus(Some(3), &status), expected, "{state}");
+    for state in states() {
+        let status = status_of(&state, &AnomalyDetectorStatus::default(), "2026-11-22T12:00:00Z");
+        let State { name, kstatus: expected, .. } = state;
+        assert_eq!(kstatus(Some(3), &status), expected, "{name}");
         writeln!(
             recorded,
-            "\n{state}:\n  kstatus: {expected}\n  replicas: {} ({} ready)",
+            "\n{name}:\n  kstatus: {expected}\n  replicas: {} ({} ready)",
             status.replicas, status.ready_replicas
         )
         .unwrap();
@@ -85,14 +98,9 @@ fn every_state_has_the_recorded_status_and_the_right_kstatus() {
 
 #[test]
 fn every_condition_is_always_there_and_speaks_of_this_generation() {
-    for (state, _, outcome, observed) in states() {
-        let status = status::of(
-            &detector(),
-            &outcome,
-            &observed,
-            &AnomalyDetectorStatus::default(),
-            at("2026-11-22T12:00:00Z"),
-        );
+    for state in states() {
+        let status = status_of(&state, &AnomalyDetectorStatus::default(), "2026-11-22T12:00:00Z");
+        let name = state.name;
         let types: Vec<&str> = status.conditions.iter().map(|condition| condition.type_.as_str()).collect();
         let always = [
             "Ready",
@@ -103,30 +111,23 @@ fn every_condition_is_always_there_and_speaks_of_this_generation() {
             "Available",
             "Progressing",
         ];
-        assert_eq!(types[..7], always, "{state}");
-        assert!(types[7..].is_empty() || types[7..] == ["Stalled"], "{state}: {types:?}");
-        assert!(
-            status.conditions.iter().all(|condition| condition.observed_generation == Some(3)),
-            "{state}"
-        );
+        assert_eq!(types[..7], always, "{name}");
+        assert!(types[7..].is_empty() || types[7..] == ["Stalled"], "{name}: {types:?}");
+        assert!(status.conditions.iter().all(|condition| condition.observed_generation == Some(3)), "{name}");
         assert!(
             status
                 .conditions
                 .iter()
                 .all(|condition| !condition.message.is_empty() && condition.message.len() < 32_768),
-            "{state}"
+            "{name}"
         );
     }
 }
 
 #[test]
 fn a_condition_keeps_its_time_while_its_status_stays() {
-    let all: BTreeMap<_, _> =
-        states().into_iter().map(|(state, _, outcome, observed)| (state, (outcome, observed))).collect();
-    let status = |state: &str, before: &AnomalyDetectorStatus, time| {
-        let (outcome, observed) = &all[state];
-        status::of(&detector(), outcome, observed, before, at(time))
-    };
+    let all: BTreeMap<_, _> = states().into_iter().map(|state| (state.name, state)).collect();
+    let status = |state: &str, before: &AnomalyDetectorStatus, time| status_of(&all[state], before, time);
     let time_of = |status: &AnomalyDetectorStatus, type_| {
         status::find(&status.conditions, type_).unwrap().last_transition_time.0
     };
@@ -149,18 +150,9 @@ fn a_condition_keeps_its_time_while_its_status_stays() {
 #[test]
 fn a_ready_pod_that_misses_one_look_has_not_lost_its_model() {
     let good = observed(Some(deployment(1, [1, 1, 1])), vec![(running("new"), serving())]);
-    let before = status::of(
-        &detector(),
-        &Outcome::Applied,
-        &good,
-        &AnomalyDetectorStatus::default(),
-        at("2026-11-22T12:00:00Z"),
-    );
+    let before = first_status(&good);
     let mute = observed(Some(deployment(1, [1, 1, 1])), vec![(running("new"), None)]);
-    assert_eq!(
-        status::of(&detector(), &Outcome::Applied, &mute, &before, at("2026-11-22T12:01:00Z")),
-        before
-    );
+    assert_eq!(next_status(&mute, &before, "2026-11-22T12:01:00Z"), before);
 }
 
 #[test]
@@ -171,13 +163,7 @@ fn replicas_that_disagree_say_so() {
         Some(deployment(2, [2, 2, 2])),
         vec![(running("new"), serving()), (running("new"), Some(other))],
     );
-    let status = status::of(
-        &detector(),
-        &Outcome::Applied,
-        &observed,
-        &AnomalyDetectorStatus::default(),
-        at("2026-11-22T12:00:00Z"),
-    );
+    let status = first_status(&observed);
     let message = &status::find(&status.conditions, ConditionType::ModelReady).unwrap().message;
     assert_eq!(message, "replicas serve different models: 00aa00aa00, 9f86d0819f");
 }
@@ -185,13 +171,7 @@ fn replicas_that_disagree_say_so() {
 #[test]
 fn an_unreadable_object_keeps_what_was_known_and_fails() {
     let good = observed(Some(deployment(1, [1, 1, 1])), vec![(running("new"), serving())]);
-    let before = status::of(
-        &detector(),
-        &Outcome::Applied,
-        &good,
-        &AnomalyDetectorStatus::default(),
-        at("2026-11-22T12:00:00Z"),
-    );
+    let before = first_status(&good);
     let metadata = k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta {
         generation: Some(4),
         ..Default::default()

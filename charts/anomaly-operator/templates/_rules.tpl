@@ -17,7 +17,8 @@
 - apiGroups: [""]
   resources: [services]
   verbs: [get, list, watch, create, patch]
-# The detector's manifest and its dashboard; delete, for when no dashboard is asked for.
+# The detector's manifest, the models that are kept for it, and its dashboard; delete, for models over the number that
+# is kept, and for when no dashboard is asked for.
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get, list, watch, create, patch, delete]

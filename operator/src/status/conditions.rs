@@ -144,11 +144,13 @@ fn stalled(outcome: &Outcome, rollout: &Rollout) -> Option<Saying> {
 }
 
 fn rolling_out(rollout: &Rollout) -> Saying {
-    let Rollout { wanted, updated, ready, .. } = rollout;
-    Saying::no(
-        Reason::RollingOut,
-        format!("{updated} of {wanted} pods are of the newest version, {ready} answer"),
-    )
+    let Rollout { wanted, updated, ready, held_back, .. } = rollout;
+    let so_far = format!("{updated} of {wanted} pods are of the newest version, {ready} answer");
+    let message = match held_back {
+        0 => so_far,
+        _ => format!("{so_far}; {held_back} more begin with the model that the first trains"),
+    };
+    Saying::no(Reason::RollingOut, message)
 }
 
 fn answering(rollout: &Rollout) -> String {

@@ -1,4 +1,5 @@
-//! What was asked, what came of writing it, and what is seen of the workload in; the detector's status out.
+//! What was asked, what came of writing it, what is seen of the workload, and what is kept of its models in; the
+//! detector's status out.
 //!
 //! Pure: the time is an argument, and so is the status before, from which conditions that have not changed keep
 //! their time.
@@ -20,6 +21,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, Time
 use kube::ResourceExt;
 
 use crate::apply::NameTaken;
+use crate::harvest::Harvest;
 use crate::observe::Observed;
 use crate::plan;
 use conditions::Saying;
@@ -62,11 +64,12 @@ pub fn of(
     detector: &AnomalyDetector,
     outcome: &Outcome,
     observed: &Observed,
+    harvest: &Harvest,
     before: &AnomalyDetectorStatus,
     now: Timestamp,
 ) -> AnomalyDetectorStatus {
-    let rollout = Rollout::of(observed);
-    let reported = Reported::of(observed);
+    let rollout = Rollout::of(observed, detector.spec.replicas);
+    let reported = Reported::of(observed, harvest.concern.as_ref());
     let monitoring = observed.monitoring.as_deref().map(monitoring::of);
     let sayings = conditions::of(outcome, &rollout, &reported, monitoring, before);
     let (name, namespace) = (detector.name_any(), detector.namespace().unwrap_or_default());

@@ -4,13 +4,15 @@
 use std::collections::BTreeSet;
 
 use crd::contract::{ModelReport, Phase, Report};
-use crd::status::{ModelStatus, Reason};
+use crd::status::{ModelStatus, Origin, Reason};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
 use super::conditions::{Saying, Truth};
+use crate::harvest::Concern;
 use crate::observe::{Observed, PodReport};
 use crate::workload::deployment::CONFIG_DIGITS;
+use crate::workload::model::short;
 
 /// What the reports come to. Without a report nothing is known.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,8 +28,8 @@ pub struct Reported {
 }
 
 impl Reported {
-    /// From what is seen.
-    pub fn of(observed: &Observed) -> Self {
+    /// From what is seen, and what keeps a model from being kept or from serving.
+    pub fn of(observed: &Observed, concern: Option<&Concern>) -> Self {
         let newest = newest_config(observed);
         let is_current = |pod: &PodReport| pod.pod.annotations().get(CONFIG_DIGITS) == newest.as_ref();
         let (current, old): (Vec<_>, Vec<_>) = observed.reports.iter().partition(|pod| is_current(pod));
@@ -40,7 +42,7 @@ impl Reported {
                 .chain(older)
                 .find_map(|report| report.model.as_ref())
                 .map(model_status),
-            model_ready: model_ready(&reports),
+            model_ready: model_ready(&reports, concern),
             sources_connected: sources_connected(&reports),
             some_pod_is_ready: current.iter().any(|pod| is_ready(&pod.pod)),
         }
@@ -60,7 +62,7 @@ fn is_ready(pod: &Pod) -> bool {
 fn model_status(model: &ModelReport) -> ModelStatus {
     ModelStatus {
         digest: model.digest.clone(),
-        revision: revision(&model.digest),
+        revision: short(&model.digest),
         trained_at: Some(model.trained_at),
         samples: i64::try_from(model.samples).unwrap_or(i64::MAX),
         threshold: model.threshold,
@@ -70,24 +72,38 @@ fn model_status(model: &ModelReport) -> ModelStatus {
     }
 }
 
-/// The first ten digits: enough for people to tell models apart.
-fn revision(digest: &str) -> String {
-    digest.trim_start_matches("sha256:").chars().take(10).collect()
+/// The least advanced report speaks for all.
+fn model_ready(reports: &[&Report], concern: Option<&Concern>) -> Option<Saying> {
+    let models: Vec<&ModelReport> = reports.iter().filter_map(|report| report.model.as_ref()).collect();
+    let rejected = reports.iter().find_map(|report| report.rejected.as_ref());
+    let rejected = rejected.map(|rejected| Saying::no(rejected.reason, rejected.message.clone()));
+    not_found(concern)
+        .or(rejected)
+        .or_else(|| failed(reports))
+        .or_else(|| slowest(reports))
+        .or_else(|| serving(&models, concern))
 }
 
-/// The least advanced report speaks for all.
-fn model_ready(reports: &[&Report]) -> Option<Saying> {
-    let failed = reports.iter().find_map(|report| match &report.phase {
+fn not_found(concern: Option<&Concern>) -> Option<Saying> {
+    match concern? {
+        Concern::PinNotFound(not_found) => Some(Saying::no(Reason::PinNotFound, not_found.to_string())),
+        Concern::TooLarge | Concern::NotFetched { .. } => None,
+    }
+}
+
+fn failed(reports: &[&Report]) -> Option<Saying> {
+    reports.iter().find_map(|report| match &report.phase {
         Phase::TrainingFailed { message } => Some(Saying::no(Reason::TrainingFailed, message.clone())),
         Phase::WarmingUp { .. } | Phase::Serving => None,
-    });
+    })
+}
+
+fn slowest(reports: &[&Report]) -> Option<Saying> {
     let warming = reports.iter().filter_map(|report| match report.phase {
         Phase::WarmingUp { have, need } => Some((have, need)),
         Phase::TrainingFailed { .. } | Phase::Serving => None,
     });
-    let slowest = warming.min_by(|(a, n), (b, m)| (a * m).cmp(&(b * n)));
-    let models: Vec<&ModelReport> = reports.iter().filter_map(|report| report.model.as_ref()).collect();
-    failed.or_else(|| slowest.map(|(have, need)| warming_up(have, need))).or_else(|| serving(&models))
+    warming.min_by(|(a, n), (b, m)| (a * m).cmp(&(b * n))).map(|(have, need)| warming_up(have, need))
 }
 
 /// Told by the whole percent, so that the status changes a hundred times at most.
@@ -98,16 +114,24 @@ fn warming_up(have: usize, need: usize) -> Saying {
     Saying::no(Reason::WarmingUp, format!("{percent} %: {have} of {need} samples to learn from are gathered"))
 }
 
-fn serving(models: &[&ModelReport]) -> Option<Saying> {
+fn serving(models: &[&ModelReport], concern: Option<&Concern>) -> Option<Saying> {
     let first = models.first()?;
-    let revisions: BTreeSet<String> = models.iter().map(|model| revision(&model.digest)).collect();
-    let message = if revisions.len() == 1 {
-        format!("model {} has learned from {} samples", revision(&first.digest), first.samples)
-    } else {
-        let revisions: Vec<_> = revisions.into_iter().collect();
-        format!("replicas serve different models: {}", revisions.join(", "))
+    let revisions: BTreeSet<String> = models.iter().map(|model| short(&model.digest)).collect();
+    let message = match (revisions.len(), first.origin) {
+        (1, Some(Origin::Loaded)) => format!("model {} was loaded", short(&first.digest)),
+        (1, _) => format!("model {} has learned from {} samples", short(&first.digest), first.samples),
+        _ => {
+            let revisions: Vec<_> = revisions.into_iter().collect();
+            format!("replicas serve different models: {}", revisions.join(", "))
+        }
     };
-    Some(Saying { status: Truth::True, reason: Reason::Trained, message })
+    let reason = match (concern, first.origin) {
+        (Some(Concern::TooLarge), _) => Reason::ModelTooLarge,
+        (_, Some(Origin::Loaded)) => Reason::Loaded,
+        _ => Reason::Trained,
+    };
+    let message = concern.map_or(message.clone(), |concern| format!("{message}; {concern}"));
+    Some(Saying { status: Truth::True, reason, message })
 }
 
 fn sources_connected(reports: &[&Report]) -> Option<Saying> {

@@ -12,6 +12,8 @@ pub struct Rollout {
     pub has_begun: bool,
     /// Pods that were asked for.
     pub wanted: i32,
+    /// Pods that the spec asks for besides, once the first has trained.
+    pub held_back: i32,
     /// Pods that there are, of whatever version.
     pub replicas: i32,
     /// Pods of the newest version.
@@ -27,8 +29,8 @@ pub struct Rollout {
 }
 
 impl Rollout {
-    /// From what is seen.
-    pub fn of(observed: &Observed) -> Self {
+    /// From what is seen. `asked`: the spec's number of pods, where it has one.
+    pub fn of(observed: &Observed, asked: Option<i32>) -> Self {
         let Some(deployment) = &observed.deployment else { return Self::default() };
         let status = deployment.status.clone().unwrap_or_default();
         let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
@@ -36,10 +38,13 @@ impl Rollout {
             [status.replicas, status.updated_replicas, status.ready_replicas, status.available_replicas]
                 .map(Option::unwrap_or_default);
         let is_seen = status.observed_generation >= deployment.metadata.generation;
-        let is_complete = is_seen && [replicas, updated, available].iter().all(|count| *count == wanted);
+        let held_back = asked.map_or(0, |asked| (asked - wanted).max(0));
+        let is_complete =
+            is_seen && held_back == 0 && [replicas, updated, available].iter().all(|count| *count == wanted);
         Self {
             has_begun: true,
             wanted,
+            held_back,
             replicas,
             updated: if is_seen { updated } else { 0 },
             ready,

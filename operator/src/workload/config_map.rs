@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crd::contract::CONFIG_FILE;
+use crd::model::Train;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 use serde_json::{Value, json};
@@ -23,29 +24,37 @@ pub fn build(plan: &Plan) -> ConfigMap {
     }
 }
 
-/// Sixteen hexadecimal digits that change when the pods must see something new.
-pub fn digits(config_map: &ConfigMap) -> String {
-    history::digits(json!(config_map.data).to_string().as_bytes())
+/// Sixteen hexadecimal digits that change when pods must be replaced to see what is new. What they see in their mounted
+/// manifest, and follow while they run, is no reason.
+pub fn digits(plan: &Plan) -> String {
+    let mut manifest = manifest(plan);
+    let model = &mut manifest["spec"]["model"];
+    remove(model, &["pin"]);
+    remove(&mut model["train"], &["until", "every", "schedule", "timeZone"]);
+    history::digits(manifest.to_string().as_bytes())
 }
 
-/// The detector's manifest. Replicas, Service, pods and monitoring are the cluster's affair: they are left out, so that
-/// changing them restarts nothing.
+/// The detector's manifest. Replicas, Service, pods and monitoring are the cluster's affair, and how many models are kept
+/// is the operator's: they are left out, so that changing them restarts nothing.
 fn manifest(plan: &Plan) -> Value {
     let detector = plan.detector.detector();
     let mut spec = detector.spec.clone();
-    if spec.model.load.is_none() {
-        spec.model.train.get_or_insert_default().until = Some(plan.history.until);
+    if let Some(train) = plan.detector.train() {
+        spec.model.train = Some(Train { until: Some(plan.history.until), ..train.clone() });
     }
     let mut spec = json!(spec);
-    if let Some(fields) = spec.as_object_mut() {
-        for field in ["replicas", "service", "pod", "monitoring"] {
-            fields.remove(field);
-        }
-    }
+    remove(&mut spec, &["replicas", "service", "pod", "monitoring"]);
+    remove(&mut spec["model"], &["history"]);
     json!({
         "apiVersion": "anomaly.dev/v1alpha1",
         "kind": "AnomalyDetector",
         "metadata": { "name": detector.name_any(), "namespace": plan.namespace },
         "spec": spec,
     })
+}
+
+fn remove(object: &mut Value, names: &[&str]) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.retain(|name, _| !names.contains(&name.as_str()));
+    }
 }

@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 
 use crd::contract::{
-    CONFIG_DIRECTORY, CONFIG_FILE, METRICS_PORT, METRICS_PORT_NAME, PREDICT_PORT, PREDICT_PORT_NAME,
+    CONFIG_DIRECTORY, CONFIG_FILE, METRICS_PORT, METRICS_PORT_NAME, MODEL_DIRECTORY, MODEL_FILE,
+    PREDICT_PORT, PREDICT_PORT_NAME, STATE_DIRECTORY,
 };
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{
-    Capabilities, ConfigMapVolumeSource, Container, ContainerPort, EnvVar, HTTPGetAction, PodSecurityContext,
-    PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecurityContext,
-    TopologySpreadConstraint, Volume, VolumeMount,
+    Capabilities, Container, ContainerPort, EnvVar, HTTPGetAction, PodSecurityContext, PodSpec,
+    PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecurityContext, TopologySpreadConstraint,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::volumes::{self, Mounted};
 use crate::plan::Plan;
 
 /// The name of the pods' container.
@@ -25,7 +26,7 @@ pub const CONFIG_DIGITS: &str = "anomaly.dev/config";
 /// Nobody: the image's own user.
 const USER: i64 = 65_532;
 
-/// The Deployment. `config_digits` stand for the content of the ConfigMap.
+/// The Deployment. `config_digits` stand for what the pods read at their start.
 pub fn build(plan: &Plan, config_digits: &str) -> Deployment {
     let mut metadata = plan.metadata();
     metadata.annotations = Some(plan.history.annotations());
@@ -33,7 +34,7 @@ pub fn build(plan: &Plan, config_digits: &str) -> Deployment {
         metadata,
         spec: Some(DeploymentSpec {
             // Left out where the spec leaves it out: then an autoscaler may own the field.
-            replicas: plan.detector.spec().replicas,
+            replicas: plan.detector.spec().replicas.map(|_| plan.replicas),
             selector: LabelSelector { match_labels: Some(plan.selector()), ..LabelSelector::default() },
             strategy: Some(one_more_before_one_less()),
             revision_history_limit: Some(3),
@@ -99,11 +100,7 @@ fn pod(plan: &Plan) -> PodSpec {
         }),
         termination_grace_period_seconds: Some(30),
         containers: vec![container(plan)],
-        volumes: Some(vec![Volume {
-            name: "manifest".to_owned(),
-            config_map: Some(ConfigMapVolumeSource { name: plan.name(), ..ConfigMapVolumeSource::default() }),
-            ..Volume::default()
-        }]),
+        volumes: Some(volumes::of(plan).into_iter().map(Mounted::volume).collect()),
         ..PodSpec::default()
     }
 }
@@ -127,7 +124,7 @@ fn container(plan: &Plan) -> Container {
         name: CONTAINER.to_owned(),
         image: Some(plan.image.clone()),
         image_pull_policy: plan.pull_policy.map(crate::settings::PullPolicy::name),
-        args: Some(vec!["run".to_owned(), format!("{CONFIG_DIRECTORY}/{CONFIG_FILE}")]),
+        args: Some(arguments()),
         // Logs for machines; and requests that are on their way while the endpoint is being removed are still answered.
         env: Some([("DETECTOR_LOG", "json"), ("DETECTOR_DRAIN", "5s")].map(variable).into()),
         ports: Some(vec![port(PREDICT_PORT_NAME, PREDICT_PORT), port(METRICS_PORT_NAME, METRICS_PORT)]),
@@ -145,14 +142,16 @@ fn container(plan: &Plan) -> Container {
         }),
         // The last lines of the log say why a container ended, and the detector's status repeats them.
         termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
-        volume_mounts: Some(vec![VolumeMount {
-            name: "manifest".to_owned(),
-            mount_path: CONFIG_DIRECTORY.to_owned(),
-            read_only: Some(true),
-            ..VolumeMount::default()
-        }]),
+        volume_mounts: Some(volumes::of(plan).iter().map(Mounted::mount).collect()),
         ..Container::default()
     }
+}
+
+/// The laptop's command, with the files that outlive a container.
+fn arguments() -> Vec<String> {
+    let manifest = format!("{CONFIG_DIRECTORY}/{CONFIG_FILE}");
+    let model = format!("{MODEL_DIRECTORY}/{MODEL_FILE}");
+    ["run", &manifest, "--stored-model", &model, "--state", STATE_DIRECTORY].map(str::to_owned).into()
 }
 
 fn variable((name, value): (&str, &str)) -> EnvVar {

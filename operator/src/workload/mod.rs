@@ -2,6 +2,10 @@
 
 /// The manifest that the pods read.
 pub mod config_map;
+/// The models that they serve.
+pub mod model;
+/// What they find in their files.
+pub mod volumes;
 /// The pods.
 pub mod deployment;
 /// Who may talk to the pods, and whom they may talk to.
@@ -86,11 +90,10 @@ pub enum Kind {
 
 /// All objects of a plan.
 pub fn build(plan: &Plan) -> Workload {
-    let config_map = config_map::build(plan);
     Workload {
         service_account: service_account::build(plan),
-        deployment: deployment::build(plan, &config_map::digits(&config_map)),
-        config_map,
+        deployment: deployment::build(plan, &config_map::digits(plan)),
+        config_map: config_map::build(plan),
         service: service::build(plan),
         network_policy: network_policy::build(plan),
         pod_disruption_budget: pod_disruption_budget::build(plan),

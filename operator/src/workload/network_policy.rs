@@ -2,14 +2,21 @@
 
 use crd::contract::{METRICS_PORT, PREDICT_PORT};
 use k8s_openapi::api::networking::v1::{
-    NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPort, NetworkPolicySpec,
+    IPBlock, NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer,
+    NetworkPolicyPort, NetworkPolicySpec,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::plan::Plan;
 
-/// Anyone may reach the two ports. The pods reach nobody: simulated and recorded sensors need no network.
+/// Where names are asked for.
+const DNS: u16 = 53;
+/// Every address, and of those the ones of the link, where clouds answer with credentials.
+const EVERYWHERE: [(&str, &str); 2] = [("0.0.0.0/0", "169.254.0.0/16"), ("::/0", "fe80::/10")];
+
+/// Anyone may reach the two ports. The pods reach nobody: simulated and recorded sensors need no network. Only where the
+/// spec names an address may they go out.
 pub fn build(plan: &Plan) -> NetworkPolicy {
     NetworkPolicy {
         metadata: plan.metadata(),
@@ -20,18 +27,47 @@ pub fn build(plan: &Plan) -> NetworkPolicy {
             }),
             policy_types: Some(vec!["Ingress".to_owned(), "Egress".to_owned()]),
             ingress: Some(vec![NetworkPolicyIngressRule {
-                ports: Some([PREDICT_PORT, METRICS_PORT].map(tcp).into()),
+                ports: Some([PREDICT_PORT, METRICS_PORT].map(|number| port("TCP", number)).into()),
                 ..NetworkPolicyIngressRule::default()
             }]),
-            ..NetworkPolicySpec::default()
+            egress: names_an_address(plan).then(way_out),
         }),
     }
 }
 
-fn tcp(port: u16) -> NetworkPolicyPort {
+/// Whether the pods fetch their model, or tell somebody of events.
+fn names_an_address(plan: &Plan) -> bool {
+    let spec = plan.detector.spec();
+    let loads = spec.model.load.as_ref().is_some_and(|load| load.url.is_some());
+    loads || spec.notify.as_ref().is_some_and(|notify| notify.webhook.is_some())
+}
+
+/// To names, and to everywhere but the link. A policy knows no names, and of ports only those behind a Service: it cannot
+/// be narrower.
+fn way_out() -> Vec<NetworkPolicyEgressRule> {
+    let names = NetworkPolicyEgressRule {
+        ports: Some(["UDP", "TCP"].map(|protocol| port(protocol, DNS)).into()),
+        ..NetworkPolicyEgressRule::default()
+    };
+    let pods = NetworkPolicyPeer {
+        namespace_selector: Some(LabelSelector::default()),
+        ..NetworkPolicyPeer::default()
+    };
+    let blocks = EVERYWHERE.map(|(all, link)| NetworkPolicyPeer {
+        ip_block: Some(IPBlock { cidr: all.to_owned(), except: Some(vec![link.to_owned()]) }),
+        ..NetworkPolicyPeer::default()
+    });
+    let everywhere = NetworkPolicyEgressRule {
+        to: Some([pods].into_iter().chain(blocks).collect()),
+        ..NetworkPolicyEgressRule::default()
+    };
+    vec![names, everywhere]
+}
+
+fn port(protocol: &str, number: u16) -> NetworkPolicyPort {
     NetworkPolicyPort {
-        port: Some(IntOrString::Int(port.into())),
-        protocol: Some("TCP".to_owned()),
+        port: Some(IntOrString::Int(number.into())),
+        protocol: Some(protocol.to_owned()),
         ..NetworkPolicyPort::default()
     }
 }

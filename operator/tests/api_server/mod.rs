@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use clap::Parser;
 use http::{Request, Response};
+use k8s_openapi::api::core::v1::Pod;
 use kube::Client;
 use kube::api::DynamicObject;
 use kube::client::Body;
@@ -16,7 +17,7 @@ use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::{ObjectRef, store, store::Writer};
 use kube::runtime::watcher::Event;
 use operator::backoff::Backoff;
-use operator::cache::{Cache, Stored};
+use operator::cache::{Cache, ModelObject, Stored};
 use operator::context::Context;
 use operator::discovery::Discovery;
 use operator::error::Error;
@@ -68,6 +69,8 @@ struct Operator {
     context: Arc<Context>,
     detectors: Writer<Stored>,
     owned: BTreeMap<Kind, Writer<DynamicObject>>,
+    pods: Writer<Pod>,
+    models: Writer<ModelObject>,
 }
 
 const DETECTOR: &str = "/apis/anomaly.dev/v1alpha1/namespaces/plant/anomalydetectors/pump";
@@ -137,14 +140,23 @@ impl Cluster {
     /// Show the watches all that is on the server.
     pub fn see(&mut self) {
         let objects = self.server.lock().unwrap().objects.clone();
-        let Operator { detectors, owned, context: _ } = &mut self.operator;
+        let Operator { detectors, owned, pods, models, context: _ } = &mut self.operator;
+        let label = |object: &Value, name: &str| {
+            object["metadata"]["labels"][format!("app.kubernetes.io/{name}")].clone()
+        };
+        let ours = |plural: &str, are_models: bool| {
+            let plural = format!("/{plural}/");
+            objects.iter().filter(move |(path, object)| {
+                path.contains(&plural)
+                    && label(object, "managed-by") == "anomaly-operator"
+                    && (label(object, "component") == "model") == are_models
+            })
+        };
         relist(detectors, objects.iter().filter(|(path, _)| path.contains("/anomalydetectors/")));
+        relist(pods, ours("pods", false));
+        relist(models, ours("configmaps", true));
         for (kind, writer) in owned {
-            let plural = format!("/{}/", kind.resource().plural);
-            let ours = |object: &Value| {
-                object["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "anomaly-operator"
-            };
-            relist(writer, objects.iter().filter(|(path, object)| path.contains(&plural) && ours(object)));
+            relist(writer, ours(&kind.resource().plural, false));
         }
     }
 
@@ -208,18 +220,18 @@ impl Cluster {
 
 fn operator(client: &Client, leadership: Leadership, discovery: &Discovery) -> Operator {
     let (detectors, detectors_writer) = store();
-    let (pods, mut pods_writer) = store();
+    let (pods, pods_writer) = store();
+    let (models, models_writer) = store();
     let watched = Kind::ALL.into_iter().filter(|kind| kind.watched() == *kind);
     let owned: BTreeMap<Kind, Writer<DynamicObject>> =
         watched.map(|kind| (kind, Writer::new(kind.resource()))).collect();
     let stores = owned.iter().map(|(kind, writer)| (*kind, writer.as_reader())).collect();
-    pods_writer.apply_watcher_event(&Event::InitDone);
     let reporter = Reporter { controller: "anomaly-operator".to_owned(), instance: Some("test".to_owned()) };
     let context = Arc::new(Context {
         client: client.clone(),
         settings: Program::parse_from(["operator", "--detector-image", "registry.example/detector:9"])
             .settings,
-        cache: Arc::new(Cache::new(detectors, stores, pods)),
+        cache: Arc::new(Cache::new(detectors, stores, pods, models)),
         metrics: Metrics::new(),
         recorder: Recorder::new(client.clone(), reporter),
         leadership,
@@ -228,7 +240,7 @@ fn operator(client: &Client, leadership: Leadership, discovery: &Discovery) -> O
         backoff: Backoff::default(),
         pace: Pace::default(),
     });
-    Operator { context, detectors: detectors_writer, owned }
+    Operator { context, detectors: detectors_writer, owned, pods: pods_writer, models: models_writer }
 }
 
 fn relist<'a, K>(writer: &mut Writer<K>, objects: impl Iterator<Item = (&'a String, &'a Value)>)

@@ -6,7 +6,9 @@ use crd::AnomalyDetector;
 use crd::contract::Report;
 use crd::status::Reason;
 use k8s_openapi::api::core::v1::Pod;
+use operator::harvest::{Concern, Harvest};
 use operator::observe::{Observed, PodReport};
+use operator::revisions::PinNotFound;
 use operator::status::Outcome;
 use serde_json::{Value, json};
 
@@ -99,7 +101,82 @@ pub fn observed(deployment: Option<Value>, pods: Vec<(Value, Option<Value>)>) ->
     }
 }
 
-pub fn states() -> Vec<(&'static str, &'static str, Outcome, Observed)> {
+/// A state that a detector can be in.
+pub struct State {
+    pub name: &'static str,
+    /// The verdict of kstatus.
+    pub kstatus: &'static str,
+    /// The spec's number of pods.
+    pub replicas: Option<i32>,
+    pub outcome: Outcome,
+    pub observed: Observed,
+    pub harvest: Harvest,
+}
+
+pub fn states() -> Vec<State> {
+    let usual = |(name, kstatus, outcome, observed)| State {
+        name,
+        kstatus,
+        replicas: None,
+        outcome,
+        observed,
+        harvest: Harvest::default(),
+    };
+    workload_states().into_iter().map(usual).chain(model_states()).collect()
+}
+
+/// What becomes of models.
+fn model_states() -> Vec<State> {
+    let one = |report| observed(Some(deployment(1, [1, 1, 1])), vec![(running("new"), report)]);
+    let state = |name, kstatus, observed, concern| State {
+        name,
+        kstatus,
+        replicas: None,
+        outcome: Outcome::Applied,
+        observed,
+        harvest: Harvest { concern, ..Harvest::default() },
+    };
+    let edited = |edit: &dyn Fn(&mut Value)| {
+        let mut report = serving();
+        report.iter_mut().for_each(edit);
+        report
+    };
+    let loaded = edited(&|report| report["model"]["origin"] = json!("Loaded"));
+    let rejected = edited(&|report| {
+        report["rejected"] = json!({
+            "reason": "DigestMismatch",
+            "message": "model.load.sha256 must be that of the file, 9f86d0819f, got 00aa00aa00; model 9f86d0819f goes on serving",
+        });
+    });
+    let pin = PinNotFound {
+        pin: format!("sha256:{}", "00aa".repeat(16)),
+        have: format!("sha256:{}", "9f86d081".repeat(8)),
+    };
+    let unreachable = Concern::NotFetched {
+        pod: "pump-7d9f-new".to_owned(),
+        why: "expected status 200, got 503 Service Unavailable".to_owned(),
+    };
+    let first = observed(Some(deployment(1, [1, 1, 0])), vec![(running("new"), None)]);
+    vec![
+        State { replicas: Some(3), ..state("the first of three pods trains", "InProgress", first, None) },
+        State {
+            replicas: Some(3),
+            ..state(
+                "the first has trained, and its model is not kept yet",
+                "InProgress",
+                one(serving()),
+                None,
+            )
+        },
+        state("a model was loaded", "Current", one(loaded), None),
+        state("a model to load is refused while the one before serves", "InProgress", one(rejected), None),
+        state("the pinned model is not kept", "InProgress", one(serving()), Some(pin.into())),
+        state("a model is too large to be kept", "Current", one(serving()), Some(Concern::TooLarge)),
+        state("a pod does not give its model", "Current", one(serving()), Some(unreachable)),
+    ]
+}
+
+fn workload_states() -> Vec<(&'static str, &'static str, Outcome, Observed)> {
     let refused = |reason, message: &str| Outcome::Refused { reason, message: message.to_owned() };
     let unready = |config| {
         pod(config, json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}]}))

@@ -1,0 +1,131 @@
+//! The bytes that a pod gave for its model in, whether they are what it says they are out. The forest itself is the
+//! detector's affair; the header alone tells what the file claims to be.
+
+use crd::contract::{ARTIFACT_METADATA, ModelReport};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+/// The length of what a safetensors file begins with: the length of its header.
+const PREFIX: usize = 8;
+
+/// Why bytes are not kept.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NotKept {
+    /// Changed on the way, or swapped since the report.
+    #[error("expected a model of digest {expected}, got {got}")]
+    Digest {
+        /// What the report said.
+        expected: String,
+        /// What the bytes hash to.
+        got: String,
+    },
+    /// No safetensors file, or cut short.
+    #[error("a model must be a safetensors file with a header of JSON")]
+    Header,
+    /// safetensors, but of something else.
+    #[error("a model must have the metadata `{ARTIFACT_METADATA}` with a format, got none")]
+    Format,
+    /// Made from other sources or parameters than the report says.
+    #[error("expected a model of recipe {expected}, got {got}")]
+    Recipe {
+        /// What the report said.
+        expected: String,
+        /// What the header says.
+        got: String,
+    },
+}
+
+/// Check the bytes against what the report says of them.
+///
+/// # Errors
+/// The first thing that does not agree.
+pub fn check(bytes: &[u8], model: &ModelReport) -> Result<(), NotKept> {
+    let got = digest(bytes);
+    if got != model.digest {
+        return Err(NotKept::Digest { expected: model.digest.clone(), got });
+    }
+    let header = header(bytes).ok_or(NotKept::Header)?;
+    let metadata = metadata(&header).ok_or(NotKept::Format)?;
+    let got = metadata["metadata"]["recipe"].as_str().unwrap_or_default();
+    let expected = model.recipe.as_deref().unwrap_or_default();
+    if got == expected {
+        Ok(())
+    } else {
+        Err(NotKept::Recipe { expected: expected.to_owned(), got: got.to_owned() })
+    }
+}
+
+/// `sha256:` and 64 hexadecimal digits.
+fn digest(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    Sha256::digest(bytes).iter().fold("sha256:".to_owned(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a String takes every write");
+        text
+    })
+}
+
+/// The JSON at the head of a safetensors file: eight bytes of length, least significant first, then the header.
+fn header(bytes: &[u8]) -> Option<Value> {
+    let (length, rest) = bytes.split_first_chunk::<PREFIX>()?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+    serde_json::from_slice(rest.get(..length)?).ok()
+}
+
+/// What the detector wrote into the header: JSON within JSON, since safetensors takes only strings there.
+fn metadata(header: &Value) -> Option<Value> {
+    let text = header["__metadata__"][ARTIFACT_METADATA].as_str()?;
+    let metadata: Value = serde_json::from_str(text).ok()?;
+    metadata["format"].is_u64().then_some(metadata)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A safetensors file whose header says so.
+    fn file(header: &str) -> Vec<u8> {
+        [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), b"trees"].concat()
+    }
+
+    fn header_of(recipe: &str) -> String {
+        let metadata = serde_json::json!({"format": 1, "metadata": {"recipe": recipe}}).to_string();
+        serde_json::json!({"__metadata__": {ARTIFACT_METADATA: metadata}}).to_string()
+    }
+
+    fn report(bytes: &[u8]) -> ModelReport {
+        serde_json::from_value(serde_json::json!({
+            "digest": digest(bytes), "trainedAt": "2026-11-22T12:00:00Z", "samples": 4096, "threshold": 0.61,
+            "origin": "Trained", "recipe": "as asked", "columns": ["temperature"],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn bytes_that_are_what_the_report_says_are_kept() {
+        let bytes = file(&header_of("as asked"));
+        assert_eq!(check(&bytes, &report(&bytes)), Ok(()));
+    }
+
+    #[test]
+    fn a_changed_byte_another_file_and_another_recipe_are_not() {
+        let good = file(&header_of("as asked"));
+        let mut changed = good.clone();
+        *changed.last_mut().unwrap() ^= 1;
+        assert!(matches!(check(&changed, &report(&good)), Err(NotKept::Digest { .. })));
+        let other = file(&header_of("of another age"));
+        assert_eq!(
+            check(&other, &report(&other)).unwrap_err().to_string(),
+            "expected a model of recipe as asked, got of another age"
+        );
+        let foreign = file(r#"{"__metadata__": {"format": "pt"}}"#);
+        assert_eq!(check(&foreign, &report(&foreign)), Err(NotKept::Format));
+    }
+
+    #[test]
+    fn no_length_is_believed() {
+        for bytes in [&b""[..], b"1234567", &u64::MAX.to_le_bytes(), &[9, 0, 0, 0, 0, 0, 0, 0, b'{', b'}']] {
+            assert_eq!(check(bytes, &report(bytes)), Err(NotKept::Header), "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! A plan and what its pods report in, the detector's models kept out: fetched from the pods, written into ConfigMaps,
+//! pointed at, and pruned. The one place that does so; which and whether, [`Revisions`] decides.
+//!
+//! In this order, so that an end in between loses nothing: the revision first, then the pointer, then what is over.
+
+use crd::contract::{FIELD_MANAGER, MODEL_FILE, MOST_STORED_BYTES, ModelReport};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use serde_json::{Value, json};
+use thiserror::Error;
+use tracing::{info, warn};
+
+use crate::apply::{NameTaken, free_or_ours};
+use crate::artifact;
+use crate::cache::Cache;
+use crate::context::Context;
+use crate::error::Error;
+use crate::observe::{self, Observed};
+use crate::plan::Plan;
+use crate::revisions::{PinNotFound, Revision, Revisions};
+use crate::workload::Kind;
+use crate::workload::model::{self, DIGEST, pointer_name, revision_name, short};
+
+/// Pods that are asked for a model, by one reconcile.
+const MOST_TRIES: usize = 3;
+const KIND: &str = "ConfigMap";
+
+/// What came of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Harvest {
+    /// What a person should know.
+    pub concern: Option<Concern>,
+    /// The pointer has moved from another model to the one of this digest.
+    pub moved_to: Option<String>,
+}
+
+/// What keeps a model from being kept, or from serving.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum Concern {
+    /// The pinned model is not there.
+    #[error(transparent)]
+    PinNotFound(#[from] PinNotFound),
+    /// Larger than a ConfigMap.
+    #[error(
+        "over {} KiB it is too large to be kept in a ConfigMap, and a new pod trains again: grow fewer or smaller trees, or load the model from a PersistentVolumeClaim",
+        MOST_STORED_BYTES / 1024
+    )]
+    TooLarge,
+    /// What the pod gave is not kept.
+    #[error("it is not kept, since pod {pod} does not give it: {why}")]
+    NotFetched {
+        /// The pod that serves it.
+        pod: String,
+        /// One sentence.
+        why: String,
+    },
+}
+
+/// Why it went no further.
+#[derive(Debug, Error)]
+pub enum Halt {
+    /// A name that is needed belongs to somebody else.
+    #[error(transparent)]
+    Taken(#[from] NameTaken),
+    /// A call to the API server failed; what was written before it stays, and the next reconcile goes on from there.
+    #[error(transparent)]
+    Call(#[from] Error),
+}
+
+/// What a pod gave.
+enum Fetched {
+    Model(ModelReport, ByteString),
+    TooLarge(ModelReport),
+}
+
+/// Keep what pods serve, point at what is to serve, and let go what is over.
+///
+/// # Errors
+/// A name is taken, or a call to the API server failed.
+pub async fn models(ctx: &Context, plan: &Plan, observed: &Observed) -> Result<Harvest, Halt> {
+    let mut revisions = standing(&ctx.cache, plan);
+    let mut harvest = Harvest::default();
+    let mut fresh = None;
+    match fetch(ctx, plan, &revisions, observed).await {
+        Ok(Some(Fetched::Model(report, bytes))) => {
+            revisions.add(keep(ctx, plan, &report, bytes.clone()).await?);
+            fresh = Some((report.digest, bytes));
+        }
+        Ok(Some(Fetched::TooLarge(report))) => {
+            let marker = model::pointer(plan, model::too_large(&report), None);
+            revisions.pointer = Some(point(ctx, plan, &revisions, marker).await?);
+        }
+        Ok(None) => {}
+        Err(concern) => harvest.concern = Some(concern),
+    }
+    match revisions.chosen(plan, observed).map(Option::<&Revision>::cloned) {
+        Ok(Some(chosen)) if !revisions.points_at(plan, &chosen) => {
+            if let Some(bytes) = bytes_of(ctx, plan, &chosen, fresh).await? {
+                let has_moved = revisions.pointed_digest().is_some_and(|before| before != chosen.digest);
+                harvest.moved_to = has_moved.then(|| chosen.digest.clone());
+                let pointer = model::pointer(plan, chosen.annotations, Some(bytes));
+                revisions.pointer = Some(point(ctx, plan, &revisions, pointer).await?);
+            }
+        }
+        Ok(_) => {}
+        Err(not_found) => harvest.concern = Some(not_found.into()),
+    }
+    for surplus in revisions.surplus(plan, observed) {
+        prune(ctx, plan, surplus).await?;
+    }
+    let is_too_large = revisions.too_large().is_some_and(|digest| observed.serves(digest));
+    harvest.concern = harvest.concern.or(is_too_large.then_some(Concern::TooLarge));
+    Ok(harvest)
+}
+
+/// What is kept of the detector's models.
+fn standing(cache: &Cache, plan: &Plan) -> Revisions {
+    let name = plan.name();
+    Revisions::of(cache.models(&plan.namespace, &name), &pointer_name(&name), &plan.owner.uid)
+}
+
+/// The newest model that is served and not kept, from the first pod that gives it.
+async fn fetch(
+    ctx: &Context,
+    plan: &Plan,
+    revisions: &Revisions,
+    observed: &Observed,
+) -> Result<Option<Fetched>, Concern> {
+    let mut concern = None;
+    for (pod, report) in revisions.missing(plan, observed).into_iter().take(MOST_TRIES) {
+        if report.bytes > MOST_STORED_BYTES {
+            return Ok(Some(Fetched::TooLarge(report.clone())));
+        }
+        let why = match observe::model(&ctx.pods, pod, MOST_STORED_BYTES).await {
+            Ok(None) => return Ok(Some(Fetched::TooLarge(report.clone()))),
+            Ok(Some(bytes)) => match artifact::check(&bytes, report) {
+                Ok(()) => return Ok(Some(Fetched::Model(report.clone(), ByteString(bytes)))),
+                Err(bad) => bad.to_string(),
+            },
+            Err(error) => error.to_string(),
+        };
+        let (pod, digest) = (pod.name_any(), short(&report.digest));
+        warn!(namespace = plan.namespace, pod, digest, error = why, "cannot keep a model");
+        concern.get_or_insert(Concern::NotFetched { pod, why });
+    }
+    concern.map_or(Ok(None), Err)
+}
+
+/// Write the ConfigMap of a revision. What no watch has seen may still be there without our labels.
+async fn keep(ctx: &Context, plan: &Plan, report: &ModelReport, bytes: ByteString) -> Result<Revision, Halt> {
+    let name = revision_name(&plan.name(), &report.digest);
+    free_or_ours(ctx, plan, &name).await??;
+    let written = write(ctx, plan, "create", &name, &model::revision(plan, report, bytes)).await?;
+    info!(namespace = plan.namespace, name = plan.name(), digest = report.digest, "kept a model");
+    Ok(Revision::read(&written).expect("its annotations were just written"))
+}
+
+/// Write the pointer.
+async fn point(ctx: &Context, plan: &Plan, revisions: &Revisions, pointer: ConfigMap) -> Result<Value, Halt> {
+    let name = pointer_name(&plan.name());
+    let before = revisions.pointer.as_ref().and_then(|seen| seen["metadata"]["resourceVersion"].as_str());
+    if before.is_none() {
+        free_or_ours(ctx, plan, &name).await??;
+    }
+    let written =
+        write(ctx, plan, if before.is_some() { "patch" } else { "create" }, &name, &pointer).await?;
+    ctx.cache.remember(Kind::ConfigMap, &plan.namespace, &name, before, written.clone());
+    info!(namespace = plan.namespace, name = plan.name(), digest = %written["metadata"]["annotations"][DIGEST], "pointed at a model");
+    Ok(written)
+}
+
+/// The model's bytes: just fetched, or from the ConfigMap that keeps them. `None` where somebody has just deleted it.
+async fn bytes_of(
+    ctx: &Context,
+    plan: &Plan,
+    revision: &Revision,
+    fresh: Option<(String, ByteString)>,
+) -> Result<Option<ByteString>, Error> {
+    match fresh {
+        Some((digest, bytes)) if digest == revision.digest => Ok(Some(bytes)),
+        _ => {
+            let kept = ctx.read((KIND, &revision.object), api(ctx, plan).get_opt(&revision.object)).await?;
+            let kept: Option<ConfigMap> = kept.and_then(|object| serde_json::from_value(json!(object)).ok());
+            Ok(kept.and_then(|kept| kept.binary_data?.remove(MODEL_FILE)))
+        }
+    }
+}
+
+async fn prune(ctx: &Context, plan: &Plan, revision: &Revision) -> Result<(), Error> {
+    let name = &revision.object;
+    match ctx.write("delete", (KIND, name), api(ctx, plan).delete(name, &DeleteParams::background())).await {
+        Err(error) if error.is_gone() => Ok(()),
+        Err(error) => Err(error),
+        Ok(_) => {
+            info!(namespace = plan.namespace, name, digest = revision.digest, "let a model go");
+            Ok(())
+        }
+    }
+}
+
+/// Returns the metadata as it stands after the write.
+async fn write(
+    ctx: &Context,
+    plan: &Plan,
+    verb: &'static str,
+    name: &str,
+    object: &ConfigMap,
+) -> Result<Value, Error> {
+    let (parameters, patch) = (PatchParams::apply(FIELD_MANAGER).force(), Patch::Apply(object));
+    let written = ctx.write(verb, (KIND, name), api(ctx, plan).patch(name, &parameters, &patch)).await?;
+    Ok(json!({ "metadata": written.metadata }))
+}
+
+fn api(ctx: &Context, plan: &Plan) -> Api<DynamicObject> {
+    Api::namespaced_with(ctx.client.clone(), &plan.namespace, &Kind::ConfigMap.resource())
+}

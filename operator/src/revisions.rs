@@ -1,0 +1,186 @@
+//! The models that are kept and those that pods serve in; which are to be fetched, which one new pods begin with, and
+//! which may go out.
+//!
+//! Each revision is kept in an immutable ConfigMap of its own. The pointer is one more, always of the same name, that
+//! holds a copy of one of them: pods mount it, so that another model can serve without touching the pods.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crd::contract::ModelReport;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use crate::drift;
+use crate::observe::Observed;
+use crate::plan::Plan;
+use crate::workload::model::{self, DIGEST, RECIPE, TOO_LARGE, TRAINED_AT};
+
+/// A model that is kept, or pointed at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Revision {
+    /// `sha256:` and the digits of its bytes.
+    pub digest: String,
+    /// When it was trained.
+    pub trained_at: Timestamp,
+    /// What shaped it.
+    pub recipe: String,
+    /// When it was kept, an RFC 3339 time.
+    pub kept_at: String,
+    /// The name of its ConfigMap.
+    pub object: String,
+    /// All that the ConfigMap says of it.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// All that is kept of a detector's models.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Revisions {
+    /// Every revision, the newest first.
+    pub kept: Vec<Revision>,
+    /// The pointer's ConfigMap, as far as it is known: its metadata.
+    pub pointer: Option<Value>,
+}
+
+/// The revision that is to serve is not there.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error(
+    "model.pin must be a model that is kept and fits sources and model.train ({have}), got {pin}; what serves goes on serving"
+)]
+pub struct PinNotFound {
+    /// The digest that was asked for.
+    pub pin: String,
+    /// Those that there are, the newest first.
+    pub have: String,
+}
+
+impl Revisions {
+    /// From the metadata of the detector's ConfigMaps that hold models. One that its owner has lost, or that cannot be
+    /// read, counts for nothing.
+    pub fn of(objects: Vec<Value>, pointer: &str, owner_uid: &str) -> Self {
+        let owners = |object: &Value| object["metadata"]["ownerReferences"].as_array().cloned();
+        let is_owned = |object: &Value| {
+            owners(object).iter().flatten().any(|owner| owner["uid"] == owner_uid)
+                && object["metadata"]["deletionTimestamp"].is_null()
+        };
+        let (pointers, others): (Vec<_>, Vec<_>) =
+            objects.into_iter().filter(is_owned).partition(|object| object["metadata"]["name"] == pointer);
+        let mut kept: Vec<_> = others.iter().filter_map(Revision::read).collect();
+        kept.sort_by_cached_key(|revision| Reverse((revision.trained_at, revision.kept_at.clone())));
+        Self { kept, pointer: pointers.into_iter().next() }
+    }
+
+    /// The models that pods serve, that fit the spec and are not kept yet: each with a pod that serves it, the newest
+    /// first. One that was found to be too large is not asked for again.
+    pub fn missing<'a>(&self, plan: &Plan, observed: &'a Observed) -> Vec<(&'a Arc<Pod>, &'a ModelReport)> {
+        let Some(recipe) = plan.detector.recipe_digest() else { return Vec::new() };
+        let is_known = |digest: &str| {
+            self.too_large() == Some(digest) || self.kept.iter().any(|revision| revision.digest == digest)
+        };
+        let mut missing: Vec<_> = observed
+            .models()
+            .filter(|(_, model)| model.recipe.as_ref() == Some(&recipe) && !is_known(&model.digest))
+            .collect();
+        missing.sort_by_key(|(_, model)| Reverse(model.trained_at));
+        missing
+    }
+
+    /// One more is kept.
+    pub fn add(&mut self, revision: Revision) {
+        self.kept.retain(|kept| kept.digest != revision.digest);
+        self.kept.insert(0, revision);
+    }
+
+    /// The digest that the pointer names.
+    pub fn pointed_digest(&self) -> Option<&str> {
+        self.pointer.as_ref()?["metadata"]["annotations"][DIGEST].as_str()
+    }
+
+    /// Whether the pointer's ConfigMap is as it should be, pointing at that revision.
+    pub fn points_at(&self, plan: &Plan, revision: &Revision) -> bool {
+        let desired = model::pointer(plan, revision.annotations.clone(), None);
+        let desired = json!({ "metadata": desired.metadata });
+        self.pointer
+            .as_ref()
+            .is_some_and(|pointer| drift::says(pointer, &desired) && self.too_large().is_none())
+    }
+
+    /// The digest of the newest model, where it was too large to be kept.
+    pub fn too_large(&self) -> Option<&str> {
+        let annotations = &self.pointer.as_ref()?["metadata"]["annotations"];
+        annotations[TOO_LARGE].as_str().and(annotations[DIGEST].as_str())
+    }
+
+    /// The revision that new pods are to begin with: the pinned one, else the newest that fits the spec; of those of one
+    /// time, as a new threshold makes them, the one that serves. `None`: the pointer stays as it is.
+    ///
+    /// # Errors
+    /// The pinned one is not kept.
+    pub fn chosen(&self, plan: &Plan, observed: &Observed) -> Result<Option<&Revision>, PinNotFound> {
+        let recipe = plan.detector.recipe_digest();
+        let fitting: Vec<_> =
+            self.kept.iter().filter(|revision| Some(&revision.recipe) == recipe.as_ref()).collect();
+        if let Some(pin) = &plan.detector.spec().model.pin {
+            let pinned = fitting.iter().copied().find(|revision| revision.digest == *pin);
+            return pinned.map(Some).ok_or_else(|| PinNotFound::new(pin, &fitting));
+        }
+        let newest = fitting.into_iter().max_by_key(|revision| {
+            (revision.trained_at, observed.serves(&revision.digest), &revision.kept_at)
+        });
+        Ok(newest.filter(|newest| !self.is_outgrown(newest)))
+    }
+
+    /// The pointer stands for a model of the same recipe, at least as new, that is too large to be kept: an older one
+    /// would bring back what it has replaced.
+    fn is_outgrown(&self, newest: &Revision) -> bool {
+        let marker = self.pointer.as_ref().filter(|_| self.too_large().is_some()).and_then(Revision::read);
+        marker.is_some_and(|marker| marker.recipe == newest.recipe && marker.trained_at >= newest.trained_at)
+    }
+
+    /// The revisions over `model.history`, the oldest first to go. Never one that serves, is pinned or pointed at; and
+    /// none while a pod has not said what it serves.
+    pub fn surplus(&self, plan: &Plan, observed: &Observed) -> Vec<&Revision> {
+        if observed.reports.iter().any(|pod| pod.report.is_none()) {
+            return Vec::new();
+        }
+        let model = &plan.detector.spec().model;
+        let is_needed = |revision: &&Revision| {
+            let digest = revision.digest.as_str();
+            observed.serves(digest) || [model.pin.as_deref(), self.pointed_digest()].contains(&Some(digest))
+        };
+        let (needed, others): (Vec<&Revision>, Vec<&Revision>) = self.kept.iter().partition(is_needed);
+        let room = (model.history as usize).saturating_sub(needed.len());
+        others.into_iter().skip(room).collect()
+    }
+}
+
+impl PinNotFound {
+    fn new(pin: &str, have: &[&Revision]) -> Self {
+        let have: Vec<&str> = have.iter().map(|revision| revision.digest.as_str()).collect();
+        let have = if have.is_empty() { "none".to_owned() } else { have.join(", ") };
+        Self { pin: pin.to_owned(), have }
+    }
+}
+
+impl Revision {
+    /// From the metadata of its ConfigMap.
+    pub fn read(object: &Value) -> Option<Self> {
+        let metadata = &object["metadata"];
+        let annotations: BTreeMap<String, String> =
+            serde_json::from_value(metadata["annotations"].clone()).ok()?;
+        Some(Self {
+            digest: annotations.get(DIGEST)?.clone(),
+            trained_at: annotations.get(TRAINED_AT)?.parse().ok()?,
+            recipe: annotations.get(RECIPE)?.clone(),
+            kept_at: metadata["creationTimestamp"].as_str().unwrap_or_default().to_owned(),
+            object: metadata["name"].as_str()?.to_owned(),
+            annotations,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! A plan and a model in, the ConfigMaps that hold it out: the one that keeps it for good, and the pointer that new pods
+//! begin with.
+
+use std::collections::BTreeMap;
+
+use crd::contract::{MODEL_FILE, ModelReport};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::plan::Plan;
+
+/// Digest, as an annotation of the ConfigMap.
+pub const DIGEST: &str = "anomaly.dev/digest";
+/// When it was trained.
+pub const TRAINED_AT: &str = "anomaly.dev/trained-at";
+/// What shaped it.
+pub const RECIPE: &str = "anomaly.dev/recipe";
+/// On the pointer: its model is over `MOST_STORED_BYTES`, and therefore not in it.
+pub const TOO_LARGE: &str = "anomaly.dev/too-large";
+
+/// The ConfigMap that keeps a model. It never changes.
+pub fn revision(plan: &Plan, model: &ModelReport, bytes: ByteString) -> ConfigMap {
+    ConfigMap {
+        metadata: metadata(plan, revision_name(&plan.name(), &model.digest), annotations(model)),
+        binary_data: Some(BTreeMap::from([(MODEL_FILE.to_owned(), bytes)])),
+        immutable: Some(true),
+        ..ConfigMap::default()
+    }
+}
+
+/// The pointer: a copy of a model, or no more than its annotations where it is too large.
+pub fn pointer(plan: &Plan, annotations: BTreeMap<String, String>, bytes: Option<ByteString>) -> ConfigMap {
+    ConfigMap {
+        metadata: metadata(plan, pointer_name(&plan.name()), annotations),
+        binary_data: bytes.map(|bytes| BTreeMap::from([(MODEL_FILE.to_owned(), bytes)])),
+        ..ConfigMap::default()
+    }
+}
+
+/// What is said of a model beside it.
+pub fn annotations(model: &ModelReport) -> BTreeMap<String, String> {
+    let said = [
+        (DIGEST, Some(model.digest.clone())),
+        (TRAINED_AT, Some(model.trained_at.to_string())),
+        (RECIPE, model.recipe.clone()),
+        ("anomaly.dev/origin", model.origin.map(|origin| format!("{origin:?}"))),
+        ("anomaly.dev/samples", Some(model.samples.to_string())),
+        ("anomaly.dev/threshold", Some(model.threshold.to_string())),
+        ("anomaly.dev/columns", Some(model.columns.join(","))),
+    ];
+    said.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+}
+
+/// The same, of a model that the pointer cannot hold.
+pub fn too_large(model: &ModelReport) -> BTreeMap<String, String> {
+    let mut annotations = annotations(model);
+    annotations.insert(TOO_LARGE.to_owned(), "true".to_owned());
+    annotations
+}
+
+/// The name of the pointer: what the pods mount.
+pub fn pointer_name(detector: &str) -> String {
+    format!("{detector}-model")
+}
+
+/// The name of the ConfigMap that keeps the model of that digest.
+pub fn revision_name(detector: &str, digest: &str) -> String {
+    format!("{detector}-model-{}", short(digest))
+}
+
+/// The first ten digits of a digest: enough for people to tell models apart.
+pub fn short(digest: &str) -> String {
+    digest.trim_start_matches("sha256:").chars().take(10).collect()
+}
+
+/// Apart from the rest of the workload by its component: of models only the metadata is watched.
+fn metadata(plan: &Plan, name: String, annotations: BTreeMap<String, String>) -> ObjectMeta {
+    let mut metadata = plan.metadata();
+    let labels = metadata.labels.get_or_insert_default();
+    labels.insert("app.kubernetes.io/component".to_owned(), "model".to_owned());
+    ObjectMeta { name: Some(name), annotations: Some(annotations), ..metadata }
+}

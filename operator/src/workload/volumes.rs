@@ -1,0 +1,111 @@
+//! A plan in, what the pods' container finds in its files out: its manifest, the model that is kept for it, room for what
+//! a restart must not lose, and what the spec asks to be mounted.
+
+use crd::contract::{
+    CONFIG_DIRECTORY, CREDENTIALS_DIRECTORY, LOAD_DIRECTORY, MODEL_DIRECTORY, SIGNING_DIRECTORY,
+    STATE_DIRECTORY,
+};
+use crd::load::Load;
+use k8s_openapi::api::core::v1::{
+    ConfigMapVolumeSource, EmptyDirVolumeSource, PersistentVolumeClaimVolumeSource, SecretVolumeSource,
+    Volume, VolumeMount,
+};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+
+use super::model::pointer_name;
+use crate::plan::Plan;
+
+/// The most that a pod may keep on its node.
+const MOST_STATE: &str = "64Mi";
+
+/// A volume and the directory where the container finds it.
+pub struct Mounted {
+    volume: Volume,
+    directory: &'static str,
+    read_only: bool,
+}
+
+/// Every volume of a pod, in the order in which it is listed.
+///
+/// A ConfigMap or Secret that the spec names need not be there for the pod to start: a detector says better than a pod
+/// that never begins what is missing, and a model that serves goes on serving.
+pub fn of(plan: &Plan) -> Vec<Mounted> {
+    let spec = plan.detector.spec();
+    let load = spec.model.load.as_ref();
+    let webhook = spec.notify.as_ref().and_then(|notify| notify.webhook.as_ref());
+    let mut mounted = vec![
+        read_only("manifest", CONFIG_DIRECTORY, config_map(plan.name(), false)),
+        read_only("model", MODEL_DIRECTORY, config_map(pointer_name(&plan.name()), true)),
+        Mounted { volume: named("state", state()), directory: STATE_DIRECTORY, read_only: false },
+    ];
+    mounted.extend(load.and_then(source).map(|source| read_only("load", LOAD_DIRECTORY, source)));
+    let credentials = load.and_then(|load| load.credentials_secret.as_deref());
+    mounted.extend(credentials.map(|name| read_only("credentials", CREDENTIALS_DIRECTORY, secret(name))));
+    let signing = webhook.and_then(|webhook| webhook.signing_secret.as_deref());
+    mounted.extend(signing.map(|name| read_only("signing", SIGNING_DIRECTORY, secret(name))));
+    mounted
+}
+
+impl Mounted {
+    /// As the pod lists it.
+    pub fn volume(self) -> Volume {
+        self.volume
+    }
+
+    /// As the container mounts it.
+    pub fn mount(&self) -> VolumeMount {
+        VolumeMount {
+            name: self.volume.name.clone(),
+            mount_path: self.directory.to_owned(),
+            read_only: self.read_only.then_some(true),
+            ..VolumeMount::default()
+        }
+    }
+}
+
+fn read_only(name: &str, directory: &'static str, volume: Volume) -> Mounted {
+    Mounted { volume: named(name, volume), directory, read_only: true }
+}
+
+fn named(name: &str, volume: Volume) -> Volume {
+    Volume { name: name.to_owned(), ..volume }
+}
+
+fn config_map(name: String, optional: bool) -> Volume {
+    let source = ConfigMapVolumeSource {
+        name,
+        optional: optional.then_some(true),
+        ..ConfigMapVolumeSource::default()
+    };
+    Volume { config_map: Some(source), ..Volume::default() }
+}
+
+/// Readable by the container's group alone.
+fn secret(name: &str) -> Volume {
+    let source = SecretVolumeSource {
+        secret_name: Some(name.to_owned()),
+        optional: Some(true),
+        default_mode: Some(0o440),
+        ..SecretVolumeSource::default()
+    };
+    Volume { secret: Some(source), ..Volume::default() }
+}
+
+fn state() -> Volume {
+    let source = EmptyDirVolumeSource {
+        size_limit: Some(Quantity(MOST_STATE.to_owned())),
+        ..EmptyDirVolumeSource::default()
+    };
+    Volume { empty_dir: Some(source), ..Volume::default() }
+}
+
+/// Where a model is loaded from that is mounted. From an address the pod fetches it.
+fn source(load: &Load) -> Option<Volume> {
+    if let Some(from) = &load.config_map {
+        return Some(config_map(from.name.clone(), true));
+    }
+    let claim = load.persistent_volume_claim.as_ref()?;
+    let source =
+        PersistentVolumeClaimVolumeSource { claim_name: claim.claim_name.clone(), read_only: Some(true) };
+    Some(Volume { persistent_volume_claim: Some(source), ..Volume::default() })
+}
