@@ -61,6 +61,88 @@ pub struct Report {
     /// Why a model that is wanted, loaded, stored or pinned, does not serve; what did goes on serving.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected: Option<Rejected>,
+    /// The newest events, newest first, at most [`REPORTED_EVENTS`] of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub newest_events: Vec<EventReport>,
+}
+
+/// The most events that a report holds.
+pub const REPORTED_EVENTS: usize = 10;
+
+/// An event: anomalous verdicts without a normal one between them. What `GET :8080/events`, the webhook and the report
+/// say of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventReport {
+    /// The first anomalous instant.
+    pub start: Timestamp,
+    /// The first normal instant after it; none while the event goes on.
+    pub end: Option<Timestamp>,
+    /// From the start to the end, or to the newest anomalous instant while it goes on.
+    pub duration_seconds: f64,
+    /// The strangest instant; of equals, the first.
+    pub peak: Peak,
+    /// How many verdicts were anomalous.
+    pub verdicts: u64,
+    /// Whether it raised an alarm, or why not. While it goes on, what it has come to so far.
+    pub outcome: EventOutcome,
+    /// Why it was quiet, in the spec's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it raised the alarm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarmed_at: Option<Timestamp>,
+    /// The sensors by their mean contribution, greatest first.
+    pub sensors: Vec<SensorShare>,
+}
+
+/// The strangest instant of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Peak {
+    /// When it was.
+    pub time: Timestamp,
+    /// Over 1 and at most 2.
+    pub severity: f64,
+}
+
+/// What a sensor contributed to an event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SensorShare {
+    /// The sensor's name.
+    pub name: String,
+    /// 0 to 1; the shares of all sensors add up to 1.
+    pub share: f64,
+}
+
+/// What came of an event. The later ones outweigh the earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventOutcome {
+    /// No alarm: it did not last for `alarm.minimumDuration`.
+    TooShort,
+    /// No alarm: the one before was less than `alarm.coolDown` ago.
+    CoolingDown,
+    /// No alarm: it was in one of the windows of `quiet`.
+    Quiet,
+    /// It raised an alarm.
+    Alarmed,
+}
+
+impl EventOutcome {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::TooShort, Self::CoolingDown, Self::Quiet, Self::Alarmed];
+
+    /// The value of the `outcome` label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::TooShort => "too_short",
+            Self::CoolingDown => "cooling_down",
+            Self::Quiet => "quiet",
+            Self::Alarmed => "alarmed",
+        }
+    }
 }
 
 /// A wanted model that does not serve.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crd::Valid;
 use jiff::Timestamp;
 
+use crate::quiet::QuietWindows;
 use crate::verdict::Judgement;
 
 /// What an instant does to the alarm.
@@ -16,6 +17,11 @@ pub enum Raised {
     TooShort,
     /// Nothing yet: the last alarm is not `coolDown` ago.
     CoolingDown,
+    /// Nothing yet: this one of the spec's quiet windows, counted from 0, is open.
+    Quiet {
+        /// Its index.
+        window: usize,
+    },
     /// The alarm: this is the instant that people are called for.
     Alarm,
     /// Nothing more: an alarm has been raised, and it is anomalous ever since.
@@ -25,15 +31,16 @@ pub enum Raised {
 /// The rule that makes alarms of anomalous instants, and what it remembers.
 ///
 /// Anomalous instants without a normal one between them are a stretch. A stretch raises one alarm, at its first instant
-/// that is `minimumDuration` after its beginning and `coolDown` after the last anomalous instant of the stretch that
-/// raised the alarm before: a short stretch raises none, and one that outlasts the cool-down is not lost. Instants
-/// without a verdict neither end a stretch nor prolong it.
+/// that is `minimumDuration` after its beginning, `coolDown` after the last anomalous instant of the stretch that raised
+/// the alarm before, and in no quiet window: a short stretch raises none, and one that outlasts the cool-down or the
+/// window is not lost. Instants without a verdict neither end a stretch nor prolong it.
 #[derive(Clone, Debug)]
 pub struct Alarm {
     minimum_duration: Duration,
     cool_down: Duration,
+    quiet: QuietWindows,
     stretch: Option<Stretch>,
-    quiet_since: Option<Timestamp>,
+    alarmed_until: Option<Timestamp>,
 }
 
 /// Anomalous instants in a row.
@@ -50,8 +57,9 @@ impl Alarm {
         Self {
             minimum_duration: spec.minimum_duration.into(),
             cool_down: spec.cool_down.into(),
+            quiet: QuietWindows::new(&detector.spec().quiet),
             stretch: None,
-            quiet_since: None,
+            alarmed_until: None,
         }
     }
 
@@ -66,14 +74,14 @@ impl Alarm {
             Raised::Ongoing
         } else if since(stretch.began, time) < self.minimum_duration {
             Raised::TooShort
-        } else if self.quiet_since.is_some_and(|end| since(end, time) < self.cool_down) {
+        } else if self.alarmed_until.is_some_and(|end| since(end, time) < self.cool_down) {
             Raised::CoolingDown
         } else {
-            Raised::Alarm
+            self.quiet.open_at(time).map_or(Raised::Alarm, |window| Raised::Quiet { window })
         };
         if matches!(raised, Raised::Alarm | Raised::Ongoing) {
             stretch.alarmed = true;
-            self.quiet_since = Some(time);
+            self.alarmed_until = Some(time);
         }
         raised
     }

@@ -15,10 +15,14 @@ pub mod verdict;
 pub mod cut;
 /// Readings -> a model; vectors -> judgements.
 pub mod model;
+/// When no alarm is raised.
+pub mod quiet;
 /// Which judgements raise an alarm.
 pub mod alarm;
 /// A model at work on a stream of readings.
 pub mod watch;
+/// Verdicts in a row -> events.
+pub mod event;
 /// Verdicts against the truth: precision and recall.
 pub mod tally;
 /// Every metric, once.

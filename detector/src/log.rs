@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::Write;
 use std::time::Duration;
 
+use crd::contract::{EventOutcome, EventReport};
 use serde_json::{Value, json};
 
 use crate::model::Model;
@@ -40,6 +41,8 @@ pub enum Event<'a> {
     },
     /// An anomalous verdict.
     Anomaly(&'a Verdict),
+    /// Anomalous verdicts in a row are over.
+    Ended(&'a EventReport),
     /// Something that a person should know and that stops nothing.
     Note(&'a str),
     /// The end.
@@ -80,6 +83,7 @@ impl Log {
                 format!("predictions at http://{predict}/predict, metrics at http://{metrics}/metrics")
             }
             Event::Anomaly(verdict) => self.anomaly(verdict).to_string(),
+            Event::Ended(event) => ended(event).to_string(),
             Event::Note(note) => format!("{}: {note}", self.detector),
             Event::Summary(tally, took) => format!("{tally}\n{}", tally.figures(*took)),
         }
@@ -116,11 +120,14 @@ impl Log {
                 ("listening", json!({ "predict": predict, "metrics": metrics }))
             }
             Event::Anomaly(verdict) => ("anomaly", self.verdict(verdict)),
+            Event::Ended(event) => ("ended", json!(event)),
             Event::Note(note) => ("note", json!({ "message": note })),
             Event::Summary(tally, took) => (
                 "summary",
                 json!({
                     "readings": tally.readings(),
+                    "events": tally.events(),
+                    "alarms": tally.alarms(),
                     "seconds": took.as_secs_f64(),
                     "eventRecall": tally.event_recall(),
                     "precision": tally.precision(),
@@ -136,4 +143,27 @@ impl Log {
         let names: Vec<&str> = self.sensors.iter().map(|sensor| sensor.0.as_str()).collect();
         crate::api::verdict_json(&names, verdict)
     }
+}
+
+/// `2026-11-22T12:00:15Z event over after 12 s: 12 verdicts, peak severity 1.43 at 2026-11-22T12:00:05Z; by temperature (93 %);
+/// no alarm: quiet (weekly maintenance)`
+fn ended(event: &EventReport) -> impl fmt::Display + '_ {
+    fmt::from_fn(move |f| {
+        let EventReport { end, duration_seconds, verdicts, peak, .. } = event;
+        let end = end.unwrap_or(peak.time);
+        let s = if *verdicts == 1 { "" } else { "s" };
+        write!(f, "{end} event over after {duration_seconds} s: {verdicts} verdict{s}, ")?;
+        write!(f, "peak severity {:.2} at {}", peak.severity, peak.time)?;
+        if let Some(sensor) = event.sensors.first() {
+            write!(f, "; by {} ({:.0} %)", sensor.name, sensor.share * 100.0)?;
+        }
+        match (event.outcome, &event.reason) {
+            (EventOutcome::Alarmed, _) => Ok(()),
+            (EventOutcome::TooShort, _) => write!(f, "; no alarm: shorter than minimumDuration"),
+            (EventOutcome::CoolingDown, _) => write!(f, "; no alarm: within coolDown of the one before"),
+            (EventOutcome::Quiet, reason) => {
+                write!(f, "; no alarm: quiet ({})", reason.as_deref().unwrap_or_default())
+            }
+        }
+    })
 }

@@ -9,7 +9,9 @@ use prometheus::{
 };
 
 use crd::Valid;
+use crd::contract::EventOutcome;
 
+use crate::event::Change;
 use crate::model::Model;
 use crate::reading::Readings;
 use crate::verdict::Verdict;
@@ -20,6 +22,7 @@ pub struct Metrics {
     registry: Registry,
     readings: ReadingMetrics,
     verdicts: VerdictMetrics,
+    events: EventMetrics,
     predictions: PredictionMetrics,
     model: ModelMetrics,
     sensors: Vec<SensorLabels>,
@@ -40,6 +43,11 @@ struct VerdictMetrics {
     normal: IntCounter,
     anomalous: IntCounter,
     simulation: IntCounterVec,
+}
+
+struct EventMetrics {
+    alarm: GaugeVec,
+    total: IntCounterVec,
 }
 
 struct PredictionMetrics {
@@ -159,6 +167,22 @@ impl VerdictMetrics {
     }
 }
 
+impl EventMetrics {
+    fn new(make: &Maker) -> Self {
+        let total = make.counters(
+            "anomaly_events_total",
+            "Events, which are anomalous verdicts in a row, by outcome: alarmed, too_short, cooling_down, quiet. Alarms are counted when they are raised, others at their end.",
+            &["outcome"],
+        );
+        for outcome in EventOutcome::ALL {
+            total.with_label_values(&[outcome.label()]);
+        }
+        let alarm =
+            make.gauges("anomaly_alarm", "1 while an event goes on that has raised an alarm, else 0.", &[]);
+        Self { alarm, total }
+    }
+}
+
 impl PredictionMetrics {
     fn new(make: &Maker) -> Self {
         let duration = HistogramOpts::new(
@@ -225,6 +249,7 @@ impl Metrics {
         let metrics = Self {
             readings: ReadingMetrics::new(&make),
             verdicts: VerdictMetrics::new(&make),
+            events: EventMetrics::new(&make),
             predictions: PredictionMetrics::new(&make),
             model: ModelMetrics::new(&make),
             sensors: Vec::new(),
@@ -294,6 +319,17 @@ impl Metrics {
             let said = if judgement.anomalous { "anomalous" } else { "normal" };
             self.verdicts.simulation.with_label_values(&[truth, said]).inc();
         }
+    }
+
+    /// What the newest verdict did to the events, and whether one goes on that has raised an alarm.
+    pub fn event(&self, change: Option<&Change>, alarm: bool) {
+        alone(&self.events.alarm).set(f64::from(u8::from(alarm)));
+        let counted = match change {
+            Some(Change::Alarmed(event)) => event.outcome,
+            Some(Change::Ended(event)) if event.outcome != EventOutcome::Alarmed => event.outcome,
+            Some(Change::Ended(_)) | None => return,
+        };
+        self.events.total.with_label_values(&[counted.label()]).inc();
     }
 
     /// A prediction was answered.

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use crd::Valid;
-use crd::contract::{Phase, Report, SourceReport};
+use crd::contract::{EventReport, Phase, REPORTED_EVENTS, Report, SourceReport};
 
+use crate::event::Events;
 use crate::metrics::Metrics;
 use crate::reading::Readings;
 use crate::verdict::Verdict;
@@ -26,6 +27,7 @@ pub struct State {
     pub metrics: Metrics,
     watch: ArcSwapOption<Watch>,
     verdicts: Mutex<VecDeque<Verdict>>,
+    events: Mutex<Events>,
     phase: Mutex<Phase>,
     sources: Mutex<Vec<SourceReport>>,
     draining: AtomicBool,
@@ -42,6 +44,7 @@ impl State {
         Self {
             metrics: Metrics::new(&detector),
             watch: ArcSwapOption::empty(),
+            events: Mutex::new(Events::new(&detector)),
             verdicts: Mutex::new(VecDeque::with_capacity(REMEMBERED)),
             phase: Mutex::new(Phase::WarmingUp {
                 have: 0,
@@ -89,12 +92,24 @@ impl State {
         self.metrics.readings(readings, outcome);
         if let Outcome::Verdict(verdict) = outcome {
             self.metrics.verdict(verdict);
+            self.follow(verdict);
             let mut verdicts = lock(&self.verdicts);
             if verdicts.len() == REMEMBERED {
                 verdicts.pop_front();
             }
             verdicts.push_back(verdict.clone());
         }
+    }
+
+    fn follow(&self, verdict: &Verdict) {
+        let mut events = lock(&self.events);
+        let change = events.follow(verdict);
+        self.metrics.event(change.as_ref(), events.alarm());
+    }
+
+    /// The newest events, at most `most`, newest first.
+    pub fn events(&self, most: usize) -> Vec<EventReport> {
+        lock(&self.events).newest(most)
     }
 
     /// The newest verdicts, at most `most`, newest first.
@@ -132,6 +147,7 @@ impl State {
             phase: lock(&self.phase).clone(),
             model: self.watch().map(|watch| watch.model().report()),
             sources: lock(&self.sources).clone(),
+            newest_events: self.events(REPORTED_EVENTS),
             trainings: 0,
             rejected: None,
         }

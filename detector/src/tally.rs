@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
+use crd::contract::EventOutcome;
 use crd::simulated::FaultKind;
 use jiff::Timestamp;
 
+use crate::event::Change;
 use crate::reading::ActiveFault;
 use crate::verdict::Verdict;
 use crate::watch::Outcome;
@@ -18,6 +20,9 @@ pub struct Tally {
     verdicts: u64,
     anomalies: u64,
     missing: u64,
+    /// Alarms that were raised, and events that ended without one.
+    alarms: u64,
+    without_alarm: u64,
     true_anomalies: u64,
     judged_by_truth: bool,
     faults: HashMap<ActiveFault, bool>,
@@ -50,6 +55,25 @@ impl Tally {
             self.anomalies += 1;
             self.true_anomalies += u64::from(verdict.truth.as_ref().is_some_and(|faults| !faults.is_empty()));
         }
+    }
+
+    /// Count what a verdict did to the events.
+    pub fn event(&mut self, change: &Change) {
+        match change {
+            Change::Alarmed(_) => self.alarms += 1,
+            Change::Ended(event) if event.outcome != EventOutcome::Alarmed => self.without_alarm += 1,
+            Change::Ended(_) => {}
+        }
+    }
+
+    /// Alarms that were raised.
+    pub fn alarms(&self) -> u64 {
+        self.alarms
+    }
+
+    /// Events: those that raised an alarm, and those that ended without one.
+    pub fn events(&self) -> u64 {
+        self.alarms + self.without_alarm
     }
 
     /// Instants seen.
@@ -113,6 +137,7 @@ impl fmt::Display for Tally {
             f,
             "{readings} readings, {verdicts} verdicts, {anomalies} anomalous, {missing} without a verdict"
         )?;
+        write!(f, "\nevents: {}, of which {} raised an alarm", self.events(), self.alarms)?;
         let (Some(recall), Some(precision)) = (self.event_recall(), self.precision()) else { return Ok(()) };
         let found = self.faults.values().filter(|found| **found).count();
         write!(f, "\nfaults found: {found} of {} (recall {recall:.3})", self.faults.len())?;
@@ -180,6 +205,7 @@ mod tests {
         );
         insta::assert_snapshot!(tally.to_string(), @r"
         5 readings, 5 verdicts, 2 anomalous, 0 without a verdict
+        events: 0, of which 0 raised an alarm
         faults found: 1 of 2 (recall 0.500), Spike 0/1, Step 1/1
         anomalous verdicts within a fault: 1 of 2 (precision 0.500), 4320.0 false a day
         ");

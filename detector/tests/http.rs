@@ -6,10 +6,14 @@ use std::time::Duration;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
 use actix_web::{App, test};
+use detector::alarm::Raised;
 use detector::api::{configure_metrics, configure_predict};
 use detector::model::Explain;
 use detector::monitor::{self, Progress};
+use detector::reading::Readings;
 use detector::state::State;
+use detector::verdict::{Judgement, Verdict};
+use detector::watch::Outcome;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -50,7 +54,9 @@ fn at(second: i64) -> Timestamp {
 
 async fn ask(state: &Data<State>, method: Method, path: &str, body: &[u8]) -> (StatusCode, String) {
     let configure = |config: &mut actix_web::web::ServiceConfig| match path {
-        path if path.starts_with("/predict") || path.starts_with("/verdicts") => configure_predict(config),
+        path if ["/predict", "/verdicts", "/events"].iter().any(|route| path.starts_with(route)) => {
+            configure_predict(config)
+        }
         _ => configure_metrics(config),
     };
     let app = test::init_service(App::new().app_data(state.clone()).configure(configure)).await;
@@ -203,6 +209,73 @@ async fn the_newest_verdicts_come_first_and_are_bounded() {
         let (status, text) = ask(&state, Method::GET, &format!("/verdicts{query}"), b"").await;
         assert_eq!((status.as_u16(), text), (400, error("expected ?limit= of 1 to 1000, or nothing")));
     }
+}
+
+/// What the state is told of one instant.
+fn judged(state: &State, second: i64, severity: f64, raised: Raised) {
+    let model = state.watch().unwrap().model().digest().clone();
+    let judgement =
+        Judgement { score: 0.6, severity, anomalous: severity > 1.0, contributions: vec![0.25, 0.75], model };
+    let values = vec![Some(5.0), Some(-3.0)];
+    let readings = Readings { time: at(second), values, truth: None };
+    let verdict = Verdict::new(&readings, judgement, raised);
+    state.outcome(&readings, &Outcome::Verdict(verdict));
+}
+
+#[actix_web::test]
+async fn events_are_told_newest_first_and_the_one_that_goes_on_has_no_end() {
+    let state = serving(TWO, "{}");
+    for (second, severity, raised) in [
+        (2_000_000, 1.25, Raised::Alarm),
+        (2_000_001, 1.5, Raised::Ongoing),
+        (2_000_004, 0.5, Raised::Calm),
+        (2_000_005, 1.75, Raised::CoolingDown),
+    ] {
+        judged(&state, second, severity, raised);
+    }
+    let (status, text) = ask(&state, Method::GET, "/events", b"").await;
+    assert_eq!(status, StatusCode::OK);
+    let sensors = json!([{"name": "flow", "share": 0.75}, {"name": "pressure", "share": 0.25}]);
+    let ongoing = json!({
+        "start": "1970-01-24T03:33:25Z", "end": null, "durationSeconds": 0.0,
+        "peak": {"time": "1970-01-24T03:33:25Z", "severity": 1.75}, "verdicts": 1, "outcome": "cooling_down", "sensors": sensors,
+    });
+    let ended = json!({
+        "start": "1970-01-24T03:33:20Z", "end": "1970-01-24T03:33:24Z", "durationSeconds": 4.0,
+        "peak": {"time": "1970-01-24T03:33:21Z", "severity": 1.5}, "verdicts": 2, "outcome": "alarmed",
+        "alarmedAt": "1970-01-24T03:33:20Z", "sensors": sensors,
+    });
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(answer, json!({ "events": [ongoing, ended] }));
+    let (_, newest) = ask(&state, Method::GET, "/events?limit=1", b"").await;
+    assert_eq!(serde_json::from_str::<Value>(&newest).unwrap(), json!({ "events": [ongoing] }));
+    let (_, report) = ask(&state, Method::GET, "/status", b"").await;
+    assert_eq!(serde_json::from_str::<Value>(&report).unwrap()["newestEvents"], json!([ongoing, ended]));
+    let (status, text) = ask(&state, Method::GET, "/events?limit=1001", b"").await;
+    assert_eq!((status.as_u16(), text), (400, error("expected ?limit= of 1 to 1000, or nothing")));
+}
+
+#[actix_web::test]
+async fn an_event_is_counted_once_and_the_alarm_is_on_while_it_goes_on() {
+    let state = serving(TWO, "{}");
+    let metrics = async || ask(&state, Method::GET, "/metrics", b"").await.1;
+    let events = |outcome: &str, count: u32| {
+        format!("anomaly_events_total{{outcome=\"{outcome}\",detector=\"boiler\"}} {count}\n")
+    };
+    let alarm = |on: u32| format!("anomaly_alarm{{detector=\"boiler\"}} {on}\n");
+    judged(&state, 2_000_000, 1.25, Raised::TooShort);
+    let text = metrics().await;
+    assert!(text.contains(&alarm(0)) && text.contains(&events("too_short", 0)), "{text}");
+    judged(&state, 2_000_001, 1.25, Raised::Alarm);
+    judged(&state, 2_000_002, 1.25, Raised::Ongoing);
+    let text = metrics().await;
+    assert!(text.contains(&alarm(1)) && text.contains(&events("alarmed", 1)), "{text}");
+    judged(&state, 2_000_003, 0.25, Raised::Calm);
+    judged(&state, 2_000_004, 1.25, Raised::TooShort);
+    judged(&state, 2_000_005, 0.25, Raised::Calm);
+    let text = metrics().await;
+    assert!(text.contains(&alarm(0)) && text.contains(&events("alarmed", 1)), "{text}");
+    assert!(text.contains(&events("too_short", 1)) && text.contains(&events("quiet", 0)), "{text}");
 }
 
 #[actix_web::test]

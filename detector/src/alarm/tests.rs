@@ -5,10 +5,12 @@ use proptest::prelude::*;
 use super::{Alarm, Raised};
 use crate::verdict::Judgement;
 
+const NOON: i64 = 12 * 60 * 60;
+
 fn detector(alarm: &str) -> Valid {
     let text = format!(
         "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {{name: mill}}\nspec:\n  sources:\n  - name: s\n    \
-         simulated: {{sensors: [{{name: speed}}]}}\n  alarm: {alarm}\n"
+         simulated: {{sensors: [{{name: speed}}]}}\n  alarm: {alarm}\n  quiet: [{{schedule: \"0 12 * * *\", duration: 1m, reason: noon}}]\n"
     );
     crd::manifest::one_detector(&text).unwrap()
 }
@@ -18,8 +20,13 @@ fn judgement(anomalous: bool) -> Judgement {
     Judgement { score, severity: score / 0.5, anomalous, contributions: Vec::new(), model: "sha256:1".into() }
 }
 
-/// `!` is an anomalous second, `.` a normal one. Out: A larm, s hort, c ooling down, o ngoing.
+/// `!` is an anomalous second, `.` a normal one. Out: A larm, s hort, c ooling down, q uiet, o ngoing.
 fn said(alarm: &str, seconds: &str) -> String {
+    said_from(0, alarm, seconds)
+}
+
+/// The same from that second on. The minute from second [`NOON`] on is quiet.
+fn said_from(first: i64, alarm: &str, seconds: &str) -> String {
     let mut alarm = Alarm::new(&detector(alarm));
     let letter = |(second, anomalous)| match alarm
         .judge(Timestamp::from_second(second).unwrap(), &judgement(anomalous == '!'))
@@ -27,10 +34,11 @@ fn said(alarm: &str, seconds: &str) -> String {
         Raised::Calm => '.',
         Raised::TooShort => 's',
         Raised::CoolingDown => 'c',
+        Raised::Quiet { .. } => 'q',
         Raised::Alarm => 'A',
         Raised::Ongoing => 'o',
     };
-    (0..).zip(seconds.chars()).map(letter).collect()
+    (first..).zip(seconds.chars()).map(letter).collect()
 }
 
 #[test]
@@ -51,6 +59,18 @@ fn after_an_alarm_it_is_quiet_until_the_cool_down_is_over() {
 #[test]
 fn a_stretch_that_outlasts_the_cool_down_is_not_lost() {
     assert_eq!(said("{coolDown: 3s}", "!.!!!!"), "A.cAoo");
+}
+
+#[test]
+fn a_quiet_window_puts_the_alarm_off_and_takes_none_back() {
+    assert_eq!(said_from(NOON - 1, "{}", ".!!.!"), ".qq.q");
+    assert_eq!(said_from(NOON - 1, "{}", "!!.!"), "Ao.q");
+    assert_eq!(said_from(NOON + 58, "{}", "!!!!.!"), "qqAo.A");
+}
+
+#[test]
+fn an_alarm_that_was_put_off_starts_no_cool_down() {
+    assert_eq!(said_from(NOON + 58, "{coolDown: 9s}", "!..!"), "q..A");
 }
 
 #[test]

@@ -4,8 +4,12 @@
 mod error;
 /// `POST /predict`.
 mod predict;
+/// `?limit=`.
+mod limit;
 /// `GET /verdicts`.
 mod verdicts;
+/// `GET /events`.
+mod events;
 /// `/livez`, `/readyz`, `/status`, `/metrics`, `/model`.
 mod operations;
 
@@ -24,6 +28,7 @@ pub fn configure_predict(config: &mut ServiceConfig) {
         .app_data(web::PayloadConfig::new(MOST_BYTES))
         .service(web::resource("/predict").post(predict::predict).default_service(web::to(wrong_method)))
         .service(web::resource("/verdicts").get(verdicts::newest).default_service(web::to(wrong_method)))
+        .service(web::resource("/events").get(events::newest).default_service(web::to(wrong_method)))
         .default_service(web::to(no_such_path));
 }
 

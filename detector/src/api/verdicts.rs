@@ -1,36 +1,17 @@
 //! `GET /verdicts`: the newest verdicts on the sensors' readings, newest first.
 
 use actix_web::HttpResponse;
-use actix_web::web::{Data, Query};
-use serde::Deserialize;
+use actix_web::web::Data;
 use serde_json::{Map, Value, json};
 
 use super::ApiError;
+use super::limit::{Asked, within};
 use crate::state::{REMEMBERED, State};
 use crate::verdict::Verdict;
 
-/// How many verdicts are wanted.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Options {
-    #[serde(default = "hundred")]
-    limit: usize,
-}
-
-fn hundred() -> usize {
-    100
-}
-
 /// The handler.
-pub(super) async fn newest(
-    state: Data<State>,
-    options: Result<Query<Options>, actix_web::Error>,
-) -> Result<HttpResponse, ApiError> {
-    let limit = options
-        .ok()
-        .map(|options| options.limit)
-        .filter(|limit| (1..=REMEMBERED).contains(limit))
-        .ok_or_else(|| ApiError::Malformed(format!("expected ?limit= of 1 to {REMEMBERED}, or nothing")))?;
+pub(super) async fn newest(state: Data<State>, asked: Asked) -> Result<HttpResponse, ApiError> {
+    let limit = within(REMEMBERED, asked)?;
     let names: Vec<&str> = state.detector.sensors().map(|sensor| sensor.name).collect();
     let verdicts: Vec<Value> =
         state.verdicts(limit).iter().map(|verdict| verdict_json(&names, verdict)).collect();

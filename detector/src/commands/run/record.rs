@@ -8,6 +8,7 @@ use crd::valid::Cut;
 
 use super::{RunArgs, RunError};
 use crate::cut::shortfall;
+use crate::event::{Change, Events};
 use crate::log::{Event, Log};
 use crate::monitor::Trained;
 use crate::output::Output;
@@ -20,6 +21,7 @@ pub(super) struct Record {
     pub(super) log: Log,
     cut: Cut,
     tally: Tally,
+    events: Events,
     output: Option<(PathBuf, Output)>,
     watching_since: Instant,
 }
@@ -31,7 +33,14 @@ impl Record {
             Err(source) => Err(RunError::Output { path: path.clone(), source }),
         };
         let output = args.output.as_ref().map(create).transpose()?;
-        Ok(Self { log, cut: detector.cut(), tally: Tally::default(), output, watching_since: Instant::now() })
+        Ok(Self {
+            log,
+            cut: detector.cut(),
+            tally: Tally::default(),
+            events: Events::new(detector),
+            output,
+            watching_since: Instant::now(),
+        })
     }
 
     pub(super) fn trained(&mut self, trained: &Trained) {
@@ -51,6 +60,12 @@ impl Record {
         let Outcome::Verdict(verdict) = outcome else { return Ok(()) };
         if verdict.judgement.anomalous {
             self.log.tell(&Event::Anomaly(verdict));
+        }
+        if let Some(change) = self.events.follow(verdict) {
+            self.tally.event(&change);
+            if let Change::Ended(event) = &change {
+                self.log.tell(&Event::Ended(event));
+            }
         }
         match &mut self.output {
             Some((path, output)) => {
