@@ -55,7 +55,7 @@ fn at(second: i64) -> Timestamp {
 async fn ask(state: &Data<State>, method: Method, path: &str, body: &[u8]) -> (StatusCode, String) {
     let configure = |config: &mut actix_web::web::ServiceConfig| match path {
         path if ["/predict", "/verdicts", "/events"].iter().any(|route| path.starts_with(route)) => {
-            configure_predict(config)
+            configure_predict(config);
         }
         _ => configure_metrics(config),
     };

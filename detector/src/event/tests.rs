@@ -70,7 +70,7 @@ fn an_event_without_an_alarm_says_why() {
     ] {
         let mut events = Events::new(&detector());
         for (second, raised) in raised.into_iter().enumerate() {
-            events.follow(&verdict(second as i64, 1.5, raised, [0.5, 0.5]));
+            events.follow(&verdict(second.cast_signed() as i64, 1.5, raised, [0.5, 0.5]));
         }
         let Some(Change::Ended(event)) = events.follow(&calm(60)) else { panic!("it has ended") };
         assert_eq!((event.outcome, event.reason.as_deref()), (outcome, reason));
@@ -88,13 +88,13 @@ fn an_alarm_that_was_raised_before_anyone_followed_counts_as_one() {
 #[test]
 fn the_newest_events_are_remembered() {
     let mut events = Events::new(&detector());
-    for second in 0..2 * (REMEMBERED as i64 + 5) {
+    for second in 0..2 * (REMEMBERED.cast_signed() as i64 + 5) {
         let severity = if second % 2 == 0 { 1.5 } else { 0.5 };
         events.follow(&verdict(second, severity, Raised::TooShort, [1.0, 0.0]));
     }
     let newest = events.newest(usize::MAX);
     assert_eq!(newest.len(), REMEMBERED);
-    assert_eq!(newest[0].start, at(2 * (REMEMBERED as i64 + 4)));
+    assert_eq!(newest[0].start, at(2 * (REMEMBERED.cast_signed() as i64 + 4)));
     assert_eq!(events.newest(3), newest[..3]);
 }
 
@@ -105,7 +105,7 @@ proptest! {
         let (mut events, mut anomalous, mut alarms, mut ended) = (Events::new(&detector()), 0, 0, Vec::new());
         for (second, (severity, raised)) in steps.iter().enumerate() {
             let raised = [Raised::TooShort, Raised::CoolingDown, Raised::Quiet { window: 0 }, Raised::Alarm, Raised::Ongoing][usize::from(*raised)];
-            let verdict = verdict(second as i64, f64::from(*severity), raised, [0.5, 0.5]);
+            let verdict = verdict(second.cast_signed() as i64, f64::from(*severity), raised, [0.5, 0.5]);
             anomalous += u64::from(verdict.judgement.anomalous);
             match events.follow(&verdict) {
                 Some(Change::Alarmed(_)) => alarms += 1,
