@@ -56,8 +56,8 @@ pub fn check(bytes: &[u8], model: &ModelReport) -> Result<(), NotKept> {
     }
 }
 
-/// `sha256:` and 64 hexadecimal digits.
-fn digest(bytes: &[u8]) -> String {
+/// The name of a model: `sha256:` and 64 hexadecimal digits.
+pub fn digest(bytes: &[u8]) -> String {
     use std::fmt::Write;
     Sha256::digest(bytes).iter().fold("sha256:".to_owned(), |mut text, byte| {
         write!(text, "{byte:02x}").expect("a String takes every write");

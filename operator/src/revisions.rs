@@ -26,8 +26,8 @@ pub struct Revision {
     pub digest: String,
     /// When it was trained.
     pub trained_at: Timestamp,
-    /// What shaped it.
-    pub recipe: String,
+    /// What shaped it, where that is known.
+    pub recipe: Option<String>,
     /// When it was kept, an RFC 3339 time.
     pub kept_at: String,
     /// The name of its ConfigMap.
@@ -47,9 +47,7 @@ pub struct Revisions {
 
 /// The revision that is to serve is not there.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error(
-    "model.pin must be a model that is kept and fits sources and model.train ({have}), got {pin}; what serves goes on serving"
-)]
+#[error("model.pin must be a model that is kept ({have}), got {pin}; what serves goes on serving")]
 pub struct PinNotFound {
     /// The digest that was asked for.
     pub pin: String,
@@ -76,13 +74,12 @@ impl Revisions {
     /// The models that pods serve, that fit the spec and are not kept yet: each with a pod that serves it, the newest
     /// first. One that was found to be too large is not asked for again.
     pub fn missing<'a>(&self, plan: &Plan, observed: &'a Observed) -> Vec<(&'a Arc<Pod>, &'a ModelReport)> {
-        let Some(recipe) = plan.detector.recipe_digest() else { return Vec::new() };
         let is_known = |digest: &str| {
             self.too_large() == Some(digest) || self.kept.iter().any(|revision| revision.digest == digest)
         };
         let mut missing: Vec<_> = observed
             .models()
-            .filter(|(_, model)| model.recipe.as_ref() == Some(&recipe) && !is_known(&model.digest))
+            .filter(|(_, model)| fits(plan, model.recipe.as_deref()) && !is_known(&model.digest))
             .collect();
         missing.sort_by_key(|(_, model)| Reverse(model.trained_at));
         missing
@@ -115,22 +112,29 @@ impl Revisions {
     }
 
     /// The revision that new pods are to begin with: the pinned one, else the newest that fits the spec; of those of one
-    /// time, as a new threshold makes them, the one that serves. `None`: the pointer stays as it is.
+    /// time, as a new threshold makes them, the one that serves. A model that is loaded is as new as its loading.
+    /// `None`: the pointer stays as it is.
     ///
     /// # Errors
     /// The pinned one is not kept.
     pub fn chosen(&self, plan: &Plan, observed: &Observed) -> Result<Option<&Revision>, PinNotFound> {
-        let recipe = plan.detector.recipe_digest();
-        let fitting: Vec<_> =
-            self.kept.iter().filter(|revision| Some(&revision.recipe) == recipe.as_ref()).collect();
         if let Some(pin) = &plan.detector.spec().model.pin {
-            let pinned = fitting.iter().copied().find(|revision| revision.digest == *pin);
-            return pinned.map(Some).ok_or_else(|| PinNotFound::new(pin, &fitting));
+            let pinned = self.kept.iter().find(|revision| revision.digest == *pin);
+            return pinned.map(Some).ok_or_else(|| self.pin_not_found(pin));
         }
-        let newest = fitting.into_iter().max_by_key(|revision| {
-            (revision.trained_at, observed.serves(&revision.digest), &revision.kept_at)
+        let is_trained = plan.detector.train().is_some();
+        let fitting = self.kept.iter().filter(|revision| fits(plan, revision.recipe.as_deref()));
+        let newest = fitting.max_by_key(|revision| {
+            let trained_at = is_trained.then_some(revision.trained_at);
+            (trained_at, observed.serves(&revision.digest), &revision.kept_at)
         });
         Ok(newest.filter(|newest| !self.is_outgrown(newest)))
+    }
+
+    fn pin_not_found(&self, pin: &str) -> PinNotFound {
+        let have: Vec<&str> = self.kept.iter().map(|revision| revision.digest.as_str()).collect();
+        let have = if have.is_empty() { "none".to_owned() } else { have.join(", ") };
+        PinNotFound { pin: pin.to_owned(), have }
     }
 
     /// The pointer stands for a model of the same recipe, at least as new, that is too large to be kept: an older one
@@ -157,12 +161,9 @@ impl Revisions {
     }
 }
 
-impl PinNotFound {
-    fn new(pin: &str, have: &[&Revision]) -> Self {
-        let have: Vec<&str> = have.iter().map(|revision| revision.digest.as_str()).collect();
-        let have = if have.is_empty() { "none".to_owned() } else { have.join(", ") };
-        Self { pin: pin.to_owned(), have }
-    }
+/// Whether a model of that recipe may serve by this spec: the same sources and parameters; any, where it is loaded.
+fn fits(plan: &Plan, recipe: Option<&str>) -> bool {
+    plan.detector.recipe_digest().is_none_or(|wanted| recipe == Some(&wanted))
 }
 
 impl Revision {
@@ -174,7 +175,7 @@ impl Revision {
         Some(Self {
             digest: annotations.get(DIGEST)?.clone(),
             trained_at: annotations.get(TRAINED_AT)?.parse().ok()?,
-            recipe: annotations.get(RECIPE)?.clone(),
+            recipe: annotations.get(RECIPE).cloned(),
             kept_at: metadata["creationTimestamp"].as_str().unwrap_or_default().to_owned(),
             object: metadata["name"].as_str()?.to_owned(),
             annotations,

@@ -30,7 +30,7 @@ pub fn digits(plan: &Plan) -> String {
     let mut manifest = manifest(plan);
     let model = &mut manifest["spec"]["model"];
     remove(model, &["pin"]);
-    remove(&mut model["train"], &["until", "every", "schedule", "timeZone"]);
+    remove(&mut model["train"], &["until"]);
     history::digits(manifest.to_string().as_bytes())
 }
 

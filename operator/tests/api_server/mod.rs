@@ -121,6 +121,20 @@ impl Cluster {
         });
     }
 
+    /// Annotate the detector.
+    #[allow(dead_code, reason = "the scenarios of models do")]
+    pub fn annotate(&self, key: &str, value: &str) {
+        self.edit(DETECTOR, |detector| detector["metadata"]["annotations"][key] = json!(value));
+    }
+
+    /// Have a write fail, counted from here.
+    #[allow(dead_code, reason = "the scenarios of models do")]
+    pub fn fail(&self, write: usize, fault: Fault) {
+        let mut server = self.server.lock().unwrap();
+        let at = server.writes + write;
+        server.faults.insert(at, fault);
+    }
+
     /// An object on the server.
     pub fn get(&self, path: &str) -> Value {
         self.server.lock().unwrap().objects[path].clone()
