@@ -1,0 +1,253 @@
+//! A model that lasts, on a real cluster with the operator installed by its chart: `operator/tests/on-cluster lasting`.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod place;
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use http::Request;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use operator::workload::Kind;
+use place::{Place, SYSTEM, condition, operator_pods, restart_operator, sample, until};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+/// Held by tests that the others' restarts of the operator would disturb.
+static OPERATOR: Mutex<()> = Mutex::const_new(());
+
+const REPLICAS: usize = 3;
+const KILLS: usize = 20;
+
+/// The pods of a detector and what each of their processes has said of itself, by pod and restart.
+struct Ledger<'a> {
+    place: &'a Place,
+    name: &'a str,
+    processes: BTreeMap<(String, i32), u64>,
+}
+
+impl<'a> Ledger<'a> {
+    fn new(place: &'a Place, name: &'a str) -> Self {
+        Self { place, name, processes: BTreeMap::new() }
+    }
+
+    async fn pods(&self) -> Vec<Pod> {
+        let of_detector = ListParams::default().labels(&format!("app.kubernetes.io/instance={}", self.name));
+        let pods = self.place.pods().list(&of_detector).await.unwrap().items;
+        pods.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).collect()
+    }
+
+    /// Wait until so many pods are ready and serve that model, each by its own word; and write down how often each has
+    /// trained. No process ends in these tests before it was written down here, or before it was ready.
+    async fn all_serve(&mut self, digest: &str, count: usize) {
+        let what = format!("{count} pods that serve {digest}");
+        let said = until(&what, async || {
+            let pods = self.pods().await;
+            let mut said = Vec::new();
+            for pod in pods.iter().filter(|pod| is_ready(pod)) {
+                let report = self.report(pod).await?;
+                if report["model"]["digest"] != digest {
+                    return None;
+                }
+                said.push(((pod.uid()?, restarts(pod)), report["trainings"].as_u64()?));
+            }
+            (pods.len() == count && said.len() == count).then_some(said)
+        })
+        .await;
+        self.processes.extend(said);
+    }
+
+    async fn report(&self, pod: &Pod) -> Option<Value> {
+        let (namespace, name) = (&self.place.namespace, pod.name_any());
+        let path = format!("/api/v1/namespaces/{namespace}/pods/{name}:8000/proxy/status");
+        self.place.client.request(Request::get(path).body(Vec::new()).unwrap()).await.ok()
+    }
+
+    fn trainings(&self) -> u64 {
+        self.processes.values().sum()
+    }
+
+    /// Delete a pod without warning.
+    async fn kill(&self, pod: &Pod) {
+        let at_once = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
+        self.place.pods().delete(&pod.name_any(), &at_once).await.unwrap();
+    }
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+fn restarts(pod: &Pod) -> i32 {
+    let containers = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
+    containers.into_iter().map(|container| container.restart_count).sum()
+}
+
+/// End the pod's detector as the kernel would: without a chance to say goodbye.
+fn kill_process_of(pod: &Pod) {
+    let uid = pod.uid().unwrap().replace('-', "[-_]");
+    let script = format!(
+        "for p in $(grep -lE 'pod{uid}' /proc/[0-9]*/cgroup | cut -d/ -f3); do grep -qa '^/detector' /proc/$p/cmdline && kill -KILL $p; done"
+    );
+    assert!(Command::new("bash").args(["-c", &script]).status().unwrap().success());
+}
+
+/// Whether the cluster is the one of `tests/cluster`, whose node is this machine.
+fn is_of_this_machine() -> bool {
+    std::env::var("KUBECONFIG").is_ok_and(|path| path.starts_with("/run/anomaly-operator/"))
+}
+
+async fn replicas(place: &Place, count: usize) {
+    let scale = Patch::Merge(json!({"spec": {"replicas": count}}));
+    place.detectors().patch_scale("pump", &PatchParams::default(), &scale).await.unwrap();
+}
+
+/// Another image for the detectors, as an upgrade of the operator brings it; returns the one before.
+async fn upgrade_operator(place: &Place, image: &str) -> String {
+    let deployments: Api<DynamicObject> =
+        Api::namespaced_with(place.client.clone(), SYSTEM, &Kind::Deployment.resource());
+    let operator = deployments.list(&ListParams::default()).await.unwrap().items.remove(0);
+    let container = &operator.data["spec"]["template"]["spec"]["containers"][0];
+    let variables = container["env"].as_array().unwrap();
+    let at = variables.iter().position(|variable| variable["name"] == "DETECTOR_IMAGE").unwrap();
+    let before = variables[at]["value"].as_str().unwrap().to_owned();
+    let patch = json!([{"op": "replace", "path": format!("/spec/template/spec/containers/0/env/{at}/value"), "value": image}]);
+    let patch = Patch::<()>::Json(serde_json::from_value(patch).unwrap());
+    let old = operator_pods(&place.client).await.remove(0).uid();
+    deployments.patch(&operator.name_any(), &PatchParams::default(), &patch).await.unwrap();
+    until("upgraded operator", async || {
+        let pods = operator_pods(&place.client).await;
+        (pods.len() == 1 && pods[0].uid() != old && is_ready(&pods[0])).then_some(())
+    })
+    .await;
+    before
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster lasting"]
+async fn one_training_serves_through_whatever_befalls_its_pods() {
+    let _alone = OPERATOR.lock().await;
+    let place = Place::new("lasting").await;
+    let mut manifest = sample("quickstart.yaml", "pump");
+    manifest["spec"]["replicas"] = json!(REPLICAS);
+    place.apply(&manifest).await.unwrap();
+    let detector = place.ready("pump").await;
+    let digest = detector["status"]["model"]["digest"].as_str().unwrap().to_owned();
+    assert_eq!(detector["status"]["model"]["origin"], "Trained");
+    let mut ledger = Ledger::new(&place, "pump");
+    ledger.all_serve(&digest, REPLICAS).await;
+    assert_eq!(ledger.trainings(), 1, "the others began with what the first had trained");
+
+    for kill in 0..KILLS {
+        let pods = ledger.pods().await;
+        ledger.kill(&pods[kill % REPLICAS]).await;
+        ledger.all_serve(&digest, REPLICAS).await;
+    }
+    if is_of_this_machine() {
+        let pods = ledger.pods().await;
+        kill_process_of(&pods[0]);
+        until("restarted container", async || {
+            (restarts(&place.pods().get(&pods[0].name_any()).await.ok()?) == 1).then_some(())
+        })
+        .await;
+        ledger.all_serve(&digest, REPLICAS).await;
+
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/cluster/restart");
+        assert!(Command::new(root).arg("containerd").status().unwrap().success());
+        ledger.all_serve(&digest, REPLICAS).await;
+    }
+    for pod in ledger.pods().await {
+        ledger.kill(&pod).await;
+    }
+    ledger.all_serve(&digest, REPLICAS).await;
+
+    replicas(&place, 0).await;
+    let at_rest = |detector: &Value| condition(detector, "Ready").1 == "ScaledToZero";
+    place.detector_once("pump", "is scaled to zero", at_rest).await;
+    replicas(&place, REPLICAS).await;
+    ledger.all_serve(&digest, REPLICAS).await;
+
+    restart_operator(&place).await;
+    ledger.all_serve(&digest, REPLICAS).await;
+
+    let before = ledger.pods().await;
+    let image = upgrade_operator(&place, "localhost/anomaly-detector:dev").await;
+    until("pods of the new image", async || {
+        let pods = ledger.pods().await;
+        let is_old = |pod: &Pod| before.iter().any(|old| old.uid() == pod.uid());
+        (pods.len() == REPLICAS && !pods.iter().any(is_old)).then_some(())
+    })
+    .await;
+    ledger.all_serve(&digest, REPLICAS).await;
+    upgrade_operator(&place, &image).await;
+    place.ready("pump").await;
+    until("pods of the old image", async || (ledger.pods().await.len() == REPLICAS).then_some(())).await;
+    ledger.all_serve(&digest, REPLICAS).await;
+
+    let detector = place.ready("pump").await;
+    assert_eq!(detector["status"]["model"]["digest"], *digest);
+    assert_eq!(ledger.trainings(), 1, "of {} processes", ledger.processes.len());
+    println!("figures: processes={} trainings={}", ledger.processes.len(), ledger.trainings());
+    place.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster lasting"]
+async fn another_training_and_a_pin_change_what_serves_and_no_pod() {
+    let _alone = OPERATOR.lock().await;
+    let place = Place::new("retrain").await;
+    let mut manifest = sample("quickstart.yaml", "pump");
+    manifest["spec"]["replicas"] = json!(2);
+    place.apply(&manifest).await.unwrap();
+    let first = digest_of(&place.ready("pump").await);
+    let mut ledger = Ledger::new(&place, "pump");
+    ledger.all_serve(&first, 2).await;
+    let pods = place.pod_uids("pump").await;
+
+    let annotate = Patch::Merge(json!({"metadata": {"annotations": {"anomaly.dev/retrain": "monday"}}}));
+    place.detectors().patch("pump", &PatchParams::default(), &annotate).await.unwrap();
+    let has_another = |detector: &Value| digest_of(detector) != first;
+    let second = digest_of(&place.detector_once("pump", "serves another model", has_another).await);
+    ledger.all_serve(&second, 2).await;
+    until("kept model", async || place.api(Kind::ConfigMap).get_opt(&kept(&second)).await.unwrap()).await;
+
+    place.edit("pump", json!({"model": {"pin": first}})).await;
+    ledger.all_serve(&first, 2).await;
+    place.edit("pump", json!({"model": {"pin": null}})).await;
+    ledger.all_serve(&second, 2).await;
+
+    let unknown = format!("sha256:{}", "0".repeat(64));
+    place.edit("pump", json!({"model": {"pin": unknown}})).await;
+    let is_told = |detector: &Value| condition(detector, "ModelReady").1 == "PinNotFound";
+    let detector = place.detector_once("pump", "misses the pinned model", is_told).await;
+    assert_eq!(digest_of(&detector), second, "what serves goes on serving");
+    place.edit("pump", json!({"model": {"pin": null}})).await;
+    place.ready("pump").await;
+    assert_eq!(place.pod_uids("pump").await, pods);
+
+    // What neither shapes the model nor the pods' start trains nothing; a threshold only cuts anew.
+    let trained = ledger.trainings();
+    place.edit("pump", json!({"threshold": {"contamination": 0.03}})).await;
+    place.ready("pump").await;
+    let cut = until("one cut on all pods", async || {
+        let detector = json!(place.detectors().get("pump").await.unwrap());
+        (digest_of(&detector) != second && place.pod_uids("pump").await.len() == 2)
+            .then(|| digest_of(&detector))
+    })
+    .await;
+    ledger.all_serve(&cut, 2).await;
+    assert_eq!(ledger.trainings(), trained, "a threshold is no reason to train");
+    place.leave().await;
+}
+
+fn digest_of(detector: &Value) -> String {
+    detector["status"]["model"]["digest"].as_str().unwrap_or_default().to_owned()
+}
+
+/// The ConfigMap that keeps that model.
+fn kept(digest: &str) -> String {
+    operator::workload::model::revision_name("pump", digest)
+}
