@@ -76,11 +76,11 @@ struct Call {
     is_write: bool,
 }
 
-/// The operator's calls that concern the detector's objects, Events included.
+/// The operator's calls that concern the detector's objects, models and Events included.
 fn calls(place: &Place, name: &str) -> Vec<Call> {
     calls_that(|object| {
         let of = object["name"].as_str().unwrap_or_default();
-        object["namespace"] == place.namespace && (of == name || of.starts_with(&format!("{name}.")))
+        object["namespace"] == place.namespace && (of == name || [".", "-model"].iter().any(|end| of.starts_with(&format!("{name}{end}"))))
     })
 }
 
