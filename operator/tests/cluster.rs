@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use operator::workload::Kind;
 use place::{Place, condition, restart_operator, sample, until};
@@ -270,6 +270,11 @@ async fn a_deleted_detector_leaves_nothing_behind() {
         })
         .await;
     }
+    let models = ListParams::default().labels("app.kubernetes.io/instance=pump");
+    until("end of the models", async || {
+        place.api(Kind::ConfigMap).list(&models).await.unwrap().items.is_empty().then_some(())
+    })
+    .await;
     until("end of the pods", async || place.pod_uids("pump").await.is_empty().then_some(())).await;
     place.leave().await;
 }

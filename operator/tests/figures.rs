@@ -80,7 +80,8 @@ struct Call {
 fn calls(place: &Place, name: &str) -> Vec<Call> {
     calls_that(|object| {
         let of = object["name"].as_str().unwrap_or_default();
-        object["namespace"] == place.namespace && (of == name || [".", "-model"].iter().any(|end| of.starts_with(&format!("{name}{end}"))))
+        object["namespace"] == place.namespace
+            && (of == name || [".", "-model"].iter().any(|end| of.starts_with(&format!("{name}{end}"))))
     })
 }
 
