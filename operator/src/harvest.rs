@@ -96,15 +96,8 @@ pub async fn models(ctx: &Context, plan: &Plan, observed: &Observed) -> Result<H
         Err(concern) => harvest.concern = Some(concern),
     }
     match revisions.chosen(plan, observed).map(Option::<&Revision>::cloned) {
-        Ok(Some(chosen)) if !revisions.points_at(plan, &chosen) => {
-            if let Some(bytes) = bytes_of(ctx, plan, &chosen, fresh).await? {
-                let has_moved = revisions.pointed_digest().is_some_and(|before| before != chosen.digest);
-                harvest.moved_to = has_moved.then(|| chosen.digest.clone());
-                let pointer = model::pointer(plan, chosen.annotations, Some(bytes));
-                revisions.pointer = Some(point(ctx, plan, &revisions, pointer).await?);
-            }
-        }
-        Ok(_) => {}
+        Ok(Some(chosen)) => harvest.moved_to = aim(ctx, plan, &mut revisions, chosen, fresh).await?,
+        Ok(None) => {}
         Err(not_found) => harvest.concern = Some(not_found.into()),
     }
     for surplus in revisions.surplus(plan, observed) {
@@ -133,9 +126,8 @@ async fn fetch(
         if report.bytes > MOST_STORED_BYTES {
             return Ok(Some(Fetched::TooLarge(report.clone())));
         }
-        let why = match observe::model(&ctx.pods, pod, MOST_STORED_BYTES).await {
-            Ok(None) => return Ok(Some(Fetched::TooLarge(report.clone()))),
-            Ok(Some(bytes)) => match artifact::check(&bytes, report) {
+        let why = match observe::model(&ctx.pods, pod, report.bytes).await {
+            Ok(bytes) => match artifact::check(&bytes, report) {
                 Ok(()) => return Ok(Some(Fetched::Model(report.clone(), ByteString(bytes)))),
                 Err(bad) => bad.to_string(),
             },
@@ -155,6 +147,24 @@ async fn keep(ctx: &Context, plan: &Plan, report: &ModelReport, bytes: ByteStrin
     let written = write(ctx, plan, "create", &name, &model::revision(plan, report, bytes)).await?;
     info!(namespace = plan.namespace, name = plan.name(), digest = report.digest, "kept a model");
     Ok(Revision::read(&written).expect("its annotations were just written"))
+}
+
+/// Have the pointer hold that revision; returns its digest where it held another one before.
+async fn aim(
+    ctx: &Context,
+    plan: &Plan,
+    revisions: &mut Revisions,
+    chosen: Revision,
+    fresh: Option<(String, ByteString)>,
+) -> Result<Option<String>, Halt> {
+    if revisions.points_at(plan, &chosen) {
+        return Ok(None);
+    }
+    let Some(bytes) = bytes_of(ctx, plan, &chosen, fresh).await? else { return Ok(None) };
+    let moves = revisions.pointed_digest().is_some_and(|before| before != chosen.digest);
+    let pointer = model::pointer(plan, chosen.annotations, Some(bytes));
+    revisions.pointer = Some(point(ctx, plan, revisions, pointer).await?);
+    Ok(moves.then_some(chosen.digest))
 }
 
 /// Write the pointer.

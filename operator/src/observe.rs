@@ -73,8 +73,8 @@ pub enum NoAnswer {
     #[error("expected status 200, got {0}")]
     Refused(reqwest::StatusCode),
     /// It does not end.
-    #[error("a report must be at most {MOST_BYTES} bytes")]
-    TooLarge,
+    #[error("expected at most {0} bytes, got more")]
+    TooLarge(usize),
     /// It is something else.
     #[error("expected a report: {0}")]
     Malformed(#[from] serde_json::Error),
@@ -142,27 +142,27 @@ fn address(pod: &Pod) -> Option<IpAddr> {
 }
 
 async fn report(client: &reqwest::Client, address: IpAddr) -> Result<Report, NoAnswer> {
-    let body = get(client, address, "status", MOST_BYTES, DEADLINE).await?.ok_or(NoAnswer::TooLarge)?;
+    let body = get(client, address, "status", MOST_BYTES, DEADLINE).await?;
     Ok(serde_json::from_slice(&body)?)
 }
 
-/// The bytes of the model that a pod serves; `None` where they are more than `most`.
+/// The bytes of the model that a pod serves.
 ///
 /// # Errors
-/// The pod does not give them.
-pub async fn model(client: &reqwest::Client, pod: &Pod, most: usize) -> Result<Option<Vec<u8>>, NoAnswer> {
+/// The pod does not give them, or gives more than it says they are.
+pub async fn model(client: &reqwest::Client, pod: &Pod, bytes: usize) -> Result<Vec<u8>, NoAnswer> {
     let address = address(pod).ok_or(NoAnswer::Gone)?;
-    get(client, address, "model", most, MODEL_DEADLINE).await
+    get(client, address, "model", bytes, MODEL_DEADLINE).await
 }
 
-/// What a pod answers; `None` where it is more than `most` bytes.
+/// What a pod answers, of `most` bytes at most.
 async fn get(
     client: &reqwest::Client,
     address: IpAddr,
     path: &str,
     most: usize,
     deadline: Duration,
-) -> Result<Option<Vec<u8>>, NoAnswer> {
+) -> Result<Vec<u8>, NoAnswer> {
     let address = std::net::SocketAddr::new(address, METRICS_PORT);
     let mut answer = client.get(format!("http://{address}/{path}")).timeout(deadline).send().await?;
     if answer.status() != reqwest::StatusCode::OK {
@@ -171,11 +171,11 @@ async fn get(
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await? {
         if body.len() + chunk.len() > most {
-            return Ok(None);
+            return Err(NoAnswer::TooLarge(most));
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Some(body))
+    Ok(body)
 }
 
 /// The client for reports and models: straight to the pod, following nobody elsewhere.

@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crd::contract::ModelReport;
+use crd::contract::{MOST_STORED_BYTES, ModelReport};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
@@ -77,12 +77,21 @@ impl Revisions {
         let is_known = |digest: &str| {
             self.too_large() == Some(digest) || self.kept.iter().any(|revision| revision.digest == digest)
         };
-        let mut missing: Vec<_> = observed
-            .models()
-            .filter(|(_, model)| fits(plan, model.recipe.as_deref()) && !is_known(&model.digest))
-            .collect();
+        let is_wanted = |model: &ModelReport| {
+            fits(plan, model.recipe.as_deref())
+                && !is_known(&model.digest)
+                && (model.bytes <= MOST_STORED_BYTES || self.is_newest(plan, model))
+        };
+        let mut missing: Vec<_> = observed.models().filter(|(_, model)| is_wanted(model)).collect();
         missing.sort_by_key(|(_, model)| Reverse(model.trained_at));
         missing
+    }
+
+    /// Whether new pods would begin with this model, could it be kept.
+    fn is_newest(&self, plan: &Plan, model: &ModelReport) -> bool {
+        let mut fitting = self.kept.iter().filter(|revision| fits(plan, revision.recipe.as_deref()));
+        plan.detector.spec().model.pin.is_none()
+            && fitting.all(|revision| revision.trained_at < model.trained_at)
     }
 
     /// One more is kept.

@@ -138,11 +138,13 @@ async fn an_end_or_a_failure_after_any_write_loses_nothing() {
 #[tokio::test]
 async fn a_model_that_is_not_what_its_report_says_is_told_and_not_kept() {
     let good = artifact(&recipe(), "first");
-    let of_another = artifact("another", "first");
-    let cases: [(Option<&[u8]>, &str); 3] = [
+    let of_another = artifact("other", "first");
+    let longer = [&good[..], b"and more"].concat();
+    let cases: [(Option<&[u8]>, &str); 4] = [
         (None, "expected status 200, got 503 Service Unavailable"),
         (Some(&good[..good.len() - 1]), "expected a model of digest sha256:"),
         (Some(&of_another), "expected a model of digest sha256:"),
+        (Some(&longer), "expected at most "),
     ];
     let (mut cluster, pod) = with_a_pod().await;
     let digest = pod.serve(&good, &recipe(), 1);

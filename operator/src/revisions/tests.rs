@@ -173,6 +173,21 @@ fn a_model_that_is_too_large_is_not_asked_for_again_and_no_older_one_takes_its_p
 }
 
 #[test]
+fn a_model_that_is_too_large_and_not_the_newest_is_nothing_to_anybody() {
+    let large = |minute| ModelReport { bytes: MOST_STORED_BYTES + 1, ..fitting('b', minute) };
+    let missing = |plan: &Plan, model: &ModelReport| {
+        let revisions = revisions(plan, vec![kept(plan, &fitting('a', 2), 0)]);
+        revisions.missing(plan, &serving(&[Some(model)])).len()
+    };
+    let usual = plan(|_| {});
+    assert_eq!(
+        (missing(&usual, &large(1)), missing(&usual, &large(2)), missing(&usual, &large(3))),
+        (0, 0, 1)
+    );
+    assert_eq!(missing(&plan(|model| model.pin = Some(digest('a'))), &large(3)), 0);
+}
+
+#[test]
 fn the_pointer_is_as_it_should_be_or_is_written_again() {
     let plan = plan(|_| {});
     let newest = fitting('b', 2);
