@@ -1,6 +1,7 @@
 //! What the training readings score in; the cut out, and how many alerts a day to expect of it.
 
 use crd::valid::Cut;
+use forest::artifact::{Greatest, Scores};
 use forest::threshold::{self, ThresholdError};
 use forest::{Forest, Params, Samples};
 use jiff::Timestamp;
@@ -40,6 +41,24 @@ impl TrainingScores {
         }
     }
 
+    /// Scores of training vectors that the forest was not grown from.
+    pub fn add_unseen(&mut self, scores: &[f64]) {
+        self.seen.extend(scores);
+        // Where every tree has seen every other row, these alone would be a sample of the strange.
+        if !self.unseen.is_empty() {
+            self.unseen.extend(scores);
+        }
+    }
+
+    /// What an artifact keeps of them.
+    pub fn kept(&self) -> Scores {
+        Scores {
+            seen: Greatest::of(&self.seen),
+            unseen: Greatest::of(&self.unseen),
+            seconds_apart: self.seconds_apart,
+        }
+    }
+
     /// Where normal ends, chosen in this way.
     ///
     /// # Errors
@@ -57,6 +76,30 @@ impl TrainingScores {
         let exceedance = (!self.unseen.is_empty()).then(|| threshold::exceedance(&self.unseen, cut));
         Ok(Border { cut, expected_alerts_per_day: exceedance.map(|share| share * verdicts_a_day) })
     }
+}
+
+/// Where normal ends by another threshold, from what an artifact has kept: exactly where the whole scores would put it. None
+/// where they are needed: the cut is not among the greatest.
+///
+/// # Errors
+/// There are no scores to choose from.
+pub fn recut(kept: &Scores, by: Cut) -> Result<Option<Border>, ThresholdError> {
+    let (Some(seen), Some(unseen)) = (filled(&kept.seen), filled(&kept.unseen)) else { return Ok(None) };
+    let border = TrainingScores { seen, unseen, seconds_apart: kept.seconds_apart }.border(by)?;
+    let known = |greatest: &Greatest| {
+        greatest.is_whole() || greatest.scores().last().is_some_and(|least| border.cut > *least)
+    };
+    Ok((known(&kept.seen) && known(&kept.unseen)).then_some(border))
+}
+
+/// As many scores as there were. Those that are not known are no greater than the least of the kept, so it stands in:
+/// no cut above it depends on them.
+fn filled(greatest: &Greatest) -> Option<Vec<f64>> {
+    const MOST: u64 = 1 << 24;
+    let count = usize::try_from(Some(greatest.count()).filter(|count| *count <= MOST)?).ok()?;
+    let mut scores = greatest.scores().to_vec();
+    scores.resize(count, scores.last().copied().unwrap_or(1.0));
+    Some(scores)
 }
 
 /// What a person should know who asked for so many alerts a day and learned from so many samples: one sentence where the

@@ -1,6 +1,7 @@
 //! Readings of all sensors in, one after another; the vectors that the model sees out.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crd::model::{Feature, Train};
 use serde::{Deserialize, Serialize};
@@ -44,7 +45,8 @@ impl Recipe {
 #[derive(Clone, Debug)]
 pub struct Features {
     recipe: Recipe,
-    recent: VecDeque<Vec<f64>>,
+    /// Shared, not copied, when the memory is cloned.
+    recent: VecDeque<Arc<[f64]>>,
 }
 
 /// A standard deviation below this counts as this: the logarithm of 0 is no number.
@@ -61,8 +63,23 @@ impl Features {
         if self.recent.len() == self.recipe.memory() {
             self.recent.pop_front();
         }
-        self.recent.push_back(values);
+        self.recent.push_back(values.into());
         self.vector()
+    }
+
+    /// The readings that the next vector looks back on, oldest first.
+    pub fn recent(&self) -> impl Iterator<Item = &[f64]> {
+        self.recent.iter().map(|values| &**values)
+    }
+
+    /// The same memory for vectors that are made in another way.
+    #[must_use]
+    pub fn by(&self, recipe: Recipe) -> Self {
+        let mut features = Self::new(recipe);
+        for values in self.recent() {
+            features.push(values.to_vec());
+        }
+        features
     }
 
     /// The vector of these readings as if they came next. Nothing is remembered.

@@ -11,18 +11,34 @@ pub mod table;
 pub mod features;
 /// What the model makes of an instant's readings.
 pub mod verdict;
+/// How far a training is.
+pub mod progress;
 /// Training scores -> the cut, and how many alerts a day it is worth.
 pub mod cut;
-/// Readings -> a model; vectors -> judgements.
+/// An artifact -> a model; vectors -> judgements.
 pub mod model;
 /// When no alarm is raised.
 pub mod quiet;
 /// Which judgements raise an alarm.
 pub mod alarm;
+/// Readings -> a model.
+pub mod training;
+/// What outlives a process.
+pub mod store;
+/// When to try again.
+pub mod backoff;
+/// Models that come from elsewhere.
+pub mod load;
+/// When to train anew.
+pub mod renewal;
 /// A model at work on a stream of readings.
 pub mod watch;
 /// Verdicts in a row -> events.
 pub mod event;
+/// The readings to come.
+pub mod stream;
+/// The readings that were.
+pub mod history;
 /// Verdicts against the truth: precision and recall.
 pub mod tally;
 /// Every metric, once.

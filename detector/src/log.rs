@@ -30,8 +30,10 @@ pub struct Log {
 
 /// Something worth telling.
 pub enum Event<'a> {
-    /// A model was trained.
+    /// A model was trained, and serves.
     Trained(&'a Model, Duration),
+    /// A model that was there serves.
+    Serves(&'a Model),
     /// The two addresses.
     Listening {
         /// Where predictions are answered.
@@ -79,6 +81,14 @@ impl Log {
                 model.cut(),
                 model.digest(),
             ),
+            Event::Serves(model) => format!(
+                "{}: serves a model of {}, without training: {} trees, threshold {:.4}\nmodel {}",
+                self.detector,
+                model.trained_at(),
+                model.trees(),
+                model.cut(),
+                model.digest(),
+            ),
             Event::Listening { predict, metrics } => {
                 format!("predictions at http://{predict}/predict, metrics at http://{metrics}/metrics")
             }
@@ -116,6 +126,7 @@ impl Log {
                 "trained",
                 json!({ "model": model.report(), "trees": model.trees(), "seconds": took.as_secs_f64() }),
             ),
+            Event::Serves(model) => ("serves", json!({ "model": model.report(), "trees": model.trees() })),
             Event::Listening { predict, metrics } => {
                 ("listening", json!({ "predict": predict, "metrics": metrics }))
             }

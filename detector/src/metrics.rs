@@ -10,6 +10,7 @@ use prometheus::{
 
 use crd::Valid;
 use crd::contract::EventOutcome;
+use jiff::Timestamp;
 
 use crate::event::Change;
 use crate::model::Model;
@@ -62,6 +63,16 @@ struct ModelMetrics {
     samples: GaugeVec,
     threshold: GaugeVec,
     expected_alerts: GaugeVec,
+    life: LifeMetrics,
+}
+
+/// How models come and go.
+struct LifeMetrics {
+    restore_gap: GaugeVec,
+    trainings: IntCounterVec,
+    swaps: IntCounterVec,
+    rejected: GaugeVec,
+    next_training: GaugeVec,
 }
 
 /// The label values of one sensor.
@@ -234,7 +245,46 @@ impl ModelMetrics {
                 "How many anomalous verdicts a day to expect on readings like those that the model was trained on.",
                 &[],
             ),
+            life: LifeMetrics::new(make),
         }
+    }
+}
+
+impl LifeMetrics {
+    fn new(make: &Maker) -> Self {
+        let metrics = Self {
+            restore_gap: make.gauges(
+                "anomaly_restore_gap_seconds",
+                "The time before the first reading of which the model's memory knows nothing, since another process was there; 0 where all was restored.",
+                &[],
+            ),
+            trainings: make.counters(
+                "anomaly_trainings_total",
+                "Trainings that this process has ended, by outcome: done, failed.",
+                &["outcome"],
+            ),
+            swaps: make.counters(
+                "anomaly_model_swaps_total",
+                "How often a model has taken over from another one in this process.",
+                &[],
+            ),
+            rejected: make.gauges(
+                "anomaly_model_rejected",
+                "1 while a model that is wanted, loaded, stored or pinned, cannot serve, else 0.",
+                &[],
+            ),
+            next_training: make.gauges(
+                "anomaly_model_next_training_timestamp_seconds",
+                "When the next training is due, in seconds since the Unix epoch; absent if never.",
+                &[],
+            ),
+        };
+        for outcome in ["done", "failed"] {
+            metrics.trainings.with_label_values(&[outcome]);
+        }
+        metrics.swaps.with_label_values::<&str>(&[]);
+        alone(&metrics.rejected).set(0.0);
+        metrics
     }
 }
 
@@ -339,7 +389,7 @@ impl Metrics {
     }
 
     /// Another model serves.
-    pub fn model(&self, model: &Model, trained_in: Duration) {
+    pub fn model(&self, model: &Model, trained_in: Duration, after_another: bool) {
         let report = model.report();
         self.model.info.reset();
         self.model.info.with_label_values(&[report.digest.as_str(), model.origin()]).set(1.0);
@@ -351,6 +401,34 @@ impl Metrics {
         if let Some(expected) = model.expected_alerts_per_day() {
             alone(&self.model.expected_alerts).set(expected);
         }
+        if after_another {
+            self.model.life.swaps.with_label_values::<&str>(&[]).inc();
+        }
+    }
+
+    /// A training has ended.
+    pub fn training(&self, done: bool) {
+        let outcome = if done { "done" } else { "failed" };
+        self.model.life.trainings.with_label_values(&[outcome]).inc();
+    }
+
+    /// When the next training is due.
+    pub fn next_training(&self, next: Option<Timestamp>) {
+        let gauge = &self.model.life.next_training;
+        match next {
+            Some(next) => alone(gauge).set(next.as_duration().as_secs_f64()),
+            None => gauge.reset(),
+        }
+    }
+
+    /// How much of the past is not known.
+    pub fn restored(&self, gap: Duration) {
+        alone(&self.model.life.restore_gap).set(gap.as_secs_f64());
+    }
+
+    /// Whether a wanted model cannot serve.
+    pub fn rejected(&self, rejected: bool) {
+        alone(&self.model.life.rejected).set(f64::from(u8::from(rejected)));
     }
 
     /// The Prometheus text format.

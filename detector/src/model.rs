@@ -1,33 +1,43 @@
-//! Readings in, a trained model out; then vectors in, judgements out. The only file that names both the API and the
-//! forest.
+//! An artifact in, a model out; then vectors in, judgements out.
 
 use std::sync::Arc;
 
-use crd::Valid;
 use crd::contract::ModelReport;
-use crd::model::{self, Train};
+use crd::model::Feature;
 use crd::status::Origin;
+use crd::valid::Cut;
 use forest::artifact::{self, Artifact, ArtifactError, Metadata, Training};
-use forest::params::{Params, ParamsError};
+use forest::params::ParamsError;
 use forest::samples::{Samples, SamplesError, cell};
 use forest::threshold::ThresholdError;
-use forest::{Forest, ForestError, Mode};
+use forest::{Forest, ForestError};
+use interchange::Imported;
 use jiff::Timestamp;
 use thiserror::Error;
 
-use crate::cut::TrainingScores;
-use crate::features::{Features, Recipe};
-use crate::reading::Readings;
+use crate::cut;
+use crate::features::Recipe;
 use crate::verdict::{Judgement, severity};
 
 /// A forest, the cut, and how readings become its vectors. Immutable: a new training makes a new model.
 #[derive(Debug)]
 pub struct Model {
-    forest: Forest,
-    metadata: Metadata,
+    artifact: Artifact,
     recipe: Recipe,
     digest: Arc<str>,
     bytes: Vec<u8>,
+    came_by: Origin,
+}
+
+/// A model and another threshold.
+#[derive(Debug)]
+pub enum Recut {
+    /// It has that cut already.
+    Same,
+    /// The same forest with that cut.
+    Other(Box<Model>),
+    /// What the artifact keeps of the training scores does not tell the cut: it takes another training.
+    Unknown,
 }
 
 /// Why there is no model.
@@ -63,6 +73,14 @@ pub enum ModelError {
     /// The artifact holds a pipeline that this version does not know.
     #[error("the model's pipeline is not one that this version knows: {0}")]
     Pipeline(#[source] serde_json::Error),
+    /// The artifact's forest does not take what its pipeline gives.
+    #[error("the model's pipeline must give as many columns as its forest has, {forest}, got {pipeline}")]
+    Vectors {
+        /// The forest's columns.
+        forest: usize,
+        /// What the pipeline gives.
+        pipeline: usize,
+    },
 }
 
 /// A vector that no model can judge.
@@ -71,69 +89,84 @@ pub enum ModelError {
 pub struct Unjudgeable(pub f64);
 
 impl Model {
-    /// Learn from readings in the order of time. Readings with a missing value are left out. The model's time is that
-    /// of the newest reading, so the same readings give the same artifact, to the bit. `trees_done` hears the number of
-    /// trees grown so far.
-    ///
-    /// # Errors
-    /// Fewer than two complete readings, or parameters that the data does not allow.
-    pub fn train(
-        detector: &Valid,
-        history: impl IntoIterator<Item = Readings>,
-        trees_done: &(dyn Fn(usize) + Sync),
-    ) -> Result<Self, ModelError> {
-        let train = &detector.train().cloned().unwrap_or_default();
-        let recipe = Recipe::from(train);
-        let mut features = Features::new(recipe.clone());
-        let columns: Vec<String> = detector.sensors().map(|sensor| sensor.name.to_owned()).collect();
-        let (mut cells, mut times, mut complete) = (Vec::new(), Vec::new(), 0);
-        for readings in history {
-            let Some(values) = readings.values.into_iter().collect::<Option<Vec<f64>>>() else { continue };
-            complete += 1;
-            if let Some(vector) = features.push(values) {
-                cells.extend(vector);
-                times.push(readings.time);
-            }
-        }
-        if times.len() < 2 {
-            let past = recipe.memory() - 1;
-            return Err(ModelError::TooFew { samples: times.len(), readings: complete, past });
-        }
-        let samples = Samples::new(recipe.columns(columns.len()), cells)?;
-        let params = params(train)?;
-        let forest = Forest::fit_with_progress(&samples, &params, trees_done)?;
-        let border = TrainingScores::new(&forest, &samples, &params, &times).border(detector.cut())?;
-        let metadata = Metadata {
-            columns,
-            lags: recipe.lags as u32,
-            pipeline: serde_json::to_value(&recipe).expect("a recipe is JSON"),
-            threshold: border.cut,
-            training: Training {
-                samples: samples.len() as u64,
-                trained_at: times[times.len() - 1].to_string(),
-                origin: "trained".to_owned(),
-                expected_alerts_per_day: border.expected_alerts_per_day,
-                ..Training::default()
-            },
-            recipe: None,
-        };
-        Self::new(Artifact { forest, metadata, scores: None })
-    }
-
     /// The model that an artifact's bytes hold.
     ///
     /// # Errors
     /// The bytes are no artifact, or of a pipeline that this version does not know.
     pub fn open(bytes: &[u8]) -> Result<Self, ModelError> {
-        Self::new(Artifact::from_bytes(bytes)?)
+        Self::sealed(Artifact::from_bytes(bytes)?, bytes.to_vec(), Origin::Trained)
     }
 
-    fn new(artifact: Artifact) -> Result<Self, ModelError> {
+    /// The model that an artifact is.
+    ///
+    /// # Errors
+    /// It has no bytes, or is of a pipeline that this version does not know.
+    pub fn new(artifact: Artifact) -> Result<Self, ModelError> {
         let bytes = artifact.to_bytes()?;
-        let recipe =
+        Self::sealed(artifact, bytes, Origin::Trained)
+    }
+
+    /// Another system's forest over readings as they are. Its data is not known, so its samples are those of one tree,
+    /// and its time is the beginning of time: the same file gives the same model.
+    ///
+    /// # Errors
+    /// A cut that no score can be compared with.
+    pub fn imported(imported: Imported, columns: Vec<String>) -> Result<Self, ModelError> {
+        let Imported { forest, cut, origin, .. } = imported;
+        let training = Training {
+            samples: u64::from(forest.sample_size()),
+            trained_at: Timestamp::UNIX_EPOCH.to_string(),
+            origin,
+            ..Training::default()
+        };
+        let metadata =
+            Metadata { columns, pipeline: as_they_are(), threshold: cut, training, ..Metadata::default() };
+        Self::new(Artifact { forest, metadata, scores: None })
+    }
+
+    fn sealed(artifact: Artifact, bytes: Vec<u8>, came_by: Origin) -> Result<Self, ModelError> {
+        let recipe: Recipe =
             serde_json::from_value(artifact.metadata.pipeline.clone()).map_err(ModelError::Pipeline)?;
-        let digest = artifact::digest(&bytes).into();
-        Ok(Self { forest: artifact.forest, metadata: artifact.metadata, recipe, digest, bytes })
+        let (forest, pipeline) = (artifact.forest.columns(), recipe.columns(artifact.metadata.columns.len()));
+        if forest != pipeline {
+            return Err(ModelError::Vectors { forest, pipeline });
+        }
+        Ok(Self { digest: artifact::digest(&bytes).into(), artifact, recipe, bytes, came_by })
+    }
+
+    /// The same model, which was not trained here.
+    #[must_use]
+    pub fn loaded(self) -> Self {
+        Self { came_by: Origin::Loaded, ..self }
+    }
+
+    /// The same forest with the cut that a training with this threshold would have found: the same artifact, to the bit.
+    ///
+    /// # Errors
+    /// The training scores are none that a cut can be made of.
+    pub fn recut(&self, by: Cut) -> Result<Recut, ModelError> {
+        let Some(scores) = &self.artifact.scores else { return Ok(Recut::Unknown) };
+        let Some(border) = cut::recut(scores, by)? else { return Ok(Recut::Unknown) };
+        let mut artifact = self.artifact.clone();
+        artifact.metadata.threshold = border.cut;
+        artifact.metadata.training.expected_alerts_per_day = border.expected_alerts_per_day;
+        if artifact.metadata == self.artifact.metadata {
+            return Ok(Recut::Same);
+        }
+        let bytes = artifact.to_bytes()?;
+        Ok(Recut::Other(Box::new(Self::sealed(artifact, bytes, Origin::Recut)?)))
+    }
+
+    /// The same forest with this cut.
+    ///
+    /// # Errors
+    /// No score can be compared with it.
+    pub fn with_cut(&self, cut: f64) -> Result<Self, ModelError> {
+        let mut artifact = self.artifact.clone();
+        artifact.metadata.threshold = cut;
+        artifact.metadata.training.expected_alerts_per_day = None;
+        let bytes = artifact.to_bytes()?;
+        Self::sealed(artifact, bytes, self.came_by)
     }
 
     /// The judgement of one vector. Contributions cost about as much as the score: `explain` asks for them.
@@ -146,11 +179,11 @@ impl Model {
     pub fn judge(&self, vector: &[f64], explain: Explain) -> Result<Judgement, Unjudgeable> {
         let row: Vec<f32> =
             vector.iter().map(|value| cell(*value).ok_or(Unjudgeable(*value))).collect::<Result<_, _>>()?;
-        let score = self.forest.score(&row);
+        let score = self.artifact.forest.score(&row);
         let anomalous = score > self.cut();
         let contributions = match (explain, anomalous) {
             (Explain::Always, _) | (Explain::Anomalies, true) => {
-                self.by_sensor(&self.forest.contributions(&row))
+                self.by_sensor(&self.artifact.forest.contributions(&row))
             }
             (Explain::Never, _) | (Explain::Anomalies, false) => Vec::new(),
         };
@@ -168,7 +201,7 @@ impl Model {
 
     /// Shares of columns -> shares of sensors: the columns of a sensor are its features, now and before.
     fn by_sensor(&self, columns: &[f64]) -> Vec<f64> {
-        let (sensors, features) = (self.metadata.columns.len(), self.recipe.features.len());
+        let (sensors, features) = (self.artifact.metadata.columns.len(), self.recipe.features.len());
         let mut shares = vec![0.0; sensors];
         for (column, share) in columns.iter().enumerate() {
             shares[column / features % sensors] += share;
@@ -178,17 +211,17 @@ impl Model {
 
     /// A score over this is an anomaly.
     pub fn cut(&self) -> f64 {
-        self.metadata.threshold
+        self.artifact.metadata.threshold
     }
 
     /// The sensors, in the order of a reading's values.
     pub fn sensors(&self) -> &[String] {
-        &self.metadata.columns
+        &self.artifact.metadata.columns
     }
 
     /// Values in a whole vector.
     pub fn columns(&self) -> usize {
-        self.forest.columns()
+        self.artifact.forest.columns()
     }
 
     /// How readings become vectors.
@@ -208,34 +241,70 @@ impl Model {
 
     /// The number of trees.
     pub fn trees(&self) -> usize {
-        self.forest.trees().len()
+        self.artifact.forest.trees().len()
     }
 
     /// Where the model comes from: `trained`, or the system that it was imported from.
     pub fn origin(&self) -> &str {
-        &self.metadata.training.origin
+        &self.artifact.metadata.training.origin
     }
 
     /// How many anomalous verdicts a day to expect on readings like those that it was trained on; none where nothing is
     /// known of that.
     pub fn expected_alerts_per_day(&self) -> Option<f64> {
-        self.metadata.training.expected_alerts_per_day
+        self.artifact.metadata.training.expected_alerts_per_day
+    }
+
+    /// The forest itself.
+    pub fn forest(&self) -> &Forest {
+        &self.artifact.forest
+    }
+
+    /// What is known of the forest.
+    pub fn metadata(&self) -> &Metadata {
+        &self.artifact.metadata
+    }
+
+    /// The scores of whole vectors, one after another.
+    ///
+    /// # Errors
+    /// No vector, or a value that is not finite as a 32-bit float.
+    pub fn scores(&self, vectors: Vec<f64>) -> Result<Vec<f64>, SamplesError> {
+        Ok(self.artifact.forest.scores(&Samples::new(self.columns(), vectors)?))
+    }
+
+    /// The time of the newest reading that it has learned from.
+    pub fn trained_at(&self) -> Timestamp {
+        self.artifact.metadata.training.trained_at.parse().unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    /// The end of the history that it was to learn from; where nobody said, the newest reading that it has learned from.
+    pub fn until(&self) -> Timestamp {
+        let until = self.artifact.metadata.training.until.as_ref();
+        until.and_then(|until| until.parse().ok()).unwrap_or_else(|| self.trained_at())
     }
 
     /// What the operator is told of it.
     pub fn report(&self) -> ModelReport {
+        let metadata = &self.artifact.metadata;
         ModelReport {
             digest: self.digest.to_string(),
-            trained_at: self.metadata.training.trained_at.parse().unwrap_or(Timestamp::UNIX_EPOCH),
-            samples: self.metadata.training.samples as usize,
+            trained_at: self.trained_at(),
+            samples: metadata.training.samples as usize,
             threshold: self.cut(),
-            origin: Some(Origin::Trained),
-            recipe: None,
-            columns: self.metadata.columns.clone(),
+            origin: Some(self.came_by),
+            recipe: metadata.recipe.clone(),
+            columns: metadata.columns.clone(),
             bytes: self.bytes.len(),
-            expected_alerts_per_day: self.expected_alerts_per_day(),
+            expected_alerts_per_day: metadata.training.expected_alerts_per_day,
         }
     }
+}
+
+/// The pipeline of a model whose vectors are readings as they are.
+pub fn as_they_are() -> serde_json::Value {
+    let recipe = Recipe { features: vec![Feature::Value], window: 2, lags: 0 };
+    serde_json::to_value(recipe).expect("a recipe is JSON")
 }
 
 /// Whose contributions are worth their cost.
@@ -247,22 +316,4 @@ pub enum Explain {
     Anomalies,
     /// Nobody's.
     Never,
-}
-
-fn params(train: &Train) -> Result<Params, ParamsError> {
-    let (trees, sample_size) = (train.trees as u32, train.sample_size as u32);
-    let params = Params::new(trees, sample_size, train.extension as u32, train.seed as u64)?;
-    Ok(params.with_mode(mode(train.mode)))
-}
-
-/// The forest's name for the API's mode.
-pub fn mode(mode: model::Mode) -> Mode {
-    match mode {
-        model::Mode::Standard => Mode::Standard,
-        model::Mode::AveragedGain => Mode::AveragedGain,
-        model::Mode::PooledGain => Mode::PooledGain,
-        model::Mode::AdjustedDepth => Mode::AdjustedDepth,
-        model::Mode::Density => Mode::Density,
-        model::Mode::AdjustedDensity => Mode::AdjustedDensity,
-    }
 }

@@ -1,13 +1,14 @@
 //! What the monitor and the API share: the model at work, the newest verdicts, how far the detector is.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use crd::Valid;
-use crd::contract::{EventReport, Phase, REPORTED_EVENTS, Report, SourceReport};
+use crd::contract::{EventReport, Phase, REPORTED_EVENTS, Rejected, Report, SourceReport};
+use jiff::Timestamp;
 
 use crate::event::Events;
 use crate::metrics::Metrics;
@@ -31,6 +32,8 @@ pub struct State {
     phase: Mutex<Phase>,
     sources: Mutex<Vec<SourceReport>>,
     draining: AtomicBool,
+    trainings: AtomicU64,
+    rejected: Mutex<Option<Rejected>>,
 }
 
 impl State {
@@ -52,6 +55,8 @@ impl State {
             }),
             sources: Mutex::new(detector.sources().iter().map(|each| source(&each.name)).collect()),
             draining: AtomicBool::new(false),
+            trainings: AtomicU64::new(0),
+            rejected: Mutex::new(None),
             detector,
         }
     }
@@ -61,11 +66,33 @@ impl State {
         self.watch.load_full()
     }
 
-    /// From now on this model serves. `trained_in`: how long its training took, 0 where it was loaded.
+    /// From now on this model serves. `trained_in`: how long its training took, 0 where it was there.
     pub fn serve(&self, watch: &Watch, trained_in: Duration) {
-        self.metrics.model(watch.model(), trained_in);
+        self.metrics.model(watch.model(), trained_in, self.watch().is_some());
         self.remember(watch);
         *lock(&self.phase) = Phase::Serving;
+    }
+
+    /// A training has ended; well, if `done`.
+    pub fn trained(&self, done: bool) {
+        self.trainings.fetch_add(u64::from(done), Ordering::Relaxed);
+        self.metrics.training(done);
+    }
+
+    /// When the next training is due, if ever.
+    pub fn next_training(&self, next: Option<Timestamp>) {
+        self.metrics.next_training(next);
+    }
+
+    /// The memory of the model at work knows nothing of this long.
+    pub fn restored(&self, gap: Duration) {
+        self.metrics.restored(gap);
+    }
+
+    /// A model that is wanted does not serve, or (none) every one does.
+    pub fn reject(&self, rejected: Option<Rejected>) {
+        self.metrics.rejected(rejected.is_some());
+        *lock(&self.rejected) = rejected;
     }
 
     /// What the model at work remembers has moved on by a reading.
@@ -132,6 +159,11 @@ impl State {
         }
         match &*lock(&self.phase) {
             Phase::Serving => Ok(()),
+            Phase::WarmingUp { need: 0, .. } => {
+                let why =
+                    lock(&self.rejected).as_ref().map_or(String::new(), |why| format!(": {}", why.message));
+                Err(format!("the model is not loaded yet{why}"))
+            }
             Phase::WarmingUp { have, need } => {
                 Err(format!("warming up: {have} of {need} samples to train on"))
             }
@@ -148,8 +180,8 @@ impl State {
             model: self.watch().map(|watch| watch.model().report()),
             sources: lock(&self.sources).clone(),
             newest_events: self.events(REPORTED_EVENTS),
-            trainings: 0,
-            rejected: None,
+            trainings: self.trainings.load(Ordering::Relaxed),
+            rejected: lock(&self.rejected).clone(),
         }
     }
 }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use crd::{Missing, Valid};
+use jiff::Timestamp;
 
 use crate::alarm::Alarm;
 use crate::features::Features;
 use crate::model::{Explain, Model};
 use crate::reading::Readings;
+use crate::store::snapshot::Snapshot;
 use crate::verdict::{Judgement, Verdict};
 
 /// A model at work on a stream of readings: it remembers what the next vector needs.
@@ -19,6 +21,7 @@ pub struct Watch {
     features: Features,
     alarm: Alarm,
     previous: Vec<Option<f64>>,
+    seen: Option<Timestamp>,
 }
 
 /// What became of an instant's readings.
@@ -41,6 +44,7 @@ impl Watch {
             features: Features::new(model.recipe().clone()),
             alarm: Alarm::new(detector),
             previous: vec![None; model.sensors().len()],
+            seen: None,
             missing: detector.spec().missing,
             explain,
             model,
@@ -52,8 +56,53 @@ impl Watch {
         &self.model
     }
 
+    /// When the newest readings were taken that it has seen.
+    pub fn seen(&self) -> Option<Timestamp> {
+        self.seen
+    }
+
+    /// Another model takes over; what is remembered stays.
+    pub fn swap(&mut self, model: Arc<Model>) {
+        if model.recipe() != self.model.recipe() {
+            self.features = self.features.by(model.recipe().clone());
+        }
+        self.model = model;
+    }
+
+    /// What a process that comes after this one needs to go on; none where nothing was seen.
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        let recent = self.features.recent().map(<[f64]>::to_vec).collect();
+        Some(Snapshot::new(self.model.sensors().to_vec(), self.seen?, recent, self.previous.clone()))
+    }
+
+    /// Go on where another process was, which has seen the same sensors.
+    pub fn restore(&mut self, snapshot: &Snapshot) {
+        for values in &snapshot.recent {
+            self.features.push(values.clone());
+        }
+        self.previous.clone_from(&snapshot.previous);
+        self.seen = Some(snapshot.time);
+    }
+
+    /// Remember the readings of these instants, oldest first, without a judgement.
+    pub fn remember_all(&mut self, readings: &[Readings]) {
+        for readings in readings {
+            self.remember(readings);
+        }
+    }
+
+    fn remember(&mut self, readings: &Readings) {
+        self.seen = Some(readings.time);
+        let Some(values) = self.complete(&readings.values) else { return };
+        self.previous = values.iter().copied().map(Some).collect();
+        if values.iter().all(|value| forest::samples::cell(*value).is_some()) {
+            self.features.push(values);
+        }
+    }
+
     /// Judge the readings of the next instant, and remember them.
     pub fn judge(&mut self, readings: &Readings) -> Outcome {
+        self.seen = Some(readings.time);
         let Some(values) = self.complete(&readings.values) else { return self.incomplete(readings) };
         self.previous = values.iter().copied().map(Some).collect();
         // Before features: a value that no model can judge would poison every window that it is in.

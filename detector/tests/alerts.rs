@@ -1,19 +1,11 @@
 //! The promise of `threshold.alertsPerDay`: what it lets pass on clean readings that come after the training.
 #![cfg(test)]
 
-use std::time::Duration;
-
 use detector::model::Explain;
-use detector::monitor::{self, Progress};
+use detector::monitor;
+use detector::progress::Unheard;
 use detector::watch::Outcome;
 use jiff::Timestamp;
-
-struct Nobody;
-
-impl Progress for Nobody {
-    fn gathered(&self, _: usize, _: usize) {}
-    fn grown(&self, _: usize, _: usize) {}
-}
 
 /// Two days of clean readings, one a minute.
 const DAYS: u32 = 2;
@@ -30,13 +22,12 @@ fn manifest(seed: u64) -> crd::Valid {
 /// (expected, realised) anomalous verdicts a day.
 fn alerts_a_day(seed: u64) -> (f64, f64) {
     let now = Timestamp::from_second(1_700_000_000).unwrap();
-    let mut trained = monitor::train(&manifest(seed), now, Explain::Never, &Nobody).unwrap();
-    let mut anomalous = 0;
-    monitor::replay(&mut trained, Some(Duration::from_hours(24) * DAYS), |_, outcome| {
-        anomalous += u32::from(matches!(outcome, Outcome::Verdict(verdict) if verdict.judgement.anomalous));
-        true
-    })
-    .unwrap();
+    let mut trained = monitor::train(&manifest(seed), now, Explain::Never, &Unheard).unwrap();
+    let days = trained.stream.by_ref().take(24 * 60 * DAYS as usize);
+    let outcomes = days.map(|readings| trained.watch.judge(&readings.unwrap()));
+    let anomalous = outcomes
+        .filter(|outcome| matches!(outcome, Outcome::Verdict(verdict) if verdict.judgement.anomalous));
+    let anomalous = anomalous.count() as u32;
     let expected = trained.watch.model().expected_alerts_per_day().unwrap();
     (expected, f64::from(anomalous) / f64::from(DAYS))
 }

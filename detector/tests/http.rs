@@ -9,20 +9,14 @@ use actix_web::{App, test};
 use detector::alarm::Raised;
 use detector::api::{configure_metrics, configure_predict};
 use detector::model::Explain;
-use detector::monitor::{self, Progress};
+use detector::monitor;
+use detector::progress::Unheard;
 use detector::reading::Readings;
 use detector::state::State;
 use detector::verdict::{Judgement, Verdict};
 use detector::watch::Outcome;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-
-struct Nobody;
-
-impl Progress for Nobody {
-    fn gathered(&self, _: usize, _: usize) {}
-    fn grown(&self, _: usize, _: usize) {}
-}
 
 fn manifest(sensors: &str, train: &str) -> crd::Valid {
     let text = format!(
@@ -38,7 +32,7 @@ const TWO: &str = "{name: pressure, baseline: 5, noise: {gaussian: {standardDevi
 /// A detector that has judged one instant.
 fn serving(sensors: &str, train: &str) -> Data<State> {
     let state = State::new(manifest(sensors, train));
-    let mut trained = monitor::train(&state.detector, at(1_000_000), Explain::Always, &Nobody).unwrap();
+    let mut trained = monitor::train(&state.detector, at(1_000_000), Explain::Always, &Unheard).unwrap();
     state.serve(&trained.watch, Duration::from_millis(5));
     state.sources(true, "");
     let readings = trained.stream.next().unwrap().unwrap();

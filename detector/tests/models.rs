@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use detector::features::Features;
-use detector::model::{Explain, Model};
+use detector::model::Explain;
 use detector::sources::Sources;
+use detector::training::{Lesson, learn};
 use detector::verdict::severity;
 use tempfile::TempDir;
 
@@ -193,7 +194,8 @@ fn a_model_that_looks_back_scores_the_rows_that_have_a_past_as_the_detector_does
     let detector = crd::manifest::one_detector(&manifest).unwrap();
     let Sources::Recorded(recording) = Sources::open(&detector).unwrap() else { panic!("a recording") };
     let readings: Vec<_> = recording.map(Result::unwrap).collect();
-    let model = Model::train(&detector, readings.clone(), &|_| ()).unwrap();
+    let model =
+        learn(&detector, Lesson { readings: readings.clone(), until: None, serving: None }, &|_| ()).unwrap();
     fs::write(folder.path("pump.model"), model.bytes()).unwrap();
 
     let mut past = Features::new(model.recipe().clone());

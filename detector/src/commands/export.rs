@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use crd::model::Feature;
-use forest::Artifact;
 use interchange::onnx;
 use thiserror::Error;
 
 use super::model_file::{self, ModelFileError};
 use crate::features::Recipe;
+use crate::model::Model;
 
 /// Write a model for other systems.
 ///
@@ -36,9 +36,6 @@ pub enum ExportError {
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] ModelFileError),
-    /// The artifact holds a pipeline that this version does not know.
-    #[error("the model's pipeline is not one that this version knows: {0}")]
-    Pipeline(#[source] serde_json::Error),
     /// The other system has no such forests.
     #[error(transparent)]
     Onnx(#[from] onnx::WriteError),
@@ -49,10 +46,9 @@ pub enum ExportError {
 /// # Errors
 /// A file cannot be read or written, or the other system has no such forests.
 pub fn run(args: &ExportArgs) -> Result<(), ExportError> {
-    let (Artifact { forest, metadata, .. }, _) = model_file::read(&args.model)?;
-    let recipe: Recipe = serde_json::from_value(metadata.pipeline).map_err(ExportError::Pipeline)?;
-    let columns = columns(&metadata.columns, &recipe);
-    let bytes = onnx::write(&forest, metadata.threshold, &columns)?;
+    let model: Model = model_file::model(&args.model)?;
+    let columns = columns(model.sensors(), model.recipe());
+    let bytes = onnx::write(model.forest(), model.cut(), &columns)?;
     Ok(model_file::write(&args.output, &bytes)?)
 }
 

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use forest::artifact::{self, FORMAT};
-use forest::{Artifact, Mode};
+use forest::Mode;
+use forest::artifact::FORMAT;
 use serde::Serialize;
 
 use super::model_file::{self, ModelFileError};
+use crate::model::Model;
 
 /// Print what a model is, as JSON.
 #[derive(Debug, Args)]
@@ -21,7 +22,7 @@ pub struct InspectArgs {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Description<'a> {
-    digest: String,
+    digest: &'a str,
     bytes: usize,
     /// The newest format that this program reads: the file's is this one or an earlier.
     format: u32,
@@ -35,6 +36,8 @@ struct Description<'a> {
     trained_at: &'a str,
     origin: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    recipe: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     expected_alerts_per_day: Option<f64>,
 }
 
@@ -43,16 +46,15 @@ struct Description<'a> {
 /// # Errors
 /// The file cannot be read, or holds no model.
 pub fn run(args: &InspectArgs) -> Result<(), ModelFileError> {
-    let (artifact, bytes) = model_file::read(&args.model)?;
-    println!("{}", description(&artifact, &bytes));
+    println!("{}", description(&model_file::model(&args.model)?));
     Ok(())
 }
 
-fn description(artifact: &Artifact, bytes: &[u8]) -> String {
-    let Artifact { forest, metadata, .. } = artifact;
+fn description(model: &Model) -> String {
+    let (forest, metadata) = (model.forest(), model.metadata());
     let description = Description {
-        digest: artifact::digest(bytes),
-        bytes: bytes.len(),
+        digest: model.digest(),
+        bytes: model.bytes().len(),
         format: FORMAT,
         columns: &metadata.columns,
         pipeline: &metadata.pipeline,
@@ -63,6 +65,7 @@ fn description(artifact: &Artifact, bytes: &[u8]) -> String {
         samples: metadata.training.samples,
         trained_at: &metadata.training.trained_at,
         origin: &metadata.training.origin,
+        recipe: metadata.recipe.as_deref(),
         expected_alerts_per_day: metadata.training.expected_alerts_per_day,
     };
     serde_json::to_string_pretty(&description).expect("numbers and strings are JSON")

@@ -1,12 +1,12 @@
-//! The path of a model in, the artifact out; and back.
+//! The path of a model in, the model out; and back.
 
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use forest::Artifact;
-use forest::artifact::ArtifactError;
 use thiserror::Error;
+
+use crate::model::{Model, ModelError};
 
 /// Why a file of a subcommand cannot be read or written.
 #[derive(Debug, Error)]
@@ -33,7 +33,7 @@ pub enum ModelFileError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: ArtifactError,
+        source: Box<ModelError>,
     },
 }
 
@@ -45,14 +45,13 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>, ModelFileError> {
     fs::read(path).map_err(|source| ModelFileError::Unreadable { path: path.to_owned(), source })
 }
 
-/// The artifact in a file, with its bytes, which make its digest.
+/// The model in a file.
 ///
 /// # Errors
 /// It cannot be read, or holds no model.
-pub fn read(path: &Path) -> Result<(Artifact, Vec<u8>), ModelFileError> {
-    let bytes = bytes(path)?;
-    let refused = |source| ModelFileError::Refused { path: path.to_owned(), source };
-    Ok((Artifact::from_bytes(&bytes).map_err(refused)?, bytes))
+pub fn model(path: &Path) -> Result<Model, ModelFileError> {
+    let refused = |source| ModelFileError::Refused { path: path.to_owned(), source: Box::new(source) };
+    Model::open(&bytes(path)?).map_err(refused)
 }
 
 /// Write a file, `-` for the standard output.

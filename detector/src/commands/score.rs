@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use forest::samples::SamplesError;
-use forest::{Artifact, Forest, Samples};
 use thiserror::Error;
 
 use super::model_file::{self, ModelFileError};
-use crate::features::{Features, Recipe};
+use crate::features::Features;
+use crate::model::Model;
 use crate::sources::delimited::CsvError;
 use crate::table::{Selection, Table};
 use crate::verdict::severity;
@@ -62,17 +62,6 @@ pub enum ScoreError {
         /// The names given.
         names: usize,
     },
-    /// The artifact holds a pipeline that this version does not know.
-    #[error("the model's pipeline is not one that this version knows: {0}")]
-    Pipeline(#[source] serde_json::Error),
-    /// The artifact's forest does not take what its pipeline gives.
-    #[error("the model's pipeline must give as many columns as its forest has, {forest}, got {pipeline}")]
-    Vectors {
-        /// The forest's columns.
-        forest: usize,
-        /// What the pipeline gives.
-        pipeline: usize,
-    },
 }
 
 /// Score every row.
@@ -80,11 +69,10 @@ pub enum ScoreError {
 /// # Errors
 /// A file cannot be read or written, or a row is refused: what was written before stays.
 pub fn run(args: &ScoreArgs) -> Result<(), ScoreError> {
-    let (artifact, _) = model_file::read(&args.model)?;
-    let mut scorer = Scorer::new(artifact)?;
-    let columns = args.columns.as_ref().unwrap_or(&scorer.artifact.metadata.columns).clone();
-    if columns.len() != scorer.artifact.metadata.columns.len() {
-        let model = scorer.artifact.metadata.columns.len();
+    let mut scorer = Scorer::new(model_file::model(&args.model)?);
+    let columns = args.columns.as_deref().unwrap_or(scorer.model.sensors()).to_vec();
+    if columns.len() != scorer.model.sensors().len() {
+        let model = scorer.model.sensors().len();
         return Err(ScoreError::Columns { model, names: columns.len() });
     }
     let mut table = Table::open(&args.input, &Selection::Named(&columns))?;
@@ -111,7 +99,7 @@ fn score_all(
             break;
         }
         let block = scorer.scores(block)?;
-        written = write(&block, scorer.artifact.metadata.threshold, output);
+        written = write(&block, scorer.model.cut(), output);
     }
     Ok(written)
 }
@@ -137,42 +125,26 @@ fn writer(path: &Path) -> io::Result<Box<dyn Write>> {
 }
 
 /// A model, and the rows that the next one follows.
-struct Scorer {
-    artifact: Artifact,
-    recipe: Recipe,
+pub(super) struct Scorer {
+    pub(super) model: Model,
     past: Features,
 }
 
 impl Scorer {
-    fn new(artifact: Artifact) -> Result<Self, ScoreError> {
-        let recipe: Recipe =
-            serde_json::from_value(artifact.metadata.pipeline.clone()).map_err(ScoreError::Pipeline)?;
-        let pipeline = recipe.columns(artifact.metadata.columns.len());
-        let forest = artifact.forest.columns();
-        if pipeline != forest {
-            return Err(ScoreError::Vectors { forest, pipeline });
-        }
-        Ok(Self { artifact, past: Features::new(recipe.clone()), recipe })
+    pub(super) fn new(model: Model) -> Self {
+        Self { past: Features::new(model.recipe().clone()), model }
     }
 
     /// The scores of a block of rows; none for those whose past is too short.
-    fn scores(&mut self, block: Vec<f64>) -> Result<Vec<Option<f64>>, ScoreError> {
-        if self.recipe.memory() == 1 {
-            return Ok(scores_of(&self.artifact.forest, block)?.into_iter().map(Some).collect());
+    pub(super) fn scores(&mut self, block: Vec<f64>) -> Result<Vec<Option<f64>>, SamplesError> {
+        if self.model.recipe().memory() == 1 {
+            return Ok(self.model.scores(block)?.into_iter().map(Some).collect());
         }
-        let sensors = self.artifact.metadata.columns.len();
-        let rows = block.chunks_exact(sensors).map(|row| self.past.push(row.to_vec()));
+        let rows = block.chunks_exact(self.model.sensors().len()).map(|row| self.past.push(row.to_vec()));
         let vectors: Vec<Option<Vec<f64>>> = rows.collect();
         let cells: Vec<f64> = vectors.iter().flatten().flatten().copied().collect();
-        let mut scores = match cells[..] {
-            [] => Vec::new(),
-            _ => scores_of(&self.artifact.forest, cells)?,
-        }
-        .into_iter();
+        let scores = if cells.is_empty() { Vec::new() } else { self.model.scores(cells)? };
+        let mut scores = scores.into_iter();
         Ok(vectors.iter().map(|vector| vector.as_ref().and_then(|_| scores.next())).collect())
     }
-}
-
-fn scores_of(forest: &Forest, cells: Vec<f64>) -> Result<Vec<f64>, SamplesError> {
-    Ok(forest.scores(&Samples::new(forest.columns(), cells)?))
 }

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use crd::model::{Feature, Mode};
+use crd::model::Mode;
+use crd::valid::Cut;
 use forest::artifact::{self, ArtifactError};
 use forest::params::ParamsError;
 use forest::samples::SamplesError;
-use forest::threshold::{self, ThresholdError};
+use forest::threshold::ThresholdError;
 use forest::{Artifact, Forest, ForestError, Metadata, Params, Samples, Training};
 use indicatif::{ProgressBar, ProgressStyle};
 use interchange::Imported;
@@ -15,10 +16,11 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::model_file::{self, ModelFileError};
-use crate::features::Recipe;
-use crate::model;
+use crate::cut::TrainingScores;
+use crate::model::as_they_are;
 use crate::sources::delimited::CsvError;
 use crate::table::{Selection, Table};
+use crate::training;
 
 /// Train an isolation forest on the rows of a CSV file, or import one that was trained elsewhere.
 ///
@@ -156,7 +158,7 @@ pub fn run(args: &TrainArgs) -> Result<(), TrainError> {
 fn learned(args: &TrainArgs) -> Result<Artifact, TrainError> {
     let input = args.input.as_deref().expect("clap asks for an input unless there is something to import");
     let params = Params::new(args.trees, args.sample_size, args.extension, args.seed)?;
-    let params = params.with_mode(model::mode(args.mode));
+    let params = params.with_mode(training::mode(args.mode));
     let score = args.score.map(checked).transpose()?;
     let mut table = Table::open(input, &selection(args))?;
     let samples = Samples::new(table.columns().len(), table.rest()?)?;
@@ -164,10 +166,9 @@ fn learned(args: &TrainArgs) -> Result<Artifact, TrainError> {
         return Err(TrainError::TooFew { input: input.to_owned(), rows: samples.len() });
     }
     let forest = grown(&samples, &params)?;
-    let threshold = match score {
-        Some(score) => score,
-        None => threshold::contamination(&forest.scores(&samples), args.contamination.unwrap_or(0.01))?,
-    };
+    let by = score.map_or(Cut::Contamination(args.contamination.unwrap_or(0.01)), Cut::Score);
+    let scores = TrainingScores { seen: forest.scores(&samples), unseen: Vec::new(), seconds_apart: 1.0 };
+    let threshold = scores.border(by)?.cut;
     let training = training(args, samples.len() as u64, "trained".to_owned());
     Ok(Artifact { forest, metadata: metadata(table.columns().to_vec(), threshold, training), scores: None })
 }
@@ -215,9 +216,7 @@ fn grown(samples: &Samples, params: &Params) -> Result<Forest, ForestError> {
 
 /// What is known of a forest whose rows are readings as they are.
 fn metadata(columns: Vec<String>, threshold: f64, training: Training) -> Metadata {
-    let recipe = Recipe { features: vec![Feature::Value], window: 2, lags: 0 };
-    let pipeline = serde_json::to_value(&recipe).expect("a recipe is JSON");
-    Metadata { columns, lags: 0, pipeline, threshold, training, recipe: None }
+    Metadata { columns, pipeline: as_they_are(), threshold, training, ..Metadata::default() }
 }
 
 fn training(args: &TrainArgs, samples: u64, origin: String) -> Training {

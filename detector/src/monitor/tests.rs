@@ -1,17 +1,13 @@
 use std::time::Duration;
 
 use crd::Valid;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::{Explain, Pace, Progress, aligned, replay, train};
+use super::{Audience, Begun, Explain, MonitorError, replay, resume, train};
+use crate::model::Model;
+use crate::progress::Unheard;
+use crate::reading::Readings;
 use crate::watch::Outcome;
-
-struct Nobody;
-
-impl Progress for Nobody {
-    fn gathered(&self, _: usize, _: usize) {}
-    fn grown(&self, _: usize, _: usize) {}
-}
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -37,28 +33,51 @@ fn recorded(rows: &str, train: &str) -> (tempfile::TempDir, Valid) {
     (folder, crd::manifest::one_detector(&text).unwrap())
 }
 
+/// Writes down who judged what.
+#[derive(Default)]
+struct Scribe {
+    /// The times of the instants that got a verdict, in seconds.
+    times: Vec<i64>,
+    /// The digests of the models that judged them.
+    models: Vec<String>,
+    /// The ends of the histories of the models that took over, in seconds.
+    renewed: Vec<i64>,
+}
+
+impl Audience for Scribe {
+    type Error = MonitorError;
+
+    fn judged(&mut self, readings: &Readings, outcome: &Outcome) -> Result<(), MonitorError> {
+        if let Outcome::Verdict(verdict) = outcome {
+            self.times.push(readings.time.as_second());
+            self.models.push(verdict.judgement.model.to_string());
+        }
+        Ok(())
+    }
+
+    fn renewed(&mut self, model: &Model, _: Duration) {
+        self.renewed.push(model.until().as_second());
+    }
+}
+
+fn heard(detector: &Valid, mut begun: Begun, span: Option<Duration>) -> Scribe {
+    let mut scribe = Scribe::default();
+    replay(detector, &mut begun, span, &mut scribe).unwrap();
+    scribe
+}
+
+fn trained(detector: &Valid) -> Begun {
+    train(detector, at(1_000_001), Explain::Never, &Unheard).unwrap()
+}
+
 /// The times of the instants that get a verdict, in seconds.
 fn judged(detector: &Valid, span: Option<Duration>) -> Vec<i64> {
-    let mut trained = train(detector, at(1_000_001), Explain::Never, &Nobody).unwrap();
-    let mut times = Vec::new();
-    replay(&mut trained, span, |readings, outcome| {
-        if matches!(outcome, Outcome::Verdict(_)) {
-            times.push(readings.time.as_second());
-        }
-        true
-    })
-    .unwrap();
-    times
+    heard(detector, trained(detector), span).times
 }
 
 #[test]
 fn instants_are_multiples_of_the_interval_so_that_replicas_agree() {
     assert_eq!(judged(&simulated("{}"), Some(Duration::from_secs(12))), [1_000_000, 1_000_005, 1_000_010]);
-    let five = SignedDuration::from_secs(5);
-    assert_eq!(
-        (aligned(at(10), five), aligned(at(11), five), aligned(at(-1), five)),
-        (at(10), at(10), at(-5))
-    );
 }
 
 #[test]
@@ -70,7 +89,7 @@ fn the_first_instant_is_judged_even_by_a_model_that_looks_back() {
 #[test]
 fn exactly_as_many_samples_are_learned_from_as_the_spec_asks() {
     for train_spec in ["{samples: 300}", "{samples: 300, features: [Spread], window: 7, lags: 3}"] {
-        let trained = train(&simulated(train_spec), at(1_000_001), Explain::Never, &Nobody).unwrap();
+        let trained = train(&simulated(train_spec), at(1_000_001), Explain::Never, &Unheard).unwrap();
         assert_eq!(trained.watch.model().report().samples, 300, "{train_spec}");
     }
 }
@@ -79,7 +98,7 @@ fn exactly_as_many_samples_are_learned_from_as_the_spec_asks() {
 fn a_pinned_end_of_history_makes_the_same_model_at_any_time() {
     let detector = simulated("{until: 2026-11-22T00:00:00Z}");
     let digest =
-        |now| train(&detector, at(now), Explain::Never, &Nobody).unwrap().watch.model().digest().clone();
+        |now| train(&detector, at(now), Explain::Never, &Unheard).unwrap().watch.model().digest().clone();
     assert_eq!(digest(1_000_000), digest(2_000_000));
 }
 
@@ -97,14 +116,14 @@ fn the_rows_after_those_that_were_learned_from_are_watched() {
 fn a_recording_that_is_no_longer_than_the_training_is_watched_as_a_whole() {
     let (_folder, detector) = recorded("timestamp,value\n0,1\n60,2\n120,1\n", "{}");
     assert_eq!(judged(&detector, None), [0, 60, 120]);
-    let note = train(&detector, at(0), Explain::Never, &Nobody).unwrap().note;
+    let note = train(&detector, at(0), Explain::Never, &Unheard).unwrap().note;
     assert!(note.starts_with("the recording's 3 rows are no more than the model learns from"), "{note}");
 }
 
 #[test]
 fn one_row_is_too_little_to_learn_from() {
     let (_folder, detector) = recorded("timestamp,value\n0,1\n", "{}");
-    let error = train(&detector, at(0), Explain::Never, &Nobody).err().unwrap().to_string();
+    let error = train(&detector, at(0), Explain::Never, &Unheard).err().unwrap().to_string();
     assert_eq!(
         error,
         "training needs at least 2 samples, got 1: the sources gave 1 complete readings, and a sample looks 0 back"
@@ -112,12 +131,59 @@ fn one_row_is_too_little_to_learn_from() {
 }
 
 #[test]
-fn a_replay_keeps_the_pace_of_the_recording() {
-    let minute = |pace: Pace, elapsed| {
-        pace.wait(at(160), at(5000), at(100), Duration::from_secs(elapsed)).as_secs_f64()
+fn a_model_that_is_there_goes_on_after_what_was_seen() {
+    let rows = (0..10).map(|i| format!("{},{}", i * 60, i % 3)).collect::<Vec<_>>().join("\n");
+    let (_folder, detector) = recorded(&format!("timestamp,value\n{rows}"), "{samples: 4, lags: 2}");
+    let first = trained(&detector);
+    let model = first.watch.model().clone();
+    let go_on = |snapshot| {
+        let begun = resume(&detector, model.clone(), snapshot, at(0), Explain::Never).unwrap();
+        assert_eq!((begun.took, begun.gap), (None, Duration::ZERO));
+        heard(&detector, begun, None).times
     };
-    assert!((minute(Pace::Replay { speed: 60.0 }, 0) - 1.0).abs() < 1e-9);
-    assert!((minute(Pace::Replay { speed: 1.0 }, 45) - 15.0).abs() < 1e-9);
-    assert!(minute(Pace::Replay { speed: 0.0 }, 0) < 1e-9);
-    assert!(minute(Pace::Clock, 0) < 1e-9, "what is overdue does not wait");
+    assert_eq!(go_on(None), [360, 420, 480, 540], "as after the training");
+    let mut begun = first;
+    begun.stream.by_ref().take(2).for_each(|readings| {
+        begun.watch.judge(&readings.unwrap());
+    });
+    let snapshot = begun.watch.snapshot().unwrap();
+    assert_eq!(snapshot.recent.len(), 3);
+    assert_eq!(go_on(Some(&snapshot)), [480, 540]);
+}
+
+#[test]
+fn what_happened_while_nobody_watched_is_filled_in_where_the_source_knows_it() {
+    let detector = simulated("{features: [Value, Spread], window: 7, lags: 3}");
+    let begun = trained(&detector);
+    let snapshot = begun.watch.snapshot().unwrap();
+    let model = begun.watch.model().clone();
+    let later = resume(&detector, model.clone(), Some(&snapshot), at(1_000_400), Explain::Never).unwrap();
+    assert_eq!(later.gap, Duration::ZERO);
+    // As if it had never been away.
+    let whole = resume(&detector, model, None, at(1_000_400), Explain::Never).unwrap();
+    assert_eq!(later.watch.seen(), whole.watch.seen());
+    let next = vec![0.5];
+    assert_eq!(later.watch.vector_of_next(next.clone()), whole.watch.vector_of_next(next));
+}
+
+#[test]
+fn a_replay_trains_anew_by_the_recordings_own_clock() {
+    let rows = (0..600).map(|i| format!("{},{}", i * 60, i * i % 97)).collect::<Vec<_>>().join("\n");
+    let (_folder, detector) =
+        recorded(&format!("timestamp,value\n{rows}"), "{samples: 100, schedule: '0 * * * *'}");
+    let scribe = heard(&detector, trained(&detector), None);
+    assert_eq!(scribe.renewed, (2..10).map(|hour| hour * 3600).collect::<Vec<_>>());
+    // Each model judges from its moment on, and not one instant before.
+    for (time, model) in scribe.times.windows(2).zip(scribe.models.windows(2)) {
+        assert_eq!(model[0] != model[1], time[1] % 3600 == 0, "{time:?}");
+    }
+    assert_eq!(scribe.models, heard(&detector, trained(&detector), None).models);
+}
+
+#[test]
+fn simulated_sensors_are_trained_on_anew_in_a_replay_too() {
+    let detector = simulated("{samples: 100, every: 60s}");
+    let scribe = heard(&detector, trained(&detector), Some(Duration::from_mins(5)));
+    assert_eq!(scribe.renewed.len(), 5);
+    assert!(scribe.renewed.windows(2).all(|moments| moments[1] - moments[0] == 60));
 }

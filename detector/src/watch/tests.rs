@@ -4,8 +4,9 @@ use crd::Valid;
 use jiff::Timestamp;
 
 use super::{Outcome, Watch};
-use crate::model::{Explain, Model};
+use crate::model::Explain;
 use crate::reading::Readings;
+use crate::training::{Lesson, learn};
 
 fn detector(train: &str, missing: &str) -> Valid {
     let text = format!(
@@ -23,7 +24,10 @@ fn watch(train: &str, missing: &str) -> Watch {
         let wobble = |rate: f64| (f64::from(i) * rate).sin() + (f64::from(i) * rate * 1.7).sin();
         readings(i64::from(i), [Some(10.0 + wobble(0.9)), Some(-10.0 + wobble(1.3))])
     });
-    let model = Arc::new(Model::train(&detector, history, &|_| ()).unwrap());
+    let model = Arc::new(
+        learn(&detector, Lesson { readings: history.collect(), until: None, serving: None }, &|_| ())
+            .unwrap(),
+    );
     Watch::new(model, &detector, Explain::Always)
 }
 

@@ -8,28 +8,32 @@ mod servers;
 mod progress;
 /// What is kept of a run.
 mod record;
+/// Which model begins.
+mod start;
+/// Which model comes next.
+mod succession;
+/// Answering and watching.
+mod serve;
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use actix_web::web::Data;
 use clap::Args;
 use crd::Valid;
-use crd::contract::{METRICS_PORT, PREDICT_PORT};
+use crd::contract::{CREDENTIALS_DIRECTORY, LOAD_DIRECTORY, METRICS_PORT, PREDICT_PORT};
 use jiff::Timestamp;
 use thiserror::Error;
 
-use crate::log::{Event, Format, Log};
+use crate::load::{LoadError, Mounts};
+use crate::log::{Format, Log};
 use crate::manifest::{self, FileError};
 use crate::model::Explain;
-use crate::monitor::{self, MonitorError, Trained};
-use crate::state::State;
-use progress::{Bars, Training};
+use crate::monitor::{self, MonitorError};
+use progress::Bars;
 use record::Record;
-use servers::Servers;
-use stop::Stop;
+use start::Start;
 
 /// Train on the manifest's sensors, watch them, answer predictions.
 ///
@@ -71,6 +75,29 @@ pub struct RunArgs {
     /// After SIGTERM, go on answering this long while /readyz says no, so that no request is lost
     #[arg(long, value_name = "DURATION", default_value = "0s", env = "DETECTOR_DRAIN")]
     drain: crd::Duration,
+
+    /// A model that somebody keeps for this detector: if it fits the manifest, it serves, without training. It is
+    /// watched, and so is the manifest: a newer model, a moved `until` and `pin` take effect without a restart
+    #[arg(long, value_name = "FILE")]
+    stored_model: Option<PathBuf>,
+
+    /// A folder in which to keep the model and what it remembers, so that a restart goes on where it was
+    #[arg(long, value_name = "FOLDER")]
+    state: Option<PathBuf>,
+
+    /// The folder in which `model.load` finds the files of a ConfigMap or a PersistentVolumeClaim
+    #[arg(long, value_name = "FOLDER", default_value = LOAD_DIRECTORY)]
+    load: PathBuf,
+
+    /// The folder with the keys of `model.load.credentialsSecret`
+    #[arg(long, value_name = "FOLDER", default_value = CREDENTIALS_DIRECTORY)]
+    credentials: PathBuf,
+}
+
+impl RunArgs {
+    fn mounts(&self) -> Mounts {
+        Mounts { load: self.load.clone(), credentials: self.credentials.clone() }
+    }
 }
 
 fn any(port: u16) -> SocketAddr {
@@ -86,6 +113,17 @@ pub enum RunError {
     /// The sources or the training failed.
     #[error(transparent)]
     Monitor(#[from] MonitorError),
+    /// The model cannot be loaded.
+    #[error("model.load: {0}")]
+    Load(#[from] LoadError),
+    /// The folder of `--state` cannot be made.
+    #[error("{}: {source}", path.display())]
+    State {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// An address is taken, or not ours.
     #[error("{0} cannot be listened on: {1}")]
     Listen(SocketAddr, io::Error),
@@ -113,7 +151,7 @@ pub fn run(args: &RunArgs) -> Result<(), RunError> {
     if args.fast {
         replay(args, &detector, &mut record)?;
     } else {
-        actix_web::rt::System::new().block_on(serve(args, detector, &mut record))?;
+        actix_web::rt::System::new().block_on(serve::serve(args, detector, &mut record))?;
     }
     record.finish()
 }
@@ -121,79 +159,24 @@ pub fn run(args: &RunArgs) -> Result<(), RunError> {
 /// `--fast`: no addresses, no clock.
 fn replay(args: &RunArgs, detector: &Valid, record: &mut Record) -> Result<(), RunError> {
     let until = detector.train().and_then(|train| train.until);
-    let bars = Bars::new();
-    let trained = monitor::train(detector, until.unwrap_or_else(Timestamp::now), Explain::Anomalies, &bars);
-    bars.clear();
-    let mut trained = trained?;
-    record.trained(&trained);
-    let mut failed = Ok(());
-    monitor::replay(&mut trained, args.duration.map(Duration::from), |readings, outcome| {
-        failed = record.outcome(readings, outcome);
-        failed.is_ok()
-    })?;
-    failed
-}
-
-/// Answer from the first moment on, train, then judge what comes at its pace.
-async fn serve(args: &RunArgs, detector: Valid, record: &mut Record) -> Result<(), RunError> {
-    let mut stop = Stop::new(args.duration.map(Duration::from)).map_err(RunError::Start)?;
-    let state = Data::new(State::new(detector));
-    let servers = Servers::start(args, &state)?;
-    record.log.tell(&Event::Listening {
-        predict: &args.predict_address.to_string(),
-        metrics: &args.metrics_address.to_string(),
-    });
-    let result = tokio::select! {
-        result = train_and_watch(&state, record) => result,
-        drain = stop.asked() => {
-            state.drain();
-            if drain {
-                tokio::time::sleep(args.drain.into()).await;
-            }
-            Ok(())
+    let now = until.unwrap_or_else(Timestamp::now);
+    let start = Start::new(args, detector)?;
+    start.notes.iter().for_each(|note| record.note(note));
+    let mut begun = match (start.model, detector.train()) {
+        (Some(model), _) => {
+            monitor::resume(detector, model, start.snapshot.as_ref(), now, Explain::Anomalies)?
+        }
+        (None, Some(_)) => {
+            let bars = Bars::new();
+            let begun = monitor::train(detector, now, Explain::Anomalies, &bars);
+            bars.clear();
+            begun?
+        }
+        (None, None) => {
+            let model = actix_web::rt::System::new().block_on(start::load(args, detector))?;
+            monitor::resume(detector, model, start.snapshot.as_ref(), now, Explain::Anomalies)?
         }
     };
-    servers.stop().await;
-    result
-}
-
-async fn train_and_watch(state: &Data<State>, record: &mut Record) -> Result<(), RunError> {
-    let learner = state.clone();
-    let training = tokio::task::spawn_blocking(move || {
-        let progress = Training { state: &learner, bars: Bars::new() };
-        let trained = monitor::train(&learner.detector, Timestamp::now(), Explain::Always, &progress);
-        progress.bars.clear();
-        trained
-    });
-    let mut trained = training.await.map_err(|panic| RunError::Start(io::Error::other(panic)))??;
-    state.serve(&trained.watch, trained.took);
-    state.sources(true, "");
-    record.trained(&trained);
-    trained.stream.skip_to(Timestamp::now());
-    watch(state, record, trained).await?;
-    state.sources(false, "the recording has ended");
-    record.log.tell(&Event::Note("the recording has ended; predictions are still answered"));
-    std::future::pending().await
-}
-
-/// Judge instant after instant, each when it is due, until the stream ends.
-async fn watch(state: &State, record: &mut Record, mut trained: Trained) -> Result<(), RunError> {
-    let (pace, began) = (trained.stream.pace(), Instant::now());
-    let mut first = None;
-    while let Some(readings) = trained.stream.next() {
-        let readings = readings.map_err(MonitorError::from)?;
-        let first = *first.get_or_insert(readings.time);
-        let wait = pace.wait(readings.time, Timestamp::now(), first, began.elapsed());
-        if wait.is_zero() {
-            tokio::task::yield_now().await;
-        } else {
-            tokio::time::sleep(wait).await;
-        }
-        let outcome = trained.watch.judge(&readings);
-        state.outcome(&readings, &outcome);
-        state.remember(&trained.watch);
-        record.outcome(&readings, &outcome)?;
-        trained.stream.skip_to(Timestamp::now());
-    }
-    Ok(())
+    record.begun(&begun);
+    monitor::replay(detector, &mut begun, args.duration.map(Duration::from), record)
 }

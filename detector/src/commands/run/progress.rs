@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::monitor::Progress;
+use crate::progress::Progress;
 use crate::state::State;
 
 /// Training, as the API and the terminal see it.

@@ -1,7 +1,7 @@
 //! Outcomes in; the tally, the lines on the terminal and the `--output` file out.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crd::Valid;
 use crd::valid::Cut;
@@ -10,7 +10,8 @@ use super::{RunArgs, RunError};
 use crate::cut::shortfall;
 use crate::event::{Change, Events};
 use crate::log::{Event, Log};
-use crate::monitor::Trained;
+use crate::model::Model;
+use crate::monitor::{Audience, Begun};
 use crate::output::Output;
 use crate::reading::Readings;
 use crate::tally::Tally;
@@ -43,16 +44,23 @@ impl Record {
         })
     }
 
-    pub(super) fn trained(&mut self, trained: &Trained) {
-        self.log.tell(&Event::Trained(trained.watch.model(), trained.took));
-        if !trained.note.is_empty() {
-            self.log.tell(&Event::Note(&trained.note));
+    pub(super) fn begun(&mut self, begun: &Begun) {
+        match begun.took {
+            Some(took) => self.log.tell(&Event::Trained(begun.watch.model(), took)),
+            None => self.log.tell(&Event::Serves(begun.watch.model())),
         }
-        let model = trained.watch.model();
+        if !begun.note.is_empty() {
+            self.log.tell(&Event::Note(&begun.note));
+        }
+        let model = begun.watch.model();
         if let Some(note) = shortfall(self.cut, model.expected_alerts_per_day(), model.report().samples) {
             self.log.tell(&Event::Note(&note));
         }
         self.watching_since = Instant::now();
+    }
+
+    pub(super) fn note(&self, note: &str) {
+        self.log.tell(&Event::Note(note));
     }
 
     pub(super) fn outcome(&mut self, readings: &Readings, outcome: &Outcome) -> Result<(), RunError> {
@@ -82,5 +90,17 @@ impl Record {
         }
         self.log.tell(&Event::Summary(&self.tally, took));
         Ok(())
+    }
+}
+
+impl Audience for Record {
+    type Error = RunError;
+
+    fn judged(&mut self, readings: &Readings, outcome: &Outcome) -> Result<(), RunError> {
+        self.outcome(readings, outcome)
+    }
+
+    fn renewed(&mut self, model: &Model, took: Duration) {
+        self.log.tell(&Event::Trained(model, took));
     }
 }

@@ -1,0 +1,55 @@
+//! Failures in, when to try again out.
+
+use std::time::{Duration, Instant};
+
+/// The longest pause between two tries.
+const LONGEST: Duration = Duration::from_mins(5);
+
+/// When something that fails is tried again: after a second, then twice as long each time, up to five minutes.
+#[derive(Clone, Debug, Default)]
+pub struct Backoff {
+    failures: u32,
+    not_before: Option<Instant>,
+}
+
+impl Backoff {
+    /// Whether it may be tried now.
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.not_before.is_none_or(|not_before| now >= not_before)
+    }
+
+    /// Whether the last try has failed.
+    pub fn has_failed(&self) -> bool {
+        self.failures > 0
+    }
+
+    /// It has failed; the pause, which is never longer than `most`.
+    pub fn failed(&mut self, now: Instant, most: Duration) -> Duration {
+        let pause = Duration::from_secs(1 << self.failures.min(9)).min(LONGEST).min(most);
+        self.failures += 1;
+        self.not_before = Some(now + pause);
+        pause
+    }
+
+    /// It has gone well: the next failure is the first.
+    pub fn succeeded(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_pause_is_twice_the_last_up_to_a_limit_until_it_goes_well() {
+        let (mut backoff, now) = (Backoff::default(), Instant::now());
+        let pauses: Vec<u64> = (0..11).map(|_| backoff.failed(now, Duration::MAX).as_secs()).collect();
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+        assert!(!backoff.is_due(now) && backoff.is_due(now + Duration::from_mins(5)));
+        assert_eq!(backoff.failed(now, Duration::from_secs(7)).as_secs(), 7);
+        backoff.succeeded();
+        assert!(backoff.is_due(now) && !backoff.has_failed());
+        assert_eq!(backoff.failed(now, Duration::MAX).as_secs(), 1);
+    }
+}

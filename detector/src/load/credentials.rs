@@ -1,0 +1,29 @@
+//! The folder that a Secret is mounted as in, the words that a server asks for out.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::LoadError;
+
+/// A mounted Secret.
+pub(super) struct Credentials {
+    folder: PathBuf,
+}
+
+impl Credentials {
+    pub(super) fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
+    /// The value of a key that must be there; the line's end that a person typed is left out.
+    pub(super) fn required(&self, key: &str) -> Result<String, LoadError> {
+        let path = self.folder.join(key);
+        let text = fs::read_to_string(&path).map_err(|source| LoadError::File { path, source })?;
+        Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+    }
+
+    /// The value of a key that may be there.
+    pub(super) fn optional(&self, key: &str) -> Result<Option<String>, LoadError> {
+        self.folder.join(key).exists().then(|| self.required(key)).transpose()
+    }
+}

@@ -1,0 +1,150 @@
+//! `model.load` in, the bytes of a file out, and of them a model: fetched within bounds, from nowhere that a detector has
+//! no business with.
+
+/// Where a detector may not go.
+pub mod address;
+/// Why a model that is wanted is not to be had.
+mod error;
+/// Names and passwords from a mounted Secret.
+mod credentials;
+/// HTTP, by names and redirects that are looked at first.
+mod client;
+/// Objects of S3 and what speaks like it.
+mod s3;
+/// Bytes -> a model of the detector's sensors.
+pub mod opening;
+/// Again and again.
+pub mod loader;
+
+pub use error::LoadError;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crd::load::Load;
+use url::Url;
+
+use address::Guard;
+use client::Client;
+use credentials::Credentials;
+
+/// The largest file that is read, bytes.
+pub const MOST_BYTES: u64 = 256 << 20;
+/// How long a fetch may take, redirects and body included.
+pub const MOST_TIME: Duration = Duration::from_mins(2);
+
+/// Where the parts of `model.load` are mounted.
+#[derive(Clone, Debug)]
+pub struct Mounts {
+    /// The folder of the ConfigMap or claim.
+    pub load: PathBuf,
+    /// The folder of `credentialsSecret`.
+    pub credentials: PathBuf,
+}
+
+impl Default for Mounts {
+    /// Where the operator mounts them.
+    fn default() -> Self {
+        Self {
+            load: crd::contract::LOAD_DIRECTORY.into(),
+            credentials: crd::contract::CREDENTIALS_DIRECTORY.into(),
+        }
+    }
+}
+
+/// Where a model is loaded from.
+#[derive(Debug)]
+pub enum Place {
+    /// A file, which a ConfigMap or a claim is mounted as: cheap to look at, so it is watched.
+    File(PathBuf),
+    /// Somewhere else, which is asked now and then.
+    Remote(Box<Remote>),
+}
+
+/// A server that has the file.
+#[derive(Debug)]
+pub struct Remote {
+    load: Load,
+    url: Url,
+    credentials: PathBuf,
+    guard: Guard,
+}
+
+impl Place {
+    /// What the spec names.
+    ///
+    /// # Errors
+    /// The url is none.
+    pub fn new(load: &Load, mounts: &Mounts, guard: Guard) -> Result<Self, LoadError> {
+        if let Some(config_map) = &load.config_map {
+            return Ok(Self::File(mounts.load.join(&config_map.key)));
+        }
+        if let Some(claim) = &load.persistent_volume_claim {
+            return Ok(Self::File(mounts.load.join(&claim.path)));
+        }
+        let text = load.url.as_deref().unwrap_or_default();
+        let url = Url::parse(text)
+            .map_err(|error| LoadError::Url { url: text.to_owned(), why: error.to_string() })?;
+        let credentials = mounts.credentials.clone();
+        Ok(Self::Remote(Box::new(Remote { load: load.clone(), url, credentials, guard })))
+    }
+}
+
+impl Remote {
+    /// The bytes that the server has now. The Secret is read each time: it may have been mended.
+    ///
+    /// # Errors
+    /// There are none to be had, too many, or in a place where a detector may not go.
+    pub async fn fetch(&self) -> Result<Vec<u8>, LoadError> {
+        let wanted = self.load.credentials_secret.is_some();
+        let credentials = wanted.then(|| Credentials::new(&self.credentials));
+        let client = Client::new(self.guard.with_api_server().await)?;
+        let fetched = async {
+            match self.url.scheme() {
+                "s3" => s3::fetch(client, &self.load, &self.url, credentials.as_ref()).await,
+                _ => client.fetch(&self.url, credentials.as_ref()).await,
+            }
+        };
+        let late = LoadError::Late { url: self.url.to_string(), limit: MOST_TIME };
+        tokio::time::timeout(MOST_TIME, fetched).await.unwrap_or(Err(late))
+    }
+}
+
+/// The bytes of a file.
+///
+/// # Errors
+/// It cannot be read, or is too large.
+pub fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    let unreadable = |source| LoadError::File { path: path.to_owned(), source };
+    let file = File::open(path).map_err(unreadable)?;
+    let size = file.metadata().map_err(unreadable)?.len();
+    check_size(size)?;
+    let mut bytes = Vec::with_capacity(size as usize);
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    check_size(bytes.len() as u64)?;
+    Ok(bytes)
+}
+
+/// Refuse what is announced to be, or already is, too large.
+fn check_size(bytes: u64) -> Result<(), LoadError> {
+    if bytes > MOST_BYTES { Err(LoadError::TooLarge(bytes)) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_too_large_or_absent_is_refused_before_it_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model");
+        assert!(read(&path).unwrap_err().to_string().ends_with("No such file or directory (os error 2)"));
+        File::create(&path).unwrap().set_len(2 << 30).unwrap();
+        assert_eq!(
+            read(&path).unwrap_err().to_string(),
+            "a model must be at most 268435456 bytes, got 2147483648"
+        );
+    }
+}

@@ -1,0 +1,17 @@
+//! How far a training is, told to whoever listens.
+
+/// Who listens while a model is trained.
+pub trait Progress: Sync {
+    /// So many of the samples to train on are there.
+    fn gathered(&self, have: usize, need: usize);
+    /// So many of the trees are grown.
+    fn grown(&self, have: usize, all: usize);
+}
+
+/// Nobody listens.
+pub struct Unheard;
+
+impl Progress for Unheard {
+    fn gathered(&self, _: usize, _: usize) {}
+    fn grown(&self, _: usize, _: usize) {}
+}

@@ -1,0 +1,86 @@
+//! The path of a file that others change in; its bytes out, each time that they are others.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// A file, and what it looked like when it was last read. Where a kubelet swaps the folder's link to new data, the file
+/// behind the path is another one, with another time.
+#[derive(Debug)]
+pub struct Watched {
+    path: PathBuf,
+    seen: Option<Look>,
+}
+
+/// What tells that a file was changed, without reading it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Look {
+    file: PathBuf,
+    modified: SystemTime,
+    length: u64,
+}
+
+impl Watched {
+    /// A file that was not looked at yet.
+    pub fn new(path: PathBuf) -> Self {
+        Self { path, seen: None }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it is there and other than when this was last asked.
+    pub fn has_changed(&mut self) -> bool {
+        let look = look(&self.path);
+        let changed = look.is_some() && look != self.seen;
+        self.seen = look;
+        changed
+    }
+}
+
+/// None where there is no such file.
+fn look(path: &Path) -> Option<Look> {
+    let file = fs::canonicalize(path).ok()?;
+    let metadata = fs::metadata(&file).ok()?;
+    Some(Look { modified: metadata.modified().ok()?, length: metadata.len(), file })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_changed_once_by_each_change_and_not_by_its_absence() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model");
+        let mut watched = Watched::new(path.clone());
+        assert!(!watched.has_changed());
+        fs::write(&path, "one").unwrap();
+        assert!(watched.has_changed() && !watched.has_changed());
+        fs::write(&path, "three").unwrap();
+        assert!(watched.has_changed());
+        fs::remove_file(&path).unwrap();
+        assert!(!watched.has_changed());
+        fs::write(&path, "three").unwrap();
+        assert!(watched.has_changed());
+    }
+
+    #[test]
+    fn a_swapped_link_is_a_change_as_kubelets_make_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for version in ["v1", "v2"] {
+            fs::create_dir(at(version)).unwrap();
+            fs::write(at(version).join("model"), "same").unwrap();
+        }
+        std::os::unix::fs::symlink("v1", at("..data")).unwrap();
+        std::os::unix::fs::symlink("..data/model", at("model")).unwrap();
+        let mut watched = Watched::new(at("model"));
+        assert!(watched.has_changed() && !watched.has_changed());
+        std::os::unix::fs::symlink("v2", at("..data_tmp")).unwrap();
+        fs::rename(at("..data_tmp"), at("..data")).unwrap();
+        assert!(watched.has_changed());
+    }
+}

@@ -1,0 +1,144 @@
+//! Readings in, a model out: their vectors, a forest grown over them, and a cut, sealed in an artifact.
+
+use crd::Valid;
+use crd::model::{self, Train};
+use forest::artifact::{Artifact, Metadata, Training};
+use forest::params::ParamsError;
+use forest::{Forest, Mode, Params, Samples};
+use jiff::Timestamp;
+
+use crate::cut::TrainingScores;
+use crate::features::{Features, Recipe};
+use crate::model::{Model, ModelError};
+use crate::reading::Readings;
+
+/// What to learn from.
+pub struct Lesson<'a> {
+    /// In the order of time. Those with a missing value are left out.
+    pub readings: Vec<Readings>,
+    /// The end of the history that was asked for, if one was: it is kept in the model.
+    pub until: Option<Timestamp>,
+    /// The model that has served so far: what it called anomalous is no example of the normal.
+    pub serving: Option<&'a Model>,
+}
+
+/// The share of the vectors that may be left out as anomalous. Where there are more, the world has changed, and the
+/// least strange of them are learned from.
+pub const MOST_LEFT_OUT: f64 = 0.1;
+
+/// Learn. The model's time is that of the newest reading: the same lesson gives the same artifact, to the bit, on any
+/// number of threads. `trees_done` hears the number of trees grown so far.
+///
+/// The forest is grown from what is not left out; the cut is made from the scores of everything. Otherwise each
+/// training would cut a little off the last, until half of the world was strange.
+///
+/// # Errors
+/// Fewer than two complete readings, or parameters that the data does not allow.
+pub fn learn(
+    detector: &Valid,
+    lesson: Lesson<'_>,
+    trees_done: &(dyn Fn(usize) + Sync),
+) -> Result<Model, ModelError> {
+    let train = &detector.train().cloned().unwrap_or_default();
+    let recipe = Recipe::from(train);
+    let columns: Vec<String> = detector.sensors().map(|sensor| sensor.name.to_owned()).collect();
+    let Vectors { cells, times } = Vectors::of(&recipe, lesson.readings)?;
+    let all = Samples::new(recipe.columns(columns.len()), cells)?;
+    let left_out = lesson.serving.map_or(Vec::new(), |serving| left_out(&all, &recipe, serving));
+    let kept = rows(&all, |row| left_out.binary_search(&row).is_err()).ok_or(ModelError::TooFew {
+        samples: 0,
+        readings: all.len(),
+        past: recipe.memory() - 1,
+    })?;
+
+    let params = params(train)?;
+    let forest = Forest::fit_with_progress(&kept, &params, trees_done)?;
+    let mut scores = TrainingScores::new(&forest, &kept, &params, &times);
+    if let Some(strange) = rows(&all, |row| left_out.binary_search(&row).is_ok()) {
+        scores.add_unseen(&forest.scores(&strange));
+    }
+    let border = scores.border(detector.cut())?;
+    let metadata = Metadata {
+        columns,
+        lags: recipe.lags as u32,
+        pipeline: serde_json::to_value(&recipe).expect("a recipe is JSON"),
+        threshold: border.cut,
+        training: Training {
+            samples: kept.len() as u64,
+            trained_at: times[times.len() - 1].to_string(),
+            origin: "trained".to_owned(),
+            expected_alerts_per_day: border.expected_alerts_per_day,
+            until: lesson.until.map(|until| until.to_string()),
+        },
+        recipe: detector.recipe_digest(),
+    };
+    Model::new(Artifact { forest, metadata, scores: Some(scores.kept()) })
+}
+
+/// The vectors of complete readings, and when each was taken.
+struct Vectors {
+    cells: Vec<f64>,
+    times: Vec<Timestamp>,
+}
+
+impl Vectors {
+    fn of(recipe: &Recipe, readings: Vec<Readings>) -> Result<Self, ModelError> {
+        let mut features = Features::new(recipe.clone());
+        let (mut cells, mut times, mut complete) = (Vec::new(), Vec::new(), 0);
+        for readings in readings {
+            let Some(values) = readings.values.into_iter().collect::<Option<Vec<f64>>>() else { continue };
+            complete += 1;
+            if let Some(vector) = features.push(values) {
+                cells.extend(vector);
+                times.push(readings.time);
+            }
+        }
+        if times.len() < 2 {
+            let past = recipe.memory() - 1;
+            return Err(ModelError::TooFew { samples: times.len(), readings: complete, past });
+        }
+        Ok(Self { cells, times })
+    }
+}
+
+/// The rows that the serving model calls anomalous, in rising order; of too many, the strangest. None where it looks at
+/// readings in another way.
+fn left_out(all: &Samples, recipe: &Recipe, serving: &Model) -> Vec<usize> {
+    if serving.recipe() != recipe || serving.columns() != all.columns() {
+        return Vec::new();
+    }
+    let scores = serving.forest().scores(all);
+    let mut strange: Vec<usize> = (0..scores.len()).filter(|row| scores[*row] > serving.cut()).collect();
+    strange.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
+    strange.truncate((all.len() as f64 * MOST_LEFT_OUT) as usize);
+    strange.sort_unstable();
+    strange
+}
+
+/// Some of the rows; none where none is wanted.
+fn rows(all: &Samples, wanted: impl Fn(usize) -> bool) -> Option<Samples> {
+    let rows = all.rows().enumerate().filter(|(row, _)| wanted(*row));
+    let cells = rows.flat_map(|(_, cells)| cells.iter().copied().map(f64::from)).collect();
+    Samples::new(all.columns(), cells).ok()
+}
+
+fn params(train: &Train) -> Result<Params, ParamsError> {
+    let (trees, sample_size) = (train.trees as u32, train.sample_size as u32);
+    let params = Params::new(trees, sample_size, train.extension as u32, train.seed as u64)?;
+    Ok(params.with_mode(mode(train.mode)))
+}
+
+/// The forest's name for the API's mode.
+pub fn mode(mode: model::Mode) -> Mode {
+    match mode {
+        model::Mode::Standard => Mode::Standard,
+        model::Mode::AveragedGain => Mode::AveragedGain,
+        model::Mode::PooledGain => Mode::PooledGain,
+        model::Mode::AdjustedDepth => Mode::AdjustedDepth,
+        model::Mode::Density => Mode::Density,
+        model::Mode::AdjustedDensity => Mode::AdjustedDensity,
+    }
+}
+
+#[cfg(test)]
+mod tests;

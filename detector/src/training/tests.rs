@@ -1,0 +1,82 @@
+use super::*;
+
+fn detector() -> Valid {
+    let text = "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {name: fan}\nspec:\n  \
+        sources: [{name: s, simulated: {sensors: [{name: speed}]}}]\n  threshold: {contamination: 0.02}\n";
+    crd::manifest::one_detector(text).unwrap()
+}
+
+/// Readings around 0, and of every `each` one that is far away.
+fn readings(count: i64, each: i64) -> Vec<Readings> {
+    let value = |second: i64| match second % each {
+        0 => 50.0,
+        _ => (second as f64 * 0.9).sin() + (second as f64 * 1.53).sin(),
+    };
+    let readings = |second| Readings {
+        time: Timestamp::from_second(second).unwrap(),
+        values: vec![Some(value(second))],
+        truth: None,
+    };
+    (1..=count).map(readings).collect()
+}
+
+fn learned(readings: Vec<Readings>, serving: Option<&Model>) -> Model {
+    learn(&detector(), Lesson { readings, until: None, serving }, &|_| ()).unwrap()
+}
+
+fn score(model: &Model, value: f64) -> f64 {
+    model.scores(vec![value]).unwrap()[0]
+}
+
+#[test]
+fn what_the_serving_model_called_anomalous_is_not_learned_from() {
+    let serving = learned(readings(2000, i64::MAX), None);
+    let (with, without) = (learned(readings(2000, 50), None), learned(readings(2000, 50), Some(&serving)));
+    // Beyond what was learned from there is nothing to tell one value from another.
+    assert!((score(&without, 50.0) - score(&without, 5.0)).abs() < 1e-12);
+    assert!((score(&with, 50.0) - score(&with, 5.0)).abs() > 0.01);
+    let left_out = 2000 - without.report().samples;
+    assert!((40..=80).contains(&left_out), "40 are far away, and 2 % of the rest are at the rim: {left_out}");
+}
+
+#[test]
+fn at_most_a_tenth_is_left_out_when_the_world_has_changed() {
+    let serving = learned(readings(2000, i64::MAX), None);
+    let moved: Vec<Readings> = readings(2000, i64::MAX)
+        .into_iter()
+        .map(|mut each| {
+            each.values = vec![Some(each.values[0].unwrap() + 100.0)];
+            each
+        })
+        .collect();
+    let model = learned(moved, Some(&serving));
+    assert_eq!(model.report().samples, 1800);
+    assert!(score(&model, 100.0) < model.cut());
+}
+
+#[test]
+fn training_after_training_does_not_call_ever_more_of_the_same_world_anomalous() {
+    let share = |model: &Model| {
+        let values = readings(2000, i64::MAX).iter().map(|each| each.values[0].unwrap()).collect();
+        model.scores(values).unwrap().iter().filter(|score| **score > model.cut()).count()
+    };
+    let mut model = learned(readings(2000, i64::MAX), None);
+    for _ in 0..20 {
+        model = learned(readings(2000, i64::MAX), Some(&model));
+    }
+    assert_eq!(share(&model), 40);
+}
+
+#[test]
+fn the_end_of_the_history_that_was_asked_for_is_kept_and_makes_another_model() {
+    let until = "1970-01-01T01:00:00Z".parse().unwrap();
+    let asked = learn(
+        &detector(),
+        Lesson { readings: readings(500, 50), until: Some(until), serving: None },
+        &|_| (),
+    )
+    .unwrap();
+    let unasked = learned(readings(500, 50), None);
+    assert_eq!((asked.until(), unasked.until()), (until, unasked.trained_at()));
+    assert_ne!(asked.digest(), unasked.digest());
+}
