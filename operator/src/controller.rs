@@ -25,6 +25,7 @@ use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::plan::{INSTANCE, MODEL, NO_MODEL, OURS};
 use crate::reconcile::{key, reconcile};
+use crate::revisions::changes_model;
 use crate::settings::Settings;
 use crate::workload::Kind;
 
@@ -162,14 +163,15 @@ fn watch_pods(controller: Controller<Stored>, api: Api<Pod>, writer: Writer<Pod>
     })
 }
 
-/// So does a model that is kept. Of models only the metadata is ever sent: a list of them all is never held.
+/// So does a model that is kept. Of models only the metadata is ever sent: a list of them all is never held. Who manages
+/// their fields is kept where that gives away that somebody else has changed one.
 fn watch_models(
     controller: Controller<Stored>,
     api: Api<ModelObject>,
     writer: Writer<ModelObject>,
 ) -> Controller<Stored> {
     let stream = watcher(api, WatchConfig::default().labels(&format!("{OURS},{MODEL}")))
-        .modify(|object| object.managed_fields_mut().clear())
+        .modify(|object| object.managed_fields_mut().retain(changes_model))
         .default_backoff()
         .reflect(writer)
         .touched_objects();

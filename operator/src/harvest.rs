@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::observe::{self, Observed};
 use crate::plan::Plan;
-use crate::revisions::{PinNotFound, Revision, Revisions};
+use crate::revisions::{PinNotFound, Revision, Revisions, changes_model};
 use crate::workload::Kind;
 use crate::workload::model::{self, DIGEST, pointer_name, revision_name, short};
 
@@ -219,7 +219,8 @@ async fn write(
     object: &ConfigMap,
 ) -> Result<Value, Error> {
     let (parameters, patch) = (PatchParams::apply(FIELD_MANAGER).force(), Patch::Apply(object));
-    let written = ctx.write(verb, (KIND, name), api(ctx, plan).patch(name, &parameters, &patch)).await?;
+    let mut written = ctx.write(verb, (KIND, name), api(ctx, plan).patch(name, &parameters, &patch)).await?;
+    written.managed_fields_mut().retain(changes_model);
     Ok(json!({ "metadata": written.metadata }))
 }
 

@@ -8,9 +8,10 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crd::contract::{MOST_STORED_BYTES, ModelReport};
+use crd::contract::{FIELD_MANAGER, MOST_STORED_BYTES, ModelReport};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::{Value, json};
 use thiserror::Error;
 
@@ -109,9 +110,12 @@ impl Revisions {
     pub fn points_at(&self, plan: &Plan, revision: &Revision) -> bool {
         let desired = model::pointer(plan, revision.annotations.clone(), None);
         let desired = json!({ "metadata": desired.metadata });
-        self.pointer
-            .as_ref()
-            .is_some_and(|pointer| drift::says(pointer, &desired) && self.too_large().is_none())
+        let changes = |pointer: &Value| pointer["metadata"]["managedFields"].as_array().map_or(0, Vec::len);
+        self.too_large().is_none()
+            && self
+                .pointer
+                .as_ref()
+                .is_some_and(|pointer| drift::says(pointer, &desired) && changes(pointer) == 0)
     }
 
     /// The digest of the newest model, where it was too large to be kept.
@@ -168,6 +172,12 @@ impl Revisions {
         let room = (model.history as usize).saturating_sub(needed.len());
         others.into_iter().skip(room).collect()
     }
+}
+
+/// Whether somebody else has written the model itself: its bytes are never watched.
+pub fn changes_model(fields: &ManagedFieldsEntry) -> bool {
+    let written = fields.fields_v1.as_ref().map(|fields| &fields.0["f:binaryData"]);
+    fields.manager.as_deref() != Some(FIELD_MANAGER) && written.is_some_and(|written| !written.is_null())
 }
 
 /// Whether a model of that recipe may serve by this spec: the same sources and parameters; any, where it is loaded.

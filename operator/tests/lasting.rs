@@ -228,6 +228,16 @@ async fn another_training_and_a_pin_change_what_serves_and_no_pod() {
     place.ready("pump").await;
     assert_eq!(place.pod_uids("pump").await, pods);
 
+    // What others write into the pointer is written over.
+    let scribble = Patch::Merge(json!({"binaryData": {"model": "c2NyaWJibGU="}}));
+    place.api(Kind::ConfigMap).patch("pump-model", &PatchParams::default(), &scribble).await.unwrap();
+    until("mended pointer", async || {
+        let [pointer, model] = ["pump-model", &kept(&second)].map(str::to_owned);
+        let config_maps = place.api(Kind::ConfigMap);
+        let (pointer, model) = (config_maps.get(&pointer).await.ok()?, config_maps.get(&model).await.ok()?);
+        (pointer.data["binaryData"] == model.data["binaryData"]).then_some(())
+    })
+    .await;
     // What neither shapes the model nor the pods' start trains nothing; a threshold only cuts anew.
     let trained = ledger.trainings();
     place.edit("pump", json!({"threshold": {"contamination": 0.03}})).await;

@@ -199,6 +199,20 @@ fn the_pointer_is_as_it_should_be_or_is_written_again() {
     unlabelled["metadata"]["labels"]["app.kubernetes.io/part-of"] = json!("something-else");
     assert!(!points_at(unlabelled));
     assert!(!points_at(json!(model::pointer(&plan, model::too_large(&newest), None))));
+    let mut edited = pointing(&plan, &newest);
+    edited["metadata"]["managedFields"] = json!([{"manager": "kubectl-edit"}]);
+    assert!(!points_at(edited), "only those entries are kept that change a model");
+}
+
+#[test]
+fn who_else_writes_a_model_is_seen_by_the_fields_that_they_manage() {
+    let changes = |manager: &str, fields: Value| {
+        let entry = json!({"manager": manager, "operation": "Update", "fieldsV1": fields});
+        changes_model(&serde_json::from_value(entry).unwrap())
+    };
+    assert!(changes("kubectl-edit", json!({"f:binaryData": {"f:model": {}}})));
+    assert!(!changes("kubectl-label", json!({"f:metadata": {"f:labels": {"f:team": {}}}})));
+    assert!(!changes("anomaly-operator", json!({"f:binaryData": {"f:model": {}}})));
 }
 
 #[test]
