@@ -1,6 +1,6 @@
 # One line a target; `make help` lists them. What a target needs on a machine (Debian, root) it installs.
 .DEFAULT_GOAL := help
-.PHONY: test test-rust test-imports test-fuzz test-readme test-images test-cluster lint images cluster-up cluster-down kubectl bench bench-forest bench-operator help
+.PHONY: test test-rust test-imports test-fuzz test-readme test-images test-cluster lint images cluster-up cluster-down kubectl demo bench bench-forest bench-operator bench-monitoring help
 
 test: lint test-rust test-imports test-fuzz test-readme test-cluster ## Everything that must pass, set-up included: what CI runs
 test-rust: ## The Rust tests; they need nothing but Rust
@@ -25,12 +25,16 @@ cluster-down: ## Stop it, leave nothing
 	tests/cluster/down
 kubectl: ## The test cluster's kubectl: make kubectl ARGS='get ad -A'
 	tests/cluster/kubectl $(ARGS)
-bench: bench-forest bench-operator ## Every benchmark
+demo: ## Detectors, Prometheus Operator and Prometheus on the test cluster, with what to look at; Ctrl-C ends it
+	demo/run
+bench: bench-forest bench-operator bench-monitoring ## Every benchmark
 bench-forest: ## The forest beside scikit-learn, isotree, coniferest, tl2cgen, ONNX Runtime and Rust crates
 	benches/forest/run
 bench-operator: ## The operator on the test cluster: seconds, writes, memory
 	operator/tests/figures
+bench-monitoring: ## The demo without a person: seconds from apply to Ready, to the first scrape, from fault to alert
+	operator/tests/figures prometheus
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 SECONDS ?= 60

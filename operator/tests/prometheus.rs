@@ -1,0 +1,354 @@
+//! End to end with a real Prometheus Operator and Prometheus: `operator/tests/on-cluster prometheus`, which has the
+//! operator installed by its chart, and nothing of Prometheus'. The pump of the demo is what is watched.
+//!
+//! It ends with the figures of `make bench-monitoring`.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod linter;
+mod place;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use http::Request;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{DeleteParams, ListParams, LogParams, Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use operator::workload::Kind;
+use place::{Place, SYSTEM, condition, operator_metric, operator_pods, until};
+use serde_json::{Value, json};
+
+/// How often seconds are measured: their median is told.
+const RUNS: usize = 3;
+
+/// What a detector promises to export, always.
+const METRICS: [&str; 26] = [
+    "anomaly_score",
+    "anomaly_severity",
+    "anomaly_raw_score",
+    "anomaly_contribution",
+    "anomaly_sensor_value",
+    "anomaly_sensor_last_reading_timestamp_seconds",
+    "anomaly_source_up",
+    "anomaly_readings_total",
+    "anomaly_verdicts_total",
+    "anomaly_simulation_verdicts_total",
+    "anomaly_predictions_total",
+    "anomaly_prediction_duration_seconds_bucket",
+    "anomaly_model_info",
+    "anomaly_model_trained_timestamp_seconds",
+    "anomaly_model_training_duration_seconds",
+    "anomaly_model_samples",
+    "anomaly_threshold",
+    "anomaly_alarm",
+    "anomaly_events_total",
+    "anomaly_trainings_total",
+    "anomaly_model_swaps_total",
+    "anomaly_model_rejected",
+    "anomaly_model_next_training_timestamp_seconds",
+    "anomaly_model_expected_alerts_per_day",
+    "detector:anomaly_events_alarmed:increase1h",
+    "detector:anomaly_verdicts_anomalous:increase1h",
+];
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster prometheus"]
+async fn a_detectors_anomalies_reach_prometheus_and_its_alerts() {
+    let place = Place::new("watched").await;
+    place.apply(&pump("pump")).await.unwrap();
+    without_the_prometheus_operator_the_detector_is_ready_and_says_so(&place).await;
+    script(&["tests/cluster/monitoring"]);
+    chart(&["--set", "metrics.serviceMonitor.enabled=true"]);
+    said(&place, "True", "AsSpecified").await;
+
+    each_pod_is_one_target_and_up(&place).await;
+    every_metric_is_queryable(&place).await;
+    every_panel_of_every_dashboard_has_data(&place).await;
+    what_a_prometheus_refuses_shows_on_the_detector(&place).await;
+    let mut faults = Vec::new();
+    for _ in 0..RUNS {
+        faults.push(a_fault_fires_the_alert_which_resolves(&place).await);
+    }
+    a_deleted_detector_is_no_target_any_more(&place, "pump").await;
+    let (mut ready, mut scraped) = (Vec::new(), Vec::new());
+    for run in 0..RUNS {
+        let (a, b) = apply_to_ready_and_first_scrape(&place, &format!("run-{run}")).await;
+        ready.push(a);
+        scraped.push(b);
+    }
+    chart(&["--set", "metrics.serviceMonitor.enabled=false"]);
+    script(&["tests/cluster/monitoring", "remove"]);
+    said_by(&place, "run-0", "False", "PrometheusOperatorNotInstalled").await;
+    nothing_has_failed(&place).await;
+    println!("ready: {ready:.1?} s, scraped: {scraped:.1?} s, alerts: {faults:.1?} s");
+    println!(
+        "figures: apply_to_ready_s={:.1} apply_to_first_scrape_s={:.1} fault_to_alert_s={:.1}",
+        median(ready),
+        median(scraped),
+        median(faults)
+    );
+    place.leave().await;
+}
+
+async fn without_the_prometheus_operator_the_detector_is_ready_and_says_so(place: &Place) {
+    let detector = place.ready("pump").await;
+    let (status, reason, message) = condition(&detector, "MonitoringConfigured");
+    assert_eq!((status.as_str(), reason.as_str()), ("False", "PrometheusOperatorNotInstalled"), "{message}");
+    nothing_has_failed(place).await;
+}
+
+/// Not one reconcile has failed, and the log has no more complaints than the watches of kinds that were taken away.
+async fn nothing_has_failed(place: &Place) {
+    for pod in operator_pods(&place.client).await {
+        let failed = r#"anomaly_operator_reconciles_total{outcome="failed"}"#;
+        let failures = operator_metric(&place.client, &pod.name_any(), failed).await.unwrap();
+        assert!(failures == 0.0, "{failures} reconciles have failed");
+        let pods: Api<Pod> = Api::namespaced(place.client.clone(), SYSTEM);
+        let log = pods.logs(&pod.name_any(), &LogParams::default()).await.unwrap();
+        let complaints: Vec<&str> =
+            log.lines().filter(|line| line.contains("\"ERROR\"") || line.contains("\"WARN\"")).collect();
+        assert!(complaints.len() <= 4, "{complaints:#?}");
+    }
+}
+
+async fn each_pod_is_one_target_and_up(place: &Place) {
+    until("one target a pod, and all of them up", async || {
+        let pods = place.pod_uids("pump").await.len();
+        let targets = targets(place, "pump").await?;
+        let of: BTreeSet<&str> =
+            targets.iter().filter_map(|target| target["labels"]["pod"].as_str()).collect();
+        let are_up = targets.iter().all(|target| target["health"] == "up");
+        (pods == 2 && are_up && targets.len() == pods && of.len() == pods).then_some(())
+    })
+    .await;
+    let targets = targets(place, "pump").await.unwrap();
+    assert_eq!(targets[0]["labels"]["job"], "anomaly-detector");
+    assert_eq!(targets[0]["labels"]["namespace"], place.namespace.as_str());
+}
+
+async fn every_metric_is_queryable(place: &Place) {
+    place.predict("pump", &json!({"values": {"temperature": 60, "vibration": 2}})).await;
+    for metric in METRICS {
+        let expression = format!(r#"{metric}{{namespace="{}",detector="pump"}}"#, place.namespace);
+        until(&format!("series of {expression}"), async || some(&query(place, &expression).await?)).await;
+    }
+}
+
+async fn every_panel_of_every_dashboard_has_data(place: &Place) {
+    for file in ["detectors.json", "operator.json"] {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/anomaly-operator/dashboards").join(file);
+        let dashboard: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        for panel in linter::panels(&dashboard) {
+            for target in panel["targets"].as_array().unwrap() {
+                let expression = chosen(place, target["expr"].as_str().unwrap());
+                // Predictions are a rate: somebody must be asking.
+                until(&format!("data of {file}, panel {}: {expression}", panel["title"]), async || {
+                    place.predict("pump", &json!({"values": {"temperature": 60, "vibration": 2}})).await;
+                    some(&query(place, &expression).await?)
+                })
+                .await;
+            }
+        }
+    }
+}
+
+/// A panel's expression, with the values that Grafana would put into it.
+fn chosen(place: &Place, expression: &str) -> String {
+    let values = [
+        ("$__rate_interval", "20s"),
+        ("$__range", "15m"),
+        ("$namespace", &place.namespace),
+        ("$detector", "pump"),
+        ("$sensor", ".+"),
+        ("$instance", ".+"),
+        ("$job", ".+"),
+    ];
+    values.iter().fold(expression.to_owned(), |text, (variable, value)| text.replace(variable, value))
+}
+
+/// Somebody adds a field to the ServiceMonitor that no Prometheus here understands, and takes it away again.
+async fn what_a_prometheus_refuses_shows_on_the_detector(place: &Place) {
+    let accepted = said(place, "True", "AsSpecified").await;
+    let accepts = |message: &str| message.contains("monitoring/tests has accepted the ServiceMonitor");
+    if !accepts(&accepted) {
+        until_said(place, accepts).await;
+    }
+    let monitors = place.api(Kind::ServiceMonitor);
+    let edit = |class: Value| Patch::Merge(json!({"spec": {"scrapeClass": class}}));
+    monitors.patch("pump", &PatchParams::default(), &edit(json!("nowhere"))).await.unwrap();
+    let message = said(place, "False", "RefusedByPrometheus").await;
+    assert!(message.contains("monitoring/tests has refused the ServiceMonitor: "), "{message}");
+    assert_eq!(condition(&place.ready("pump").await, "Ready").0, "True", "the detector goes on");
+    monitors.patch("pump", &PatchParams::default(), &edit(Value::Null)).await.unwrap();
+    said(place, "True", "AsSpecified").await;
+}
+
+/// Seconds from the first faulty instant until Prometheus says that the alert fires.
+async fn a_fault_fires_the_alert_which_resolves(place: &Place) -> f64 {
+    until("calm", async || (!fires(place).await? && alarm(place).await? == 0.0).then_some(())).await;
+    let before = faulty_instants(place).await.unwrap();
+    until("fault", async || (faulty_instants(place).await? > before).then_some(())).await;
+    let began = Instant::now();
+    until("alert that fires", async || fires(place).await?.then_some(())).await;
+    let seconds = began.elapsed().as_secs_f64();
+    until("alert that resolves", async || (!fires(place).await?).then_some(())).await;
+    seconds
+}
+
+/// Whether AnomalyDetected fires for the pump, by Prometheus' own word; and that it does so once, with its shares.
+async fn fires(place: &Place) -> Option<bool> {
+    let data = prometheus(place, "alerts", &[]).await?;
+    let alerts = data["alerts"].as_array()?;
+    let ours: Vec<&Value> = alerts
+        .iter()
+        .filter(|alert| {
+            alert["labels"]["alertname"] == "AnomalyDetected"
+                && alert["labels"]["namespace"] == place.namespace.as_str()
+                && alert["labels"]["detector"] == "pump"
+                && alert["state"] == "firing"
+        })
+        .collect();
+    assert!(ours.len() <= 1, "replicas do not double: {ours:#?}");
+    let shares = ours.iter().all(|alert| {
+        let description = alert["annotations"]["description"].as_str().unwrap_or_default();
+        description.contains("temperature") && description.contains('%')
+    });
+    assert!(shares, "{ours:#?}");
+    Some(!ours.is_empty())
+}
+
+async fn alarm(place: &Place) -> Option<f64> {
+    let expression = format!(r#"max(anomaly_alarm{{namespace="{}",detector="pump"}})"#, place.namespace);
+    query(place, &expression).await?.first()?["value"][1].as_str()?.parse().ok()
+}
+
+/// How many instants with a fault the pump's first pod has judged.
+async fn faulty_instants(place: &Place) -> Option<f64> {
+    let of_pump = ListParams::default().labels("app.kubernetes.io/instance=pump");
+    let pod = place.pods().list(&of_pump).await.ok()?.items.first()?.name_any();
+    let path = format!("/api/v1/namespaces/{}/pods/{pod}:8000/proxy/metrics", place.namespace);
+    let text = place.client.request_text(Request::get(path).body(Vec::new()).unwrap()).await.ok()?;
+    let lines = text.lines().filter(|line| {
+        line.starts_with("anomaly_simulation_verdicts_total") && line.contains(r#"truth="anomalous""#)
+    });
+    Some(lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum())
+}
+
+async fn a_deleted_detector_is_no_target_any_more(place: &Place, name: &str) {
+    place.detectors().delete(name, &DeleteParams::background()).await.unwrap();
+    until("end of its targets", async || targets(place, name).await?.is_empty().then_some(())).await;
+    for kind in [Kind::ServiceMonitor, Kind::PrometheusRule, Kind::Dashboard] {
+        let (api, name) = (place.api(kind), kind.object_name(name));
+        until(&format!("end of {kind:?}"), async || api.get_opt(&name).await.ok()?.is_none().then_some(()))
+            .await;
+    }
+}
+
+async fn apply_to_ready_and_first_scrape(place: &Place, name: &str) -> (f64, f64) {
+    let began = Instant::now();
+    place.apply(&pump(name)).await.unwrap();
+    let ready = async {
+        place.ready(name).await;
+        began.elapsed().as_secs_f64()
+    };
+    let expression = format!(r#"up{{namespace="{}",service="{name}"}} == 1"#, place.namespace);
+    let scraped = async {
+        until("first scrape", async || some(&query(place, &expression).await?)).await;
+        began.elapsed().as_secs_f64()
+    };
+    futures::future::join(ready, scraped).await
+}
+
+/// The message of MonitoringConfigured, once it says so.
+async fn said(place: &Place, status: &str, reason: &str) -> String {
+    said_by(place, "pump", status, reason).await
+}
+
+async fn said_by(place: &Place, name: &str, status: &str, reason: &str) -> String {
+    let is_so = |detector: &Value| {
+        let (is, because, _) = condition(detector, "MonitoringConfigured");
+        (is.as_str(), because.as_str()) == (status, reason)
+    };
+    let what = format!("says MonitoringConfigured={status}, {reason}");
+    condition(&place.detector_once(name, &what, is_so).await, "MonitoringConfigured").2
+}
+
+async fn until_said(place: &Place, is_so: impl Fn(&str) -> bool) {
+    let is_so = |detector: &Value| is_so(&condition(detector, "MonitoringConfigured").2);
+    place.detector_once("pump", "says who has accepted its ServiceMonitor", is_so).await;
+}
+
+/// The active targets of a detector.
+async fn targets(place: &Place, name: &str) -> Option<Vec<Value>> {
+    let data = prometheus(place, "targets", &[("state", "active")]).await?;
+    let targets = data["activeTargets"].as_array()?.iter().filter(|target| {
+        target["labels"]["namespace"] == place.namespace.as_str() && target["labels"]["service"] == name
+    });
+    Some(targets.cloned().collect())
+}
+
+async fn query(place: &Place, expression: &str) -> Option<Vec<Value>> {
+    prometheus(place, "query", &[("query", expression)]).await?["result"].as_array().cloned()
+}
+
+/// What Prometheus answers, asked by way of the API server.
+async fn prometheus(place: &Place, what: &str, parameters: &[(&str, &str)]) -> Option<Value> {
+    let parameters: Vec<String> =
+        parameters.iter().map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
+    let path = format!(
+        "/api/v1/namespaces/monitoring/services/prometheus-operated:web/proxy/api/v1/{what}?{}",
+        parameters.join("&")
+    );
+    let request = Request::get(path).body(Vec::new()).unwrap();
+    let answer: Value = place.client.request(request).await.ok()?;
+    assert_eq!(answer["status"], "success", "{answer}");
+    Some(answer["data"].clone())
+}
+
+fn percent_encoded(text: &str) -> String {
+    let encoded = text.bytes().map(|byte| match byte {
+        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    });
+    encoded.collect::<Vec<_>>().concat()
+}
+
+fn some(series: &[Value]) -> Option<()> {
+    (!series.is_empty()).then_some(())
+}
+
+/// The pump of the demo, by another name.
+fn pump(name: &str) -> Value {
+    let text = include_str!("../../demo/pump.yaml");
+    let mut manifest = crd::manifest::documents(text).unwrap().remove(0);
+    manifest["metadata"] = json!({"name": name});
+    manifest
+}
+
+/// Run a script of the project, and say what it said if it failed.
+fn script(command: &[&str]) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let output = Command::new(command[0]).args(&command[1..]).current_dir(root).output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Upgrade the release of the operator's chart, with options more.
+fn chart(options: &[&str]) {
+    let helm = std::env::var("HELM").expect("operator/tests/on-cluster says which helm");
+    let upgrade = ["upgrade", "anomaly-operator", "charts/anomaly-operator", "--namespace", SYSTEM];
+    let command: Vec<&str> = [helm.as_str()]
+        .into_iter()
+        .chain(upgrade)
+        .chain(["--reuse-values", "--wait", "--timeout", "2m"])
+        .chain(options.iter().copied())
+        .collect();
+    script(&command);
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
