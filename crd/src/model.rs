@@ -40,6 +40,8 @@ pub struct Model {
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!(has(self.every) && has(self.schedule))")
     .message("at most one of every, schedule must be set"))]
+#[x_kube(validation = Rule::new("self.mode != 'Auto' || (self.sampleSize == 256 && self.extension == 0)")
+    .message("mode Auto chooses sampleSize and extension: they must be left out"))]
 pub struct Train {
     /// How many readings to learn from: from history where the source has one, else the first that arrive.
     /// 2 to 1000000. Default: 4096.
@@ -48,7 +50,7 @@ pub struct Train {
     pub samples: i32,
 
     /// How trees are split and what their leaves say, one of Standard, AveragedGain, PooledGain, AdjustedDepth, Density,
-    /// AdjustedDensity. Default: Standard.
+    /// AdjustedDensity, Auto. Default: Standard.
     #[serde(default)]
     pub mode: Mode,
 
@@ -137,6 +139,10 @@ pub enum Mode {
     Density,
     /// As AdjustedDepth, multiplied instead of added (Cortes, 2021).
     AdjustedDensity,
+    /// Four forests judge together, and the strangest verdict counts: isolation, along columns and across them, gaps
+    /// between clusters, density. `sampleSize` and `extension` are chosen too, and left out here. Training takes up to 20
+    /// times as long as Standard, a verdict about 30 times: 0.03 ms.
+    Auto,
 }
 
 /// One thing that the model sees of a sensor.

@@ -241,7 +241,7 @@ impl Model {
 
     /// The number of trees.
     pub fn trees(&self) -> usize {
-        self.artifact.forest.trees().len()
+        self.artifact.forest.members().map(|member| member.trees().len()).sum()
     }
 
     /// Where the model comes from: `trained`, or the system that it was imported from.

@@ -17,7 +17,7 @@ use crate::renewal::Renewal;
 use crate::sources::SourceError;
 use crate::store::snapshot::Snapshot;
 use crate::stream::Stream;
-use crate::training::{Lesson, learn};
+use crate::training::{Lesson, learn, trees_to_grow};
 use crate::watch::{Outcome, Watch};
 
 /// Why there is nothing to watch with.
@@ -61,7 +61,7 @@ pub fn train(
         Beginning::with_training(detector, &train, now, progress)?;
     let began = Instant::now();
     let lesson = Lesson { readings: lesson, until: train.until, serving: None };
-    let model = learn(detector, lesson, &|done| progress.grown(done, train.trees as usize))?;
+    let model = learn(detector, lesson, &|done| progress.grown(done, trees_to_grow(&train)))?;
     let took = Some(began.elapsed());
     let mut watch = Watch::new(Arc::new(model), detector, explain);
     watch.remember_all(&lead_in);

@@ -69,6 +69,7 @@ pub fn learn(
             origin: "trained".to_owned(),
             expected_alerts_per_day: border.expected_alerts_per_day,
             until: lesson.until.map(|until| until.to_string()),
+            choice: forest.choice(&kept),
         },
         recipe: detector.recipe_digest(),
     };
@@ -125,18 +126,24 @@ fn rows(all: &Samples, wanted: impl Fn(usize) -> bool) -> Option<Samples> {
 fn params(train: &Train) -> Result<Params, ParamsError> {
     let (trees, sample_size) = (train.trees as u32, train.sample_size as u32);
     let params = Params::new(trees, sample_size, train.extension as u32, train.seed as u64)?;
-    Ok(params.with_mode(mode(train.mode)))
+    Ok(in_mode(params, train.mode))
 }
 
-/// The forest's name for the API's mode.
-pub fn mode(mode: model::Mode) -> Mode {
+/// How many trees a training grows, those of all members in mode Auto.
+pub fn trees_to_grow(train: &Train) -> usize {
+    params(train).map_or(0, |params| params.total_trees() as usize)
+}
+
+/// The same parameters in the API's mode.
+pub fn in_mode(params: Params, mode: model::Mode) -> Params {
     match mode {
-        model::Mode::Standard => Mode::Standard,
-        model::Mode::AveragedGain => Mode::AveragedGain,
-        model::Mode::PooledGain => Mode::PooledGain,
-        model::Mode::AdjustedDepth => Mode::AdjustedDepth,
-        model::Mode::Density => Mode::Density,
-        model::Mode::AdjustedDensity => Mode::AdjustedDensity,
+        model::Mode::Auto => params.auto(),
+        model::Mode::Standard => params.with_mode(Mode::Standard),
+        model::Mode::AveragedGain => params.with_mode(Mode::AveragedGain),
+        model::Mode::PooledGain => params.with_mode(Mode::PooledGain),
+        model::Mode::AdjustedDepth => params.with_mode(Mode::AdjustedDepth),
+        model::Mode::Density => params.with_mode(Mode::Density),
+        model::Mode::AdjustedDensity => params.with_mode(Mode::AdjustedDensity),
     }
 }
 

@@ -104,6 +104,31 @@ fn what_is_trained_is_told_and_inspected() {
 }
 
 #[test]
+fn a_mode_is_kept_and_auto_says_why_it_chose() {
+    let folder = Folder::new();
+    let inspected = |mode: &str| -> HashMap<String, serde_json::Value> {
+        folder.done(&format!("train --input data.csv --output {mode}.model --trees 20 --mode {mode}"));
+        serde_json::from_str(&folder.done(&format!("inspect {mode}.model"))).unwrap()
+    };
+    let density = inspected("Density");
+    assert_eq!(density["mode"], "Density");
+    assert!(!density.contains_key("members") && !density.contains_key("choice"));
+    let auto = inspected("Auto");
+    assert_eq!((auto["mode"].as_str(), auto["trees"].as_u64()), (Some("Auto"), Some(80)));
+    let modes: Vec<_> = auto["members"].as_array().unwrap().iter().map(|member| &member["mode"]).collect();
+    assert_eq!(modes, ["Standard", "Standard", "PooledGain", "AdjustedDensity"]);
+    assert!(auto["choice"].as_str().unwrap().contains("Standard over 1024 rows, agreement 0."), "{auto:?}");
+    let scores = scores(&folder.done("score --model Auto.model --input data.csv"));
+    assert_eq!(scores.iter().filter(|[_, _, anomaly]| *anomaly > 0.0).count(), ROWS / 100);
+}
+
+#[test]
+fn what_auto_chooses_cannot_be_given() {
+    let refused = Folder::new().refused("train --input data.csv --output x --mode Auto --sample-size 64");
+    assert_eq!(refused, "mode Auto chooses --sample-size and --extension: they must be left out");
+}
+
+#[test]
 fn the_share_of_contamination_is_anomalous_and_the_stray_row_is_the_strangest() {
     let folder = Folder::new();
     folder.done("train --input data.csv --output pump.model --contamination 0.05");

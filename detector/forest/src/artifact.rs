@@ -10,6 +10,7 @@
 mod tensors;
 mod scores;
 
+use crate::committee::{Committee, Rarity};
 use crate::forest::{Forest, ForestError};
 use crate::params::Mode;
 use safetensors::tensor::{SafeTensorError, SafeTensors, TensorView};
@@ -76,6 +77,9 @@ pub struct Training {
     /// where nothing is known of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_alerts_per_day: Option<f64>,
+    /// Why the forest is as it is, where that was chosen from the data: see [`Forest::choice`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<String>,
 }
 
 /// Why bytes are not an artifact, or an artifact has no bytes.
@@ -115,6 +119,9 @@ pub enum ArtifactError {
         /// What it must be.
         rule: &'static str,
     },
+    /// A committee's scale that does not rise.
+    #[error("rarity must have scores in (0, 1] and halvings greater than 0, both rising")]
+    Rarity,
     /// The trees are none.
     #[error(transparent)]
     Forest(#[from] ForestError),
@@ -141,6 +148,20 @@ struct Shape {
     /// From format 2 on.
     #[serde(default)]
     mode: Mode,
+    /// Of a committee: everyone, the first again among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    members: Vec<Member>,
+}
+
+/// One member of a committee, whose trees follow those of the member before it.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Member {
+    mode: Mode,
+    sample_size: u32,
+    trees: u64,
+    /// How rare its scores are: scores, and in how many halvings they were reached by training rows.
+    rarity: Vec<[f64; 2]>,
 }
 
 /// The part of a header that every format has.
@@ -161,6 +182,7 @@ impl Artifact {
             columns: forest.columns() as u64,
             sample_size: forest.sample_size(),
             mode: forest.mode(),
+            members: members(forest),
         };
         let header = Header {
             format: FORMAT,
@@ -170,7 +192,7 @@ impl Artifact {
             scores: self.scores.as_ref().map(Scores::counts),
         };
         let json = serde_json::to_string(&header).map_err(ArtifactError::Metadata)?;
-        let mut tensors = tensors::of(forest.trees(), forest.mode());
+        let mut tensors = tensors::of(forest);
         tensors.extend(self.scores.iter().flat_map(Scores::tensors));
         let views = tensors.iter().map(|tensor| Ok((tensor.name, tensor.view()?)));
         let views =
@@ -200,12 +222,43 @@ impl Artifact {
         check_threshold(header.metadata.threshold)?;
         let tensors = SafeTensors::deserialize(bytes).map_err(ArtifactError::NotSafetensors)?;
         let columns = usize::try_from(header.forest.columns).unwrap_or(usize::MAX);
-        let Shape { sample_size, mode, .. } = header.forest;
-        let trees = tensors::trees(&tensors, columns, mode)?;
-        let forest = Forest::from_sound_trees(mode, columns, sample_size, trees)?;
+        let forest = opened(&tensors, columns, header.forest)?;
         let scores = header.scores.map(|counts| Scores::open(&tensors, counts)).transpose()?;
         Ok(Self { forest, metadata: header.metadata, scores })
     }
+}
+
+/// What a header says of a committee; nothing of a forest alone.
+fn members(forest: &Forest) -> Vec<Member> {
+    let scales = forest.committee().into_iter().flat_map(|committee| &committee.scales);
+    let members = forest.members().zip(scales).map(|(member, rarity)| Member {
+        mode: member.mode(),
+        sample_size: member.sample_size(),
+        trees: member.trees().len() as u64,
+        rarity: rarity.knots().to_vec(),
+    });
+    members.collect()
+}
+
+/// The forest, or the committee, that the tensors hold.
+fn opened(tensors: &SafeTensors, columns: usize, shape: Shape) -> Result<Forest, ArtifactError> {
+    let Shape { sample_size, mode, members, .. } = shape;
+    if members.is_empty() {
+        let trees = tensors::trees(tensors, columns, &[(mode, usize::MAX)])?.swap_remove(0);
+        return Ok(Forest::from_sound_trees(mode, columns, sample_size, trees)?);
+    }
+    let counts: Vec<_> = members
+        .iter()
+        .map(|member| (member.mode, usize::try_from(member.trees).unwrap_or(usize::MAX)))
+        .collect();
+    let mut forests = Vec::with_capacity(members.len());
+    let mut scales = Vec::with_capacity(members.len());
+    for (member, trees) in members.into_iter().zip(tensors::trees(tensors, columns, &counts)?) {
+        forests.push(Forest::from_sound_trees(member.mode, columns, member.sample_size, trees)?);
+        scales.push(Rarity::from_knots(member.rarity).ok_or(ArtifactError::Rarity)?);
+    }
+    let first = forests.remove(0);
+    Ok(first.with_committee(Committee { others: forests, scales }))
 }
 
 /// The name of an artifact: `sha256:` and the hash of its bytes in hexadecimal.

@@ -1,5 +1,7 @@
 //! Samples and parameters in, a [`Forest`] out; rows in, scores out.
 
+use crate::choice;
+use crate::committee::{self, Committee};
 use crate::contributions;
 use crate::grow::{self, Grower};
 use crate::kernel::{BLOCK, Kernel};
@@ -32,6 +34,8 @@ pub struct Forest {
     kernel: OnceLock<Kernel>,
     /// How many training rows came through each node of each tree; made when contributions are first asked for.
     node_samples: OnceLock<Vec<Vec<u32>>>,
+    /// Who else judges, if anybody.
+    committee: Option<Committee>,
 }
 
 /// Why there is no forest.
@@ -97,21 +101,37 @@ impl Forest {
         params: &Params,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Self, ForestError> {
-        let extension = params.extension();
-        if extension as usize >= samples.columns() {
-            return Err(ForestError::Extension { extension, columns: samples.columns() });
+        let members = committee::members(samples, params);
+        for member in &members {
+            let extension = member.extension();
+            if extension as usize >= samples.columns() {
+                return Err(ForestError::Extension { extension, columns: samples.columns() });
+            }
         }
-        memory::check(samples, params)?;
+        memory::check(samples, &members)?;
         let done = AtomicUsize::new(0);
-        let seeds = grow::seeds(params);
+        let progress = || progress(1 + done.fetch_add(1, Ordering::Relaxed));
+        let mut forests = members.iter().map(|member| Self::grown(samples, member, &progress));
+        let first = forests.next().expect("there is at least one member");
+        Ok(first.with(forests.collect(), samples))
+    }
+
+    fn grown(samples: &Samples, params: &Params, tree_is_done: &(dyn Fn() + Sync)) -> Self {
         let grower = || Grower::new(samples, params);
-        let trees = seeds.into_par_iter().with_min_len(4).map_init(grower, |grower, seed| {
+        let trees = grow::seeds(params).into_par_iter().with_min_len(4).map_init(grower, |grower, seed| {
             let tree = grower.tree(seed);
-            progress(1 + done.fetch_add(1, Ordering::Relaxed));
+            tree_is_done();
             tree
         });
-        let size = grow::sample_size(samples, params);
-        Ok(Self::of_trees(params.mode(), samples.columns(), size, trees.collect()))
+        Self::of_trees(params.mode(), samples.columns(), grow::sample_size(samples, params), trees.collect())
+    }
+
+    /// A committee of this forest and others, if there are others; `samples` are those that all were grown from.
+    fn with(mut self, others: Vec<Self>, samples: &Samples) -> Self {
+        if !others.is_empty() {
+            self.committee = Some(Committee::of(&self, others, samples));
+        }
+        self
     }
 
     /// A forest in [`Mode::Standard`] of trees that were grown elsewhere, each of `sample_size` rows with `columns` cells.
@@ -158,10 +178,31 @@ impl Forest {
             scale,
             kernel: OnceLock::new(),
             node_samples: OnceLock::new(),
+            committee: None,
         }
     }
 
-    /// How the trees were split, and what their leaves say.
+    /// Those that judge: this forest, and with [`Params::auto`] others beside it, each in its own mode. The score is then
+    /// that of the one to which the row is rarest among the training rows: k / (1 + k) for a score that one in 2ᵏ of them
+    /// reaches.
+    pub fn members(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.committee.iter().flat_map(|committee| &committee.others))
+    }
+
+    /// Why the members are these, in a sentence; none of a forest alone. `samples` are those that it was grown from.
+    pub fn choice(&self, samples: &Samples) -> Option<String> {
+        choice::sentence(self, samples)
+    }
+
+    pub(crate) fn committee(&self) -> Option<&Committee> {
+        self.committee.as_ref()
+    }
+
+    pub(crate) fn with_committee(self, committee: Committee) -> Self {
+        Self { committee: Some(committee), ..self }
+    }
+
+    /// How the trees were split, and what their leaves say; of a committee, the first member's.
     pub fn mode(&self) -> Mode {
         self.mode
     }
@@ -171,12 +212,12 @@ impl Forest {
         self.columns
     }
 
-    /// How many rows each tree was grown from.
+    /// How many rows each tree was grown from; of a committee, the first member's.
     pub fn sample_size(&self) -> u32 {
         self.sample_size
     }
 
-    /// The trees.
+    /// The trees; of a committee, the first member's.
     pub fn trees(&self) -> &[Tree] {
         &self.trees
     }
@@ -190,6 +231,13 @@ impl Forest {
     /// When `row` does not have [`Forest::columns`] cells.
     pub fn score(&self, row: &[f32]) -> f64 {
         self.check(row.len());
+        match &self.committee {
+            None => self.own_score(row),
+            Some(committee) => committee.score(self.members().map(|member| member.own_score(row))).0,
+        }
+    }
+
+    fn own_score(&self, row: &[f32]) -> f64 {
         self.kernel().score(&self.trees, self.scale, row)
     }
 
@@ -199,6 +247,12 @@ impl Forest {
     /// When the rows do not have [`Forest::columns`] cells.
     pub fn scores(&self, samples: &Samples) -> Vec<f64> {
         self.check(samples.columns());
+        let Some(committee) = &self.committee else { return self.own_scores(samples) };
+        let members: Vec<_> = self.members().map(|member| member.own_scores(samples)).collect();
+        (0..samples.len()).map(|row| committee.score(members.iter().map(|scores| scores[row])).0).collect()
+    }
+
+    pub(crate) fn own_scores(&self, samples: &Samples) -> Vec<f64> {
         let kernel = self.kernel();
         let mut scores = vec![0.0; samples.len()];
         let score =
@@ -224,7 +278,7 @@ impl Forest {
         out_of_bag::scores(self, samples, params)
     }
 
-    /// The sums of path lengths that [`Forest::scores`] are made of.
+    /// The sums of path lengths that the scores are made of, of a committee the first member's.
     pub(crate) fn path_lengths(&self, samples: &Samples) -> Vec<PathLength> {
         self.check(samples.columns());
         let mut sums = vec![0; samples.len()];
@@ -241,12 +295,19 @@ impl Forest {
     /// At each split on a row's way, the number of training rows beside it falls from n to m, and the path that is left
     /// from c(n) to c(m), at the price of one edge: c(n) − c(m) − 1 is what the split gained towards isolation. (It
     /// is negative where the row stays with the crowd.) The gains of a whole way add up to c(ψ) − h, the very number
-    /// that the score is made of; a column's share is the sum of its gains, where it is positive.
+    /// that the score is made of; a column's share is the sum of its gains, where it is positive. Of a committee, the shares
+    /// are those of the member that makes the score.
     ///
     /// # Panics
     /// When `row` does not have [`Forest::columns`] cells.
     pub fn contributions(&self, row: &[f32]) -> Vec<f64> {
         self.check(row.len());
+        let Some(committee) = &self.committee else { return self.own_contributions(row) };
+        let (_, strangest) = committee.score(self.members().map(|member| member.own_score(row)));
+        self.members().nth(strangest).expect("the strangest is a member").own_contributions(row)
+    }
+
+    fn own_contributions(&self, row: &[f32]) -> Vec<f64> {
         let samples = self.node_samples.get_or_init(|| self.trees.iter().map(Tree::samples).collect());
         contributions::of(self.columns, self.trees.iter().zip(samples), row)
     }
@@ -266,6 +327,7 @@ impl PartialEq for Forest {
             && self.columns == other.columns
             && self.sample_size == other.sample_size
             && self.trees == other.trees
+            && self.committee == other.committee
     }
 }
 

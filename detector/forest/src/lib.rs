@@ -18,6 +18,10 @@ mod kernel;
 mod memory;
 /// The forest: fit and score.
 mod forest;
+/// Forests of several modes that judge together.
+mod committee;
+/// Why they are the ones.
+mod choice;
 /// What training rows would score had the forest not learned from them.
 mod out_of_bag;
 /// Which columns set a row apart.

@@ -9,9 +9,9 @@ use std::fs;
 /// What is never worth a look at the machine.
 const SMALL: u64 = 64 << 20;
 
-/// Refuses a forest that the machine, or the container, has no room for.
-pub(crate) fn check(samples: &Samples, params: &Params) -> Result<(), ForestError> {
-    let needed = needed(samples, params);
+/// Refuses forests that the machine, or the container, has no room for.
+pub(crate) fn check(samples: &Samples, members: &[Params]) -> Result<(), ForestError> {
+    let needed = members.iter().map(|params| needed(samples, params)).fold(0, u64::saturating_add);
     if needed <= SMALL {
         return Ok(());
     }

@@ -3,6 +3,7 @@
 //! The trees of a row's own bag are taken off the sum over all trees. Sums of path lengths are whole numbers, so what is
 //! left is exact.
 
+use crate::committee;
 use crate::forest::Forest;
 use crate::grow;
 use crate::params::Params;
@@ -11,6 +12,16 @@ use crate::samples::Samples;
 
 /// See [`Forest::out_of_bag_scores`].
 pub(crate) fn scores(forest: &Forest, samples: &Samples, params: &Params) -> Vec<f64> {
+    let params = committee::members(samples, params);
+    let members = forest.members().zip(&params);
+    let members: Vec<_> = members.map(|(member, params)| of_member(member, samples, params)).collect();
+    let unseen_by_all = |row: usize| members.iter().map(|scores| scores[row]).collect::<Option<Vec<f64>>>();
+    let rows = (0..samples.len()).filter_map(unseen_by_all);
+    rows.map(|scores| forest.committee().map_or(scores[0], |committee| committee.score(scores).0)).collect()
+}
+
+/// One score a row; none for those that every tree has learned from.
+fn of_member(forest: &Forest, samples: &Samples, params: &Params) -> Vec<Option<f64>> {
     let mut sums = forest.path_lengths(samples);
     let mut trees = vec![forest.trees().len(); samples.len()];
     for (tree, bag) in forest.trees().iter().zip(grow::bags(samples, params)) {
@@ -19,8 +30,9 @@ pub(crate) fn scores(forest: &Forest, samples: &Samples, params: &Params) -> Vec
             trees[row] -= 1;
         }
     }
-    let unseen = sums.into_iter().zip(trees).filter(|(_, trees)| *trees > 0);
-    unseen.map(|(sum, trees)| Scale::new(forest.mode(), trees, forest.sample_size()).score(sum)).collect()
+    let score = |(sum, trees)| Scale::new(forest.mode(), trees, forest.sample_size()).score(sum);
+    let rows = sums.into_iter().zip(trees);
+    rows.map(|(sum, trees)| (trees > 0).then(|| score((sum, trees)))).collect()
 }
 
 #[cfg(test)]

@@ -43,6 +43,18 @@ impl Mode {
         Self::AdjustedDensity,
     ];
 
+    /// Its name, as in manifests.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Standard => "Standard",
+            Self::AveragedGain => "AveragedGain",
+            Self::PooledGain => "PooledGain",
+            Self::AdjustedDepth => "AdjustedDepth",
+            Self::Density => "Density",
+            Self::AdjustedDensity => "AdjustedDensity",
+        }
+    }
+
     /// Whether a leaf's depth and sample count say all that the score needs of it.
     pub(crate) fn counts_edges(self) -> bool {
         matches!(self, Self::Standard | Self::AveragedGain | Self::PooledGain)
@@ -52,6 +64,7 @@ impl Mode {
 /// How to grow a forest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Params {
+    is_auto: bool,
     mode: Mode,
     trees: u32,
     sample_size: u32,
@@ -73,7 +86,7 @@ pub enum ParamsError {
 impl Default for Params {
     /// 100 trees of 256 rows, axis-parallel splits, seed 0: what Liu et al. and scikit-learn use.
     fn default() -> Self {
-        Self { mode: Mode::Standard, trees: 100, sample_size: 256, extension: 0, seed: 0 }
+        Self { is_auto: false, mode: Mode::Standard, trees: 100, sample_size: 256, extension: 0, seed: 0 }
     }
 }
 
@@ -90,13 +103,34 @@ impl Params {
         if !(1..=MAX_SAMPLE_SIZE).contains(&sample_size) {
             return Err(ParamsError::SampleSize(sample_size));
         }
-        Ok(Self { mode: Mode::Standard, trees, sample_size, extension, seed })
+        Ok(Self { is_auto: false, mode: Mode::Standard, trees, sample_size, extension, seed })
     }
 
     /// The same in another mode; [`Params::new`]'s is [`Mode::Standard`].
     #[must_use]
     pub fn with_mode(self, mode: Mode) -> Self {
         Self { mode, ..self }
+    }
+
+    /// The same, but mode, sample size and extension are chosen from the data: see [`crate::Forest::members`].
+    #[must_use]
+    pub fn auto(self) -> Self {
+        Self { is_auto: true, ..self }
+    }
+
+    /// Whether mode, sample size and extension are chosen from the data.
+    pub fn is_auto(&self) -> bool {
+        self.is_auto
+    }
+
+    /// One member of a committee.
+    pub(crate) fn member(self, mode: Mode, sample_size: u32, extension: u32) -> Self {
+        Self { is_auto: false, mode, sample_size, extension, ..self }
+    }
+
+    /// How many trees are grown altogether: those of each member of a committee.
+    pub fn total_trees(&self) -> u32 {
+        if self.is_auto { self.trees * crate::committee::MEMBERS as u32 } else { self.trees }
     }
 
     /// How trees are split, and what their leaves say.

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use forest::Mode;
+use forest::Forest;
 use forest::artifact::FORMAT;
+use forest::tree::Tree;
 use serde::Serialize;
 
 use super::model_file::{self, ModelFileError};
@@ -28,9 +29,16 @@ struct Description<'a> {
     format: u32,
     columns: &'a [String],
     pipeline: &'a serde_json::Value,
-    mode: Mode,
+    mode: &'static str,
     trees: usize,
+    /// Of the first member.
     sample_size: u32,
+    /// Those that judge together, where the mode was Auto.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    members: Vec<Member>,
+    /// Why they do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    choice: Option<&'a str>,
     threshold: f64,
     samples: u64,
     trained_at: &'a str,
@@ -39,6 +47,29 @@ struct Description<'a> {
     recipe: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expected_alerts_per_day: Option<f64>,
+}
+
+/// A forest of a committee.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Member {
+    mode: &'static str,
+    trees: usize,
+    sample_size: u32,
+    /// The most columns that one of its splits looks at.
+    columns_at_once: usize,
+}
+
+impl Member {
+    fn of(forest: &Forest) -> Self {
+        let planes = forest.trees().iter().flat_map(Tree::planes);
+        Self {
+            mode: forest.mode().name(),
+            trees: forest.trees().len(),
+            sample_size: forest.sample_size(),
+            columns_at_once: planes.map(|plane| plane.terms.len()).max().unwrap_or(1),
+        }
+    }
 }
 
 /// Print it.
@@ -52,15 +83,19 @@ pub fn run(args: &InspectArgs) -> Result<(), ModelFileError> {
 
 fn description(model: &Model) -> String {
     let (forest, metadata) = (model.forest(), model.metadata());
+    let members: Vec<Member> = forest.members().map(Member::of).collect();
+    let members = if members.len() > 1 { members } else { Vec::new() };
     let description = Description {
         digest: model.digest(),
         bytes: model.bytes().len(),
         format: FORMAT,
         columns: &metadata.columns,
         pipeline: &metadata.pipeline,
-        mode: forest.mode(),
-        trees: forest.trees().len(),
+        mode: if members.is_empty() { forest.mode().name() } else { "Auto" },
+        trees: forest.members().map(|member| member.trees().len()).sum(),
         sample_size: forest.sample_size(),
+        members,
+        choice: metadata.training.choice.as_deref(),
         threshold: metadata.threshold,
         samples: metadata.training.samples,
         trained_at: &metadata.training.trained_at,

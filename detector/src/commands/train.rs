@@ -50,8 +50,8 @@ pub struct TrainArgs {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     exclude: Option<Vec<String>>,
 
-    /// How trees are split and what their leaves say: Standard, AveragedGain, PooledGain, AdjustedDepth, Density or
-    /// AdjustedDensity, as in an AnomalyDetector's `model.train.mode`
+    /// How trees are split and what their leaves say: Standard, AveragedGain, PooledGain, AdjustedDepth, Density,
+    /// AdjustedDensity or Auto, which chooses sample size and extension too; as in an AnomalyDetector's `model.train.mode`
     #[arg(long, value_name = "MODE", default_value = "Standard", value_parser = mode, conflicts_with = "from_sklearn")]
     mode: Mode,
 
@@ -60,12 +60,14 @@ pub struct TrainArgs {
     trees: u32,
 
     /// How many rows each tree is grown from; all of them where there are fewer
-    #[arg(long, value_name = "N", default_value_t = 256, conflicts_with = "from_sklearn")]
-    sample_size: u32,
+    /// [default: 256]
+    #[arg(long, value_name = "N", conflicts_with = "from_sklearn")]
+    sample_size: Option<u32>,
 
     /// 0: splits parallel to an axis. N: hyperplanes over N + 1 columns (Extended Isolation Forest)
-    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "from_sklearn")]
-    extension: u32,
+    /// [default: 0]
+    #[arg(long, value_name = "N", conflicts_with = "from_sklearn")]
+    extension: Option<u32>,
 
     /// The seed of all randomness
     #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "from_sklearn")]
@@ -106,6 +108,9 @@ pub enum TrainError {
     /// Parameters out of range.
     #[error(transparent)]
     Params(#[from] ParamsError),
+    /// What is chosen cannot be given.
+    #[error("mode Auto chooses --sample-size and --extension: they must be left out")]
+    Chosen,
     /// The forest cannot be grown.
     #[error(transparent)]
     Forest(#[from] ForestError),
@@ -157,8 +162,12 @@ pub fn run(args: &TrainArgs) -> Result<(), TrainError> {
 /// A forest that is grown from the rows of the input.
 fn learned(args: &TrainArgs) -> Result<Artifact, TrainError> {
     let input = args.input.as_deref().expect("clap asks for an input unless there is something to import");
-    let params = Params::new(args.trees, args.sample_size, args.extension, args.seed)?;
-    let params = params.with_mode(training::mode(args.mode));
+    if args.mode == Mode::Auto && (args.sample_size.is_some() || args.extension.is_some()) {
+        return Err(TrainError::Chosen);
+    }
+    let (sample_size, extension) = (args.sample_size.unwrap_or(256), args.extension.unwrap_or(0));
+    let params = Params::new(args.trees, sample_size, extension, args.seed)?;
+    let params = training::in_mode(params, args.mode);
     let score = args.score.map(checked).transpose()?;
     let mut table = Table::open(input, &selection(args))?;
     let samples = Samples::new(table.columns().len(), table.rest()?)?;
@@ -170,6 +179,7 @@ fn learned(args: &TrainArgs) -> Result<Artifact, TrainError> {
     let scores = TrainingScores { seen: forest.scores(&samples), unseen: Vec::new(), seconds_apart: 1.0 };
     let threshold = scores.border(by)?.cut;
     let training = training(args, samples.len() as u64, "trained".to_owned());
+    let training = Training { choice: forest.choice(&samples), ..training };
     Ok(Artifact { forest, metadata: metadata(table.columns().to_vec(), threshold, training), scores: None })
 }
 
@@ -208,7 +218,7 @@ fn checked(score: f64) -> Result<f64, TrainError> {
 fn grown(samples: &Samples, params: &Params) -> Result<Forest, ForestError> {
     let style = ProgressStyle::with_template("growing {wide_bar} {pos}/{len} trees")
         .expect("the template is well-formed: a test trains");
-    let bar = ProgressBar::new(u64::from(params.trees())).with_style(style);
+    let bar = ProgressBar::new(u64::from(params.total_trees())).with_style(style);
     let forest = Forest::fit_with_progress(samples, params, &|_| bar.inc(1));
     bar.finish_and_clear();
     forest
@@ -238,7 +248,7 @@ fn told(artifact: &Artifact, digest: &str) -> String {
     format!(
         "{}: {} trees over {} ({} samples), threshold {threshold:.4}, {digest}",
         training.origin,
-        forest.trees().len(),
+        forest.members().map(|member| member.trees().len()).sum::<usize>(),
         columns.join(", "),
         training.samples
     )

@@ -1,7 +1,7 @@
 //! Trees in, flat arrays of little-endian numbers out, and back.
 
 use super::ArtifactError;
-use crate::forest::ForestError;
+use crate::forest::{Forest, ForestError};
 use crate::params::Mode;
 use crate::path::{MAX_SUM, edges};
 use crate::tree::{Node, Plane, Term, Tree};
@@ -34,9 +34,10 @@ impl Tensor {
     }
 }
 
-/// The arrays that hold the `trees` of a forest in `mode`.
-pub(super) fn of(trees: &[Tree], mode: Mode) -> Vec<Tensor> {
-    let nodes = || trees.iter().flat_map(|tree| tree.nodes().iter().map(move |node| (tree, node)));
+/// The arrays that hold a forest's trees, of a committee the first member's, then the next's.
+pub(super) fn of(forest: &Forest) -> Vec<Tensor> {
+    let trees: Vec<&Tree> = forest.members().flat_map(Forest::trees).collect();
+    let nodes = || trees.iter().flat_map(|tree| tree.nodes().iter().map(move |node| (*tree, node)));
     let planes = || {
         nodes().filter_map(|(tree, node)| match *node {
             Node::Plane { plane, .. } => Some(&tree.planes()[plane as usize]),
@@ -62,8 +63,9 @@ pub(super) fn of(trees: &[Tree], mode: Mode) -> Vec<Tensor> {
         Tensor::new("terms.centre", Dtype::F32, terms().map(|term| term.centre.to_le_bytes())),
         Tensor::new("terms.weight", Dtype::F64, terms().map(|term| term.weight.to_le_bytes())),
     ];
-    if !mode.counts_edges() {
-        let lengths = trees.iter().flat_map(Tree::leaf_lengths).map(u64::to_le_bytes);
+    let mut valued = forest.members().filter(|member| !member.mode().counts_edges()).peekable();
+    if valued.peek().is_some() {
+        let lengths = valued.flat_map(Forest::trees).flat_map(Tree::leaf_lengths).map(u64::to_le_bytes);
         tensors.push(Tensor::new("lengths", Dtype::U64, lengths));
     }
     tensors
@@ -79,8 +81,12 @@ fn kind(tree: &Tree, node: &Node) -> i32 {
     }
 }
 
-/// The trees that `tensors` hold, for rows of `columns` cells.
-pub(super) fn trees(tensors: &SafeTensors, columns: usize, mode: Mode) -> Result<Vec<Tree>, ArtifactError> {
+/// The trees that `tensors` hold, for rows of `columns` cells: so many for each mode, or all that there are.
+pub(super) fn trees(
+    tensors: &SafeTensors,
+    columns: usize,
+    members: &[(Mode, usize)],
+) -> Result<Vec<Vec<Tree>>, ArtifactError> {
     let mut trees = Numbers::<4>::of(tensors, "trees", Dtype::U32)?;
     let mut source = Source {
         nodes: Numbers::of(tensors, "nodes", Dtype::I32)?,
@@ -91,21 +97,26 @@ pub(super) fn trees(tensors: &SafeTensors, columns: usize, mode: Mode) -> Result
         term_centres: Numbers::of(tensors, "terms.centre", Dtype::F32)?,
         term_weights: Numbers::of(tensors, "terms.weight", Dtype::F64)?,
     };
-    let mut lengths = if mode.counts_edges() {
+    let mut lengths = if members.iter().all(|(mode, _)| mode.counts_edges()) {
         Numbers::none("lengths")
     } else {
         Numbers::<8>::of(tensors, "lengths", Dtype::U64)?
     };
-    let mut grown = Vec::with_capacity(trees.left());
-    while trees.left() > 0 {
-        let (nodes, planes) = source.tree(u32::from_le_bytes(trees.next()?) as usize)?;
-        let tree = Tree::new(columns, &nodes, planes);
-        let tree = tree.map_err(|error| ForestError::Tree { tree: grown.len(), error })?;
-        grown.push(if mode.counts_edges() { tree } else { with_lengths(tree, &mut lengths)? });
+    let mut forests = Vec::with_capacity(members.len());
+    for (mode, count) in members {
+        let mut grown = Vec::new();
+        while trees.left() > 0 && grown.len() < *count {
+            let (nodes, planes) = source.tree(u32::from_le_bytes(trees.next()?) as usize)?;
+            let tree = Tree::new(columns, &nodes, planes);
+            let tree = tree.map_err(|error| ForestError::Tree { tree: grown.len(), error })?;
+            grown.push(if mode.counts_edges() { tree } else { with_lengths(tree, &mut lengths)? });
+        }
+        forests.push(grown);
     }
+    trees.end()?;
     source.end()?;
     lengths.end()?;
-    Ok(grown)
+    Ok(forests)
 }
 
 /// The tree with the next values for its leaves.

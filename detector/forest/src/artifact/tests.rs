@@ -36,6 +36,33 @@ fn an_artifact_comes_back_as_it_was_and_its_bytes_are_always_the_same() {
     }
 }
 
+fn committee() -> Artifact {
+    let samples = Samples::new(3, (0..600).map(|i| f64::from(i * 7919 % 1009)).collect()).unwrap();
+    let forest = Forest::fit(&samples, &Params::new(5, 16, 0, 1).unwrap().auto()).unwrap();
+    Artifact { forest, ..artifact(0) }
+}
+
+#[test]
+fn a_committee_comes_back_as_it_was() {
+    let committee = committee();
+    let again = Artifact::from_bytes(&committee.to_bytes().unwrap()).unwrap();
+    assert_eq!(again, committee);
+    assert_eq!(again.forest.members().count(), 4);
+    let row = [10.0, 500.0, 2000.0];
+    assert_eq!(again.forest.score(&row).to_bits(), committee.forest.score(&row).to_bits());
+}
+
+#[test]
+fn a_forged_committee_is_refused() {
+    let bytes = committee().to_bytes().unwrap();
+    assert_eq!(
+        forged(&bytes, r#"\"rarity\":[[0."#, r#"\"rarity\":[[9."#),
+        "rarity must have scores in (0, 1] and halvings greater than 0, both rising"
+    );
+    let fewer = forged(&bytes, r#"\"trees\":5,"#, r#"\"trees\":4,"#);
+    assert_eq!(fewer, "tensor `lengths` must be as long as the nodes ask for, got less");
+}
+
 #[test]
 fn an_artifact_that_was_changed_in_any_byte_does_not_open() {
     let bytes = artifact(1).to_bytes().unwrap();

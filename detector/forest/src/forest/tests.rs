@@ -48,6 +48,31 @@ fn the_same_seed_grows_the_same_forest_on_any_number_of_threads() {
 }
 
 #[test]
+fn a_committee_judges_as_its_strangest_member_and_is_the_same_on_any_number_of_threads() {
+    let samples = crowd_and_stranger();
+    let auto = params(20, 64, 0, 9).auto();
+    let forest = on_threads(1, &samples, &auto);
+    assert_eq!(forest, on_threads(3, &samples, &auto));
+    let modes: Vec<Mode> = forest.members().map(Forest::mode).collect();
+    assert_eq!(modes, [Mode::Standard, Mode::Standard, Mode::PooledGain, Mode::AdjustedDensity]);
+    let scores = forest.scores(&samples);
+    assert_eq!(scores, samples.rows().map(|row| forest.score(row)).collect::<Vec<_>>());
+    let (stranger, crowd) = scores.split_last().unwrap();
+    assert!(crowd.iter().all(|score| score < stranger && *score > 0.0));
+    assert!(*stranger > 0.85, "{stranger}"); // one of 501 is about nine halvings
+    assert_eq!(forest.contributions(&[10.0, 7.0]), [1.0, 0.0]);
+}
+
+#[test]
+fn a_committee_scores_rows_out_of_bag_where_every_member_has_trees_that_have_not_seen_them() {
+    let samples = Samples::new(1, (0..3000).map(|i| f64::from(i * 7919 % 1009)).collect()).unwrap();
+    let auto = params(20, 64, 0, 9).auto();
+    let unseen = Forest::fit(&samples, &auto).unwrap().out_of_bag_scores(&samples, &auto);
+    assert!((2900..=3000).contains(&unseen.len()), "{}", unseen.len());
+    assert!(unseen.iter().all(|score| *score > 0.0 && *score < 1.0));
+}
+
+#[test]
 fn modes_differ_in_their_scores() {
     let samples = crowd_and_stranger();
     let scores =
@@ -120,12 +145,14 @@ fn a_forest_beyond_the_memory_is_refused_before_it_is_grown() {
 
 #[test]
 fn progress_counts_every_tree_once() {
-    let heard = std::sync::Mutex::new(Vec::new());
-    let hear = |done| heard.lock().unwrap().push(done);
-    Forest::fit_with_progress(&crowd_and_stranger(), &params(7, 16, 0, 0), &hear).unwrap();
-    let mut heard = heard.into_inner().unwrap();
-    heard.sort_unstable();
-    assert_eq!(heard, [1, 2, 3, 4, 5, 6, 7]);
+    for params in [params(7, 16, 0, 0), params(7, 16, 0, 0).auto()] {
+        let heard = std::sync::Mutex::new(Vec::new());
+        let hear = |done| heard.lock().unwrap().push(done);
+        Forest::fit_with_progress(&crowd_and_stranger(), &params, &hear).unwrap();
+        let mut heard = heard.into_inner().unwrap();
+        heard.sort_unstable();
+        assert_eq!(heard, (1..=params.total_trees() as usize).collect::<Vec<_>>());
+    }
 }
 
 #[test]

@@ -31,6 +31,9 @@ pub enum WriteError {
     /// A density's score is no power of a sum.
     #[error("a model in mode Density has no ONNX form: train in another mode to export")]
     Density,
+    /// Several forests.
+    #[error("a model in mode Auto has no ONNX form: train in another mode to export")]
+    Committee,
     /// The names are for another forest.
     #[error("columns must be as many as the forest's, {forest}, got {names}")]
     Columns {
@@ -48,7 +51,7 @@ pub enum WriteError {
 /// The model's own cut is higher by [`TIE`], so that a score that equals the cut stays normal.
 ///
 /// # Errors
-/// An extended forest, one in [`Mode::Density`], or names that are not as many as the forest's columns.
+/// An extended forest, one in [`Mode::Density`], a committee, or names that are not as many as the forest's columns.
 ///
 /// ```
 /// # use forest::{Forest, Params, Samples};
@@ -61,6 +64,9 @@ pub enum WriteError {
 pub fn write(forest: &Forest, cut: f64, columns: &[String]) -> Result<Vec<u8>, WriteError> {
     if columns.len() != forest.columns() {
         return Err(WriteError::Columns { forest: forest.columns(), names: columns.len() });
+    }
+    if forest.members().count() > 1 {
+        return Err(WriteError::Committee);
     }
     if forest.mode() == Mode::Density {
         return Err(WriteError::Density);
