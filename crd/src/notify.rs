@@ -12,7 +12,9 @@ pub struct Notify {
     pub webhook: Option<Webhook>,
 }
 
-/// A server that takes CloudEvents 1.0 as JSON, by POST.
+/// A server that takes CloudEvents 1.0 as JSON, by POST. It is told when an event raises an alarm
+/// (`dev.anomaly.event.alarmed`) and when such an event is over (`dev.anomaly.event.ended`), for up to four minutes until it
+/// answers with 2xx. Each replica tells it; what happened is the same `id` from all of them, so that it can be taken once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Webhook {

@@ -25,6 +25,8 @@ pub mod alarm;
 pub mod training;
 /// What outlives a process.
 pub mod store;
+/// A client for other people's servers.
+mod https;
 /// When to try again.
 pub mod backoff;
 /// Models that come from elsewhere.
@@ -41,6 +43,8 @@ pub mod stream;
 pub mod history;
 /// Verdicts against the truth: precision and recall.
 pub mod tally;
+/// Events -> whoever is to hear of them.
+pub mod notify;
 /// Every metric, once.
 pub mod metrics;
 /// What the monitor and the API share.

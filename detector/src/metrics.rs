@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 use crate::event::Change;
 use crate::model::Model;
+use crate::notify;
 use crate::reading::Readings;
 use crate::verdict::Verdict;
 use crate::watch::Outcome;
@@ -49,6 +50,7 @@ struct VerdictMetrics {
 struct EventMetrics {
     alarm: GaugeVec,
     total: IntCounterVec,
+    notifications: IntCounterVec,
 }
 
 struct PredictionMetrics {
@@ -190,7 +192,12 @@ impl EventMetrics {
         }
         let alarm =
             make.gauges("anomaly_alarm", "1 while an event goes on that has raised an alarm, else 0.", &[]);
-        Self { alarm, total }
+        let notifications = make.counters(
+            "anomaly_notifications_total",
+            "Messages to the webhook, by outcome: delivered, failed (refused, or not taken in time), dropped (too many waited).",
+            &["outcome"],
+        );
+        Self { alarm, total, notifications }
     }
 }
 
@@ -310,6 +317,9 @@ impl Metrics {
 
     /// Create the series that the spec bounds, so that rates start at 0 and not at the first event.
     fn with_sensors(mut self, detector: &Valid) -> Self {
+        if detector.spec().notify.is_some() {
+            notify::Outcome::ALL.into_iter().for_each(|outcome| self.notification(outcome, 0));
+        }
         for source in detector.sources() {
             self.readings.source_up.with_label_values(&[&source.name]).set(0.0);
             for outcome in ["scored", "missing", "refused", "dropped"] {
@@ -380,6 +390,11 @@ impl Metrics {
             Some(Change::Ended(_)) | None => return,
         };
         self.events.total.with_label_values(&[counted.label()]).inc();
+    }
+
+    /// What came of so many messages to the webhook.
+    pub fn notification(&self, outcome: notify::Outcome, count: u64) {
+        self.events.notifications.with_label_values(&[outcome.label()]).inc_by(count);
     }
 
     /// A prediction was answered.

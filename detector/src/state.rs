@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use crate::event::Events;
 use crate::metrics::Metrics;
+use crate::notify::Notifier;
 use crate::reading::Readings;
 use crate::verdict::Verdict;
 use crate::watch::{Outcome, Watch};
@@ -29,6 +30,7 @@ pub struct State {
     watch: ArcSwapOption<Watch>,
     verdicts: Mutex<VecDeque<Verdict>>,
     events: Mutex<Events>,
+    notifier: OnceLock<Notifier>,
     phase: Mutex<Phase>,
     sources: Mutex<Vec<SourceReport>>,
     draining: AtomicBool,
@@ -48,6 +50,7 @@ impl State {
             metrics: Metrics::new(&detector),
             watch: ArcSwapOption::empty(),
             events: Mutex::new(Events::new(&detector)),
+            notifier: OnceLock::new(),
             verdicts: Mutex::new(VecDeque::with_capacity(REMEMBERED)),
             phase: Mutex::new(Phase::WarmingUp {
                 have: 0,
@@ -132,6 +135,16 @@ impl State {
         let mut events = lock(&self.events);
         let change = events.follow(verdict);
         self.metrics.event(change.as_ref(), events.alarm());
+        if let (Some(change), Some(notifier)) = (change, self.notifier.get())
+            && let Err(outcome) = notifier.tell(&change)
+        {
+            self.metrics.notification(outcome, 1);
+        }
+    }
+
+    /// From now on this one hears of events. There is one in the life of a detector.
+    pub fn notify(&self, notifier: Notifier) {
+        let _ = self.notifier.set(notifier);
     }
 
     /// The newest events, at most `most`, newest first.

@@ -13,6 +13,7 @@ use url::{Host, Url};
 use super::address::{AddressRefused, Guard};
 use super::credentials::Credentials;
 use super::{LoadError, MOST_TIME, check_size};
+use crate::https;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const MOST_REDIRECTS: usize = 5;
@@ -26,16 +27,12 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(guard: Guard) -> Result<Self, LoadError> {
-        // An error says that one is installed already: there is only this one.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let redirects = guard.clone();
-        let http = reqwest::Client::builder()
-            .no_proxy()
+        let http = https::client()
             .connect_timeout(CONNECT_WITHIN)
             .timeout(MOST_TIME)
             .dns_resolver(Arc::new(Resolver(guard.clone())))
             .redirect(Policy::custom(move |attempt| follow(&redirects, attempt)))
-            .user_agent(concat!("anomaly-detector/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| LoadError::Client(deepest(&error)))?;
         Ok(Self { http, guard })

@@ -17,12 +17,12 @@ mod serve;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use crd::Valid;
-use crd::contract::{CREDENTIALS_DIRECTORY, LOAD_DIRECTORY, METRICS_PORT, PREDICT_PORT};
+use crd::contract::{CREDENTIALS_DIRECTORY, LOAD_DIRECTORY, METRICS_PORT, PREDICT_PORT, SIGNING_DIRECTORY};
 use jiff::Timestamp;
 use thiserror::Error;
 
@@ -72,6 +72,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "ADDRESS", default_value_t = any(METRICS_PORT), env = "DETECTOR_METRICS_ADDRESS")]
     metrics_address: SocketAddr,
 
+    /// The key that messages to the webhook are signed with, where the manifest asks for it
+    #[arg(long, value_name = "FILE", default_value_os_t = signing_key(), env = "DETECTOR_SIGNING_KEY")]
+    signing_key: PathBuf,
+
     /// After SIGTERM, go on answering this long while /readyz says no, so that no request is lost
     #[arg(long, value_name = "DURATION", default_value = "0s", env = "DETECTOR_DRAIN")]
     drain: crd::Duration,
@@ -98,6 +102,10 @@ impl RunArgs {
     fn mounts(&self) -> Mounts {
         Mounts { load: self.load.clone(), credentials: self.credentials.clone() }
     }
+}
+
+fn signing_key() -> PathBuf {
+    Path::new(SIGNING_DIRECTORY).join("key")
 }
 
 fn any(port: u16) -> SocketAddr {
@@ -135,6 +143,9 @@ pub enum RunError {
         /// Why.
         source: io::Error,
     },
+    /// There is no client to call the webhook with.
+    #[error("the webhook cannot be called: {0}")]
+    Notify(#[from] reqwest::Error),
     /// The system refuses threads or signals.
     #[error("the detector cannot start: {0}")]
     Start(io::Error),

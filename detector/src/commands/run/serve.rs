@@ -16,9 +16,10 @@ use super::start::{Start, state_directory};
 use super::stop::Stop;
 use super::succession::{Succession, Successor};
 use super::{RunArgs, RunError};
-use crate::log::Event;
+use crate::log::{Event, Log};
 use crate::model::{Explain, Model};
 use crate::monitor::{self, Begun, MonitorError};
+use crate::notify::{Notifier, Retries};
 use crate::state::State;
 use crate::store::snapshot::Snapshot;
 use crate::stream::Stream;
@@ -30,6 +31,7 @@ pub(super) async fn serve(args: &RunArgs, detector: Valid, record: &mut Record) 
     let start = Start::new(args, &detector)?;
     let state = Data::new(State::new(detector));
     let servers = Servers::start(args, &state)?;
+    notify(args, &state)?;
     record.log.tell(&Event::Listening {
         predict: &args.predict_address.to_string(),
         metrics: &args.metrics_address.to_string(),
@@ -46,6 +48,22 @@ pub(super) async fn serve(args: &RunArgs, detector: Valid, record: &mut Record) 
     };
     servers.stop().await;
     result
+}
+
+/// Call the webhook of the spec, if there is one, when events raise alarms and end.
+fn notify(args: &RunArgs, state: &Data<State>) -> Result<(), RunError> {
+    let (shared, log) = (state.clone(), Log::new(args.log, &state.detector));
+    let told = move |outcome, why: Option<&str>| {
+        shared.metrics.notification(outcome, 1);
+        if let Some(why) = why {
+            log.tell(&Event::Note(why));
+        }
+    };
+    let key = args.signing_key.clone();
+    if let Some(notifier) = Notifier::start(&state.detector, key, Retries::default(), told)? {
+        state.notify(notifier);
+    }
+    Ok(())
 }
 
 async fn begin_and_watch(

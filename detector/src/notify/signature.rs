@@ -1,0 +1,80 @@
+//! A key, and an id, a time and a body in; the signature that proves them out: HMAC-SHA256 as Standard Webhooks has it.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use ring::hmac;
+use thiserror::Error;
+
+/// What marks a key whose bytes are written in base64.
+const PREFIX: &str = "whsec_";
+
+/// The key that a webhook's receiver knows too.
+pub struct SigningKey(hmac::Key);
+
+/// Bytes that are no key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum KeyError {
+    /// Nothing to sign with.
+    #[error("a signing key must have at least 1 byte, got 0")]
+    Empty,
+    /// Marked as base64, which it is not.
+    #[error("a signing key that begins with {PREFIX} must go on in base64")]
+    NotBase64,
+}
+
+impl SigningKey {
+    /// The key in the bytes of a file: `whsec_` and base64, or the bytes themselves. A line's end at the end is no part of
+    /// it.
+    ///
+    /// # Errors
+    /// Nothing is there, or what follows `whsec_` is not base64.
+    pub fn new(bytes: &[u8]) -> Result<Self, KeyError> {
+        let bytes = bytes.trim_ascii_end();
+        let key = match bytes.strip_prefix(PREFIX.as_bytes()) {
+            Some(digits) => BASE64.decode(digits).map_err(|_| KeyError::NotBase64)?,
+            None => bytes.to_vec(),
+        };
+        if key.is_empty() { Err(KeyError::Empty) } else { Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &key))) }
+    }
+
+    /// The value of the header `webhook-signature`. `timestamp` is in seconds since the Unix epoch.
+    pub fn sign(&self, id: &str, timestamp: i64, body: &str) -> String {
+        let tag = hmac::sign(&self.0, format!("{id}.{timestamp}.{body}").as_bytes());
+        format!("v1,{}", BASE64.encode(tag))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signed(key: &[u8]) -> String {
+        let id = "msg_p5jXN8AQM9LWM0D4loKWxJek";
+        SigningKey::new(key).unwrap().sign(id, 1_614_265_330, r#"{"test": 2432232314}"#)
+    }
+
+    /// The worked example that implementations of Standard Webhooks share.
+    #[test]
+    fn the_standards_example_has_its_signature() {
+        let signature = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+        assert_eq!(signed(b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), signature);
+        assert_eq!(signed(b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n"), signature);
+    }
+
+    #[test]
+    fn a_key_without_the_mark_is_its_bytes() {
+        assert_ne!(
+            signed(b"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+            signed(b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+        );
+        assert_eq!(signed(b"secret\n"), signed(b"secret"));
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        let refused = |bytes: &[u8]| SigningKey::new(bytes).err();
+        assert_eq!(refused(b"\n"), Some(KeyError::Empty));
+        assert_eq!(refused(b"whsec_"), Some(KeyError::Empty));
+        assert_eq!(refused(b"whsec_$"), Some(KeyError::NotBase64));
+    }
+}
