@@ -7,14 +7,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Notify {
-    /// A server that takes CloudEvents. Default: none.
+    /// A server that takes CloudEvents 1.0 as JSON, by POST. It is told when an event raises an alarm
+    /// (dev.anomaly.event.alarmed) and when such an event is over (dev.anomaly.event.ended), for up to four minutes
+    /// until it answers with 2xx. Each replica tells it; what happened has the same id from all of them, so that it
+    /// can be taken once. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<Webhook>,
 }
 
-/// A server that takes CloudEvents 1.0 as JSON, by POST. It is told when an event raises an alarm
-/// (`dev.anomaly.event.alarmed`) and when such an event is over (`dev.anomaly.event.ended`), for up to four minutes until it
-/// answers with 2xx. Each replica tells it; what happened is the same `id` from all of them, so that it can be taken once.
+/// A server that takes CloudEvents 1.0 as JSON, by POST.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Webhook {

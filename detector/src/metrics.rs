@@ -318,7 +318,9 @@ impl Metrics {
     /// Create the series that the spec bounds, so that rates start at 0 and not at the first event.
     fn with_sensors(mut self, detector: &Valid) -> Self {
         if detector.spec().notify.is_some() {
-            notify::Outcome::ALL.into_iter().for_each(|outcome| self.notification(outcome, 0));
+            for outcome in notify::Outcome::ALL {
+                self.notification(outcome, 0);
+            }
         }
         for source in detector.sources() {
             self.readings.source_up.with_label_values(&[&source.name]).set(0.0);

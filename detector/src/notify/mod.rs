@@ -60,7 +60,7 @@ pub struct Retries {
 impl Default for Retries {
     /// Ten attempts within four minutes.
     fn default() -> Self {
-        Self { attempts: 10, first_wait: Duration::from_secs(1), longest_wait: Duration::from_secs(60) }
+        Self { attempts: 10, first_wait: Duration::from_secs(1), longest_wait: Duration::from_mins(1) }
     }
 }
 

@@ -211,8 +211,8 @@ async fn a_webhook_that_never_answers_keeps_nobody_waiting() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", silent.local_addr().unwrap());
     let (notifier, _told, _folder) = notifier(&detector(&url, ""), KEY);
-    let dropped =
-        (0..QUEUE as i64 + 10).filter(|start| notifier.tell(&Change::Alarmed(event(*start))).is_err());
+    let dropped = (0..QUEUE.cast_signed() as i64 + 10)
+        .filter(|start| notifier.tell(&Change::Alarmed(event(*start))).is_err());
     assert_eq!(dropped.count(), 10);
 }
 
