@@ -40,6 +40,11 @@ pub struct AnomalyDetectorStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelStatus>,
 
+    /// When the newest alarm was raised that an Event tells of. Alarms within five minutes are told together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub last_alarm: Option<Timestamp>,
+
     /// Where the detector answers, inside the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,

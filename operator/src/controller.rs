@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::DynamicObject;
 use kube::core::NamespaceResourceScope;
 use kube::runtime::controller::{Action, Error as ControllerError};
-use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::events::Recorder;
 use kube::runtime::reflector::{ObjectRef, Store, store, store::Writer};
 use kube::runtime::watcher::Config as WatchConfig;
 use kube::runtime::{Config, Controller, Predicate, PredicateConfig, WatchStreamExt, predicates, watcher};
@@ -20,6 +20,7 @@ use crate::cache::{Cache, ModelObject, Stored};
 use crate::context::Context;
 use crate::discovery::{Discovery, Events};
 use crate::error::Error;
+use crate::events;
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
 use crate::pace::Pace;
@@ -57,14 +58,12 @@ impl Scope {
         let owned: BTreeMap<_, _> = watched.map(|kind| (kind, Writer::new(kind.resource()))).collect();
         let stores: BTreeMap<_, Store<_>> =
             owned.iter().map(|(kind, writer)| (*kind, writer.as_reader())).collect();
-        let reporter =
-            Reporter { controller: "anomaly-operator".to_owned(), instance: Some(settings.identity()) };
         let context = Arc::new(Context {
             client: client.clone(),
             settings: settings.clone(),
             cache: Arc::new(Cache::new(detectors, stores, pods, models)),
             metrics: metrics.clone(),
-            recorder: Recorder::new(client.clone(), reporter),
+            recorder: Recorder::new(client.clone(), events::reporter(settings)),
             leadership: leadership.clone(),
             pods: pods_client.clone(),
             discovery: discovery.clone(),

@@ -5,12 +5,13 @@ use crd::AnomalyDetector;
 use crd::contract::RETRAIN_ANNOTATION;
 use crd::status::{ConditionType, Reason};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::runtime::events::{Event, EventType};
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Resource, ResourceExt};
 use tracing::warn;
 
 use crate::context::Context;
 use crate::history::History;
+use crate::settings::Settings;
 use crate::status::find;
 use crate::workload::model::short;
 
@@ -90,10 +91,26 @@ fn normal(reason: &str, note: String) -> Event {
     }
 }
 
-/// Tell of it. An Event that is lost is logged and nothing else: the status says the same.
+/// Who tells.
+pub fn reporter(settings: &Settings) -> Reporter {
+    Reporter { controller: "anomaly-operator".to_owned(), instance: Some(settings.identity()) }
+}
+
+/// Tell of it. Of those that differ in their notes alone, the first is told, and how often. An Event that is lost is
+/// logged and nothing else: the status says the same.
 pub async fn publish(ctx: &Context, detector: &AnomalyDetector, event: &Event) {
+    publish_by(&ctx.recorder, ctx, detector, event).await;
+}
+
+/// As [`publish`], where each note counts.
+pub async fn publish_apart(ctx: &Context, detector: &AnomalyDetector, event: &Event) {
+    let without_memory = Recorder::new(ctx.client.clone(), reporter(&ctx.settings));
+    publish_by(&without_memory, ctx, detector, event).await;
+}
+
+async fn publish_by(recorder: &Recorder, ctx: &Context, detector: &AnomalyDetector, event: &Event) {
     let (regarding, name) = (detector.object_ref(&()), detector.name_any());
-    if let Err(error) = ctx.write("create", ("Event", &name), ctx.recorder.publish(event, &regarding)).await {
+    if let Err(error) = ctx.write("create", ("Event", &name), recorder.publish(event, &regarding)).await {
         warn!(namespace = detector.namespace(), name, %error, "lost an Event");
     }
 }

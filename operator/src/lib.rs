@@ -38,6 +38,8 @@ pub mod artifact;
 pub mod harvest;
 /// Pods -> what keeps them from running.
 pub mod trouble;
+/// What the pods say -> the alarms to tell of.
+pub mod alarms;
 /// What was asked, done and seen -> the status.
 pub mod status;
 /// How often progress is told.

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use kube::api::DynamicObject;
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::controller::Action;
+use kube::runtime::events::Event;
 use kube::{Api, ResourceExt};
 use serde_json::json;
 use tokio::time::Instant;
@@ -23,7 +24,7 @@ use crate::harvest::{self, Halt, Harvest};
 use crate::observe::{self, Observed};
 use crate::plan::Plan;
 use crate::status::{self, Outcome};
-use crate::{apply, events, workload};
+use crate::{alarms, apply, events, workload};
 
 /// How soon a pod that runs but does not serve yet is asked again.
 const REPORT_PERIOD: Duration = Duration::from_secs(2);
@@ -76,7 +77,8 @@ async fn readable(ctx: &Context, detector: &AnomalyDetector) -> Result<(&'static
     };
     let now = Timestamp::now();
     let status = status::of(detector, &outcome, &observed, &harvest, &before, now);
-    let wait = tell(ctx, detector, &before, &status).await?;
+    let alarms = alarms::told(before.last_alarm, status.last_alarm, &observed);
+    let wait = tell(ctx, detector, &before, &status, alarms).await?;
     let plan = brought?.plan;
     let label = if matches!(outcome, Outcome::Applied) { "applied" } else { "refused" };
     let awaits_training = plan.is_some_and(|plan| plan.history.is_awaited(now));
@@ -106,12 +108,13 @@ async fn keep_models(
     Harvest::default()
 }
 
-/// Write the status, if it has changed and is not to wait; returns how long it is to wait.
+/// Write the status, if it has changed and is not to wait, and publish what is new; returns how long it is to wait.
 async fn tell(
     ctx: &Context,
     detector: &AnomalyDetector,
     before: &AnomalyDetectorStatus,
     status: &AnomalyDetectorStatus,
+    alarms: Option<Event>,
 ) -> Result<Option<Duration>, Error> {
     let key = (detector.namespace().unwrap_or_default(), detector.name_any());
     if status == before {
@@ -127,6 +130,9 @@ async fn tell(
     ctx.pace.told(key, Instant::now());
     if let Some(event) = events::between(&before.conditions, &status.conditions) {
         events::publish(ctx, detector, &event).await;
+    }
+    if let Some(event) = alarms {
+        events::publish_apart(ctx, detector, &event).await;
     }
     Ok(None)
 }

@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, Time};
 use kube::ResourceExt;
 
+use crate::alarms;
 use crate::apply::NameTaken;
 use crate::harvest::Harvest;
 use crate::observe::Observed;
@@ -81,6 +82,7 @@ pub fn of(
         selector: Some(plan::selector_text(&name)),
         sensors: Some(sensors(detector)),
         model: reported.model.clone().or_else(|| before.model.clone().filter(|_| rollout.ready > 0)),
+        last_alarm: alarms::newest_told(before.last_alarm, observed, now),
         endpoint: Some(endpoint(&name, &namespace, detector.spec.service.port)),
     }
 }

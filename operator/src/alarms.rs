@@ -1,0 +1,155 @@
+//! The pods' reports in, the Event that tells of alarms which nobody has been told of out.
+//!
+//! An alarm that several replicas report is one. Alarms that come within five minutes are told together, so that a
+//! detector that raises them without end adds twelve Events an hour to the cluster.
+
+use std::collections::BTreeMap;
+
+use crd::contract::{EventOutcome, EventReport};
+use jiff::{SignedDuration, Timestamp};
+use kube::runtime::events::{Event, EventType};
+
+use crate::observe::Observed;
+
+/// The least time from one Event to the next.
+const PERIOD: SignedDuration = SignedDuration::from_mins(5);
+
+/// When the newest alarm was raised that is told of by now, where `before` was the newest so far.
+pub fn newest_told(before: Option<Timestamp>, observed: &Observed, now: Timestamp) -> Option<Timestamp> {
+    let is_too_soon = before.is_some_and(|before| now.duration_since(before) < PERIOD);
+    let newest = untold(before, observed).filter_map(|event| event.alarmed_at).max();
+    newest.filter(|_| !is_too_soon).or(before)
+}
+
+/// What is told when the newest alarm told of moves on; nothing where it stays.
+pub fn told(before: Option<Timestamp>, after: Option<Timestamp>, observed: &Observed) -> Option<Event> {
+    if before == after {
+        return None;
+    }
+    // Replicas that judge the same instants begin an event at the same one.
+    let alarms: BTreeMap<Timestamp, &EventReport> =
+        untold(before, observed).map(|event| (event.start, event)).collect();
+    let strangest = alarms.values().max_by(|a, b| a.peak.severity.total_cmp(&b.peak.severity))?;
+    let said = sentence(strangest);
+    let note = match alarms.len() {
+        1 => said,
+        count => format!("{count} alarms; the strangest: {said}"),
+    };
+    Some(Event {
+        type_: EventType::Warning,
+        reason: "AnomalyDetected".to_owned(),
+        note: Some(note),
+        action: "Judge".to_owned(),
+        secondary: None,
+    })
+}
+
+/// Events that have raised an alarm since.
+fn untold(before: Option<Timestamp>, observed: &Observed) -> impl Iterator<Item = &EventReport> {
+    let reports = observed.reports.iter().filter_map(|pod| pod.report.as_ref());
+    reports.flat_map(|report| &report.newest_events).filter(move |event| {
+        event.outcome == EventOutcome::Alarmed && event.alarmed_at.is_some_and(|at| Some(at) > before)
+    })
+}
+
+fn sentence(event: &EventReport) -> String {
+    let sensors = event.sensors.iter().take(3).filter(|sensor| sensor.share >= 0.01);
+    let sensors: Vec<String> =
+        sensors.map(|sensor| format!("{} ({:.0} %)", sensor.name, sensor.share * 100.0)).collect();
+    let by = if sensors.is_empty() { String::new() } else { format!(" by {}", sensors.join(", ")) };
+    let lasts = match event.end {
+        Some(_) => format!("{} s long", event.duration_seconds),
+        None => "still going on".to_owned(),
+    };
+    format!("anomalous since {}, {lasts}, severity up to {:.2}{by}", event.start, event.peak.severity)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crd::contract::{Peak, Phase, Report, SensorShare};
+
+    use super::*;
+    use crate::observe::PodReport;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn event(start: i64, severity: f64, outcome: EventOutcome) -> EventReport {
+        let share = |name: &str, share| SensorShare { name: name.to_owned(), share };
+        EventReport {
+            start: at(start),
+            end: Some(at(start + 3)),
+            duration_seconds: 3.0,
+            peak: Peak { time: at(start), severity },
+            verdicts: 3,
+            outcome,
+            reason: None,
+            alarmed_at: (outcome == EventOutcome::Alarmed).then(|| at(start + 1)),
+            sensors: vec![share("load", 0.75), share("speed", 0.25)],
+        }
+    }
+
+    /// One pod an entry.
+    fn observed(pods: &[Vec<EventReport>]) -> Observed {
+        let report = |events: &Vec<EventReport>| Report {
+            detector: "mill".to_owned(),
+            version: "1".to_owned(),
+            phase: Phase::Serving,
+            model: None,
+            sources: Vec::new(),
+            trainings: 0,
+            rejected: None,
+            newest_events: events.clone(),
+        };
+        let pod = |events| PodReport { pod: Arc::default(), report: Some(report(events)) };
+        Observed { reports: pods.iter().map(pod).collect(), ..Observed::default() }
+    }
+
+    fn note(before: Option<i64>, observed: &Observed, now: i64) -> Option<String> {
+        let before = before.map(at);
+        told(before, newest_told(before, observed, at(now)), observed)?.note
+    }
+
+    const ALARMED: EventOutcome = EventOutcome::Alarmed;
+
+    #[test]
+    fn an_alarm_that_several_replicas_report_is_told_once() {
+        let alarm = event(1000, 1.5, ALARMED);
+        let observed = observed(&[vec![alarm.clone()], vec![alarm.clone()], vec![alarm]]);
+        assert_eq!(newest_told(None, &observed, at(1010)), Some(at(1001)));
+        assert_eq!(
+            note(None, &observed, 1010).unwrap(),
+            "anomalous since 1970-01-01T00:16:40Z, 3 s long, severity up to 1.50 by load (75 %), speed (25 %)"
+        );
+        assert_eq!(note(Some(1001), &observed, 9999), None);
+    }
+
+    #[test]
+    fn alarms_within_five_minutes_of_the_last_wait_and_are_told_together() {
+        let both = observed(&[vec![
+            event(1100, 1.25, ALARMED),
+            event(1050, 1.75, ALARMED),
+            event(1000, 1.5, ALARMED),
+        ]]);
+        assert_eq!(note(Some(1001), &both, 1200), None);
+        let told = note(Some(1001), &both, 1301).unwrap();
+        assert!(told.starts_with("2 alarms; the strangest: anomalous since 1970-01-01T00:17:30Z"), "{told}");
+    }
+
+    #[test]
+    fn events_without_an_alarm_are_not_told() {
+        let quiet = observed(&[vec![event(1000, 1.5, EventOutcome::Quiet)], vec![]]);
+        assert_eq!(newest_told(Some(at(5)), &quiet, at(9999)), Some(at(5)));
+        assert_eq!(note(None, &quiet, 9999), None);
+    }
+
+    #[test]
+    fn an_alarm_that_goes_on_says_so() {
+        let ongoing = EventReport { end: None, sensors: Vec::new(), ..event(1000, 1.5, ALARMED) };
+        let told = note(None, &observed(&[vec![ongoing]]), 1010).unwrap();
+        assert_eq!(told, "anomalous since 1970-01-01T00:16:40Z, still going on, severity up to 1.50");
+    }
+}
