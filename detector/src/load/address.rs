@@ -31,9 +31,14 @@ impl Guard {
     /// The guard for where this program runs: in a pod, or on somebody's own machine.
     pub fn here() -> Self {
         match std::env::var(API_SERVER) {
-            Ok(host) => Self { in_pod: true, api_server: host.parse().into_iter().collect() },
+            Ok(host) => Self { api_server: host.parse().into_iter().collect(), ..Self::pod() },
             Err(_) => Self::default(),
         }
+    }
+
+    /// The guard of a pod, wherever this program runs.
+    pub fn pod() -> Self {
+        Self { in_pod: true, api_server: Vec::new() }
     }
 
     /// With the addresses that the API server's name has now.

@@ -1,0 +1,274 @@
+//! `model.load` against real servers of this machine: what is taken, and each refusal with its sentence and its reason.
+#![cfg(test)]
+
+use std::path::PathBuf;
+use std::sync::mpsc;
+
+use actix_web::web::{self, Bytes};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+use crd::Valid;
+use crd::status::Reason;
+use detector::load::address::Guard;
+use detector::load::loader::{Found, Loader};
+use detector::load::{LoadError, Mounts};
+use detector::model::Model;
+use detector::reading::Readings;
+use detector::training::{Lesson, learn};
+use jiff::Timestamp;
+
+const SENSORS: &str = "{name: heat}, {name: load}";
+
+fn detector(sensors: &str, model: &str) -> Valid {
+    let text = format!(
+        "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {{name: fan}}\nspec:\n  \
+         sources: [{{name: s, simulated: {{sensors: [{sensors}]}}}}]\n  model: {model}\n"
+    );
+    crd::manifest::one_detector(&text).unwrap()
+}
+
+fn artifact() -> Vec<u8> {
+    let readings = (0..300).map(|second: i32| Readings {
+        time: Timestamp::from_second(second.into()).unwrap(),
+        values: vec![Some(f64::from(second).sin()), Some(f64::from(second * 7 % 11))],
+        truth: None,
+    });
+    let lesson = Lesson { readings: readings.collect(), until: None, serving: None };
+    learn(&detector(SENSORS, "{train: {trees: 10}}"), lesson, &|_| ()).unwrap().bytes().to_vec()
+}
+
+/// A server of models, good and bad, on a free port of the loopback interface. It lives as long as the test program.
+fn server() -> String {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let serve = async move {
+            let server = HttpServer::new(|| App::new().default_service(web::to(answer)))
+                .workers(1)
+                .bind("127.0.0.1:0")
+                .unwrap();
+            sender.send(server.addrs()[0]).unwrap();
+            server.run().await.unwrap();
+        };
+        actix_web::rt::System::new().block_on(serve);
+    });
+    format!("http://{}", receiver.recv().unwrap())
+}
+
+async fn answer(request: HttpRequest) -> HttpResponse {
+    let redirect = |to: &str| HttpResponse::Found().insert_header(("Location", to)).finish();
+    match request.path() {
+        "/model" => HttpResponse::Ok().body(artifact()),
+        "/truncated" => HttpResponse::Ok().body(artifact()[..700].to_vec()),
+        "/cut-off" => {
+            let part = futures::stream::iter([Ok(Bytes::from_static(b"part")), Err(std::io::Error::other("gone"))]);
+            HttpResponse::Ok().no_chunking(1000).streaming(part)
+        }
+        "/2gib" => HttpResponse::Ok().no_chunking(2 << 30).streaming(zeros()),
+        "/endless" => HttpResponse::Ok().streaming(zeros()),
+        "/locked" => match request.headers().get("Authorization").map(|value| value.to_str().unwrap()) {
+            Some("Bearer swordfish" | "Basic cGx1bTpwdWRkaW5n") => HttpResponse::Ok().body(artifact()),
+            _ => HttpResponse::Unauthorized().finish(),
+        },
+        "/moved" => redirect("/model"),
+        "/metadata" => redirect("http://169.254.169.254/latest/meta-data/"),
+        "/mapped" => redirect("http://[::ffff:169.254.169.254]/"),
+        "/zero" => redirect("http://0/"),
+        "/round" => redirect("/round"),
+        _ => HttpResponse::NotFound().finish(),
+    }
+}
+
+fn zeros() -> impl futures::Stream<Item = Result<Bytes, std::io::Error>> {
+    futures::stream::repeat_with(|| Ok(Bytes::from_static(&[0; 1 << 16])))
+}
+
+/// A place for Secrets, and what is looked for with them.
+struct Case {
+    folder: tempfile::TempDir,
+}
+
+impl Case {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn secret(&self, key: &str, value: &str) {
+        std::fs::write(self.folder.path().join(key), value).unwrap();
+    }
+
+    fn mounts(&self) -> Mounts {
+        let folder: PathBuf = self.folder.path().into();
+        Mounts { load: folder.clone(), credentials: folder }
+    }
+
+    fn look(&self, sensors: &str, load: &str) -> Result<Model, LoadError> {
+        let detector = detector(sensors, &format!("{{load: {load}}}"));
+        let spec = detector.spec().model.load.clone().unwrap();
+        let mut loader = Loader::new(&spec, &self.mounts(), Guard::default()).unwrap();
+        match loader.look(&detector)? {
+            Found::Model(model) => Ok(std::sync::Arc::into_inner(model).unwrap()),
+            found => panic!("a first look finds something: {found:?}"),
+        }
+    }
+}
+
+fn loaded(load: &str) -> Result<Model, LoadError> {
+    Case::new().look(SENSORS, load)
+}
+
+/// (reason, sentence) of a load that must be refused.
+fn refused(load: &str) -> (Reason, String) {
+    let error = loaded(load).unwrap_err();
+    (error.reason(), error.to_string())
+}
+
+#[test]
+fn a_model_is_loaded_from_http_as_it_is() {
+    let server = server();
+    let digest = forest::artifact::digest(&artifact());
+    for path in ["model", "moved"] {
+        let model = loaded(&format!("{{url: '{server}/{path}'}}")).unwrap();
+        assert_eq!((&**model.digest(), model.report().origin), (&*digest, Some(crd::status::Origin::Loaded)));
+    }
+    let sum = digest.trim_start_matches("sha256:");
+    assert!(loaded(&format!("{{url: '{server}/model', sha256: {sum}}}")).is_ok());
+}
+
+#[test]
+fn every_refusal_of_a_server_is_said_in_a_sentence_with_a_reason() {
+    let server = server();
+    let wrong = "0".repeat(64);
+    let sum = forest::artifact::digest(&artifact());
+    let sum = sum.trim_start_matches("sha256:");
+    let limit = 256 << 20;
+    let cases = [
+        (
+            format!("{{url: '{server}/model', sha256: '{wrong}'}}"),
+            Reason::DigestMismatch,
+            format!("the file must have the SHA-256 {wrong}, got {sum}"),
+        ),
+        (
+            format!("{{url: '{server}/2gib'}}"),
+            Reason::ModelTooLarge,
+            format!("a model must be at most {limit} bytes, got 2147483648"),
+        ),
+        (
+            format!("{{url: '{server}/endless'}}"),
+            Reason::ModelTooLarge,
+            format!("a model must be at most {limit} bytes, got more"),
+        ),
+        (
+            format!("{{url: '{server}/nowhere'}}"),
+            Reason::LoadFailed,
+            format!("{server}/nowhere: the server answered 404 Not Found"),
+        ),
+        (
+            format!("{{url: '{server}/locked'}}"),
+            Reason::LoadFailed,
+            format!("{server}/locked: the server answered 401 Unauthorized"),
+        ),
+        (
+            format!("{{url: '{server}/metadata'}}"),
+            Reason::AddressRefused,
+            format!("{server}/metadata: a model may not be fetched from 169.254.169.254, a link-local address"),
+        ),
+        (
+            format!("{{url: '{server}/mapped'}}"),
+            Reason::AddressRefused,
+            format!("{server}/mapped: a model may not be fetched from ::ffff:169.254.169.254, a link-local address"),
+        ),
+        (
+            format!("{{url: '{server}/zero'}}"),
+            Reason::AddressRefused,
+            format!("{server}/zero: a model may not be fetched from 0.0.0.0, an unspecified address"),
+        ),
+        (
+            "{url: 'http://169.254.169.254/model'}".to_owned(),
+            Reason::AddressRefused,
+            "http://169.254.169.254/model: a model may not be fetched from 169.254.169.254, a link-local address"
+                .to_owned(),
+        ),
+        (
+            "{url: 's3://bucket/model', endpoint: 'http://169.254.169.254'}".to_owned(),
+            Reason::AddressRefused,
+            "s3://bucket/model: a model may not be fetched from 169.254.169.254, a link-local address".to_owned(),
+        ),
+        (
+            format!("{{url: '{server}/round'}}"),
+            Reason::LoadFailed,
+            format!("{server}/round: more than 5 redirects"),
+        ),
+    ];
+    for (load, reason, sentence) in cases {
+        assert_eq!(refused(&load), (reason, sentence), "{load}");
+    }
+    for (path, reason) in [("truncated", Reason::ArtifactInvalid), ("cut-off", Reason::LoadFailed)] {
+        assert_eq!(refused(&format!("{{url: '{server}/{path}'}}")).0, reason, "{path}");
+    }
+}
+
+#[test]
+fn a_name_is_refused_by_what_it_resolves_to() {
+    let server = server().replace("127.0.0.1", "localhost");
+    let load = format!("{{url: '{server}/model'}}");
+    assert!(loaded(&load).is_ok(), "on a laptop");
+    let detector = detector(SENSORS, &format!("{{load: {load}}}"));
+    let spec = detector.spec().model.load.clone().unwrap();
+    let mut loader = Loader::new(&spec, &Mounts::default(), Guard::pod()).unwrap();
+    let error = loader.look(&detector).unwrap_err();
+    assert_eq!(error.reason(), Reason::AddressRefused);
+    assert!(error.to_string().ends_with(", a loopback address"), "{error}");
+}
+
+#[test]
+fn other_columns_than_the_sensors_are_refused() {
+    let server = server();
+    let look = |sensors: &str| {
+        Case::new().look(sensors, &format!("{{url: '{server}/model'}}")).unwrap_err()
+    };
+    let error = look("{name: load}, {name: heat}");
+    assert_eq!(error.reason(), Reason::ColumnsMismatch);
+    assert_eq!(error.to_string(), "the model's columns must be the sensors load, heat, got heat, load");
+    assert_eq!(look("{name: heat}").to_string(), "the model's columns must be the sensors heat, got heat, load");
+}
+
+#[test]
+fn secrets_open_what_is_locked() {
+    let load = format!("{{url: '{}/locked', credentialsSecret: key}}", server());
+    let case = Case::new();
+    let missing = case.look(SENSORS, &load).unwrap_err();
+    assert!(missing.to_string().contains("username: No such file"), "{missing}");
+    case.secret("username", "plum\n");
+    case.secret("password", "pudding\n");
+    assert!(case.look(SENSORS, &load).is_ok());
+    case.secret("token", "wrong");
+    assert_eq!(case.look(SENSORS, &load).unwrap_err().reason(), Reason::LoadFailed);
+    case.secret("token", "swordfish");
+    assert!(case.look(SENSORS, &load).is_ok());
+}
+
+#[test]
+fn other_systems_files_are_taken_as_they_are_and_get_the_sensors_names() {
+    let case = Case::new();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/interchange/fixtures");
+    let find = |ending: &str| {
+        let mut found = vec![PathBuf::from(folder)];
+        while let Some(path) = found.pop() {
+            if path.is_dir() {
+                found.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            } else if path.to_string_lossy().ends_with(ending) {
+                return path;
+            }
+        }
+        panic!("no {ending} in {folder}");
+    };
+    for ending in [".pickle", ".joblib", ".onnx"] {
+        let file = std::fs::read(find(ending)).unwrap();
+        let columns = interchange::read(&file).unwrap().forest.columns();
+        std::fs::write(case.folder.path().join("model"), &file).unwrap();
+        let sensors: Vec<String> = (0..columns).map(|i| format!("{{name: s{i}}}")).collect();
+        let look = |sensors: &[String]| case.look(&sensors.join(", "), "{configMap: {name: x}}");
+        let model = look(&sensors).unwrap();
+        assert!(model.sensors().iter().eq((0..columns).map(|i| format!("s{i}")).collect::<Vec<_>>().iter()));
+        assert_eq!(look(&sensors[1..]).unwrap_err().reason(), Reason::ColumnsMismatch, "{ending}");
+    }
+}
