@@ -3,6 +3,7 @@
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::commands::CommandError;
+use crate::commands::compare::{self, CompareArgs};
 use crate::commands::export::{self, ExportArgs};
 use crate::commands::inspect::{self, InspectArgs};
 use crate::commands::run::{self, RunArgs};
@@ -28,6 +29,8 @@ enum Command {
     Train(TrainArgs),
     /// Score the rows of a CSV file
     Score(ScoreArgs),
+    /// Say how much two models agree on the rows of a CSV file
+    Compare(CompareArgs),
     /// Print what a model is, as JSON
     Inspect(InspectArgs),
     /// Write a model for other systems
@@ -51,6 +54,7 @@ impl Cli {
             Command::Run(args) => Ok(run::run(args)?),
             Command::Train(args) => Ok(train::run(args)?),
             Command::Score(args) => Ok(score::run(args)?),
+            Command::Compare(args) => Ok(compare::run(args)?),
             Command::Inspect(args) => Ok(inspect::run(args)?),
             Command::Export(args) => Ok(export::run(args)?),
             Command::Validate(args) => Ok(validate::run(args)?),

@@ -55,6 +55,8 @@ pub mod monitor;
 pub mod output;
 /// What happens, told to people or machines.
 pub mod log;
+/// How much two rows of numbers agree on the order.
+pub mod rank;
 /// HTTP.
 pub mod api;
 /// The manifest and what `--set` changes of it.

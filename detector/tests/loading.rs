@@ -59,7 +59,8 @@ async fn answer(request: HttpRequest) -> HttpResponse {
         "/model" => HttpResponse::Ok().body(artifact()),
         "/truncated" => HttpResponse::Ok().body(artifact()[..700].to_vec()),
         "/cut-off" => {
-            let part = futures::stream::iter([Ok(Bytes::from_static(b"part")), Err(std::io::Error::other("gone"))]);
+            let part =
+                futures::stream::iter([Ok(Bytes::from_static(b"part")), Err(std::io::Error::other("gone"))]);
             HttpResponse::Ok().no_chunking(1000).streaming(part)
         }
         "/2gib" => HttpResponse::Ok().no_chunking(2 << 30).streaming(zeros()),
@@ -222,13 +223,14 @@ fn a_name_is_refused_by_what_it_resolves_to() {
 #[test]
 fn other_columns_than_the_sensors_are_refused() {
     let server = server();
-    let look = |sensors: &str| {
-        Case::new().look(sensors, &format!("{{url: '{server}/model'}}")).unwrap_err()
-    };
+    let look = |sensors: &str| Case::new().look(sensors, &format!("{{url: '{server}/model'}}")).unwrap_err();
     let error = look("{name: load}, {name: heat}");
     assert_eq!(error.reason(), Reason::ColumnsMismatch);
     assert_eq!(error.to_string(), "the model's columns must be the sensors load, heat, got heat, load");
-    assert_eq!(look("{name: heat}").to_string(), "the model's columns must be the sensors heat, got heat, load");
+    assert_eq!(
+        look("{name: heat}").to_string(),
+        "the model's columns must be the sensors heat, got heat, load"
+    );
 }
 
 #[test]
@@ -247,28 +249,17 @@ fn secrets_open_what_is_locked() {
 }
 
 #[test]
-fn other_systems_files_are_taken_as_they_are_and_get_the_sensors_names() {
+fn other_systems_files_are_taken_as_they_are_and_nameless_columns_get_the_sensors_names() {
     let case = Case::new();
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/interchange/fixtures");
-    let find = |ending: &str| {
-        let mut found = vec![PathBuf::from(folder)];
-        while let Some(path) = found.pop() {
-            if path.is_dir() {
-                found.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
-            } else if path.to_string_lossy().ends_with(ending) {
-                return path;
-            }
-        }
-        panic!("no {ending} in {folder}");
-    };
-    for ending in [".pickle", ".joblib", ".onnx"] {
-        let file = std::fs::read(find(ending)).unwrap();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/interchange/tests/fixtures/1.0.2");
+    for name in ["lone.p5.pkl", "lone.joblib", "plain.onnx"] {
+        let file = std::fs::read(format!("{folder}/{name}")).unwrap();
         let columns = interchange::read(&file).unwrap().forest.columns();
         std::fs::write(case.folder.path().join("model"), &file).unwrap();
-        let sensors: Vec<String> = (0..columns).map(|i| format!("{{name: s{i}}}")).collect();
+        let names: Vec<String> = (0..=columns).map(|i| format!("s{i}")).collect();
+        let sensors: Vec<String> = names.iter().map(|name| format!("{{name: {name}}}")).collect();
         let look = |sensors: &[String]| case.look(&sensors.join(", "), "{configMap: {name: x}}");
-        let model = look(&sensors).unwrap();
-        assert!(model.sensors().iter().eq((0..columns).map(|i| format!("s{i}")).collect::<Vec<_>>().iter()));
-        assert_eq!(look(&sensors[1..]).unwrap_err().reason(), Reason::ColumnsMismatch, "{ending}");
+        assert_eq!(look(&sensors[..columns]).unwrap().sensors(), &names[..columns]);
+        assert_eq!(look(&sensors).unwrap_err().reason(), Reason::ColumnsMismatch, "{name}");
     }
 }

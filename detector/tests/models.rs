@@ -341,3 +341,35 @@ fn wrong_usage_ends_with_2() {
         assert_eq!(folder.run(arguments).status.code(), Some(2), "{arguments}");
     }
 }
+
+#[test]
+fn two_models_are_compared_by_order_verdicts_and_rates() {
+    let folder = Folder::new();
+    for (name, options) in
+        [("a", ""), ("b", "--contamination 0.2"), ("c", "--seed 7"), ("d", "--columns heat")]
+    {
+        folder.done(&format!("train --input data.csv --output {name} {options}"));
+    }
+    let compare = |a: &str, b: &str| -> serde_json::Value {
+        serde_json::from_str(&folder.done(&format!("compare {a} {b} --input data.csv --output json")))
+            .unwrap()
+    };
+    let same = compare("a", "a");
+    assert_eq!((&same["rankCorrelation"], &same["changedVerdicts"]["rows"]), (&1.0.into(), &0.into()));
+    assert_eq!(same["rows"], ROWS);
+
+    let recut = compare("a", "b");
+    assert_eq!(recut["rankCorrelation"], 1.0, "the same forest");
+    let anomalous = |side: &str| recut[side]["anomalous"].as_u64().unwrap();
+    assert_eq!(recut["changedVerdicts"]["nowAnomalous"], anomalous("b") - anomalous("a"));
+    assert!((recut["b"]["alertRate"].as_f64().unwrap() - 0.2).abs() < 0.01);
+
+    let other = compare("a", "c");
+    let correlation = other["rankCorrelation"].as_f64().unwrap();
+    assert!(correlation > 0.8 && correlation < 1.0, "{correlation}");
+    assert!(folder.done("compare a c --input data.csv").contains("rank correlation of the scores of"));
+    assert_eq!(
+        folder.refused("compare a d --input data.csv"),
+        "both models must have the same columns, got heat, load and heat"
+    );
+}

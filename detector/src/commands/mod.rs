@@ -8,6 +8,8 @@ pub mod model_file;
 pub mod train;
 /// `detector score`.
 pub mod score;
+/// `detector compare`.
+pub mod compare;
 /// `detector inspect`.
 pub mod inspect;
 /// `detector export`.
@@ -29,6 +31,9 @@ pub enum CommandError {
     /// `score` failed.
     #[error(transparent)]
     Score(#[from] score::ScoreError),
+    /// `compare` failed.
+    #[error(transparent)]
+    Compare(#[from] compare::CompareError),
     /// `inspect` failed.
     #[error(transparent)]
     Inspect(#[from] model_file::ModelFileError),
