@@ -366,7 +366,7 @@ fn two_models_are_compared_by_order_verdicts_and_rates() {
 
     let other = compare("a", "c");
     let correlation = other["rankCorrelation"].as_f64().unwrap();
-    assert!(correlation > 0.8 && correlation < 1.0, "{correlation}");
+    assert!((0.3..0.99).contains(&correlation), "{correlation}");
     assert!(folder.done("compare a c --input data.csv").contains("rank correlation of the scores of"));
     assert_eq!(
         folder.refused("compare a d --input data.csv"),
