@@ -1,10 +1,12 @@
 # One line a target; `make help` lists them. What a target needs on a machine (Debian, root) it installs.
 .DEFAULT_GOAL := help
-.PHONY: test test-rust test-imports test-fuzz test-readme test-images test-cluster lint images cluster-up cluster-down kubectl demo bench bench-forest bench-operator bench-monitoring help
+.PHONY: test test-rust test-metrics test-imports test-fuzz test-readme test-images test-cluster lint images cluster-up cluster-down kubectl demo bench bench-forest bench-operator bench-monitoring bench-scrape help
 
-test: lint test-rust test-imports test-fuzz test-readme test-cluster ## Everything that must pass, set-up included: what CI runs
+test: lint test-rust test-metrics test-imports test-fuzz test-readme test-cluster ## Everything that must pass, set-up included: what CI runs
 test-rust: ## The Rust tests; they need nothing but Rust
 	cargo test --quiet --workspace
+test-metrics: ## Both programs' metrics, by Prometheus' own linter
+	tests/metrics
 test-imports: ## Models of real scikit-learn versions and ONNX Runtime against ours
 	cargo build --quiet --release -p interchange --example convert && detector/interchange/tests/live/run target/release/examples/convert
 test-fuzz: ## Every reader of foreign bytes, fuzzed for SECONDS each
@@ -27,9 +29,11 @@ kubectl: ## The test cluster's kubectl: make kubectl ARGS='get ad -A'
 	tests/cluster/kubectl $(ARGS)
 demo: ## Detectors, Prometheus Operator and Prometheus on the test cluster, with what to look at; Ctrl-C ends it
 	demo/run
-bench: bench-forest bench-operator bench-monitoring ## Every benchmark
+bench: bench-forest bench-operator bench-monitoring bench-scrape ## Every benchmark
 bench-forest: ## The forest beside scikit-learn, isotree, coniferest, tl2cgen, ONNX Runtime and Rust crates
 	benches/forest/run
+bench-scrape: ## How long a scrape of 100 sensors takes
+	benches/scrape/run
 bench-operator: ## The operator on the test cluster: seconds, writes, memory
 	operator/tests/figures
 bench-monitoring: ## The demo without a person: seconds from apply to Ready, to the first scrape, from fault to alert

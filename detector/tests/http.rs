@@ -331,6 +331,33 @@ async fn metrics_are_those_of_the_contract() {
     assert!(text.contains("anomaly_score{detector=\"boiler\"} 0"), "{text}");
 }
 
+/// The number of series that Prometheus would keep.
+async fn series(state: &Data<State>) -> usize {
+    let (_, text) = ask(state, Method::GET, "/metrics", b"").await;
+    text.lines().filter(|line| !line.starts_with('#')).count()
+}
+
+#[actix_web::test]
+async fn the_spec_bounds_the_series_and_no_request_adds_to_them() {
+    let sensors = |count: usize| -> String {
+        let sensor = |i| format!("{{name: s{i}, noise: {{uniform: {{halfWidth: 1}}}}}}");
+        (0..count).map(sensor).collect::<Vec<_>>().join(", ")
+    };
+    let (one, ten) = (serving(&sensors(1), "{samples: 50}"), serving(&sensors(10), "{samples: 50}"));
+    assert_eq!(series(&ten).await - series(&one).await, 9 * 3, "contribution, value and time of each sensor");
+    for body in ["", "{}", r#"{"value":0}"#, r#"{"value":"x"}"#] {
+        predict(&one, body).await;
+    }
+    let before = series(&one).await;
+    for i in 0..50 {
+        predict(&one, &format!(r#"{{"values":{{"s{i}":{i}}}}}"#)).await;
+        predict(&one, &format!(r#"{{"value":"{i}"}}"#)).await;
+        ask(&one, Method::POST, &format!("/predict/{i}"), b"{}").await;
+        ask(&one, Method::GET, &format!("/verdicts?limit=x{i}"), b"").await;
+    }
+    assert_eq!(series(&one).await, before);
+}
+
 #[actix_web::test]
 async fn a_metric_without_a_verdict_yet_does_not_pretend_to_be_one() {
     let warming = Data::new(State::new(manifest(ONE, "{samples: 10}")));
