@@ -1,6 +1,6 @@
 # One line a target; `make help` lists them. What a target needs on a machine (Debian, root) it installs.
 .DEFAULT_GOAL := help
-.PHONY: test test-rust test-metrics test-imports test-fuzz test-readme test-images test-cluster lint images cluster-up cluster-down kubectl demo bench bench-forest bench-operator bench-monitoring bench-scrape help
+.PHONY: test test-rust test-metrics test-imports test-fuzz test-readme test-images test-cluster lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-operator bench-monitoring bench-scrape help
 
 test: lint test-rust test-metrics test-imports test-fuzz test-readme test-cluster ## Everything that must pass, set-up included: what CI runs
 test-rust: ## The Rust tests; they need nothing but Rust
@@ -34,6 +34,8 @@ bench-forest: ## The forest beside scikit-learn, isotree, coniferest, tl2cgen, O
 	benches/forest/run
 bench-scrape: ## How long a scrape of 100 sensors takes
 	benches/scrape/run
+bench-quality: ## How well the forest judges, beside scikit-learn, isotree and SHAP, on labelled tables: make bench-quality QUALITY_DATA=FOLDER
+	benches/quality/run
 bench-operator: ## The operator on the test cluster: seconds, writes, memory
 	operator/tests/figures
 bench-monitoring: ## The demo without a person: seconds from apply to Ready, to the first scrape, from fault to alert
@@ -42,3 +44,4 @@ help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 SECONDS ?= 60
+export QUALITY_DATA

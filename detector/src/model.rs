@@ -10,14 +10,14 @@ use forest::artifact::{self, Artifact, ArtifactError, Metadata, Training};
 use forest::params::ParamsError;
 use forest::samples::{Samples, SamplesError, cell};
 use forest::threshold::ThresholdError;
-use forest::{Forest, ForestError};
+use forest::{Contribution, Forest, ForestError, Side};
 use interchange::Imported;
 use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::cut;
 use crate::features::Recipe;
-use crate::verdict::{Judgement, severity};
+use crate::verdict::{Direction, Judgement, Reason, severity};
 
 /// A forest, the cut, and how readings become its vectors. Immutable: a new training makes a new model.
 #[derive(Debug)]
@@ -181,14 +181,20 @@ impl Model {
             vector.iter().map(|value| cell(*value).ok_or(Unjudgeable(*value))).collect::<Result<_, _>>()?;
         let score = self.artifact.forest.score(&row);
         let anomalous = score > self.cut();
-        let contributions = match (explain, anomalous) {
-            (Explain::Always, _) | (Explain::Anomalies, true) => {
-                self.by_sensor(&self.artifact.forest.contributions(&row))
-            }
-            (Explain::Never, _) | (Explain::Anomalies, false) => Vec::new(),
+        let explained = match explain {
+            Explain::Always => true,
+            Explain::Anomalies => anomalous,
+            Explain::Never => false,
         };
-        let severity = severity(score, self.cut());
-        Ok(Judgement { score, severity, anomalous, contributions, model: self.digest.clone() })
+        let columns = if explained { self.artifact.forest.explain(&row) } else { Vec::new() };
+        Ok(Judgement {
+            score,
+            severity: severity(score, self.cut()),
+            anomalous,
+            contributions: if explained { self.by_sensor(&columns) } else { Vec::new() },
+            reasons: if explained { self.reasons(&columns, vector) } else { Vec::new() },
+            model: self.digest.clone(),
+        })
     }
 
     /// The judgement of a missing reading that counts as an anomaly: the highest, shared by the sensors that are missing.
@@ -196,17 +202,41 @@ impl Model {
         let missing = values.iter().filter(|value| value.is_none()).count().max(1) as f64;
         let share = |value: &Option<f64>| if value.is_none() { 1.0 / missing } else { 0.0 };
         let contributions = values.iter().map(share).collect();
-        Judgement { score: 1.0, severity: 2.0, anomalous: true, contributions, model: self.digest.clone() }
+        let (reasons, model) = (Vec::new(), self.digest.clone());
+        Judgement { score: 1.0, severity: 2.0, anomalous: true, contributions, reasons, model }
     }
 
     /// Shares of columns -> shares of sensors: the columns of a sensor are its features, now and before.
-    fn by_sensor(&self, columns: &[f64]) -> Vec<f64> {
-        let (sensors, features) = (self.artifact.metadata.columns.len(), self.recipe.features.len());
-        let mut shares = vec![0.0; sensors];
-        for (column, share) in columns.iter().enumerate() {
-            shares[column / features % sensors] += share;
+    fn by_sensor(&self, columns: &[Contribution]) -> Vec<f64> {
+        let mut shares = vec![0.0; self.sensors().len()];
+        for (column, contribution) in columns.iter().enumerate() {
+            shares[self.sensor_of(column)] += contribution.share;
         }
         shares
+    }
+
+    fn sensor_of(&self, column: usize) -> usize {
+        column / self.recipe.features.len() % self.sensors().len()
+    }
+
+    /// Of each sensor's columns the one that contributed most, the first of equals.
+    fn reasons(&self, columns: &[Contribution], vector: &[f64]) -> Vec<Reason> {
+        let (sensors, features) = (self.sensors().len(), self.recipe.features.len());
+        let foremost = |sensor: usize| {
+            let own = (0..columns.len()).filter(move |column| self.sensor_of(*column) == sensor);
+            own.rev().max_by(|a, b| columns[*a].share.total_cmp(&columns[*b].share))
+        };
+        let reason = |column: usize| Reason {
+            feature: self.recipe.features[column % features],
+            lag: column / (features * sensors),
+            direction: match columns[column].side {
+                Side::High => Direction::High,
+                Side::Low => Direction::Low,
+            },
+            value: vector[column],
+            expected: self.metadata().training.usual.get(column).map(|range| range.map(f64::from)),
+        };
+        (0..sensors).filter_map(foremost).map(reason).collect()
     }
 
     /// A score over this is an anomaly.

@@ -169,6 +169,7 @@ mod tests {
             severity: 1.0,
             anomalous,
             contributions: vec![1.0],
+            reasons: Vec::new(),
             model: "sha256:1".into(),
         };
         Outcome::Verdict(Verdict {

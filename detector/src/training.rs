@@ -70,6 +70,7 @@ pub fn learn(
             expected_alerts_per_day: border.expected_alerts_per_day,
             until: lesson.until.map(|until| until.to_string()),
             choice: forest.choice(&kept),
+            usual: kept.usual_ranges(),
         },
         recipe: detector.recipe_digest(),
     };

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use crd::model::Feature;
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::alarm::Raised;
 use crate::reading::{ActiveFault, Readings};
@@ -51,8 +53,35 @@ pub struct Judgement {
     pub anomalous: bool,
     /// One share a sensor, in the model's order; they add up to 1. Empty where nobody asked.
     pub contributions: Vec<f64>,
+    /// One reason a sensor, in the model's order, as many as there are contributions where the model knows; else empty.
+    pub reasons: Vec<Reason>,
     /// The digest of the model that judged.
     pub model: Arc<str>,
+}
+
+/// In what a sensor is strange, as far as it is: of what the model sees of it, that which contributed most.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Reason {
+    /// What the model sees of the sensor.
+    pub feature: Feature,
+    /// How many readings back.
+    pub lag: usize,
+    /// Whether that was high or low.
+    pub direction: Direction,
+    /// What it was.
+    pub value: f64,
+    /// Between which values 98 in 100 of the training readings had it, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<[f64; 2]>,
+}
+
+/// On which side of the usual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Direction {
+    /// Over it.
+    High,
+    /// Below it.
+    Low,
 }
 
 impl Judgement {

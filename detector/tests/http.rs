@@ -103,6 +103,14 @@ async fn detail_says_how_strange_and_why() {
     let share = |sensor: &str| answer["contributions"][sensor].as_f64().unwrap();
     assert!((share("pressure") + share("flow") - 1.0).abs() < 1e-9);
     assert!(share("flow") > 0.8, "{answer}");
+    let reason = &answer["reasons"]["flow"];
+    assert_eq!(
+        (&reason["feature"], &reason["direction"], &reason["lag"]),
+        (&json!("Value"), &json!("High"), &json!(0))
+    );
+    assert_eq!(reason["value"], 60.0);
+    assert!(reason["expected"][0].as_f64() < reason["expected"][1].as_f64(), "{answer}");
+    assert!(reason["expected"][1].as_f64() < Some(60.0), "{answer}");
 }
 
 #[actix_web::test]
@@ -208,8 +216,14 @@ async fn the_newest_verdicts_come_first_and_are_bounded() {
 /// What the state is told of one instant.
 fn judged(state: &State, second: i64, severity: f64, raised: Raised) {
     let model = state.watch().unwrap().model().digest().clone();
-    let judgement =
-        Judgement { score: 0.6, severity, anomalous: severity > 1.0, contributions: vec![0.25, 0.75], model };
+    let judgement = Judgement {
+        score: 0.6,
+        severity,
+        anomalous: severity > 1.0,
+        contributions: vec![0.25, 0.75],
+        reasons: Vec::new(),
+        model,
+    };
     let values = vec![Some(5.0), Some(-3.0)];
     let readings = Readings { time: at(second), values, truth: None };
     let verdict = Verdict::new(&readings, judgement, raised);

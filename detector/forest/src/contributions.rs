@@ -1,39 +1,73 @@
-//! Trees and a row in, each column's share in its isolation out. [`crate::Forest::contributions`] says what a share is.
+//! Trees and a row in, each column's share in setting it apart out, and on which side it is.
+//! [`crate::Forest::explain`] says what a share is.
 
-use crate::path::average_path_length;
 use crate::tree::{Node, Tree};
 
-/// The shares of `columns` columns in setting `row` apart, given each tree with its nodes' sample counts.
+/// What one column did to set a row apart.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Contribution {
+    /// 0 to 1; those of all columns add up to 1.
+    pub share: f64,
+    /// On which side of the training rows the cell is, as far as it set the row apart.
+    pub side: Side,
+}
+
+/// Where a cell is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Over most training rows.
+    High,
+    /// Below most training rows.
+    Low,
+}
+
+/// How much each column gained, and how much of it on the high side less how much on the low.
+struct Gains {
+    all: Vec<f64>,
+    sides: Vec<f64>,
+}
+
+/// The contributions of `columns` columns to setting `row` apart, given each tree with the value that a training row in
+/// each of its nodes is to expect.
 pub(crate) fn of<'a>(
     columns: usize,
-    trees: impl Iterator<Item = (&'a Tree, &'a Vec<u32>)>,
+    trees: impl Iterator<Item = (&'a Tree, &'a Vec<f64>)>,
     row: &[f32],
-) -> Vec<f64> {
-    let mut gains = vec![0.0; columns];
-    for (tree, samples) in trees {
+) -> Vec<Contribution> {
+    let mut gains = Gains { all: vec![0.0; columns], sides: vec![0.0; columns] };
+    for (tree, expected) in trees {
         let mut at = 0;
         while let Some(next) = tree.step(at, row) {
-            let gain = average_path_length(samples[at]) - average_path_length(samples[next]) - 1.0;
-            credit(tree, at, row, gain, &mut gains);
+            gains.credit(tree, at, next, row, expected[at] - expected[next]);
             at = next;
         }
     }
-    shares(gains)
+    let side = |sum: &f64| if *sum < 0.0 { Side::Low } else { Side::High };
+    let sides: Vec<Side> = gains.sides.iter().map(side).collect();
+    shares(gains.all).into_iter().zip(sides).map(|(share, side)| Contribution { share, side }).collect()
 }
 
-/// Adds what the split at node `at` gained to its column; a plane's gain goes to its columns by how far each took the
-/// row from the middle.
-fn credit(tree: &Tree, at: usize, row: &[f32], gain: f64, gains: &mut [f64]) {
-    match tree.nodes()[at] {
-        Node::Split { column, .. } => gains[column as usize] += gain,
-        Node::Plane { plane, .. } => {
-            let terms = &tree.planes()[plane as usize].terms;
-            let total: f64 = terms.iter().map(|term| term.distance(row).abs()).sum();
-            for term in terms.iter().filter(|_| total > 0.0) {
-                gains[term.column as usize] += gain * term.distance(row).abs() / total;
+impl Gains {
+    /// Adds what the step from a node to its child gained to the node's column; a plane's gain goes to its columns by how
+    /// far each took the row from the middle.
+    fn credit(&mut self, tree: &Tree, at: usize, next: usize, row: &[f32], gain: f64) {
+        match tree.nodes()[at] {
+            Node::Split { column, right, .. } => self.add(column, gain, next == right as usize),
+            Node::Plane { plane, .. } => {
+                let terms = &tree.planes()[plane as usize].terms;
+                let total: f64 = terms.iter().map(|term| term.distance(row).abs()).sum();
+                for term in terms.iter().filter(|_| total > 0.0) {
+                    let is_high = row[term.column as usize] > term.centre;
+                    self.add(term.column, gain * term.distance(row).abs() / total, is_high);
+                }
             }
+            Node::Leaf { .. } => {}
         }
-        Node::Leaf { .. } => {}
+    }
+
+    fn add(&mut self, column: u32, gain: f64, is_high: bool) {
+        self.all[column as usize] += gain;
+        self.sides[column as usize] += if is_high { gain.max(0.0) } else { -gain.max(0.0) };
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::choice;
 use crate::committee::{self, Committee};
-use crate::contributions;
+use crate::contributions::{self, Contribution};
 use crate::grow::{self, Grower};
 use crate::kernel::{BLOCK, Kernel};
 use crate::memory;
@@ -32,8 +32,8 @@ pub struct Forest {
     scale: Scale,
     /// How rows are scored; made when the first is.
     kernel: OnceLock<Kernel>,
-    /// How many training rows came through each node of each tree; made when contributions are first asked for.
-    node_samples: OnceLock<Vec<Vec<u32>>>,
+    /// What a training row in each node of each tree is to expect; made when contributions are first asked for.
+    expected: OnceLock<Vec<Vec<f64>>>,
     /// Who else judges, if anybody.
     committee: Option<Committee>,
 }
@@ -177,7 +177,7 @@ impl Forest {
             trees,
             scale,
             kernel: OnceLock::new(),
-            node_samples: OnceLock::new(),
+            expected: OnceLock::new(),
             committee: None,
         }
     }
@@ -289,27 +289,36 @@ impl Forest {
         sums
     }
 
-    /// How much each column did to set `row` apart: a share per column, 0 or more, that add up to 1. All are equal where
-    /// no column set it apart.
+    /// How much each column did to set `row` apart: shares of 0 or more that add up to 1, all equal where no column set it
+    /// apart; and on which side its cell is.
     ///
-    /// At each split on a row's way, the number of training rows beside it falls from n to m, and the path that is left
-    /// from c(n) to c(m), at the price of one edge: c(n) − c(m) − 1 is what the split gained towards isolation. (It
-    /// is negative where the row stays with the crowd.) The gains of a whole way add up to c(ψ) − h, the very number
-    /// that the score is made of; a column's share is the sum of its gains, where it is positive. Of a committee, the shares
-    /// are those of the member that makes the score.
+    /// In each node a training row may expect a certain path length (in other modes, what stands for it): the mean of those
+    /// that come through. Each step on a row's way takes it from one expectation to another, and the difference is the gain of
+    /// the column that was asked (negative where the row stays with the crowd). The gains of a whole way add up to what the
+    /// root expects less the leaf's value, the very number that the score is made of; a column's share is the sum of
+    /// its gains, where that is positive. (Saabas, "Interpreting random forests", 2014.) Of a committee, they are those of
+    /// the member that makes the score.
     ///
     /// # Panics
     /// When `row` does not have [`Forest::columns`] cells.
-    pub fn contributions(&self, row: &[f32]) -> Vec<f64> {
+    pub fn explain(&self, row: &[f32]) -> Vec<Contribution> {
         self.check(row.len());
         let Some(committee) = &self.committee else { return self.own_contributions(row) };
         let (_, strangest) = committee.score(self.members().map(|member| member.own_score(row)));
         self.members().nth(strangest).expect("the strangest is a member").own_contributions(row)
     }
 
-    fn own_contributions(&self, row: &[f32]) -> Vec<f64> {
-        let samples = self.node_samples.get_or_init(|| self.trees.iter().map(Tree::samples).collect());
-        contributions::of(self.columns, self.trees.iter().zip(samples), row)
+    /// The shares of [`Forest::explain`].
+    ///
+    /// # Panics
+    /// When `row` does not have [`Forest::columns`] cells.
+    pub fn contributions(&self, row: &[f32]) -> Vec<f64> {
+        self.explain(row).into_iter().map(|contribution| contribution.share).collect()
+    }
+
+    fn own_contributions(&self, row: &[f32]) -> Vec<Contribution> {
+        let expected = self.expected.get_or_init(|| self.trees.iter().map(Tree::expected).collect());
+        contributions::of(self.columns, self.trees.iter().zip(expected), row)
     }
 
     fn kernel(&self) -> &Kernel {

@@ -32,6 +32,7 @@ pub mod threshold;
 pub mod artifact;
 
 pub use artifact::{Artifact, Metadata, Training};
+pub use contributions::{Contribution, Side};
 pub use forest::{Forest, ForestError, MAX_COLUMNS};
 pub use params::{Mode, Params};
 pub use path::average_path_length;

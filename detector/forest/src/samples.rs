@@ -99,6 +99,18 @@ impl Samples {
         self.cells.chunks_exact(self.columns)
     }
 
+    /// Between which cells 98 in 100 rows are, for each column: the first and the ninety-ninth percentile.
+    pub fn usual_ranges(&self) -> Vec<[f32; 2]> {
+        let last = self.len() - 1;
+        let (low, high) = (last / 100, last - last / 100);
+        let range = |column: usize| {
+            let mut cells: Vec<f32> = self.rows().map(|row| row[column]).collect();
+            let low = *cells.select_nth_unstable_by(low, f32::total_cmp).1;
+            [low, *cells.select_nth_unstable_by(high, f32::total_cmp).1]
+        };
+        (0..self.columns).map(range).collect()
+    }
+
     /// All cells, row by row.
     pub fn cells(&self) -> &[f32] {
         &self.cells
@@ -119,6 +131,13 @@ mod tests {
         for value in [f64::INFINITY, f64::NEG_INFINITY, 1e39, -1e300] {
             assert_eq!(Samples::new(1, vec![value]), Err(SamplesError::Cell { row: 0, column: 0, value }));
         }
+    }
+
+    #[test]
+    fn the_usual_range_leaves_out_one_in_a_hundred_on_either_side() {
+        let cells = (0..1001).flat_map(|i| [f64::from(i * 8 % 1001), 3.0]).collect();
+        assert_eq!(Samples::new(2, cells).unwrap().usual_ranges(), [[10.0, 990.0], [3.0, 3.0]]);
+        assert_eq!(Samples::new(1, vec![5.0]).unwrap().usual_ranges(), [[5.0, 5.0]]);
     }
 
     #[test]

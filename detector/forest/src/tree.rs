@@ -216,6 +216,24 @@ impl Tree {
         Some(if greater { right } else { left } as usize)
     }
 
+    /// The value that a training row in each node is to expect of its leaf: the mean of the leaves below, in edges.
+    pub(crate) fn expected(&self) -> Vec<f64> {
+        let samples = self.samples();
+        let mut expected = vec![0.0; self.nodes.len()];
+        for at in (0..self.nodes.len()).rev() {
+            expected[at] = match self.nodes[at] {
+                Node::Leaf { .. } => self.edges(at),
+                Node::Split { left, right, .. } | Node::Plane { left, right, .. } => {
+                    let (left, right) = (left as usize, right as usize);
+                    let rows = [f64::from(samples[left]), f64::from(samples[right])];
+                    let share = if rows[0] + rows[1] > 0.0 { rows[0] / (rows[0] + rows[1]) } else { 0.5 };
+                    share * expected[left] + (1.0 - share) * expected[right]
+                }
+            };
+        }
+        expected
+    }
+
     /// How many training rows came through each node: the sums of the leaves below.
     pub(crate) fn samples(&self) -> Vec<u32> {
         let mut samples = vec![0u32; self.nodes.len()];

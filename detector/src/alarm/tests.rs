@@ -17,7 +17,8 @@ fn detector(alarm: &str) -> Valid {
 
 fn judgement(anomalous: bool) -> Judgement {
     let score = if anomalous { 0.7 } else { 0.4 };
-    Judgement { score, severity: score / 0.5, anomalous, contributions: Vec::new(), model: "sha256:1".into() }
+    let (contributions, reasons) = (Vec::new(), Vec::new());
+    Judgement { score, severity: score / 0.5, anomalous, contributions, reasons, model: "sha256:1".into() }
 }
 
 /// `!` is an anomalous second, `.` a normal one. Out: A larm, s hort, c ooling down, q uiet, o ngoing.

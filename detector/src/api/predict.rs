@@ -35,7 +35,7 @@ struct Question {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Options {
-    /// Score, severity, threshold, contributions and model beside the verdict.
+    /// Score, severity, threshold, contributions, reasons and model beside the verdict.
     #[serde(default)]
     detail: bool,
 }
@@ -209,12 +209,14 @@ fn bare(judgement: &Judgement) -> Value {
 fn detail(model: &Model, judgement: &Judgement) -> Value {
     let shares =
         model.sensors().iter().cloned().zip(judgement.contributions.iter().map(|share| json!(share)));
+    let reasons = model.sensors().iter().cloned().zip(judgement.reasons.iter().map(|reason| json!(reason)));
     json!({
         "anomaly": u8::from(judgement.anomalous),
         "score": judgement.score,
         "severity": judgement.severity,
         "threshold": model.cut(),
         "contributions": shares.collect::<Map<String, Value>>(),
+        "reasons": reasons.collect::<Map<String, Value>>(),
         "model": &*judgement.model,
     })
 }

@@ -32,6 +32,7 @@ pub fn verdict_json(sensors: &[&str], verdict: &Verdict) -> Value {
         "score": judgement.score,
         "severity": judgement.severity,
         "contributions": by_name(judgement.contributions.iter().map(|share| json!(share)).collect()),
+        "reasons": by_name(judgement.reasons.iter().map(|reason| json!(reason)).collect()),
         "model": &*judgement.model,
     })
 }

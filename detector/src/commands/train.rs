@@ -179,7 +179,7 @@ fn learned(args: &TrainArgs) -> Result<Artifact, TrainError> {
     let scores = TrainingScores { seen: forest.scores(&samples), unseen: Vec::new(), seconds_apart: 1.0 };
     let threshold = scores.border(by)?.cut;
     let training = training(args, samples.len() as u64, "trained".to_owned());
-    let training = Training { choice: forest.choice(&samples), ..training };
+    let training = Training { choice: forest.choice(&samples), usual: samples.usual_ranges(), ..training };
     Ok(Artifact { forest, metadata: metadata(table.columns().to_vec(), threshold, training), scores: None })
 }
 

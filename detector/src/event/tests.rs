@@ -25,6 +25,7 @@ fn verdict(second: i64, severity: f64, raised: Raised, contributions: [f64; 2]) 
             severity,
             anomalous: severity > 1.0,
             contributions: contributions.to_vec(),
+            reasons: Vec::new(),
             model: "sha256:1".into(),
         },
         raised,

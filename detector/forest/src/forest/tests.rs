@@ -1,4 +1,5 @@
 use super::*;
+use crate::contributions::Side;
 use proptest::prelude::*;
 
 /// 500 rows around 0 and one far off, in two columns; the second column is constant.
@@ -80,6 +81,24 @@ fn modes_differ_in_their_scores() {
     for (at, mode) in Mode::ALL.into_iter().enumerate() {
         for other in &Mode::ALL[..at] {
             assert_ne!(scores(mode), scores(*other), "{mode:?} and {other:?}");
+        }
+    }
+}
+
+#[test]
+fn a_contribution_knows_on_which_side_the_cell_is_in_every_mode() {
+    let bell = |i: u32, j: u32| f64::from(i * j % 37 + i * (j + 2) % 41 + i * (j + 4) % 43); // about 60 in the middle
+    let cells = (1..800).flat_map(|i| [bell(i, 1), bell(i, 5), bell(i, 11)]);
+    let samples = Samples::new(3, cells.collect()).unwrap();
+    let committee = params(50, 128, 0, 2).auto();
+    let alone = modes().map(|(mode, extension)| params(50, 128, extension, 2).with_mode(mode));
+    for params in alone.chain([committee]) {
+        let forest = Forest::fit(&samples, &params).unwrap();
+        for (cell, side) in [(250.0, Side::High), (-120.0, Side::Low)] {
+            let contributions = forest.explain(&[60.0, cell, 60.0]);
+            let most = contributions.iter().map(|contribution| contribution.share).fold(0.0, f64::max);
+            assert_eq!(contributions[1].share.to_bits(), most.to_bits(), "{params:?}: {contributions:?}");
+            assert_eq!(contributions[1].side, side, "{params:?}");
         }
     }
 }
