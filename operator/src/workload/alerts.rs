@@ -208,8 +208,7 @@ fn model_stale(plan: &Plan) -> Option<Alert> {
         for_: PATIENCE,
         severity: WARNING,
         summary: "{{ $labels.namespace }}/{{ $labels.detector }} is not trained anew as it should be.",
-        description:
-            "The model that serves is older than the spec wants it; the detector's log says why."
-                .to_owned(),
+        description: "The model that serves is older than the spec wants it; the detector's log says why."
+            .to_owned(),
     })
 }

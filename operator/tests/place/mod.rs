@@ -133,14 +133,19 @@ pub async fn client() -> Client {
 
 /// Wait until there is an outcome. Looks ten times a second.
 pub async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+    until_within(PATIENCE, what, look).await
+}
+
+/// The same, for what takes its time.
+pub async fn until_within<T>(patience: Duration, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
     let began = Instant::now();
-    while began.elapsed() < PATIENCE {
+    while began.elapsed() < patience {
         if let Some(outcome) = look().await {
             return outcome;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("after {PATIENCE:?} still no {what}");
+    panic!("after {patience:?} still no {what}");
 }
 
 /// A sample of `manifests/`, by another name.
