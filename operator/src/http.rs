@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::dev::Server;
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::{Data, ServiceConfig, get, resource};
-use actix_web::{App, HttpResponse, HttpServer};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use crd::status::ConditionType;
+use rustls::ServerConfig;
 
 use crate::cache::Cache;
+use crate::guard::{Guard, Refusal};
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
 use crate::status::status_of;
@@ -24,15 +27,24 @@ pub struct State {
     pub caches: Vec<Arc<Cache>>,
     /// Set once the API server has answered, cleared when the operator stops.
     pub is_ready: Arc<AtomicBool>,
+    /// Whether the metrics are kept from those who come without TLS.
+    pub metrics_by_tls_only: bool,
+    /// Who asks whether somebody may read the metrics; none: anybody may.
+    pub guard: Option<Guard>,
 }
 
-/// The server, which runs when awaited.
+/// The server, which runs when awaited. With TLS the metrics are served there, and there alone; probes stay where they are.
 ///
 /// # Errors
-/// The port is taken.
-pub fn serve(state: State, port: u16) -> std::io::Result<Server> {
+/// A port is taken.
+pub fn serve(state: State, port: u16, tls: Option<(u16, ServerConfig)>) -> std::io::Result<Server> {
     let server = HttpServer::new(move || App::new().app_data(Data::new(state.clone())).configure(routes));
-    Ok(server.workers(1).disable_signals().shutdown_timeout(1).bind(("::", port))?.run())
+    let server = server.workers(1).disable_signals().shutdown_timeout(1).bind(("::", port))?;
+    Ok(match tls {
+        Some((port, config)) => server.bind_rustls_0_23(("::", port), config)?,
+        None => server,
+    }
+    .run())
 }
 
 /// The routes.
@@ -42,12 +54,30 @@ pub fn routes(config: &mut ServiceConfig) {
     config.service(resource("/readyz").route(get().to(readyz)));
 }
 
-async fn metrics(state: Data<State>) -> HttpResponse {
+async fn metrics(state: Data<State>, request: HttpRequest) -> HttpResponse {
+    if state.metrics_by_tls_only && !request.app_config().secure() {
+        return HttpResponse::NotFound().body("metrics are served by HTTPS");
+    }
+    if let Some(guard) = &state.guard {
+        let authorization = request.headers().get(AUTHORIZATION).and_then(|header| header.to_str().ok());
+        if let Err(refusal) = guard.admit(authorization).await {
+            return refused(&refusal);
+        }
+    }
     let (ready, not_ready) =
         state.caches.iter().map(|cache| count(cache)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
     state.metrics.count_detectors(ready, not_ready);
     state.metrics.leader.set(state.leadership.is_held().into());
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(state.metrics.text())
+}
+
+fn refused(refusal: &Refusal) -> HttpResponse {
+    let mut answer = match refusal {
+        Refusal::NoToken | Refusal::Unknown => HttpResponse::Unauthorized(),
+        Refusal::Forbidden(_) => HttpResponse::Forbidden(),
+        Refusal::Unasked(_) => HttpResponse::ServiceUnavailable(),
+    };
+    answer.body(refusal.to_string())
 }
 
 /// That it answers is the answer.

@@ -2,6 +2,8 @@
 //! [`apply`], [`observe`], [`harvest`], [`events`] and [`lease`], and what watches it in [`controller`]; all else is pure.
 #![forbid(unsafe_code)]
 
+/// Files -> what HTTPS is served with.
+pub mod tls;
 /// Flags and environment -> settings.
 pub mod settings;
 /// Log lines.
@@ -52,6 +54,8 @@ pub mod events;
 pub mod reconcile;
 /// What is watched, and what is looked at again when.
 pub mod controller;
+/// A scrape -> whether it may.
+pub mod guard;
 /// /metrics, /healthz, /readyz.
 pub mod http;
 /// Everything, started and stopped.

@@ -16,11 +16,13 @@ use tracing::info;
 use crate::context::DEADLINE;
 use crate::controller::Scope;
 use crate::discovery::Discovery;
+use crate::guard::Guard;
 use crate::http;
 use crate::lease::{Candidate, Leadership};
 use crate::metrics::Metrics;
 use crate::observe::pod_client;
 use crate::settings::Settings;
+use crate::tls::{self, TlsError};
 
 /// The operator could not start, or must not go on.
 #[derive(Debug, Error)]
@@ -42,6 +44,9 @@ pub enum RunError {
     /// The port is taken, or signals cannot be had.
     #[error("cannot serve HTTP: {0}")]
     Http(#[from] std::io::Error),
+    /// The metrics' certificate is of no use.
+    #[error("cannot serve the metrics by HTTPS: {0}")]
+    Tls(#[from] TlsError),
     /// The client for the pods' reports could not be made.
     #[error("cannot make an HTTP client: {0}")]
     Pods(#[from] reqwest::Error),
@@ -78,8 +83,11 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
         leadership: leadership.clone(),
         caches: scopes.iter().map(Scope::cache).collect(),
         is_ready: is_ready.clone(),
+        metrics_by_tls_only: settings.metrics_tls_cert.is_some(),
+        guard: settings.metrics_authorization.then(|| Guard::new(client.clone())),
     };
-    let server = http::serve(state, settings.http_port)?;
+    let tls = settings.metrics_tls().map(tls::config).transpose()?;
+    let server = http::serve(state, settings.http_port, tls.map(|config| (settings.metrics_port, config)))?;
     let server_handle = server.handle();
     let serving = tokio::spawn(server);
 

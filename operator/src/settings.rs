@@ -1,8 +1,11 @@
 //! Flags and environment in, the operator's own settings out. The chart sets the environment; `--help` explains it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+
+use crate::tls;
 
 /// What `operator run` is told. Every flag has an environment variable, so that a Deployment needs no arguments.
 #[derive(Args, Clone, Debug)]
@@ -31,6 +34,24 @@ pub struct Settings {
     /// The port of /metrics, /healthz and /readyz.
     #[arg(long, env, default_value_t = 8080)]
     pub http_port: u16,
+
+    /// The certificate, and those that it is signed by, to serve /metrics with, in PEM: by HTTPS at the metrics port
+    /// then, and no longer at the HTTP port. It is read again when it changes.
+    #[arg(long, env, requires = "metrics_tls_key")]
+    pub metrics_tls_cert: Option<PathBuf>,
+
+    /// The certificate's key, in PEM.
+    #[arg(long, env, requires = "metrics_tls_cert")]
+    pub metrics_tls_key: Option<PathBuf>,
+
+    /// The port of /metrics where it is served by HTTPS.
+    #[arg(long, env, default_value_t = 8443)]
+    pub metrics_port: u16,
+
+    /// Give the metrics only to those whom the cluster allows to get the path /metrics: the bearer token of each
+    /// scrape is asked for (TokenReview, SubjectAccessReview). Wants TLS, so that tokens stay secret.
+    #[arg(long, env, requires = "metrics_tls_cert")]
+    pub metrics_authorization: bool,
 
     /// Act only while holding the Lease, so that several replicas can stand by.
     #[arg(long, env)]
@@ -71,6 +92,12 @@ pub enum LogFormat {
 }
 
 impl Settings {
+    /// The files that /metrics is served by HTTPS with; none: it is served by HTTP.
+    pub fn metrics_tls(&self) -> Option<tls::Files> {
+        let (certificate, key) = (self.metrics_tls_cert.clone()?, self.metrics_tls_key.clone()?);
+        Some(tls::Files { certificate, key })
+    }
+
     /// The namespaces to watch; `None` stands for all of them.
     pub fn scopes(&self) -> Vec<Option<String>> {
         let mut named: Vec<_> =

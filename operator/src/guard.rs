@@ -1,0 +1,88 @@
+//! The Authorization header of a scrape in; whether the cluster lets its bearer read /metrics out: a TokenReview asks who it
+//! is, a SubjectAccessReview whether they may `get` the path.
+
+use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, UserInfo};
+use k8s_openapi::api::authorization::v1::{
+    NonResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
+};
+use kube::api::PostParams;
+use kube::{Api, Client};
+use thiserror::Error;
+
+use crate::context::DEADLINE;
+
+/// Asks the API server who may read the metrics.
+#[derive(Clone)]
+pub struct Guard(Client);
+
+/// Why somebody may not.
+#[derive(Debug, Error)]
+pub enum Refusal {
+    /// Nobody has said who they are.
+    #[error("expected the header Authorization: Bearer TOKEN")]
+    NoToken,
+    /// The cluster does not know the token.
+    #[error("the cluster does not accept the token")]
+    Unknown,
+    /// The cluster's rules do not allow it.
+    #[error("{0} may not get /metrics")]
+    Forbidden(String),
+    /// The cluster did not say.
+    #[error("the API server was asked in vain: {0}")]
+    Unasked(String),
+}
+
+impl Guard {
+    /// One that asks through this client.
+    pub fn new(client: Client) -> Self {
+        Self(client)
+    }
+
+    /// Let a scrape pass.
+    ///
+    /// # Errors
+    /// Why it may not.
+    pub async fn admit(&self, authorization: Option<&str>) -> Result<(), Refusal> {
+        let token = authorization.and_then(|header| header.strip_prefix("Bearer ")).map(str::trim);
+        let token = token.filter(|token| !token.is_empty()).ok_or(Refusal::NoToken)?;
+        let user = self.who_is(token).await?;
+        let name = user.username.clone().unwrap_or_default();
+        if self.may_scrape(user).await? { Ok(()) } else { Err(Refusal::Forbidden(name)) }
+    }
+
+    async fn who_is(&self, token: &str) -> Result<UserInfo, Refusal> {
+        let spec = TokenReviewSpec { token: Some(token.to_owned()), audiences: None };
+        let review = self.create(&TokenReview { spec, ..TokenReview::default() }).await?;
+        let status = review.status.filter(|status| status.authenticated == Some(true));
+        status.and_then(|status| status.user).ok_or(Refusal::Unknown)
+    }
+
+    async fn may_scrape(&self, user: UserInfo) -> Result<bool, Refusal> {
+        let attributes =
+            NonResourceAttributes { path: Some("/metrics".to_owned()), verb: Some("get".to_owned()) };
+        let spec = SubjectAccessReviewSpec {
+            user: user.username,
+            groups: user.groups,
+            uid: user.uid,
+            extra: user.extra,
+            non_resource_attributes: Some(attributes),
+            resource_attributes: None,
+        };
+        let review = self.create(&SubjectAccessReview { spec, ..SubjectAccessReview::default() }).await?;
+        Ok(review.status.is_some_and(|status| status.allowed))
+    }
+
+    async fn create<K>(&self, review: &K) -> Result<K, Refusal>
+    where
+        K: kube::Resource<DynamicType = (), Scope = k8s_openapi::ClusterResourceScope>
+            + Clone
+            + std::fmt::Debug
+            + serde::Serialize
+            + serde::de::DeserializeOwned,
+    {
+        let api: Api<K> = Api::all(self.0.clone());
+        let asked = tokio::time::timeout(DEADLINE, api.create(&PostParams::default(), review)).await;
+        let answer = asked.map_err(|_| Refusal::Unasked(format!("no answer within {DEADLINE:?}")))?;
+        answer.map_err(|error| Refusal::Unasked(error.to_string()))
+    }
+}

@@ -1,0 +1,88 @@
+//! The files of a certificate and its key in, what HTTPS is served with out. Files that change are read again.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use thiserror::Error;
+
+/// Where a certificate is.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// The certificate and those that it is signed by, in PEM.
+    pub certificate: PathBuf,
+    /// Its key, in PEM.
+    pub key: PathBuf,
+}
+
+/// HTTPS cannot be served.
+#[derive(Debug, Error)]
+pub enum TlsError {
+    /// A file is not there, or is no PEM.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: rustls::pki_types::pem::Error,
+    },
+    /// The two do not belong together, or are of a kind that is not known.
+    #[error("the certificate and its key cannot be served with: {0}")]
+    Key(#[from] rustls::Error),
+}
+
+/// The certificate in the files, as it was when they last changed.
+#[derive(Debug)]
+struct Current {
+    files: Files,
+    key: Mutex<(Option<SystemTime>, Arc<CertifiedKey>)>,
+}
+
+/// What HTTPS is served with: TLS 1.2 and 1.3, no certificates of clients.
+///
+/// # Errors
+/// The files hold no certificate and key that belong together.
+pub fn config(files: Files) -> Result<ServerConfig, TlsError> {
+    let key = Mutex::new((files.changed(), files.read()?));
+    let builder = ServerConfig::builder_with_provider(ring::default_provider().into());
+    let builder = builder.with_safe_default_protocol_versions()?.with_no_client_auth();
+    Ok(builder.with_cert_resolver(Arc::new(Current { files, key })))
+}
+
+impl Files {
+    fn changed(&self) -> Option<SystemTime> {
+        fs::metadata(&self.certificate).and_then(|file| file.modified()).ok()
+    }
+
+    fn read(&self) -> Result<Arc<CertifiedKey>, TlsError> {
+        let of = |path: &PathBuf| {
+            let path = path.clone();
+            move |error| TlsError::File { path, error }
+        };
+        let chain = CertificateDer::pem_file_iter(&self.certificate).and_then(Iterator::collect);
+        let chain: Vec<CertificateDer> = chain.map_err(of(&self.certificate))?;
+        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(of(&self.key))?;
+        Ok(Arc::new(CertifiedKey::from_der(chain, key, &ring::default_provider())?))
+    }
+}
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let mut current = self.key.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = self.files.changed();
+        // Halfway through a change the old one serves on.
+        if changed != current.0
+            && let Ok(key) = self.files.read()
+        {
+            *current = (changed, key);
+        }
+        Some(current.1.clone())
+    }
+}
