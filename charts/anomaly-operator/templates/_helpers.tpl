@@ -82,6 +82,19 @@ annotations:
 {{- end -}}
 {{- end -}}
 
+{{/* The name of the container's port that has the metrics. */}}
+{{- define "anomaly-operator.metricsPort" -}}
+{{- ternary "metrics" "http" (not (empty .Values.metrics.tls.secretName)) -}}
+{{- end -}}
+
+{{/* "true"; fails where tokens would not stay secret. */}}
+{{- define "anomaly-operator.metricsAuthorization" -}}
+{{- if not .Values.metrics.tls.secretName -}}
+{{- fail "metrics.authorization: tokens would not stay secret without TLS; set metrics.tls.secretName" -}}
+{{- end -}}
+true
+{{- end -}}
+
 {{/* "true" where the operator's ServiceMonitor is to be rendered, else empty; fails where it was asked to. */}}
 {{- define "anomaly-operator.serviceMonitor" -}}
 {{- with .Values.metrics.serviceMonitor -}}
