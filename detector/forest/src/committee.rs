@@ -66,7 +66,7 @@ pub(crate) fn some_of(samples: &Samples) -> Samples {
     let count = samples.len().min(LEARNED);
     let rows = (0..count).flat_map(|at| samples.row(at * samples.len() / count));
     let cells = rows.map(|&cell| f64::from(cell)).collect();
-    Samples::new(samples.columns(), cells).expect("rows of samples are samples")
+    Samples::with_missing(samples.columns(), cells).expect("rows of samples are samples")
 }
 
 /// How rare a forest's scores are, in halvings: 1 for a score that half of the training rows reach, 10 for one that one in

@@ -37,7 +37,7 @@ pub(crate) fn of<'a>(
     let mut gains = Gains { all: vec![0.0; columns], sides: vec![0.0; columns] };
     for (tree, expected) in trees {
         let mut at = 0;
-        while let Some(next) = tree.step(at, row) {
+        while let Some(next) = tree.step(at, row).filter(|_| !tree.is_missing(at, row)) {
             gains.credit(tree, at, next, row, expected[at] - expected[next]);
             at = next;
         }

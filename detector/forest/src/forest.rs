@@ -32,6 +32,8 @@ pub struct Forest {
     scale: Scale,
     /// How rows are scored; made when the first is.
     kernel: OnceLock<Kernel>,
+    /// How many training rows came through each node of each tree; made when a row with missing cells is first scored.
+    samples: OnceLock<Vec<Vec<u32>>>,
     /// What a training row in each node of each tree is to expect; made when contributions are first asked for.
     expected: OnceLock<Vec<Vec<f64>>>,
     /// Who else judges, if anybody.
@@ -177,6 +179,7 @@ impl Forest {
             trees,
             scale,
             kernel: OnceLock::new(),
+            samples: OnceLock::new(),
             expected: OnceLock::new(),
             committee: None,
         }
@@ -225,7 +228,7 @@ impl Forest {
     /// The paper's s(x) of one row, in (0, 1]: about 0.5 for a row like the others, towards 1 for a strange one.
     /// scikit-learn's `score_samples` is its negative.
     ///
-    /// A cell that is NaN goes left at every split; [`crate::samples::cell`] keeps NaN out.
+    /// A cell that is NaN is missing: see [`Samples::with_missing`]. [`crate::samples::cell`] keeps NaN out.
     ///
     /// # Panics
     /// When `row` does not have [`Forest::columns`] cells.
@@ -238,7 +241,24 @@ impl Forest {
     }
 
     fn own_score(&self, row: &[f32]) -> f64 {
+        if row.iter().any(|cell| cell.is_nan()) {
+            return self.scale.score(self.path_length_with_missing(row));
+        }
         self.kernel().score(&self.trees, self.scale, row)
+    }
+
+    /// The sum of path lengths of a row with missing cells.
+    fn path_length_with_missing(&self, row: &[f32]) -> PathLength {
+        (0..self.trees.len()).map(|tree| self.path_length_in(tree, row)).sum()
+    }
+
+    /// The path length in one tree, counted from 0, whether or not cells are missing.
+    pub(crate) fn path_length_in(&self, tree: usize, row: &[f32]) -> PathLength {
+        if !row.iter().any(|cell| cell.is_nan()) {
+            return self.trees[tree].path_length_of(row);
+        }
+        let samples = self.samples.get_or_init(|| self.trees.iter().map(Tree::samples).collect());
+        self.trees[tree].path_length_with_missing(&samples[tree], row)
     }
 
     /// The score of each row, the same to the bit as [`Forest::score`] gives.
@@ -253,6 +273,10 @@ impl Forest {
     }
 
     pub(crate) fn own_scores(&self, samples: &Samples) -> Vec<f64> {
+        if samples.has_missing() {
+            let rows = samples.cells().par_chunks(self.columns);
+            return rows.map(|row| self.own_score(row)).collect();
+        }
         let kernel = self.kernel();
         let mut scores = vec![0.0; samples.len()];
         let score =
@@ -281,6 +305,12 @@ impl Forest {
     /// The sums of path lengths that the scores are made of, of a committee the first member's.
     pub(crate) fn path_lengths(&self, samples: &Samples) -> Vec<PathLength> {
         self.check(samples.columns());
+        if samples.has_missing() {
+            let rows = samples.cells().par_chunks(self.columns);
+            return rows
+                .map(|row| (0..self.trees.len()).map(|tree| self.path_length_in(tree, row)).sum())
+                .collect();
+        }
         let mut sums = vec![0; samples.len()];
         let blocks = sums.par_chunks_mut(BLOCK).zip(samples.cells().par_chunks(BLOCK * self.columns));
         blocks.with_min_len(BLOCKS_A_THREAD).for_each(|(sums, cells)| {
@@ -342,3 +372,5 @@ impl PartialEq for Forest {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod hard_data;

@@ -148,6 +148,9 @@ impl<'a> Grower<'a> {
             self.leaves.push(way.leaf(rows.len() as u32));
             return;
         };
+        if self.samples.has_missing() {
+            self.place_missing(rows.len(), cut.border);
+        }
         let middle = self.part(rows.clone(), cut.border);
         let left_rows = (middle - rows.start) as f64 / rows.len() as f64;
         let left_range = (cut.border - cut.span.0) / (cut.span.1 - cut.span.0);
@@ -305,6 +308,17 @@ impl<'a> Grower<'a> {
         values
             .iter()
             .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| (low.min(value), high.max(value)))
+    }
+
+    /// Gives each missing answer a side at random, by how many of the others are there.
+    fn place_missing(&mut self, count: usize, border: f64) {
+        let values = &mut self.values[..count];
+        let there = values.iter().filter(|value| !value.is_nan()).count();
+        let greater = values.iter().filter(|value| **value > border).count();
+        let share = greater as f64 / there.max(1) as f64;
+        for value in values.iter_mut().filter(|value| value.is_nan()) {
+            *value = if unit(&mut self.rng) < share { f64::INFINITY } else { f64::NEG_INFINITY };
+        }
     }
 
     /// Moves the rows whose values are greater than `border` behind the others; where they begin. Without branches,

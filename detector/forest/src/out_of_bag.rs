@@ -24,9 +24,9 @@ pub(crate) fn scores(forest: &Forest, samples: &Samples, params: &Params) -> Vec
 fn of_member(forest: &Forest, samples: &Samples, params: &Params) -> Vec<Option<f64>> {
     let mut sums = forest.path_lengths(samples);
     let mut trees = vec![forest.trees().len(); samples.len()];
-    for (tree, bag) in forest.trees().iter().zip(grow::bags(samples, params)) {
+    for (tree, bag) in grow::bags(samples, params).enumerate() {
         for row in bag {
-            sums[row] -= tree.path_length_of(samples.row(row));
+            sums[row] -= forest.path_length_in(tree, samples.row(row));
             trees[row] -= 1;
         }
     }

@@ -2,13 +2,15 @@
 
 use thiserror::Error;
 
-/// Rows to learn from or to score: `f32` cells in row-major order, at least one row and one column, all of them finite.
+/// Rows to learn from or to score: `f32` cells in row-major order, at least one row and one column, all of them finite, or
+/// NaN where they are missing and [`Samples::with_missing`] allowed it.
 ///
 /// Cells are kept as `f32`, as scikit-learn does: splits are chosen, and rows are compared, at that precision.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Samples {
     columns: usize,
     cells: Vec<f32>,
+    has_missing: bool,
 }
 
 /// Why cells are not [`Samples`].
@@ -58,8 +60,25 @@ impl Samples {
     ///
     /// # Errors
     /// When there is no row or no column, when the last row is short, and for the first cell that is not a finite `f32`.
-    #[expect(clippy::needless_pass_by_value, reason = "cells are gathered to be handed over")]
     pub fn new(columns: usize, cells: Vec<f64>) -> Result<Self, SamplesError> {
+        if let Some(at) = cells.iter().position(|value| value.is_nan()).filter(|_| columns > 0) {
+            return Err(SamplesError::Cell { row: at / columns, column: at % columns, value: f64::NAN });
+        }
+        Self::with_missing(columns, cells)
+    }
+
+    /// As [`Samples::new`], but a cell may be NaN: it is missing.
+    ///
+    /// A split looks at the cells that are there. In training, a row whose cell is missing goes to one of the sides at
+    /// random, by how many of the others went there. In scoring it goes both ways, each with the weight of the
+    /// training rows that went there: proportional distribution, which Zemicheal and Dietterich, "Anomaly detection in
+    /// the presence of missing values for weather data quality control" (COMPASS 2019) found to serve best, and which
+    /// Cortes uses (arXiv:1911.06646). A plane leaves missing columns out.
+    ///
+    /// # Errors
+    /// As [`Samples::new`], but for NaN.
+    #[expect(clippy::needless_pass_by_value, reason = "cells are gathered to be handed over")]
+    pub fn with_missing(columns: usize, cells: Vec<f64>) -> Result<Self, SamplesError> {
         if columns == 0 {
             return Err(SamplesError::NoColumns);
         }
@@ -69,10 +88,48 @@ impl Samples {
         if !cells.len().is_multiple_of(columns) {
             return Err(SamplesError::Ragged { columns, cells: cells.len() });
         }
-        if let Some(at) = cells.iter().position(|&value| cell(value).is_none()) {
+        let has_missing = cells.iter().any(|value| value.is_nan());
+        if let Some(at) = cells.iter().position(|&value| cell(value).is_none() && !value.is_nan()) {
             return Err(SamplesError::Cell { row: at / columns, column: at % columns, value: cells[at] });
         }
-        Ok(Self { columns, cells: cells.iter().map(|&value| value as f32).collect() })
+        Ok(Self { columns, cells: cells.iter().map(|&value| value as f32).collect(), has_missing })
+    }
+
+    /// Whether a cell is missing.
+    pub fn has_missing(&self) -> bool {
+        self.has_missing
+    }
+
+    /// Why a forest that is grown from these rows may not be trusted, a sentence each; most often nothing.
+    pub fn doubts(&self) -> Vec<String> {
+        const FEW: usize = 64;
+        let mut doubts = Vec::new();
+        if self.len() < FEW {
+            doubts.push(format!("{} rows are few to learn from: {FEW} or more are better", self.len()));
+        }
+        if self.columns > self.len() {
+            doubts.push(format!("there are more columns ({}) than rows ({})", self.columns, self.len()));
+        }
+        let of = |column: usize| self.rows().map(move |row| row[column]).filter(|cell| !cell.is_nan());
+        let constant = (0..self.columns).filter(|column| {
+            let first = of(*column).next();
+            of(*column).all(|cell| Some(cell) == first)
+        });
+        let constant = constant.count();
+        if constant > 0 {
+            doubts.push(format!(
+                "{constant} of {} columns never vary: no change of theirs will be seen",
+                self.columns
+            ));
+        }
+        let sparse = (0..self.columns).filter(|column| 2 * of(*column).count() < self.len()).count();
+        if sparse > 0 {
+            doubts.push(format!(
+                "{sparse} of {} columns are missing in more than half of the rows",
+                self.columns
+            ));
+        }
+        doubts
     }
 
     /// How many rows there are: 1 or more.
@@ -101,10 +158,11 @@ impl Samples {
 
     /// Between which cells 98 in 100 rows are, for each column: the first and the ninety-ninth percentile.
     pub fn usual_ranges(&self) -> Vec<[f32; 2]> {
-        let last = self.len() - 1;
-        let (low, high) = (last / 100, last - last / 100);
         let range = |column: usize| {
-            let mut cells: Vec<f32> = self.rows().map(|row| row[column]).collect();
+            let mut cells: Vec<f32> =
+                self.rows().map(|row| row[column]).filter(|cell| !cell.is_nan()).collect();
+            let Some(last) = cells.len().checked_sub(1) else { return [f32::MIN, f32::MAX] };
+            let (low, high) = (last / 100, last - last / 100);
             let low = *cells.select_nth_unstable_by(low, f32::total_cmp).1;
             [low, *cells.select_nth_unstable_by(high, f32::total_cmp).1]
         };
@@ -131,6 +189,23 @@ mod tests {
         for value in [f64::INFINITY, f64::NEG_INFINITY, 1e39, -1e300] {
             assert_eq!(Samples::new(1, vec![value]), Err(SamplesError::Cell { row: 0, column: 0, value }));
         }
+    }
+
+    #[test]
+    fn what_cannot_be_trusted_is_said_and_ordinary_rows_raise_no_doubt() {
+        let ordinary = (0..200).map(f64::from).collect();
+        assert!(Samples::new(2, ordinary).unwrap().doubts().is_empty());
+        let nan = f64::NAN;
+        let poor = Samples::with_missing(3, vec![1.0, 7.0, nan, 2.0, 7.0, nan]).unwrap();
+        assert_eq!(
+            poor.doubts(),
+            [
+                "2 rows are few to learn from: 64 or more are better",
+                "there are more columns (3) than rows (2)",
+                "2 of 3 columns never vary: no change of theirs will be seen",
+                "1 of 3 columns are missing in more than half of the rows",
+            ]
+        );
     }
 
     #[test]

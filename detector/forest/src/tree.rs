@@ -206,6 +206,33 @@ impl Tree {
         self.path_lengths[at]
     }
 
+    /// How far a row with missing cells gets: at a split of a missing cell both ways, each with the weight of the training
+    /// rows that went there. `samples` are [`Tree::samples`].
+    pub(crate) fn path_length_with_missing(&self, samples: &[u32], row: &[f32]) -> PathLength {
+        let mut edges = 0.0;
+        let mut waiting = vec![(0, 1.0)];
+        while let Some((at, weight)) = waiting.pop() {
+            match self.nodes[at] {
+                Node::Leaf { .. } => edges += weight * self.edges(at),
+                Node::Split { column, left, right, .. } if row[column as usize].is_nan() => {
+                    let (left, right) = (left as usize, right as usize);
+                    let rows = f64::from(samples[left]) + f64::from(samples[right]);
+                    let share = if rows > 0.0 { f64::from(samples[left]) / rows } else { 0.5 };
+                    waiting.extend([(right, weight * (1.0 - share)), (left, weight * share)]);
+                }
+                Node::Split { .. } | Node::Plane { .. } => {
+                    waiting.extend(self.step(at, row).map(|next| (next, weight)));
+                }
+            }
+        }
+        path::fixed(edges)
+    }
+
+    /// Whether a row's way cannot be told at node `at`, since the cell that it asks for is missing.
+    pub(crate) fn is_missing(&self, at: usize, row: &[f32]) -> bool {
+        matches!(self.nodes[at], Node::Split { column, .. } if row[column as usize].is_nan())
+    }
+
     /// The child that `row` goes to from node `at`; `None` at a leaf.
     pub(crate) fn step(&self, at: usize, row: &[f32]) -> Option<usize> {
         let (greater, left, right) = match self.nodes[at] {
@@ -262,7 +289,9 @@ impl Plane {
 
 impl Term {
     pub(crate) fn distance(&self, row: &[f32]) -> f64 {
-        self.weight * (f64::from(row[self.column as usize]) - f64::from(self.centre))
+        let cell = row[self.column as usize];
+        // A missing cell is as good as one in the middle.
+        if cell.is_nan() { 0.0 } else { self.weight * (f64::from(cell) - f64::from(self.centre)) }
     }
 }
 
