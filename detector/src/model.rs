@@ -298,9 +298,9 @@ impl Model {
     /// The scores of whole vectors, one after another.
     ///
     /// # Errors
-    /// No vector, or a value that is not finite as a 32-bit float.
+    /// No vector, or a value that is neither finite as a 32-bit float nor NaN: missing.
     pub fn scores(&self, vectors: Vec<f64>) -> Result<Vec<f64>, SamplesError> {
-        Ok(self.artifact.forest.scores(&Samples::new(self.columns(), vectors)?))
+        Ok(self.artifact.forest.scores(&Samples::with_missing(self.columns(), vectors)?))
     }
 
     /// The time of the newest reading that it has learned from.

@@ -27,6 +27,7 @@ pub struct Table {
     columns: Vec<usize>,
     names: Vec<String>,
     line: ProgressBar,
+    may_miss: bool,
 }
 
 impl Table {
@@ -45,7 +46,13 @@ impl Table {
         };
         let columns = selection.columns(&rows)?;
         let names = columns.iter().map(|column| rows.header()[*column].clone()).collect();
-        Ok(Self { rows, columns, names, line })
+        Ok(Self { rows, columns, names, line, may_miss: false })
+    }
+
+    /// The same file, whose cells may be empty, `NaN`, `NA` or `null`: they are NaN then, and not refused.
+    #[must_use]
+    pub fn with_missing(self) -> Self {
+        Self { may_miss: true, ..self }
     }
 
     /// The names of the columns that are read, in order.
@@ -54,7 +61,7 @@ impl Table {
     }
 
     /// The cells of the next `most` rows, in row-major order; fewer at the end of the file, and then none. All of them
-    /// are finite, also as 32-bit floats.
+    /// are finite, also as 32-bit floats, or NaN where they are missing and may be.
     ///
     /// # Errors
     /// The file cannot be read, or a cell is missing or no such number.
@@ -67,6 +74,10 @@ impl Table {
             }
             for column in &self.columns {
                 let value = self.rows.number(*column)?;
+                if value.is_none() && self.may_miss {
+                    cells.push(f64::NAN);
+                    continue;
+                }
                 let value = value.ok_or_else(|| self.rows.unexpected(*column, "a number"))?;
                 cell(value).ok_or_else(|| self.rows.unexpected(*column, "a number within ±3.4e38"))?;
                 cells.push(value);
@@ -180,6 +191,16 @@ mod tests {
         for (text, selection, sentence) in cases {
             assert_eq!(table(text, &selection).unwrap_err(), sentence);
         }
+    }
+
+    #[test]
+    fn a_missing_cell_is_no_number_where_it_may_be_missing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pump.csv");
+        fs::write(&path, "a,b\n1,\nNA,4\n").unwrap();
+        let cells = Table::open(&path, &Selection::Measurements).unwrap().with_missing().rest().unwrap();
+        assert_eq!((cells[0].to_bits(), cells[3].to_bits()), (1f64.to_bits(), 4f64.to_bits()));
+        assert!(cells[1].is_nan() && cells[2].is_nan());
     }
 
     #[test]

@@ -123,6 +123,24 @@ fn a_mode_is_kept_and_auto_says_why_it_chose() {
 }
 
 #[test]
+fn missing_cells_are_learned_from_and_scored_and_what_cannot_be_trusted_is_warned_of() {
+    let folder = Folder::new();
+    let rows =
+        (0..40).map(|i| format!("{i},{},7\n", if i % 3 == 0 { String::new() } else { (i % 5).to_string() }));
+    fs::write(folder.path("holes.csv"), "a,b,c\n".to_owned() + &rows.collect::<String>()).unwrap();
+    let output = folder.run("train --input holes.csv --output holes.model");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.starts_with("warning: 40 rows are few to learn from: 64 or more are better\n"), "{told}");
+    assert!(
+        told.contains("warning: 1 of 3 columns never vary: no change of theirs will be seen\n"),
+        "{told}"
+    );
+    let scores = scores(&folder.done("score --model holes.model --input holes.csv"));
+    assert_eq!(scores.len(), 40);
+    assert!(scores.iter().all(|[score, ..]| *score > 0.0 && *score <= 1.0));
+}
+
+#[test]
 fn what_auto_chooses_cannot_be_given() {
     let refused = Folder::new().refused("train --input data.csv --output x --mode Auto --sample-size 64");
     assert_eq!(refused, "mode Auto chooses --sample-size and --extension: they must be left out");
@@ -273,7 +291,7 @@ fn bad_input_is_refused_in_one_sentence() {
     write("one.csv", b"a,b\n1,2\n");
     write("ragged.csv", b"a,b\n1,2\n1\n");
     write("words.csv", b"a,b\n1,2\n1,x\n");
-    write("gap.csv", b"heat,load\n1,2\n1,\n");
+    write("gap.csv", b"heat,load\n1,2\n1,x\n");
     folder.done("train --input data.csv --output pump.model");
     let mut damaged = fs::read(folder.path("pump.model")).unwrap();
     let last = damaged.len() - 1;
@@ -301,7 +319,7 @@ fn bad_input_is_refused_in_one_sentence() {
         (train("data.csv --score 1"), "score must be greater than 0 and less than 1, got 1"),
         (
             folder.refused("score --model pump.model --input gap.csv"),
-            "gap.csv:3: column \"load\": expected a number, got \"\"",
+            "gap.csv:3: column \"load\": expected a number, got \"x\"",
         ),
         (
             folder.refused("score --model pump.model --input one.csv"),

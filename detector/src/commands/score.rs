@@ -75,7 +75,9 @@ pub fn run(args: &ScoreArgs) -> Result<(), ScoreError> {
         let model = scorer.model.sensors().len();
         return Err(ScoreError::Columns { model, names: columns.len() });
     }
-    let mut table = Table::open(&args.input, &Selection::Named(&columns))?;
+    let table = Table::open(&args.input, &Selection::Named(&columns))?;
+    // What looks back would take a hole for a value in every window that it is in.
+    let mut table = if scorer.model.recipe().memory() == 1 { table.with_missing() } else { table };
     let unwritable = |source| ModelFileError::Unwritable { path: args.output.clone(), source };
     let mut output = writer(&args.output).map_err(unwritable)?;
     let written = score_all(&mut scorer, &mut table, &mut output)?;

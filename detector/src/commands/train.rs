@@ -24,8 +24,8 @@ use crate::training;
 
 /// Train an isolation forest on the rows of a CSV file, or import one that was trained elsewhere.
 ///
-/// The file has a header line; it may be gzipped, and its cells separated by commas, semicolons or tabs. Every cell that
-/// is read must be a number. The same data and options give the same model, to the bit.
+/// The file has a header line; it may be gzipped, and its cells separated by commas, semicolons or tabs. A cell that is
+/// empty, NaN, NA or null is missing, any other that is read must be a number. The same data and options give the same model, to the bit.
 #[derive(Debug, Args)]
 pub struct TrainArgs {
     /// The CSV file; - for the standard input
@@ -169,10 +169,13 @@ fn learned(args: &TrainArgs) -> Result<Artifact, TrainError> {
     let params = Params::new(args.trees, sample_size, extension, args.seed)?;
     let params = training::in_mode(params, args.mode);
     let score = args.score.map(checked).transpose()?;
-    let mut table = Table::open(input, &selection(args))?;
-    let samples = Samples::new(table.columns().len(), table.rest()?)?;
+    let mut table = Table::open(input, &selection(args))?.with_missing();
+    let samples = Samples::with_missing(table.columns().len(), table.rest()?)?;
     if samples.len() < 2 {
         return Err(TrainError::TooFew { input: input.to_owned(), rows: samples.len() });
+    }
+    for doubt in samples.doubts() {
+        eprintln!("warning: {doubt}");
     }
     let forest = grown(&samples, &params)?;
     let by = score.map_or(Cut::Contamination(args.contamination.unwrap_or(0.01)), Cut::Score);
