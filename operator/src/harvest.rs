@@ -177,7 +177,12 @@ async fn point(ctx: &Context, plan: &Plan, revisions: &Revisions, pointer: Confi
     let written =
         write(ctx, plan, if before.is_some() { "patch" } else { "create" }, &name, &pointer).await?;
     ctx.cache.remember(Kind::ConfigMap, &plan.namespace, &name, before, written.clone());
-    info!(namespace = plan.namespace, name = plan.name(), digest = %written["metadata"]["annotations"][DIGEST], "pointed at a model");
+    info!(
+        namespace = plan.namespace,
+        name = plan.name(),
+        digest = written["metadata"]["annotations"][DIGEST].as_str(),
+        "pointed at a model"
+    );
     Ok(written)
 }
 
