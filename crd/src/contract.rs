@@ -122,6 +122,8 @@ pub struct SensorShare {
 pub enum EventOutcome {
     /// No alarm: it did not last for `alarm.minimumDuration`.
     TooShort,
+    /// No alarm: it was no stranger than one of the last `alarm.peak` verdicts before it.
+    NoPeak,
     /// No alarm: the one before was less than `alarm.coolDown` ago.
     CoolingDown,
     /// No alarm: it was in one of the windows of `quiet`.
@@ -132,12 +134,13 @@ pub enum EventOutcome {
 
 impl EventOutcome {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::TooShort, Self::CoolingDown, Self::Quiet, Self::Alarmed];
+    pub const ALL: [Self; 5] = [Self::TooShort, Self::NoPeak, Self::CoolingDown, Self::Quiet, Self::Alarmed];
 
     /// The value of the `outcome` label.
     pub fn label(self) -> &'static str {
         match self {
             Self::TooShort => "too_short",
+            Self::NoPeak => "no_peak",
             Self::CoolingDown => "cooling_down",
             Self::Quiet => "quiet",
             Self::Alarmed => "alarmed",

@@ -78,13 +78,14 @@ pub struct Train {
     pub seed: i64,
 
     /// What the model sees of each sensor, one column each, at least one. `[Value]` judges each reading alone;
-    /// `[Value, Spread]` also sees sensors that stand still or tremble. Default: `[Value]`.
+    /// `[Value, Spread]` also sees sensors that stand still or tremble, `[Value, Daily, Mean, Spread]` suits series with
+    /// days. Default: `[Value]`.
     #[serde(default = "features")]
-    #[schemars(length(min = 1, max = 3))]
+    #[schemars(length(min = 1, max = 5))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub features: Vec<Feature>,
 
-    /// How many readings, the newest among them, `Spread` is taken over. 2 to 1000. Default: 10.
+    /// How many readings, the newest among them, `Mean` and `Spread` are taken over. 2 to 1000. Default: 10.
     #[serde(default = "window")]
     #[schemars(range(min = 2, max = 1000))]
     pub window: i32,
@@ -155,6 +156,12 @@ pub enum Feature {
     /// The common logarithm of the standard deviation of the last `window` readings: a flat line is far below
     /// the usual, a trembling sensor above.
     Spread,
+    /// The mean of the last `window` readings: a level that moves, whatever single readings do.
+    Mean,
+    /// The reading minus what is usual at its time of the day: the median, over the last 7 days that the model has
+    /// learned from, of the mean of the same half hour (UTC). 0 for a half hour that it has not seen before. Learn from two
+    /// days or more, and with `every: 24h`, so that what is usual keeps up.
+    Daily,
 }
 
 fn samples() -> i32 {

@@ -130,6 +130,7 @@ impl Event {
         }
         let outcome = match verdict.raised {
             Raised::Calm | Raised::TooShort => EventOutcome::TooShort,
+            Raised::NoPeak => EventOutcome::NoPeak,
             Raised::CoolingDown => EventOutcome::CoolingDown,
             Raised::Quiet { window } => {
                 self.window = self.window.or(Some(window));

@@ -4,7 +4,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crd::model::{Feature, Train};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::daily::{Daily, Days};
 
 /// How readings become vectors. It travels with the model, so that a model is always fed as it was trained.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub struct Recipe {
     /// The features of each sensor, in order.
     pub features: Vec<Feature>,
-    /// How many readings `Spread` is taken over, the newest among them.
+    /// How many readings `Mean` and `Spread` are taken over, the newest among them.
     pub window: usize,
     /// How many previous vectors are appended.
     pub lags: usize,
@@ -33,11 +36,34 @@ impl Recipe {
     /// Readings needed before the first vector is complete.
     pub fn memory(&self) -> usize {
         let reach = |feature: &Feature| match feature {
-            Feature::Value => 1,
+            Feature::Value | Feature::Daily => 1,
             Feature::Difference => 2,
-            Feature::Spread => self.window,
+            Feature::Mean | Feature::Spread => self.window,
         };
         self.features.iter().map(reach).max().unwrap_or(1) + self.lags
+    }
+
+    /// Whether vectors depend on the time of the day.
+    pub fn is_daily(&self) -> bool {
+        self.features.contains(&Feature::Daily)
+    }
+}
+
+/// How readings become vectors, and what the training has learned of the days: what an artifact says of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pipeline {
+    /// How vectors are made.
+    #[serde(flatten)]
+    pub recipe: Recipe,
+    /// What is usual at which time of the day; empty where no feature asks.
+    #[serde(default, skip_serializing_if = "Daily::is_empty")]
+    pub daily: Daily,
+}
+
+impl Pipeline {
+    /// The memory of readings that vectors are made of, empty.
+    pub fn features(&self) -> Features {
+        Features::new(self.recipe.clone(), Arc::new(self.daily.clone()))
     }
 }
 
@@ -45,46 +71,56 @@ impl Recipe {
 #[derive(Clone, Debug)]
 pub struct Features {
     recipe: Recipe,
-    /// Shared, not copied, when the memory is cloned.
-    recent: VecDeque<Arc<[f64]>>,
+    daily: Arc<Daily>,
+    recent: VecDeque<Instant>,
+}
+
+/// The readings of one time, one value a sensor. Shared, not copied, when the memory is cloned.
+#[derive(Clone, Debug)]
+struct Instant {
+    time: Timestamp,
+    values: Arc<[f64]>,
 }
 
 /// A standard deviation below this counts as this: the logarithm of 0 is no number.
 const STILL: f64 = 1e-9;
 
 impl Features {
-    /// Nothing seen yet.
-    pub fn new(recipe: Recipe) -> Self {
-        Self { recent: VecDeque::with_capacity(recipe.memory()), recipe }
+    /// Nothing seen yet, but for what is usual at which time of the day.
+    pub fn new(recipe: Recipe, daily: Arc<Daily>) -> Self {
+        Self { recent: VecDeque::with_capacity(recipe.memory()), recipe, daily }
     }
 
     /// The vector of these readings, one value a sensor, which are remembered; none until the past is long enough.
-    pub fn push(&mut self, values: Vec<f64>) -> Option<Vec<f64>> {
+    pub fn push(&mut self, time: Timestamp, values: Vec<f64>) -> Option<Vec<f64>> {
         if self.recent.len() == self.recipe.memory() {
             self.recent.pop_front();
         }
-        self.recent.push_back(values.into());
+        self.recent.push_back(Instant { time, values: values.into() });
         self.vector()
     }
 
     /// The readings that the next vector looks back on, oldest first.
-    pub fn recent(&self) -> impl Iterator<Item = &[f64]> {
-        self.recent.iter().map(|values| &**values)
+    pub fn recent(&self) -> impl Iterator<Item = (Timestamp, &[f64])> {
+        self.recent.iter().map(|instant| (instant.time, &*instant.values))
     }
 
-    /// The same memory for vectors that are made in another way.
+    /// The same memory for vectors that are made in another way, of which `empty` remembers nothing yet.
     #[must_use]
-    pub fn by(&self, recipe: Recipe) -> Self {
-        let mut features = Self::new(recipe);
-        for values in self.recent() {
-            features.push(values.to_vec());
+    pub fn by(&self, empty: Self) -> Self {
+        let mut features = empty;
+        for (time, values) in self.recent() {
+            features.push(time, values.to_vec());
         }
         features
     }
 
-    /// The vector of these readings as if they came next. Nothing is remembered.
+    /// The vector of these readings as if they came next, at the time of the newest; none where that is not known and
+    /// matters. Nothing is remembered.
     pub fn peek(&self, values: Vec<f64>) -> Option<Vec<f64>> {
-        self.clone().push(values)
+        let newest = self.recent.back().map(|instant| instant.time);
+        let time = if self.recipe.is_daily() { newest? } else { newest.unwrap_or_default() };
+        self.clone().push(time, values)
     }
 
     /// The newest readings' features, then those of the readings before them, `lags` times.
@@ -93,7 +129,7 @@ impl Features {
         if self.recent.len() < self.recipe.memory() {
             return None;
         }
-        let sensors = self.recent[newest].len();
+        let sensors = self.recent[newest].values.len();
         let mut vector = Vec::with_capacity(self.recipe.columns(sensors));
         for at in (newest - self.recipe.lags..=newest).rev() {
             for sensor in 0..sensors {
@@ -104,16 +140,56 @@ impl Features {
     }
 
     fn feature(&self, feature: Feature, sensor: usize, at: usize) -> f64 {
-        let value = |at: usize| self.recent[at][sensor];
+        let value = |at: usize| self.recent[at].values[sensor];
+        let window = || (at + 1 - self.recipe.window..=at).map(value);
         match feature {
             Feature::Value => value(at),
             Feature::Difference => value(at) - value(at - 1),
-            Feature::Spread => {
-                let window = (at + 1 - self.recipe.window..=at).map(value);
-                libm::log10(standard_deviation(window, self.recipe.window).max(STILL))
+            Feature::Spread => libm::log10(standard_deviation(window(), self.recipe.window).max(STILL)),
+            Feature::Mean => mean(window(), self.recipe.window),
+            Feature::Daily => {
+                self.daily.usual(self.recent[at].time, sensor).map_or(0.0, |usual| value(at) - usual)
             }
         }
     }
+}
+
+/// Features while a model is trained: what is usual is learned as the days go by, so that each reading is compared with
+/// the days before it, as it will be when the model serves.
+#[derive(Clone, Debug)]
+pub struct Learning {
+    features: Features,
+    days: Days,
+}
+
+impl Learning {
+    /// Nothing seen yet.
+    pub fn new(recipe: Recipe) -> Self {
+        Self { features: Features::new(recipe, Arc::default()), days: Days::default() }
+    }
+
+    /// The vector of these readings, as [`Features::push`] makes it, and learn from them.
+    pub fn push(&mut self, time: Timestamp, values: Vec<f64>) -> Option<Vec<f64>> {
+        if self.features.recipe.is_daily()
+            && let Some(usual) = self.days.add(time, &values)
+        {
+            Arc::make_mut(&mut self.features.daily).set(usual);
+        }
+        self.features.push(time, values)
+    }
+
+    /// How the vectors were made, and what is usual at which time of the day.
+    pub fn finish(self) -> Pipeline {
+        let mut daily = Arc::unwrap_or_clone(self.features.daily);
+        self.days.finish().into_iter().for_each(|usual| daily.set(usual));
+        Pipeline { recipe: self.features.recipe, daily }
+    }
+}
+
+/// The mean: the first value, and the mean distance from it, so that a flat line is exactly at its level.
+fn mean(values: impl Iterator<Item = f64> + Clone, count: usize) -> f64 {
+    let first = values.clone().next().unwrap_or(0.0);
+    first + values.map(|value| value - first).sum::<f64>() / count as f64
 }
 
 /// The root of the mean squared distance from the mean, in two passes: exact 0 for equal values.
@@ -126,54 +202,4 @@ fn standard_deviation(values: impl Iterator<Item = f64> + Clone, count: usize) -
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn recipe(features: &[Feature], window: usize, lags: usize) -> Recipe {
-        Recipe { features: features.to_vec(), window, lags }
-    }
-
-    fn vectors(recipe: Recipe, readings: &[[f64; 2]]) -> Vec<Vec<f64>> {
-        let mut features = Features::new(recipe);
-        readings.iter().filter_map(|values| features.push(values.to_vec())).collect()
-    }
-
-    #[test]
-    fn a_value_alone_needs_no_past() {
-        let seen = vectors(recipe(&[Feature::Value], 10, 0), &[[1.0, 2.0], [3.0, 4.0]]);
-        assert_eq!(seen, [[1.0, 2.0], [3.0, 4.0]]);
-    }
-
-    #[test]
-    fn lags_append_the_readings_before_newest_first() {
-        let seen = vectors(recipe(&[Feature::Value], 10, 1), &[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
-        assert_eq!(seen, [[3.0, 4.0, 1.0, 2.0], [5.0, 6.0, 3.0, 4.0]]);
-    }
-
-    #[test]
-    fn a_difference_is_the_reading_minus_the_one_before() {
-        let seen = vectors(recipe(&[Feature::Value, Feature::Difference], 10, 0), &[[1.0, 5.0], [3.0, 4.0]]);
-        assert_eq!(seen, [[3.0, 2.0, 4.0, -1.0]]);
-    }
-
-    #[test]
-    fn the_spread_of_a_flat_line_is_the_floor_at_any_level() {
-        for level in [0.0, 0.1, -1e-6, 1e9, 123_456.789] {
-            let seen = vectors(recipe(&[Feature::Spread], 3, 0), &[[level, 0.0], [level, 1.0], [level, 2.0]]);
-            assert!((seen[0][0] + 9.0).abs() < 1e-12, "{level}");
-            let expected = (2.0f64 / 3.0).sqrt().log10();
-            assert!((seen[0][1] - expected).abs() < 1e-12);
-        }
-    }
-
-    #[test]
-    fn peeking_sees_what_pushing_would_and_remembers_nothing() {
-        let mut features = Features::new(recipe(&[Feature::Value, Feature::Spread], 2, 1));
-        for value in [1.0, 4.0] {
-            assert_eq!(features.push(vec![value]), None);
-        }
-        let peeked = features.peek(vec![9.0]);
-        assert_eq!(peeked, features.peek(vec![9.0]));
-        assert_eq!(peeked, features.push(vec![9.0]));
-    }
-}
+mod tests;

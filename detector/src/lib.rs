@@ -7,6 +7,8 @@ pub mod reading;
 pub mod sources;
 /// CSV files as training and scoring data.
 pub mod table;
+/// What is usual at which time of the day.
+pub mod daily;
 /// Readings -> the vectors that a model sees.
 pub mod features;
 /// What the model makes of an instant's readings.

@@ -171,6 +171,7 @@ fn ended(event: &EventReport) -> impl fmt::Display + '_ {
         match (event.outcome, &event.reason) {
             (EventOutcome::Alarmed, _) => Ok(()),
             (EventOutcome::TooShort, _) => write!(f, "; no alarm: shorter than minimumDuration"),
+            (EventOutcome::NoPeak, _) => write!(f, "; no alarm: no stranger than what was just before"),
             (EventOutcome::CoolingDown, _) => write!(f, "; no alarm: within coolDown of the one before"),
             (EventOutcome::Quiet, reason) => {
                 write!(f, "; no alarm: quiet ({})", reason.as_deref().unwrap_or_default())

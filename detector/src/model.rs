@@ -16,14 +16,14 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::cut;
-use crate::features::Recipe;
+use crate::features::{Features, Pipeline, Recipe};
 use crate::verdict::{Direction, Judgement, Reason, severity};
 
 /// A forest, the cut, and how readings become its vectors. Immutable: a new training makes a new model.
 #[derive(Debug)]
 pub struct Model {
     artifact: Artifact,
-    recipe: Recipe,
+    pipeline: Pipeline,
     digest: Arc<str>,
     bytes: Vec<u8>,
     came_by: Origin,
@@ -125,13 +125,13 @@ impl Model {
     }
 
     fn sealed(artifact: Artifact, bytes: Vec<u8>, came_by: Origin) -> Result<Self, ModelError> {
-        let recipe: Recipe =
+        let pipeline: Pipeline =
             serde_json::from_value(artifact.metadata.pipeline.clone()).map_err(ModelError::Pipeline)?;
-        let (forest, pipeline) = (artifact.forest.columns(), recipe.columns(artifact.metadata.columns.len()));
-        if forest != pipeline {
-            return Err(ModelError::Vectors { forest, pipeline });
+        let columns = pipeline.recipe.columns(artifact.metadata.columns.len());
+        if columns != artifact.forest.columns() {
+            return Err(ModelError::Vectors { forest: artifact.forest.columns(), pipeline: columns });
         }
-        Ok(Self { digest: artifact::digest(&bytes).into(), artifact, recipe, bytes, came_by })
+        Ok(Self { digest: artifact::digest(&bytes).into(), artifact, pipeline, bytes, came_by })
     }
 
     /// The same model, which was not trained here.
@@ -216,18 +216,18 @@ impl Model {
     }
 
     fn sensor_of(&self, column: usize) -> usize {
-        column / self.recipe.features.len() % self.sensors().len()
+        column / self.pipeline.recipe.features.len() % self.sensors().len()
     }
 
     /// Of each sensor's columns the one that contributed most, the first of equals.
     fn reasons(&self, columns: &[Contribution], vector: &[f64]) -> Vec<Reason> {
-        let (sensors, features) = (self.sensors().len(), self.recipe.features.len());
+        let (sensors, features) = (self.sensors().len(), self.pipeline.recipe.features.len());
         let foremost = |sensor: usize| {
             let own = (0..columns.len()).filter(move |column| self.sensor_of(*column) == sensor);
             own.rev().max_by(|a, b| columns[*a].share.total_cmp(&columns[*b].share))
         };
         let reason = |column: usize| Reason {
-            feature: self.recipe.features[column % features],
+            feature: self.pipeline.recipe.features[column % features],
             lag: column / (features * sensors),
             direction: match columns[column].side {
                 Side::High => Direction::High,
@@ -256,7 +256,12 @@ impl Model {
 
     /// How readings become vectors.
     pub fn recipe(&self) -> &Recipe {
-        &self.recipe
+        &self.pipeline.recipe
+    }
+
+    /// The memory of readings that its vectors are made of, empty.
+    pub fn features(&self) -> Features {
+        self.pipeline.features()
     }
 
     /// `sha256:` and 64 hexadecimal digits: the name of this very model.

@@ -8,7 +8,7 @@ use forest::{Forest, Mode, Params, Samples};
 use jiff::Timestamp;
 
 use crate::cut::TrainingScores;
-use crate::features::{Features, Recipe};
+use crate::features::{Learning, Pipeline, Recipe};
 use crate::model::{Model, ModelError};
 use crate::reading::Readings;
 
@@ -42,7 +42,7 @@ pub fn learn(
     let train = &detector.train().cloned().unwrap_or_default();
     let recipe = Recipe::from(train);
     let columns: Vec<String> = detector.sensors().map(|sensor| sensor.name.to_owned()).collect();
-    let Vectors { cells, times } = Vectors::of(&recipe, lesson.readings)?;
+    let Vectors { cells, times, pipeline } = Vectors::of(&recipe, lesson.readings)?;
     let all = Samples::new(recipe.columns(columns.len()), cells)?;
     let left_out = lesson.serving.map_or(Vec::new(), |serving| left_out(&all, &recipe, serving));
     let kept = rows(&all, |row| left_out.binary_search(&row).is_err()).ok_or(ModelError::TooFew {
@@ -61,7 +61,7 @@ pub fn learn(
     let metadata = Metadata {
         columns,
         lags: recipe.lags as u32,
-        pipeline: serde_json::to_value(&recipe).expect("a recipe is JSON"),
+        pipeline: serde_json::to_value(pipeline).expect("a pipeline is JSON"),
         threshold: border.cut,
         training: Training {
             samples: kept.len() as u64,
@@ -77,20 +77,21 @@ pub fn learn(
     Model::new(Artifact { forest, metadata, scores: Some(scores.kept()) })
 }
 
-/// The vectors of complete readings, and when each was taken.
+/// The vectors of complete readings, when each was taken, and how they were made.
 struct Vectors {
     cells: Vec<f64>,
     times: Vec<Timestamp>,
+    pipeline: Pipeline,
 }
 
 impl Vectors {
     fn of(recipe: &Recipe, readings: Vec<Readings>) -> Result<Self, ModelError> {
-        let mut features = Features::new(recipe.clone());
+        let mut learning = Learning::new(recipe.clone());
         let (mut cells, mut times, mut complete) = (Vec::new(), Vec::new(), 0);
         for readings in readings {
             let Some(values) = readings.values.into_iter().collect::<Option<Vec<f64>>>() else { continue };
             complete += 1;
-            if let Some(vector) = features.push(values) {
+            if let Some(vector) = learning.push(readings.time, values) {
                 cells.extend(vector);
                 times.push(readings.time);
             }
@@ -99,7 +100,7 @@ impl Vectors {
             let past = recipe.memory() - 1;
             return Err(ModelError::TooFew { samples: times.len(), readings: complete, past });
         }
-        Ok(Self { cells, times })
+        Ok(Self { cells, times, pipeline: learning.finish() })
     }
 }
 

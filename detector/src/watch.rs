@@ -41,7 +41,7 @@ impl Watch {
     /// A model that has seen nothing yet, at work as the detector's spec says.
     pub fn new(model: Arc<Model>, detector: &Valid, explain: Explain) -> Self {
         Self {
-            features: Features::new(model.recipe().clone()),
+            features: model.features(),
             alarm: Alarm::new(detector),
             previous: vec![None; model.sensors().len()],
             seen: None,
@@ -63,22 +63,20 @@ impl Watch {
 
     /// Another model takes over; what is remembered stays.
     pub fn swap(&mut self, model: Arc<Model>) {
-        if model.recipe() != self.model.recipe() {
-            self.features = self.features.by(model.recipe().clone());
-        }
+        self.features = self.features.by(model.features());
         self.model = model;
     }
 
     /// What a process that comes after this one needs to go on; none where nothing was seen.
     pub fn snapshot(&self) -> Option<Snapshot> {
-        let recent = self.features.recent().map(<[f64]>::to_vec).collect();
+        let recent = self.features.recent().map(|(time, values)| (time, values.to_vec())).collect();
         Some(Snapshot::new(self.model.sensors().to_vec(), self.seen?, recent, self.previous.clone()))
     }
 
     /// Go on where another process was, which has seen the same sensors.
     pub fn restore(&mut self, snapshot: &Snapshot) {
-        for values in &snapshot.recent {
-            self.features.push(values.clone());
+        for (time, values) in &snapshot.recent {
+            self.features.push(*time, values.clone());
         }
         self.previous.clone_from(&snapshot.previous);
         self.seen = Some(snapshot.time);
@@ -96,7 +94,7 @@ impl Watch {
         let Some(values) = self.complete(&readings.values) else { return };
         self.previous = values.iter().copied().map(Some).collect();
         if values.iter().all(|value| forest::samples::cell(*value).is_some()) {
-            self.features.push(values);
+            self.features.push(readings.time, values);
         }
     }
 
@@ -109,7 +107,7 @@ impl Watch {
         if let Some(value) = values.iter().find(|value| forest::samples::cell(**value).is_none()) {
             return Outcome::Unjudgeable(*value);
         }
-        let Some(vector) = self.features.push(values) else { return Outcome::TooEarly };
+        let Some(vector) = self.features.push(readings.time, values) else { return Outcome::TooEarly };
         match self.model.judge(&vector, self.explain) {
             Ok(judgement) => self.verdict(readings, judgement),
             Err(refused) => Outcome::Unjudgeable(refused.0),

@@ -173,8 +173,10 @@ fn over_a_simulated_day_the_pumps_faults_are_found() {
 
 #[test]
 fn the_recorded_failures_are_found() {
-    let output = done(&["run", "--fast", "manifests/recorded.yaml"]);
-    assert!((figures(&output).0 - 1.0).abs() < 1e-9, "{}", text(&output.stdout));
+    for manifest in ["manifests/recorded.yaml", "manifests/stream.yaml"] {
+        let output = done(&["run", "--fast", manifest]);
+        assert!((figures(&output).0 - 1.0).abs() < 1e-9, "{manifest}: {}", text(&output.stdout));
+    }
 }
 
 #[test]

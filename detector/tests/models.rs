@@ -8,7 +8,6 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use detector::features::Features;
 use detector::model::Explain;
 use detector::sources::Sources;
 use detector::training::{Lesson, learn};
@@ -241,9 +240,10 @@ fn a_model_that_looks_back_scores_the_rows_that_have_a_past_as_the_detector_does
         learn(&detector, Lesson { readings: readings.clone(), until: None, serving: None }, &|_| ()).unwrap();
     fs::write(folder.path("pump.model"), model.bytes()).unwrap();
 
-    let mut past = Features::new(model.recipe().clone());
+    let mut past = model.features();
     let expected = readings.into_iter().map(|readings| {
-        let vector = past.push(readings.values.into_iter().map(Option::unwrap).collect())?;
+        let values = readings.values.into_iter().map(Option::unwrap).collect();
+        let vector = past.push(readings.time, values)?;
         Some(model.judge(&vector, Explain::Never).unwrap().score)
     });
     let text = folder.done("score --model pump.model --input data.csv");

@@ -2,7 +2,7 @@ use crd::Valid;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::{Alarm, Raised};
+use super::{Alarm, Peak, Raised};
 use crate::verdict::Judgement;
 
 const NOON: i64 = 12 * 60 * 60;
@@ -15,13 +15,14 @@ fn detector(alarm: &str) -> Valid {
     crd::manifest::one_detector(&text).unwrap()
 }
 
-fn judgement(anomalous: bool) -> Judgement {
-    let score = if anomalous { 0.7 } else { 0.4 };
+fn judgement(score: f64) -> Judgement {
+    let anomalous = score > 0.5;
     let (contributions, reasons) = (Vec::new(), Vec::new());
     Judgement { score, severity: score / 0.5, anomalous, contributions, reasons, model: "sha256:1".into() }
 }
 
-/// `!` is an anomalous second, `.` a normal one. Out: A larm, s hort, c ooling down, q uiet, o ngoing.
+/// `!` is an anomalous second, `^` a stranger one, `.` a normal one. Out: A larm, s hort, n o peak, c ooling down, q uiet,
+/// o ngoing.
 fn said(alarm: &str, seconds: &str) -> String {
     said_from(0, alarm, seconds)
 }
@@ -29,11 +30,17 @@ fn said(alarm: &str, seconds: &str) -> String {
 /// The same from that second on. The minute from second [`NOON`] on is quiet.
 fn said_from(first: i64, alarm: &str, seconds: &str) -> String {
     let mut alarm = Alarm::new(&detector(alarm));
-    let letter = |(second, anomalous)| match alarm
-        .judge(Timestamp::from_second(second).unwrap(), &judgement(anomalous == '!'))
+    let score = |letter| match letter {
+        '^' => 0.9,
+        '!' => 0.7,
+        _ => 0.4,
+    };
+    let letter = |(second, letter)| match alarm
+        .judge(Timestamp::from_second(second).unwrap(), &judgement(score(letter)))
     {
         Raised::Calm => '.',
         Raised::TooShort => 's',
+        Raised::NoPeak => 'n',
         Raised::CoolingDown => 'c',
         Raised::Quiet { .. } => 'q',
         Raised::Alarm => 'A',
@@ -60,6 +67,17 @@ fn after_an_alarm_it_is_quiet_until_the_cool_down_is_over() {
 #[test]
 fn a_stretch_that_outlasts_the_cool_down_is_not_lost() {
     assert_eq!(said("{coolDown: 3s}", "!.!!!!"), "A.cAoo");
+}
+
+#[test]
+fn what_is_no_stranger_than_something_just_before_raises_no_alarm() {
+    assert_eq!(said("{peak: 4}", "..!!.!.^.!....!"), "..Ao.n.A.n....A");
+}
+
+#[test]
+fn a_stretch_whose_peak_came_before_it_had_lasted_is_not_lost() {
+    assert_eq!(said("{peak: 4, minimumDuration: 2s}", ".^!!!"), ".ssAo");
+    assert_eq!(said("{peak: 4, coolDown: 4s}", "!..^!!"), "A..cAo");
 }
 
 #[test]
@@ -93,5 +111,25 @@ proptest! {
         }
         let alarms: Vec<usize> = said.match_indices('A').map(|(at, _)| at).collect();
         prop_assert!(alarms.windows(2).all(|pair| pair[1] - pair[0] >= cool_down as usize));
+    }
+
+    #[test]
+    fn a_peak_is_over_each_of_the_last_so_many(
+        severities in prop::collection::vec((0u8..20).prop_map(f64::from), 1..100), over in 0usize..10
+    ) {
+        let mut peak = Peak::new(over);
+        for (at, severity) in severities.iter().enumerate() {
+            let before = &severities[at.saturating_sub(over)..at];
+            prop_assert_eq!(peak.reached(*severity), before.iter().all(|earlier| earlier < severity));
+        }
+    }
+
+    #[test]
+    fn what_comes_later_changes_nothing_that_was_said_before(
+        past in "[.!^]{1,60}", futures in ("[.!^]{0,60}", "[.!^]{0,60}"), peak in 0u32..20
+    ) {
+        let rule = format!("{{peak: {peak}, minimumDuration: 1s, coolDown: 3s}}");
+        let [a, b] = [&futures.0, &futures.1].map(|future| said(&rule, &format!("{past}{future}")));
+        prop_assert_eq!(&a[..past.len()], &b[..past.len()]);
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::model_file::{self, ModelFileError};
-use super::score::Scorer;
+use super::score::{NoTimes, Scorer};
 use crate::rank;
 use crate::sources::delimited::CsvError;
 use crate::table::{Selection, Table};
@@ -63,6 +63,9 @@ pub enum CompareError {
     /// A vector that a forest cannot hold.
     #[error(transparent)]
     Samples(#[from] SamplesError),
+    /// A model wants to know the time.
+    #[error(transparent)]
+    NoTimes(#[from] NoTimes),
     /// Models of different sensors.
     #[error("both models must have the same columns, got {} and {}", a.join(", "), b.join(", "))]
     Columns {
@@ -125,8 +128,8 @@ pub fn run(args: &CompareArgs) -> Result<(), CompareError> {
 }
 
 fn compare(a: &Path, b: &Path, input: &Path) -> Result<Comparison, CompareError> {
-    let mut a = Scorer::new(model_file::model(a)?);
-    let mut b = Scorer::new(model_file::model(b)?);
+    let mut a = Scorer::new(model_file::model(a)?)?;
+    let mut b = Scorer::new(model_file::model(b)?)?;
     let columns = a.model.sensors().to_vec();
     if columns != b.model.sensors() {
         return Err(CompareError::Columns { a: columns, b: b.model.sensors().to_vec() });

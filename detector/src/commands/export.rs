@@ -68,6 +68,8 @@ fn column(sensor: &str, feature: Feature, lag: usize) -> String {
         Feature::Value => "",
         Feature::Difference => ".difference",
         Feature::Spread => ".spread",
+        Feature::Mean => ".mean",
+        Feature::Daily => ".daily",
     };
     let lag = if lag == 0 { String::new() } else { format!(".lag{lag}") };
     format!("{sensor}{feature}{lag}")

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use forest::samples::SamplesError;
+use jiff::Timestamp;
 use thiserror::Error;
 
 use super::model_file::{self, ModelFileError};
@@ -62,14 +63,22 @@ pub enum ScoreError {
         /// The names given.
         names: usize,
     },
+    /// The model wants to know the time.
+    #[error(transparent)]
+    NoTimes(#[from] NoTimes),
 }
+
+/// A model with the feature `Daily`, and rows.
+#[derive(Debug, Error)]
+#[error("the model's features must do without the time of the day, which rows do not have, got Daily")]
+pub struct NoTimes;
 
 /// Score every row.
 ///
 /// # Errors
 /// A file cannot be read or written, or a row is refused: what was written before stays.
 pub fn run(args: &ScoreArgs) -> Result<(), ScoreError> {
-    let mut scorer = Scorer::new(model_file::model(&args.model)?);
+    let mut scorer = Scorer::new(model_file::model(&args.model)?)?;
     let columns = args.columns.as_deref().unwrap_or(scorer.model.sensors()).to_vec();
     if columns.len() != scorer.model.sensors().len() {
         let model = scorer.model.sensors().len();
@@ -133,8 +142,11 @@ pub(super) struct Scorer {
 }
 
 impl Scorer {
-    pub(super) fn new(model: Model) -> Self {
-        Self { past: Features::new(model.recipe().clone()), model }
+    pub(super) fn new(model: Model) -> Result<Self, NoTimes> {
+        if model.recipe().is_daily() {
+            return Err(NoTimes);
+        }
+        Ok(Self { past: model.features(), model })
     }
 
     /// The scores of a block of rows; none for those whose past is too short.
@@ -142,7 +154,9 @@ impl Scorer {
         if self.model.recipe().memory() == 1 {
             return Ok(self.model.scores(block)?.into_iter().map(Some).collect());
         }
-        let rows = block.chunks_exact(self.model.sensors().len()).map(|row| self.past.push(row.to_vec()));
+        let rows = block
+            .chunks_exact(self.model.sensors().len())
+            .map(|row| self.past.push(Timestamp::UNIX_EPOCH, row.to_vec()));
         let vectors: Vec<Option<Vec<f64>>> = rows.collect();
         let cells: Vec<f64> = vectors.iter().flatten().flatten().copied().collect();
         let scores = if cells.is_empty() { Vec::new() } else { self.model.scores(cells)? };

@@ -20,8 +20,8 @@ pub struct Snapshot {
     pub sensors: Vec<String>,
     /// When the newest readings were taken.
     pub time: Timestamp,
-    /// The complete readings that vectors are made of, oldest first.
-    pub recent: Vec<Vec<f64>>,
+    /// The complete readings that vectors are made of, and when they were taken, oldest first.
+    pub recent: Vec<(Timestamp, Vec<f64>)>,
     /// What stands in for a missing reading of each sensor.
     pub previous: Vec<Option<f64>>,
 }
@@ -61,7 +61,7 @@ impl Snapshot {
     pub fn new(
         sensors: Vec<String>,
         time: Timestamp,
-        recent: Vec<Vec<f64>>,
+        recent: Vec<(Timestamp, Vec<f64>)>,
         previous: Vec<Option<f64>>,
     ) -> Self {
         Self { format: FORMAT, sensors, time, recent, previous }
@@ -99,7 +99,7 @@ impl Snapshot {
         if self.sensors != sensors {
             return Err(SnapshotError::Foreign { sensors: sensors.to_vec(), got: self.sensors });
         }
-        let whole = self.previous.len() == width && self.recent.iter().all(|row| row.len() == width);
+        let whole = self.previous.len() == width && self.recent.iter().all(|(_, row)| row.len() == width);
         whole.then_some(self).ok_or(SnapshotError::Damaged)
     }
 }
@@ -109,12 +109,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
     fn snapshot() -> Snapshot {
         let sensors = vec!["speed".to_owned(), "load".to_owned()];
         Snapshot::new(
             sensors,
             "2026-11-22T12:00:00.25Z".parse().unwrap(),
-            vec![vec![0.1 + 0.2, -1e-300], vec![1e300, 0.0]],
+            vec![(at(0), vec![0.1 + 0.2, -1e-300]), (at(1), vec![1e300, 0.0])],
             vec![Some(1e300), None],
         )
     }

@@ -1,0 +1,140 @@
+//! Readings and their times in; what is usual in each half hour of the day out.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+const HALF_HOUR: i64 = 30 * 60;
+const HALF_HOURS: i64 = 48;
+/// How many days what is usual is the median of.
+const DAYS: usize = 7;
+
+/// The usual value of each sensor in each half hour of the day (UTC). It travels with the model.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Daily(Vec<Vec<f64>>);
+
+impl Daily {
+    /// What is usual of the sensor of this index at such a time of the day; none for a half hour that was not seen.
+    pub fn usual(&self, time: Timestamp, sensor: usize) -> Option<f64> {
+        self.0.get(slot(half_hour(time)))?.get(sensor).copied()
+    }
+
+    /// Nothing was seen.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// From now on this is usual in a half hour of the day, one value a sensor.
+    pub fn set(&mut self, (slot, usual): (usize, Vec<f64>)) {
+        self.0.resize(HALF_HOURS as usize, Vec::new());
+        self.0[slot] = usual;
+    }
+}
+
+/// What has been seen of the days so far, of which the usual is made.
+#[derive(Clone, Debug, Default)]
+pub struct Days {
+    /// By the half hour of the day: each sensor's mean in it on each of the last days.
+    means: Vec<VecDeque<Vec<f64>>>,
+    going_on: Option<HalfHour>,
+}
+
+#[derive(Clone, Debug)]
+struct HalfHour {
+    number: i64,
+    sums: Vec<f64>,
+    readings: u32,
+}
+
+impl Days {
+    /// Count readings, one value a sensor, which come in the order of time. When they open another half hour: what has
+    /// become usual in the one that is over.
+    pub fn add(&mut self, time: Timestamp, values: &[f64]) -> Option<(usize, Vec<f64>)> {
+        let number = half_hour(time);
+        let over = self.going_on.take_if(|going_on| going_on.number != number);
+        let fresh = || HalfHour { number, sums: vec![0.0; values.len()], readings: 0 };
+        let going_on = self.going_on.get_or_insert_with(fresh);
+        going_on.readings += 1;
+        going_on.sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+        over.map(|over| self.close(over))
+    }
+
+    /// What has become usual in the half hour that goes on, which is over now.
+    pub fn finish(mut self) -> Option<(usize, Vec<f64>)> {
+        self.going_on.take().map(|over| self.close(over))
+    }
+
+    fn close(&mut self, HalfHour { number, sums, readings }: HalfHour) -> (usize, Vec<f64>) {
+        self.means.resize(HALF_HOURS as usize, VecDeque::new());
+        let days = &mut self.means[slot(number)];
+        if days.len() == DAYS {
+            days.pop_front();
+        }
+        let sensors = sums.len();
+        days.push_back(sums.into_iter().map(|sum| sum / f64::from(readings)).collect());
+        let usual = |sensor| median(days.iter().map(|means: &Vec<f64>| means[sensor]).collect());
+        (slot(number), (0..sensors).map(usual).collect())
+    }
+}
+
+/// Half hours since the Unix epoch.
+fn half_hour(time: Timestamp) -> i64 {
+    time.as_second().div_euclid(HALF_HOUR)
+}
+
+/// The half hour of the day, 0 to 47.
+fn slot(half_hour: i64) -> usize {
+    half_hour.rem_euclid(HALF_HOURS) as usize
+}
+
+/// The middle value, or the mean of the two in the middle. At least one is there.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(day: i64, hour: i64, minute: i64) -> Timestamp {
+        Timestamp::from_second((day * 24 + hour) * 3600 + minute * 60).unwrap()
+    }
+
+    /// What is usual after these readings of one sensor.
+    fn usual(readings: impl IntoIterator<Item = (Timestamp, f64)>) -> Daily {
+        let (mut days, mut daily) = (Days::default(), Daily::default());
+        for (time, value) in readings {
+            days.add(time, &[value]).into_iter().for_each(|usual| daily.set(usual));
+        }
+        days.finish().into_iter().for_each(|usual| daily.set(usual));
+        daily
+    }
+
+    #[test]
+    fn usual_is_the_median_over_the_days_of_the_means_of_the_same_half_hour() {
+        let readings = [(0, 10.0, 30.0), (1, 40.0, 40.0), (2, 900.0, 100.0)];
+        let readings = readings.into_iter().flat_map(|(day, a, b)| [(at(day, 8, 0), a), (at(day, 8, 29), b)]);
+        let daily = usual(readings);
+        for (hour, minute, expected) in [(8, 15, Some(40.0)), (8, 30, None), (7, 59, None)] {
+            assert_eq!(daily.usual(at(9, hour, minute), 0), expected, "{hour}:{minute}");
+        }
+        assert_eq!(daily.usual(at(9, 8, 15), 1), None, "there is no such sensor");
+    }
+
+    #[test]
+    fn only_the_last_seven_days_count() {
+        let daily = usual((0..10).map(|day| (at(day, 3, 0), if day < 6 { 1.0 } else { 2.0 })));
+        assert_eq!(daily.usual(at(10, 3, 0), 0), Some(2.0));
+    }
+
+    #[test]
+    fn the_half_hour_that_goes_on_is_not_yet_usual() {
+        let mut days = Days::default();
+        assert_eq!(days.add(at(0, 8, 0), &[5.0]), None);
+        assert_eq!(days.add(at(0, 8, 20), &[7.0]), None);
+        assert_eq!(days.add(at(0, 8, 30), &[9.0]), Some((16, vec![6.0])));
+    }
+}
