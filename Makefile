@@ -29,13 +29,15 @@ kubectl: ## The test cluster's kubectl: make kubectl ARGS='get ad -A'
 	tests/cluster/kubectl $(ARGS)
 demo: ## Detectors, Prometheus Operator and Prometheus on the test cluster, with what to look at; Ctrl-C ends it
 	demo/run
-bench: bench-forest bench-operator bench-monitoring bench-scrape ## Every benchmark
+bench: bench-forest bench-nab bench-operator bench-monitoring bench-scrape ## Every benchmark
 bench-forest: ## The forest beside scikit-learn, isotree, coniferest, tl2cgen, ONNX Runtime and Rust crates
 	benches/forest/run
 bench-scrape: ## How long a scrape of 100 sensors takes
 	benches/scrape/run
 bench-quality: ## How well the forest judges, beside scikit-learn, isotree and SHAP, on labelled tables: make bench-quality QUALITY_DATA=FOLDER
 	benches/quality/run
+bench-nab: ## Streams beside half-space trees, by NAB's score: NAB=DIRECTORY make bench-nab
+	benches/nab/run
 bench-operator: ## The operator on the test cluster: seconds, writes, memory
 	operator/tests/figures
 bench-monitoring: ## The demo without a person: seconds from apply to Ready, to the first scrape, from fault to alert

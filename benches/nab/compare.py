@@ -1,0 +1,94 @@
+"""NAB's series through the detector and through half-space trees, in one session; tables, and the figures at the end.
+
+    compare.py NAB_DIRECTORY DETECTOR MANIFEST [SEEDS]
+"""
+import datetime
+import sys
+import tempfile
+
+import numpy as np
+
+from engines import detector, half_space_trees, peaks
+from score import PROFILES, at, best, probation
+from series import load
+
+OURS = "anomaly-operator"
+
+
+def main(directory, binary, manifest, seeds="3"):
+    series = load(directory)
+    rows = sum(len(one.times) for one in series)
+    print(f"{len(series)} series, {rows} rows, {sum(len(one.windows) for one in series)} windows, {seeds} seeds\n")
+    with tempfile.TemporaryDirectory() as folder:
+        ours = detector(binary, manifest)
+        engines = {
+            OURS: lambda one, seed: ours(one, seed, folder),
+            "half-space trees": half_space_trees,
+        }
+        scores, speed = {}, {}
+        for name, engine in engines.items():
+            runs = [[engine(one, seed) for one in series] for seed in range(int(seeds))]
+            scores[name] = [[score for score, _ in run] for run in runs]
+            speed[name] = rows * len(runs) / sum(took for run in runs for _, took in run)
+    print("| engine | alarms | standard (seed sd) | low FP | low FN | one half | other half | readings/s of a core |")
+    print("|---|---|---|---|---|---|---|---|")
+    standard = {}
+    for name, runs in scores.items():
+        for rule, what in (("each row", lambda score: score), ("peaks", peaks)):
+            alarms = [[what(score) for score in run] for run in runs]
+            standard[name, rule] = line(name, rule, series, alarms, speed[name])
+    false_alarms(series, scores[OURS][0])
+    ours = standard[OURS, "peaks"]
+    gain = ours - standard["half-space trees", "peaks"]
+    rate = speed[OURS]
+    print(f"\nfigures: nab_standard={ours:.2f} nab_gain={gain:.2f} nab_readings_per_second={rate:.0f}")
+
+
+def line(name, rule, series, runs, speed):
+    """A row of the table: means over the seeds. A half is judged at the threshold that is best for the other half."""
+    profiles = [[best(series, run, profile)[0] for run in runs] for profile in PROFILES]
+    halves = np.mean([transferred(series, run) for run in runs], axis=0)
+    standard, low_fp, low_fn = (np.mean(each) for each in profiles)
+    print(f"| {name} | {rule} | {standard:.1f} ({np.std(profiles[0]):.1f}) | {low_fp:.1f} | {low_fn:.1f} "
+          f"| {halves[0]:.1f} | {halves[1]:.1f} | {speed:,.0f} |")
+    return standard
+
+
+def transferred(series, scores):
+    halves = [(series[half::2], scores[half::2]) for half in (0, 1)]
+    return [at(*halves[half], best(*halves[1 - half])[1]) for half in (0, 1)]
+
+
+def false_alarms(series, severities):
+    """Outside the windows, at the manifest's own threshold: all series, and those whose level changes most for good."""
+    moved = sorted(range(len(series)), key=lambda i: -level_change(series[i].values))[:4]
+    print("\n| series | days | anomalous rows a day outside windows | alarms a day | windows found by alarms |")
+    print("|---|---|---|---|---|")
+    for name, chosen in [("all", range(len(series)))] + [(series[i].name, [i]) for i in moved]:
+        parts = [outside(series[i], severities[i]) for i in chosen]
+        days, anomalous, alarms, found, windows = (sum(part) for part in zip(*parts))
+        print(f"| {name} | {days:.1f} | {anomalous / days:.2f} | {alarms / days:.2f} | {found} of {windows} |")
+
+
+def level_change(values):
+    """How far the median of the last third is from that of the probation, in interquartile ranges of the probation."""
+    known = values[: probation(len(values))]
+    low, middle, high = np.percentile(known, [25, 50, 75])
+    return abs(np.median(values[-len(values) // 3:]) - middle) / max(high - low, 1e-3 * (1 + abs(middle)))
+
+
+def outside(one, severities):
+    first = probation(len(one.times))
+    within = np.zeros(len(one.times), bool)
+    for begin, end in one.windows:
+        within[begin : end + 1] = True
+    judged = np.arange(len(one.times)) >= first
+    times = [datetime.datetime.fromisoformat(one.times[row]) for row in (first, -1)]
+    days = (times[1] - times[0]).total_seconds() / 86400
+    anomalous, alarms = severities > 1, peaks(severities) > 1
+    found = sum(alarms[begin : end + 1].any() for begin, end in one.windows)
+    return days, (anomalous & judged & ~within).sum(), (alarms & judged & ~within).sum(), found, len(one.windows)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,79 @@
+"""A series in, a score for each row out, by each engine. A score depends on the rows up to its own alone."""
+import csv
+import os
+import resource
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+
+from score import probation
+
+
+def peaks(scores, over=150):
+    """The scores that are over each of the last so many; 0 for the others: the rule of `alarm.peak`, for every engine."""
+    scores = np.asarray(scores, float)
+    padded = np.concatenate([np.full(over, -np.inf), scores[:-1]])
+    highest = np.lib.stride_tricks.sliding_window_view(padded, over).max(axis=1)
+    return np.where(scores > highest, scores, 0.0)
+
+
+def half_space_trees(series, seed):
+    """Tan, Ting and Liu (2011), as river has it: 25 trees of height 8, windows of 250. (scores, CPU seconds)"""
+    from river.anomaly import HalfSpaceTrees
+
+    began = time.process_time()
+    known = series.values[: max(probation(len(series.values)), 32)]
+    margin = (known.max() - known.min()) * 0.5 + 1e-9
+    span = known.max() - known.min() + 2 * margin
+    trees = HalfSpaceTrees(n_trees=25, height=8, window_size=250, seed=seed)
+    scores = []
+    for value in np.clip((series.values - known.min() + margin) / span, 0, 1):
+        row = {0: float(value)}
+        scores.append(trees.score_one(row))
+        trees.learn_one(row)
+    return np.array(scores), time.process_time() - began
+
+
+def detector(binary, manifest):
+    """The program itself, with a manifest that is the same for all series: it learns from the rows of the probation, judges
+    the others one by one, and trains anew by the series' own clock. No label reaches it."""
+
+    def engine(series, seed, folder):
+        data, output = Path(folder) / "series.csv", Path(folder) / "verdicts.csv"
+        rows = zip(series.times, series.values.tolist())
+        data.write_text("timestamp,value,in_window\n" + "".join(f"{at},{value!r},0\n" for at, value in rows))
+        until = series.times[probation(len(series.times))].replace(" ", "T") + "Z"
+        sets = [f"spec.sources[0].csv.path={data}", f"spec.model.train.until={until}", f"spec.model.train.seed={seed}",
+                # Twice the trees of the sample, and its alarms judged at every threshold: contamination is only where severity is 1.
+                "spec.model.train.trees=100", "spec.threshold.contamination=0.01"]
+        command = [binary, "run", manifest, "--fast", "--output", str(output)]
+        for each in sets:
+            command += ["--set", each]
+        before = cpu_of_children()
+        done = subprocess.run(command, env={**os.environ, "RAYON_NUM_THREADS": "1"}, capture_output=True, text=True)
+        took = cpu_of_children() - before
+        if done.returncode:
+            raise SystemExit(f"{series.name}: {done.stderr}")
+        return aligned(series, output), took
+
+    return engine
+
+
+def aligned(series, output):
+    """The severity of each row; 0 where there is no verdict."""
+    with open(output) as file:
+        verdicts = iter([(row["time"].replace("T", " ")[:19], float(row["severity"])) for row in csv.DictReader(file)])
+    severities, ahead = np.zeros(len(series.times)), next(verdicts, None)
+    for row in range(probation(len(series.times)), len(series.times)):
+        if ahead and ahead[0] == series.times[row]:
+            severities[row], ahead = ahead[1], next(verdicts, None)
+    if ahead:
+        raise SystemExit(f"{series.name}: a verdict of {ahead[0]} belongs to no row")
+    return severities
+
+
+def cpu_of_children():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
