@@ -183,6 +183,9 @@ async fn get(
 /// # Errors
 /// The client could not be made.
 pub fn pod_client() -> reqwest::Result<reqwest::Client> {
+    // Only plain HTTP is spoken; but once another program of a build has TLS in its reqwest, none is made without a
+    // provider. A second call changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
