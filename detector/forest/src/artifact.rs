@@ -124,7 +124,7 @@ pub enum ArtifactError {
         rule: &'static str,
     },
     /// A committee's scale that does not rise.
-    #[error("rarity must have scores in (0, 1] and halvings greater than 0, both rising")]
+    #[error("rarity must have scores in (0, 1] and halvings from 0 to 64, both rising")]
     Rarity,
     /// The trees are none.
     #[error(transparent)]

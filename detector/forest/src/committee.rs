@@ -16,6 +16,8 @@ pub(crate) const MEMBERS: usize = 4;
 const LEARNED: usize = 1024;
 /// Knots of a scale are as far apart, in halvings.
 const RESOLUTION: f64 = 0.25;
+/// No 2⁶⁴ rows are ever counted.
+const MOST: f64 = 64.0;
 /// Beyond the training rows a scale goes on with its slope over as many halvings.
 const SLOPE: f64 = 3.0;
 
@@ -98,7 +100,7 @@ impl Rarity {
 
     /// `None` unless the knots rise.
     pub(crate) fn from_knots(knots: Vec<[f64; 2]>) -> Option<Self> {
-        let sound = |knot: &[f64; 2]| knot[0] > 0.0 && knot[0] <= 1.0 && knot[1] > 0.0 && knot[1].is_finite();
+        let sound = |knot: &[f64; 2]| knot[0] > 0.0 && knot[0] <= 1.0 && knot[1] > 0.0 && knot[1] <= MOST;
         let rise = knots.windows(2).all(|pair| pair[0][0] < pair[1][0] && pair[0][1] < pair[1][1]);
         (!knots.is_empty() && knots.iter().all(sound) && rise).then_some(Self { knots })
     }

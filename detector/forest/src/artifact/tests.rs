@@ -57,7 +57,7 @@ fn a_forged_committee_is_refused() {
     let bytes = committee().to_bytes().unwrap();
     assert_eq!(
         forged(&bytes, r#"\"rarity\":[[0."#, r#"\"rarity\":[[9."#),
-        "rarity must have scores in (0, 1] and halvings greater than 0, both rising"
+        "rarity must have scores in (0, 1] and halvings from 0 to 64, both rising"
     );
     let fewer = forged(&bytes, r#"\"trees\":5,"#, r#"\"trees\":4,"#);
     assert_eq!(fewer, "tensor `lengths` must be as long as the nodes ask for, got less");
