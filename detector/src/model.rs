@@ -169,7 +169,7 @@ impl Model {
         Self::sealed(artifact, bytes, self.came_by)
     }
 
-    /// The judgement of one vector. Contributions cost about as much as the score: `explain` asks for them.
+    /// The judgement of one vector. Contributions cost several times as much as the score: `explain` asks for them.
     ///
     /// # Errors
     /// A value that is not finite as a 32-bit float.
