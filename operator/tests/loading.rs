@@ -1,0 +1,237 @@
+//! Models that are loaded, on a real cluster with the operator installed by its chart: `operator/tests/on-cluster loading`.
+//! Each source, and each refusal with its reason, which goes by itself once the file is good.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod place;
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume, PersistentVolumeClaim};
+use kube::Api;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use place::{Place, condition, sample, until};
+use serde_json::{Value, json};
+
+/// This machine, as pods of `tests/cluster` reach it.
+const HOST: &str = "198.18.254.1";
+
+/// Train a detector of that sample; returns its model's digest and bytes.
+async fn trained(place: &Place, file: &str, name: &str) -> (String, Vec<u8>) {
+    place.apply(&sample(file, name)).await.unwrap();
+    let detector = place.ready(name).await;
+    let digest = detector["status"]["model"]["digest"].as_str().unwrap().to_owned();
+    let kept = operator::workload::model::revision_name(name, &digest);
+    let kept = until("kept model", async || config_maps(place).get_opt(&kept).await.unwrap()).await;
+    (digest, kept.binary_data.unwrap().remove("model").unwrap().0)
+}
+
+fn config_maps(place: &Place) -> Api<ConfigMap> {
+    Api::namespaced(place.client.clone(), &place.namespace)
+}
+
+/// The quickstart, with a model that is loaded so, and looked at each second.
+fn loading(name: &str, mut load: Value) -> Value {
+    let mut manifest = sample("quickstart.yaml", name);
+    load["refresh"] = json!("1s");
+    manifest["spec"]["model"] = json!({"load": load});
+    manifest
+}
+
+/// The detector's condition ModelReady has come to be False for that reason. Returns the message.
+async fn refused(place: &Place, name: &str, reason: &str) -> String {
+    let is_told = |detector: &Value| {
+        let (status, because, _) = condition(detector, "ModelReady");
+        status == "False" && because == reason
+    };
+    let detector = place.detector_once(name, &format!("says {reason}"), is_told).await;
+    condition(&detector, "ModelReady").2
+}
+
+async fn serves(place: &Place, name: &str, digest: &str) {
+    let is_so = |detector: &Value| {
+        let (status, because, _) = condition(detector, "ModelReady");
+        status == "True" && because == "Loaded" && detector["status"]["model"]["digest"] == digest
+    };
+    let detector = place.detector_once(name, "serves what it was to load", is_so).await;
+    assert_eq!(detector["status"]["model"]["origin"], "Loaded");
+    assert_eq!(place.predict(name, &json!({"value": 0.95})).await, json!({"anomaly": 0}));
+}
+
+async fn put_file(place: &Place, name: &str, bytes: &[u8]) {
+    let file = ConfigMap {
+        binary_data: Some([("forest".to_owned(), ByteString(bytes.to_vec()))].into()),
+        ..ConfigMap::default()
+    };
+    let mut file = json!(file);
+    file["metadata"] = json!({"name": name});
+    config_maps(place).patch(name, &PatchParams::apply("test").force(), &Patch::Apply(file)).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster loading"]
+async fn from_a_config_map_that_is_missing_then_broken_then_good() {
+    let place = Place::new("config-map").await;
+    let (digest, bytes) = trained(&place, "quickstart.yaml", "trainer").await;
+    let (_, of_other_sensors) = trained(&place, "pump.yaml", "other").await;
+    place.apply(&loading("pump", json!({"configMap": {"name": "forest", "key": "forest"}}))).await.unwrap();
+    refused(&place, "pump", "LoadFailed").await;
+    put_file(&place, "forest", &bytes[..bytes.len() / 2]).await;
+    refused(&place, "pump", "ArtifactInvalid").await;
+    put_file(&place, "forest", &of_other_sensors).await;
+    refused(&place, "pump", "ColumnsMismatch").await;
+    put_file(&place, "forest", &bytes).await;
+    serves(&place, "pump", &digest).await;
+
+    put_file(&place, "forest", b"no model at all").await;
+    refused(&place, "pump", "ArtifactInvalid").await;
+    let detector = json!(place.detectors().get("pump").await.unwrap());
+    assert_eq!(detector["status"]["model"]["digest"], *digest, "what serves goes on serving");
+    assert_eq!(place.predict("pump", &json!({"value": 0.95})).await, json!({"anomaly": 0}));
+    put_file(&place, "forest", &bytes).await;
+    serves(&place, "pump", &digest).await;
+    place.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster loading"]
+async fn from_a_persistent_volume_claim() {
+    let place = Place::new("claim").await;
+    let (digest, bytes) = trained(&place, "quickstart.yaml", "trainer").await;
+    let folder = format!("/var/lib/anomaly-operator/volumes/{}", place.namespace);
+    std::fs::create_dir_all(&folder).unwrap(); // the node is this machine
+    std::fs::write(format!("{folder}/forest"), &bytes).unwrap();
+    let size = json!({"storage": "1Mi"});
+    let volume = json!({
+        "metadata": {"name": place.namespace},
+        "spec": {
+            "capacity": size, "accessModes": ["ReadOnlyMany"], "storageClassName": "", "hostPath": {"path": folder},
+            "claimRef": {"namespace": place.namespace, "name": "models"},
+        },
+    });
+    let volumes: Api<PersistentVolume> = Api::all(place.client.clone());
+    volumes.create(&PostParams::default(), &serde_json::from_value(volume).unwrap()).await.unwrap();
+    let claim = json!({
+        "metadata": {"name": "models"},
+        "spec": {
+            "accessModes": ["ReadOnlyMany"], "storageClassName": "", "volumeName": place.namespace,
+            "resources": {"requests": size},
+        },
+    });
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(place.client.clone(), &place.namespace);
+    claims.create(&PostParams::default(), &serde_json::from_value(claim).unwrap()).await.unwrap();
+
+    let load = json!({"persistentVolumeClaim": {"claimName": "models", "path": "forest"}});
+    place.apply(&loading("pump", load)).await.unwrap();
+    serves(&place, "pump", &digest).await;
+    std::fs::remove_file(format!("{folder}/forest")).unwrap();
+    refused(&place, "pump", "LoadFailed").await;
+    std::fs::write(format!("{folder}/forest"), &bytes).unwrap();
+    serves(&place, "pump", &digest).await;
+    volumes.delete(&place.namespace, &DeleteParams::default()).await.unwrap();
+    std::fs::remove_dir_all(folder).unwrap();
+    place.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster loading"]
+async fn from_an_address_with_each_refusal_and_back() {
+    let place = Place::new("address").await;
+    let (digest, bytes) = trained(&place, "quickstart.yaml", "trainer").await;
+    let server = Server::start();
+    let url = format!("http://{HOST}:{}/forest", server.port);
+    place.apply(&loading("pump", json!({"url": url}))).await.unwrap();
+    let whole =
+        Answer { status: "200 OK", headers: format!("content-length: {}", bytes.len()), body: bytes.clone() };
+    let cases = [
+        (Answer { status: "404 Not Found", ..Answer::default() }, "LoadFailed"),
+        (
+            Answer {
+                headers: "location: http://169.254.169.254/latest".to_owned(),
+                status: "302 Found",
+                ..Answer::default()
+            },
+            "AddressRefused",
+        ),
+        (Answer { headers: format!("content-length: {}", 2_u64 << 30), ..whole.clone() }, "ModelTooLarge"),
+        (Answer { body: bytes[..bytes.len() / 2].to_vec(), ..whole.clone() }, "LoadFailed"),
+        (
+            Answer {
+                body: b"no model at all".to_vec(),
+                headers: "content-length: 15".to_owned(),
+                ..whole.clone()
+            },
+            "ArtifactInvalid",
+        ),
+    ];
+    for (answer, reason) in cases.clone() {
+        server.answer(answer);
+        println!("{reason}: {}", refused(&place, "pump", reason).await);
+    }
+    server.answer(whole.clone());
+    serves(&place, "pump", &digest).await;
+
+    server.answer(cases[0].0.clone());
+    refused(&place, "pump", "LoadFailed").await;
+    assert_eq!(
+        place.predict("pump", &json!({"value": 0.95})).await,
+        json!({"anomaly": 0}),
+        "what serves goes on"
+    );
+    server.answer(whole);
+    serves(&place, "pump", &digest).await;
+
+    let wrong = json!({"url": url, "sha256": "0".repeat(64)});
+    place.apply(&loading("strict", wrong)).await.unwrap();
+    refused(&place, "strict", "DigestMismatch").await;
+    place.apply(&loading("strict", json!({"url": url, "sha256": digest[7..]}))).await.unwrap();
+    serves(&place, "strict", &digest).await;
+    place.leave().await;
+}
+
+#[derive(Clone)]
+struct Answer {
+    status: &'static str,
+    headers: String,
+    body: Vec<u8>,
+}
+
+impl Default for Answer {
+    fn default() -> Self {
+        Self { status: "200 OK", headers: "content-length: 0".to_owned(), body: Vec::new() }
+    }
+}
+
+/// An HTTP server of this machine, which pods reach.
+struct Server {
+    port: u16,
+    answer: Arc<Mutex<Answer>>,
+}
+
+impl Server {
+    fn start() -> Self {
+        let listener = TcpListener::bind((HOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let answer = Arc::new(Mutex::new(Answer::default()));
+        let shared = answer.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                give(&shared.lock().unwrap().clone(), &stream.unwrap());
+            }
+        });
+        Self { port, answer }
+    }
+
+    fn answer(&self, answer: Answer) {
+        *self.answer.lock().unwrap() = answer;
+    }
+}
+
+fn give(answer: &Answer, stream: &TcpStream) {
+    BufReader::new(stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty()).for_each(drop);
+    let head = format!("HTTP/1.1 {}\r\n{}\r\nconnection: close\r\n\r\n", answer.status, answer.headers);
+    let mut stream = stream;
+    let _ = stream.write_all(&[head.as_bytes(), &answer.body].concat()); // the pod may have hung up
+}
