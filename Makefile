@@ -1,6 +1,6 @@
 # One line a target; `make help` lists them. What a target needs on a machine (Debian, root) it installs.
 .DEFAULT_GOAL := help
-.PHONY: test test-rust test-metrics test-imports test-fuzz test-readme test-images test-cluster lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-operator bench-monitoring bench-scrape help
+.PHONY: test test-rust test-metrics test-imports test-fuzz test-readme test-images test-cluster lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-operator bench-monitoring bench-scrape bench-model test-aarch64 help
 
 test: lint test-rust test-metrics test-imports test-fuzz test-readme test-cluster ## Everything that must pass, set-up included: what CI runs
 test-rust: ## The Rust tests; they need nothing but Rust
@@ -9,6 +9,8 @@ test-metrics: ## Both programs' metrics, by Prometheus' own linter
 	tests/metrics
 test-imports: ## Models of real scikit-learn versions and ONNX Runtime against ours
 	cargo build --quiet --release -p interchange --example convert && detector/interchange/tests/live/run target/release/examples/convert
+test-aarch64: ## The same models and verdicts on aarch64, emulated
+	tests/aarch64
 test-fuzz: ## Every reader of foreign bytes, fuzzed for SECONDS each
 	tests/fuzz $(SECONDS)
 test-readme: ## The README's laptop commands, as they stand there
@@ -29,7 +31,7 @@ kubectl: ## The test cluster's kubectl: make kubectl ARGS='get ad -A'
 	tests/cluster/kubectl $(ARGS)
 demo: ## Detectors, Prometheus Operator and Prometheus on the test cluster, with what to look at; Ctrl-C ends it
 	demo/run
-bench: bench-forest bench-nab bench-operator bench-monitoring bench-scrape ## Every benchmark
+bench: bench-forest bench-nab bench-operator bench-monitoring bench-scrape bench-model ## Every benchmark
 bench-forest: ## The forest beside scikit-learn, isotree, coniferest, tl2cgen, ONNX Runtime and Rust crates
 	benches/forest/run
 bench-scrape: ## How long a scrape of 100 sensors takes

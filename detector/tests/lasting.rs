@@ -264,7 +264,7 @@ fn the_model_is_the_same_on_1_to_16_threads() {
         .map(|threads| {
             let place = Place::new();
             let output = Command::new(env!("CARGO_BIN_EXE_detector"))
-                .args(["run", "--fast", "--duration", "1s", "--state", "state"])
+                .args(["run", "--fast", "--duration", "1s"])
                 .arg(place.path("fan.yaml"))
                 .env("RAYON_NUM_THREADS", threads)
                 .current_dir(place.0.path())
@@ -278,6 +278,31 @@ fn the_model_is_the_same_on_1_to_16_threads() {
         })
         .collect();
     assert!(digests.windows(2).all(|pair| pair[0] == pair[1]), "{digests:?}");
+}
+
+#[test]
+fn a_replay_keeps_its_model_and_goes_on_where_it_was() {
+    let place = Place::new();
+    let rows: String = (0..100).map(|i| format!("{},{}\n", i * 60, i * i % 31)).collect();
+    place.write("rows.csv", format!("timestamp,value\n{rows}").as_bytes());
+    place.write(
+        "rows.yaml",
+        "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {name: rows}\nspec:\n  \
+         sources: [{name: r, csv: {path: rows.csv, sensors: [{name: value}]}}]\n  model: {train: {samples: 50, lags: 2}}\n"
+            .as_bytes(),
+    );
+    let replay = |duration: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_detector"));
+        command.args(["run", "rows.yaml", "--fast", "--state", "state", "--duration", duration]);
+        let output = command.current_dir(place.0.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (first, second) = (replay("20m"), replay("24h"));
+    assert!(first.contains("trained on 50 samples") && first.contains("readings=20 "), "{first}");
+    assert!(second.contains("without training"), "{second}");
+    // 2 rows have no past of their own: 52 were read to learn from, 20 were judged.
+    assert!(second.contains("readings=28 "), "{second}");
 }
 
 #[test]

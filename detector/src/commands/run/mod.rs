@@ -31,6 +31,8 @@ use crate::log::{Format, Log};
 use crate::manifest::{self, FileError};
 use crate::model::Explain;
 use crate::monitor::{self, MonitorError};
+use crate::store::StateDirectory;
+use crate::watch::Watch;
 use progress::Bars;
 use record::Record;
 use start::Start;
@@ -124,7 +126,7 @@ pub enum RunError {
     /// The model cannot be loaded.
     #[error("model.load: {0}")]
     Load(#[from] LoadError),
-    /// The folder of `--state` cannot be made.
+    /// The folder of `--state` cannot be made or written.
     #[error("{}: {source}", path.display())]
     State {
         /// The folder.
@@ -189,5 +191,16 @@ fn replay(args: &RunArgs, detector: &Valid, record: &mut Record) -> Result<(), R
         }
     };
     record.begun(&begun);
-    monitor::replay(detector, &mut begun, args.duration.map(Duration::from), record)
+    monitor::replay(detector, &mut begun, args.duration.map(Duration::from), record)?;
+    if let Some(directory) = start::state_directory(args)? {
+        keep(&directory, &begun.watch)
+            .map_err(|source| RunError::State { path: directory.model(), source })?;
+    }
+    Ok(())
+}
+
+/// What the next run begins with.
+fn keep(directory: &StateDirectory, watch: &Watch) -> io::Result<()> {
+    directory.keep_model(watch.model())?;
+    watch.snapshot().map_or(Ok(()), |snapshot| directory.keep_snapshot(&snapshot))
 }
