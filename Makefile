@@ -1,14 +1,16 @@
 # One line a target; `make help` lists them. What a target needs on a machine (Debian, root) it installs.
 .DEFAULT_GOAL := help
-.PHONY: test test-rust test-metrics test-imports test-fuzz test-readme test-images test-cluster lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-operator bench-monitoring bench-scrape bench-model test-aarch64 help
+.PHONY: test test-rust test-metrics test-imports test-fuzz test-readme test-images test-cluster lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-operator bench-monitoring bench-scrape bench-model test-aarch64 test-s3 help
 
-test: lint test-rust test-metrics test-imports test-fuzz test-readme test-cluster ## Everything that must pass, set-up included: what CI runs
+test: lint test-rust test-metrics test-imports test-s3 test-fuzz test-readme test-cluster ## Everything that must pass, set-up included: what CI runs
 test-rust: ## The Rust tests; they need nothing but Rust
 	cargo test --quiet --workspace
 test-metrics: ## Both programs' metrics, by Prometheus' own linter
 	tests/metrics
 test-imports: ## Models of real scikit-learn versions and ONNX Runtime against ours
 	cargo build --quiet --release -p interchange --example convert && detector/interchange/tests/live/run target/release/examples/convert
+test-s3: ## Models from a server that speaks S3
+	detector/tests/s3/run
 test-aarch64: ## The same models and verdicts on aarch64, emulated
 	tests/aarch64
 test-fuzz: ## Every reader of foreign bytes, fuzzed for SECONDS each
@@ -38,6 +40,8 @@ bench-scrape: ## How long a scrape of 100 sensors takes
 	benches/scrape/run
 bench-quality: ## How well the forest judges, beside scikit-learn, isotree and SHAP, on labelled tables: make bench-quality QUALITY_DATA=FOLDER
 	benches/quality/run
+bench-model: ## A model that lasts: start to ready, models that take over under load, sizes
+	benches/model/run
 bench-nab: ## Streams beside half-space trees, by NAB's score: NAB=DIRECTORY make bench-nab
 	benches/nab/run
 bench-operator: ## The operator on the test cluster: seconds, writes, memory
