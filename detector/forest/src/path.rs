@@ -25,7 +25,7 @@ pub fn average_path_length(samples: u32) -> f64 {
         2 => 1.0,
         n => {
             let n = f64::from(n);
-            2.0 * ((n - 1.0).ln() + EULER_GAMMA) - 2.0 * (n - 1.0) / n
+            2.0 * (libm::log(n - 1.0) + EULER_GAMMA) - 2.0 * (n - 1.0) / n
         }
     }
 }
@@ -78,7 +78,7 @@ impl Scale {
     /// The score, in (0, 1].
     pub(crate) fn score(self, sum: PathLength) -> f64 {
         match self {
-            Self::Length { factor } => (sum as f64 * factor).exp2(),
+            Self::Length { factor } => libm::exp2(sum as f64 * factor),
             Self::Density { factor, rows } => 1.0 / (1.0 + libm::exp(sum as f64 * factor - rows)),
             Self::Nothing => 0.5,
         }
