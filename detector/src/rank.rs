@@ -14,7 +14,7 @@
 /// When the rows are not equally long.
 pub fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
     assert_eq!(a.len(), b.len(), "both rows are of the same things");
-    let mean = (a.len() as f64 + 1.0) / 2.0;
+    let mean = f64::midpoint(a.len() as f64, 1.0);
     let centred = |row: &[f64]| -> Vec<f64> { ranks(row).iter().map(|rank| rank - mean).collect() };
     let (a, b) = (centred(a), centred(b));
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
@@ -29,7 +29,7 @@ fn ranks(row: &[f64]) -> Vec<f64> {
     let mut ranks = vec![0.0; row.len()];
     let mut before = 0;
     for equal in order.chunk_by(|a, b| row[*a].total_cmp(&row[*b]).is_eq()) {
-        let rank = before as f64 + (equal.len() as f64 + 1.0) / 2.0;
+        let rank = before as f64 + f64::midpoint(equal.len() as f64, 1.0);
         for at in equal {
             ranks[*at] = rank;
         }

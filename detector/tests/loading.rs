@@ -79,7 +79,8 @@ async fn answer(request: HttpRequest) -> HttpResponse {
 }
 
 fn zeros() -> impl futures::Stream<Item = Result<Bytes, std::io::Error>> {
-    futures::stream::repeat_with(|| Ok(Bytes::from_static(&[0; 1 << 16])))
+    let zeros = Bytes::from(vec![0; 1 << 16]);
+    futures::stream::repeat_with(move || Ok(zeros.clone()))
 }
 
 /// A place for Secrets, and what is looked for with them.

@@ -121,7 +121,7 @@ pub fn run(args: &CompareArgs) -> Result<(), CompareError> {
     match args.output {
         Format::Table => println!("{comparison}"),
         Format::Json => {
-            println!("{}", serde_json::to_string_pretty(&comparison).expect("numbers and strings are JSON"))
+            println!("{}", serde_json::to_string_pretty(&comparison).expect("numbers and strings are JSON"));
         }
     }
     Ok(())

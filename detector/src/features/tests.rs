@@ -81,7 +81,7 @@ fn a_reading_is_compared_with_the_days_before_it() {
     let seen = days(10.0);
     let noon = |day: usize| seen[day * 24 + 12][0];
     assert!(seen[..24].iter().all(|vector| vector == &[0.0]), "the first day is compared with nothing");
-    assert_eq!([noon(1), noon(2), noon(3)], [0.0, 0.0, -90.0]);
+    assert_eq!(vec![noon(1), noon(2), noon(3)], [0.0, 0.0, -90.0]);
     assert_eq!(days(77.0)[3 * 24 + 13], [67.0]);
 }
 
