@@ -283,8 +283,8 @@ fn the_model_is_the_same_on_1_to_16_threads() {
 #[test]
 fn a_replay_keeps_its_model_and_goes_on_where_it_was() {
     let place = Place::new();
-    let rows: String = (0..100).map(|i| format!("{},{}\n", i * 60, i * i % 31)).collect();
-    place.write("rows.csv", format!("timestamp,value\n{rows}").as_bytes());
+    let rows: Vec<String> = (0..100).map(|i| format!("{},{}", i * 60, i * i % 31)).collect();
+    place.write("rows.csv", format!("timestamp,value\n{}\n", rows.join("\n")).as_bytes());
     place.write(
         "rows.yaml",
         "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {name: rows}\nspec:\n  \
