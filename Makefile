@@ -1,8 +1,9 @@
 # One line a target; `make help` lists them. What a target needs on a machine (Debian, root) it installs.
 .DEFAULT_GOAL := help
-.PHONY: test test-rust test-metrics test-imports test-fuzz test-readme test-images test-cluster lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-operator bench-monitoring bench-scrape bench-model test-aarch64 test-s3 help
+.PHONY: test test-all test-monitoring test-rust test-metrics test-imports test-fuzz test-readme test-images test-cluster lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-operator bench-monitoring bench-scrape bench-model test-aarch64 test-s3 help
 
-test: lint test-rust test-metrics test-imports test-s3 test-fuzz test-readme test-cluster ## Everything that must pass, set-up included: what CI runs
+test: lint test-rust test-metrics test-imports test-fuzz test-readme test-cluster ## What must pass, set-up included: what CI runs
+test-all: test test-s3 test-monitoring test-images test-aarch64 ## What is too long for every change, too
 test-rust: ## The Rust tests; they need nothing but Rust
 	cargo test --quiet --workspace
 test-metrics: ## Both programs' metrics, by Prometheus' own linter
@@ -21,6 +22,8 @@ test-images: images ## The images: small, without root, the same bytes wherever 
 	images/check twice
 test-cluster: ## End to end on a real Kubernetes: images, operator, chart, the README's cluster commands
 	tests/end-to-end
+test-monitoring: images ## End to end with a real Prometheus Operator and Prometheus, on the test cluster
+	operator/tests/on-cluster prometheus
 lint: ## Formatting, clippy, licences, shell scripts, the chart
 	tests/lint
 images: ## Both images, into the test cluster if it is up
@@ -51,5 +54,5 @@ bench-monitoring: ## The demo without a person: seconds from apply to Ready, to 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-SECONDS ?= 60
+SECONDS ?= 20
 export QUALITY_DATA

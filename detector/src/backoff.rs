@@ -18,11 +18,6 @@ impl Backoff {
         self.not_before.is_none_or(|not_before| now >= not_before)
     }
 
-    /// Whether the last try has failed.
-    pub fn has_failed(&self) -> bool {
-        self.failures > 0
-    }
-
     /// It has failed; the pause, which is never longer than `most`.
     pub fn failed(&mut self, now: Instant, most: Duration) -> Duration {
         let pause = Duration::from_secs(1 << self.failures.min(9)).min(LONGEST).min(most);
@@ -49,7 +44,7 @@ mod tests {
         assert!(!backoff.is_due(now) && backoff.is_due(now + Duration::from_mins(5)));
         assert_eq!(backoff.failed(now, Duration::from_secs(7)).as_secs(), 7);
         backoff.succeeded();
-        assert!(backoff.is_due(now) && !backoff.has_failed());
+        assert!(backoff.is_due(now));
         assert_eq!(backoff.failed(now, Duration::MAX).as_secs(), 1);
     }
 }

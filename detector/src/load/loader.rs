@@ -15,7 +15,7 @@ use crate::backoff::Backoff;
 use crate::model::Model;
 use crate::store::watched::Watched;
 
-/// Looks at the place again and again: at files when they change, at servers each `refresh`, and after a failure sooner.
+/// Looks at the place again and again: each `refresh`, after a failure sooner, and at files as soon as they change.
 #[derive(Debug)]
 pub struct Loader {
     place: Place,
@@ -87,8 +87,7 @@ impl Loader {
     fn is_due(&mut self, now: Instant) -> bool {
         // A file's change is asked for always: it is forgotten by asking.
         let changed = self.watched.as_mut().is_some_and(Watched::has_changed);
-        let watched = self.watched.is_some() && !self.backoff.has_failed();
-        changed || self.next.is_none_or(|next| now >= next && !watched)
+        changed || self.next.is_none_or(|next| now >= next)
     }
 
     fn open(&mut self, detector: &Valid) -> Result<Found, LoadError> {
