@@ -104,7 +104,7 @@ fn not_exactly_one(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
         .collect()
 }
 
-/// Schedules that name no times. A zone is checked where there is a database of zones.
+/// Schedules that name no times.
 fn no_schedules(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     let train = spec.model.train.as_ref();
     let train = train.and_then(|train| Some((train.schedule.as_deref()?, train.time_zone.as_deref())));
@@ -117,7 +117,6 @@ fn no_schedules(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
 }
 
 fn no_schedule(path: &str, schedule: &str, zone: Option<&str>) -> Option<Violation> {
-    let zone = zone.filter(|_| cfg!(feature = "offline"));
     let error = Schedule::new(schedule, zone).err()?;
     let field = match error {
         ScheduleError::Expression { .. } => "schedule",

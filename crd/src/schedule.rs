@@ -50,11 +50,7 @@ impl Schedule {
         parse(&format!("{expression} {zone}"), expression).map(Self)
     }
 
-    /// Check the expression alone: programs without a time zone database can.
-    ///
-    /// # Errors
-    /// It is not five fields of cron.
-    pub fn check(expression: &str) -> Result<(), ScheduleError> {
+    fn check(expression: &str) -> Result<(), ScheduleError> {
         let fields = expression.split_ascii_whitespace().count();
         if fields == 5 {
             return parse(expression, expression).map(|_| ());

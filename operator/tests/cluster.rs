@@ -233,8 +233,9 @@ async fn every_invalid_sample_is_refused_by_the_api_server_or_by_the_operator() 
             }
         }
     }
-    let rules = ["extension-beyond-columns", "same-sensor-twice", "too-many-columns"].map(str::to_owned);
-    assert_eq!(only_by_operator, rules.into(), "what no schema can say");
+    let rules =
+        ["extension-beyond-columns", "no-schedule", "no-time-zone", "same-sensor-twice", "too-many-columns"];
+    assert_eq!(only_by_operator, rules.map(str::to_owned).into(), "what no schema can say");
     place.leave().await;
 }
 
@@ -264,11 +265,8 @@ async fn a_deleted_detector_leaves_nothing_behind() {
     place.ready("pump").await;
     place.detectors().delete("pump", &DeleteParams::background()).await.unwrap();
     for kind in Kind::ALL {
-        let api = place.api(kind);
-        until(&format!("end of {kind:?}"), async || {
-            api.get_opt("pump").await.unwrap().is_none().then_some(())
-        })
-        .await;
+        until(&format!("end of {kind:?}"), async || place.find(kind, "pump").await.is_none().then_some(()))
+            .await;
     }
     let models = ListParams::default().labels("app.kubernetes.io/instance=pump");
     until("end of the models", async || {

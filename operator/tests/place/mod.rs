@@ -98,11 +98,19 @@ impl Place {
         uids
     }
 
+    /// An object, if there is one; there is none of a kind that the cluster does not know.
+    pub async fn find(&self, kind: Kind, name: &str) -> Option<DynamicObject> {
+        match self.api(kind).get_opt(name).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => None,
+            found => found.unwrap(),
+        }
+    }
+
     /// The resource versions of all that belongs to the detector, itself included.
     pub async fn versions(&self, name: &str) -> Vec<String> {
         let mut versions = vec![self.detectors().get(name).await.unwrap().resource_version().unwrap()];
         for kind in Kind::ALL {
-            let object = self.api(kind).get_opt(&kind.object_name(name)).await.unwrap();
+            let object = self.find(kind, &kind.object_name(name)).await;
             versions.extend(object.and_then(|object| object.resource_version()));
         }
         versions
