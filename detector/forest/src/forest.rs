@@ -244,7 +244,7 @@ impl Forest {
         if row.iter().any(|cell| cell.is_nan()) {
             return self.scale.score(self.path_length_with_missing(row));
         }
-        self.kernel().score(&self.trees, self.scale, row)
+        self.kernel().score(self.scale, row)
     }
 
     /// The sum of path lengths of a row with missing cells.

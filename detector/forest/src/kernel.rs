@@ -5,8 +5,8 @@
 mod ranker;
 /// One column: a table.
 mod steps;
-/// Rows in blocks, on any processor.
-mod blocks;
+/// Any trees, on any processor.
+mod walks;
 /// Trees as 16-bit ranks.
 #[cfg(target_arch = "x86_64")]
 mod ranks;
@@ -16,10 +16,10 @@ mod avx512;
 
 use crate::path::{PathLength, Scale};
 use crate::tree::{Node, Tree};
-use blocks::Blocks;
 #[cfg(target_arch = "x86_64")]
 use ranks::Ranks;
 use steps::Steps;
+use walks::Walks;
 
 /// Rows that are scored together: what a kernel's working set is made for.
 pub(crate) const BLOCK: usize = 64;
@@ -32,10 +32,8 @@ pub(crate) enum Kernel {
     /// Trees of at most eight levels, on a processor with AVX-512.
     #[cfg(target_arch = "x86_64")]
     Ranks(Ranks),
-    /// Trees that are not too deep.
-    Blocks(Blocks),
-    /// Anything else: tree by tree, row by row.
-    Plain,
+    /// Anything else.
+    Walks(Walks),
 }
 
 impl Kernel {
@@ -48,16 +46,16 @@ impl Kernel {
         if let Some(ranks) = Ranks::new(columns, trees) {
             return Self::Ranks(ranks);
         }
-        Blocks::new(trees).map_or(Self::Plain, Self::Blocks)
+        Self::Walks(Walks::new(trees))
     }
 
     /// The score of one row.
-    pub(crate) fn score(&self, trees: &[Tree], scale: Scale, row: &[f32]) -> f64 {
+    pub(crate) fn score(&self, scale: Scale, row: &[f32]) -> f64 {
         match self {
             Self::Steps(steps) => steps.score(row[0]),
             #[cfg(target_arch = "x86_64")]
             Self::Ranks(ranks) => scale.score(ranks.path_length(row)),
-            Self::Blocks(_) | Self::Plain => scale.score(path_length(trees, row)),
+            Self::Walks(walks) => scale.score(walks.path_length(row)),
         }
     }
 
@@ -88,8 +86,8 @@ impl Kernel {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Ranks(ranks) => ranks.path_lengths(cells, sums),
-            Self::Blocks(blocks) => blocks.path_lengths(columns, cells, sums),
-            Self::Steps(_) | Self::Plain => {
+            Self::Walks(walks) => walks.path_lengths(columns, cells, sums),
+            Self::Steps(_) => {
                 for (sum, row) in sums.iter_mut().zip(cells.chunks_exact(columns)) {
                     *sum += path_length(trees, row);
                 }

@@ -21,12 +21,13 @@ pub(crate) fn check(samples: &Samples, members: &[Params]) -> Result<(), ForestE
     }
 }
 
-/// The most that a forest takes, in bytes: 2ψ nodes a tree, each with a path length, and 12 bytes for each term of a
-/// plane.
+/// The most that a forest takes, in bytes: 2ψ nodes a tree, each as it was grown (28) and as it is walked (24); and ψ planes,
+/// their terms of 16 bytes also twice.
 fn needed(samples: &Samples, params: &Params) -> u64 {
     let size = u64::from(grow::sample_size(samples, params));
-    let terms = if params.extension() == 0 { 0 } else { u64::from(params.extension()) + 1 };
-    let tree = size.saturating_mul(2 * (20 + 8)).saturating_add(size.saturating_mul(48 + 16 * terms));
+    let terms = u64::from(params.extension()) + 1;
+    let plane = if params.extension() == 0 { 0 } else { 48 + 2 * 16 * terms };
+    let tree = size.saturating_mul(2 * (28 + 24) + plane);
     tree.saturating_mul(u64::from(params.trees()))
 }
 

@@ -288,10 +288,11 @@ impl Plane {
 }
 
 impl Term {
+    #[inline]
     pub(crate) fn distance(&self, row: &[f32]) -> f64 {
-        let cell = row[self.column as usize];
+        let distance = self.weight * (f64::from(row[self.column as usize]) - f64::from(self.centre));
         // A missing cell is as good as one in the middle.
-        if cell.is_nan() { 0.0 } else { self.weight * (f64::from(cell) - f64::from(self.centre)) }
+        if distance.is_nan() { 0.0 } else { distance }
     }
 }
 

@@ -2,6 +2,8 @@ use super::*;
 use crate::forest::Forest;
 use crate::params::{Mode, Params};
 use crate::samples::Samples;
+use crate::tree::{Plane, Term};
+use proptest::prelude::*;
 
 /// Rows of many values, some repeated, some far off; a few cells beyond what the forest has seen, and none at all.
 fn rows(count: usize, columns: usize) -> Vec<f32> {
@@ -38,7 +40,7 @@ fn assert_same(kernel: &Kernel, columns: usize, trees: &[Tree], scale: Scale) {
         for (at, (row, score)) in cells.chunks_exact(columns).zip(scores).enumerate() {
             let plain = scale.score(path_length(trees, row));
             assert_eq!(score.to_bits(), plain.to_bits(), "{columns} columns, row {at} of block {block}");
-            let single = kernel.score(trees, scale, row);
+            let single = kernel.score(scale, row);
             assert_eq!(
                 single.to_bits(),
                 plain.to_bits(),
@@ -58,11 +60,67 @@ fn steps_score_as_the_plain_way_does() {
 }
 
 #[test]
-fn blocks_score_as_the_plain_way_does() {
+fn walks_score_as_the_plain_way_does() {
     for (columns, sample_size) in [(1, 256), (3, 1), (8, 256), (70, 900)] {
         let forest = forest(columns, 20, sample_size);
         let scale = Scale::new(Mode::Standard, 20, sample_size);
-        assert_same(&Kernel::Blocks(Blocks::new(forest.trees()).unwrap()), columns, forest.trees(), scale);
+        assert_same(&Kernel::Walks(Walks::new(forest.trees())), columns, forest.trees(), scale);
+    }
+}
+
+#[test]
+fn planes_score_as_the_plain_way_does() {
+    for (columns, extension) in [(2, 1), (3, 2), (9, 4), (20, 19)] {
+        let cells: Vec<f32> = rows(500, columns).iter().map(|&cell| cell.clamp(-1e6, 1e6)).collect();
+        let cells = cells.iter().map(|&cell| f64::from(if cell.is_nan() { 0.5 } else { cell })).collect();
+        let samples = Samples::new(columns, cells).unwrap();
+        for mode in Mode::ALL {
+            let params = Params::new(11, 100, extension, 5).unwrap().with_mode(mode);
+            let forest = Forest::fit(&samples, &params).unwrap();
+            assert!(forest.trees().iter().any(|tree| !tree.planes().is_empty()));
+            let scale = Scale::new(mode, 11, 100);
+            assert_same(&Kernel::new(columns, forest.trees(), scale), columns, forest.trees(), scale);
+        }
+    }
+}
+
+/// A tree of any shape for rows of `columns` cells: `questions` say what each inner node asks, and which side goes on.
+fn any_tree(columns: u32, questions: &[(u32, bool, bool, f32, f64)]) -> Tree {
+    let (mut nodes, mut planes) = (Vec::new(), Vec::new());
+    for &(column, is_plane, goes_left, threshold, weight) in questions {
+        let at = nodes.len() as u32;
+        let (left, right) = if goes_left { (at + 2, at + 1) } else { (at + 1, at + 2) };
+        let term = |column| Term { column: column % columns, centre: threshold, weight };
+        if is_plane {
+            planes
+                .push(Plane { terms: (column..=column + at % 3).map(term).collect(), offset: weight / 2.0 });
+            nodes.push(Node::Plane { plane: planes.len() as u32 - 1, left, right });
+        } else {
+            nodes.push(Node::Split { column: column % columns, threshold, left, right });
+        }
+        nodes.push(Node::Leaf { samples: at % 5 });
+    }
+    nodes.push(Node::Leaf { samples: 3 });
+    Tree::new(columns as usize, &nodes, planes).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn trees_of_any_shape_score_as_the_plain_way_does(
+        columns in 1u32..5,
+        trees in prop::collection::vec(
+            prop::collection::vec((0u32..5, any::<bool>(), any::<bool>(), -9f32..9.0, -2f64..2.0), 0..70), 1..12),
+        cells in prop::collection::vec(prop_oneof![-10f32..10.0, Just(f32::INFINITY), Just(f32::NEG_INFINITY)], 80),
+    ) {
+        let trees: Vec<Tree> = trees.iter().map(|questions| any_tree(columns, questions)).collect();
+        let walks = Walks::new(&trees);
+        let rows: Vec<_> = cells.chunks_exact(columns as usize).collect();
+        let mut sums = vec![0; rows.len()];
+        walks.path_lengths(columns as usize, &cells[..rows.len() * columns as usize], &mut sums);
+        for (row, sum) in rows.into_iter().zip(sums) {
+            prop_assert_eq!(sum, path_length(&trees, row));
+            prop_assert_eq!(walks.path_length(row), sum);
+        }
     }
 }
 
@@ -73,7 +131,6 @@ fn every_mode_scores_by_its_kernel_as_the_plain_way_does() {
             let forest = forest_in(mode, columns, 20, sample_size);
             let scale = Scale::new(mode, 20, sample_size);
             let kernel = Kernel::new(columns, forest.trees(), scale);
-            assert!(!matches!(kernel, Kernel::Plain), "{mode:?} has no kernel");
             assert_same(&kernel, columns, forest.trees(), scale);
         }
     }
