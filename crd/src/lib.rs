@@ -45,6 +45,8 @@ pub mod detector;
 mod schema;
 /// The rules that no schema can say.
 pub mod rules;
+/// The digits by which models and objects are told apart.
+pub mod digest;
 /// A detector that keeps every rule.
 pub mod valid;
 /// A file of YAML documents -> valid detectors.

@@ -3,9 +3,9 @@
 
 use kube::ResourceExt;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::digest;
 use crate::load::Load;
 use crate::model::Train;
 use crate::rules::{Violation, spec_violations};
@@ -161,7 +161,7 @@ impl Valid {
             "sources": spec.sources, "interval": spec.interval, "train": train,
         });
         recipe.sort_all_objects(); // whatever order this program's serde_json keeps
-        Some(hexadecimal(&Sha256::digest(recipe.to_string())))
+        Some(digest::sha256(recipe.to_string().as_bytes()))
     }
 
     /// How the threshold is chosen.
@@ -173,14 +173,6 @@ impl Valid {
     pub fn sensors(&self) -> impl Iterator<Item = SensorRef<'_>> {
         self.sources.iter().flat_map(ValidSource::sensors)
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut digits, byte| {
-        write!(digits, "{byte:02x}").expect("a String takes every write");
-        digits
-    })
 }
 
 impl ValidSource {

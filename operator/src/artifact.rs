@@ -3,7 +3,6 @@
 
 use crd::contract::{ARTIFACT_METADATA, ModelReport};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 /// The length of what a safetensors file begins with: the length of its header.
@@ -58,11 +57,7 @@ pub fn check(bytes: &[u8], model: &ModelReport) -> Result<(), NotKept> {
 
 /// The name of a model: `sha256:` and 64 hexadecimal digits.
 pub fn digest(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    Sha256::digest(bytes).iter().fold("sha256:".to_owned(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a String takes every write");
-        text
-    })
+    format!("sha256:{}", crd::digest::sha256(bytes))
 }
 
 /// The JSON at the head of a safetensors file: eight bytes of length, least significant first, then the header.

@@ -4,9 +4,8 @@
 //! than ours. It is as it should be when it says everything that ours says, and carries the digits of ours: those
 //! give away a field that was once applied and is no longer.
 
+use crd::digest;
 use serde_json::{Map, Value, json};
-
-use crate::history::digits;
 
 /// The annotation with the digits of what was applied last.
 const APPLIED: &str = "anomaly.dev/applied";
@@ -16,7 +15,7 @@ const ITEM_KEYS: [&str; 3] = ["uid", "name", "topologyKey"];
 
 /// The object with the digits of its own content in an annotation.
 pub fn stamped(mut desired: Value) -> Value {
-    let digits = digits(desired.to_string().as_bytes());
+    let digits = digest::short(desired.to_string().as_bytes());
     if !desired["metadata"]["annotations"].is_object() {
         desired["metadata"]["annotations"] = json!({});
     }

@@ -11,7 +11,6 @@ use crd::Valid;
 use crd::contract::RETRAIN_ANNOTATION;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
-use sha2::{Digest, Sha256};
 
 /// The end of the history, as an RFC 3339 time.
 const UNTIL: &str = "anomaly.dev/history-until";
@@ -76,15 +75,6 @@ impl History {
         ];
         kept.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
     }
-}
-
-/// The first sixteen hexadecimal digits of the SHA-256 of some bytes.
-pub fn digits(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    Sha256::digest(bytes)[..8].iter().fold(String::new(), |mut digits, byte| {
-        write!(digits, "{byte:02x}").expect("a String takes every write");
-        digits
-    })
 }
 
 #[cfg(test)]

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use crd::contract::CONFIG_FILE;
+use crd::digest;
 use crd::model::Train;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
-use crate::history;
 use crate::plan::Plan;
 
 /// The ConfigMap.
@@ -31,7 +31,7 @@ pub fn digits(plan: &Plan) -> String {
     let model = &mut manifest["spec"]["model"];
     remove(model, &["pin"]);
     remove(&mut model["train"], &["until"]);
-    history::digits(manifest.to_string().as_bytes())
+    digest::short(manifest.to_string().as_bytes())
 }
 
 /// The detector's manifest. Replicas, Service, pods and monitoring are the cluster's affair, and how many models are kept

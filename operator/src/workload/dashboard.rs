@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use crd::digest;
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::{Value, json};
 
-use crate::history;
 use crate::plan::Plan;
 
 /// The chart's, which asks for a namespace and a detector.
@@ -38,7 +38,7 @@ fn dashboard(plan: &Plan) -> Value {
         serde_json::from_str(DETECTORS).expect("the chart's dashboard is JSON: a test reads it");
     dashboard["title"] = json!(format!("Anomaly detector {namespace}/{detector}"));
     // Grafana knows dashboards by it: 40 characters at most, and the same after every change.
-    let id = history::digits(format!("{namespace}/{detector}").as_bytes());
+    let id = digest::short(format!("{namespace}/{detector}").as_bytes());
     dashboard["uid"] = json!(format!("anomaly-detector-{id}"));
     if let Some(variables) = dashboard["templating"]["list"].as_array_mut() {
         for (name, value) in [("namespace", namespace), ("detector", &detector)] {

@@ -1,0 +1,22 @@
+//! Bytes in, the hexadecimal digits of their SHA-256 (FIPS 180-4) out: by which models, specs and objects are told apart.
+
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+/// All 64 digits.
+///
+/// ```
+/// assert_eq!(crd::digest::sha256(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+/// ```
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut digits, byte| {
+        write!(digits, "{byte:02x}").expect("a String takes every write");
+        digits
+    })
+}
+
+/// The first sixteen digits: enough to see that something is no longer what it was.
+pub fn short(bytes: &[u8]) -> String {
+    sha256(bytes)[..16].to_owned()
+}
