@@ -9,13 +9,10 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::model_file::{self, ModelFileError};
-use super::score::{NoTimes, Scorer};
+use super::scorer::{BLOCK, NoTimes, Scorer};
 use crate::rank;
 use crate::sources::delimited::CsvError;
 use crate::table::{Selection, Table};
-
-/// How many rows are read and scored at a time.
-const BLOCK: usize = 1 << 14;
 
 /// Compare what two models make of the same rows.
 ///

@@ -6,6 +6,8 @@ pub mod run;
 pub mod model_file;
 /// `detector train`.
 pub mod train;
+/// A model that scores the rows of a table.
+pub mod scorer;
 /// `detector score`.
 pub mod score;
 /// `detector compare`.

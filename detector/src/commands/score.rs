@@ -6,18 +6,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use forest::samples::SamplesError;
-use jiff::Timestamp;
 use thiserror::Error;
 
 use super::model_file::{self, ModelFileError};
-use crate::features::Features;
-use crate::model::Model;
+use super::scorer::{BLOCK, NoTimes, Scorer};
 use crate::sources::delimited::CsvError;
 use crate::table::{Selection, Table};
 use crate::verdict::severity;
-
-/// How many rows are read, scored and written at a time.
-const BLOCK: usize = 1 << 14;
 
 /// Score the rows of a CSV file.
 ///
@@ -67,11 +62,6 @@ pub enum ScoreError {
     #[error(transparent)]
     NoTimes(#[from] NoTimes),
 }
-
-/// A model with the feature `Daily`, and rows.
-#[derive(Debug, Error)]
-#[error("the model's features must do without the time of the day, which rows do not have, got Daily")]
-pub struct NoTimes;
 
 /// Score every row.
 ///
@@ -132,35 +122,5 @@ fn writer(path: &Path) -> io::Result<Box<dyn Write>> {
         Ok(Box::new(BufWriter::new(io::stdout())))
     } else {
         Ok(Box::new(BufWriter::new(File::create(path)?)))
-    }
-}
-
-/// A model, and the rows that the next one follows.
-pub(super) struct Scorer {
-    pub(super) model: Model,
-    past: Features,
-}
-
-impl Scorer {
-    pub(super) fn new(model: Model) -> Result<Self, NoTimes> {
-        if model.recipe().is_daily() {
-            return Err(NoTimes);
-        }
-        Ok(Self { past: model.features(), model })
-    }
-
-    /// The scores of a block of rows; none for those whose past is too short.
-    pub(super) fn scores(&mut self, block: Vec<f64>) -> Result<Vec<Option<f64>>, SamplesError> {
-        if self.model.recipe().memory() == 1 {
-            return Ok(self.model.scores(block)?.into_iter().map(Some).collect());
-        }
-        let rows = block
-            .chunks_exact(self.model.sensors().len())
-            .map(|row| self.past.push(Timestamp::UNIX_EPOCH, row.to_vec()));
-        let vectors: Vec<Option<Vec<f64>>> = rows.collect();
-        let cells: Vec<f64> = vectors.iter().flatten().flatten().copied().collect();
-        let scores = if cells.is_empty() { Vec::new() } else { self.model.scores(cells)? };
-        let mut scores = scores.into_iter();
-        Ok(vectors.iter().map(|vector| vector.as_ref().and_then(|_| scores.next())).collect())
     }
 }
