@@ -1,0 +1,252 @@
+//! A registry in; every metric in it, with its name, help and labels, out.
+
+use crd::contract::EventOutcome;
+use prometheus::core::Collector;
+use prometheus::{GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
+
+pub(super) struct ReadingMetrics {
+    pub(super) sensor_value: GaugeVec,
+    pub(super) last_reading: GaugeVec,
+    pub(super) source_up: GaugeVec,
+    pub(super) total: IntCounterVec,
+}
+
+pub(super) struct VerdictMetrics {
+    pub(super) score: GaugeVec,
+    pub(super) severity: GaugeVec,
+    pub(super) raw_score: GaugeVec,
+    pub(super) contribution: GaugeVec,
+    pub(super) normal: IntCounter,
+    pub(super) anomalous: IntCounter,
+    pub(super) simulation: IntCounterVec,
+}
+
+pub(super) struct EventMetrics {
+    pub(super) alarm: GaugeVec,
+    pub(super) total: IntCounterVec,
+    pub(super) notifications: IntCounterVec,
+}
+
+pub(super) struct PredictionMetrics {
+    pub(super) total: IntCounterVec,
+    pub(super) duration: Histogram,
+}
+
+pub(super) struct ModelMetrics {
+    pub(super) info: GaugeVec,
+    pub(super) trained: GaugeVec,
+    pub(super) training_duration: GaugeVec,
+    pub(super) samples: GaugeVec,
+    pub(super) threshold: GaugeVec,
+    pub(super) expected_alerts: GaugeVec,
+    pub(super) life: LifeMetrics,
+}
+
+/// How models come and go.
+pub(super) struct LifeMetrics {
+    pub(super) restore_gap: GaugeVec,
+    pub(super) trainings: IntCounterVec,
+    pub(super) swaps: IntCounterVec,
+    pub(super) rejected: GaugeVec,
+    pub(super) next_training: GaugeVec,
+}
+
+/// Makes metrics and registers them.
+pub(super) struct Maker(pub(super) Registry);
+
+impl Maker {
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
+        self.registered(GaugeVec::new(Opts::new(name, help), labels).expect("a constant name"))
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+        self.registered(IntCounterVec::new(Opts::new(name, help), labels).expect("a constant name"))
+    }
+
+    fn registered<C: Collector + Clone + 'static>(&self, collector: C) -> C {
+        self.0.register(Box::new(collector.clone())).expect("constant names are registered once");
+        collector
+    }
+}
+
+impl ReadingMetrics {
+    pub(super) fn new(make: &Maker) -> Self {
+        Self {
+            sensor_value: make.gauges(
+                "anomaly_sensor_value",
+                "The sensor's newest reading, in its unit.",
+                &["sensor", "unit"],
+            ),
+            last_reading: make.gauges(
+                "anomaly_sensor_last_reading_timestamp_seconds",
+                "When the sensor's newest reading was taken, in seconds since the Unix epoch.",
+                &["sensor"],
+            ),
+            source_up: make.gauges(
+                "anomaly_source_up",
+                "1 while the source gives readings, else 0.",
+                &["source"],
+            ),
+            total: make.counters(
+                "anomaly_readings_total",
+                "Readings by source and outcome: scored, missing, refused (no model can judge them), dropped (no verdict was made).",
+                &["source", "outcome"],
+            ),
+        }
+    }
+}
+
+impl VerdictMetrics {
+    pub(super) fn new(make: &Maker) -> Self {
+        let total = make.counters(
+            "anomaly_verdicts_total",
+            "Verdicts on the sensors' readings, by outcome.",
+            &["verdict"],
+        );
+        Self {
+            score: make.gauges("anomaly_score", "The newest verdict: 0 is normal, 1 is anomalous.", &[]),
+            severity: make.gauges(
+                "anomaly_severity",
+                "How strange the newest readings are, 0 to 2, higher is stranger: 1 is the border, over 1 is anomalous.",
+                &[],
+            ),
+            raw_score: make.gauges(
+                "anomaly_raw_score",
+                "The isolation forest's score of the newest readings, over 0 and at most 1, higher is stranger.",
+                &[],
+            ),
+            contribution: make.gauges(
+                "anomaly_contribution",
+                "The sensor's share in the newest verdict, 0 to 1; the shares of all sensors add up to 1.",
+                &["sensor"],
+            ),
+            normal: total.with_label_values(&["normal"]),
+            anomalous: total.with_label_values(&["anomalous"]),
+            simulation: make.counters(
+                "anomaly_simulation_verdicts_total",
+                "Verdicts against the truth that simulated or labelled sources know: the confusion matrix.",
+                &["truth", "verdict"],
+            ),
+        }
+    }
+}
+
+impl EventMetrics {
+    pub(super) fn new(make: &Maker) -> Self {
+        let total = make.counters(
+            "anomaly_events_total",
+            "Events, which are anomalous verdicts in a row, by outcome: alarmed, too_short, no_peak, cooling_down, quiet. Alarms are counted when they are raised, others at their end.",
+            &["outcome"],
+        );
+        for outcome in EventOutcome::ALL {
+            total.with_label_values(&[outcome.label()]);
+        }
+        let alarm =
+            make.gauges("anomaly_alarm", "1 while an event goes on that has raised an alarm, else 0.", &[]);
+        let notifications = make.counters(
+            "anomaly_notifications_total",
+            "Messages to the webhook, by outcome: delivered, failed (refused, or not taken in time), dropped (too many waited).",
+            &["outcome"],
+        );
+        Self { alarm, total, notifications }
+    }
+}
+
+impl PredictionMetrics {
+    pub(super) fn new(make: &Maker) -> Self {
+        let duration = HistogramOpts::new(
+            "anomaly_prediction_duration_seconds",
+            "Time from a prediction request to its answer.",
+        )
+        .buckets(vec![1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 1.0]);
+        Self {
+            total: make.counters(
+                "anomaly_predictions_total",
+                "Prediction requests, by protocol and HTTP status code.",
+                &["protocol", "code"],
+            ),
+            duration: make.registered(Histogram::with_opts(duration).expect("constant buckets")),
+        }
+    }
+}
+
+impl ModelMetrics {
+    pub(super) fn new(make: &Maker) -> Self {
+        Self {
+            info: make.gauges(
+                "anomaly_model_info",
+                "1, with the digest and origin of the model that serves.",
+                &["digest", "origin"],
+            ),
+            trained: make.gauges(
+                "anomaly_model_trained_timestamp_seconds",
+                "The time of the newest reading that the model has learned from, in seconds since the Unix epoch.",
+                &[],
+            ),
+            training_duration: make.gauges(
+                "anomaly_model_training_duration_seconds",
+                "How long the training of the model took; 0 where it was loaded.",
+                &[],
+            ),
+            samples: make.gauges(
+                "anomaly_model_samples",
+                "How many samples the model has learned from.",
+                &[],
+            ),
+            threshold: make.gauges(
+                "anomaly_threshold",
+                "The cut: a raw score over it is anomalous. Over 0 and at most 1.",
+                &[],
+            ),
+            expected_alerts: make.gauges(
+                "anomaly_model_expected_alerts_per_day",
+                "How many anomalous verdicts a day to expect on readings like those that the model was trained on.",
+                &[],
+            ),
+            life: LifeMetrics::new(make),
+        }
+    }
+}
+
+impl LifeMetrics {
+    pub(super) fn new(make: &Maker) -> Self {
+        let metrics = Self {
+            restore_gap: make.gauges(
+                "anomaly_restore_gap_seconds",
+                "The time before the first reading of which the model's memory knows nothing, since another process was there; 0 where all was restored.",
+                &[],
+            ),
+            trainings: make.counters(
+                "anomaly_trainings_total",
+                "Trainings that this process has ended, by outcome: done, failed.",
+                &["outcome"],
+            ),
+            swaps: make.counters(
+                "anomaly_model_swaps_total",
+                "How often a model has taken over from another one in this process.",
+                &[],
+            ),
+            rejected: make.gauges(
+                "anomaly_model_rejected",
+                "1 while a model that is wanted, loaded, stored or pinned, cannot serve, else 0.",
+                &[],
+            ),
+            next_training: make.gauges(
+                "anomaly_model_next_training_timestamp_seconds",
+                "When the next training is due, in seconds since the Unix epoch; absent if never.",
+                &[],
+            ),
+        };
+        for outcome in ["done", "failed"] {
+            metrics.trainings.with_label_values(&[outcome]);
+        }
+        metrics.swaps.with_label_values::<&str>(&[]);
+        alone(&metrics.rejected).set(0.0);
+        metrics
+    }
+}
+
+/// The one series of a gauge without labels. It does not exist before it is set: no verdict is not verdict 0.
+pub(super) fn alone(gauge: &GaugeVec) -> prometheus::Gauge {
+    gauge.with_label_values::<&str>(&[])
+}
