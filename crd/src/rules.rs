@@ -41,7 +41,7 @@ pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     let train = spec.model.train.clone().unwrap_or_default();
     let features: Vec<String> = train.features.iter().map(|feature| format!("{feature:?}")).collect();
     found.extend(twice("spec.model.train.features", "", &features));
-    found.extend(not_exactly_one(spec));
+    found.extend(bad_choices(spec));
     let mut seen: HashMap<&str, &str> = HashMap::new();
     for (source, path, name) in sensors(&spec.sources) {
         if let Some(other) = seen.insert(name, source) {
@@ -66,41 +66,31 @@ pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     found
 }
 
-/// The exactly-one-of groups. The API server checks them too; but an object may be older than its rules.
-fn not_exactly_one(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
-    let one = |found: &[bool]| found.iter().filter(|each| **each).count() == 1;
-    let sources = spec.sources.iter().enumerate();
-    let sources = sources.filter(|(_, source)| !one(&[source.simulated.is_some(), source.csv.is_some()]));
-    let sources = sources.map(|(i, _)| {
-        Violation::new(format!("spec.sources[{i}]"), "exactly one of simulated, csv must be set")
+/// Groups of fields of which one may be set, or must be. The API server checks them too; but an object may be older than
+/// its rules.
+fn bad_choices(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
+    let set = |fields: &[bool]| fields.iter().filter(|field| **field).count();
+    let (train, load) = (spec.model.train.as_ref(), spec.model.load.as_ref());
+    let renewals = train.map_or(0, |train| set(&[train.every.is_some(), train.schedule.is_some()]));
+    let places = load.map_or(1, |load| {
+        set(&[load.config_map.is_some(), load.persistent_volume_claim.is_some(), load.url.is_some()])
     });
-    let both = |a, b, path, message| (a && b).then(|| Violation::new(path, message));
-    let model = &spec.model;
-    let train = model.train.as_ref();
-    let train_and_load =
-        both(train.is_some(), model.load.is_some(), "spec.model", "at most one of train, load must be set");
-    let every_and_schedule = both(
-        train.is_some_and(|train| train.every.is_some()),
-        train.is_some_and(|train| train.schedule.is_some()),
-        "spec.model.train",
-        "at most one of every, schedule must be set",
-    );
-    let load = model
-        .load
-        .as_ref()
-        .map(|load| [load.config_map.is_some(), load.persistent_volume_claim.is_some(), load.url.is_some()]);
-    let load = load.filter(|kinds| !one(kinds)).map(|_| {
-        Violation::new("spec.model.load", "exactly one of configMap, persistentVolumeClaim, url must be set")
+    let cut = &spec.threshold;
+    let cuts = set(&[cut.contamination.is_some(), cut.score.is_some(), cut.alerts_per_day.is_some()]);
+    let groups = [
+        (train.is_some() && load.is_some(), "model", "at most one of train, load"),
+        (renewals > 1, "model.train", "at most one of every, schedule"),
+        (places != 1, "model.load", "exactly one of configMap, persistentVolumeClaim, url"),
+        (cuts != 1, "threshold", "exactly one of contamination, score, alertsPerDay"),
+    ];
+    let sources = spec.sources.iter().enumerate().map(|(i, source)| {
+        let kinds = set(&[source.simulated.is_some(), source.csv.is_some()]);
+        (kinds != 1, format!("sources[{i}]"), "exactly one of simulated, csv")
     });
-    let threshold = &spec.threshold;
-    let ways =
-        [threshold.contamination.is_some(), threshold.score.is_some(), threshold.alerts_per_day.is_some()];
-    let message = "exactly one of contamination, score, alertsPerDay must be set";
-    sources
-        .chain(train_and_load)
-        .chain(every_and_schedule)
-        .chain(load)
-        .chain((!one(&ways)).then(|| Violation::new("spec.threshold", message)))
+    let groups = groups.into_iter().map(|(broken, path, rule)| (broken, path.to_owned(), rule));
+    let broken = sources.chain(groups).filter(|(broken, ..)| *broken);
+    broken
+        .map(|(_, path, rule)| Violation::new(format!("spec.{path}"), format!("{rule} must be set")))
         .collect()
 }
 
@@ -149,4 +139,31 @@ fn sensors(sources: &[Source]) -> impl Iterator<Item = (&str, String, &str)> {
             (source.name.as_str(), format!("spec.sources[{i}].{kind}.sensors[{j}].name"), name.as_str())
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stored object may have been written before the API server knew the rules.
+    #[test]
+    fn an_object_older_than_the_rules_is_told_of_every_group_that_it_breaks() {
+        let spec: AnomalyDetectorSpec = serde_json::from_value(serde_json::json!({
+            "sources": [{"name": "none"}],
+            "model": {"train": {"every": "1h", "schedule": "0 3 * * *"}, "load": {}},
+            "threshold": {"score": 0.6, "contamination": 0.1},
+        }))
+        .unwrap();
+        let broken: Vec<String> = spec_violations(&spec).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            broken,
+            [
+                "spec.sources[0]: exactly one of simulated, csv must be set",
+                "spec.model: at most one of train, load must be set",
+                "spec.model.train: at most one of every, schedule must be set",
+                "spec.model.load: exactly one of configMap, persistentVolumeClaim, url must be set",
+                "spec.threshold: exactly one of contamination, score, alertsPerDay must be set",
+            ]
+        );
+    }
 }
