@@ -134,7 +134,7 @@ pub fn replay<A: Audience>(
     span: Option<Duration>,
     audience: &mut A,
 ) -> Result<(), A::Error> {
-    let renewal = Renewal::new(detector);
+    let mut renewal = Renewal::new(detector);
     let mut past = None;
     let mut end = None;
     for readings in &mut begun.stream {

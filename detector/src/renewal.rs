@@ -6,58 +6,85 @@ use crd::schedule::Schedule;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
-/// The moments at which a detector trains anew.
+/// The moments at which a detector trains anew. It is asked at every reading, and the calendar is searched only once from
+/// one moment to the next.
 #[derive(Clone, Debug)]
-pub enum Renewal {
-    /// Never.
+pub struct Renewal {
+    moments: Moments,
+    around: Option<Around>,
+}
+
+#[derive(Clone, Debug)]
+enum Moments {
     Never,
-    /// The multiples of a period since the Unix epoch, each put off by the same part of the period.
+    /// The multiples of a period since the Unix epoch, each put off by the same part of the period; both in nanoseconds.
     Every {
-        /// The period, nanoseconds.
         period: i128,
-        /// How much they are put off, nanoseconds: less than the period.
         offset: i128,
     },
     /// The times of a cron expression.
     At(Schedule),
 }
 
+/// Two neighbouring moments: the last that has come, and the first that has not.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Around {
+    last: Option<Timestamp>,
+    next: Option<Timestamp>,
+}
+
 impl Renewal {
     /// What the spec asks for. A model that is loaded is never trained.
     pub fn new(detector: &Valid) -> Self {
+        Self { moments: Moments::new(detector), around: None }
+    }
+
+    /// The last moment after `since`, and not after `now`; none where there is none.
+    pub fn latest(&mut self, since: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        self.around(now).last.filter(|moment| *moment > since)
+    }
+
+    /// The first moment after `now`.
+    pub fn next(&mut self, now: Timestamp) -> Option<Timestamp> {
+        self.around(now).next
+    }
+
+    fn around(&mut self, now: Timestamp) -> Around {
+        let known = self.around.filter(|around| around.has(now));
+        *self.around.insert(known.unwrap_or_else(|| self.moments.around(now)))
+    }
+}
+
+impl Moments {
+    fn new(detector: &Valid) -> Self {
         let Some(train) = detector.train() else { return Self::Never };
         if let Some(every) = train.every {
             let period = std::time::Duration::from(every).as_nanos().cast_signed().max(1);
             return Self::Every { period, offset: offset(&full_name(detector), period) };
         }
-        let schedule = train.schedule.as_deref();
-        let schedule = schedule.and_then(|text| Schedule::new(text, train.time_zone.as_deref()).ok());
-        schedule.map_or(Self::Never, Self::At)
+        let schedule = |text: &String| {
+            Schedule::new(text, train.time_zone.as_deref())
+                .expect("a rule of the spec: a schedule and a zone that exist")
+        };
+        train.schedule.as_ref().map(schedule).map_or(Self::Never, Self::At)
     }
 
-    /// The last moment after `since`, and not after `now`; none where there is none.
-    pub fn latest(&self, since: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    fn around(&self, now: Timestamp) -> Around {
         match self {
-            Self::Never => None,
+            Self::Never => Around { last: None, next: None },
             Self::Every { period, offset } => {
                 let k = (now.as_nanosecond() - offset).div_euclid(*period);
-                Timestamp::from_nanosecond(k * period + offset).ok()
+                let moment = |k| Timestamp::from_nanosecond(k * period + offset).ok();
+                Around { last: moment(k), next: moment(k + 1) }
             }
-            Self::At(schedule) => latest_of(schedule, now),
+            Self::At(schedule) => Around { last: latest_of(schedule, now), next: schedule.next(now) },
         }
-        .filter(|moment| *moment > since)
     }
+}
 
-    /// The first moment after `now`.
-    pub fn next(&self, now: Timestamp) -> Option<Timestamp> {
-        match self {
-            Self::Never => None,
-            Self::Every { period, offset } => {
-                let k = (now.as_nanosecond() - offset).div_euclid(*period) + 1;
-                Timestamp::from_nanosecond(k * period + offset).ok()
-            }
-            Self::At(schedule) => schedule.next(now),
-        }
+impl Around {
+    fn has(self, now: Timestamp) -> bool {
+        self.last.is_none_or(|last| last <= now) && self.next.is_none_or(|next| now < next)
     }
 }
 
@@ -113,11 +140,11 @@ mod tests {
 
     #[test]
     fn a_schedule_names_its_last_moment_on_its_zones_clock() {
-        let nightly = renewal("a", "{schedule: '0 3 * * *', timeZone: Europe/Berlin}");
+        let mut nightly = renewal("a", "{schedule: '0 3 * * *', timeZone: Europe/Berlin}");
         let now = at("2026-11-22T12:00:00Z");
         assert_eq!(nightly.latest(at("2026-11-01T00:00:00Z"), now), Some(at("2026-11-22T02:00:00Z")));
         assert_eq!(nightly.latest(at("2026-11-22T02:00:00Z"), now), None);
-        let leap = renewal("a", "{schedule: '0 0 29 2 *'}");
+        let mut leap = renewal("a", "{schedule: '0 0 29 2 *'}");
         assert_eq!(leap.latest(Timestamp::UNIX_EPOCH, now), Some(at("2024-02-29T00:00:00Z")));
     }
 
@@ -129,10 +156,23 @@ mod tests {
     proptest! {
         #[test]
         fn between_two_neighbouring_moments_lies_one_period(now in -10_000_000_000i64..10_000_000_000, seconds in 1u32..100_000) {
-            let (now, every) = (Timestamp::from_second(now).unwrap(), renewal("a", &format!("{{every: {seconds}s}}")));
+            let (now, mut every) = (Timestamp::from_second(now).unwrap(), renewal("a", &format!("{{every: {seconds}s}}")));
             let (last, next) = (every.latest(Timestamp::MIN, now).unwrap(), every.next(now).unwrap());
             prop_assert!(last <= now && now < next);
             prop_assert_eq!(next.duration_since(last), SignedDuration::from_secs(i64::from(seconds)));
+        }
+
+        #[test]
+        fn one_that_has_been_asked_before_says_what_a_new_one_says(
+            instants in proptest::collection::vec(1_700_000_000i64..1_710_000_000, 1..20),
+            schedule in prop::sample::select(vec!["0 3 * * *", "*/15 * * * *", "0 0 29 2 *", "0 0 30 2 *"]),
+        ) {
+            let new = renewal("a", &format!("{{schedule: '{schedule}', timeZone: Europe/Berlin}}"));
+            let mut asked = new.clone();
+            for instant in instants {
+                let now = Timestamp::from_second(instant).unwrap();
+                prop_assert_eq!(asked.around(now), new.clone().around(now));
+            }
         }
     }
 }

@@ -198,7 +198,8 @@ impl Succession {
     fn train(&mut self) {
         let Some(serving) = self.serving.clone() else { return };
         let Some(now) = self.now() else { return };
-        self.state.next_training(self.renewal.next(now));
+        let next = self.renewal.next(now);
+        self.state.next_training(next);
         if self.state.detector.train().is_none() || self.wanted.is_pinned(&serving) {
             return;
         }
@@ -224,7 +225,7 @@ impl Succession {
     }
 
     /// The newest moment that a training is due for; none where the serving model is of it or later.
-    fn due(&self, serving: &Model, now: Timestamp) -> Option<Timestamp> {
+    fn due(&mut self, serving: &Model, now: Timestamp) -> Option<Timestamp> {
         let asked = self.until.filter(|until| *until > serving.until());
         // A history that was to end in the future of a recording says nothing of the recording's clock.
         let since = if serving.until() <= now { serving.until() } else { serving.trained_at() };
