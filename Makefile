@@ -1,8 +1,8 @@
 # One line a target; `make help` lists them. What a target needs on a machine (Debian, root) it installs.
 .DEFAULT_GOAL := help
-.PHONY: test test-all test-monitoring test-rust test-metrics test-imports test-fuzz test-readme test-images test-cluster lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-operator bench-monitoring bench-scrape bench-model test-aarch64 test-s3 help
+.PHONY: test test-all test-monitoring test-rust test-metrics test-imports test-fuzz test-readme test-images test-cluster lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-operator bench-monitoring bench-scrape bench-model test-aarch64 test-s3 help
 
-test: lint test-rust test-metrics test-imports test-fuzz test-readme test-cluster ## What must pass, set-up included: what CI runs
+test: lint test-rust test-metrics test-imports test-fuzz test-readme test-cluster ## What CI runs, set-up included
 test-all: test test-s3 test-monitoring test-images test-aarch64 ## What is too long for every change, too
 test-rust: ## The Rust tests; they need nothing but Rust
 	cargo test --quiet --workspace
@@ -36,7 +36,7 @@ kubectl: ## The test cluster's kubectl: make kubectl ARGS='get ad -A'
 	tests/cluster/kubectl $(ARGS)
 demo: ## Detectors, Prometheus Operator and Prometheus on the test cluster, with what to look at; Ctrl-C ends it
 	demo/run
-bench: bench-forest bench-nab bench-operator bench-monitoring bench-scrape bench-model ## Every benchmark
+bench: bench-forest bench-quality bench-nab bench-operator bench-monitoring bench-scrape bench-model ## Every benchmark; two want their data: see bench-quality, bench-nab
 bench-forest: ## The forest beside scikit-learn, isotree, coniferest, tl2cgen, ONNX Runtime and Rust crates
 	benches/forest/run
 bench-scrape: ## How long a scrape of 100 sensors takes
