@@ -6,7 +6,7 @@
 
 mod place;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::Request;
 use jiff::Timestamp;
@@ -101,16 +101,23 @@ fn calls_that(concern: impl Fn(&Value) -> bool) -> Vec<Call> {
 /// Calls while every detector is looked at once more and nothing has changed. The Lease is renewed and watches are
 /// renewed all the while: those are not the reconciler's.
 async fn calls_at_rest(place: &Place) -> usize {
-    tokio::time::sleep(Duration::from_secs(5)).await; // what the last edit set off is over
+    until("three seconds without a call: what the last edit set off is over", async || {
+        let newest = calls_of_all(place).into_iter().map(|call| call.at).max();
+        newest.is_none_or(|at| Timestamp::now().duration_since(at).as_secs() >= 3).then_some(())
+    })
+    .await;
     let began = Timestamp::now();
     let before = reconciles(place).await;
     until("another look at every detector", async || {
         (reconciles(place).await >= before + RUNS as f64).then_some(())
     })
     .await;
-    let calls =
-        calls_that(|object| object["namespace"] == place.namespace.as_str() && object["name"].is_string());
-    calls.into_iter().filter(|call| call.at >= began).count()
+    calls_of_all(place).into_iter().filter(|call| call.at >= began).count()
+}
+
+/// The operator's calls that concern an object of the place.
+fn calls_of_all(place: &Place) -> Vec<Call> {
+    calls_that(|object| object["namespace"] == place.namespace.as_str() && object["name"].is_string())
 }
 
 async fn reconciles(place: &Place) -> f64 {

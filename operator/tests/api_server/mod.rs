@@ -182,11 +182,11 @@ impl Cluster {
         reconcile(detector, self.operator.context.clone()).await
     }
 
-    /// See and reconcile until nothing fails and nothing is written, ten times at most. Time passes in between (the
-    /// tests' clock is paused): what may wait has been told in the end.
+    /// See and reconcile until nothing fails and nothing is written, ten times at most. In between, the tests' own clock is
+    /// put forward: what may wait has been told in the end.
     pub async fn settle(&mut self) {
         for _ in 0..10 {
-            tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+            tokio::time::advance(std::time::Duration::from_secs(5)).await;
             self.see();
             let before = self.server.lock().unwrap().writes;
             let result = self.reconcile().await;
