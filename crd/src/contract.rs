@@ -206,6 +206,9 @@ pub struct ModelReport {
     /// tell. Events and alarms are no more than that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_alerts_per_day: Option<f64>,
+    /// Why its verdicts may not be trusted, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
 }
 
 /// A source's state.

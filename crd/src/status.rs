@@ -76,6 +76,10 @@ pub struct ModelStatus {
     /// tell. Events and alarms are no more than that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_alerts_per_day: Option<f64>,
+    /// Why its verdicts may not be trusted, a sentence each: few samples, sensors that never varied or were often missing
+    /// while it learned, a number of alerts a day that the samples cannot promise. Absent where there is no doubt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
 }
 
 /// Where a model came from.

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use crd::contract::{EventOutcome, EventReport};
+use crd::valid::Cut;
 use serde_json::{Value, json};
 
 use crate::model::Model;
@@ -25,6 +26,7 @@ pub enum Format {
 pub struct Log {
     format: Format,
     detector: String,
+    cut: Cut,
     sensors: Vec<(String, String)>,
 }
 
@@ -57,7 +59,12 @@ impl Log {
         let sensor = |sensor: crd::valid::SensorRef<'_>| {
             (sensor.name.to_owned(), sensor.unit.unwrap_or_default().to_owned())
         };
-        Self { format, detector: detector.name(), sensors: detector.sensors().map(sensor).collect() }
+        Self {
+            format,
+            detector: detector.name(),
+            cut: detector.cut(),
+            sensors: detector.sensors().map(sensor).collect(),
+        }
     }
 
     /// Write a line; more for the summary. A closed pipe is nobody listening, not a reason to stop watching.
@@ -72,22 +79,24 @@ impl Log {
     fn text(&self, event: &Event<'_>) -> String {
         match event {
             Event::Trained(model, took) => format!(
-                "{}: trained on {} samples of {} in {:.0} ms: {} trees, threshold {:.4}\nmodel {}",
+                "{}: trained on {} samples of {} in {:.0} ms: {} trees, threshold {:.4}\nmodel {}{}",
                 self.detector,
-                model.report().samples,
+                model.samples(),
                 self.sensors.iter().map(|sensor| sensor.0.as_str()).collect::<Vec<_>>().join(", "),
                 took.as_secs_f64() * 1e3,
                 model.trees(),
                 model.cut(),
                 model.digest(),
+                self.doubts(model),
             ),
             Event::Serves(model) => format!(
-                "{}: serves a model of {}, without training: {} trees, threshold {:.4}\nmodel {}",
+                "{}: serves a model of {}, without training: {} trees, threshold {:.4}\nmodel {}{}",
                 self.detector,
                 model.trained_at(),
                 model.trees(),
                 model.cut(),
                 model.digest(),
+                self.doubts(model),
             ),
             Event::Listening { predict, metrics } => {
                 format!("predictions at http://{predict}/predict, metrics at http://{metrics}/metrics")
@@ -97,6 +106,12 @@ impl Log {
             Event::Note(note) => format!("{}: {note}", self.detector),
             Event::Summary(tally, took) => format!("{tally}\n{}", tally.figures(*took)),
         }
+    }
+
+    /// A line each.
+    fn doubts(&self, model: &Model) -> String {
+        let line = |doubt: String| format!("\n{}: warning: {doubt}", self.detector);
+        model.doubts(self.cut).into_iter().map(line).collect()
     }
 
     /// `2026-11-22T12:00:03Z anomaly, severity 1.32: temperature 81.2 celsius, load 3; by temperature (93 %)`
@@ -124,9 +139,11 @@ impl Log {
         let (name, mut fields) = match event {
             Event::Trained(model, took) => (
                 "trained",
-                json!({ "model": model.report(), "trees": model.trees(), "seconds": took.as_secs_f64() }),
+                json!({ "model": model.report(self.cut), "trees": model.trees(), "seconds": took.as_secs_f64() }),
             ),
-            Event::Serves(model) => ("serves", json!({ "model": model.report(), "trees": model.trees() })),
+            Event::Serves(model) => {
+                ("serves", json!({ "model": model.report(self.cut), "trees": model.trees() }))
+            }
             Event::Listening { predict, metrics } => {
                 ("listening", json!({ "predict": predict, "metrics": metrics }))
             }

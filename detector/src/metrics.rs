@@ -167,13 +167,12 @@ impl Metrics {
 
     /// Another model serves.
     pub fn model(&self, model: &Model, trained_in: Duration, after_another: bool) {
-        let report = model.report();
         self.model.info.reset();
-        self.model.info.with_label_values(&[report.digest.as_str(), model.origin()]).set(1.0);
-        alone(&self.model.trained).set(report.trained_at.as_duration().as_secs_f64());
+        self.model.info.with_label_values(&[&**model.digest(), model.origin()]).set(1.0);
+        alone(&self.model.trained).set(model.trained_at().as_duration().as_secs_f64());
         alone(&self.model.training_duration).set(trained_in.as_secs_f64());
-        alone(&self.model.samples).set(report.samples as f64);
-        alone(&self.model.threshold).set(report.threshold);
+        alone(&self.model.samples).set(model.samples() as f64);
+        alone(&self.model.threshold).set(model.cut());
         self.model.expected_alerts.reset();
         if let Some(expected) = model.expected_alerts_per_day() {
             alone(&self.model.expected_alerts).set(expected);

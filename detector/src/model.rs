@@ -279,6 +279,11 @@ impl Model {
         self.artifact.forest.members().map(|member| member.trees().len()).sum()
     }
 
+    /// How many samples it has learned from.
+    pub fn samples(&self) -> usize {
+        self.artifact.metadata.training.samples as usize
+    }
+
     /// Where the model comes from: `trained`, or the system that it was imported from.
     pub fn origin(&self) -> &str {
         &self.artifact.metadata.training.origin
@@ -288,6 +293,13 @@ impl Model {
     /// known of that.
     pub fn expected_alerts_per_day(&self) -> Option<f64> {
         self.artifact.metadata.training.expected_alerts_per_day
+    }
+
+    /// Why its verdicts may not be trusted where the threshold is chosen by `by`, a sentence each.
+    pub fn doubts(&self, by: Cut) -> Vec<String> {
+        let training = &self.artifact.metadata.training;
+        let shortfall = cut::shortfall(by, training.expected_alerts_per_day, self.samples());
+        training.doubts.iter().cloned().chain(shortfall).collect()
     }
 
     /// The forest itself.
@@ -319,19 +331,20 @@ impl Model {
         until.and_then(|until| until.parse().ok()).unwrap_or_else(|| self.trained_at())
     }
 
-    /// What the operator is told of it.
-    pub fn report(&self) -> ModelReport {
+    /// What the operator is told of it where the threshold is chosen by `by`.
+    pub fn report(&self, by: Cut) -> ModelReport {
         let metadata = &self.artifact.metadata;
         ModelReport {
             digest: self.digest.to_string(),
             trained_at: self.trained_at(),
-            samples: metadata.training.samples as usize,
+            samples: self.samples(),
             threshold: self.cut(),
             origin: Some(self.came_by),
             recipe: metadata.recipe.clone(),
             columns: metadata.columns.clone(),
             bytes: self.bytes.len(),
             expected_alerts_per_day: metadata.training.expected_alerts_per_day,
+            doubts: self.doubts(by),
         }
     }
 }

@@ -190,7 +190,7 @@ impl State {
             detector: self.detector.name(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             phase: lock(&self.phase).clone(),
-            model: self.watch().map(|watch| watch.model().report()),
+            model: self.watch().map(|watch| watch.model().report(self.detector.cut())),
             sources: lock(&self.sources).clone(),
             newest_events: self.events(REPORTED_EVENTS),
             trainings: self.trainings.load(Ordering::Relaxed),

@@ -42,7 +42,7 @@ pub fn learn(
     let train = &detector.train().cloned().unwrap_or_default();
     let recipe = Recipe::from(train);
     let columns: Vec<String> = detector.sensors().map(|sensor| sensor.name.to_owned()).collect();
-    let Vectors { cells, times, pipeline } = Vectors::of(&recipe, lesson.readings)?;
+    let Vectors { cells, times, pipeline, incomplete } = Vectors::of(&recipe, lesson.readings)?;
     let all = Samples::new(recipe.columns(columns.len()), cells)?;
     let left_out = lesson.serving.map_or(Vec::new(), |serving| left_out(&all, &recipe, serving));
     let kept = rows(&all, |row| left_out.binary_search(&row).is_err()).ok_or(ModelError::TooFew {
@@ -71,22 +71,25 @@ pub fn learn(
             until: lesson.until.map(|until| until.to_string()),
             choice: forest.choice(&kept),
             usual: kept.usual_ranges(),
+            doubts: kept.doubts().into_iter().chain(incomplete).collect(),
         },
         recipe: detector.recipe_digest(),
     };
     Model::new(Artifact { forest, metadata, scores: Some(scores.kept()) })
 }
 
-/// The vectors of complete readings, when each was taken, and how they were made.
+/// The vectors of complete readings, when each was taken, how they were made, and a doubt where most were not complete.
 struct Vectors {
     cells: Vec<f64>,
     times: Vec<Timestamp>,
     pipeline: Pipeline,
+    incomplete: Option<String>,
 }
 
 impl Vectors {
     fn of(recipe: &Recipe, readings: Vec<Readings>) -> Result<Self, ModelError> {
         let mut learning = Learning::new(recipe.clone());
+        let all = readings.len();
         let (mut cells, mut times, mut complete) = (Vec::new(), Vec::new(), 0);
         for readings in readings {
             let Some(values) = readings.values.into_iter().collect::<Option<Vec<f64>>>() else { continue };
@@ -100,7 +103,13 @@ impl Vectors {
             let past = recipe.memory() - 1;
             return Err(ModelError::TooFew { samples: times.len(), readings: complete, past });
         }
-        Ok(Self { cells, times, pipeline: learning.finish() })
+        let incomplete = (complete < all - complete).then(|| {
+            format!(
+                "{} of {all} readings lacked a sensor's value: nothing was learned from them",
+                all - complete
+            )
+        });
+        Ok(Self { cells, times, pipeline: learning.finish(), incomplete })
     }
 }
 

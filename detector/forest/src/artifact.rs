@@ -84,6 +84,9 @@ pub struct Training {
     /// known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub usual: Vec<[f32; 2]>,
+    /// Why its scores may not be trusted, a sentence each: see [`Samples::doubts`](crate::Samples::doubts).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
 }
 
 /// Why bytes are not an artifact, or an artifact has no bytes.

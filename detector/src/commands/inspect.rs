@@ -47,6 +47,9 @@ struct Description<'a> {
     recipe: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expected_alerts_per_day: Option<f64>,
+    /// Why its verdicts may not be trusted.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    doubts: &'a [String],
 }
 
 /// A forest of a committee.
@@ -102,6 +105,7 @@ fn description(model: &Model) -> String {
         origin: &metadata.training.origin,
         recipe: metadata.recipe.as_deref(),
         expected_alerts_per_day: metadata.training.expected_alerts_per_day,
+        doubts: &metadata.training.doubts,
     };
     serde_json::to_string_pretty(&description).expect("numbers and strings are JSON")
 }

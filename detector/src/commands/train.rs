@@ -174,7 +174,8 @@ fn learned(args: &TrainArgs) -> Result<Artifact, TrainError> {
     if samples.len() < 2 {
         return Err(TrainError::TooFew { input: input.to_owned(), rows: samples.len() });
     }
-    for doubt in samples.doubts() {
+    let doubts = samples.doubts();
+    for doubt in &doubts {
         eprintln!("warning: {doubt}");
     }
     let forest = grown(&samples, &params)?;
@@ -182,7 +183,8 @@ fn learned(args: &TrainArgs) -> Result<Artifact, TrainError> {
     let scores = TrainingScores { seen: forest.scores(&samples), unseen: Vec::new(), seconds_apart: 1.0 };
     let threshold = scores.border(by)?.cut;
     let training = training(args, samples.len() as u64, "trained".to_owned());
-    let training = Training { choice: forest.choice(&samples), usual: samples.usual_ranges(), ..training };
+    let (choice, usual) = (forest.choice(&samples), samples.usual_ranges());
+    let training = Training { choice, usual, doubts, ..training };
     Ok(Artifact { forest, metadata: metadata(table.columns().to_vec(), threshold, training), scores: None })
 }
 

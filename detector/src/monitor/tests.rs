@@ -90,7 +90,7 @@ fn the_first_instant_is_judged_even_by_a_model_that_looks_back() {
 fn exactly_as_many_samples_are_learned_from_as_the_spec_asks() {
     for train_spec in ["{samples: 300}", "{samples: 300, features: [Spread], window: 7, lags: 3}"] {
         let trained = train(&simulated(train_spec), at(1_000_001), Explain::Never, &Unheard).unwrap();
-        assert_eq!(trained.watch.model().report().samples, 300, "{train_spec}");
+        assert_eq!(trained.watch.model().samples(), 300, "{train_spec}");
     }
 }
 

@@ -1,3 +1,5 @@
+use crd::valid::Cut;
+
 use super::*;
 
 fn detector() -> Valid {
@@ -35,7 +37,7 @@ fn what_the_serving_model_called_anomalous_is_not_learned_from() {
     // Beyond what was learned from there is nothing to tell one value from another.
     assert!((score(&without, 50.0) - score(&without, 5.0)).abs() < 1e-12);
     assert!((score(&with, 50.0) - score(&with, 5.0)).abs() > 0.01);
-    let left_out = 2000 - without.report().samples;
+    let left_out = 2000 - without.samples();
     assert!((40..=80).contains(&left_out), "40 are far away, and 2 % of the rest are at the rim: {left_out}");
 }
 
@@ -50,7 +52,7 @@ fn at_most_a_tenth_is_left_out_when_the_world_has_changed() {
         })
         .collect();
     let model = learned(moved, Some(&serving));
-    assert_eq!(model.report().samples, 1800);
+    assert_eq!(model.samples(), 1800);
     assert!(score(&model, 100.0) < model.cut());
 }
 
@@ -79,4 +81,25 @@ fn the_end_of_the_history_that_was_asked_for_is_kept_and_makes_another_model() {
     let unasked = learned(readings(500, 50), None);
     assert_eq!((asked.until(), unasked.until()), (until, unasked.trained_at()));
     assert_ne!(asked.digest(), unasked.digest());
+}
+
+#[test]
+fn a_model_says_why_it_may_not_be_trusted_and_most_say_nothing() {
+    assert!(learned(readings(2000, 50), None).doubts(Cut::Contamination(0.02)).is_empty());
+    let mut still = readings(50, i64::MAX);
+    for (second, reading) in still.iter_mut().enumerate() {
+        reading.values = vec![Some(7.0).filter(|_| second % 3 == 0)];
+    }
+    let model = learned(still, None);
+    assert_eq!(
+        model.doubts(Cut::AlertsPerDay(2.0)),
+        [
+            "17 rows are few to learn from: 64 or more are better",
+            "1 of 1 columns never vary: no change of theirs will be seen",
+            "33 of 50 readings lacked a sensor's value: nothing was learned from them",
+            "threshold.alertsPerDay 2 cannot be promised: every tree has learned from all 17 samples, so none is left to measure by; learn from more samples than sampleSize",
+        ]
+    );
+    let opened = Model::open(model.bytes()).unwrap();
+    assert_eq!(opened.report(detector().cut()).doubts.len(), 3, "they are kept with the model");
 }

@@ -69,6 +69,7 @@ fn model_status(model: &ModelReport) -> ModelStatus {
         origin: model.origin,
         columns: model.columns.clone(),
         expected_alerts_per_day: model.expected_alerts_per_day,
+        doubts: model.doubts.clone(),
     }
 }
 
@@ -130,7 +131,9 @@ fn serving(models: &[&ModelReport], concern: Option<&Concern>) -> Option<Saying>
         (_, Some(Origin::Loaded)) => Reason::Loaded,
         _ => Reason::Trained,
     };
-    let message = concern.map_or(message.clone(), |concern| format!("{message}; {concern}"));
+    let concern = concern.map(ToString::to_string);
+    let afterthoughts = concern.into_iter().chain(first.doubts.iter().cloned());
+    let message = afterthoughts.fold(message, |message, thought| format!("{message}; {thought}"));
     Some(Saying { status: Truth::True, reason, message })
 }
 

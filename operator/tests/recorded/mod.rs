@@ -142,6 +142,13 @@ fn model_states() -> Vec<State> {
         report
     };
     let loaded = edited(&|report| report["model"]["origin"] = json!("Loaded"));
+    let doubted = edited(&|report| {
+        report["model"]["samples"] = json!(20);
+        report["model"]["doubts"] = json!([
+            "20 rows are few to learn from: 64 or more are better",
+            "1 of 2 columns never vary: no change of theirs will be seen",
+        ]);
+    });
     let rejected = edited(&|report| {
         report["rejected"] = json!({
             "reason": "DigestMismatch",
@@ -169,6 +176,7 @@ fn model_states() -> Vec<State> {
             )
         },
         state("a model was loaded", "Current", one(loaded), None),
+        state("a model may not be trusted", "Current", one(doubted), None),
         state("a model to load is refused while the one before serves", "InProgress", one(rejected), None),
         state("the pinned model is not kept", "InProgress", one(serving()), Some(pin.into())),
         state("a model is too large to be kept", "Current", one(serving()), Some(Concern::TooLarge)),

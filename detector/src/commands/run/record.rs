@@ -4,10 +4,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crd::Valid;
-use crd::valid::Cut;
 
 use super::{RunArgs, RunError};
-use crate::cut::shortfall;
 use crate::event::{Change, Events};
 use crate::log::{Event, Log};
 use crate::model::Model;
@@ -20,7 +18,6 @@ use crate::watch::Outcome;
 /// What is kept of a run: the tally, the file, the lines on the terminal.
 pub(super) struct Record {
     pub(super) log: Log,
-    cut: Cut,
     tally: Tally,
     events: Events,
     output: Option<(PathBuf, Output)>,
@@ -36,7 +33,6 @@ impl Record {
         let output = args.output.as_ref().map(create).transpose()?;
         Ok(Self {
             log,
-            cut: detector.cut(),
             tally: Tally::default(),
             events: Events::new(detector),
             output,
@@ -51,10 +47,6 @@ impl Record {
         }
         if !begun.note.is_empty() {
             self.log.tell(&Event::Note(&begun.note));
-        }
-        let model = begun.watch.model();
-        if let Some(note) = shortfall(self.cut, model.expected_alerts_per_day(), model.report().samples) {
-            self.log.tell(&Event::Note(&note));
         }
         self.watching_since = Instant::now();
     }

@@ -58,7 +58,7 @@ fn a_changed_threshold_gives_the_very_model_that_a_training_by_it_gives() {
         let recut = Wanted::new(&spec).fitted(trained()).unwrap();
         assert_eq!(recut.digest(), model(&spec, 1000).digest(), "{threshold}");
         assert_ne!(recut.digest(), trained().digest());
-        assert_eq!(recut.report().origin, Some(crd::status::Origin::Recut));
+        assert_eq!(recut.report(spec.cut()).origin, Some(crd::status::Origin::Recut));
     }
     let same = Wanted::new(&detector("{}", SHARE)).fitted(trained()).unwrap();
     assert_eq!(same.digest(), trained().digest());
