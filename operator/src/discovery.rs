@@ -1,5 +1,6 @@
-//! What the API server knows in, which of the Prometheus Operator's kinds there are out: asked at the start and every
-//! half minute, because they may come and go while the operator runs. A kind that is absent is not watched.
+//! What the API server knows in, which of the Prometheus Operator's kinds there are out: asked at the start, every half
+//! minute and when a watch is refused, because they may come and go while the operator runs. A kind that is absent is not
+//! watched.
 
 use std::collections::BTreeSet;
 use std::future::ready;
@@ -106,7 +107,7 @@ impl Discovery {
         let events = watcher(api, config).flat_map(move |event| {
             was_listed |= matches!(event, Ok(Event::InitDone));
             let is_refused = matches!(event, Err(watcher::Error::InitialListFailed(_)));
-            if is_refused {
+            if is_refused || matches!(event, Err(watcher::Error::WatchStartFailed(_))) {
                 doubts.notify_one();
             }
             let before = if is_refused && !was_listed { nothing() } else { stream::empty().boxed() };

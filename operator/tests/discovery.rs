@@ -122,6 +122,31 @@ async fn a_kind_that_may_not_be_listed_keeps_nobody_waiting() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_kind_whose_watch_is_refused_is_asked_after_at_once() {
+    let (server, discovery) = (Server::default(), Discovery::default());
+    kinds(&server, &[Kind::ServiceMonitor]);
+    let metadata = json!({"resourceVersion": "1"});
+    let list = json!({"kind": "ServiceMonitorList", "apiVersion": "monitoring.coreos.com/v1", "metadata": metadata, "items": []});
+    let monitors = format!("{GROUP}/servicemonitors");
+    server.answer(&monitors, 200, list);
+    let (looking, client) = (discovery.clone(), server.client());
+    tokio::spawn(async move { looking.keep_looking(&client).await });
+    let mut events = watch(&server, &discovery);
+    while !matches!(events.next().await, Some(Ok(Event::InitDone))) {}
+    let mut changes = Box::pin(discovery.changes());
+
+    kinds(&server, &[]);
+    server.answer(&monitors, 404, json!({"kind": "Status", "status": "Failure", "code": 404}));
+    let begun = tokio::time::Instant::now();
+    tokio::select! {
+        Some(()) = changes.next() => {}
+        () = events.for_each(|_| tokio::time::sleep(Duration::from_secs(1))) => {}
+    }
+    assert!(!discovery.has(Kind::ServiceMonitor));
+    assert!(begun.elapsed() < Duration::from_secs(10), "not at the next half minute: {:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_api_server_is_asked_each_half_minute_and_what_is_new_is_told_once() {
     let (server, discovery) = (Server::default(), Discovery::default());
     let (looking, client) = (discovery.clone(), server.client());
