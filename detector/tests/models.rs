@@ -131,7 +131,7 @@ fn missing_cells_are_learned_from_and_scored_and_what_cannot_be_trusted_is_warne
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.starts_with("warning: 40 rows are few to learn from: 64 or more are better\n"), "{told}");
     assert!(
-        told.contains("warning: 1 of 3 columns never vary: no change of theirs will be seen\n"),
+        told.contains("warning: 1 of 3 columns never vary: any change of theirs will look strange\n"),
         "{told}"
     );
     let scores = scores(&folder.done("score --model holes.model --input holes.csv"));

@@ -4,7 +4,8 @@
 //! that was cut, or changed in any byte, does not open. The trees are in pre-order and so need no indices: `nodes` has
 //! -1 for a leaf, otherwise the split's column, or -2 - n for a plane of n columns; `thresholds`, `samples` and the tensors of
 //! the planes follow in the order in which the nodes ask for them. In a mode whose leaves say more than their depth and
-//! samples, `lengths` has their values, in units of 2⁻⁴⁰. `scores.seen` and `scores.unseen`, where they are there, are what
+//! samples, `lengths` has their values, in units of 2⁻⁴⁰. `ranges`, where it is there, has the least and the greatest cell of
+//! each column among the training rows. `scores.seen` and `scores.unseen`, where they are there, are what
 //! the training rows score.
 
 mod tensors;
@@ -13,6 +14,7 @@ mod scores;
 use crate::committee::{Committee, Rarity};
 use crate::forest::{Forest, ForestError};
 use crate::params::Mode;
+use crate::ranges::Ranges;
 use safetensors::tensor::{SafeTensorError, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -129,6 +131,9 @@ pub enum ArtifactError {
     /// A committee's scale that does not rise.
     #[error("rarity must have scores in (0, 1] and halvings from 0 to 64, both rising")]
     Rarity,
+    /// A range that is none.
+    #[error("tensor `ranges` must be two finite numbers for each column, the first not greater")]
+    Ranges,
     /// The trees are none.
     #[error(transparent)]
     Forest(#[from] ForestError),
@@ -252,8 +257,10 @@ fn opened(tensors: &SafeTensors, columns: usize, shape: Shape) -> Result<Forest,
     let Shape { sample_size, mode, members, .. } = shape;
     if members.is_empty() {
         let trees = tensors::trees(tensors, columns, &[(mode, usize::MAX)])?.swap_remove(0);
-        return Ok(Forest::from_sound_trees(mode, columns, sample_size, trees)?);
+        let forest = Forest::from_sound_trees(mode, columns, sample_size, trees)?;
+        return Ok(forest.with_ranges(ranges(tensors, columns)?));
     }
+    let ranges = ranges(tensors, columns)?;
     let counts: Vec<_> = members
         .iter()
         .map(|member| (member.mode, usize::try_from(member.trees).unwrap_or(usize::MAX)))
@@ -261,11 +268,18 @@ fn opened(tensors: &SafeTensors, columns: usize, shape: Shape) -> Result<Forest,
     let mut forests = Vec::with_capacity(members.len());
     let mut scales = Vec::with_capacity(members.len());
     for (member, trees) in members.into_iter().zip(tensors::trees(tensors, columns, &counts)?) {
-        forests.push(Forest::from_sound_trees(member.mode, columns, member.sample_size, trees)?);
+        let forest = Forest::from_sound_trees(member.mode, columns, member.sample_size, trees)?;
+        forests.push(forest.with_ranges(ranges.clone()));
         scales.push(Rarity::from_knots(member.rarity).ok_or(ArtifactError::Rarity)?);
     }
     let first = forests.remove(0);
     Ok(first.with_committee(Committee { others: forests, scales }))
+}
+
+/// The training rows' ranges, where the file has them.
+fn ranges(tensors: &SafeTensors, columns: usize) -> Result<Option<Ranges>, ArtifactError> {
+    let Some(bounds) = tensors::ranges(tensors)? else { return Ok(None) };
+    Ranges::new(bounds, columns).map(Some).ok_or(ArtifactError::Ranges)
 }
 
 /// The name of an artifact: `sha256:` and the hash of its bytes in hexadecimal.

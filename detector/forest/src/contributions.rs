@@ -28,11 +28,12 @@ struct Gains {
 }
 
 /// The contributions of `columns` columns to setting `row` apart, given each tree with the value that a training row in
-/// each of its nodes is to expect.
+/// each of its nodes is to expect, and what columns gained by cells beyond the ranges: its negative for low cells.
 pub(crate) fn of<'a>(
     columns: usize,
     trees: impl Iterator<Item = (&'a Tree, &'a Vec<f64>)>,
     row: &[f32],
+    beyond: &[(usize, f64)],
 ) -> Vec<Contribution> {
     let mut gains = Gains { all: vec![0.0; columns], sides: vec![0.0; columns] };
     for (tree, expected) in trees {
@@ -41,6 +42,9 @@ pub(crate) fn of<'a>(
             gains.credit(tree, at, next, row, expected[at] - expected[next]);
             at = next;
         }
+    }
+    for (column, gain) in beyond {
+        gains.add(*column as u32, gain.abs(), *gain > 0.0);
     }
     let side = |sum: &f64| if *sum < 0.0 { Side::Low } else { Side::High };
     let sides: Vec<Side> = gains.sides.iter().map(side).collect();

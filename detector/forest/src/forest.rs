@@ -9,6 +9,7 @@ use crate::memory;
 use crate::out_of_bag;
 use crate::params::{Mode, Params};
 use crate::path::{MAX_SUM, PathLength, Scale};
+use crate::ranges::Ranges;
 use crate::samples::Samples;
 use crate::tree::{Node, Tree, TreeError};
 use rayon::prelude::*;
@@ -30,6 +31,8 @@ pub struct Forest {
     sample_size: u32,
     trees: Vec<Tree>,
     scale: Scale,
+    /// Of the rows that it was grown from, where they are known.
+    ranges: Option<Ranges>,
     /// How rows are scored; made when the first is.
     kernel: OnceLock<Kernel>,
     /// How many training rows came through each node of each tree; made when a row with missing cells is first scored.
@@ -125,7 +128,9 @@ impl Forest {
             tree_is_done();
             tree
         });
-        Self::of_trees(params.mode(), samples.columns(), grow::sample_size(samples, params), trees.collect())
+        let size = grow::sample_size(samples, params);
+        Self::of_trees(params.mode(), samples.columns(), size, trees.collect())
+            .with_ranges(Some(Ranges::of(samples)))
     }
 
     /// A committee of this forest and others, if there are others; `samples` are those that all were grown from.
@@ -178,6 +183,7 @@ impl Forest {
             sample_size,
             trees,
             scale,
+            ranges: None,
             kernel: OnceLock::new(),
             samples: OnceLock::new(),
             expected: OnceLock::new(),
@@ -205,6 +211,15 @@ impl Forest {
         Self { committee: Some(committee), ..self }
     }
 
+    pub(crate) fn ranges(&self) -> Option<&Ranges> {
+        self.ranges.as_ref()
+    }
+
+    /// The same forest, not yet part of a committee, over rows of these ranges.
+    pub(crate) fn with_ranges(self, ranges: Option<Ranges>) -> Self {
+        Self { ranges, ..self }
+    }
+
     /// How the trees were split, and what their leaves say; of a committee, the first member's.
     pub fn mode(&self) -> Mode {
         self.mode
@@ -228,6 +243,10 @@ impl Forest {
     /// The paper's s(x) of one row, in (0, 1]: about 0.5 for a row like the others, towards 1 for a strange one.
     /// scikit-learn's `score_samples` is its negative.
     ///
+    /// A row with a cell beyond the range of the rows that the forest was grown from scores higher than the edge does, the more
+    /// the further: a cut in between would isolate it at once (see the crate's documentation). In a forest of foreign trees, and
+    /// one of an older file, the ranges are not known: there it scores as the edge.
+    ///
     /// A cell that is NaN is missing: see [`Samples::with_missing`]. [`crate::samples::cell`] keeps NaN out.
     ///
     /// # Panics
@@ -241,10 +260,21 @@ impl Forest {
     }
 
     fn own_score(&self, row: &[f32]) -> f64 {
+        self.cut_off(self.score_within(row), row)
+    }
+
+    /// What the row's leaves say.
+    fn score_within(&self, row: &[f32]) -> f64 {
         if row.iter().any(|cell| cell.is_nan()) {
             return self.scale.score(self.path_length_with_missing(row));
         }
         self.kernel().score(self.scale, row)
+    }
+
+    /// The score of a row that may be beyond the ranges, given what its leaves say.
+    fn cut_off(&self, score: f64, row: &[f32]) -> f64 {
+        let chance = self.ranges.as_ref().map_or(0.0, |ranges| ranges.chance(row));
+        self.scale.cut_off(score, chance).score
     }
 
     /// The sum of path lengths of a row with missing cells.
@@ -279,8 +309,12 @@ impl Forest {
         }
         let kernel = self.kernel();
         let mut scores = vec![0.0; samples.len()];
-        let score =
-            |(scores, cells): (&mut [f64], &[f32])| kernel.scores(&self.trees, self.scale, cells, scores);
+        let score = |(scores, cells): (&mut [f64], &[f32])| {
+            kernel.scores(&self.trees, self.scale, cells, scores);
+            for (score, row) in scores.iter_mut().zip(cells.chunks_exact(self.columns)) {
+                *score = self.cut_off(*score, row);
+            }
+        };
         let cells = samples.cells();
         if samples.len() <= BLOCKS_A_THREAD * BLOCK {
             scores.chunks_mut(BLOCK).zip(cells.chunks(BLOCK * self.columns)).for_each(score);
@@ -326,7 +360,8 @@ impl Forest {
     /// that come through. Each step on a row's way takes it from one expectation to another, and the difference is the gain of
     /// the column that was asked (negative where the row stays with the crowd). The gains of a whole way add up to what the
     /// root expects less the leaf's value, the very number that the score is made of; a column's share is the sum of
-    /// its gains, where that is positive. (Saabas, "Interpreting random forests", 2014.) Of a committee, they are those of
+    /// its gains, where that is positive. (Saabas, "Interpreting random forests", 2014.) What cells beyond the training rows'
+    /// ranges take from the value is the gain of their columns, by how far beyond they are. Of a committee, they are those of
     /// the member that makes the score.
     ///
     /// # Panics
@@ -348,7 +383,18 @@ impl Forest {
 
     fn own_contributions(&self, row: &[f32]) -> Vec<Contribution> {
         let expected = self.expected.get_or_init(|| self.trees.iter().map(Tree::expected).collect());
-        contributions::of(self.columns, self.trees.iter().zip(expected), row)
+        contributions::of(self.columns, self.trees.iter().zip(expected), row, &self.cuts_off(row))
+    }
+
+    /// The columns of `row` whose cells are beyond the ranges, with what that took from the trees' values together: its
+    /// negative for cells that are too low.
+    fn cuts_off(&self, row: &[f32]) -> Vec<(usize, f64)> {
+        let Some(beyond) = self.ranges.as_ref().and_then(|ranges| ranges.beyond(row)) else {
+            return Vec::new();
+        };
+        let lost = self.scale.cut_off(self.score_within(row), beyond.chance).lost * self.trees.len() as f64;
+        let total: f64 = beyond.columns.iter().map(|(_, part)| part.abs()).sum();
+        beyond.columns.into_iter().map(|(column, part)| (column, lost * part / total)).collect()
     }
 
     fn kernel(&self) -> &Kernel {
@@ -366,6 +412,7 @@ impl PartialEq for Forest {
             && self.columns == other.columns
             && self.sample_size == other.sample_size
             && self.trees == other.trees
+            && self.ranges == other.ranges
             && self.committee == other.committee
     }
 }

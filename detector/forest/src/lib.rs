@@ -2,6 +2,8 @@
 
 /// What may be learnt from and scored.
 pub mod samples;
+/// How far a row is beyond them.
+mod ranges;
 /// How to grow a forest.
 pub mod params;
 /// Path lengths, and the score that they make.

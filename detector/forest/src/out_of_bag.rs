@@ -1,13 +1,15 @@
 //! A forest and the rows that it was grown from in; what each of them scores in the trees that have not seen it out.
 //!
 //! The trees of a row's own bag are taken off the sum over all trees. Sums of path lengths are whole numbers, so what is
-//! left is exact.
+//! left is exact. Likewise the row is taken out of the ranges: without it, the greatest cell is beyond them, as that of a new
+//! row would be.
 
 use crate::committee;
 use crate::forest::Forest;
 use crate::grow;
 use crate::params::Params;
 use crate::path::Scale;
+use crate::ranges::Extremes;
 use crate::samples::Samples;
 
 /// See [`Forest::out_of_bag_scores`].
@@ -30,9 +32,13 @@ fn of_member(forest: &Forest, samples: &Samples, params: &Params) -> Vec<Option<
             trees[row] -= 1;
         }
     }
-    let score = |(sum, trees)| Scale::new(forest.mode(), trees, forest.sample_size()).score(sum);
-    let rows = sums.into_iter().zip(trees);
-    rows.map(|(sum, trees)| (trees > 0).then(|| score((sum, trees)))).collect()
+    let extremes = Extremes::of(samples);
+    let score = |sum, trees, row: &[f32]| {
+        let scale = Scale::new(forest.mode(), trees, forest.sample_size());
+        scale.cut_off(scale.score(sum), extremes.chance(row)).score
+    };
+    let rows = samples.rows().zip(sums.into_iter().zip(trees));
+    rows.map(|(row, (sum, trees))| (trees > 0).then(|| score(sum, trees, row))).collect()
 }
 
 #[cfg(test)]

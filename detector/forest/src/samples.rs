@@ -10,6 +10,7 @@ use thiserror::Error;
 pub struct Samples {
     columns: usize,
     cells: Vec<f32>,
+    ranges: Vec<[f32; 2]>,
     has_missing: bool,
 }
 
@@ -88,11 +89,36 @@ impl Samples {
         if !cells.len().is_multiple_of(columns) {
             return Err(SamplesError::Ragged { columns, cells: cells.len() });
         }
-        let has_missing = cells.iter().any(|value| value.is_nan());
-        if let Some(at) = cells.iter().position(|&value| cell(value).is_none() && !value.is_nan()) {
-            return Err(SamplesError::Cell { row: at / columns, column: at % columns, value: cells[at] });
+        let samples = Self::unchecked(columns, &cells);
+        if samples.ranges.iter().all(|range| range.iter().all(|cell| cell.is_finite())) {
+            return Ok(samples);
         }
-        Ok(Self { columns, cells: cells.iter().map(|&value| value as f32).collect(), has_missing })
+        let at = cells.iter().position(|&value| cell(value).is_none() && !value.is_nan());
+        let at = at.expect("a range ends at an infinity where a cell is one");
+        Err(SamplesError::Cell { row: at / columns, column: at % columns, value: cells[at] })
+    }
+
+    /// One pass over all cells; where one is infinite, so is its column's range.
+    fn unchecked(columns: usize, cells: &[f64]) -> Self {
+        let mut narrow = Vec::with_capacity(cells.len());
+        let (mut lows, mut highs) = (vec![f32::INFINITY; columns], vec![f32::NEG_INFINITY; columns]);
+        let mut has_missing = false;
+        for row in cells.chunks_exact(columns) {
+            for ((&value, low), high) in row.iter().zip(&mut lows).zip(&mut highs) {
+                let cell = value as f32;
+                *low = if cell < *low { cell } else { *low };
+                *high = if cell > *high { cell } else { *high };
+                has_missing |= cell.is_nan();
+                narrow.push(cell);
+            }
+        }
+        let range = |(low, high)| if low > high { [f32::MIN, f32::MAX] } else { [low, high] };
+        Self { columns, cells: narrow, ranges: lows.into_iter().zip(highs).map(range).collect(), has_missing }
+    }
+
+    /// The least and the greatest cell of each column; all numbers where none is there.
+    pub(crate) fn ranges(&self) -> &[[f32; 2]] {
+        &self.ranges
     }
 
     /// Whether a cell is missing.
@@ -118,7 +144,7 @@ impl Samples {
         let constant = constant.count();
         if constant > 0 {
             doubts.push(format!(
-                "{constant} of {} columns never vary: no change of theirs will be seen",
+                "{constant} of {} columns never vary: any change of theirs will look strange",
                 self.columns
             ));
         }
@@ -202,7 +228,7 @@ mod tests {
             [
                 "2 rows are few to learn from: 64 or more are better",
                 "there are more columns (3) than rows (2)",
-                "2 of 3 columns never vary: no change of theirs will be seen",
+                "2 of 3 columns never vary: any change of theirs will look strange",
                 "1 of 3 columns are missing in more than half of the rows",
             ]
         );

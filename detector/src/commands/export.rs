@@ -14,7 +14,8 @@ use crate::model::Model;
 /// Write a model for other systems.
 ///
 /// The ONNX model has one input, `input`: rows of 32-bit floats, and two outputs: `score` and `anomaly`. Its columns are the
-/// vectors that the forest sees, of which `temperature.spread.lag1` is one where the model looks at more than values.
+/// vectors that the forest sees, of which `temperature.spread.lag1` is one where the model looks at more than values. It has no place
+/// for the ranges of the training data: rows beyond them score as the edge does, here they score higher.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
     /// As ONNX, for ONNX Runtime and whatever reads it (needs ai.onnx.ml 5)

@@ -68,7 +68,24 @@ pub(super) fn of(forest: &Forest) -> Vec<Tensor> {
         let lengths = valued.flat_map(Forest::trees).flat_map(Tree::leaf_lengths).map(u64::to_le_bytes);
         tensors.push(Tensor::new("lengths", Dtype::U64, lengths));
     }
+    if let Some(ranges) = forest.ranges() {
+        let bounds = ranges.bounds().as_flattened().iter().map(|cell| cell.to_le_bytes());
+        tensors.push(Tensor::new("ranges", Dtype::F32, bounds));
+    }
     tensors
+}
+
+/// The pairs of the tensor `ranges`; none where there is no such tensor.
+pub(super) fn ranges(tensors: &SafeTensors) -> Result<Option<Vec<[f32; 2]>>, ArtifactError> {
+    if tensors.tensor("ranges").is_err() {
+        return Ok(None);
+    }
+    let mut numbers = Numbers::<4>::of(tensors, "ranges", Dtype::F32)?;
+    let mut bounds = Vec::with_capacity(numbers.left() / 2);
+    while numbers.left() > 0 {
+        bounds.push([f32::from_le_bytes(numbers.next()?), f32::from_le_bytes(numbers.next()?)]);
+    }
+    Ok(Some(bounds))
 }
 
 fn kind(tree: &Tree, node: &Node) -> i32 {

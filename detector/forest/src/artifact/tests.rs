@@ -157,6 +157,21 @@ fn a_leaf_without_a_value_or_beyond_all_measure_is_refused() {
 }
 
 #[test]
+fn ranges_come_back_and_those_that_are_none_are_refused() {
+    let artifact = artifact(0);
+    let bytes = artifact.to_bytes().unwrap();
+    let far = [1e6, 0.0, 0.0];
+    let again = Artifact::from_bytes(&bytes).unwrap().forest;
+    assert_eq!(again.score(&far).to_bits(), artifact.forest.score(&far).to_bits());
+    assert!(again.score(&far) > again.with_ranges(None).score(&far));
+    let bounds = artifact.forest.ranges().unwrap().bounds()[0].map(f32::to_le_bytes);
+    let at = bytes.windows(8).position(|window| window == bounds.as_flattened()).unwrap();
+    let turned = [&bytes[..at], &bounds[1], &bounds[0], &bytes[at + 8..]].concat();
+    let sentence = forged(&turned, r#"\"lags\":0"#, r#"\"lags\":1"#);
+    assert_eq!(sentence, "tensor `ranges` must be two finite numbers for each column, the first not greater");
+}
+
+#[test]
 fn a_forged_artifact_is_refused_by_what_is_in_it() {
     let bytes = artifact(0).to_bytes().unwrap();
     let columns = forged(&bytes, r#"\"columns\":3"#, r#"\"columns\":1"#);

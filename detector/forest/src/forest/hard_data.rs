@@ -104,3 +104,21 @@ fn a_row_without_any_cell_is_as_ordinary_as_rows_are_on_the_average() {
     let mean = scores.iter().sum::<f64>() / scores.len() as f64;
     assert!((nothing - mean).abs() < 0.03, "{nothing} beside {mean}");
 }
+
+/// A column that was constant in training, and then is not, in the last digit only, and for good.
+#[test]
+fn a_constant_column_is_seen_to_change_but_its_last_digit_alone_raises_few_alarms() {
+    let with = |level: f64| rows(1000, 4).chunks(4).flat_map(|row| [row, &[level]].concat()).collect();
+    let samples = Samples::new(5, with(21.5)).unwrap();
+    for params in params() {
+        let forest = Forest::fit(&samples, &params).unwrap();
+        let cut = contamination(&forest.scores(&samples), 0.05).unwrap();
+        let alarms = |level: f64| {
+            let scores = forest.scores(&Samples::new(5, with(level)).unwrap());
+            scores.iter().filter(|score| **score > cut).count()
+        };
+        let (digit, change) = (alarms(f64::from(21.5f32.next_up())), alarms(22.0));
+        assert!(digit <= 100, "{params:?}: {digit} of 1000");
+        assert!(change >= 500, "{params:?}: {change} of 1000"); // mode Density sees least of it
+    }
+}

@@ -110,6 +110,45 @@ fn the_column_that_sets_a_row_apart_gets_the_contribution() {
     assert_eq!(forest.contributions(&[10.0, 7.0]), [1.0, 0.0]);
 }
 
+/// 800 rows of three bell-shaped columns around 60, from 0 to about 120.
+fn bells() -> Samples {
+    let bell = |i: u32, j: u32| f64::from(i * j % 37 + i * (j + 2) % 41 + i * (j + 4) % 43);
+    Samples::new(3, (1..800).flat_map(|i| [bell(i, 1), bell(i, 5), bell(i, 11)]).collect()).unwrap()
+}
+
+#[test]
+fn a_cell_beyond_the_training_rows_scores_the_higher_the_further_in_every_mode_and_is_the_reason() {
+    let samples = bells();
+    let committee = params(50, 128, 0, 2).auto();
+    let alone = modes().map(|(mode, extension)| params(50, 128, extension, 2).with_mode(mode));
+    for params in alone.chain([committee]) {
+        let forest = Forest::fit(&samples, &params).unwrap();
+        for (sign, side) in [(1.0, Side::High), (-1.0, Side::Low)] {
+            let rows: Vec<[f32; 3]> =
+                [150.0, 300.0, 1000.0, 1e6].map(|off| [60.0, 60.0 + sign * off, 60.0]).into();
+            let scores: Vec<f64> = rows.iter().map(|row| forest.score(row)).collect();
+            assert!(scores.windows(2).all(|pair| pair[0] < pair[1]), "{params:?}: {scores:?}");
+            let contributions = forest.explain(&rows[2]);
+            assert!(contributions[1].share > 0.5, "{params:?}: {contributions:?}");
+            assert_eq!(contributions[1].side, side, "{params:?}");
+            let cells = rows.as_flattened().iter().map(|&cell| f64::from(cell)).collect();
+            assert_eq!(forest.scores(&Samples::new(3, cells).unwrap()), scores, "{params:?}");
+        }
+    }
+}
+
+#[test]
+fn rows_within_the_ranges_score_what_their_leaves_say() {
+    let samples = bells();
+    for (mode, extension) in modes() {
+        let forest = Forest::fit(&samples, &params(20, 64, extension, 9).with_mode(mode)).unwrap();
+        let without = forest.clone().with_ranges(None);
+        assert_eq!(forest.scores(&samples), without.scores(&samples), "{mode:?}");
+        let far = [60.0, 500.0, 60.0];
+        assert!(forest.score(&far) > without.score(&far), "{mode:?}");
+    }
+}
+
 #[test]
 fn equal_rows_grow_trees_of_one_leaf_that_tell_nothing() {
     let samples = Samples::new(2, vec![3.5; 600]).unwrap();
@@ -118,6 +157,8 @@ fn equal_rows_grow_trees_of_one_leaf_that_tell_nothing() {
         assert!(forest.trees().iter().all(|tree| tree.nodes() == [Node::Leaf { samples: 256 }]));
         assert!((forest.score(&[3.5, 3.5]) - 0.5).abs() < 1e-12);
         assert_eq!(forest.contributions(&[3.5, 3.5]), [0.5, 0.5]);
+        assert!(forest.score(&[3.5, 4.0]) > 0.9, "but another row is none of them");
+        assert_eq!(forest.contributions(&[3.5, 4.0]), [0.0, 1.0]);
     }
 }
 
