@@ -1,5 +1,8 @@
 //! Samples and parameters in, a [`Forest`] out; rows in, scores out.
 
+/// What may be wrong.
+mod error;
+
 use crate::choice;
 use crate::committee::{self, Committee};
 use crate::contributions::{self, Contribution};
@@ -11,11 +14,12 @@ use crate::params::{Mode, Params};
 use crate::path::{MAX_SUM, PathLength, Scale};
 use crate::ranges::Ranges;
 use crate::samples::Samples;
-use crate::tree::{Node, Tree, TreeError};
+use crate::tree::{Node, Tree};
 use rayon::prelude::*;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use thiserror::Error;
+
+pub use error::ForestError;
 
 /// The largest number of columns.
 pub const MAX_COLUMNS: usize = i32::MAX as usize;
@@ -41,50 +45,6 @@ pub struct Forest {
     expected: OnceLock<Vec<Vec<f64>>>,
     /// Who else judges, if anybody.
     committee: Option<Committee>,
-}
-
-/// Why there is no forest.
-#[derive(Debug, Clone, PartialEq, Error)]
-pub enum ForestError {
-    /// A hyperplane cannot look at more columns than there are.
-    #[error("extension must be less than the number of columns ({columns}), got {extension}")]
-    Extension {
-        /// See [`Params::extension`].
-        extension: u32,
-        /// How many columns the samples have.
-        columns: usize,
-    },
-    /// The forest might not fit.
-    #[error(
-        "the forest must fit the available memory of {available} bytes, got trees and samples for {needed} bytes"
-    )]
-    Memory {
-        /// What it may take, in bytes.
-        needed: u64,
-        /// What is there, in bytes.
-        available: u64,
-    },
-    /// No columns, or more than an artifact can number.
-    #[error("columns must be from 1 to {MAX_COLUMNS}, got {0}")]
-    Columns(usize),
-    /// A forest without trees.
-    #[error("trees must be at least 1, got 0")]
-    NoTrees,
-    /// A forest grown from no rows.
-    #[error("sample size must be at least 1, got 0")]
-    NoSamples,
-    /// Beyond what a score is exact for.
-    #[error("the trees' greatest path lengths must add up to less than {MAX_SUM}, got {0}")]
-    TooDeep(f64),
-    /// One of the trees is none.
-    #[error("tree {tree}: {error}")]
-    Tree {
-        /// Which, counted from 0.
-        tree: usize,
-        /// What is wrong with it.
-        #[source]
-        error: TreeError,
-    },
 }
 
 impl Forest {
