@@ -95,7 +95,7 @@ fn a_model_says_why_it_may_not_be_trusted_and_most_say_nothing() {
         model.doubts(Cut::AlertsPerDay(2.0)),
         [
             "17 rows are few to learn from: 64 or more are better",
-            "1 of 1 columns never vary: no change of theirs will be seen",
+            "1 of 1 columns never vary: any change of theirs will look strange",
             "33 of 50 readings lacked a sensor's value: nothing was learned from them",
             "threshold.alertsPerDay 2 cannot be promised: every tree has learned from all 17 samples, so none is left to measure by; learn from more samples than sampleSize",
         ]
