@@ -76,8 +76,8 @@ pub struct ModelStatus {
     /// tell. Events and alarms are no more than that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_alerts_per_day: Option<f64>,
-    /// Why its verdicts may not be trusted, a sentence each: few samples, sensors that never varied or were often missing
-    /// while it learned, a number of alerts a day that the samples cannot promise. Absent where there is no doubt.
+    /// Why its verdicts may not be trusted, a sentence each: few samples, sensors that never varied or were mostly missing
+    /// while it learned, a threshold that the samples cannot keep. Absent where there is no doubt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubts: Vec<String>,
 }

@@ -120,6 +120,17 @@ pub fn shortfall(by: Cut, expected_alerts_per_day: Option<f64>, samples: usize) 
     }
 }
 
+/// What a person should know who asked for a share of the samples to be called anomalous: one sentence where none is. `seen`:
+/// the greatest of what the samples score.
+pub fn silence(by: Cut, cut: f64, seen: &[f64]) -> Option<String> {
+    let Cut::Contamination(share) = by else { return None };
+    seen.iter().all(|score| *score <= cut).then(|| {
+        format!(
+            "threshold.contamination {share} calls no sample anomalous, since more of them than that are the strangest alike: a reading must be stranger than all of them"
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,6 +166,22 @@ mod tests {
             "threshold.alertsPerDay 2 cannot be promised: 99 samples tell no more than that there are at most 14.4 a day; learn from 719 samples or more"
         );
         assert_eq!(shortfall(Cut::Contamination(0.01), border.expected_alerts_per_day, 99), None);
+    }
+
+    #[test]
+    fn samples_that_are_alike_may_leave_none_to_be_over_the_cut() {
+        let scores = |rare: usize| [vec![0.4; 100 - rare], vec![0.7; rare]].concat();
+        let silent = |rare, by| {
+            let scores = TrainingScores { seen: scores(rare), unseen: Vec::new(), seconds_apart: 60.0 };
+            silence(by, scores.border(by).unwrap().cut, &scores.seen)
+        };
+        assert!(
+            silent(10, Cut::Contamination(0.05))
+                .unwrap()
+                .starts_with("threshold.contamination 0.05 calls no")
+        );
+        assert_eq!(silent(3, Cut::Contamination(0.05)), None);
+        assert_eq!(silent(10, Cut::Score(0.9)), None, "a person who says where is believed");
     }
 
     #[test]

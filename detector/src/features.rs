@@ -33,6 +33,11 @@ impl Recipe {
         sensors * self.features.len() * (1 + self.lags)
     }
 
+    /// The sensor, of so many, that a column of a vector is of.
+    pub fn sensor_of(&self, column: usize, sensors: usize) -> usize {
+        column / self.features.len() % sensors
+    }
+
     /// Readings needed before the first vector is complete.
     pub fn memory(&self) -> usize {
         let reach = |feature: &Feature| match feature {

@@ -216,7 +216,7 @@ impl Model {
     }
 
     fn sensor_of(&self, column: usize) -> usize {
-        column / self.pipeline.recipe.features.len() % self.sensors().len()
+        self.pipeline.recipe.sensor_of(column, self.sensors().len())
     }
 
     /// Of each sensor's columns the one that contributed most, the first of equals.
@@ -299,7 +299,9 @@ impl Model {
     pub fn doubts(&self, by: Cut) -> Vec<String> {
         let training = &self.artifact.metadata.training;
         let shortfall = cut::shortfall(by, training.expected_alerts_per_day, self.samples());
-        training.doubts.iter().cloned().chain(shortfall).collect()
+        let seen = self.artifact.scores.as_ref().map(|scores| scores.seen.scores());
+        let silence = seen.and_then(|seen| cut::silence(by, self.cut(), seen));
+        training.doubts.iter().cloned().chain(shortfall).chain(silence).collect()
     }
 
     /// The forest itself.

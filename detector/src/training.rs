@@ -58,6 +58,8 @@ pub fn learn(
         scores.add_unseen(&forest.scores(&strange));
     }
     let border = scores.border(detector.cut())?;
+    let sensor = |column| columns[recipe.sensor_of(column, columns.len())].clone();
+    let doubts = kept.doubts(sensor).into_iter().chain(incomplete).collect();
     let metadata = Metadata {
         columns,
         lags: recipe.lags as u32,
@@ -71,7 +73,7 @@ pub fn learn(
             until: lesson.until.map(|until| until.to_string()),
             choice: forest.choice(&kept),
             usual: kept.usual_ranges(),
-            doubts: kept.doubts().into_iter().chain(incomplete).collect(),
+            doubts,
         },
         recipe: detector.recipe_digest(),
     };

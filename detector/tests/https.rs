@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A server by TLS that gives everybody the same answer. It lives as long as the test program.
 struct Server {

@@ -126,8 +126,16 @@ impl Samples {
         self.has_missing
     }
 
-    /// Why a forest that is grown from these rows may not be trusted, a sentence each; most often nothing.
-    pub fn doubts(&self) -> Vec<String> {
+    /// Why a forest that is grown from these rows may not be trusted, a sentence each; most often nothing. `name` is what a
+    /// column, counted from 0, is called; columns of one name count as one.
+    ///
+    /// ```
+    /// let samples = forest::Samples::new(2, (0..200).flat_map(|row| [f64::from(row), 7.0]).collect())?;
+    /// let doubts = samples.doubts(|column| ["speed", "load"][column].to_owned());
+    /// assert_eq!(doubts, ["nothing ever varied in load: any change there will look strange"]);
+    /// # Ok::<(), forest::samples::SamplesError>(())
+    /// ```
+    pub fn doubts(&self, name: impl Fn(usize) -> String) -> Vec<String> {
         const FEW: usize = 64;
         let mut doubts = Vec::new();
         if self.len() < FEW {
@@ -141,19 +149,12 @@ impl Samples {
             let first = of(*column).next();
             of(*column).all(|cell| Some(cell) == first)
         });
-        let constant = constant.count();
-        if constant > 0 {
-            doubts.push(format!(
-                "{constant} of {} columns never vary: any change of theirs will look strange",
-                self.columns
-            ));
+        if let Some(names) = listed(constant.map(&name)) {
+            doubts.push(format!("nothing ever varied in {names}: any change there will look strange"));
         }
-        let sparse = (0..self.columns).filter(|column| 2 * of(*column).count() < self.len()).count();
-        if sparse > 0 {
-            doubts.push(format!(
-                "{sparse} of {} columns are missing in more than half of the rows",
-                self.columns
-            ));
+        let sparse = (0..self.columns).filter(|column| 2 * of(*column).count() < self.len());
+        if let Some(names) = listed(sparse.map(&name)) {
+            doubts.push(format!("more than half of the rows have no value of {names}"));
         }
         doubts
     }
@@ -201,6 +202,24 @@ impl Samples {
     }
 }
 
+/// The first few different names, and how many more there are; none where there is none.
+fn listed(names: impl Iterator<Item = String>) -> Option<String> {
+    const FEW: usize = 5;
+    let mut different: Vec<String> = Vec::new();
+    for name in names {
+        if !different.contains(&name) {
+            different.push(name);
+        }
+    }
+    let more = different.len().saturating_sub(FEW);
+    let first = different[..different.len() - more].join(", ");
+    match (different.len(), more) {
+        (0, _) => None,
+        (_, 0) => Some(first),
+        _ => Some(format!("{first} and {more} more")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,18 +239,24 @@ mod tests {
     #[test]
     fn what_cannot_be_trusted_is_said_and_ordinary_rows_raise_no_doubt() {
         let ordinary = (0..200).map(f64::from).collect();
-        assert!(Samples::new(2, ordinary).unwrap().doubts().is_empty());
+        let name = |column| format!("x{column}");
+        assert!(Samples::new(2, ordinary).unwrap().doubts(name).is_empty());
         let nan = f64::NAN;
         let poor = Samples::with_missing(3, vec![1.0, 7.0, nan, 2.0, 7.0, nan]).unwrap();
         assert_eq!(
-            poor.doubts(),
+            poor.doubts(name),
             [
                 "2 rows are few to learn from: 64 or more are better",
                 "there are more columns (3) than rows (2)",
-                "2 of 3 columns never vary: any change of theirs will look strange",
-                "1 of 3 columns are missing in more than half of the rows",
+                "nothing ever varied in x1, x2: any change there will look strange",
+                "more than half of the rows have no value of x2",
             ]
         );
+        let wide = Samples::new(400, vec![7.0; 40_000]).unwrap();
+        let one_of_fifty = |column| format!("x{}", column % 50);
+        let still =
+            "nothing ever varied in x0, x1, x2, x3, x4 and 45 more: any change there will look strange";
+        assert!(wide.doubts(one_of_fifty).contains(&still.to_owned()));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::model_file::{self, ModelFileError};
-use crate::cut::TrainingScores;
+use crate::cut::{self, TrainingScores};
 use crate::model::as_they_are;
 use crate::sources::delimited::CsvError;
 use crate::table::{Selection, Table};
@@ -155,6 +155,7 @@ pub fn run(args: &TrainArgs) -> Result<(), TrainError> {
     };
     let bytes = artifact.to_bytes()?;
     model_file::write(&args.output, &bytes)?;
+    artifact.metadata.training.doubts.iter().for_each(|doubt| eprintln!("warning: {doubt}"));
     eprintln!("{}", told(&artifact, &artifact::digest(&bytes)));
     Ok(())
 }
@@ -174,14 +175,12 @@ fn learned(args: &TrainArgs) -> Result<Artifact, TrainError> {
     if samples.len() < 2 {
         return Err(TrainError::TooFew { input: input.to_owned(), rows: samples.len() });
     }
-    let doubts = samples.doubts();
-    for doubt in &doubts {
-        eprintln!("warning: {doubt}");
-    }
     let forest = grown(&samples, &params)?;
     let by = score.map_or(Cut::Contamination(args.contamination.unwrap_or(0.01)), Cut::Score);
     let scores = TrainingScores { seen: forest.scores(&samples), unseen: Vec::new(), seconds_apart: 1.0 };
     let threshold = scores.border(by)?.cut;
+    let doubts = samples.doubts(|column| table.columns()[column].clone()).into_iter();
+    let doubts = doubts.chain(cut::silence(by, threshold, &scores.seen)).collect();
     let training = training(args, samples.len() as u64, "trained".to_owned());
     let (choice, usual) = (forest.choice(&samples), samples.usual_ranges());
     let training = Training { choice, usual, doubts, ..training };

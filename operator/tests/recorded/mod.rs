@@ -146,7 +146,7 @@ fn model_states() -> Vec<State> {
         report["model"]["samples"] = json!(20);
         report["model"]["doubts"] = json!([
             "20 rows are few to learn from: 64 or more are better",
-            "1 of 2 columns never vary: any change of theirs will look strange",
+            "nothing ever varied in load: any change there will look strange",
         ]);
     });
     let rejected = edited(&|report| {
