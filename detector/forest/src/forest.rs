@@ -2,10 +2,12 @@
 
 /// What may be wrong.
 mod error;
+/// What made a score.
+mod explained;
 
 use crate::choice;
 use crate::committee::{self, Committee};
-use crate::contributions::{self, Contribution};
+use crate::contributions::Ways;
 use crate::grow::{self, Grower};
 use crate::kernel::{BLOCK, Kernel};
 use crate::memory;
@@ -20,6 +22,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use error::ForestError;
+pub use explained::Explained;
 
 /// The largest number of columns.
 pub const MAX_COLUMNS: usize = i32::MAX as usize;
@@ -41,7 +44,9 @@ pub struct Forest {
     kernel: OnceLock<Kernel>,
     /// How many training rows came through each node of each tree; made when a row with missing cells is first scored.
     samples: OnceLock<Vec<Vec<u32>>>,
-    /// What a training row in each node of each tree is to expect; made when contributions are first asked for.
+    /// What the ways to the leaves gained; made when a row is first explained.
+    ways: OnceLock<Option<Ways>>,
+    /// What a training row in each node of each tree is to expect; made when a row is first explained that has to walk.
     expected: OnceLock<Vec<Vec<f64>>>,
     /// Who else judges, if anybody.
     committee: Option<Committee>,
@@ -146,6 +151,7 @@ impl Forest {
             ranges: None,
             kernel: OnceLock::new(),
             samples: OnceLock::new(),
+            ways: OnceLock::new(),
             expected: OnceLock::new(),
             committee: None,
         }
@@ -311,50 +317,6 @@ impl Forest {
             self.kernel().add_path_lengths(&self.trees, self.columns, cells, sums);
         });
         sums
-    }
-
-    /// How much each column did to set `row` apart: shares of 0 or more that add up to 1, all equal where no column set it
-    /// apart; and on which side its cell is.
-    ///
-    /// In each node a training row may expect a certain path length (in other modes, what stands for it): the mean of those
-    /// that come through. Each step on a row's way takes it from one expectation to another, and the difference is the gain of
-    /// the column that was asked (negative where the row stays with the crowd). The gains of a whole way add up to what the
-    /// root expects less the leaf's value, the very number that the score is made of; a column's share is the sum of
-    /// its gains, where that is positive. (Saabas, "Interpreting random forests", 2014.) What cells beyond the training rows'
-    /// ranges take from the value is the gain of their columns, by how far beyond they are. Of a committee, they are those of
-    /// the member that makes the score.
-    ///
-    /// # Panics
-    /// When `row` does not have [`Forest::columns`] cells.
-    pub fn explain(&self, row: &[f32]) -> Vec<Contribution> {
-        self.check(row.len());
-        let Some(committee) = &self.committee else { return self.own_contributions(row) };
-        let (_, strangest) = committee.score(self.members().map(|member| member.own_score(row)));
-        self.members().nth(strangest).expect("the strangest is a member").own_contributions(row)
-    }
-
-    /// The shares of [`Forest::explain`].
-    ///
-    /// # Panics
-    /// When `row` does not have [`Forest::columns`] cells.
-    pub fn contributions(&self, row: &[f32]) -> Vec<f64> {
-        self.explain(row).into_iter().map(|contribution| contribution.share).collect()
-    }
-
-    fn own_contributions(&self, row: &[f32]) -> Vec<Contribution> {
-        let expected = self.expected.get_or_init(|| self.trees.iter().map(Tree::expected).collect());
-        contributions::of(self.columns, self.trees.iter().zip(expected), row, &self.cuts_off(row))
-    }
-
-    /// The columns of `row` whose cells are beyond the ranges, with what that took from the trees' values together: its
-    /// negative for cells that are too low.
-    fn cuts_off(&self, row: &[f32]) -> Vec<(usize, f64)> {
-        let Some(beyond) = self.ranges.as_ref().and_then(|ranges| ranges.beyond(row)) else {
-            return Vec::new();
-        };
-        let lost = self.scale.cut_off(self.score_within(row), beyond.chance).lost * self.trees.len() as f64;
-        let total: f64 = beyond.columns.iter().map(|(_, part)| part.abs()).sum();
-        beyond.columns.into_iter().map(|(column, part)| (column, lost * part / total)).collect()
     }
 
     fn kernel(&self) -> &Kernel {

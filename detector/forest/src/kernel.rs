@@ -4,7 +4,7 @@
 /// How many sorted numbers are less than another.
 mod ranker;
 /// One column: a table.
-mod steps;
+pub(crate) mod steps;
 /// Any trees, on any processor.
 mod walks;
 /// Trees as 16-bit ranks.
@@ -52,10 +52,23 @@ impl Kernel {
     /// The score of one row.
     pub(crate) fn score(&self, scale: Scale, row: &[f32]) -> f64 {
         match self {
-            Self::Steps(steps) => steps.score(row[0]),
+            Self::Steps(steps) => steps.score(steps.of(row[0])),
             #[cfg(target_arch = "x86_64")]
             Self::Ranks(ranks) => scale.score(ranks.path_length(row)),
             Self::Walks(walks) => scale.score(walks.path_length(row)),
+        }
+    }
+
+    /// The score of one row, and in `leaves` the number of its leaf in each tree; of one column, the first is its step.
+    pub(crate) fn score_and_leaves(&self, scale: Scale, row: &[f32], leaves: &mut [u32]) -> f64 {
+        match self {
+            Self::Steps(steps) => {
+                leaves[0] = steps.of(row[0]);
+                steps.score(leaves[0])
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Ranks(ranks) => scale.score(ranks.leaves(row, leaves)),
+            Self::Walks(walks) => scale.score(walks.leaves(row, leaves)),
         }
     }
 
@@ -64,7 +77,7 @@ impl Kernel {
         let columns = cells.len() / scores.len();
         if let Self::Steps(steps) = self {
             for (score, &cell) in scores.iter_mut().zip(cells) {
-                *score = steps.score(cell);
+                *score = steps.score(steps.of(cell));
             }
             return;
         }

@@ -35,7 +35,7 @@ pub mod artifact;
 
 pub use artifact::{Artifact, Metadata, Training};
 pub use contributions::{Contribution, Side};
-pub use forest::{Forest, ForestError, MAX_COLUMNS};
+pub use forest::{Explained, Forest, ForestError, MAX_COLUMNS};
 pub use params::{Mode, Params};
 pub use path::average_path_length;
 pub use samples::Samples;

@@ -197,6 +197,16 @@ impl Tree {
         lengths.filter_map(|(node, &length)| matches!(node, Node::Leaf { .. }).then_some(length))
     }
 
+    /// For each node how many leaves stand before it: the number of a leaf.
+    pub(crate) fn leaf_numbers(&self) -> Vec<u32> {
+        let before = |before: &mut u32, node: &Node| {
+            let number = *before;
+            *before += u32::from(matches!(node, Node::Leaf { .. }));
+            Some(number)
+        };
+        self.nodes.iter().scan(0, before).collect()
+    }
+
     /// How far `row` gets.
     pub(crate) fn path_length_of(&self, row: &[f32]) -> PathLength {
         let mut at = 0;

@@ -137,6 +137,47 @@ fn a_cell_beyond_the_training_rows_scores_the_higher_the_further_in_every_mode_a
     }
 }
 
+/// For few columns, for many, and for one, whose trees are a table.
+#[test]
+fn a_row_is_explained_from_tables_as_by_walking_and_scores_the_same() {
+    for (columns, mode) in
+        [(1, Mode::Standard), (2, Mode::PooledGain), (8, Mode::Density), (40, Mode::Standard)]
+    {
+        let cells =
+            |rows: usize| (0..rows * columns).map(|i| (i as f64 * 0.7).sin() + (i as f64 * 1.3).cos());
+        let samples = Samples::new(columns, cells(500).collect()).unwrap();
+        let forest = Forest::fit(&samples, &params(40, 128, 0, 3).with_mode(mode)).unwrap();
+        let walking = forest.clone();
+        walking.ways.set(None).unwrap();
+        let beyond = vec![3.0; columns];
+        let mut other_sides = 0; // where both sides weigh alike, rounding decides
+        for row in samples.rows().take(100).chain([&beyond[..]]) {
+            let (ours, theirs) = (forest.score_and_explain(row), walking.score_and_explain(row));
+            assert_eq!(ours.score.to_bits(), theirs.score.to_bits());
+            assert_eq!(ours.score.to_bits(), forest.score(row).to_bits());
+            for (ours, theirs) in ours.contributions.iter().zip(&theirs.contributions) {
+                assert!((ours.share - theirs.share).abs() < 1e-4, "{columns}: {ours:?}, {theirs:?}");
+                other_sides += usize::from(ours.side != theirs.side && ours.share > 0.0);
+            }
+        }
+        assert!(other_sides <= columns / 8, "{columns}: {other_sides} of {}", 101 * columns);
+        assert!(forest.ways.get().unwrap().is_some() && forest.expected.get().is_none());
+    }
+}
+
+#[test]
+fn a_row_that_tables_cannot_explain_walks() {
+    let samples = bells();
+    let planes = Forest::fit(&samples, &params(10, 64, 1, 3)).unwrap();
+    assert!((planes.contributions(&[60.0, 100.0, 60.0]).iter().sum::<f64>() - 1.0).abs() < 1e-9);
+    assert!(planes.ways.get().unwrap().is_none(), "what a plane's columns gain depends on the row");
+    let large = Forest::fit(&samples, &params(3000, 256, 0, 3)).unwrap();
+    large.explain(samples.row(0));
+    assert!(large.ways.get().unwrap().is_none(), "the table would have over 2^20 cells");
+    let whole = Forest::fit(&samples, &params(10, 64, 0, 3)).unwrap();
+    assert!(whole.contributions(&[f32::NAN, 120.0, 60.0])[0] <= 0.0, "a missing cell has done nothing");
+}
+
 #[test]
 fn rows_within_the_ranges_score_what_their_leaves_say() {
     let samples = bells();

@@ -45,6 +45,29 @@ pub(super) fn path_length(grove: &Grove, row: &[f32]) -> PathLength {
     }
 }
 
+/// The sum for one row; `hear` is told the place of its leaf in the heap order of each tree.
+pub(super) fn leaves(grove: &Grove, row: &[f32], hear: impl FnMut(usize, u16)) -> PathLength {
+    assert!(is_there() && row.len() == grove.columns);
+    // SAFETY: the processor has the features, as was just asked.
+    unsafe { heard_leaves(grove, row, hear) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
+fn heard_leaves(grove: &Grove, cells: &[f32], mut hear: impl FnMut(usize, u16)) -> PathLength {
+    let mut ranks = [[0; RANKED]; MAX_COLUMNS / RANKED];
+    rank(grove, cells, &mut ranks);
+    let row = Row::new(ranks.as_flattened(), grove.columns);
+    let mut sum = 0;
+    for (group, trees) in grove.trees.chunks(LANES).enumerate() {
+        let mut places = [0; LANES];
+        let nodes = &grove.across[group * LEAVES..];
+        store(&mut places, leaves_across(nodes, &row, rank_bits(grove.columns)));
+        sum += sum_of_lengths(trees, &places);
+        (0..trees.len()).for_each(|lane| hear(group * LANES + lane, places[lane]));
+    }
+    sum
+}
+
 /// Adds the path lengths of rows to `sums`, one for each row, [`BLOCK`] at most.
 pub(super) fn add_path_lengths(grove: &Grove, cells: &[f32], sums: &mut [PathLength]) {
     assert!(is_there() && sums.len() <= BLOCK && cells.len() == sums.len() * grove.columns);
@@ -148,8 +171,8 @@ fn down_trees<const COLUMNS: usize>(grove: &Grove, ranks: &[u16], sums: &mut [Pa
     for trees in grove.trees.chunks(TREES_PER_FLUSH) {
         let mut limbs = [[_mm512_setzero_si512(); 2]; LIMBS];
         for tree in trees {
-            let low = leaves(tree, &columns[0]);
-            let high = leaves(tree, &columns[1]);
+            let low = leaves_down(tree, &columns[0]);
+            let high = leaves_down(tree, &columns[1]);
             let codes = codes(tree, low, high);
             add_limbs(tree, codes, &mut limbs);
         }
@@ -159,7 +182,7 @@ fn down_trees<const COLUMNS: usize>(grove: &Grove, ranks: &[u16], sums: &mut [Pa
 
 /// The leaf that each of 32 rows gets to, as its place in the heap order.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn leaves<const COLUMNS: usize>(tree: &Ranked, columns: &[Lanes; COLUMNS]) -> __m512i {
+fn leaves_down<const COLUMNS: usize>(tree: &Ranked, columns: &[Lanes; COLUMNS]) -> __m512i {
     let nodes: [__m512i; 8] = std::array::from_fn(|at| load(&tree.nodes[at]));
     let go = |place: __m512i, node: __m512i| {
         let greater = _mm512_cmpgt_epu16_mask(blend(node, columns), rank_of::<COLUMNS>(node));

@@ -66,6 +66,8 @@ pub(super) struct Ranked {
     pub(super) nodes: [Lanes; LEAVES / LANES],
     /// Which of the path lengths each leaf has.
     pub(super) codes: [u8; LEAVES],
+    /// The number of each leaf among the tree's own.
+    numbers: [u8; LEAVES],
     pub(super) lengths: [PathLength; LENGTHS],
     /// The path lengths' limbs, lowest first: two vectors each.
     pub(super) limbs: [[Lanes; LENGTHS / LANES]; LIMBS],
@@ -97,6 +99,20 @@ impl Ranks {
     /// The sum for one row.
     pub(crate) fn path_length(&self, row: &[f32]) -> PathLength {
         self.groves.iter().map(|grove| avx512::path_length(grove, row)).sum()
+    }
+
+    /// The same, and in `leaves` the number of the leaf in each tree.
+    pub(crate) fn leaves(&self, row: &[f32], leaves: &mut [u32]) -> PathLength {
+        let mut rest = leaves;
+        let mut sum = 0;
+        for grove in &self.groves {
+            let (own, others) = rest.split_at_mut(grove.trees.len());
+            sum += avx512::leaves(grove, row, |tree, place| {
+                own[tree] = u32::from(grove.trees[tree].numbers[usize::from(place) % LEAVES]);
+            });
+            rest = others;
+        }
+        sum
     }
 
     /// Adds the path lengths of rows to `sums`, one for each row.
@@ -161,9 +177,11 @@ impl Ranked {
         let mut ranked = Self {
             nodes: [[never; LANES]; LEAVES / LANES],
             codes: [0; LEAVES],
+            numbers: [0; LEAVES],
             lengths: [0; LENGTHS],
             limbs: [[[0; LANES]; LENGTHS / LANES]; LIMBS],
         };
+        let numbers = tree.leaf_numbers();
         let mut known = Vec::new();
         let mut waiting = vec![(0, 1)]; // a node, and its place in the heap order
         while let Some((at, place)) = waiting.pop() {
@@ -174,6 +192,7 @@ impl Ranked {
                 waiting.extend([(left as usize, 2 * place), (right as usize, 2 * place + 1)]);
             } else {
                 ranked.codes[leaves_below(place)].fill(code(tree.path_length(at), &mut known)?);
+                ranked.numbers[leaves_below(place)].fill(numbers[at] as u8); // eight levels have 256 leaves
             }
         }
         ranked.set_lengths(&known);

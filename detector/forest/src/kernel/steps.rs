@@ -1,7 +1,7 @@
 //! Trees of one column in, a table out: such a forest is one step function of its only cell.
 
 use super::ranker::Ranker;
-use crate::path::{PathLength, Scale};
+use crate::path::Scale;
 use crate::tree::{Node, Tree};
 
 /// The scores between neighbouring cuts.
@@ -18,33 +18,47 @@ impl Steps {
         if trees.iter().any(|tree| !tree.planes().is_empty()) {
             return None;
         }
-        let cuts = super::cuts(trees, 0);
-        let mut changes = vec![0; cuts.len() + 2];
-        for tree in trees {
-            add_changes(tree, &cuts, &mut changes);
-        }
-        let mut sum: PathLength = 0;
-        let scores = changes[..=cuts.len()].iter().map(|&change| {
-            sum = sum.wrapping_add(change);
-            scale.score(sum)
-        });
-        let scores = scores.collect();
-        Some(Self { ranker: Ranker::new(&[cuts]), scores })
+        let scores = sums(trees, |tree, leaf| trees[tree].path_length(leaf))
+            .into_iter()
+            .map(|sum| scale.score(sum))
+            .collect();
+        Some(Self { ranker: Ranker::new(&[super::cuts(trees, 0)]), scores })
     }
 
-    /// The score of the row whose only cell is `cell`.
-    pub(crate) fn score(&self, cell: f32) -> f64 {
-        self.scores[self.ranker.rank(0, cell) as usize]
+    /// The step that `cell` is on: the number of cuts that are less.
+    pub(crate) fn of(&self, cell: f32) -> u32 {
+        self.ranker.rank(0, cell)
+    }
+
+    /// The score of the rows on a step.
+    pub(crate) fn score(&self, step: u32) -> f64 {
+        self.scores[step as usize]
     }
 }
 
-/// Notes at which ranks a leaf of `tree` is entered (its path length is added) and left (it is subtracted, modulo 2⁶⁴).
-fn add_changes(tree: &Tree, cuts: &[f32], changes: &mut [PathLength]) {
+/// For each step the sum, modulo 2⁶⁴, of the values of the leaves that it leads to; a leaf is given by its tree and its node.
+pub(crate) fn sums(trees: &[Tree], value: impl Fn(usize, usize) -> u64) -> Vec<u64> {
+    let cuts = super::cuts(trees, 0);
+    let mut changes = vec![0u64; cuts.len() + 2];
+    for (at, tree) in trees.iter().enumerate() {
+        add_changes(tree, &cuts, &mut changes, |leaf| value(at, leaf));
+    }
+    let steps = changes[..=cuts.len()].iter();
+    steps
+        .scan(0u64, |sum, change| {
+            *sum = sum.wrapping_add(*change);
+            Some(*sum)
+        })
+        .collect()
+}
+
+/// Notes at which ranks a leaf of `tree` is entered (its value is added) and left (it is subtracted, modulo 2⁶⁴).
+fn add_changes(tree: &Tree, cuts: &[f32], changes: &mut [u64], value: impl Fn(usize) -> u64) {
     let mut waiting = vec![(0, 0, cuts.len())]; // a node, and the first and last rank that lead to it
     while let Some((at, first, last)) = waiting.pop() {
         let Node::Split { threshold, left, right, .. } = tree.nodes()[at] else {
-            changes[first] = changes[first].wrapping_add(tree.path_length(at));
-            changes[last + 1] = changes[last + 1].wrapping_sub(tree.path_length(at));
+            changes[first] = changes[first].wrapping_add(value(at));
+            changes[last + 1] = changes[last + 1].wrapping_sub(value(at));
             continue;
         };
         let rank = cuts.partition_point(|&cut| cut < threshold);

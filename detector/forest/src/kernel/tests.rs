@@ -46,8 +46,24 @@ fn assert_same(kernel: &Kernel, columns: usize, trees: &[Tree], scale: Scale) {
                 plain.to_bits(),
                 "{columns} columns, single row {at} of block {block}"
             );
+            let mut leaves = vec![0; trees.len()];
+            let single = kernel.score_and_leaves(scale, row, &mut leaves);
+            assert_eq!(single.to_bits(), plain.to_bits());
+            let is_table = matches!(kernel, Kernel::Steps(_));
+            assert!(is_table || leaves == plain_leaves(trees, row), "{columns} columns, row {at}");
         }
     }
+}
+
+fn plain_leaves(trees: &[Tree], row: &[f32]) -> Vec<u32> {
+    let leaf = |tree: &Tree| {
+        let mut at = 0;
+        while let Some(next) = tree.step(at, row) {
+            at = next;
+        }
+        tree.nodes()[..at].iter().filter(|node| matches!(node, Node::Leaf { .. })).count() as u32
+    };
+    trees.iter().map(leaf).collect()
 }
 
 #[test]

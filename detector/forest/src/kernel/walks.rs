@@ -29,6 +29,8 @@ pub(crate) struct Flat<S> {
     terms: Vec<Term>,
     width: usize,
     path_lengths: Vec<PathLength>,
+    /// The number of the leaf at the same index among the tree's leaves; 0 at inner nodes.
+    leaves: Vec<u32>,
     depth: u32,
 }
 
@@ -125,6 +127,14 @@ impl Walks {
         }
     }
 
+    /// The same, and in `leaves` the number of the leaf in each tree.
+    pub(crate) fn leaves(&self, row: &[f32], leaves: &mut [u32]) -> PathLength {
+        match self {
+            Self::Splits(trees) => leaves_in_all(trees, row, leaves),
+            Self::Planes(trees) => leaves_in_all(trees, row, leaves),
+        }
+    }
+
     /// Adds the path lengths of rows of `columns` cells, none missing, to `sums`, one for each row.
     pub(crate) fn path_lengths(&self, columns: usize, cells: &[f32], sums: &mut [PathLength]) {
         match self {
@@ -136,10 +146,24 @@ impl Walks {
 
 /// One row through several trees at a time.
 fn through_all<S: Step>(trees: &[Flat<S>], row: &[f32]) -> PathLength {
+    ends(trees, row).map(|(tree, at)| tree.path_lengths[at as usize]).sum()
+}
+
+/// The same, and in `leaves` the numbers of the leaves.
+fn leaves_in_all<S: Step>(trees: &[Flat<S>], row: &[f32], leaves: &mut [u32]) -> PathLength {
+    let number = |((tree, at), leaf): ((&Flat<S>, u32), &mut u32)| {
+        *leaf = tree.leaves[at as usize];
+        tree.path_lengths[at as usize]
+    };
+    ends(trees, row).zip(leaves).map(number).sum()
+}
+
+/// Where one row gets to in each tree.
+fn ends<'a, S: Step>(trees: &'a [Flat<S>], row: &'a [f32]) -> impl Iterator<Item = (&'a Flat<S>, u32)> {
     let (groups, rest) = trees.as_chunks::<LANES>();
-    let groups = groups.iter().flat_map(|group| walk::<S, LANES>(|lane| &group[lane], |_| row));
-    let rest = rest.iter().flat_map(|tree| walk::<S, 1>(|_| tree, |_| row));
-    groups.chain(rest).sum()
+    let groups = groups.iter().flat_map(move |group| walk::<S, LANES>(|lane| &group[lane], |_| row));
+    let rest = rest.iter().flat_map(move |tree| walk::<S, 1>(|_| tree, |_| row));
+    trees.iter().zip(groups.chain(rest))
 }
 
 /// Several rows through one tree at a time.
@@ -148,22 +172,22 @@ fn through_each<S: Step>(trees: &[Flat<S>], columns: usize, cells: &[f32], sums:
         let mut rows = cells.chunks_exact(columns * LANES);
         let (lanes, rest) = sums.as_chunks_mut::<LANES>();
         for (rows, sums) in rows.by_ref().zip(lanes) {
-            let lengths = walk::<S, LANES>(|_| tree, |lane| &rows[lane * columns..]);
-            sums.iter_mut().zip(lengths).for_each(|(sum, length)| *sum += length);
+            let ends = walk::<S, LANES>(|_| tree, |lane| &rows[lane * columns..]);
+            sums.iter_mut().zip(ends).for_each(|(sum, at)| *sum += tree.path_lengths[at as usize]);
         }
         for (row, sum) in rows.remainder().chunks_exact(columns).zip(rest) {
-            let [length] = walk::<S, 1>(|_| tree, |_| row);
-            *sum += length;
+            let [at] = walk::<S, 1>(|_| tree, |_| row);
+            *sum += tree.path_lengths[at as usize];
         }
     }
 }
 
-/// How far each lane's row gets in its tree.
+/// Where each lane's row gets to in its tree.
 #[inline]
 fn walk<'a, S: Step + 'a, const N: usize>(
     tree: impl Fn(usize) -> &'a Flat<S>,
     row: impl Fn(usize) -> &'a [f32],
-) -> [PathLength; N] {
+) -> [u32; N] {
     let depth = (0..N).map(|lane| tree(lane).depth).max().unwrap_or(0);
     let rounds = depth.div_ceil(ROUND);
     let mut at = [0u32; N];
@@ -177,7 +201,7 @@ fn walk<'a, S: Step + 'a, const N: usize>(
             break;
         }
     }
-    std::array::from_fn(|lane| tree(lane).path_lengths[at[lane] as usize])
+    at
 }
 
 impl<S: Step> Flat<S> {
@@ -188,8 +212,10 @@ impl<S: Step> Flat<S> {
             terms: vec![NOTHING; width],
             width,
             path_lengths: Vec::with_capacity(count),
+            leaves: Vec::with_capacity(count),
             depth: tree.depth(),
         };
+        let numbers = tree.leaf_numbers();
         let mut order = vec![0];
         for place in 0..count as u32 {
             let from = order[place as usize];
@@ -203,6 +229,7 @@ impl<S: Step> Flat<S> {
             let step = S::of(tree, from, left, &mut flat);
             flat.steps.push(step);
             flat.path_lengths.push(tree.path_length(from));
+            flat.leaves.push(numbers[from]);
         }
         flat
     }
