@@ -140,9 +140,9 @@ pub enum Mode {
     Density,
     /// As AdjustedDepth, multiplied instead of added (Cortes, 2021).
     AdjustedDensity,
-    /// Four forests judge together, and the strangest verdict counts: isolation, along columns and across them, gaps
-    /// between clusters, density. `sampleSize` and `extension` are chosen too, and left out here. Training takes
-    /// about 150 times as long as Standard (0.1 s for 100 trees), a verdict 0.1 ms.
+    /// Three forests judge together, and the strangest verdict counts: isolation across columns, gaps between clusters,
+    /// density. `sampleSize` and `extension` are chosen too, and left out here. Training takes about 20 times as long
+    /// as Standard (20 ms for 100 trees), a verdict 10 µs. On most data it judges a little better than Standard, on some worse.
     Auto,
 }
 

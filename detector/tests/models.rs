@@ -113,10 +113,10 @@ fn a_mode_is_kept_and_auto_says_why_it_chose() {
     assert_eq!(density["mode"], "Density");
     assert!(!density.contains_key("members") && !density.contains_key("choice"));
     let auto = inspected("Auto");
-    assert_eq!((auto["mode"].as_str(), auto["trees"].as_u64()), (Some("Auto"), Some(80)));
+    assert_eq!((auto["mode"].as_str(), auto["trees"].as_u64()), (Some("Auto"), Some(60)));
     let modes: Vec<_> = auto["members"].as_array().unwrap().iter().map(|member| &member["mode"]).collect();
-    assert_eq!(modes, ["Standard", "Standard", "PooledGain", "AdjustedDensity"]);
-    assert!(auto["choice"].as_str().unwrap().contains("Standard over 1024 rows, agreement 0."), "{auto:?}");
+    assert_eq!(modes, ["Standard", "PooledGain", "AdjustedDensity"]);
+    assert!(auto["choice"].as_str().unwrap().contains("Standard over 256 rows, agreement 0."), "{auto:?}");
     let scores = scores(&folder.done("score --model Auto.model --input data.csv"));
     assert_eq!(scores.iter().filter(|[_, _, anomaly]| *anomaly > 0.0).count(), ROWS / 100);
 }

@@ -1,7 +1,7 @@
 //! Rows in, the forests that judge them together out; their scores in, one score out.
 //!
 //! Without labels nothing tells which mode will judge best: Ma et al., "The need for unsupervised outlier model selection"
-//! (SIGKDD Explorations 25(1), 2023), and `benches/RESULTS.md`. So four that see different things judge each row, and the
+//! (SIGKDD Explorations 25(1), 2023), and `benches/RESULTS.md`. So three that see different things judge each row, and the
 //! strangest verdict counts: Aggarwal and Sathe, "Theoretical foundations and algorithms for outlier ensembles" (SIGKDD
 //! Explorations 17(1), 2015), maximisation. Scores of different modes become comparable by how rare they were among the
 //! training rows: Kriegel et al., "Interpreting and unifying outlier scores" (SDM 2011).
@@ -9,11 +9,14 @@
 use crate::forest::Forest;
 use crate::params::{Mode, Params};
 use crate::samples::Samples;
+use rayon::prelude::*;
 
 /// How many forests make a committee.
-pub(crate) const MEMBERS: usize = 4;
+pub(crate) const MEMBERS: usize = 3;
+/// Rows that each tree of a member is grown from.
+const SAMPLE_SIZE: u32 = 256;
 /// Training rows that levels are learned from, at most.
-const LEARNED: usize = 1024;
+const LEARNED: usize = 512;
 /// Knots of a scale are as far apart, in halvings.
 const RESOLUTION: f64 = 0.25;
 /// No 2⁶⁴ rows are ever counted.
@@ -21,20 +24,16 @@ const MOST: f64 = 64.0;
 /// Beyond the training rows a scale goes on with its slope over as many halvings.
 const SLOPE: f64 = 3.0;
 
-/// What each forest of `params` is grown by: isolation in large samples, along columns and across them; gaps between
-/// clusters; density in large samples. Of one column there is but one way across.
+/// What each forest of `params` is grown by: isolation across columns, gaps between clusters, density. Of one column there is
+/// but one way across.
 pub(crate) fn members(samples: &Samples, params: &Params) -> Vec<Params> {
     if !params.is_auto() {
         return vec![*params];
     }
     let across = |extension: u32| extension.min(u32::try_from(samples.columns() - 1).unwrap_or(u32::MAX));
-    let choices: [(Mode, u32, u32); MEMBERS] = [
-        (Mode::Standard, 1024, 0),
-        (Mode::Standard, 256, across(2)),
-        (Mode::PooledGain, 256, across(1)),
-        (Mode::AdjustedDensity, 1024, 0),
-    ];
-    choices.map(|(mode, size, extension)| params.member(mode, size, extension)).to_vec()
+    let choices: [(Mode, u32); MEMBERS] =
+        [(Mode::Standard, across(2)), (Mode::PooledGain, across(1)), (Mode::AdjustedDensity, 0)];
+    choices.map(|(mode, extension)| params.member(mode, SAMPLE_SIZE, extension)).to_vec()
 }
 
 /// The rest of a committee, beside the forest that holds it.
@@ -49,8 +48,8 @@ impl Committee {
     /// What `others` and the forest that holds them make of the training rows.
     pub(crate) fn of(first: &Forest, others: Vec<Forest>, samples: &Samples) -> Self {
         let learned = some_of(samples);
-        let scales =
-            std::iter::once(first).chain(&others).map(|forest| Rarity::of(forest.scores(&learned))).collect();
+        let members: Vec<&Forest> = std::iter::once(first).chain(&others).collect();
+        let scales = members.into_par_iter().map(|forest| Rarity::of(forest.scores(&learned))).collect();
         Self { others, scales }
     }
 

@@ -207,7 +207,7 @@ impl<'a> Grower<'a> {
                 best = Some(Cut { border: borders(&question, border, span), question, span, gain });
             }
         }
-        if let Some(cut) = &best {
+        if let Some(cut) = best.as_ref().filter(|_| tries > 1) {
             self.read(rows, &cut.question);
         }
         best
@@ -299,15 +299,14 @@ impl<'a> Grower<'a> {
     fn read_distances(&mut self, rows: Range<usize>, terms: &[Term]) -> Span {
         let cells = if self.copied.is_empty() { self.samples.cells() } else { &self.copied };
         let columns = self.samples.columns();
-        let count = rows.len();
-        for (at, row) in rows.enumerate() {
-            let row = &cells[self.rows[row]..][..columns];
-            self.values[at] = terms.iter().map(|term| term.distance(row)).sum();
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        for (&row, value) in self.rows[rows].iter().zip(&mut self.values) {
+            let row = &cells[row..][..columns];
+            *value = terms.iter().map(|term| term.distance(row)).sum();
+            low = if *value < low { *value } else { low };
+            high = if *value > high { *value } else { high };
         }
-        let values = &self.values[..count];
-        values
-            .iter()
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| (low.min(value), high.max(value)))
+        (low, high)
     }
 
     /// Gives each missing answer a side at random, by how many of the others are there.

@@ -114,17 +114,18 @@ pub(crate) fn path_length(trees: &[Tree], row: &[f32]) -> PathLength {
     trees.iter().map(|tree| tree.path_length_of(row)).sum()
 }
 
-/// The thresholds of a column in all trees, ascending, each once.
-fn cuts(trees: &[Tree], of: u32) -> Vec<f32> {
-    let nodes = trees.iter().flat_map(Tree::nodes);
-    let mut cuts: Vec<f32> = nodes
-        .filter_map(|node| match *node {
-            Node::Split { column, threshold, .. } if column == of => Some(threshold + 0.0), // -0.0 is 0.0
-            _ => None,
-        })
-        .collect();
-    cuts.sort_unstable_by(f32::total_cmp);
-    cuts.dedup();
+/// The thresholds of each column in all trees, ascending, each once.
+fn cuts(columns: usize, trees: &[Tree]) -> Vec<Vec<f32>> {
+    let mut cuts = vec![Vec::new(); columns];
+    for node in trees.iter().flat_map(Tree::nodes) {
+        if let Node::Split { column, threshold, .. } = *node {
+            cuts[column as usize].push(threshold + 0.0); // -0.0 is 0.0
+        }
+    }
+    for cuts in &mut cuts {
+        cuts.sort_unstable_by(f32::total_cmp);
+        cuts.dedup();
+    }
     cuts
 }
 

@@ -16,59 +16,119 @@ pub(super) enum Criterion {
 /// Buffers that live on from node to node.
 #[derive(Debug, Default)]
 pub(super) struct Gain {
+    keys: Vec<i64>,
     sorted: Vec<f64>,
-    /// The standard deviation of the first values: of one at index 0.
-    deviations: Vec<f64>,
+    /// Of the sorted values up to each, and of their squares.
+    sums: Vec<f64>,
+    squares: Vec<f64>,
+    /// What a border after each of them leaves of the standard deviation, times the number of values.
+    rests: Vec<f64>,
 }
 
 impl Gain {
     /// The border in the middle between two neighbouring values, and its gain, the greatest there is; of equal gains the
     /// lowest border. `None` when all values are equal. Missing ones, which are NaN, are left out.
     pub(super) fn best(&mut self, values: &[f64], criterion: Criterion) -> Option<(f64, f64)> {
+        self.sort(values);
+        let whole = self.sum()?;
+        self.part(criterion, whole);
+        let (at, rest) = self.least_rest()?;
+        let (low, high) = (self.sorted[at], self.sorted[at + 1]);
+        Some((low + (high - low) / 2.0, 1.0 - rest / whole.spread()))
+    }
+
+    /// Fills in `sorted`; whole numbers are sorted much faster.
+    fn sort(&mut self, values: &[f64]) {
+        self.keys.clear();
+        self.keys.extend(values.iter().filter(|value| !value.is_nan()).map(|value| key(value.to_bits())));
+        self.keys.sort_unstable();
         self.sorted.clear();
-        self.sorted.extend(values.iter().filter(|value| !value.is_nan()));
-        self.sorted.sort_unstable_by(f64::total_cmp);
-        let count = self.sorted.len();
-        self.deviations.clear();
-        self.deviations.extend(deviations(self.sorted.iter().copied()));
-        let whole = *self.deviations.last().filter(|&&whole| whole > 0.0)?;
-        let mut best = None;
-        for (more, right) in deviations(self.sorted.iter().rev().copied()).enumerate().take(count - 1) {
-            let first_right = count - 1 - more;
-            let (low, high) = (self.sorted[first_right - 1], self.sorted[first_right]);
-            if low < high {
-                let share = first_right as f64 / count as f64;
-                let left = self.deviations[first_right - 1];
-                let gain = 1.0 - criterion.mean(left, right, share) / whole;
-                if best.is_none_or(|(_, most)| gain >= most) {
-                    best = Some((low + (high - low) / 2.0, gain));
-                }
+        self.sorted.extend(self.keys.iter().map(|key| f64::from_bits(bits(*key))));
+    }
+
+    /// Fills in `sums` and `squares`, of values less the middle of their range: far from 0, squares lose their digits.
+    fn sum(&mut self) -> Option<Side> {
+        let middle = self.sorted.first()? / 2.0 + self.sorted.last()? / 2.0;
+        let mut side = Side { count: 0.0, sum: 0.0, squares: 0.0 };
+        self.sums.clear();
+        self.squares.clear();
+        for value in &self.sorted {
+            let value = value - middle;
+            side = Side {
+                count: side.count + 1.0,
+                sum: side.sum + value,
+                squares: side.squares + value * value,
+            };
+            self.sums.push(side.sum);
+            self.squares.push(side.squares);
+        }
+        Some(side)
+    }
+
+    /// Fills in `rests`.
+    fn part(&mut self, criterion: Criterion, whole: Side) {
+        self.rests.clear();
+        self.rests.resize(self.sorted.len() - 1, 0.0);
+        let sums = self.sums.iter().zip(&self.squares);
+        for ((rest, (&sum, &squares)), at) in self.rests.iter_mut().zip(sums).zip(0u32..) {
+            let left = Side { count: f64::from(at.cast_signed()) + 1.0, sum, squares };
+            *rest = criterion.rest(left, whole.without(left));
+        }
+    }
+
+    /// After which value a border leaves least, and how much; only between different ones there is a border.
+    fn least_rest(&self) -> Option<(usize, f64)> {
+        let mut least = (0, f64::INFINITY);
+        for (at, (pair, &rest)) in self.sorted.windows(2).zip(&self.rests).enumerate() {
+            if rest < least.1 && pair[0] < pair[1] {
+                least = (at, rest);
             }
         }
-        best
+        (least.1 < f64::INFINITY).then_some(least)
+    }
+}
+
+/// The values on one side of a border.
+#[derive(Debug, Clone, Copy)]
+struct Side {
+    count: f64,
+    sum: f64,
+    squares: f64,
+}
+
+impl Side {
+    fn without(self, other: Self) -> Self {
+        let (count, sum) = (self.count - other.count, self.sum - other.sum);
+        Self { count, sum, squares: self.squares - other.squares }
+    }
+
+    /// The standard deviation times the number of values: it needs no division.
+    fn spread(self) -> f64 {
+        (self.count * self.squares - self.sum * self.sum).max(0.0).sqrt()
     }
 }
 
 impl Criterion {
-    fn mean(self, left: f64, right: f64, share: f64) -> f64 {
+    fn rest(self, left: Side, right: Side) -> f64 {
         match self {
-            Self::Averaged => f64::midpoint(left, right),
-            Self::Pooled => share * left + (1.0 - share) * right,
+            Self::Pooled => left.spread() + right.spread(),
+            Self::Averaged => {
+                let mean = f64::midpoint(left.spread() / left.count, right.spread() / right.count);
+                mean * (left.count + right.count)
+            }
         }
     }
 }
 
-/// The standard deviation of the values so far, after each of them: Welford, "Note on a method for calculating corrected
-/// sums of squares and products" (Technometrics 4(3), 1962).
-fn deviations(values: impl Iterator<Item = f64>) -> impl Iterator<Item = f64> {
-    let (mut count, mut mean, mut squares) = (0.0, 0.0, 0.0);
-    values.map(move |value| {
-        count += 1.0;
-        let before = value - mean;
-        mean += before / count;
-        squares += before * (value - mean);
-        (squares / count).sqrt()
-    })
+/// Ordered as the numbers of these bits are (IEEE 754, totalOrder).
+fn key(bits: u64) -> i64 {
+    let bits = bits.cast_signed();
+    bits ^ ((bits >> 63).cast_unsigned() >> 1).cast_signed()
+}
+
+/// The bits of a key.
+fn bits(key: i64) -> u64 {
+    (key ^ ((key >> 63).cast_unsigned() >> 1).cast_signed()).cast_unsigned()
 }
 
 #[cfg(test)]
@@ -107,6 +167,13 @@ mod tests {
 
     proptest! {
         #[test]
+        fn keys_are_ordered_as_their_numbers_and_come_back(a: f64, b: f64) {
+            let keys = [key(a.to_bits()), key(b.to_bits())];
+            prop_assert_eq!(keys[0].cmp(&keys[1]), a.total_cmp(&b));
+            prop_assert_eq!(bits(keys[0]), a.to_bits());
+        }
+
+        #[test]
         fn the_border_is_between_the_values_and_no_other_gains_more(
             values in prop::collection::vec(-1e3f64..1e3, 2..40),
             pooled: bool,
@@ -120,7 +187,11 @@ mod tests {
             let of = |border: f64| {
                 let (left, right): (Vec<f64>, Vec<f64>) = values.iter().partition(|&&value| value <= border);
                 let share = left.len() as f64 / values.len() as f64;
-                1.0 - criterion.mean(plain(&left), plain(&right), share) / plain(&values)
+                let rest = match criterion {
+                    Criterion::Averaged => f64::midpoint(plain(&left), plain(&right)),
+                    Criterion::Pooled => share * plain(&left) + (1.0 - share) * plain(&right),
+                };
+                1.0 - rest / plain(&values)
             };
             prop_assert!((gain - of(border)).abs() < 1e-6);
             let greatest = values.iter().copied().fold(f64::MIN, f64::max);

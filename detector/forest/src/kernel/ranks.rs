@@ -81,7 +81,7 @@ pub(super) const fn rank_bits(columns: usize) -> u32 {
 impl Ranks {
     /// `None` when this machine has no kernel for it, or the trees do not fit.
     pub(crate) fn new(columns: usize, trees: &[Tree]) -> Option<Self> {
-        let fit = |tree: &Tree| tree.planes().is_empty() && tree.depth() <= LEVELS;
+        let fit = |tree: &Tree| tree.planes().is_empty() && tree.depth() <= LEVELS && has_few_lengths(tree);
         if !avx512::is_there() || columns > MAX_COLUMNS || !trees.iter().all(fit) {
             return None;
         }
@@ -126,7 +126,7 @@ impl Ranks {
 impl Grove {
     /// `None` when a column has too many thresholds, or a tree too many path lengths.
     fn new(columns: usize, trees: &[Tree]) -> Option<Self> {
-        let cuts: Vec<_> = (0..columns as u32).map(|column| super::cuts(trees, column)).collect();
+        let cuts = super::cuts(columns, trees);
         let never = (1u32 << rank_bits(columns)) - 1; // the rank that no cell exceeds
         if cuts.iter().any(|cuts| cuts.len() > never as usize) {
             return None;
@@ -215,6 +215,12 @@ fn leaves_below(place: usize) -> std::ops::Range<usize> {
     let width = LEAVES >> place.ilog2();
     let first = place * width - LEAVES;
     first..first + width
+}
+
+/// Whether codes can tell the tree's path lengths apart.
+fn has_few_lengths(tree: &Tree) -> bool {
+    let mut known = Vec::new();
+    tree.leaf_lengths().all(|length| code(length, &mut known).is_some())
 }
 
 /// The number of `length` among the `known`; `None` when there are too many, or it is too long for its limbs.
