@@ -50,9 +50,13 @@ pub struct Term {
     pub column: u32,
     /// The middle of the training rows' range here.
     pub centre: f32,
-    /// How much this column turns the plane.
+    /// How much this column turns the plane: from -1e100 to 1e100.
     pub weight: f64,
 }
+
+/// The largest weight: the distances of a plane add up to a number, whatever the cells. One over the least difference of two
+/// cells is 1e45.
+const HEAVIEST: f64 = 1e100;
 
 /// Why nodes are not a tree.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -92,6 +96,14 @@ pub enum TreeError {
     /// NaN or an infinity.
     #[error("node {0} must have finite numbers, got NaN or an infinity")]
     NotFinite(u32),
+    /// A weight that makes distances overflow.
+    #[error("node {node} must have weights from -1e100 to 1e100, got {weight:e}")]
+    TooHeavy {
+        /// The node.
+        node: u32,
+        /// The weight.
+        weight: f64,
+    },
     /// A plane index that names no plane, or a plane without columns.
     #[error("node {0} must have a plane of at least 1 column, got none")]
     NoSuchPlane(u32),
@@ -326,6 +338,9 @@ fn check(columns: usize, at: u32, node: &Node, nodes: usize, planes: &[Plane]) -
             for term in &plane.terms {
                 column_exists(term.column)?;
                 is_finite(term.weight.is_finite() && term.centre.is_finite())?;
+                if term.weight.abs() > HEAVIEST {
+                    return Err(TreeError::TooHeavy { node: at, weight: term.weight });
+                }
             }
             (left, right)
         }

@@ -36,6 +36,19 @@ fn what_is_not_a_tree_is_refused_with_the_node_and_the_reason() {
     assert_eq!(message(&[plane, LEAF, LEAF]), "node 0 must have a plane of at least 1 column, got none");
 }
 
+/// Found by fuzzing: such a plane opened, and the shares of its columns were infinity over infinity.
+#[test]
+fn a_plane_so_heavy_that_its_distances_are_no_numbers_is_refused() {
+    let plane = |weight| Plane { terms: vec![Term { column: 0, centre: 1.0, weight }], offset: 0.0 };
+    let nodes = [Node::Plane { plane: 0, left: 1, right: 2 }, LEAF, LEAF];
+    let tree = |weight| Tree::new(1, &nodes, vec![plane(weight)]);
+    assert_eq!(
+        tree(-1e308).unwrap_err().to_string(),
+        "node 0 must have weights from -1e100 to 1e100, got -1e308"
+    );
+    assert!(tree(-1e100).unwrap().planes()[0].distance(&[f32::MAX]).is_finite());
+}
+
 #[test]
 fn a_cell_on_the_threshold_goes_left() {
     let tree = Tree::new(1, &[split(1, 2), LEAF, Node::Leaf { samples: 9 }], vec![]).unwrap();
