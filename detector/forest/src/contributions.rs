@@ -86,12 +86,12 @@ impl Gains {
     }
 
     /// What each column did.
-    pub(crate) fn contributions(&self) -> Vec<Contribution> {
+    pub(crate) fn contributions(self) -> Vec<Contribution> {
         let total: f64 = self.0.iter().map(|gain| gain.all.max(0.0)).sum();
         let alike = 1.0 / self.0.len() as f64;
         let share = |gain: &Gain| if total > 0.0 { gain.all.max(0.0) / total } else { alike };
         let side = |gain: &Gain| if gain.side < 0.0 { Side::Low } else { Side::High };
-        self.0.iter().map(|gain| Contribution { share: share(gain), side: side(gain) }).collect()
+        self.0.into_iter().map(|gain| Contribution { share: share(&gain), side: side(&gain) }).collect()
     }
 }
 

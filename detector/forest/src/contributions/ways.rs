@@ -7,11 +7,11 @@ use super::{Gain, Gains};
 use crate::kernel::steps;
 use crate::tree::{Node, Tree};
 
-/// A table has at most so many cells of 12 bytes: 12 MiB. Without one, rows walk.
-const MOST: usize = 1 << 20;
+/// A table has at most so many lines, of 64 bytes and the columns' numbers: 20 MiB. Without one, rows walk.
+const MOST: usize = 1 << 18;
 /// As deep as trees may be: a table of deeper ones would take too long to make.
 const DEEPEST: u32 = 64;
-/// Up to so many columns each leaf has a cell for every column.
+/// Columns in a line. With no more, each leaf has one line, and a column's place is its number.
 const FEW: usize = 8;
 /// Units of a side on a step are 2⁻³².
 const UNIT: f64 = (1u64 << 32) as f64;
@@ -21,109 +21,120 @@ const UNIT: f64 = (1u64 << 32) as f64;
 pub(crate) enum Ways {
     /// Of one column, for each step of the kernel: the side.
     Steps(Vec<f64>),
-    /// Of few columns.
-    Few {
+    /// Of several columns.
+    Lines {
         /// The first leaf of each tree.
         first: Vec<u32>,
-        leaves: Vec<Line>,
-    },
-    /// Of many columns: for each leaf the columns on its way.
-    Many {
-        /// The first leaf of each tree.
-        first: Vec<u32>,
-        /// The first cell of each leaf, and the end.
-        begins: Vec<u32>,
-        cells: Vec<Cell>,
+        /// How many lines a leaf has.
+        lines_a_leaf: usize,
+        lines: Vec<Line>,
+        /// Of more than [`FEW`] columns, for each line the columns that are in it. What is left empty has numbers of its own,
+        /// behind all columns: were it always the same, each sum would wait for the one before.
+        columns: Vec<[u16; FEW]>,
     },
 }
 
-/// The gains of [`FEW`] columns, then their sides: one line of the cache.
+/// Gains and sides of [`FEW`] columns: one line of the cache.
 #[derive(Debug, Clone, Copy, Default)]
 #[repr(align(64))]
-pub(crate) struct Line([f32; 2 * FEW]);
-
-/// The gain of one column on one way.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Cell {
-    column: u32,
-    all: f32,
-    side: f32,
-}
+pub(crate) struct Line([[f32; 2]; FEW]);
 
 impl Ways {
     /// `None` where rows have to walk: with planes, in trees that are too deep, or too many.
     pub(crate) fn new(columns: usize, trees: &[Tree]) -> Option<Self> {
-        let leaves = |tree: &Tree| tree.nodes().len() / 2 + 1;
-        let cells = |tree: &Tree| {
-            leaves(tree) * if columns <= FEW { FEW } else { columns.min(tree.depth() as usize) }
-        };
         let fit = |tree: &Tree| tree.planes().is_empty() && tree.depth() <= DEEPEST;
-        if !trees.iter().all(fit) || trees.iter().map(cells).sum::<usize>() > MOST {
+        let leaves = |tree: &Tree| tree.nodes().len() / 2 + 1;
+        let deepest = trees.iter().map(Tree::depth).max().unwrap_or(0) as usize;
+        let lines_a_leaf = if columns <= FEW { 1 } else { columns.min(deepest).div_ceil(FEW).max(1) };
+        let lines = trees.iter().map(leaves).sum::<usize>() * lines_a_leaf;
+        if !trees.iter().all(fit) || lines > MOST || columns + FEW > usize::from(u16::MAX) {
             return None;
         }
         if columns == 1 {
             return Some(Self::Steps(sides_of_steps(trees)));
         }
+        let mut table = (Vec::with_capacity(lines), Vec::new());
+        for way in trees.iter().flat_map(ways) {
+            add_lines(way, columns, lines_a_leaf, &mut table);
+        }
         let before =
             |before: &mut u32, tree: &Tree| Some(std::mem::replace(before, *before + leaves(tree) as u32));
         let first = trees.iter().scan(0, before).collect();
-        let ways = trees.iter().flat_map(ways);
-        Some(if columns <= FEW { Self::few(first, ways) } else { Self::many(first, ways) })
+        Some(Self::Lines { first, lines_a_leaf, lines: table.0, columns: table.1 })
     }
 
-    fn few(first: Vec<u32>, ways: impl Iterator<Item = Vec<(u32, Gain)>>) -> Self {
-        let line = |way: Vec<(u32, Gain)>| {
-            let mut line = Line::default();
-            for (column, gain) in way {
-                line.0[column as usize] = gain.all as f32;
-                line.0[FEW + column as usize] = gain.side as f32;
-            }
-            line
-        };
-        Self::Few { first, leaves: ways.map(line).collect() }
-    }
-
-    fn many(first: Vec<u32>, ways: impl Iterator<Item = Vec<(u32, Gain)>>) -> Self {
-        let (mut begins, mut cells) = (vec![0], Vec::new());
-        for way in ways {
-            let cell =
-                |(column, gain): (u32, Gain)| Cell { column, all: gain.all as f32, side: gain.side as f32 };
-            cells.extend(way.into_iter().map(cell));
-            begins.push(cells.len() as u32);
+    /// How many leaves [`Ways::gains`] is to be given.
+    pub(crate) fn leaves(&self) -> usize {
+        match self {
+            Self::Steps(_) => 1,
+            Self::Lines { first, .. } => first.len(),
         }
-        Self::Many { first, begins, cells }
     }
 
     /// What a row of so many columns gained that gets to these leaves, as [`crate::kernel::Kernel::score_and_leaves`] counts them.
     pub(crate) fn gains(&self, columns: usize, leaves: &[u32]) -> Gains {
         match self {
             Self::Steps(sides) => Gains(vec![Gain { all: 1.0, side: sides[leaves[0] as usize] }]),
-            Self::Few { first, leaves: lines } => {
+            Self::Lines { first, lines, .. } if columns <= FEW => {
                 let mut sum = Line::default();
                 for (first, leaf) in first.iter().zip(leaves) {
                     let line = &lines[(first + leaf) as usize];
-                    sum.0.iter_mut().zip(&line.0).for_each(|(sum, gain)| *sum += gain);
+                    let (sum, line) = (sum.0.as_flattened_mut(), line.0.as_flattened());
+                    sum.iter_mut().zip(line).for_each(|(sum, gain)| *sum += gain);
                 }
-                Gains((0..columns).map(|column| gain([sum.0[column], sum.0[FEW + column]])).collect())
+                Gains(sum.0[..columns].iter().copied().map(gain).collect())
             }
-            Self::Many { first, begins, cells } => {
-                let mut sums = vec![[0.0f32; 2]; columns];
+            Self::Lines { first, lines_a_leaf, lines, columns: of } => {
+                let mut sums = vec![[0.0f32; 2]; columns + FEW];
                 for (first, leaf) in first.iter().zip(leaves) {
-                    let leaf = (first + leaf) as usize;
-                    for cell in &cells[begins[leaf] as usize..begins[leaf + 1] as usize] {
-                        let [all, side] = &mut sums[cell.column as usize];
-                        *all += cell.all;
-                        *side += cell.side;
+                    let at = (first + leaf) as usize * lines_a_leaf;
+                    for at in at..at + lines_a_leaf {
+                        add_line(&lines[at], &of[at], &mut sums);
                     }
                 }
-                Gains(sums.into_iter().map(gain).collect())
+                Gains(sums[..columns].iter().copied().map(gain).collect())
             }
         }
     }
 }
 
+/// Adds a line to the sums of the columns that are in it. The loop is as long as a line, so that the compiler unrolls it.
+#[inline]
+fn add_line(line: &Line, of: &[u16; FEW], sums: &mut [[f32; 2]]) {
+    for at in 0..FEW {
+        let sum = &mut sums[usize::from(of[at])];
+        *sum = [sum[0] + line.0[at][0], sum[1] + line.0[at][1]];
+    }
+}
+
 fn gain([all, side]: [f32; 2]) -> Gain {
     Gain { all: f64::from(all), side: f64::from(side) }
+}
+
+/// Adds a leaf's lines to a table, and of more than [`FEW`] columns the columns that are in them.
+fn add_lines(
+    way: Vec<(u32, Gain)>,
+    columns: usize,
+    lines_a_leaf: usize,
+    (lines, of): &mut (Vec<Line>, Vec<[u16; FEW]>),
+) {
+    let first = lines.len();
+    lines.resize(first + lines_a_leaf, Line::default());
+    let pair = |gain: Gain| [gain.all as f32, gain.side as f32];
+    if columns <= FEW {
+        for (column, gain) in way {
+            lines[first].0[column as usize] = pair(gain);
+        }
+        return;
+    }
+    let empty: [u16; FEW] = std::array::from_fn(|at| (columns + at) as u16);
+    of.resize(first + lines_a_leaf, empty);
+    let places = lines[first..].iter_mut().flat_map(|line| &mut line.0);
+    let numbers = of[first..].as_flattened_mut();
+    for ((place, number), (column, gain)) in places.zip(numbers).zip(way) {
+        *place = pair(gain);
+        *number = column as u16;
+    }
 }
 
 /// For each step of one column, on which side its leaves are.

@@ -4,6 +4,9 @@ use super::Forest;
 use crate::contributions::{Contribution, Gains, Ways};
 use crate::tree::Tree;
 
+/// The leaves of so many trees need no allocation.
+const FEW: usize = 128;
+
 /// A score, and how much each column did to set the row apart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explained {
@@ -73,8 +76,12 @@ impl Forest {
             let trees = self.trees.iter().zip(expected);
             return (self.score_within(row), Gains::walked(self.columns, trees, row));
         };
-        let mut leaves = vec![0; self.trees.len()];
-        let score = self.kernel().score_and_leaves(self.scale, row, &mut leaves);
-        (score, ways.gains(self.columns, &leaves))
+        let (mut few, mut many) = ([0; FEW], Vec::new());
+        let leaves = few.get_mut(..ways.leaves()).unwrap_or_else(|| {
+            many.resize(ways.leaves(), 0);
+            &mut many
+        });
+        let score = self.kernel().score_and_leaves(self.scale, row, leaves);
+        (score, ways.gains(self.columns, leaves))
     }
 }
