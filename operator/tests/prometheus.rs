@@ -13,8 +13,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use http::Request;
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DeleteParams, ListParams, LogParams, Patch, PatchParams};
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use operator::workload::Kind;
 use place::{Place, SYSTEM, condition, operator_metric, operator_pods, until, until_within};
@@ -81,7 +81,12 @@ async fn a_detectors_anomalies_reach_prometheus_and_its_alerts() {
         ready.push(a);
         scraped.push(b);
     }
-    chart(&["--set", "metrics.serviceMonitor.enabled=false"]);
+    nothing_has_failed(&place).await;
+    the_operators_metrics_go_by_https_to_those_whom_the_cluster_lets(&place).await;
+    chart(&[
+        "--set",
+        "metrics.serviceMonitor.enabled=false,metrics.tls.secretName=,metrics.authorization=false",
+    ]);
     script(&["tests/cluster/monitoring", "remove"]);
     said_by(&place, "run-0", "False", "PrometheusOperatorNotInstalled").await;
     nothing_has_failed(&place).await;
@@ -266,6 +271,58 @@ async fn apply_to_ready_and_first_scrape(place: &Place, name: &str) -> (f64, f64
     futures::future::join(ready, scraped).await
 }
 
+/// Prometheus scrapes with its own token and checks the certificate; nobody, and somebody without the right, get nothing.
+async fn the_operators_metrics_go_by_https_to_those_whom_the_cluster_lets(place: &Place) {
+    let host = format!("anomaly-operator.{SYSTEM}.svc");
+    let certified = rcgen::generate_simple_self_signed(vec![host.clone()]).unwrap();
+    let secret = json!({"metadata": {"name": "metrics-tls"}, "stringData": {
+        "tls.crt": certified.cert.pem(), "ca.crt": certified.cert.pem(), "tls.key": certified.signing_key.serialize_pem(),
+    }});
+    let secrets: Api<Secret> = Api::namespaced(place.client.clone(), SYSTEM);
+    secrets.create(&PostParams::default(), &serde_json::from_value(secret).unwrap()).await.unwrap();
+    chart(&["--set", "metrics.tls.secretName=metrics-tls,metrics.authorization=true"]);
+    until("scrape by HTTPS", async || {
+        let targets = prometheus(place, "targets", &[("state", "active")]).await?;
+        let is_secure = |target: &Value| {
+            target["labels"]["job"] == "anomaly-operator"
+                && target["scrapeUrl"].as_str().is_some_and(|url| url.starts_with("https://"))
+                && target["health"] == "up"
+        };
+        targets["activeTargets"].as_array()?.iter().any(is_secure).then_some(())
+    })
+    .await;
+    let token = |of: [&str; 2]| script(&["kubectl", "create", "token", of[1], "--namespace", of[0]]);
+    let bearers = [
+        "Nobody: 1".to_owned(),
+        format!("Authorization: Bearer {}", token(["default", "default"]).trim()),
+        format!("Authorization: Bearer {}", token(["monitoring", "prometheus"]).trim()),
+    ];
+    assert_eq!(statuses(&format!("https://{host}:8080/metrics"), &bearers), "401 403 200 ");
+}
+
+/// The HTTP statuses that a pod of the cluster gets from the URL, asking once with each header.
+fn statuses(url: &str, headers: &[String]) -> String {
+    let pod = [
+        "kubectl",
+        "run",
+        "curl",
+        "--namespace",
+        "default",
+        "--image",
+        "localhost/curl:dev",
+        "--restart",
+        "Never",
+    ];
+    let mut command = pod.to_vec();
+    command.extend(["--rm", "--stdin", "--quiet", "--", "curl"]);
+    for (at, header) in headers.iter().enumerate() {
+        command.extend((at > 0).then_some("--next"));
+        command.extend(["--insecure", "--silent", "--output", "/dev/null", "--write-out", "%{http_code} "]);
+        command.extend(["--header", header, url]);
+    }
+    script(&command)
+}
+
 /// The message of MonitoringConfigured, once it says so.
 async fn said(place: &Place, status: &str, reason: &str) -> String {
     said_by(place, "pump", status, reason).await
@@ -332,11 +389,12 @@ fn pump(name: &str) -> Value {
     manifest
 }
 
-/// Run a script of the project, and say what it said if it failed.
-fn script(command: &[&str]) {
+/// What a script of the project says, or a program.
+fn script(command: &[&str]) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let output = Command::new(command[0]).args(&command[1..]).current_dir(root).output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// Upgrade the release of the operator's chart, with options more.
