@@ -7,8 +7,8 @@ use super::{Gain, Gains};
 use crate::kernel::steps;
 use crate::tree::{Node, Tree};
 
-/// A table has at most so many lines, of 64 bytes and the columns' numbers: 20 MiB. Without one, rows walk.
-const MOST: usize = 1 << 18;
+/// A table has at most so many lines, of 64 bytes and the columns' numbers: 10 MiB. Without one, rows walk.
+const MOST: usize = 1 << 17;
 /// As deep as trees may be: a table of deeper ones would take too long to make.
 const DEEPEST: u32 = 64;
 /// Columns in a line. With no more, each leaf has one line, and a column's place is its number.

@@ -173,7 +173,7 @@ fn a_row_that_tables_cannot_explain_walks() {
     assert!(planes.ways.get().unwrap().is_none(), "what a plane's columns gain depends on the row");
     let large = Forest::fit(&samples, &params(3000, 256, 0, 3)).unwrap();
     large.explain(samples.row(0));
-    assert!(large.ways.get().unwrap().is_none(), "the table would have over 2^18 lines");
+    assert!(large.ways.get().unwrap().is_none(), "the table would have over 2^17 lines");
     let whole = Forest::fit(&samples, &params(10, 64, 0, 3)).unwrap();
     assert!(whole.contributions(&[f32::NAN, 120.0, 60.0])[0] <= 0.0, "a missing cell has done nothing");
 }
