@@ -14,9 +14,13 @@ fn path(format: u32, kind: &str) -> PathBuf {
 }
 
 fn artifact(mode: Mode, extension: u32) -> Artifact {
+    artifact_of(&Params::new(5, 16, extension, 1).unwrap().with_mode(mode))
+}
+
+fn artifact_of(params: &Params) -> Artifact {
     let cells = (0..300).map(|i| f64::from(i * 7919 % 1009) / 10.0).collect();
     let samples = Samples::new(3, cells).unwrap();
-    let forest = Forest::fit(&samples, &Params::new(5, 16, extension, 1).unwrap().with_mode(mode)).unwrap();
+    let forest = Forest::fit(&samples, params).unwrap();
     let columns = ["flow", "pressure", "temperature"].map(String::from).to_vec();
     let training = Training {
         samples: 100,
@@ -37,11 +41,17 @@ fn artifact(mode: Mode, extension: u32) -> Artifact {
 
 #[test]
 fn the_current_format_has_its_files() {
-    let kinds = [("axis", Mode::Standard, 0), ("planes", Mode::Standard, 2), ("density", Mode::Density, 0)];
-    for (kind, mode, extension) in kinds {
+    let params = |trees, extension| Params::new(trees, 16, extension, 1).unwrap();
+    let kinds = [
+        ("axis", params(5, 0)),
+        ("planes", params(5, 2)),
+        ("density", params(5, 0).with_mode(Mode::Density)),
+        ("committee", params(1, 0).auto()),
+    ];
+    for (kind, params) in kinds {
         let path = path(FORMAT, kind);
         if std::env::var_os("UPDATE").is_some() && !path.exists() {
-            std::fs::write(&path, artifact(mode, extension).to_bytes().unwrap()).unwrap();
+            std::fs::write(&path, artifact_of(&params).to_bytes().unwrap()).unwrap();
         }
         assert!(path.exists(), "{} must be there: run with UPDATE=1", path.display());
     }
@@ -71,6 +81,17 @@ fn format_2_opens_in_another_mode() {
     assert_eq!(density, artifact(Mode::Density, 0));
 }
 
+#[test]
+fn format_2_opens_with_a_committee() {
+    let committee = std::fs::read(path(2, "committee")).unwrap();
+    assert_eq!(digest(&committee), DIGESTS[2]);
+    let committee = Artifact::from_bytes(&committee).unwrap();
+    let members: Vec<_> =
+        committee.forest.members().map(|member| (member.mode(), member.trees().len())).collect();
+    assert_eq!(members, [(Mode::Standard, 1), (Mode::PooledGain, 1), (Mode::AdjustedDensity, 1)]);
+    assert_scores(&committee.forest, SCORES[2]);
+}
+
 fn assert_scores(forest: &Forest, expected: [f64; 3]) {
     let scores = [[50.0, 50.0, 50.0], [0.0, 100.0, 12.5], [400.0, -1.0, 3.0]].map(|row| forest.score(&row));
     for (score, expected) in scores.iter().zip(expected) {
@@ -78,12 +99,14 @@ fn assert_scores(forest: &Forest, expected: [f64; 3]) {
     }
 }
 
-/// Of the files for axis-parallel splits and for planes.
-const DIGESTS: [&str; 2] = [
+/// Of the files for axis-parallel splits, for planes and for a committee.
+const DIGESTS: [&str; 3] = [
     "sha256:f2d67380560778f7680f612bf648d2c112bf126216d128980929663f25ed347d",
     "sha256:32bbe5cd3b9a6829106e99280871d759daa612045bfd504dc409976cfe5ab82e",
+    "sha256:29fb02d8352b8165e0172d49df887d72b963c3012a5ac4136ed0fd9869519f07",
 ];
-const SCORES: [[f64; 3]; 2] = [
+const SCORES: [[f64; 3]; 3] = [
     [0.454_064_133_686_628_73, 0.638_279_898_564_996_8, 0.638_279_898_564_996_8],
     [0.431_662_149_530_224_47, 0.471_639_206_002_713_5, 0.681_262_213_130_331_1],
+    [0.618_406_540_607_623_3, 0.835_343_486_993_737_2, 0.876_912_324_724_192],
 ];
