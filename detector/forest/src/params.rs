@@ -112,13 +112,14 @@ impl Params {
         Self { mode, ..self }
     }
 
-    /// The same, but mode, sample size and extension are chosen from the data: see [`crate::Forest::members`].
+    /// The same, but mode, sample size and extension are those of a committee that judges together: see
+    /// [`crate::Forest::members`]. Expect about half of what it gains on the sets that it was chosen on: `benches/RESULTS.md`.
     #[must_use]
     pub fn auto(self) -> Self {
         Self { is_auto: true, ..self }
     }
 
-    /// Whether mode, sample size and extension are chosen from the data.
+    /// Whether mode, sample size and extension are a committee's.
     pub fn is_auto(&self) -> bool {
         self.is_auto
     }
