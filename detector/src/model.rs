@@ -88,6 +88,10 @@ pub enum ModelError {
 #[error("expected a finite number within the range of 32-bit floats, got {0}")]
 pub struct Unjudgeable(pub f64);
 
+/// How many doubts of an artifact are told, and how much of each.
+const MOST_DOUBTS: usize = 8;
+const MOST_LETTERS: usize = 500;
+
 impl Model {
     /// The model that an artifact's bytes hold.
     ///
@@ -301,7 +305,10 @@ impl Model {
         let shortfall = cut::shortfall(by, training.expected_alerts_per_day, self.samples());
         let seen = self.artifact.scores.as_ref().map(|scores| scores.seen.scores());
         let silence = seen.and_then(|seen| cut::silence(by, self.cut(), seen));
-        training.doubts.iter().cloned().chain(shortfall).chain(silence).collect()
+        // An artifact may come from anywhere, and a report has its bounds.
+        let kept = training.doubts.iter().take(MOST_DOUBTS);
+        let kept = kept.map(|doubt| doubt.chars().take(MOST_LETTERS).collect());
+        kept.chain(shortfall).chain(silence).collect()
     }
 
     /// The forest itself.

@@ -104,3 +104,11 @@ fn a_model_says_why_it_may_not_be_trusted_and_most_say_nothing() {
     assert_eq!((&kept[1], kept.len()), (&model.doubts(Cut::Score(0.5))[1], 4));
     assert!(kept[3].starts_with("threshold.contamination 0.02 calls no sample anomalous"), "{kept:?}");
 }
+
+#[test]
+fn of_the_doubts_of_a_model_from_elsewhere_only_so_many_letters_are_told() {
+    let mut artifact = Artifact::from_bytes(learned(readings(500, 50), None).bytes()).unwrap();
+    artifact.metadata.training.doubts = vec!["ü".repeat(100_000); 100];
+    let doubts = Model::new(artifact).unwrap().doubts(Cut::Score(0.5));
+    assert_eq!(doubts, vec!["ü".repeat(500); 8]);
+}
