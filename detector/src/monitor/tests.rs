@@ -1,7 +1,9 @@
+use std::path::Path;
 use std::time::Duration;
 
 use crd::Valid;
 use jiff::Timestamp;
+use proptest::prelude::*;
 
 use super::{Audience, Begun, Explain, MonitorError, replay, resume, train};
 use crate::model::Model;
@@ -25,12 +27,17 @@ fn recorded(rows: &str, train: &str) -> (tempfile::TempDir, Valid) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rows.csv");
     std::fs::write(&path, rows).unwrap();
+    let detector = watching(&path, train, "{}");
+    (folder, detector)
+}
+
+fn watching(path: &Path, train: &str, alarm: &str) -> Valid {
     let text = format!(
         "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {{name: fan}}\nspec:\n  sources:\n  - name: s\n    \
-         csv: {{path: {}, sensors: [{{name: value}}]}}\n  model: {{train: {train}}}\n",
+         csv: {{path: {}, sensors: [{{name: value}}]}}\n  model: {{train: {train}}}\n  alarm: {alarm}\n",
         path.display()
     );
-    (folder, crd::manifest::one_detector(&text).unwrap())
+    crd::manifest::one_detector(&text).unwrap()
 }
 
 /// Writes down who judged what.
@@ -40,6 +47,8 @@ struct Scribe {
     times: Vec<i64>,
     /// The digests of the models that judged them.
     models: Vec<String>,
+    /// What became of each instant.
+    outcomes: Vec<Outcome>,
     /// The ends of the histories of the models that took over, in seconds.
     renewed: Vec<i64>,
 }
@@ -52,6 +61,7 @@ impl Audience for Scribe {
             self.times.push(readings.time.as_second());
             self.models.push(verdict.judgement.model.to_string());
         }
+        self.outcomes.push(outcome.clone());
         Ok(())
     }
 
@@ -186,4 +196,34 @@ fn simulated_sensors_are_trained_on_anew_in_a_replay_too() {
     let scribe = heard(&detector, trained(&detector), Some(Duration::from_mins(5)));
     assert_eq!(scribe.renewed.len(), 5);
     assert!(scribe.renewed.windows(2).all(|moments| moments[1] - moments[0] == 60));
+}
+
+/// Everything that looks back on other readings, and a model that is renewed four times a day.
+const STREAM: &str = "{until: '1970-01-02T00:00:00Z', samples: 300, every: 6h, trees: 20, sampleSize: 64, \
+    features: [Value, Difference, Daily, Mean, Spread], window: 5, lags: 1}";
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn another_future_changes_no_verdict_no_model_and_no_alarm_of_the_past(
+        past in prop::collection::vec(-50i32..50, 60..250),
+        futures in (prop::collection::vec(-500i32..500, 1..100), prop::collection::vec(-500i32..500, 1..100)),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.csv");
+        let [(a, renewals), (b, _)] = [&futures.0, &futures.1].map(|future| {
+            let values = past.iter().chain(future).enumerate();
+            let rows: String = values.map(|(i, value)| format!("{},{value}\n", i * 1800)).collect();
+            std::fs::write(&path, format!("timestamp,value\n{rows}")).unwrap();
+            let detector = watching(&path, STREAM, "{peak: 10}");
+            let scribe = heard(&detector, trained(&detector), None);
+            (scribe.outcomes, scribe.renewed)
+        });
+        let first_day = 48;
+        for (at, (a, b)) in a.iter().zip(&b).take(past.len() - first_day).enumerate() {
+            prop_assert_eq!(a, b, "instant {}", at);
+        }
+        prop_assert!(renewals.len() >= past.len() / 12 - 5, "{} renewals", renewals.len());
+    }
 }
