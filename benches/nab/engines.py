@@ -1,5 +1,6 @@
 """A series in, a score for each row out, by each engine. A score depends on the rows up to its own alone."""
 import csv
+import datetime
 import os
 import resource
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from score import probation
+from series import Series
 
 
 def peaks(scores, over=150):
@@ -41,24 +43,38 @@ def detector(binary, manifest):
     the others one by one, and trains anew by the series' own clock. No label reaches it."""
 
     def engine(series, seed, folder):
-        data, output = Path(folder) / "series.csv", Path(folder) / "verdicts.csv"
-        rows = zip(series.times, series.values.tolist())
-        data.write_text("timestamp,value,in_window\n" + "".join(f"{at},{value!r},0\n" for at, value in rows))
-        until = series.times[probation(len(series.times))].replace(" ", "T") + "Z"
-        sets = [f"spec.sources[0].csv.path={data}", f"spec.model.train.until={until}", f"spec.model.train.seed={seed}",
-                # Twice the trees of the sample, and its alarms judged at every threshold: contamination is only where severity is 1.
-                "spec.model.train.trees=100", "spec.threshold.contamination=0.01"]
-        command = [binary, "run", manifest, "--fast", "--output", str(output)]
-        for each in sets:
-            command += ["--set", each]
-        before = cpu_of_children()
-        done = subprocess.run(command, env={**os.environ, "RAYON_NUM_THREADS": "1"}, capture_output=True, text=True)
-        took = cpu_of_children() - before
-        if done.returncode:
-            raise SystemExit(f"{series.name}: {done.stderr}")
+        output, took = watch(binary, manifest, series, probation(len(series.times)), seed, folder)
         return aligned(series, output), took
 
     return engine
+
+
+def a_reading_a_second(binary, manifest, folder, days=3):
+    """Readings/s of a core on noise with a reading a second, learned from for two hours: the daily training is shared by so
+    many that judging is what costs."""
+    start, seconds = datetime.datetime(2026, 1, 1), days * 86400
+    times = [str(start + datetime.timedelta(seconds=second)) for second in range(seconds)]
+    values = np.random.default_rng(1).normal(50, 1, seconds).round(3)
+    _, took = watch(binary, manifest, Series("noise", times, values, []), 7200, 0, folder)
+    return seconds / took
+
+
+def watch(binary, manifest, series, first, seed, folder):
+    """Learn from the rows before the first, watch the others. (verdicts, CPU seconds of the whole process)"""
+    data, output = Path(folder) / "series.csv", Path(folder) / "verdicts.csv"
+    rows = zip(series.times, series.values.tolist())
+    data.write_text("timestamp,value,in_window\n" + "".join(f"{at},{value!r},0\n" for at, value in rows))
+    until = series.times[first].replace(" ", "T") + "Z"
+    sets = [f"spec.sources[0].csv.path={data}", f"spec.model.train.until={until}", f"spec.model.train.seed={seed}"]
+    command = [binary, "run", manifest, "--fast", "--output", str(output)]
+    for each in sets:
+        command += ["--set", each]
+    before = cpu_of_children()
+    done = subprocess.run(command, env={**os.environ, "RAYON_NUM_THREADS": "1"}, capture_output=True, text=True)
+    took = cpu_of_children() - before
+    if done.returncode:
+        raise SystemExit(f"{series.name}: {done.stderr}")
+    return output, took
 
 
 def aligned(series, output):

@@ -77,3 +77,18 @@ def at(series, scores, cut, profile="standard"):
     """The NAB score of a threshold that was chosen elsewhere."""
     cuts, reached = thresholds(series, scores, profile)
     return float(reached[np.flatnonzero(cuts >= cut)[-1]])
+
+
+def parts(series, scores, cut, profile="standard"):
+    """How many points each series brings to the NAB score of a threshold: together they are the score."""
+    missed, false = PROFILES[profile]
+    windows = sum(len(one.windows) for one in series)
+    gained = [part(one, np.asarray(score) >= cut, missed, false) for one, score in zip(series, scores)]
+    return 100 * np.array(gained) / ((1 + missed) * windows)
+
+
+def part(one, detected, missed, false):
+    inside, value = worth(len(one.times), one.windows)
+    detected[: probation(len(one.times))] = False
+    found = [value[detected & (inside == window)] for window in range(len(one.windows))]
+    return false * value[detected & (inside < 0)].sum() + sum(missed + each.max() for each in found if each.size)
