@@ -214,8 +214,8 @@ proptest! {
         let path = folder.path().join("rows.csv");
         let [(a, renewals), (b, _)] = [&futures.0, &futures.1].map(|future| {
             let values = past.iter().chain(future).enumerate();
-            let rows: String = values.map(|(i, value)| format!("{},{value}\n", i * 1800)).collect();
-            std::fs::write(&path, format!("timestamp,value\n{rows}")).unwrap();
+            let rows: Vec<String> = values.map(|(i, value)| format!("{},{value}", i * 1800)).collect();
+            std::fs::write(&path, format!("timestamp,value\n{}", rows.join("\n"))).unwrap();
             let detector = watching(&path, STREAM, "{peak: 10}");
             let scribe = heard(&detector, trained(&detector), None);
             (scribe.outcomes, scribe.renewed)
