@@ -13,6 +13,8 @@ const MOST: usize = 1 << 17;
 const DEEPEST: u32 = 64;
 /// Columns in a line. With no more, each leaf has one line, and a column's place is its number.
 const FEW: usize = 8;
+/// Lines that are fetched before they are added up, so that the processor waits for all of them together.
+const AHEAD: usize = 32;
 /// Units of a side on a step are 2⁻³².
 const UNIT: f64 = (1u64 << 32) as f64;
 
@@ -86,10 +88,14 @@ impl Ways {
             }
             Self::Lines { first, lines_a_leaf, lines, columns: of } => {
                 let mut sums = vec![[0.0f32; 2]; columns + FEW];
-                for (first, leaf) in first.iter().zip(leaves) {
-                    let at = (first + leaf) as usize * lines_a_leaf;
-                    for at in at..at + lines_a_leaf {
-                        add_line(&lines[at], &of[at], &mut sums);
+                let mut near = [(Line::default(), [0; FEW]); AHEAD];
+                for (first, leaves) in first.chunks(AHEAD).zip(leaves.chunks(AHEAD)) {
+                    for line in 0..*lines_a_leaf {
+                        for (near, (first, leaf)) in near.iter_mut().zip(first.iter().zip(leaves)) {
+                            let at = (first + leaf) as usize * lines_a_leaf + line;
+                            *near = (lines[at], of[at]);
+                        }
+                        near[..leaves.len()].iter().for_each(|(line, of)| add_line(line, of, &mut sums));
                     }
                 }
                 Gains(sums[..columns].iter().copied().map(gain).collect())
