@@ -17,6 +17,7 @@ use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use operator::workload::Kind;
+use place::prometheus::{prometheus, query, targets};
 use place::{Place, SYSTEM, condition, operator_metric, operator_pods, until, until_within};
 use serde_json::{Value, json};
 
@@ -340,41 +341,6 @@ async fn said_by(place: &Place, name: &str, status: &str, reason: &str) -> Strin
 async fn until_said(place: &Place, is_so: impl Fn(&str) -> bool) {
     let is_so = |detector: &Value| is_so(&condition(detector, "MonitoringConfigured").2);
     place.detector_once("pump", "says who has accepted its ServiceMonitor", is_so).await;
-}
-
-/// The active targets of a detector.
-async fn targets(place: &Place, name: &str) -> Option<Vec<Value>> {
-    let data = prometheus(place, "targets", &[("state", "active")]).await?;
-    let targets = data["activeTargets"].as_array()?.iter().filter(|target| {
-        target["labels"]["namespace"] == place.namespace.as_str() && target["labels"]["service"] == name
-    });
-    Some(targets.cloned().collect())
-}
-
-async fn query(place: &Place, expression: &str) -> Option<Vec<Value>> {
-    prometheus(place, "query", &[("query", expression)]).await?["result"].as_array().cloned()
-}
-
-/// What Prometheus answers, asked by way of the API server.
-async fn prometheus(place: &Place, what: &str, parameters: &[(&str, &str)]) -> Option<Value> {
-    let parameters: Vec<String> =
-        parameters.iter().map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
-    let path = format!(
-        "/api/v1/namespaces/monitoring/services/prometheus-operated:web/proxy/api/v1/{what}?{}",
-        parameters.join("&")
-    );
-    let request = Request::get(path).body(Vec::new()).unwrap();
-    let answer: Value = place.client.request(request).await.ok()?;
-    assert_eq!(answer["status"], "success", "{answer}");
-    Some(answer["data"].clone())
-}
-
-fn percent_encoded(text: &str) -> String {
-    let encoded = text.bytes().map(|byte| match byte {
-        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
-        byte => format!("%{byte:02X}"),
-    });
-    encoded.collect::<Vec<_>>().concat()
 }
 
 fn some(series: &[Value]) -> Option<()> {

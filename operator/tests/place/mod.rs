@@ -2,6 +2,8 @@
 //! run in it. The operator is there already, by its chart: see `tests/on-cluster`.
 #![allow(dead_code, reason = "the end-to-end tests and the figures each use a part")]
 
+pub mod prometheus;
+
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};

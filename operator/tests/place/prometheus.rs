@@ -1,0 +1,42 @@
+//! What the Prometheus of `tests/cluster/monitoring` says, asked by way of the API server.
+
+use http::Request;
+use serde_json::Value;
+
+use super::Place;
+
+/// The active targets of a detector.
+pub async fn targets(place: &Place, name: &str) -> Option<Vec<Value>> {
+    let data = prometheus(place, "targets", &[("state", "active")]).await?;
+    let targets = data["activeTargets"].as_array()?.iter().filter(|target| {
+        target["labels"]["namespace"] == place.namespace.as_str() && target["labels"]["service"] == name
+    });
+    Some(targets.cloned().collect())
+}
+
+/// The series that an expression has now.
+pub async fn query(place: &Place, expression: &str) -> Option<Vec<Value>> {
+    prometheus(place, "query", &[("query", expression)]).await?["result"].as_array().cloned()
+}
+
+/// What its HTTP API answers; `None` while there is no answer.
+pub async fn prometheus(place: &Place, what: &str, parameters: &[(&str, &str)]) -> Option<Value> {
+    let parameters: Vec<String> =
+        parameters.iter().map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
+    let path = format!(
+        "/api/v1/namespaces/monitoring/services/prometheus-operated:web/proxy/api/v1/{what}?{}",
+        parameters.join("&")
+    );
+    let request = Request::get(path).body(Vec::new()).unwrap();
+    let answer: Value = place.client.request(request).await.ok()?;
+    assert_eq!(answer["status"], "success", "{answer}");
+    Some(answer["data"].clone())
+}
+
+fn percent_encoded(text: &str) -> String {
+    let encoded = text.bytes().map(|byte| match byte {
+        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    });
+    encoded.collect::<Vec<_>>().concat()
+}
