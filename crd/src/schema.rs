@@ -4,17 +4,15 @@
 use std::sync::LazyLock;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
-use kube::CustomResourceExt;
 use kube::core::cel::Validator as CelValidator;
 use serde_json::{Value, json};
 
-use crate::AnomalyDetector;
 use crate::rules::Violation;
 
-/// The CRD's OpenAPI schema, the same that the API server applies.
+/// The OpenAPI schema of `anomalydetectors.yaml`, the same that the API server applies, as `build.rs` has taken it out.
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
-    let crd = serde_json::to_value(AnomalyDetector::crd()).expect("the CRD is JSON");
-    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
+    serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/schema.json")))
+        .expect("build.rs has written JSON")
 });
 
 /// The same, closed: what the schema does not name is refused, as `kubectl apply` does (field validation Strict).
@@ -158,4 +156,34 @@ fn dotted(pointer: &str) -> String {
             join(&path, &part)
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AnomalyDetector;
+    use kube::CustomResourceExt;
+
+    /// Where they differ, but for documentation.
+    fn differences(path: &str, types: &Value, schema: &Value, found: &mut Vec<String>) {
+        let (Value::Object(types), Value::Object(schema)) = (types, schema) else {
+            found.extend((types != schema).then(|| format!("{path}: {types}, got {schema}")));
+            return;
+        };
+        let unknown = schema.keys().filter(|name| !types.contains_key(*name));
+        found.extend(unknown.map(|name| join(path, name)));
+        let documentation = |name: &str, field: &Value| name == "description" && field.is_string();
+        for (name, field) in types.iter().filter(|(name, field)| !documentation(name, field)) {
+            differences(&join(path, name), field, schema.get(name).unwrap_or(&Value::Null), found);
+        }
+    }
+
+    #[test]
+    fn the_rules_that_are_checked_here_are_those_of_the_types() {
+        let crd = serde_json::to_value(AnomalyDetector::crd()).unwrap();
+        let types = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+        let mut found = Vec::new();
+        differences("", types, &SCHEMA, &mut found);
+        assert!(found.is_empty(), "UPDATE=1 cargo test -p crd brings the schema up to date: {found:#?}");
+    }
 }
