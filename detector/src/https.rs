@@ -1,4 +1,7 @@
-//! A client for HTTP and HTTPS out: rustls with ring, and certificate authorities that are there in an empty image too.
+//! A client for HTTP and HTTPS out: rustls with ring, and certificate authorities that are there in an empty image too; and
+//! why a request of it failed.
+
+use std::error::Error;
 
 use reqwest::ClientBuilder;
 use rustls::{ClientConfig, RootCertStore};
@@ -21,6 +24,21 @@ pub fn client() -> ClientBuilder {
         .tls_backend_preconfigured(tls)
         .no_proxy()
         .user_agent(concat!("anomaly-detector/", env!("CARGO_PKG_VERSION")))
+}
+
+/// The last of the causes: the one that a person can act on.
+pub fn deepest(error: &(dyn Error + 'static)) -> String {
+    causes(error).last().map_or_else(String::new, ToString::to_string)
+}
+
+/// The error, what caused it, what caused that.
+pub fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    let mut next = Some(error);
+    std::iter::from_fn(move || {
+        let error = next?;
+        next = error.source();
+        Some(error)
+    })
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use url::{Host, Url};
 use super::address::{AddressRefused, Guard};
 use super::credentials::Credentials;
 use super::{LoadError, MOST_TIME, check_size};
-use crate::https;
+use crate::https::{self, causes, deepest};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const MOST_REDIRECTS: usize = 5;
@@ -122,19 +122,4 @@ pub(super) fn failure(url: &Url, error: &(dyn Error + 'static)) -> LoadError {
         Some(refused) => LoadError::Address { url, source: *refused },
         None => LoadError::Unreachable { url, why: deepest(error) },
     }
-}
-
-/// The last of the causes: the one that a person can act on.
-fn deepest(error: &(dyn Error + 'static)) -> String {
-    causes(error).last().map_or_else(String::new, ToString::to_string)
-}
-
-/// The error, what caused it, what caused that.
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    let mut next = Some(error);
-    std::iter::from_fn(move || {
-        let error = next?;
-        next = error.source();
-        Some(error)
-    })
 }

@@ -1,6 +1,5 @@
 //! A message in, one POST to the webhook out.
 
-use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use thiserror::Error;
 
 use super::cloud_event::Message;
 use super::signature::{KeyError, SigningKey};
-use crate::https;
+use crate::https::{self, deepest};
 
 /// The longest that an attempt may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -86,13 +85,4 @@ impl Delivery {
         let bytes = std::fs::read(path).map_err(|error| Failure::NoKey { path: path.clone(), error })?;
         Ok(Some(SigningKey::new(&bytes)?))
     }
-}
-
-/// The last of the causes: the one that a person can act on.
-fn deepest(error: &reqwest::Error) -> String {
-    let mut deepest: &dyn Error = error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
-    }
-    deepest.to_string()
 }
