@@ -34,11 +34,8 @@ impl TrainingScores {
     /// The scores of the samples, taken at these times, that a forest was grown from with these parameters.
     pub fn new(forest: &Forest, samples: &Samples, params: &Params, times: &[Timestamp]) -> Self {
         let span = times[times.len() - 1].duration_since(times[0]).as_secs_f64();
-        Self {
-            seen: forest.scores(samples),
-            unseen: forest.out_of_bag_scores(samples, params),
-            seconds_apart: (span / (times.len() - 1).max(1) as f64).max(1e-3),
-        }
+        let [seen, unseen] = forest.seen_and_unseen_scores(samples, params);
+        Self { seen, unseen, seconds_apart: (span / (times.len() - 1).max(1) as f64).max(1e-3) }
     }
 
     /// Scores of training vectors that the forest was not grown from.

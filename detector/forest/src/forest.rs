@@ -291,6 +291,15 @@ impl Forest {
         scores
     }
 
+    /// The scores of the rows that the forest was grown from, as [`Forest::scores`] gives them; and
+    /// [`Forest::out_of_bag_scores`], which ask for the same walks.
+    ///
+    /// # Panics
+    /// When the rows do not have [`Forest::columns`] cells.
+    pub fn seen_and_unseen_scores(&self, samples: &Samples, params: &Params) -> [Vec<f64>; 2] {
+        out_of_bag::scores(self, samples, params)
+    }
+
     /// What each of the rows that the forest was grown from scores in the trees that were grown without it: what new rows
     /// of the kind would score. (A tree knows its own rows a little too well.) Rows that every tree has learned from
     /// are left out: all of them, where there are no more rows than the sample size. `samples` and `params` are those
@@ -299,7 +308,15 @@ impl Forest {
     /// # Panics
     /// When the rows do not have [`Forest::columns`] cells.
     pub fn out_of_bag_scores(&self, samples: &Samples, params: &Params) -> Vec<f64> {
-        out_of_bag::scores(self, samples, params)
+        let [_, unseen] = self.seen_and_unseen_scores(samples, params);
+        unseen
+    }
+
+    /// The scores of rows with these sums of path lengths.
+    pub(crate) fn scores_of(&self, sums: &[PathLength], samples: &Samples) -> Vec<f64> {
+        let rows = sums.par_iter().zip(samples.cells().par_chunks(self.columns));
+        let rows = rows.with_min_len(BLOCKS_A_THREAD * BLOCK);
+        rows.map(|(sum, row)| self.cut_off(self.scale.score(*sum), row)).collect()
     }
 
     /// The sums of path lengths that the scores are made of, of a committee the first member's.

@@ -66,7 +66,7 @@ pub(crate) struct Grower<'a> {
     columns: Vec<u32>,
     nodes: Vec<Node>,
     planes: Vec<Plane>,
-    /// The leaves' values, in order.
+    /// The leaves' values, in order, where they are not path lengths.
     leaves: Vec<PathLength>,
     gain: Gain,
 }
@@ -145,7 +145,9 @@ impl<'a> Grower<'a> {
         self.nodes.push(Node::Leaf { samples: rows.len() as u32 });
         let may_split = rows.len() > 1 && way.depth() < self.depth_limit;
         let Some(cut) = may_split.then(|| self.cut(rows.clone(), &mut constants)).flatten() else {
-            self.leaves.push(way.leaf(rows.len() as u32));
+            if !self.mode.counts_edges() {
+                self.leaves.push(way.leaf(rows.len() as u32));
+            }
             return;
         };
         if self.samples.has_missing() {

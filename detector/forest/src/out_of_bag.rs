@@ -1,4 +1,5 @@
-//! A forest and the rows that it was grown from in; what each of them scores in the trees that have not seen it out.
+//! A forest and the rows that it was grown from in; what each of them scores out, in all trees and in those that have not
+//! seen it.
 //!
 //! The trees of a row's own bag are taken off the sum over all trees. Sums of path lengths are whole numbers, so what is
 //! left is exact. Likewise the row is taken out of the ranges: without it, the greatest cell is beyond them, as that of a new
@@ -11,25 +12,49 @@ use crate::params::Params;
 use crate::path::Scale;
 use crate::ranges::Extremes;
 use crate::samples::Samples;
+use crate::tree::{Node, Tree};
 
-/// See [`Forest::out_of_bag_scores`].
-pub(crate) fn scores(forest: &Forest, samples: &Samples, params: &Params) -> Vec<f64> {
+/// Rows that go through a tree side by side: so that there is always a load to wait for.
+const LANES: usize = 8;
+/// Most ways through a deeper tree end long before its last level.
+const DEEPEST: u32 = 16;
+
+/// See [`Forest::seen_and_unseen_scores`].
+pub(crate) fn scores(forest: &Forest, samples: &Samples, params: &Params) -> [Vec<f64>; 2] {
     let params = committee::members(samples, params);
     let members = forest.members().zip(&params);
-    let members: Vec<_> = members.map(|(member, params)| of_member(member, samples, params)).collect();
-    let unseen_by_all = |row: usize| members.iter().map(|scores| scores[row]).collect::<Option<Vec<f64>>>();
-    let rows = (0..samples.len()).filter_map(unseen_by_all);
-    rows.map(|scores| forest.committee().map_or(scores[0], |committee| committee.score(scores).0)).collect()
+    let (seen, unseen): (Vec<_>, Vec<_>) =
+        members.map(|(member, params)| of_member(member, samples, params)).unzip();
+    let together = |scores: Vec<f64>| match forest.committee() {
+        None => scores[0],
+        Some(committee) => committee.score(scores).0,
+    };
+    let all = (0..samples.len()).map(|row| seen.iter().map(|scores| scores[row]).collect());
+    let unseen_by_all = |row: usize| unseen.iter().map(|scores| scores[row]).collect::<Option<Vec<f64>>>();
+    let rest = (0..samples.len()).filter_map(unseen_by_all);
+    [all.map(together).collect(), rest.map(together).collect()]
 }
 
-/// One score a row; none for those that every tree has learned from.
-fn of_member(forest: &Forest, samples: &Samples, params: &Params) -> Vec<Option<f64>> {
+/// One score a row, and another one, none for rows that every tree has learned from.
+fn of_member(forest: &Forest, samples: &Samples, params: &Params) -> (Vec<f64>, Vec<Option<f64>>) {
     let mut sums = forest.path_lengths(samples);
+    let seen = forest.scores_of(&sums, samples);
     let mut trees = vec![forest.trees().len(); samples.len()];
+    let mut steps = Vec::new();
     for (tree, bag) in grow::bags(samples, params).enumerate() {
-        for row in bag {
-            sums[row] -= forest.path_length_in(tree, samples.row(row));
-            trees[row] -= 1;
+        for row in &bag {
+            trees[*row] -= 1;
+        }
+        let grown = &forest.trees()[tree];
+        let one_by_one = samples.has_missing() || !grown.planes().is_empty() || grown.depth() > DEEPEST;
+        let (lanes, rest) = if one_by_one { (&[][..], &bag[..]) } else { bag.as_chunks::<LANES>() };
+        lay_out(grown, &mut steps);
+        for rows in lanes {
+            let ends = ends(&steps, grown.depth(), rows.map(|row| samples.row(row)));
+            rows.iter().zip(ends).for_each(|(row, end)| sums[*row] -= grown.path_length(end as usize));
+        }
+        for row in rest {
+            sums[*row] -= forest.path_length_in(tree, samples.row(*row));
         }
     }
     let extremes = Extremes::of(samples);
@@ -38,7 +63,38 @@ fn of_member(forest: &Forest, samples: &Samples, params: &Params) -> Vec<Option<
         scale.cut_off(scale.score(sum), extremes.chance(row)).score
     };
     let rows = samples.rows().zip(sums.into_iter().zip(trees));
-    rows.map(|(row, (sum, trees))| (trees > 0).then(|| score(sum, trees, row))).collect()
+    let unseen = rows.map(|(row, (sum, trees))| (trees > 0).then(|| score(sum, trees, row)));
+    (seen, unseen.collect())
+}
+
+/// A node, for walks without branches: what it asks, and its children. A leaf leads to itself.
+#[derive(Clone, Copy)]
+struct Step {
+    column: u32,
+    threshold: f32,
+    children: [u32; 2],
+}
+
+/// Puts the steps of a tree without planes in the place of others.
+fn lay_out(tree: &Tree, steps: &mut Vec<Step>) {
+    let step = |(at, node): (u32, &Node)| match *node {
+        Node::Split { column, threshold, left, right } => Step { column, threshold, children: [left, right] },
+        Node::Plane { .. } | Node::Leaf { .. } => Step { column: 0, threshold: 0.0, children: [at; 2] },
+    };
+    steps.clear();
+    steps.extend((0..).zip(tree.nodes()).map(step));
+}
+
+/// Where rows get to that go `depth` steps side by side.
+fn ends(steps: &[Step], depth: u32, rows: [&[f32]; LANES]) -> [u32; LANES] {
+    let mut at = [0; LANES];
+    for _ in 0..depth {
+        for (at, row) in at.iter_mut().zip(rows) {
+            let Step { column, threshold, children } = steps[*at as usize];
+            *at = children[usize::from(row[column as usize] > threshold)];
+        }
+    }
+    at
 }
 
 #[cfg(test)]
@@ -64,8 +120,10 @@ mod tests {
             Forest::from_sound_trees(Mode::Standard, 2, 100, trees).unwrap().score(samples.row(row))
         };
         let expected: Vec<f64> = (0..300).map(without).collect();
-        assert_eq!(forest.out_of_bag_scores(&samples, &params), expected);
-        assert_ne!(forest.scores(&samples), expected);
+        let [seen, unseen] = forest.seen_and_unseen_scores(&samples, &params);
+        assert_eq!(unseen, expected);
+        assert_eq!(seen, forest.scores(&samples));
+        assert_ne!(seen, expected);
     }
 
     #[test]

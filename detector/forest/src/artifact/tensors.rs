@@ -25,7 +25,9 @@ impl Tensor {
         dtype: Dtype,
         numbers: impl Iterator<Item = [u8; N]>,
     ) -> Self {
-        Self { name, dtype, bytes: numbers.flatten().collect() }
+        let mut bytes = Vec::with_capacity(N * numbers.size_hint().0);
+        numbers.for_each(|number| bytes.extend_from_slice(&number));
+        Self { name, dtype, bytes }
     }
 
     pub(super) fn view(&self) -> Result<TensorView<'_>, SafeTensorError> {

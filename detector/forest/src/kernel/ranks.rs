@@ -131,11 +131,13 @@ impl Grove {
         if cuts.iter().any(|cuts| cuts.len() > never as usize) {
             return None;
         }
-        let trees = trees.iter().map(|tree| Ranked::new(tree, &cuts, never as u16));
-        let trees = trees.collect::<Option<Vec<_>>>()?;
-        let across = across(&trees);
         let ranker = Ranker::new(&cuts);
-        Some(Self { columns, grids: grid_lanes(columns, &ranker), ranker, trees, across })
+        let mut tables = Vec::with_capacity(trees.len()); // they are large: none is to be moved
+        for tree in trees {
+            tables.push(Ranked::new(tree, &ranker, never as u16)?);
+        }
+        let across = across(&tables);
+        Some(Self { columns, grids: grid_lanes(columns, &ranker), ranker, trees: tables, across })
     }
 }
 
@@ -173,7 +175,7 @@ fn across(trees: &[Ranked]) -> Vec<Lanes> {
 
 impl Ranked {
     /// `None` when the tree has too many different path lengths.
-    fn new(tree: &Tree, cuts: &[Vec<f32>], never: u16) -> Option<Self> {
+    fn new(tree: &Tree, cuts: &Ranker, never: u16) -> Option<Self> {
         let mut ranked = Self {
             nodes: [[never; LANES]; LEAVES / LANES],
             codes: [0; LEAVES],
@@ -186,8 +188,8 @@ impl Ranked {
         let mut waiting = vec![(0, 1)]; // a node, and its place in the heap order
         while let Some((at, place)) = waiting.pop() {
             if let Node::Split { column, threshold, left, right } = tree.nodes()[at] {
-                let rank = cuts[column as usize].partition_point(|&cut| cut < threshold);
-                let node = column << rank_bits(cuts.len()) | rank as u32;
+                let rank = cuts.rank(column as usize, threshold);
+                let node = column << rank_bits(cuts.grids.len()) | rank;
                 ranked.nodes[place / LANES][place % LANES] = node as u16;
                 waiting.extend([(left as usize, 2 * place), (right as usize, 2 * place + 1)]);
             } else {
