@@ -97,12 +97,18 @@ impl Features {
     }
 
     /// The vector of these readings, one value a sensor, which are remembered; none until the past is long enough.
-    pub fn push(&mut self, time: Timestamp, values: Vec<f64>) -> Option<Vec<f64>> {
-        if self.recent.len() == self.recipe.memory() {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(Instant { time, values: values.into() });
-        self.vector()
+    pub fn push(&mut self, time: Timestamp, values: &[f64]) -> Option<Vec<f64>> {
+        let mut vector = Vec::with_capacity(self.recipe.columns(values.len()));
+        self.push_onto(&mut vector, time, values).then_some(vector)
+    }
+
+    /// The same, behind other vectors; whether there was one.
+    fn push_onto(&mut self, vectors: &mut Vec<f64>, time: Timestamp, values: &[f64]) -> bool {
+        let is_full = self.recent.len() == self.recipe.memory();
+        let oldest = self.recent.pop_front_if(|_| is_full);
+        let values = in_place_of(oldest.map(|oldest| oldest.values), values);
+        self.recent.push_back(Instant { time, values });
+        self.put_vector(vectors)
     }
 
     /// The readings that the next vector looks back on, oldest first.
@@ -115,33 +121,32 @@ impl Features {
     pub fn by(&self, empty: Self) -> Self {
         let mut features = empty;
         for (time, values) in self.recent() {
-            features.push(time, values.to_vec());
+            features.push(time, values);
         }
         features
     }
 
     /// The vector of these readings as if they came next, at the time of the newest; none where that is not known and
     /// matters. Nothing is remembered.
-    pub fn peek(&self, values: Vec<f64>) -> Option<Vec<f64>> {
+    pub fn peek(&self, values: &[f64]) -> Option<Vec<f64>> {
         let newest = self.recent.back().map(|instant| instant.time);
         let time = if self.recipe.is_daily() { newest? } else { newest.unwrap_or_default() };
         self.clone().push(time, values)
     }
 
-    /// The newest readings' features, then those of the readings before them, `lags` times.
-    fn vector(&self) -> Option<Vec<f64>> {
-        let newest = self.recent.len().checked_sub(1)?;
+    /// The newest readings' features, then those of the readings before them, `lags` times; false where there are too few.
+    fn put_vector(&self, vectors: &mut Vec<f64>) -> bool {
         if self.recent.len() < self.recipe.memory() {
-            return None;
+            return false;
         }
+        let newest = self.recent.len() - 1;
         let sensors = self.recent[newest].values.len();
-        let mut vector = Vec::with_capacity(self.recipe.columns(sensors));
         for at in (newest - self.recipe.lags..=newest).rev() {
             for sensor in 0..sensors {
-                vector.extend(self.recipe.features.iter().map(|feature| self.feature(*feature, sensor, at)));
+                vectors.extend(self.recipe.features.iter().map(|feature| self.feature(*feature, sensor, at)));
             }
         }
-        Some(vector)
+        true
     }
 
     fn feature(&self, feature: Feature, sensor: usize, at: usize) -> f64 {
@@ -173,14 +178,15 @@ impl Learning {
         Self { features: Features::new(recipe, Arc::default()), days: Days::default() }
     }
 
-    /// The vector of these readings, as [`Features::push`] makes it, and learn from them.
-    pub fn push(&mut self, time: Timestamp, values: Vec<f64>) -> Option<Vec<f64>> {
+    /// Put the vector of these readings, as [`Features::push`] makes it, behind the others, and learn from them; whether
+    /// there was one.
+    pub fn push_onto(&mut self, vectors: &mut Vec<f64>, time: Timestamp, values: &[f64]) -> bool {
         if self.features.recipe.is_daily()
-            && let Some(usual) = self.days.add(time, &values)
+            && let Some(usual) = self.days.add(time, values)
         {
             Arc::make_mut(&mut self.features.daily).set(usual);
         }
-        self.features.push(time, values)
+        self.features.push_onto(vectors, time, values)
     }
 
     /// How the vectors were made, and what is usual at which time of the day.
@@ -188,6 +194,18 @@ impl Learning {
         let mut daily = Arc::unwrap_or_clone(self.features.daily);
         self.days.finish().into_iter().for_each(|usual| daily.set(usual));
         Pipeline { recipe: self.features.recipe, daily }
+    }
+}
+
+/// The values, in the memory of others if nobody shares it.
+fn in_place_of(others: Option<Arc<[f64]>>, values: &[f64]) -> Arc<[f64]> {
+    let Some(mut place) = others else { return values.into() };
+    match Arc::get_mut(&mut place) {
+        Some(others) if others.len() == values.len() => {
+            others.copy_from_slice(values);
+            place
+        }
+        _ => values.into(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Sources in, the readings before a moment out: what there is to learn from, and what a model looks back on.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -178,13 +179,13 @@ impl Past {
     ///
     /// # Errors
     /// A source fails.
-    pub fn before(&mut self, until: Timestamp, most: usize) -> Result<Vec<Readings>, SourceError> {
+    pub fn before(&mut self, until: Timestamp, most: usize) -> Result<Cow<'_, [Readings]>, SourceError> {
         match self {
             Self::Clocked { source, interval } => Ok(source.history(most, until, *interval).collect()),
             Self::Recorded { rest, ahead, recent } => {
                 let next = last_before(rest, ahead, recent, most, |time| time < until)?;
                 *ahead = next;
-                Ok(recent.iter().cloned().collect())
+                Ok(Cow::Borrowed(recent.make_contiguous()))
             }
         }
     }

@@ -60,7 +60,7 @@ pub fn train(
     let Beginning { lesson, stream, lead_in, note } =
         Beginning::with_training(detector, &train, now, progress)?;
     let began = Instant::now();
-    let lesson = Lesson { readings: lesson, until: train.until, serving: None };
+    let lesson = Lesson { readings: &lesson, until: train.until, serving: None };
     let model = learn(detector, lesson, &|done| progress.grown(done, trees_to_grow(&train)))?;
     let took = Some(began.elapsed());
     let mut watch = Watch::new(Arc::new(model), detector, explain);
@@ -106,7 +106,7 @@ pub fn retrain(
     let train = detector.train().cloned().unwrap_or_default();
     let most = train.samples as usize + Recipe::from(&train).memory() - 1;
     let readings = past.before(until.min(now), most)?;
-    Ok(learn(detector, Lesson { readings, until: Some(until), serving: Some(serving) }, &|_| ())?)
+    Ok(learn(detector, Lesson { readings: &readings, until: Some(until), serving: Some(serving) }, &|_| ())?)
 }
 
 /// Who hears of a replay.

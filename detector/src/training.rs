@@ -13,9 +13,10 @@ use crate::model::{Model, ModelError};
 use crate::reading::Readings;
 
 /// What to learn from.
+#[derive(Clone, Copy)]
 pub struct Lesson<'a> {
     /// In the order of time. Those with a missing value are left out.
-    pub readings: Vec<Readings>,
+    pub readings: &'a [Readings],
     /// The end of the history that was asked for, if one was: it is kept in the model.
     pub until: Option<Timestamp>,
     /// The model that has served so far: what it called anomalous is no example of the normal.
@@ -89,15 +90,19 @@ struct Vectors {
 }
 
 impl Vectors {
-    fn of(recipe: &Recipe, readings: Vec<Readings>) -> Result<Self, ModelError> {
+    fn of(recipe: &Recipe, readings: &[Readings]) -> Result<Self, ModelError> {
         let mut learning = Learning::new(recipe.clone());
         let all = readings.len();
-        let (mut cells, mut times, mut complete) = (Vec::new(), Vec::new(), 0);
+        let (mut cells, mut times, mut complete) = (Vec::new(), Vec::with_capacity(all), 0);
+        let mut values = Vec::new();
         for readings in readings {
-            let Some(values) = readings.values.into_iter().collect::<Option<Vec<f64>>>() else { continue };
+            values.clear();
+            values.extend(readings.values.iter().flatten());
+            if values.len() < readings.values.len() {
+                continue;
+            }
             complete += 1;
-            if let Some(vector) = learning.push(readings.time, values) {
-                cells.extend(vector);
+            if learning.push_onto(&mut cells, readings.time, &values) {
                 times.push(readings.time);
             }
         }
@@ -132,7 +137,8 @@ fn left_out(all: &Samples, recipe: &Recipe, serving: &Model) -> Vec<usize> {
 /// Some of the rows; none where none is wanted.
 fn rows(all: &Samples, wanted: impl Fn(usize) -> bool) -> Option<Samples> {
     let rows = all.rows().enumerate().filter(|(row, _)| wanted(*row));
-    let cells = rows.flat_map(|(_, cells)| cells.iter().copied().map(f64::from)).collect();
+    let mut cells = Vec::new();
+    rows.for_each(|(_, row)| cells.extend(row.iter().copied().map(f64::from)));
     Samples::new(all.columns(), cells).ok()
 }
 

@@ -76,7 +76,7 @@ impl Watch {
     /// Go on where another process was, which has seen the same sensors.
     pub fn restore(&mut self, snapshot: &Snapshot) {
         for (time, values) in &snapshot.recent {
-            self.features.push(*time, values.clone());
+            self.features.push(*time, values);
         }
         self.previous.clone_from(&snapshot.previous);
         self.seen = Some(snapshot.time);
@@ -94,7 +94,7 @@ impl Watch {
         let Some(values) = self.complete(&readings.values) else { return };
         self.previous = values.iter().copied().map(Some).collect();
         if values.iter().all(|value| forest::samples::cell(*value).is_some()) {
-            self.features.push(readings.time, values);
+            self.features.push(readings.time, &values);
         }
     }
 
@@ -107,7 +107,7 @@ impl Watch {
         if let Some(value) = values.iter().find(|value| forest::samples::cell(**value).is_none()) {
             return Outcome::Unjudgeable(*value);
         }
-        let Some(vector) = self.features.push(readings.time, values) else { return Outcome::TooEarly };
+        let Some(vector) = self.features.push(readings.time, &values) else { return Outcome::TooEarly };
         match self.model.judge(&vector, self.explain) {
             Ok(judgement) => self.verdict(readings, judgement),
             Err(refused) => Outcome::Unjudgeable(refused.0),
@@ -115,7 +115,7 @@ impl Watch {
     }
 
     /// The vector of these values as if they were the next readings; none where the past is too short.
-    pub fn vector_of_next(&self, values: Vec<f64>) -> Option<Vec<f64>> {
+    pub fn vector_of_next(&self, values: &[f64]) -> Option<Vec<f64>> {
         self.features.peek(values)
     }
 

@@ -118,7 +118,7 @@ fn a_model_is_loaded_from_a_server_that_is_vouched_for_and_from_no_other() {
     });
     let text = "{apiVersion: anomaly.dev/v1alpha1, kind: AnomalyDetector, metadata: {name: fan}, spec: \
         {sources: [{name: s, simulated: {sensors: [{name: speed}]}}]}}";
-    let lesson = Lesson { readings: readings.collect(), until: None, serving: None };
+    let lesson = Lesson { readings: &readings.collect::<Vec<_>>(), until: None, serving: None };
     let model = learn(&crd::manifest::one_detector(text).unwrap(), lesson, &|_| ()).unwrap();
     let server = Server::start(folder.path(), model.bytes().to_vec());
     let spec = format!("model: {{load: {{url: '{}/fan.model'}}}}", server.url);

@@ -32,7 +32,7 @@ fn artifact() -> Vec<u8> {
         values: vec![Some(f64::from(second).sin()), Some(f64::from(second * 7 % 11))],
         truth: None,
     });
-    let lesson = Lesson { readings: readings.collect(), until: None, serving: None };
+    let lesson = Lesson { readings: &readings.collect::<Vec<_>>(), until: None, serving: None };
     learn(&detector(SENSORS, "{train: {trees: 10}}"), lesson, &|_| ()).unwrap().bytes().to_vec()
 }
 

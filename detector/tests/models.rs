@@ -240,13 +240,13 @@ fn a_model_that_looks_back_scores_the_rows_that_have_a_past_as_the_detector_does
     let Sources::Recorded(recording) = Sources::open(&detector).unwrap() else { panic!("a recording") };
     let readings: Vec<_> = recording.map(Result::unwrap).collect();
     let model =
-        learn(&detector, Lesson { readings: readings.clone(), until: None, serving: None }, &|_| ()).unwrap();
+        learn(&detector, Lesson { readings: &readings, until: None, serving: None }, &|_| ()).unwrap();
     fs::write(folder.path("pump.model"), model.bytes()).unwrap();
 
     let mut past = model.features();
     let expected = readings.into_iter().map(|readings| {
-        let values = readings.values.into_iter().map(Option::unwrap).collect();
-        let vector = past.push(readings.time, values)?;
+        let values = readings.values.into_iter().map(Option::unwrap).collect::<Vec<_>>();
+        let vector = past.push(readings.time, &values)?;
         Some(model.judge(&vector, Explain::Never).unwrap().score)
     });
     let text = folder.done("score --model pump.model --input data.csv");

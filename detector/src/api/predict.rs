@@ -101,7 +101,7 @@ fn unreadable(error: &actix_web::Error) -> ApiError {
 
 fn judge_value(watch: &Arc<Watch>, value: &Value, explain: Explain) -> Result<Judgement, ApiError> {
     match watch.model().sensors() {
-        [_] => judge_next(watch, vec![number("value", value)?], explain),
+        [_] => judge_next(watch, &[number("value", value)?], explain),
         sensors => Err(ApiError::Unprocessable(
             "value".to_owned(),
             format!(
@@ -126,16 +126,16 @@ fn judge_values(watch: &Arc<Watch>, values: Value, explain: Explain) -> Result<J
         let value = values.remove(sensor).ok_or_else(|| missing(&field))?;
         number(&field, &value)
     });
-    let row = row.collect::<Result<_, _>>()?;
+    let row = row.collect::<Result<Vec<f64>, _>>()?;
     if let Some((unknown, _)) = values.iter().next() {
         let sentence = format!("no such sensor: expected {}", sensors.join(", "));
         return Err(ApiError::Unprocessable(format!("values.{unknown}"), sentence));
     }
-    judge_next(watch, row, explain)
+    judge_next(watch, &row, explain)
 }
 
 /// Judge values as the reading that follows those that the detector has seen.
-fn judge_next(watch: &Arc<Watch>, values: Vec<f64>, explain: Explain) -> Result<Judgement, ApiError> {
+fn judge_next(watch: &Arc<Watch>, values: &[f64], explain: Explain) -> Result<Judgement, ApiError> {
     let vector = watch.vector_of_next(values);
     let vector = vector.ok_or_else(|| {
         ApiError::NotReady("the model looks back on readings that have not come yet".to_owned())

@@ -36,7 +36,7 @@ impl Scorer {
         }
         let rows = block
             .chunks_exact(self.model.sensors().len())
-            .map(|row| self.past.push(Timestamp::UNIX_EPOCH, row.to_vec()));
+            .map(|row| self.past.push(Timestamp::UNIX_EPOCH, row));
         let vectors: Vec<Option<Vec<f64>>> = rows.collect();
         let cells: Vec<f64> = vectors.iter().flatten().flatten().copied().collect();
         let scores = if cells.is_empty() { Vec::new() } else { self.model.scores(cells)? };

@@ -7,7 +7,7 @@ fn recipe(features: &[Feature], window: usize, lags: usize) -> Recipe {
 
 fn vectors(recipe: Recipe, readings: &[[f64; 2]]) -> Vec<Vec<f64>> {
     let mut features = Features::new(recipe, Arc::default());
-    readings.iter().filter_map(|values| features.push(Timestamp::UNIX_EPOCH, values.to_vec())).collect()
+    readings.iter().filter_map(|values| features.push(Timestamp::UNIX_EPOCH, values)).collect()
 }
 
 #[test]
@@ -43,17 +43,23 @@ fn peeking_sees_what_pushing_would_and_remembers_nothing() {
     let now = Timestamp::UNIX_EPOCH;
     let mut features = Features::new(recipe(&[Feature::Value, Feature::Spread], 2, 1), Arc::default());
     for value in [1.0, 4.0] {
-        assert_eq!(features.push(now, vec![value]), None);
+        assert_eq!(features.push(now, &[value]), None);
     }
-    let peeked = features.peek(vec![9.0]);
-    assert_eq!(peeked, features.peek(vec![9.0]));
-    assert_eq!(peeked, features.push(now, vec![9.0]));
+    let peeked = features.peek(&[9.0]);
+    assert_eq!(peeked, features.peek(&[9.0]));
+    assert_eq!(peeked, features.push(now, &[9.0]));
 }
 
 #[test]
 fn a_mean_follows_the_window_and_a_flat_line_is_at_its_level() {
     let seen = vectors(recipe(&[Feature::Mean], 2, 0), &[[1.0, 0.1], [3.0, 0.1], [9.0, 0.1]]);
     assert_eq!(seen, [[2.0, 0.1], [6.0, 0.1]]);
+}
+
+/// The vector of the next reading, which is learned from.
+fn next(learning: &mut Learning, time: Timestamp, value: f64) -> Option<Vec<f64>> {
+    let mut vector = Vec::new();
+    learning.push_onto(&mut vector, time, &[value]).then_some(vector)
 }
 
 /// Every reading is 100 at noon and 10 else; then a day of `last`.
@@ -72,7 +78,7 @@ fn days(last: f64) -> Vec<Vec<f64>> {
         )
     });
     hours
-        .filter_map(|(hour, value)| learning.push(Timestamp::from_second(hour * 3600).unwrap(), vec![value]))
+        .filter_map(|(hour, value)| next(&mut learning, Timestamp::from_second(hour * 3600).unwrap(), value))
         .collect()
 }
 
@@ -89,15 +95,15 @@ fn a_reading_is_compared_with_the_days_before_it() {
 fn what_was_learned_of_the_days_serves_as_it_was_learned() {
     let mut learning = Learning::new(recipe(&[Feature::Daily], 2, 0));
     for hour in 0..48 {
-        learning.push(Timestamp::from_second(hour * 3600).unwrap(), vec![(hour % 24) as f64]);
+        next(&mut learning, Timestamp::from_second(hour * 3600).unwrap(), (hour % 24) as f64);
     }
     let mut features = learning.finish().features();
-    assert_eq!(features.peek(vec![9.0]), None, "at which time?");
+    assert_eq!(features.peek(&[9.0]), None, "at which time?");
     for hour in 48..72 {
-        let seen = features.push(Timestamp::from_second(hour * 3600).unwrap(), vec![30.0]);
+        let seen = features.push(Timestamp::from_second(hour * 3600).unwrap(), &[30.0]);
         assert_eq!(seen, Some(vec![30.0 - (hour % 24) as f64]));
     }
-    assert_eq!(features.peek(vec![23.5]), Some(vec![0.5]), "as if at the time of the newest");
+    assert_eq!(features.peek(&[23.5]), Some(vec![0.5]), "as if at the time of the newest");
 }
 
 fn every_feature(lags: usize) -> Recipe {
@@ -108,7 +114,7 @@ fn every_feature(lags: usize) -> Recipe {
 fn learned(recipe: Recipe, readings: &[f64]) -> Vec<Option<Vec<f64>>> {
     let mut learning = Learning::new(recipe);
     let times = (0i64..).map(|i| Timestamp::from_second(i * 1500).unwrap());
-    times.zip(readings).map(|(time, value)| learning.push(time, vec![*value])).collect()
+    times.zip(readings).map(|(time, value)| next(&mut learning, time, *value)).collect()
 }
 
 proptest! {

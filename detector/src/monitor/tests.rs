@@ -173,7 +173,7 @@ fn what_happened_while_nobody_watched_is_filled_in_where_the_source_knows_it() {
     let whole = resume(&detector, model, None, at(1_000_400), Explain::Never).unwrap();
     assert_eq!(later.watch.seen(), whole.watch.seen());
     let next = vec![0.5];
-    assert_eq!(later.watch.vector_of_next(next.clone()), whole.watch.vector_of_next(next));
+    assert_eq!(later.watch.vector_of_next(&next), whole.watch.vector_of_next(&next));
 }
 
 #[test]

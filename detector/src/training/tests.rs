@@ -22,7 +22,7 @@ fn readings(count: i64, each: i64) -> Vec<Readings> {
     (1..=count).map(readings).collect()
 }
 
-fn learned(readings: Vec<Readings>, serving: Option<&Model>) -> Model {
+fn learned(readings: &[Readings], serving: Option<&Model>) -> Model {
     learn(&detector(), Lesson { readings, until: None, serving }, &|_| ()).unwrap()
 }
 
@@ -32,8 +32,8 @@ fn score(model: &Model, value: f64) -> f64 {
 
 #[test]
 fn what_the_serving_model_called_anomalous_is_not_learned_from() {
-    let serving = learned(readings(2000, i64::MAX), None);
-    let (with, without) = (learned(readings(2000, 50), None), learned(readings(2000, 50), Some(&serving)));
+    let serving = learned(&readings(2000, i64::MAX), None);
+    let (with, without) = (learned(&readings(2000, 50), None), learned(&readings(2000, 50), Some(&serving)));
     // What was learned from is within the range; what was not is far beyond.
     assert!(score(&without, 50.0) > score(&with, 50.0) + 0.05);
     assert!(score(&without, 50.0) > score(&without, 5.0) && score(&with, 50.0) <= score(&with, 60.0));
@@ -43,7 +43,7 @@ fn what_the_serving_model_called_anomalous_is_not_learned_from() {
 
 #[test]
 fn at_most_a_tenth_is_left_out_when_the_world_has_changed() {
-    let serving = learned(readings(2000, i64::MAX), None);
+    let serving = learned(&readings(2000, i64::MAX), None);
     let moved: Vec<Readings> = readings(2000, i64::MAX)
         .into_iter()
         .map(|mut each| {
@@ -51,7 +51,7 @@ fn at_most_a_tenth_is_left_out_when_the_world_has_changed() {
             each
         })
         .collect();
-    let model = learned(moved, Some(&serving));
+    let model = learned(&moved, Some(&serving));
     assert_eq!(model.samples(), 1800);
     assert!(score(&model, 100.0) < model.cut());
 }
@@ -62,9 +62,9 @@ fn training_after_training_does_not_call_ever_more_of_the_same_world_anomalous()
         let values = readings(2000, i64::MAX).iter().map(|each| each.values[0].unwrap()).collect();
         model.scores(values).unwrap().iter().filter(|score| **score > model.cut()).count()
     };
-    let mut model = learned(readings(2000, i64::MAX), None);
+    let mut model = learned(&readings(2000, i64::MAX), None);
     for _ in 0..20 {
-        model = learned(readings(2000, i64::MAX), Some(&model));
+        model = learned(&readings(2000, i64::MAX), Some(&model));
     }
     assert_eq!(share(&model), 40);
 }
@@ -74,23 +74,23 @@ fn the_end_of_the_history_that_was_asked_for_is_kept_and_makes_another_model() {
     let until = "1970-01-01T01:00:00Z".parse().unwrap();
     let asked = learn(
         &detector(),
-        Lesson { readings: readings(500, 50), until: Some(until), serving: None },
+        Lesson { readings: &readings(500, 50), until: Some(until), serving: None },
         &|_| (),
     )
     .unwrap();
-    let unasked = learned(readings(500, 50), None);
+    let unasked = learned(&readings(500, 50), None);
     assert_eq!((asked.until(), unasked.until()), (until, unasked.trained_at()));
     assert_ne!(asked.digest(), unasked.digest());
 }
 
 #[test]
 fn a_model_says_why_it_may_not_be_trusted_and_most_say_nothing() {
-    assert!(learned(readings(2000, 50), None).doubts(Cut::Contamination(0.02)).is_empty());
+    assert!(learned(&readings(2000, 50), None).doubts(Cut::Contamination(0.02)).is_empty());
     let mut still = readings(50, i64::MAX);
     for (second, reading) in still.iter_mut().enumerate() {
         reading.values = vec![Some(7.0).filter(|_| second % 3 == 0)];
     }
-    let model = learned(still, None);
+    let model = learned(&still, None);
     assert_eq!(
         model.doubts(Cut::AlertsPerDay(2.0)),
         [
@@ -107,7 +107,7 @@ fn a_model_says_why_it_may_not_be_trusted_and_most_say_nothing() {
 
 #[test]
 fn of_the_doubts_of_a_model_from_elsewhere_only_so_many_letters_are_told() {
-    let mut artifact = Artifact::from_bytes(learned(readings(500, 50), None).bytes()).unwrap();
+    let mut artifact = Artifact::from_bytes(learned(&readings(500, 50), None).bytes()).unwrap();
     artifact.metadata.training.doubts = vec!["ü".repeat(100_000); 100];
     let doubts = Model::new(artifact).unwrap().doubts(Cut::Score(0.5));
     assert_eq!(doubts, vec!["ü".repeat(500); 8]);

@@ -25,8 +25,12 @@ fn watch(train: &str, missing: &str) -> Watch {
         readings(i64::from(i), [Some(10.0 + wobble(0.9)), Some(-10.0 + wobble(1.3))])
     });
     let model = Arc::new(
-        learn(&detector, Lesson { readings: history.collect(), until: None, serving: None }, &|_| ())
-            .unwrap(),
+        learn(
+            &detector,
+            Lesson { readings: &history.collect::<Vec<_>>(), until: None, serving: None },
+            &|_| (),
+        )
+        .unwrap(),
     );
     Watch::new(model, &detector, Explain::Always)
 }

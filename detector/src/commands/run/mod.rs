@@ -191,7 +191,9 @@ fn replay(args: &RunArgs, detector: &Valid, record: &mut Record) -> Result<(), R
         }
     };
     record.begun(&begun);
-    monitor::replay(detector, &mut begun, args.duration.map(Duration::from), record)?;
+    // Among the threads that train: so none has to be woken for each training.
+    let span = args.duration.map(Duration::from);
+    rayon::scope(|_| monitor::replay(detector, &mut begun, span, record))?;
     if let Some(directory) = start::state_directory(args)? {
         keep(&directory, &begun.watch)
             .map_err(|source| RunError::State { path: directory.model(), source })?;
