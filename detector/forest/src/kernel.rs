@@ -19,7 +19,7 @@ use crate::tree::{Node, Tree};
 #[cfg(target_arch = "x86_64")]
 use ranks::Ranks;
 use steps::Steps;
-use walks::Walks;
+pub(crate) use walks::Walks;
 
 /// Rows that are scored together: what a kernel's working set is made for.
 pub(crate) const BLOCK: usize = 64;

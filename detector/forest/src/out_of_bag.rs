@@ -8,16 +8,11 @@
 use crate::committee;
 use crate::forest::Forest;
 use crate::grow;
+use crate::kernel::Walks;
 use crate::params::Params;
-use crate::path::Scale;
+use crate::path::{PathLength, Scale};
 use crate::ranges::Extremes;
 use crate::samples::Samples;
-use crate::tree::{Node, Tree};
-
-/// Rows that go through a tree side by side: so that there is always a load to wait for.
-const LANES: usize = 8;
-/// Most ways through a deeper tree end long before its last level.
-const DEEPEST: u32 = 16;
 
 /// See [`Forest::seen_and_unseen_scores`].
 pub(crate) fn scores(forest: &Forest, samples: &Samples, params: &Params) -> [Vec<f64>; 2] {
@@ -40,21 +35,10 @@ fn of_member(forest: &Forest, samples: &Samples, params: &Params) -> (Vec<f64>, 
     let mut sums = forest.path_lengths(samples);
     let seen = forest.scores_of(&sums, samples);
     let mut trees = vec![forest.trees().len(); samples.len()];
-    let mut steps = Vec::new();
     for (tree, bag) in grow::bags(samples, params).enumerate() {
-        for row in &bag {
+        for (row, length) in bag.iter().zip(path_lengths_in(forest, tree, samples, &bag)) {
             trees[*row] -= 1;
-        }
-        let grown = &forest.trees()[tree];
-        let one_by_one = samples.has_missing() || !grown.planes().is_empty() || grown.depth() > DEEPEST;
-        let (lanes, rest) = if one_by_one { (&[][..], &bag[..]) } else { bag.as_chunks::<LANES>() };
-        lay_out(grown, &mut steps);
-        for rows in lanes {
-            let ends = ends(&steps, grown.depth(), rows.map(|row| samples.row(row)));
-            rows.iter().zip(ends).for_each(|(row, end)| sums[*row] -= grown.path_length(end as usize));
-        }
-        for row in rest {
-            sums[*row] -= forest.path_length_in(tree, samples.row(*row));
+            sums[*row] -= length;
         }
     }
     let extremes = Extremes::of(samples);
@@ -67,34 +51,16 @@ fn of_member(forest: &Forest, samples: &Samples, params: &Params) -> (Vec<f64>, 
     (seen, unseen.collect())
 }
 
-/// A node, for walks without branches: what it asks, and its children. A leaf leads to itself.
-#[derive(Clone, Copy)]
-struct Step {
-    column: u32,
-    threshold: f32,
-    children: [u32; 2],
-}
-
-/// Puts the steps of a tree without planes in the place of others.
-fn lay_out(tree: &Tree, steps: &mut Vec<Step>) {
-    let step = |(at, node): (u32, &Node)| match *node {
-        Node::Split { column, threshold, left, right } => Step { column, threshold, children: [left, right] },
-        Node::Plane { .. } | Node::Leaf { .. } => Step { column: 0, threshold: 0.0, children: [at; 2] },
-    };
-    steps.clear();
-    steps.extend((0..).zip(tree.nodes()).map(step));
-}
-
-/// Where rows get to that go `depth` steps side by side.
-fn ends(steps: &[Step], depth: u32, rows: [&[f32]; LANES]) -> [u32; LANES] {
-    let mut at = [0; LANES];
-    for _ in 0..depth {
-        for (at, row) in at.iter_mut().zip(rows) {
-            let Step { column, threshold, children } = steps[*at as usize];
-            *at = children[usize::from(row[column as usize] > threshold)];
-        }
+/// The path lengths of these rows in one tree, counted from 0.
+fn path_lengths_in(forest: &Forest, tree: usize, samples: &Samples, rows: &[usize]) -> Vec<PathLength> {
+    if samples.has_missing() {
+        return rows.iter().map(|row| forest.path_length_in(tree, samples.row(*row))).collect();
     }
-    at
+    let cells: Vec<f32> = rows.iter().flat_map(|row| samples.row(*row)).copied().collect();
+    let mut lengths = vec![0; rows.len()];
+    let walks = Walks::new(std::slice::from_ref(&forest.trees()[tree]));
+    walks.path_lengths(samples.columns(), &cells, &mut lengths);
+    lengths
 }
 
 #[cfg(test)]
