@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use detector::cli::Cli;
+use detector::cli::arguments::Cli;
 
 fn main() -> ExitCode {
     match Cli::parse().run() {

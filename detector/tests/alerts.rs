@@ -1,10 +1,10 @@
 //! The promise of `threshold.alertsPerDay`: what it lets pass on clean readings that come after the training.
 #![cfg(test)]
 
-use detector::model::Explain;
-use detector::monitor;
-use detector::progress::Unheard;
-use detector::watch::Outcome;
+use detector::ingest::progress::Unheard;
+use detector::lifecycle::monitor;
+use detector::model::model::Explain;
+use detector::scoring::watch::Outcome;
 use jiff::Timestamp;
 
 /// Two days of clean readings, one a minute.

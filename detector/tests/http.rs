@@ -6,15 +6,15 @@ use std::time::Duration;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
 use actix_web::{App, test};
-use detector::alarm::Raised;
-use detector::api::{configure_metrics, configure_predict};
-use detector::model::Explain;
-use detector::monitor;
-use detector::progress::Unheard;
-use detector::reading::Readings;
-use detector::state::State;
-use detector::verdict::{Judgement, Verdict};
-use detector::watch::Outcome;
+use detector::alerting::alarm::Raised;
+use detector::ingest::progress::Unheard;
+use detector::ingest::reading::Readings;
+use detector::lifecycle::monitor;
+use detector::model::model::Explain;
+use detector::scoring::verdict::{Judgement, Verdict};
+use detector::scoring::watch::Outcome;
+use detector::serving::api::{configure_metrics, configure_predict};
+use detector::serving::state::State;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -324,7 +324,7 @@ async fn the_artifact_opens_as_the_model_that_serves() {
     let state = serving(TWO, "{features: [Value, Spread], lags: 2}");
     let app = test::init_service(App::new().app_data(state.clone()).configure(configure_metrics)).await;
     let response = test::call_service(&app, test::TestRequest::get().uri("/model").to_request()).await;
-    let opened = detector::model::Model::open(&test::read_body(response).await).unwrap();
+    let opened = detector::model::model::Model::open(&test::read_body(response).await).unwrap();
     assert_eq!(opened.digest(), state.watch().unwrap().model().digest());
     assert_eq!(opened.recipe(), state.watch().unwrap().model().recipe());
 }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use detector::reading::Readings;
-use detector::training::{Lesson, learn};
+use detector::ingest::reading::Readings;
+use detector::model::training::{Lesson, learn};
 use jiff::Timestamp;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};

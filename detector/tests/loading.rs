@@ -8,12 +8,12 @@ use actix_web::web::{self, Bytes};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use crd::Valid;
 use crd::status::Reason;
-use detector::load::address::Guard;
-use detector::load::loader::{Found, Loader};
-use detector::load::{LoadError, Mounts};
-use detector::model::Model;
-use detector::reading::Readings;
-use detector::training::{Lesson, learn};
+use detector::ingest::reading::Readings;
+use detector::lifecycle::load::address::Guard;
+use detector::lifecycle::load::loader::{Found, Loader};
+use detector::lifecycle::load::{LoadError, Mounts};
+use detector::model::model::Model;
+use detector::model::training::{Lesson, learn};
 use jiff::Timestamp;
 
 const SENSORS: &str = "{name: heat}, {name: load}";

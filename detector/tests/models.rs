@@ -8,10 +8,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use detector::model::Explain;
-use detector::sources::Sources;
-use detector::training::{Lesson, learn};
-use detector::verdict::severity;
+use detector::ingest::sources::Sources;
+use detector::model::model::Explain;
+use detector::model::training::{Lesson, learn};
+use detector::scoring::verdict::severity;
 use tempfile::TempDir;
 
 /// A folder with a recording of 2000 readings of two sensors, the last of which is far off.

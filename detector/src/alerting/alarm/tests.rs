@@ -1,0 +1,135 @@
+use crd::Valid;
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::{Alarm, Peak, Raised};
+use crate::scoring::verdict::Judgement;
+
+const NOON: i64 = 12 * 60 * 60;
+
+fn detector(alarm: &str) -> Valid {
+    let text = format!(
+        "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {{name: mill}}\nspec:\n  sources:\n  - name: s\n    \
+         simulated: {{sensors: [{{name: speed}}]}}\n  alarm: {alarm}\n  quiet: [{{schedule: \"0 12 * * *\", duration: 1m, reason: noon}}]\n"
+    );
+    crd::manifest::one_detector(&text).unwrap()
+}
+
+fn judgement(score: f64) -> Judgement {
+    let anomalous = score > 0.5;
+    let (contributions, reasons) = (Vec::new(), Vec::new());
+    Judgement { score, severity: score / 0.5, anomalous, contributions, reasons, model: "sha256:1".into() }
+}
+
+/// `!` is an anomalous second, `^` a stranger one, `.` a normal one. Out: A larm, s hort, n o peak, c ooling down, q uiet,
+/// o ngoing.
+fn said(alarm: &str, seconds: &str) -> String {
+    said_from(0, alarm, seconds)
+}
+
+/// The same from that second on. The minute from second [`NOON`] on is quiet.
+fn said_from(first: i64, alarm: &str, seconds: &str) -> String {
+    let mut alarm = Alarm::new(&detector(alarm));
+    let score = |letter| match letter {
+        '^' => 0.9,
+        '!' => 0.7,
+        _ => 0.4,
+    };
+    let letter = |(second, letter)| match alarm
+        .judge(Timestamp::from_second(second).unwrap(), &judgement(score(letter)))
+    {
+        Raised::Calm => '.',
+        Raised::TooShort => 's',
+        Raised::NoPeak => 'n',
+        Raised::CoolingDown => 'c',
+        Raised::Quiet { .. } => 'q',
+        Raised::Alarm => 'A',
+        Raised::Ongoing => 'o',
+    };
+    (first..).zip(seconds.chars()).map(letter).collect()
+}
+
+#[test]
+fn every_stretch_of_anomalous_instants_raises_one_alarm() {
+    assert_eq!(said("{}", "..!!!.!.!!"), "..Aoo.A.Ao");
+}
+
+#[test]
+fn a_stretch_shorter_than_the_minimum_raises_none() {
+    assert_eq!(said("{minimumDuration: 2s}", "!.!!.!!!!"), "s.ss.ssAo");
+}
+
+#[test]
+fn after_an_alarm_it_is_quiet_until_the_cool_down_is_over() {
+    assert_eq!(said("{coolDown: 3s}", "!!.!..!"), "Ao.c..A");
+}
+
+#[test]
+fn a_stretch_that_outlasts_the_cool_down_is_not_lost() {
+    assert_eq!(said("{coolDown: 3s}", "!.!!!!"), "A.cAoo");
+}
+
+#[test]
+fn what_is_no_stranger_than_something_just_before_raises_no_alarm() {
+    assert_eq!(said("{peak: 4}", "..!!.!.^.!....!"), "..Ao.n.A.n....A");
+}
+
+#[test]
+fn a_stretch_whose_peak_came_before_it_had_lasted_is_not_lost() {
+    assert_eq!(said("{peak: 4, minimumDuration: 2s}", ".^!!!"), ".ssAo");
+    assert_eq!(said("{peak: 4, coolDown: 4s}", "!..^!!"), "A..cAo");
+}
+
+#[test]
+fn a_quiet_window_puts_the_alarm_off_and_takes_none_back() {
+    assert_eq!(said_from(NOON - 1, "{}", ".!!.!"), ".qq.q");
+    assert_eq!(said_from(NOON - 1, "{}", "!!.!"), "Ao.q");
+    assert_eq!(said_from(NOON + 58, "{}", "!!!!.!"), "qqAo.A");
+}
+
+#[test]
+fn an_alarm_that_was_put_off_starts_no_cool_down() {
+    assert_eq!(said_from(NOON + 58, "{coolDown: 9s}", "!..!"), "q..A");
+}
+
+#[test]
+fn a_stretch_that_raised_none_starts_no_cool_down() {
+    assert_eq!(said("{minimumDuration: 1s, coolDown: 9s}", "!.!.!!.!!"), "s.s.sA.sc");
+}
+
+proptest! {
+    #[test]
+    fn alarms_keep_their_distance_and_there_is_one_a_stretch(
+        instants in prop::collection::vec(any::<bool>(), 1..200), minimum in 0u32..5, cool_down in 0u32..9
+    ) {
+        let seconds: String = instants.iter().map(|anomalous| if *anomalous { '!' } else { '.' }).collect();
+        let said = said(&format!("{{minimumDuration: {minimum}s, coolDown: {cool_down}s}}"), &seconds);
+        for stretch in said.split('.') {
+            prop_assert!(stretch.matches('A').count() <= 1);
+            prop_assert!(stretch.find('A').is_none_or(|at| at >= minimum as usize));
+            prop_assert!(stretch.len() <= (minimum + cool_down) as usize || stretch.contains('A'));
+        }
+        let alarms: Vec<usize> = said.match_indices('A').map(|(at, _)| at).collect();
+        prop_assert!(alarms.windows(2).all(|pair| pair[1] - pair[0] >= cool_down as usize));
+    }
+
+    #[test]
+    fn a_peak_is_over_each_of_the_last_so_many(
+        severities in prop::collection::vec((0u8..20).prop_map(f64::from), 1..100), over in 0usize..10
+    ) {
+        let mut peak = Peak::new(over);
+        for (at, severity) in severities.iter().enumerate() {
+            let before = &severities[at.saturating_sub(over)..at];
+            prop_assert_eq!(peak.reached(*severity), before.iter().all(|earlier| earlier < severity));
+        }
+    }
+
+    #[test]
+    fn what_comes_later_changes_nothing_that_was_said_before(
+        past in "[.!^]{1,60}", futures in ("[.!^]{0,60}", "[.!^]{0,60}"), peak in 0u32..20
+    ) {
+        let rule = format!("{{peak: {peak}, minimumDuration: 1s, coolDown: 3s}}");
+        let [a, b] = [&futures.0, &futures.1].map(|future| said(&rule, &format!("{past}{future}")));
+        prop_assert_eq!(&a[..past.len()], &b[..past.len()]);
+    }
+}

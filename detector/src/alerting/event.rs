@@ -1,0 +1,164 @@
+//! Verdicts in, one instant after another; events out: what begins, peaks and ends, which sensors it was, and whether
+//! it raised an alarm.
+
+use std::collections::VecDeque;
+
+use crd::Valid;
+use crd::contract::{EventOutcome, EventReport, Peak, SensorShare};
+use jiff::Timestamp;
+
+use crate::alerting::alarm::Raised;
+use crate::scoring::verdict::Verdict;
+
+/// How many events are remembered.
+pub const REMEMBERED: usize = 1000;
+
+/// The events of a detector: the newest that have ended, and the one that goes on.
+///
+/// An event begins with an anomalous verdict and ends with the next normal one. Instants without a verdict neither end
+/// nor prolong it.
+#[derive(Clone, Debug)]
+pub struct Events {
+    sensors: Vec<String>,
+    reasons: Vec<String>,
+    ongoing: Option<Event>,
+    /// Oldest first.
+    ended: VecDeque<EventReport>,
+}
+
+/// What a verdict does to the events, where it is something that others are told of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// The event that goes on has raised its alarm.
+    Alarmed(EventReport),
+    /// An event has ended, whether or not it raised an alarm.
+    Ended(EventReport),
+}
+
+/// The event that goes on.
+#[derive(Clone, Debug)]
+struct Event {
+    start: Timestamp,
+    newest: Timestamp,
+    peak: Peak,
+    verdicts: u64,
+    /// The sum over the verdicts, a sensor each.
+    contributions: Vec<f64>,
+    outcome: EventOutcome,
+    /// The window that kept it quiet, by its index.
+    window: Option<usize>,
+    alarmed_at: Option<Timestamp>,
+}
+
+impl Events {
+    /// No events yet.
+    pub fn new(detector: &Valid) -> Self {
+        Self {
+            sensors: detector.sensors().map(|sensor| sensor.name.to_owned()).collect(),
+            reasons: detector.spec().quiet.iter().map(|quiet| quiet.reason.clone()).collect(),
+            ongoing: None,
+            ended: VecDeque::new(),
+        }
+    }
+
+    /// Take the next verdict. At most one event changes.
+    pub fn follow(&mut self, verdict: &Verdict) -> Option<Change> {
+        if verdict.judgement.anomalous {
+            let event = self.ongoing.get_or_insert_with(|| Event::new(verdict));
+            return event.prolong(verdict).then(|| Change::Alarmed(self.newest(1).remove(0)));
+        }
+        let event = self.ongoing.take()?;
+        let report = self.report(&event, Some(verdict.time));
+        if self.ended.len() == REMEMBERED {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(report.clone());
+        Some(Change::Ended(report))
+    }
+
+    /// Whether an event goes on that has raised an alarm.
+    pub fn alarm(&self) -> bool {
+        self.ongoing.as_ref().is_some_and(|event| event.outcome == EventOutcome::Alarmed)
+    }
+
+    /// The newest events, at most `most`, newest first: the one that goes on, if there is one, then those that have ended.
+    pub fn newest(&self, most: usize) -> Vec<EventReport> {
+        let ongoing = self.ongoing.iter().map(|event| self.report(event, None));
+        ongoing.chain(self.ended.iter().rev().cloned()).take(most).collect()
+    }
+
+    fn report(&self, event: &Event, end: Option<Timestamp>) -> EventReport {
+        let reason = event.window.filter(|_| event.outcome == EventOutcome::Quiet);
+        EventReport {
+            start: event.start,
+            end,
+            duration_seconds: end.unwrap_or(event.newest).duration_since(event.start).as_secs_f64(),
+            peak: event.peak,
+            verdicts: event.verdicts,
+            outcome: event.outcome,
+            reason: reason.map(|window| self.reasons[window].clone()),
+            alarmed_at: event.alarmed_at,
+            sensors: shares(&self.sensors, &event.contributions),
+        }
+    }
+}
+
+impl Event {
+    /// The event that begins with this verdict, before the verdict is counted.
+    fn new(verdict: &Verdict) -> Self {
+        Self {
+            start: verdict.time,
+            newest: verdict.time,
+            peak: Peak { time: verdict.time, severity: verdict.judgement.severity },
+            verdicts: 0,
+            contributions: vec![0.0; verdict.values.len()],
+            outcome: EventOutcome::TooShort,
+            window: None,
+            alarmed_at: None,
+        }
+    }
+
+    /// Count a verdict; whether it is the one that raises the event's alarm.
+    fn prolong(&mut self, verdict: &Verdict) -> bool {
+        self.newest = verdict.time;
+        self.verdicts += 1;
+        if verdict.judgement.severity > self.peak.severity {
+            self.peak = Peak { time: verdict.time, severity: verdict.judgement.severity };
+        }
+        for (sum, share) in self.contributions.iter_mut().zip(&verdict.judgement.contributions) {
+            *sum += share;
+        }
+        let outcome = match verdict.raised {
+            Raised::Calm | Raised::TooShort => EventOutcome::TooShort,
+            Raised::NoPeak => EventOutcome::NoPeak,
+            Raised::CoolingDown => EventOutcome::CoolingDown,
+            Raised::Quiet { window } => {
+                self.window = self.window.or(Some(window));
+                EventOutcome::Quiet
+            }
+            // Ongoing: the alarm was raised before this event was followed.
+            Raised::Alarm | Raised::Ongoing => EventOutcome::Alarmed,
+        };
+        self.outcome = self.outcome.max(outcome);
+        let alarms = self.outcome == EventOutcome::Alarmed && self.alarmed_at.is_none();
+        if alarms {
+            self.alarmed_at = Some(verdict.time);
+        }
+        alarms
+    }
+}
+
+/// Greatest first, equals in the sensors' order; none where nobody asked for contributions.
+fn shares(sensors: &[String], sums: &[f64]) -> Vec<SensorShare> {
+    let total: f64 = sums.iter().sum();
+    if total <= 0.0 {
+        return Vec::new();
+    }
+    let share = |(name, sum): (&String, &f64)| SensorShare { name: name.clone(), share: sum / total };
+    let mut shares: Vec<_> = sensors.iter().zip(sums).map(share).collect();
+    shares.sort_by(|a, b| b.share.total_cmp(&a.share));
+    shares
+}
+
+#[cfg(test)]
+mod tests;

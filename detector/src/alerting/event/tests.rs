@@ -1,0 +1,126 @@
+use crd::contract::EventOutcome;
+use proptest::prelude::*;
+
+use super::*;
+use crate::scoring::verdict::Judgement;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn detector() -> Valid {
+    let text = "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {name: mill}\nspec:\n  sources:\n  - name: s\n    \
+                simulated: {sensors: [{name: speed}, {name: load}]}\n  quiet: [{schedule: \"0 2 * * *\", duration: 1h, reason: night}, \
+                {schedule: \"0 3 * * *\", duration: 1h, reason: maintenance}]\n";
+    crd::manifest::one_detector(text).unwrap()
+}
+
+/// A verdict that is anomalous where the severity is over 1.
+fn verdict(second: i64, severity: f64, raised: Raised, contributions: [f64; 2]) -> Verdict {
+    Verdict {
+        time: at(second),
+        values: vec![Some(1.0), Some(2.0)],
+        judgement: Judgement {
+            score: severity / 2.0,
+            severity,
+            anomalous: severity > 1.0,
+            contributions: contributions.to_vec(),
+            reasons: Vec::new(),
+            model: "sha256:1".into(),
+        },
+        raised,
+        truth: None,
+    }
+}
+
+fn calm(second: i64) -> Verdict {
+    verdict(second, 0.5, Raised::Calm, [0.5, 0.5])
+}
+
+#[test]
+fn anomalous_verdicts_in_a_row_are_one_event_with_start_peak_end_and_sensors() {
+    let mut events = Events::new(&detector());
+    assert_eq!(events.follow(&calm(9)), None);
+    let began = events.follow(&verdict(10, 1.2, Raised::Alarm, [0.2, 0.8])).unwrap();
+    assert!(matches!(&began, Change::Alarmed(event) if event.end.is_none() && event.verdicts == 1));
+    assert!(events.alarm());
+    assert_eq!(events.follow(&verdict(11, 1.6, Raised::Ongoing, [0.4, 0.6])), None);
+    assert_eq!(events.follow(&verdict(13, 1.6, Raised::Ongoing, [0.0, 1.0])), None);
+    assert!((events.newest(1)[0].duration_seconds - 3.0).abs() < 1e-9);
+    let Some(Change::Ended(event)) = events.follow(&calm(14)) else { panic!("it has ended") };
+    assert!(!events.alarm());
+    assert_eq!((event.start, event.end, event.verdicts), (at(10), Some(at(14)), 3));
+    assert!((event.duration_seconds - 4.0).abs() < 1e-9);
+    assert_eq!(event.peak, Peak { time: at(11), severity: 1.6 });
+    assert_eq!((event.outcome, event.alarmed_at), (EventOutcome::Alarmed, Some(at(10))));
+    let sensors: Vec<_> = event.sensors.iter().map(|sensor| sensor.name.as_str()).collect();
+    assert_eq!(sensors, ["load", "speed"]);
+    assert!((event.sensors[0].share - 0.8).abs() < 1e-9);
+    assert_eq!(events.newest(10), [event]);
+}
+
+#[test]
+fn an_event_without_an_alarm_says_why() {
+    use EventOutcome::{Alarmed, CoolingDown, Quiet, TooShort};
+    let quiet = Raised::Quiet { window: 1 };
+    for (raised, outcome, reason) in [
+        (vec![Raised::TooShort], TooShort, None),
+        (vec![Raised::TooShort, Raised::CoolingDown], CoolingDown, None),
+        (vec![Raised::CoolingDown, quiet, Raised::CoolingDown], Quiet, Some("maintenance")),
+        (vec![quiet, Raised::Alarm], Alarmed, None),
+    ] {
+        let mut events = Events::new(&detector());
+        for (second, raised) in raised.into_iter().enumerate() {
+            events.follow(&verdict(second.cast_signed() as i64, 1.5, raised, [0.5, 0.5]));
+        }
+        let Some(Change::Ended(event)) = events.follow(&calm(60)) else { panic!("it has ended") };
+        assert_eq!((event.outcome, event.reason.as_deref()), (outcome, reason));
+        assert_eq!(event.alarmed_at.is_some(), outcome == Alarmed);
+    }
+}
+
+#[test]
+fn an_alarm_that_was_raised_before_anyone_followed_counts_as_one() {
+    let mut events = Events::new(&detector());
+    let change = events.follow(&verdict(10, 1.2, Raised::Ongoing, [0.2, 0.8]));
+    assert!(matches!(change, Some(Change::Alarmed(_))));
+}
+
+#[test]
+fn the_newest_events_are_remembered() {
+    let mut events = Events::new(&detector());
+    for second in 0..2 * (REMEMBERED.cast_signed() as i64 + 5) {
+        let severity = if second % 2 == 0 { 1.5 } else { 0.5 };
+        events.follow(&verdict(second, severity, Raised::TooShort, [1.0, 0.0]));
+    }
+    let newest = events.newest(usize::MAX);
+    assert_eq!(newest.len(), REMEMBERED);
+    assert_eq!(newest[0].start, at(2 * (REMEMBERED.cast_signed() as i64 + 4)));
+    assert_eq!(events.newest(3), newest[..3]);
+}
+
+proptest! {
+    /// Every anomalous verdict is in one event; each event is told of once when it ends, and of its alarm once at most.
+    #[test]
+    fn no_verdict_is_lost_and_nothing_is_told_twice(steps in prop::collection::vec((0..3u8, 0..5u8), 1..200)) {
+        let (mut events, mut anomalous, mut alarms, mut ended) = (Events::new(&detector()), 0, 0, Vec::new());
+        for (second, (severity, raised)) in steps.iter().enumerate() {
+            let raised = [Raised::TooShort, Raised::CoolingDown, Raised::Quiet { window: 0 }, Raised::Alarm, Raised::Ongoing][usize::from(*raised)];
+            let verdict = verdict(second.cast_signed() as i64, f64::from(*severity), raised, [0.5, 0.5]);
+            anomalous += u64::from(verdict.judgement.anomalous);
+            match events.follow(&verdict) {
+                Some(Change::Alarmed(_)) => alarms += 1,
+                Some(Change::Ended(event)) => ended.push(event),
+                None => {}
+            }
+        }
+        let all = events.newest(usize::MAX);
+        prop_assert_eq!(all.iter().map(|event| event.verdicts).sum::<u64>(), anomalous);
+        prop_assert_eq!(all.iter().filter(|event| event.outcome == EventOutcome::Alarmed).count(), alarms);
+        prop_assert_eq!(all.iter().filter(|event| event.end.is_some()).count(), ended.len());
+        for event in &all {
+            prop_assert!(event.start <= event.peak.time && event.end.is_none_or(|end| event.peak.time < end));
+            prop_assert!((event.sensors.iter().map(|sensor| sensor.share).sum::<f64>() - 1.0).abs() < 1e-9);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! A change of an event in, a CloudEvent out: version 1.0, in structured mode, as JSON.
+
+use crd::Valid;
+use crd::contract::{EventOutcome, EventReport};
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::alerting::event::Change;
+
+/// Which detector speaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    namespace: String,
+    name: String,
+}
+
+/// A request's identity and body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The same for every replica that judges the same instants by the same model: receivers tell by it what they have heard
+    /// already.
+    pub id: String,
+    /// The CloudEvent.
+    pub body: String,
+}
+
+impl Origin {
+    /// The detector; `default` is the namespace of one that has none.
+    pub fn new(detector: &Valid) -> Self {
+        let namespace = detector.detector().metadata.namespace.clone();
+        Self { namespace: namespace.unwrap_or_else(|| "default".to_owned()), name: detector.name() }
+    }
+
+    /// Its address in the Kubernetes API.
+    fn source(&self) -> String {
+        format!("/apis/anomaly.dev/v1alpha1/namespaces/{}/anomalydetectors/{}", self.namespace, self.name)
+    }
+}
+
+impl Message {
+    /// What is told of a change: an alarm, once it is raised, and the end of an event that raised one. Of other events
+    /// nobody is called.
+    pub fn new(origin: &Origin, change: &Change) -> Option<Self> {
+        match change {
+            Change::Alarmed(event) => Some(Self::of(origin, event, "alarmed", event.alarmed_at?)),
+            Change::Ended(event) if event.outcome == EventOutcome::Alarmed => {
+                Some(Self::of(origin, event, "ended", event.end?))
+            }
+            Change::Ended(_) => None,
+        }
+    }
+
+    fn of(origin: &Origin, event: &EventReport, what: &str, time: Timestamp) -> Self {
+        let id = format!("{}/{}/{}/{what}", origin.namespace, origin.name, event.start);
+        let body = json!({
+            "specversion": "1.0",
+            "id": id,
+            "source": origin.source(),
+            "type": format!("dev.anomaly.event.{what}"),
+            "subject": origin.name,
+            "time": time,
+            "datacontenttype": "application/json",
+            "data": event,
+        });
+        Self { id, body: body.to_string() }
+    }
+}

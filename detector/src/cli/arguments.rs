@@ -1,0 +1,67 @@
+//! The command line: which subcommand, with which arguments.
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::cli::commands::CommandError;
+use crate::cli::commands::compare::{self, CompareArgs};
+use crate::cli::commands::export::{self, ExportArgs};
+use crate::cli::commands::inspect::{self, InspectArgs};
+use crate::cli::commands::run::{self, RunArgs};
+use crate::cli::commands::score::{self, ScoreArgs};
+use crate::cli::commands::train::{self, TrainArgs};
+use crate::cli::commands::validate::{self, ValidateArgs};
+
+/// Watches sensors with an isolation forest: readings in, verdicts out.
+///
+/// Exit codes: 0 done, 1 refused input, 2 usage.
+#[derive(Debug, Parser)]
+#[command(name = "detector", version, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train on a manifest's sensors, watch them, answer predictions
+    Run(RunArgs),
+    /// Train a model on a CSV file, or import one
+    Train(TrainArgs),
+    /// Score the rows of a CSV file
+    Score(ScoreArgs),
+    /// Say how much two models agree on the rows of a CSV file
+    Compare(CompareArgs),
+    /// Print what a model is, as JSON
+    Inspect(InspectArgs),
+    /// Write a model for other systems
+    Export(ExportArgs),
+    /// Check manifests by the rules that the API server applies
+    Validate(ValidateArgs),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+impl Cli {
+    /// Do what was asked.
+    ///
+    /// # Errors
+    /// One sentence on why it could not be done.
+    pub fn run(&self) -> Result<(), CommandError> {
+        match &self.command {
+            Command::Run(args) => Ok(run::run(args)?),
+            Command::Train(args) => Ok(train::run(args)?),
+            Command::Score(args) => Ok(score::run(args)?),
+            Command::Compare(args) => Ok(compare::run(args)?),
+            Command::Inspect(args) => Ok(inspect::run(args)?),
+            Command::Export(args) => Ok(export::run(args)?),
+            Command::Validate(args) => Ok(validate::run(args)?),
+            Command::Completions { shell } => {
+                clap_complete::generate(*shell, &mut Self::command(), "detector", &mut std::io::stdout());
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! `detector compare`: two models and a CSV file in, how much they agree out.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use forest::samples::SamplesError;
+use serde::Serialize;
+use thiserror::Error;
+
+use super::model_file::{self, ModelFileError};
+use super::scorer::{BLOCK, NoTimes, Scorer};
+use crate::cli::rank;
+use crate::ingest::sources::delimited::CsvError;
+use crate::ingest::table::{Selection, Table};
+
+/// Compare what two models make of the same rows.
+///
+/// Rows that either model has no score for, since it looks back on earlier ones, are left out. Say before a retrained model
+/// takes over how much it would change: whether both find the same rows strange (the rank correlation), how many verdicts
+/// differ, and how often each would raise one.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// A model, as `train` writes it
+    #[arg(value_name = "A")]
+    a: PathBuf,
+
+    /// Another one, over the same columns
+    #[arg(value_name = "B")]
+    b: PathBuf,
+
+    /// The CSV file; it may have more columns than the models
+    #[arg(long, value_name = "FILE")]
+    input: PathBuf,
+
+    /// How the result is written
+    #[arg(long, value_enum, default_value_t)]
+    output: Format,
+}
+
+/// How the result is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table for people.
+    #[default]
+    Table,
+    /// JSON for programs.
+    Json,
+}
+
+/// Why there is nothing to compare.
+#[derive(Debug, Error)]
+pub enum CompareError {
+    /// A file cannot be read.
+    #[error(transparent)]
+    File(#[from] ModelFileError),
+    /// The data cannot be read.
+    #[error(transparent)]
+    Csv(#[from] CsvError),
+    /// A vector that a forest cannot hold.
+    #[error(transparent)]
+    Samples(#[from] SamplesError),
+    /// A model wants to know the time.
+    #[error(transparent)]
+    NoTimes(#[from] NoTimes),
+    /// Models of different sensors.
+    #[error("both models must have the same columns, got {} and {}", a.join(", "), b.join(", "))]
+    Columns {
+        /// The first model's.
+        a: Vec<String>,
+        /// The second's.
+        b: Vec<String>,
+    },
+    /// No row with a score by both.
+    #[error("{}: expected rows that both models can score, got none", .0.display())]
+    NoRows(PathBuf),
+}
+
+/// How much two models agree.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Comparison {
+    rows: usize,
+    /// Spearman's, of the scores; none where a model gives every row the same score.
+    rank_correlation: Option<f64>,
+    changed_verdicts: Changed,
+    a: Side,
+    b: Side,
+}
+
+/// Rows that the models call differently.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Changed {
+    share: f64,
+    rows: usize,
+    now_anomalous: usize,
+    now_normal: usize,
+}
+
+/// One of the models.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Side {
+    digest: String,
+    threshold: f64,
+    anomalous: usize,
+    /// Anomalous rows, as a share of all.
+    alert_rate: f64,
+}
+
+/// Compare, and print the result.
+///
+/// # Errors
+/// A file cannot be read, or the models are not of the same columns.
+pub fn run(args: &CompareArgs) -> Result<(), CompareError> {
+    let comparison = compare(&args.a, &args.b, &args.input)?;
+    match args.output {
+        Format::Table => println!("{comparison}"),
+        Format::Json => {
+            println!("{}", serde_json::to_string_pretty(&comparison).expect("numbers and strings are JSON"));
+        }
+    }
+    Ok(())
+}
+
+fn compare(a: &Path, b: &Path, input: &Path) -> Result<Comparison, CompareError> {
+    let mut a = Scorer::new(model_file::model(a)?)?;
+    let mut b = Scorer::new(model_file::model(b)?)?;
+    let columns = a.model.sensors().to_vec();
+    if columns != b.model.sensors() {
+        return Err(CompareError::Columns { a: columns, b: b.model.sensors().to_vec() });
+    }
+    let mut table = Table::open(input, &Selection::Named(&columns))?;
+    let mut scores = (Vec::new(), Vec::new());
+    loop {
+        let block = table.block(BLOCK)?;
+        if block.is_empty() {
+            break;
+        }
+        let both = a.scores(block.clone())?.into_iter().zip(b.scores(block)?);
+        scores.extend(both.filter_map(|(a, b)| a.zip(b)));
+    }
+    if scores.0.is_empty() {
+        return Err(CompareError::NoRows(input.to_owned()));
+    }
+    Ok(Comparison::new((&a, &scores.0), (&b, &scores.1)))
+}
+
+impl Comparison {
+    fn new(a: (&Scorer, &[f64]), b: (&Scorer, &[f64])) -> Self {
+        let anomalous = |(scorer, scores): (&Scorer, &[f64])| -> Vec<bool> {
+            scores.iter().map(|score| *score > scorer.model.cut()).collect()
+        };
+        let verdicts = (anomalous(a), anomalous(b));
+        let count = |from: bool, to: bool| {
+            verdicts.0.iter().zip(&verdicts.1).filter(|(a, b)| (**a, **b) == (from, to)).count()
+        };
+        let (now_anomalous, now_normal) = (count(false, true), count(true, false));
+        let rows = a.1.len();
+        let changed = now_anomalous + now_normal;
+        Self {
+            rows,
+            rank_correlation: rank::correlation(a.1, b.1),
+            changed_verdicts: Changed {
+                share: changed as f64 / rows as f64,
+                rows: changed,
+                now_anomalous,
+                now_normal,
+            },
+            a: Side::new(a.0, &verdicts.0),
+            b: Side::new(b.0, &verdicts.1),
+        }
+    }
+}
+
+impl Side {
+    fn new(scorer: &Scorer, verdicts: &[bool]) -> Self {
+        let anomalous = verdicts.iter().filter(|verdict| **verdict).count();
+        Self {
+            digest: scorer.model.digest().to_string(),
+            threshold: scorer.model.cut(),
+            anomalous,
+            alert_rate: anomalous as f64 / verdicts.len() as f64,
+        }
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rows, changed_verdicts: changed, .. } = self;
+        writeln!(f, "   model              threshold  anomalous  alert rate")?;
+        for (name, side) in [("A", &self.a), ("B", &self.b)] {
+            let short = side.digest.get(..17).unwrap_or(&side.digest);
+            let Side { threshold, anomalous, alert_rate, .. } = side;
+            let rate = alert_rate * 100.0;
+            writeln!(f, "{name}  {short:<17}  {threshold:>9.4}  {anomalous:>9}  {rate:>8.3} %")?;
+        }
+        let correlation =
+            self.rank_correlation.map_or("none".to_owned(), |correlation| format!("{correlation:.4}"));
+        writeln!(f, "rank correlation of the scores of {rows} rows: {correlation}")?;
+        write!(
+            f,
+            "changed verdicts: {} ({:.3} %), {} now anomalous, {} now normal",
+            changed.rows,
+            changed.share * 100.0,
+            changed.now_anomalous,
+            changed.now_normal
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_for_people() {
+        let side = |digit: &str, anomalous| Side {
+            digest: format!("sha256:{}", digit.repeat(64)),
+            threshold: 0.613,
+            anomalous,
+            alert_rate: anomalous as f64 / 4096.0,
+        };
+        let changed = Changed { share: 13.0 / 4096.0, rows: 13, now_anomalous: 5, now_normal: 8 };
+        let comparison = Comparison {
+            rows: 4096,
+            rank_correlation: Some(0.987_65),
+            changed_verdicts: changed,
+            a: side("a", 41),
+            b: side("b", 38),
+        };
+        insta::assert_snapshot!(comparison.to_string(), @r"
+           model              threshold  anomalous  alert rate
+        A  sha256:aaaaaaaaaa     0.6130         41     1.001 %
+        B  sha256:bbbbbbbbbb     0.6130         38     0.928 %
+        rank correlation of the scores of 4096 rows: 0.9877
+        changed verdicts: 13 (0.317 %), 5 now anomalous, 8 now normal
+        ");
+    }
+}

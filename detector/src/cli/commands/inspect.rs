@@ -1,0 +1,111 @@
+//! `detector inspect`: a model in, what it is out, as JSON.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use forest::Forest;
+use forest::artifact::FORMAT;
+use forest::tree::Tree;
+use serde::Serialize;
+
+use super::model_file::{self, ModelFileError};
+use crate::model::model::Model;
+
+/// Print what a model is, as JSON.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// The model, as `train` writes it
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+}
+
+/// What is printed.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Description<'a> {
+    digest: &'a str,
+    bytes: usize,
+    /// The newest format that this program reads: the file's is this one or an earlier.
+    format: u32,
+    columns: &'a [String],
+    pipeline: &'a serde_json::Value,
+    mode: &'static str,
+    trees: usize,
+    /// Of the first member.
+    sample_size: u32,
+    /// Those that judge together, where the mode was Auto.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    members: Vec<Member>,
+    /// Why they do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    choice: Option<&'a str>,
+    threshold: f64,
+    samples: u64,
+    trained_at: &'a str,
+    origin: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipe: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected_alerts_per_day: Option<f64>,
+    /// Why its verdicts may not be trusted.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    doubts: &'a [String],
+}
+
+/// A forest of a committee.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Member {
+    mode: &'static str,
+    trees: usize,
+    sample_size: u32,
+    /// The most columns that one of its splits looks at.
+    columns_at_once: usize,
+}
+
+impl Member {
+    fn of(forest: &Forest) -> Self {
+        let planes = forest.trees().iter().flat_map(Tree::planes);
+        Self {
+            mode: forest.mode().name(),
+            trees: forest.trees().len(),
+            sample_size: forest.sample_size(),
+            columns_at_once: planes.map(|plane| plane.terms.len()).max().unwrap_or(1),
+        }
+    }
+}
+
+/// Print it.
+///
+/// # Errors
+/// The file cannot be read, or holds no model.
+pub fn run(args: &InspectArgs) -> Result<(), ModelFileError> {
+    println!("{}", description(&model_file::model(&args.model)?));
+    Ok(())
+}
+
+fn description(model: &Model) -> String {
+    let (forest, metadata) = (model.forest(), model.metadata());
+    let members: Vec<Member> = forest.members().map(Member::of).collect();
+    let members = if members.len() > 1 { members } else { Vec::new() };
+    let description = Description {
+        digest: model.digest(),
+        bytes: model.bytes().len(),
+        format: FORMAT,
+        columns: &metadata.columns,
+        pipeline: &metadata.pipeline,
+        mode: if members.is_empty() { forest.mode().name() } else { "Auto" },
+        trees: forest.members().map(|member| member.trees().len()).sum(),
+        sample_size: forest.sample_size(),
+        members,
+        choice: metadata.training.choice.as_deref(),
+        threshold: metadata.threshold,
+        samples: metadata.training.samples,
+        trained_at: &metadata.training.trained_at,
+        origin: &metadata.training.origin,
+        recipe: metadata.recipe.as_deref(),
+        expected_alerts_per_day: metadata.training.expected_alerts_per_day,
+        doubts: &metadata.training.doubts,
+    };
+    serde_json::to_string_pretty(&description).expect("numbers and strings are JSON")
+}

@@ -1,0 +1,64 @@
+//! The path of a model in, the model out; and back.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::model::model::{Model, ModelError};
+
+/// Why a file of a subcommand cannot be read or written.
+#[derive(Debug, Error)]
+pub enum ModelFileError {
+    /// It cannot be read.
+    #[error("{}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It cannot be written.
+    #[error("{}: {source}", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It holds no model.
+    #[error("{}: {source}", path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<ModelError>,
+    },
+}
+
+/// The bytes of a file.
+///
+/// # Errors
+/// It cannot be read.
+pub fn bytes(path: &Path) -> Result<Vec<u8>, ModelFileError> {
+    fs::read(path).map_err(|source| ModelFileError::Unreadable { path: path.to_owned(), source })
+}
+
+/// The model in a file.
+///
+/// # Errors
+/// It cannot be read, or holds no model.
+pub fn model(path: &Path) -> Result<Model, ModelFileError> {
+    let refused = |source| ModelFileError::Refused { path: path.to_owned(), source: Box::new(source) };
+    Model::open(&bytes(path)?).map_err(refused)
+}
+
+/// Write a file, `-` for the standard output.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), ModelFileError> {
+    let written = if path == Path::new("-") { io::stdout().write_all(bytes) } else { fs::write(path, bytes) };
+    written.map_err(|source| ModelFileError::Unwritable { path: path.to_owned(), source })
+}

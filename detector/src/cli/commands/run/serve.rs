@@ -1,0 +1,208 @@
+//! A detector in; requests answered and readings judged, each when it is due, until it is told to stop.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::web::Data;
+use crd::Valid;
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use super::progress::{Bars, Training};
+use super::record::Record;
+use super::servers::Servers;
+use super::start::{Start, state_directory};
+use super::stop::Stop;
+use super::succession::{Succession, Successor};
+use super::{RunArgs, RunError};
+use crate::alerting::notify::{Notifier, Retries};
+use crate::ingest::stream::Stream;
+use crate::lifecycle::monitor::{self, Begun, MonitorError};
+use crate::lifecycle::store::snapshot::Snapshot;
+use crate::model::model::{Explain, Model};
+use crate::scoring::watch::Watch;
+use crate::serving::log::{Event, Log};
+use crate::serving::state::State;
+
+/// Answer from the first moment on, train or load, then judge what comes at its pace.
+pub(super) async fn serve(args: &RunArgs, detector: Valid, record: &mut Record) -> Result<(), RunError> {
+    let mut stop = Stop::new(args.duration.map(Into::into)).map_err(RunError::Start)?;
+    let start = Start::new(args, &detector)?;
+    let state = Data::new(State::new(detector));
+    let servers = Servers::start(args, &state)?;
+    notify(args, &state)?;
+    record.log.tell(&Event::Listening {
+        predict: &args.predict_address.to_string(),
+        metrics: &args.metrics_address.to_string(),
+    });
+    let result = tokio::select! {
+        result = begin_and_watch(args, &state, start, record) => result,
+        drain = stop.asked() => {
+            state.drain();
+            if drain {
+                tokio::time::sleep(args.drain.into()).await;
+            }
+            Ok(())
+        }
+    };
+    servers.stop().await;
+    result
+}
+
+/// Call the webhook of the spec, if there is one, when events raise alarms and end.
+fn notify(args: &RunArgs, state: &Data<State>) -> Result<(), RunError> {
+    let (shared, log) = (state.clone(), Log::new(args.log, &state.detector));
+    let told = move |outcome, why: Option<&str>| {
+        shared.metrics.notification(outcome, 1);
+        if let Some(why) = why {
+            log.tell(&Event::Note(why));
+        }
+    };
+    let key = args.signing_key.clone();
+    if let Some(notifier) = Notifier::start(&state.detector, key, Retries::default(), told)? {
+        state.notify(notifier);
+    }
+    Ok(())
+}
+
+async fn begin_and_watch(
+    args: &RunArgs,
+    state: &Data<State>,
+    start: Start,
+    record: &mut Record,
+) -> Result<(), RunError> {
+    start.notes.iter().for_each(|note| record.note(note));
+    state.reject(start.rejected.clone());
+    let (successors, mut coming) = mpsc::unbounded_channel();
+    let succession = Succession::new(args, state, successors, start.rejected.clone())?;
+    let begun = if state.detector.train().is_some() {
+        let begun = begin(state, start.model, start.snapshot).await?;
+        succession.start(Some(begun.watch.model().clone()))?;
+        begun
+    } else {
+        succession.start(start.model.clone())?;
+        let model = match start.model {
+            Some(model) => model,
+            None => first(&mut coming, record).await,
+        };
+        begin(state, Some(model), start.snapshot).await?
+    };
+    state.serve(&begun.watch, begun.took.unwrap_or_default());
+    state.restored(begun.gap);
+    state.sources(true, "");
+    record.begun(&begun);
+    let Begun { watch, mut stream, .. } = begun;
+    stream.skip_to(Timestamp::now());
+    tokio::select! {
+        result = attend(state, record, watch, stream, coming) => result,
+        result = keep_snapshots(args, state) => result,
+    }
+}
+
+/// With this model, else with one that is trained.
+async fn begin(
+    state: &Data<State>,
+    model: Option<Arc<Model>>,
+    snapshot: Option<Snapshot>,
+) -> Result<Begun, RunError> {
+    let shared = state.clone();
+    let work = move || {
+        let (detector, now) = (&shared.detector, Timestamp::now());
+        if let Some(model) = model {
+            return monitor::resume(detector, model, snapshot.as_ref(), now, Explain::Always);
+        }
+        let progress = Training { state: &shared, bars: Bars::new() };
+        let begun = monitor::train(detector, now, Explain::Always, &progress);
+        progress.bars.clear();
+        shared.trained(begun.is_ok());
+        begun
+    };
+    let begun = tokio::task::spawn_blocking(work).await;
+    Ok(begun.map_err(|panic| RunError::Start(io::Error::other(panic)))??)
+}
+
+/// The first model that can be loaded.
+async fn first(coming: &mut mpsc::UnboundedReceiver<Successor>, record: &Record) -> Arc<Model> {
+    loop {
+        match coming.recv().await {
+            Some(Successor::Model { model, .. }) => return model,
+            Some(Successor::Note(note)) => record.note(&note),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Keep what is remembered, each second in which something new was seen.
+async fn keep_snapshots(args: &RunArgs, state: &Data<State>) -> Result<(), RunError> {
+    let Some(directory) = state_directory(args)? else { return std::future::pending().await };
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    let mut kept = None;
+    loop {
+        second.tick().await;
+        let Some(watch) = state.watch().filter(|watch| watch.seen() != kept) else { continue };
+        kept = watch.seen();
+        let directory = directory.clone();
+        // A full disk costs a few readings at the next restart, and is no reason to stop.
+        let keep = move || watch.snapshot().map(|snapshot| directory.keep_snapshot(&snapshot));
+        let _ = tokio::task::spawn_blocking(keep).await;
+    }
+}
+
+/// Judge instant after instant, each when it is due; and let successors take over between two of them.
+async fn attend(
+    state: &State,
+    record: &mut Record,
+    mut watch: Watch,
+    mut stream: Stream,
+    mut coming: mpsc::UnboundedReceiver<Successor>,
+) -> Result<(), RunError> {
+    let (pace, began) = (stream.pace(), Instant::now());
+    let mut first = None;
+    while let Some(readings) = stream.next() {
+        let readings = readings.map_err(MonitorError::from)?;
+        let first = *first.get_or_insert(readings.time);
+        let wait = pace.wait(readings.time, Timestamp::now(), first, began.elapsed());
+        let due = tokio::time::Instant::now() + wait;
+        while let Some(successor) = sooner(&mut coming, due).await {
+            take_over(state, record, &mut watch, successor);
+        }
+        let outcome = watch.judge(&readings);
+        state.outcome(&readings, &outcome);
+        state.remember(&watch);
+        record.outcome(&readings, &outcome)?;
+        stream.skip_to(Timestamp::now());
+    }
+    state.sources(false, "the recording has ended");
+    record.note("the recording has ended; predictions are still answered");
+    while let Some(successor) = coming.recv().await {
+        take_over(state, record, &mut watch, successor);
+    }
+    std::future::pending().await
+}
+
+/// The successor that comes before something else is due.
+async fn sooner(
+    coming: &mut mpsc::UnboundedReceiver<Successor>,
+    due: tokio::time::Instant,
+) -> Option<Successor> {
+    tokio::select! {
+        biased;
+        Some(successor) = coming.recv() => Some(successor),
+        () = tokio::time::sleep_until(due) => None,
+    }
+}
+
+fn take_over(state: &State, record: &Record, watch: &mut Watch, successor: Successor) {
+    match successor {
+        Successor::Model { model, took } => {
+            watch.swap(model);
+            state.serve(watch, took.unwrap_or_default());
+            match took {
+                Some(took) => record.log.tell(&Event::Trained(watch.model(), took)),
+                None => record.log.tell(&Event::Serves(watch.model())),
+            }
+        }
+        Successor::Note(note) => record.note(&note),
+    }
+}

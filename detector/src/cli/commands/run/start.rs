@@ -1,0 +1,93 @@
+//! What was kept in; the model to begin with out, and what its predecessor remembered.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crd::Valid;
+use crd::contract::Rejected;
+use crd::valid::ModelKind;
+
+use super::{RunArgs, RunError};
+use crate::lifecycle::load::address::Guard;
+use crate::lifecycle::load::{self, LoadError, Place, opening};
+use crate::lifecycle::store::StateDirectory;
+use crate::lifecycle::store::choice::Wanted;
+use crate::lifecycle::store::snapshot::Snapshot;
+use crate::model::model::Model;
+
+/// What there is to begin with.
+pub(super) struct Start {
+    /// The model that serves from the first moment on; none where one must be trained or loaded.
+    pub(super) model: Option<Arc<Model>>,
+    /// What was remembered, if it is of the same sensors.
+    pub(super) snapshot: Option<Snapshot>,
+    /// Whether a pin asks for a model that is not there.
+    pub(super) rejected: Option<Rejected>,
+    /// What a person should know: files that are of no use, and why.
+    pub(super) notes: Vec<String>,
+}
+
+impl Start {
+    /// Look at the stored model and into the state directory. Files that are of no use stop nothing.
+    pub(super) fn new(args: &RunArgs, detector: &Valid) -> Result<Self, RunError> {
+        let wanted = Wanted::new(detector);
+        let directory = state_directory(args)?;
+        let kept = directory.as_ref().map(StateDirectory::model);
+        let mut notes = Vec::new();
+        let files = args.stored_model.as_deref().into_iter().chain(kept.as_deref());
+        let fitting: Vec<Arc<Model>> = files.filter_map(|file| fitted(file, &wanted, &mut notes)).collect();
+        let (model, rejected) = wanted.choose(&fitting);
+        let snapshot = match directory.as_ref().map(|directory| snapshot(directory, detector)) {
+            Some(Err(note)) => {
+                notes.push(note);
+                None
+            }
+            Some(Ok(snapshot)) => snapshot,
+            None => None,
+        };
+        Ok(Self { model, snapshot, rejected, notes })
+    }
+}
+
+/// The folder of `--state`.
+pub(super) fn state_directory(args: &RunArgs) -> Result<Option<StateDirectory>, RunError> {
+    let open = |path: &Path| {
+        StateDirectory::open(path).map_err(|source| RunError::State { path: path.to_owned(), source })
+    };
+    args.state.as_deref().map(open).transpose()
+}
+
+/// The model in a file, as the spec wants it; none where there is no file, or where it is of no use.
+pub(super) fn fitted(file: &Path, wanted: &Wanted, notes: &mut Vec<String>) -> Option<Arc<Model>> {
+    if !file.exists() {
+        return None;
+    }
+    let opened = load::read(file).and_then(|bytes| Ok(Model::open(&bytes)?));
+    let note = match opened.map(|model| wanted.fitted(model)) {
+        Ok(Ok(model)) => return Some(model),
+        Ok(Err(unfit)) => format!("{} does not serve: {unfit}", file.display()),
+        Err(LoadError::File { path, source }) => format!("{} does not serve: {source}", path.display()),
+        Err(error) => format!("{} does not serve: {error}", file.display()),
+    };
+    notes.push(note);
+    None
+}
+
+fn snapshot(directory: &StateDirectory, detector: &Valid) -> Result<Option<Snapshot>, String> {
+    let sensors: Vec<String> = detector.sensors().map(|sensor| sensor.name.to_owned()).collect();
+    let snapshot = directory.read_snapshot();
+    let snapshot = snapshot.and_then(|found| found.map(|snapshot| snapshot.of(&sensors)).transpose());
+    snapshot.map_err(|error| format!("{} is not used: {error}", directory.snapshot().display()))
+}
+
+/// The model that `model.load` names, as it is now.
+pub(super) async fn load(args: &RunArgs, detector: &Valid) -> Result<Arc<Model>, LoadError> {
+    let ModelKind::Load(spec) = detector.model() else {
+        unreachable!("only a detector that trains nothing loads")
+    };
+    let bytes = match Place::new(spec, &args.mounts(), Guard::here())? {
+        Place::File(path) => load::read(&path)?,
+        Place::Remote(remote) => remote.fetch().await?,
+    };
+    Ok(Arc::new(opening::model(&bytes, spec.sha256.as_deref(), detector)?.loaded()))
+}

@@ -1,0 +1,275 @@
+//! What changes while a detector runs in: files, the clock, servers; the models that take over out.
+//!
+//! On a thread of its own, beside those that answer and judge. Whatever goes wrong, what serves goes on serving.
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use actix_web::web::Data;
+use crd::contract::Rejected;
+use crd::valid::{ModelKind, SourceKind};
+use jiff::Timestamp;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::start::{fitted, state_directory};
+use super::{RunArgs, RunError};
+use crate::cli::manifest;
+use crate::ingest::history::Past;
+use crate::lifecycle::backoff::Backoff;
+use crate::lifecycle::load::address::Guard;
+use crate::lifecycle::load::loader::{Found, Loader};
+use crate::lifecycle::monitor::{self, MonitorError};
+use crate::lifecycle::renewal::Renewal;
+use crate::lifecycle::store::StateDirectory;
+use crate::lifecycle::store::choice::Wanted;
+use crate::lifecycle::store::watched::Watched;
+use crate::model::model::Model;
+use crate::serving::state::State;
+
+/// How often everything is looked at.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Who comes next, or what is to be said.
+pub(super) enum Successor {
+    /// A model takes over.
+    Model {
+        /// The model.
+        model: Arc<Model>,
+        /// How long its training took; none where it was not trained here.
+        took: Option<Duration>,
+    },
+    /// Something that a person should know.
+    Note(String),
+}
+
+/// Who serves, and what could change that.
+pub(super) struct Succession {
+    state: Data<State>,
+    serving: Option<Arc<Model>>,
+    successors: UnboundedSender<Successor>,
+    wanted: Wanted,
+    manifest: Watched,
+    assignments: Vec<String>,
+    stored: Option<Watched>,
+    directory: Option<StateDirectory>,
+    loader: Option<Loader>,
+    renewal: Renewal,
+    /// The end of the history that the manifest asks for.
+    until: Option<Timestamp>,
+    past: Option<Past>,
+    backoff: Backoff,
+    /// Half of the cores: the others answer.
+    pool: ThreadPool,
+    unpinned: Option<Rejected>,
+    unloaded: Option<Rejected>,
+}
+
+impl Succession {
+    /// Everything as it is now; only what comes later is a change.
+    pub(super) fn new(
+        args: &RunArgs,
+        state: &Data<State>,
+        successors: UnboundedSender<Successor>,
+        unpinned: Option<Rejected>,
+    ) -> Result<Self, RunError> {
+        let detector = &state.detector;
+        let loader = match detector.model() {
+            ModelKind::Load(load) => Some(Loader::new(load, &args.mounts(), Guard::here())?),
+            ModelKind::Train(_) => None,
+        };
+        let seen = |path: &std::path::PathBuf| {
+            let mut watched = Watched::new(path.clone());
+            watched.has_changed();
+            watched
+        };
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let pool = ThreadPoolBuilder::new().num_threads((cores / 2).max(1)).build();
+        Ok(Self {
+            serving: None,
+            successors,
+            wanted: Wanted::new(detector),
+            manifest: seen(&args.manifest),
+            assignments: args.set.clone(),
+            stored: args.stored_model.as_ref().map(seen),
+            directory: state_directory(args)?,
+            loader,
+            renewal: Renewal::new(detector),
+            until: detector.train().and_then(|train| train.until),
+            past: None,
+            backoff: Backoff::default(),
+            pool: pool.map_err(|error| RunError::Start(io::Error::other(error)))?,
+            unpinned,
+            unloaded: None,
+            state: state.clone(),
+        })
+    }
+
+    /// Look for successors of this model, until nobody wants them any more.
+    pub(super) fn start(mut self, serving: Option<Arc<Model>>) -> Result<(), RunError> {
+        if let Some(model) = &serving {
+            self.keep(model);
+        }
+        self.serving = serving;
+        let run = move || {
+            while !self.successors.is_closed() {
+                self.look();
+                thread::sleep(LOOK);
+            }
+        };
+        let thread = thread::Builder::new().name("succession".to_owned());
+        thread.spawn(run).map(|_| ()).map_err(RunError::Start)
+    }
+
+    fn look(&mut self) {
+        let pin_moved = self.manifest.has_changed() && self.read_manifest();
+        if self.stored.as_mut().is_some_and(Watched::has_changed) || pin_moved {
+            self.open_stored(pin_moved);
+        }
+        self.load();
+        self.train();
+        self.state.reject(self.unpinned.clone().or_else(|| self.unloaded.clone()));
+    }
+
+    fn note(&self, note: String) {
+        // Nobody listens: the program is about to end.
+        let _ = self.successors.send(Successor::Note(note));
+    }
+
+    /// `until` and `pin` take effect at once; true when the pin has moved. Whoever changes more starts a new process.
+    fn read_manifest(&mut self) -> bool {
+        match manifest::detector(self.manifest.path(), &self.assignments) {
+            Ok(detector) => {
+                self.until = detector.train().and_then(|train| train.until);
+                let pin = detector.spec().model.pin.clone();
+                let moved = pin != self.wanted.pin;
+                self.wanted.pin = pin;
+                moved
+            }
+            Err(error) => {
+                self.note(format!("the changed manifest is of no use: {error}"));
+                false
+            }
+        }
+    }
+
+    /// What was stored or kept takes over, if it is pinned or newer; or at all, where the pin has moved.
+    fn open_stored(&mut self, pin_moved: bool) {
+        let mut notes = Vec::new();
+        let kept = self.directory.as_ref().map(StateDirectory::model);
+        let files = self.stored.iter().map(Watched::path).chain(kept.as_deref());
+        let fitting: Vec<Arc<Model>> =
+            files.filter_map(|file| fitted(file, &self.wanted, &mut notes)).collect();
+        for note in notes {
+            self.note(note);
+        }
+        let (chosen, rejected) = self.wanted.choose(&fitting);
+        self.unpinned = rejected;
+        let Some(model) = chosen else { return };
+        let newer = self.serving.as_ref().is_none_or(|serving| model.trained_at() >= serving.trained_at());
+        if self.wanted.is_pinned(&model) {
+            self.hand_over(model, None);
+        } else if newer || pin_moved {
+            self.adopt(model, None);
+        }
+    }
+
+    fn load(&mut self) {
+        let Some(loader) = &mut self.loader else { return };
+        match loader.look(&self.state.detector) {
+            Ok(Found::Nothing) => {}
+            Ok(Found::Same) => self.unloaded = None,
+            Ok(Found::Model(model)) => {
+                self.unloaded = None;
+                self.adopt(model, None);
+            }
+            Err(error) => {
+                let rejected = error.rejected();
+                if self.unloaded.as_ref() != Some(&rejected) {
+                    self.note(format!("model.load: {error}; it is tried again"));
+                }
+                self.unloaded = Some(rejected);
+            }
+        }
+    }
+
+    fn train(&mut self) {
+        let Some(serving) = self.serving.clone() else { return };
+        let Some(now) = self.now() else { return };
+        let next = self.renewal.next(now);
+        self.state.next_training(next);
+        if self.state.detector.train().is_none() || self.wanted.is_pinned(&serving) {
+            return;
+        }
+        let Some(until) = self.due(&serving, now).filter(|_| self.backoff.is_due(Instant::now())) else {
+            return;
+        };
+        let began = Instant::now();
+        let trained = self.retrain(&serving, until, now);
+        self.state.trained(trained.is_ok());
+        match trained {
+            Ok(model) => {
+                self.backoff.succeeded();
+                self.adopt(Arc::new(model), Some(began.elapsed()));
+            }
+            Err(error) => {
+                self.past = None;
+                let pause = self.backoff.failed(Instant::now(), Duration::MAX).as_secs();
+                self.note(format!(
+                    "the training failed, what serves goes on serving: {error}; it is tried again in {pause}s"
+                ));
+            }
+        }
+    }
+
+    /// The newest moment that a training is due for; none where the serving model is of it or later.
+    fn due(&mut self, serving: &Model, now: Timestamp) -> Option<Timestamp> {
+        let asked = self.until.filter(|until| *until > serving.until());
+        // A history that was to end in the future of a recording says nothing of the recording's clock.
+        let since = if serving.until() <= now { serving.until() } else { serving.trained_at() };
+        asked.max(self.renewal.latest(since, now))
+    }
+
+    fn retrain(&mut self, serving: &Model, until: Timestamp, now: Timestamp) -> Result<Model, MonitorError> {
+        let detector = &self.state.detector;
+        let past = match &mut self.past {
+            Some(past) => past,
+            none => none.insert(Past::open(detector)?),
+        };
+        self.pool.install(|| monitor::retrain(detector, serving, past, until, now))
+    }
+
+    /// The time by which trainings are due: a recording's own, as far as it was watched.
+    fn now(&self) -> Option<Timestamp> {
+        let sources = self.state.detector.sources();
+        if sources.iter().any(|source| matches!(source.kind, SourceKind::Csv(_))) {
+            return self.state.watch()?.seen();
+        }
+        Some(Timestamp::now())
+    }
+
+    /// Keep a model, and let it serve unless another one is pinned.
+    fn adopt(&mut self, model: Arc<Model>, took: Option<Duration>) {
+        self.keep(&model);
+        let pinned = self.serving.as_ref().is_some_and(|serving| self.wanted.is_pinned(serving));
+        if !pinned {
+            self.hand_over(model, took);
+        }
+    }
+
+    fn hand_over(&mut self, model: Arc<Model>, took: Option<Duration>) {
+        if self.serving.as_ref().is_none_or(|serving| serving.digest() != model.digest()) {
+            self.serving = Some(model.clone());
+            let _ = self.successors.send(Successor::Model { model, took });
+        }
+    }
+
+    fn keep(&self, model: &Model) {
+        let kept = self.directory.as_ref().map(|directory| directory.keep_model(model));
+        if let Some(Err(error)) = kept {
+            self.note(format!("the model cannot be kept over a restart: {error}"));
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Verdicts in, the rows of a CSV file out: time, every sensor, score, severity, anomaly, the foremost sensor, truth.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use crd::Valid;
+
+use crate::scoring::verdict::Verdict;
+
+/// The file that `--output` names. Numbers are written so that they read back as the same number.
+pub struct Output {
+    writer: csv::Writer<File>,
+    sensors: Vec<String>,
+}
+
+impl Output {
+    /// Create the file, or empty it, and write the header.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn create(path: &Path, detector: &Valid) -> io::Result<Self> {
+        let sensors: Vec<String> = detector.sensors().map(|sensor| sensor.name.to_owned()).collect();
+        let mut writer = csv::Writer::from_writer(File::create(path)?);
+        let columns = sensors.iter().map(String::as_str);
+        let header =
+            ["time"].into_iter().chain(columns).chain(["score", "severity", "anomaly", "sensor", "truth"]);
+        writer.write_record(header)?;
+        Ok(Self { writer, sensors })
+    }
+
+    /// One row.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&mut self, verdict: &Verdict) -> io::Result<()> {
+        let judgement = &verdict.judgement;
+        let mut row = vec![verdict.time.to_string()];
+        row.extend(verdict.values.iter().map(|value| value.map_or(String::new(), |value| value.to_string())));
+        row.push(judgement.score.to_string());
+        row.push(judgement.severity.to_string());
+        row.push(u8::from(judgement.anomalous).to_string());
+        row.push(judgement.foremost().map_or(String::new(), |sensor| self.sensors[sensor].clone()));
+        row.push(
+            verdict.truth.as_ref().map_or(String::new(), |faults| u8::from(!faults.is_empty()).to_string()),
+        );
+        Ok(self.writer.write_record(&row)?)
+    }
+
+    /// Everything is in the file.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}

@@ -1,0 +1,228 @@
+//! Verdicts in, and the truth where a source knows it; counts, precision and recall out.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::time::Duration;
+
+use crd::contract::EventOutcome;
+use crd::simulated::FaultKind;
+use jiff::Timestamp;
+
+use crate::alerting::event::Change;
+use crate::ingest::reading::ActiveFault;
+use crate::scoring::verdict::Verdict;
+use crate::scoring::watch::Outcome;
+
+/// What has come of the readings so far.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    readings: u64,
+    verdicts: u64,
+    anomalies: u64,
+    missing: u64,
+    /// Alarms that were raised, and events that ended without one.
+    alarms: u64,
+    without_alarm: u64,
+    true_anomalies: u64,
+    judged_by_truth: bool,
+    faults: HashMap<ActiveFault, bool>,
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+}
+
+impl Tally {
+    /// Count one instant. `truth` is what was really so, where the source knows: a fault counts from the first instant
+    /// that it was active, whether or not there was a verdict.
+    pub fn count(&mut self, time: Timestamp, truth: Option<&[ActiveFault]>, outcome: &Outcome) {
+        self.readings += 1;
+        self.first = self.first.or(Some(time));
+        self.last = Some(time);
+        self.judged_by_truth |= truth.is_some();
+        let anomalous = matches!(outcome, Outcome::Verdict(verdict) if verdict.judgement.anomalous);
+        for fault in truth.unwrap_or_default() {
+            *self.faults.entry(*fault).or_default() |= anomalous;
+        }
+        match outcome {
+            Outcome::Verdict(verdict) => self.verdict(verdict),
+            Outcome::Missing | Outcome::Unjudgeable(_) => self.missing += 1,
+            Outcome::TooEarly => {}
+        }
+    }
+
+    fn verdict(&mut self, verdict: &Verdict) {
+        self.verdicts += 1;
+        if verdict.judgement.anomalous {
+            self.anomalies += 1;
+            self.true_anomalies += u64::from(verdict.truth.as_ref().is_some_and(|faults| !faults.is_empty()));
+        }
+    }
+
+    /// Count what a verdict did to the events.
+    pub fn event(&mut self, change: &Change) {
+        match change {
+            Change::Alarmed(_) => self.alarms += 1,
+            Change::Ended(event) if event.outcome != EventOutcome::Alarmed => self.without_alarm += 1,
+            Change::Ended(_) => {}
+        }
+    }
+
+    /// Alarms that were raised.
+    pub fn alarms(&self) -> u64 {
+        self.alarms
+    }
+
+    /// Events: those that raised an alarm, and those that ended without one.
+    pub fn events(&self) -> u64 {
+        self.alarms + self.without_alarm
+    }
+
+    /// Instants seen.
+    pub fn readings(&self) -> u64 {
+        self.readings
+    }
+
+    /// The share of faults, counted by event, during which at least one verdict was anomalous. 1 where there was none.
+    pub fn event_recall(&self) -> Option<f64> {
+        self.judged_by_truth
+            .then(|| share(self.faults.values().filter(|found| **found).count(), self.faults.len()))
+    }
+
+    /// The share of anomalous verdicts that fell into a fault. 1 where there was none.
+    pub fn precision(&self) -> Option<f64> {
+        self.judged_by_truth.then(|| share(self.true_anomalies as usize, self.anomalies as usize))
+    }
+
+    /// `figures: event_recall=… precision=… readings=… readings_per_second=…`, for programs. What is not known is left out.
+    pub fn figures(&self, took: Duration) -> String {
+        let known =
+            |name: &str, figure: Option<f64>| figure.map_or(String::new(), |f| format!("{name}={f:.4} "));
+        let rate = self.readings as f64 / took.as_secs_f64().max(1e-9);
+        let (recall, precision) =
+            (known("event_recall", self.event_recall()), known("precision", self.precision()));
+        format!("figures: {recall}{precision}readings={} readings_per_second={rate:.0}", self.readings)
+    }
+
+    /// (kind, found, all) of the faults, in the order of the kinds' names; `labelled` for a recording's spans.
+    fn by_kind(&self) -> Vec<(String, usize, usize)> {
+        let mut kinds: Vec<(String, usize, usize)> = Vec::new();
+        for (fault, found) in &self.faults {
+            let name =
+                fault.kind.map_or_else(|| "labelled".to_owned(), |kind: FaultKind| format!("{kind:?}"));
+            match kinds.iter_mut().find(|kind| kind.0 == name) {
+                Some(kind) => (kind.1, kind.2) = (kind.1 + usize::from(*found), kind.2 + 1),
+                None => kinds.push((name, usize::from(*found), 1)),
+            }
+        }
+        kinds.sort();
+        kinds
+    }
+
+    /// Anomalous verdicts outside every fault, a day of recorded time.
+    fn false_alarms_a_day(&self) -> f64 {
+        let (Some(first), Some(last)) = (self.first, self.last) else { return 0.0 };
+        let days = last.duration_since(first).as_secs_f64() / 86_400.0;
+        if days > 0.0 { (self.anomalies - self.true_anomalies) as f64 / days } else { 0.0 }
+    }
+}
+
+fn share(part: usize, all: usize) -> f64 {
+    if all == 0 { 1.0 } else { part as f64 / all as f64 }
+}
+
+impl fmt::Display for Tally {
+    /// The summary, for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { readings, verdicts, anomalies, missing, .. } = self;
+        write!(
+            f,
+            "{readings} readings, {verdicts} verdicts, {anomalies} anomalous, {missing} without a verdict"
+        )?;
+        write!(f, "\nevents: {}, of which {} raised an alarm", self.events(), self.alarms)?;
+        let (Some(recall), Some(precision)) = (self.event_recall(), self.precision()) else { return Ok(()) };
+        let found = self.faults.values().filter(|found| **found).count();
+        write!(f, "\nfaults found: {found} of {} (recall {recall:.3})", self.faults.len())?;
+        for (kind, found, all) in self.by_kind() {
+            write!(f, ", {kind} {found}/{all}")?;
+        }
+        write!(
+            f,
+            "\nanomalous verdicts within a fault: {} of {anomalies} (precision {precision:.3})",
+            self.true_anomalies
+        )?;
+        write!(f, ", {:.1} false a day", self.false_alarms_a_day())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alerting::alarm::Raised;
+    use crate::scoring::verdict::Judgement;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn verdict(second: i64, anomalous: bool, truth: Option<Vec<ActiveFault>>) -> Outcome {
+        let judgement = Judgement {
+            score: 0.5,
+            severity: 1.0,
+            anomalous,
+            contributions: vec![1.0],
+            reasons: Vec::new(),
+            model: "sha256:1".into(),
+        };
+        Outcome::Verdict(Verdict {
+            time: at(second),
+            values: vec![Some(1.0)],
+            judgement,
+            raised: Raised::Calm,
+            truth,
+        })
+    }
+
+    fn count(tally: &mut Tally, second: i64, anomalous: bool, fault: Option<ActiveFault>) {
+        let truth: Vec<ActiveFault> = fault.into_iter().collect();
+        tally.count(at(second), Some(&truth), &verdict(second, anomalous, Some(truth.clone())));
+    }
+
+    fn fault(kind: FaultKind, start: i64) -> ActiveFault {
+        ActiveFault { sensor: Some(0), kind: Some(kind), start: at(start) }
+    }
+
+    #[test]
+    fn a_fault_is_found_by_one_verdict_within_it_and_counted_once() {
+        let mut tally = Tally::default();
+        for (second, anomalous) in [(10, false), (11, true), (12, false)] {
+            count(&mut tally, second, anomalous, Some(fault(FaultKind::Step, 10)));
+        }
+        count(&mut tally, 20, false, Some(fault(FaultKind::Spike, 20)));
+        count(&mut tally, 30, true, None);
+        assert_eq!(tally.event_recall(), Some(0.5));
+        assert_eq!(tally.precision(), Some(0.5));
+        assert_eq!(
+            tally.figures(Duration::from_secs(2)),
+            "figures: event_recall=0.5000 precision=0.5000 readings=5 readings_per_second=2"
+        );
+        insta::assert_snapshot!(tally.to_string(), @r"
+        5 readings, 5 verdicts, 2 anomalous, 0 without a verdict
+        events: 0, of which 0 raised an alarm
+        faults found: 1 of 2 (recall 0.500), Spike 0/1, Step 1/1
+        anomalous verdicts within a fault: 1 of 2 (precision 0.500), 4320.0 false a day
+        ");
+    }
+
+    #[test]
+    fn a_fault_that_silences_the_sensor_counts_without_a_verdict() {
+        let mut tally = Tally::default();
+        tally.count(at(1), Some(&[fault(FaultKind::Dropout, 1)]), &Outcome::Missing);
+        assert_eq!(tally.event_recall(), Some(0.0));
+    }
+
+    #[test]
+    fn without_truth_there_is_neither_precision_nor_recall() {
+        let mut tally = Tally::default();
+        tally.count(at(1), None, &verdict(1, true, None));
+        assert_eq!(tally.figures(Duration::from_secs(1)), "figures: readings=1 readings_per_second=1");
+    }
+}

@@ -1,0 +1,228 @@
+//! Readings of all sensors in, one after another; the vectors that the model sees out.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crd::model::{Feature, Train};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::features::daily::{Daily, Days};
+
+/// How readings become vectors. It travels with the model, so that a model is always fed as it was trained.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Recipe {
+    /// The features of each sensor, in order.
+    pub features: Vec<Feature>,
+    /// How many readings `Mean` and `Spread` are taken over, the newest among them.
+    pub window: usize,
+    /// How many previous vectors are appended.
+    pub lags: usize,
+}
+
+impl From<&Train> for Recipe {
+    fn from(train: &Train) -> Self {
+        Self { features: train.features.clone(), window: train.window as usize, lags: train.lags as usize }
+    }
+}
+
+impl Recipe {
+    /// Columns of a vector for so many sensors.
+    pub fn columns(&self, sensors: usize) -> usize {
+        sensors * self.features.len() * (1 + self.lags)
+    }
+
+    /// The sensor, of so many, that a column of a vector is of.
+    pub fn sensor_of(&self, column: usize, sensors: usize) -> usize {
+        column / self.features.len() % sensors
+    }
+
+    /// Readings needed before the first vector is complete.
+    pub fn memory(&self) -> usize {
+        let reach = |feature: &Feature| match feature {
+            Feature::Value | Feature::Daily => 1,
+            Feature::Difference => 2,
+            Feature::Mean | Feature::Spread => self.window,
+        };
+        self.features.iter().map(reach).max().unwrap_or(1) + self.lags
+    }
+
+    /// Whether vectors depend on the time of the day.
+    pub fn is_daily(&self) -> bool {
+        self.features.contains(&Feature::Daily)
+    }
+}
+
+/// How readings become vectors, and what the training has learned of the days: what an artifact says of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pipeline {
+    /// How vectors are made.
+    #[serde(flatten)]
+    pub recipe: Recipe,
+    /// What is usual at which time of the day; empty where no feature asks.
+    #[serde(default, skip_serializing_if = "Daily::is_empty")]
+    pub daily: Daily,
+}
+
+impl Pipeline {
+    /// The memory of readings that vectors are made of, empty.
+    pub fn features(&self) -> Features {
+        Features::new(self.recipe.clone(), Arc::new(self.daily.clone()))
+    }
+}
+
+/// The recent past that the next vector needs.
+#[derive(Clone, Debug)]
+pub struct Features {
+    recipe: Recipe,
+    daily: Arc<Daily>,
+    recent: VecDeque<Instant>,
+}
+
+/// The readings of one time, one value a sensor. Shared, not copied, when the memory is cloned.
+#[derive(Clone, Debug)]
+struct Instant {
+    time: Timestamp,
+    values: Arc<[f64]>,
+}
+
+/// A standard deviation below this counts as this: the logarithm of 0 is no number.
+const STILL: f64 = 1e-9;
+
+impl Features {
+    /// Nothing seen yet, but for what is usual at which time of the day.
+    pub fn new(recipe: Recipe, daily: Arc<Daily>) -> Self {
+        Self { recent: VecDeque::with_capacity(recipe.memory()), recipe, daily }
+    }
+
+    /// The vector of these readings, one value a sensor, which are remembered; none until the past is long enough.
+    pub fn push(&mut self, time: Timestamp, values: &[f64]) -> Option<Vec<f64>> {
+        let mut vector = Vec::with_capacity(self.recipe.columns(values.len()));
+        self.push_onto(&mut vector, time, values).then_some(vector)
+    }
+
+    /// The same, behind other vectors; whether there was one.
+    fn push_onto(&mut self, vectors: &mut Vec<f64>, time: Timestamp, values: &[f64]) -> bool {
+        let is_full = self.recent.len() == self.recipe.memory();
+        let oldest = self.recent.pop_front_if(|_| is_full);
+        let values = in_place_of(oldest.map(|oldest| oldest.values), values);
+        self.recent.push_back(Instant { time, values });
+        self.put_vector(vectors)
+    }
+
+    /// The readings that the next vector looks back on, oldest first.
+    pub fn recent(&self) -> impl Iterator<Item = (Timestamp, &[f64])> {
+        self.recent.iter().map(|instant| (instant.time, &*instant.values))
+    }
+
+    /// The same memory for vectors that are made in another way, of which `empty` remembers nothing yet.
+    #[must_use]
+    pub fn by(&self, empty: Self) -> Self {
+        let mut features = empty;
+        for (time, values) in self.recent() {
+            features.push(time, values);
+        }
+        features
+    }
+
+    /// The vector of these readings as if they came next, at the time of the newest; none where that is not known and
+    /// matters. Nothing is remembered.
+    pub fn peek(&self, values: &[f64]) -> Option<Vec<f64>> {
+        let newest = self.recent.back().map(|instant| instant.time);
+        let time = if self.recipe.is_daily() { newest? } else { newest.unwrap_or_default() };
+        self.clone().push(time, values)
+    }
+
+    /// The newest readings' features, then those of the readings before them, `lags` times; false where there are too few.
+    fn put_vector(&self, vectors: &mut Vec<f64>) -> bool {
+        if self.recent.len() < self.recipe.memory() {
+            return false;
+        }
+        let newest = self.recent.len() - 1;
+        let sensors = self.recent[newest].values.len();
+        for at in (newest - self.recipe.lags..=newest).rev() {
+            for sensor in 0..sensors {
+                vectors.extend(self.recipe.features.iter().map(|feature| self.feature(*feature, sensor, at)));
+            }
+        }
+        true
+    }
+
+    fn feature(&self, feature: Feature, sensor: usize, at: usize) -> f64 {
+        let value = |at: usize| self.recent[at].values[sensor];
+        let window = || (at + 1 - self.recipe.window..=at).map(value);
+        match feature {
+            Feature::Value => value(at),
+            Feature::Difference => value(at) - value(at - 1),
+            Feature::Spread => libm::log10(standard_deviation(window(), self.recipe.window).max(STILL)),
+            Feature::Mean => mean(window(), self.recipe.window),
+            Feature::Daily => {
+                self.daily.usual(self.recent[at].time, sensor).map_or(0.0, |usual| value(at) - usual)
+            }
+        }
+    }
+}
+
+/// Features while a model is trained: what is usual is learned as the days go by, so that each reading is compared with
+/// the days before it, as it will be when the model serves.
+#[derive(Clone, Debug)]
+pub struct Learning {
+    features: Features,
+    days: Days,
+}
+
+impl Learning {
+    /// Nothing seen yet.
+    pub fn new(recipe: Recipe) -> Self {
+        Self { features: Features::new(recipe, Arc::default()), days: Days::default() }
+    }
+
+    /// Put the vector of these readings, as [`Features::push`] makes it, behind the others, and learn from them; whether
+    /// there was one.
+    pub fn push_onto(&mut self, vectors: &mut Vec<f64>, time: Timestamp, values: &[f64]) -> bool {
+        if self.features.recipe.is_daily()
+            && let Some(usual) = self.days.add(time, values)
+        {
+            Arc::make_mut(&mut self.features.daily).set(usual);
+        }
+        self.features.push_onto(vectors, time, values)
+    }
+
+    /// How the vectors were made, and what is usual at which time of the day.
+    pub fn finish(self) -> Pipeline {
+        let mut daily = Arc::unwrap_or_clone(self.features.daily);
+        self.days.finish().into_iter().for_each(|usual| daily.set(usual));
+        Pipeline { recipe: self.features.recipe, daily }
+    }
+}
+
+/// The values, in the memory of others if nobody shares it.
+fn in_place_of(others: Option<Arc<[f64]>>, values: &[f64]) -> Arc<[f64]> {
+    let Some(mut place) = others else { return values.into() };
+    match Arc::get_mut(&mut place) {
+        Some(others) if others.len() == values.len() => {
+            others.copy_from_slice(values);
+            place
+        }
+        _ => values.into(),
+    }
+}
+
+/// The mean: the first value, and the mean distance from it, so that a flat line is exactly at its level.
+fn mean(values: impl Iterator<Item = f64> + Clone, count: usize) -> f64 {
+    let first = values.clone().next().unwrap_or(0.0);
+    first + values.map(|value| value - first).sum::<f64>() / count as f64
+}
+
+/// The root of the mean squared distance from the mean, in two passes: exact 0 for equal values.
+fn standard_deviation(values: impl Iterator<Item = f64> + Clone, count: usize) -> f64 {
+    let first = values.clone().next().unwrap_or(0.0);
+    // Distances from the first value keep a flat line at exactly 0, whatever its level.
+    let mean = values.clone().map(|value| value - first).sum::<f64>() / count as f64;
+    let variance = values.map(|value| (value - first - mean).powi(2)).sum::<f64>() / count as f64;
+    variance.sqrt()
+}
+
+#[cfg(test)]
+mod tests;

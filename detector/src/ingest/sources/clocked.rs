@@ -1,0 +1,124 @@
+//! The simulated sources of a spec in, readings for any instant out: a pure function of the time.
+
+use std::time::Duration;
+
+use crd::simulated::{FaultKind, SimulatedSensor};
+use crd::valid::{SourceKind, ValidSource};
+use jiff::Timestamp;
+
+use super::fault::Fault;
+use super::noise::Noise;
+use super::random::Stream;
+use super::signal::Signal;
+use crate::ingest::reading::{ActiveFault, Readings};
+
+/// Sources that answer for any instant, in any order, in constant time: the same on every machine, to the bit.
+#[derive(Clone, Debug)]
+pub struct Clocked {
+    sensors: Vec<Sensor>,
+}
+
+/// A sensor that needs no hardware.
+#[derive(Clone, Debug)]
+struct Sensor {
+    signal: Signal,
+    noise: Noise,
+    faults: Vec<Fault>,
+}
+
+/// An occurrence of a fault, begun at `start` nanoseconds after the Unix epoch.
+struct Occurrence<'a> {
+    fault: &'a Fault,
+    start: i128,
+}
+
+impl Clocked {
+    /// The simulated sensors of these sources, in order.
+    pub fn new(sources: &[ValidSource]) -> Self {
+        let sensors = sources.iter().flat_map(|source| match &source.kind {
+            SourceKind::Simulated(simulated) => {
+                simulated.sensors.iter().map(|sensor| Sensor::new(sensor, simulated.seed)).collect()
+            }
+            SourceKind::Csv(_) => Vec::new(),
+        });
+        Self { sensors: sensors.collect() }
+    }
+
+    /// What every sensor gives at this instant, and the faults that are active.
+    pub fn at(&self, time: Timestamp) -> Readings {
+        let nanosecond = time.as_nanosecond();
+        let mut values = Vec::with_capacity(self.sensors.len());
+        let mut truth = Vec::new();
+        for (index, sensor) in self.sensors.iter().enumerate() {
+            let active = sensor.active(nanosecond);
+            truth.extend(active.iter().map(|occurrence| occurrence.at_sensor(index)));
+            values.push(sensor.value(nanosecond, &active));
+        }
+        Readings { time, values, truth: Some(truth) }
+    }
+
+    /// The readings of the last `samples` instants before `until`, oldest first. Instants are the multiples of
+    /// `interval` since the Unix epoch; those before the year -9999 are left out.
+    pub fn history(
+        &self,
+        samples: usize,
+        until: Timestamp,
+        interval: Duration,
+    ) -> impl Iterator<Item = Readings> {
+        let interval = interval.as_nanos().cast_signed().max(1);
+        let after_last = (until.as_nanosecond() + interval - 1).div_euclid(interval);
+        let instants = after_last - samples as i128..after_last;
+        instants
+            .filter_map(move |instant| Timestamp::from_nanosecond(instant * interval).ok())
+            .map(|time| self.at(time))
+    }
+}
+
+impl Sensor {
+    fn new(spec: &SimulatedSensor, seed: i64) -> Self {
+        let fault = |(index, fault)| Fault::new(fault, index, seed, &spec.name);
+        Self {
+            signal: Signal::new(spec),
+            noise: Noise::new(spec.noise.as_ref(), Stream::new(seed, &spec.name, "noise")),
+            faults: spec.faults.iter().enumerate().map(fault).collect(),
+        }
+    }
+
+    fn active(&self, time: i128) -> Vec<Occurrence<'_>> {
+        let occurrences = |fault| Fault::active(fault, time).map(move |start| Occurrence { fault, start });
+        self.faults.iter().flat_map(occurrences).collect()
+    }
+
+    /// What the sensor shows while these faults are active. A Dropout hides everything. A Flatline repeats what the
+    /// sensor showed at its onset, other faults included, and hides what comes after; of several, the oldest does.
+    /// What the other faults add is added up. A sum beyond what `f64` holds is no reading.
+    fn value(&self, time: i128, active: &[Occurrence]) -> Option<f64> {
+        let of_kind = |kind| active.iter().filter(move |occurrence| occurrence.fault.kind() == kind);
+        if of_kind(FaultKind::Dropout).next().is_some() {
+            return None;
+        }
+        let value = match of_kind(FaultKind::Flatline).map(|flatline| flatline.start).min() {
+            Some(onset) => self.disturbed(onset, &self.active(onset)),
+            None => self.disturbed(time, active),
+        };
+        Some(value).filter(|value| value.is_finite())
+    }
+
+    fn disturbed(&self, time: i128, active: &[Occurrence]) -> f64 {
+        let offsets = active.iter().map(|occurrence| occurrence.fault.offset(occurrence.start, time));
+        self.signal.at(time) + self.noise.at(time) + offsets.sum::<f64>()
+    }
+}
+
+impl Occurrence<'_> {
+    fn at_sensor(&self, sensor: usize) -> ActiveFault {
+        ActiveFault {
+            sensor: Some(sensor),
+            kind: Some(self.fault.kind()),
+            start: Timestamp::from_nanosecond(self.start).unwrap_or(Timestamp::MIN),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! A CSV file in, readings out, row by row: streamed, plain or gzipped.
+
+use std::path::Path;
+
+use crd::source::{Csv, TimeFormat};
+use jiff::Timestamp;
+
+use super::delimited::{self, CsvError, Problem, Rows};
+use super::{SourceError, timestamp};
+use crate::ingest::reading::{ActiveFault, Readings};
+
+/// A recording, replayed from its first row to its last. After an error it gives nothing more.
+pub struct Recording {
+    spec: Csv,
+    rows: Rows,
+    columns: Columns,
+    format: TimeFormat,
+    place: Place,
+    before: Option<Timestamp>,
+    /// When the run of rows that are labelled 1 began.
+    labelled_since: Option<Timestamp>,
+}
+
+/// Where in a row the cells are.
+struct Columns {
+    time: usize,
+    values: Vec<usize>,
+    label: Option<usize>,
+}
+
+/// How far the recording has been read.
+enum Place {
+    /// The first row has been looked at for its time format, and is still to be given.
+    First,
+    Further,
+    End,
+}
+
+impl Recording {
+    /// Open the file, find the columns in its header and the time format in its first row.
+    ///
+    /// # Errors
+    /// The file cannot be read, has no rows, lacks a column, or its first timestamp is none.
+    pub fn open(spec: &Csv) -> Result<Self, SourceError> {
+        let path = Path::new(&spec.path);
+        let mut rows = Rows::new(&spec.path, delimited::open(path)?)?;
+        let columns = Columns::find(spec, &rows)?;
+        if !rows.advance()? {
+            return Err(rows.refused_whole(Problem::NoRows).into());
+        }
+        let format = timestamp::format_of(spec.time_format, &rows.text(columns.time))
+            .map_err(|expected| rows.unexpected(columns.time, expected))?;
+        let (place, before, labelled_since) = (Place::First, None, None);
+        Ok(Self { spec: spec.clone(), rows, columns, format, place, before, labelled_since })
+    }
+
+    /// How many times faster than recorded to replay; 0 is as fast as it goes.
+    pub fn speed(&self) -> f64 {
+        self.spec.speed
+    }
+
+    /// The same recording, from its first row.
+    ///
+    /// # Errors
+    /// As [`Recording::open`].
+    pub fn reopen(&self) -> Result<Self, SourceError> {
+        Self::open(&self.spec)
+    }
+
+    /// The next row; false after the last.
+    fn advance(&mut self) -> Result<bool, CsvError> {
+        match self.place {
+            Place::First => Ok(true),
+            Place::Further => self.rows.advance(),
+            Place::End => Ok(false),
+        }
+    }
+
+    /// What the current row says.
+    fn readings(&mut self) -> Result<Readings, CsvError> {
+        let time = self.time()?;
+        let values = self.columns.values.iter().map(|column| self.rows.number(*column));
+        let values = values.collect::<Result<_, _>>()?;
+        Ok(Readings { time, values, truth: self.truth(time)? })
+    }
+
+    fn time(&mut self) -> Result<Timestamp, CsvError> {
+        let column = self.columns.time;
+        let time = timestamp::parse(self.format, &self.rows.text(column))
+            .ok_or_else(|| self.rows.unexpected(column, timestamp::expected(self.format)))?;
+        match self.before.replace(time) {
+            Some(before) if before > time => Err(self.rows.refused(Problem::Falling {
+                column: self.spec.time.clone(),
+                got: self.rows.text(column).into_owned(),
+                before: before.to_string(),
+            })),
+            _ => Ok(time),
+        }
+    }
+
+    /// A run of rows that are labelled 1 is one event. Nobody knows the truth of a row whose label is missing.
+    fn truth(&mut self, time: Timestamp) -> Result<Option<Vec<ActiveFault>>, CsvError> {
+        let Some(column) = self.columns.label else { return Ok(None) };
+        let label = self.rows.number(column)?;
+        if !matches!(label, None | Some(0.0 | 1.0)) {
+            return Err(self.rows.unexpected(column, "0 or 1"));
+        }
+        let start = (label == Some(1.0)).then(|| self.labelled_since.unwrap_or(time));
+        self.labelled_since = start;
+        let active = start.map(|start| ActiveFault { sensor: None, kind: None, start });
+        Ok(label.map(|_| active.into_iter().collect()))
+    }
+}
+
+impl Columns {
+    fn find(spec: &Csv, rows: &Rows) -> Result<Self, CsvError> {
+        let column =
+            |sensor: &crd::source::CsvSensor| rows.column(sensor.column.as_deref().unwrap_or(&sensor.name));
+        Ok(Self {
+            time: rows.column(&spec.time)?,
+            values: spec.sensors.iter().map(column).collect::<Result<_, _>>()?,
+            label: spec.label.as_ref().map(|label| rows.column(label)).transpose()?,
+        })
+    }
+}
+
+impl Iterator for Recording {
+    type Item = Result<Readings, SourceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let row = match self.advance() {
+            Ok(true) => self.readings(),
+            Ok(false) => {
+                self.place = Place::End;
+                return None;
+            }
+            Err(error) => Err(error),
+        };
+        self.place = if row.is_ok() { Place::Further } else { Place::End };
+        Some(row.map_err(SourceError::from))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+//! A CSV file of numeric columns in, blocks of rows out: what `train` and `score` read, one block in memory at a time.
+
+use std::io;
+use std::path::Path;
+
+use forest::samples::cell;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::ingest::sources::delimited::{self, CsvError, Problem, Rows};
+
+/// The columns that are left out where nobody says anything: they are seldom measurements.
+pub const NO_MEASUREMENTS: [&str; 2] = ["timestamp", "label"];
+
+/// Which columns of a file to read.
+pub enum Selection<'a> {
+    /// These, in this order.
+    Named(&'a [String]),
+    /// All others, in the file's order. Each of these must be there.
+    AllBut(&'a [String]),
+    /// All but [`NO_MEASUREMENTS`], which need not be there.
+    Measurements,
+}
+
+/// A file of numbers.
+pub struct Table {
+    rows: Rows,
+    columns: Vec<usize>,
+    names: Vec<String>,
+    line: ProgressBar,
+    may_miss: bool,
+}
+
+impl Table {
+    /// Open the file, `-` for the standard input, and find the columns in its header. On a terminal, a bar shows how
+    /// much of the file has been read.
+    ///
+    /// # Errors
+    /// The file cannot be read, or lacks a column.
+    pub fn open(path: &Path, selection: &Selection) -> Result<Self, CsvError> {
+        let (rows, line) = if path == Path::new("-") {
+            (Rows::new("standard input", io::stdin())?, ProgressBar::hidden())
+        } else {
+            let file = delimited::open(path)?;
+            let line = bar(file.metadata().map_or(0, |metadata| metadata.len()));
+            (Rows::new(&path.display().to_string(), line.wrap_read(file))?, line)
+        };
+        let columns = selection.columns(&rows)?;
+        let names = columns.iter().map(|column| rows.header()[*column].clone()).collect();
+        Ok(Self { rows, columns, names, line, may_miss: false })
+    }
+
+    /// The same file, whose cells may be empty, `NaN`, `NA` or `null`: they are NaN then, and not refused.
+    #[must_use]
+    pub fn with_missing(self) -> Self {
+        Self { may_miss: true, ..self }
+    }
+
+    /// The names of the columns that are read, in order.
+    pub fn columns(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The cells of the next `most` rows, in row-major order; fewer at the end of the file, and then none. All of them
+    /// are finite, also as 32-bit floats, or NaN where they are missing and may be.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a cell is missing or no such number.
+    pub fn block(&mut self, most: usize) -> Result<Vec<f64>, CsvError> {
+        let mut cells = Vec::with_capacity(self.columns.len() * most.min(1 << 16));
+        for _ in 0..most {
+            if !self.rows.advance()? {
+                self.line.finish_and_clear();
+                break;
+            }
+            for column in &self.columns {
+                let value = self.rows.number(*column)?;
+                if value.is_none() && self.may_miss {
+                    cells.push(f64::NAN);
+                    continue;
+                }
+                let value = value.ok_or_else(|| self.rows.unexpected(*column, "a number"))?;
+                cell(value).ok_or_else(|| self.rows.unexpected(*column, "a number within ±3.4e38"))?;
+                cells.push(value);
+            }
+        }
+        Ok(cells)
+    }
+
+    /// The whole file, less what has been read of it.
+    ///
+    /// # Errors
+    /// As [`Table::block`], and when there is nothing.
+    pub fn rest(&mut self) -> Result<Vec<f64>, CsvError> {
+        let cells = self.block(usize::MAX)?;
+        if cells.is_empty() { Err(self.rows.refused_whole(Problem::NoRows)) } else { Ok(cells) }
+    }
+}
+
+impl Selection<'_> {
+    /// The positions of the columns.
+    fn columns(&self, rows: &Rows) -> Result<Vec<usize>, CsvError> {
+        let left_out = match self {
+            Self::Named(names) => return names.iter().map(|name| rows.column(name)).collect(),
+            Self::AllBut(names) => names.iter().map(|name| rows.column(name)).collect::<Result<_, _>>()?,
+            Self::Measurements => Vec::new(),
+        };
+        let measures =
+            |name: &String| !matches!(self, Self::Measurements) || !NO_MEASUREMENTS.contains(&name.as_str());
+        let all = 0..rows.header().len();
+        let columns: Vec<usize> =
+            all.filter(|column| !left_out.contains(column) && measures(&rows.header()[*column])).collect();
+        match columns[..] {
+            [] => Err(rows.refused_whole(Problem::NoColumns)),
+            _ => columns.iter().map(|column| rows.column(&rows.header()[*column])).collect(),
+        }
+    }
+}
+
+/// How much of so many bytes has been read; indicatif shows it on a terminal only.
+fn bar(bytes: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("reading {wide_bar} {bytes}/{total_bytes}, {eta} left")
+        .expect("the template is well-formed: a test opens a table");
+    ProgressBar::new(bytes).with_style(style)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn table(text: &str, selection: &Selection) -> Result<(Vec<String>, Vec<f64>), String> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pump.csv");
+        fs::write(&path, text).unwrap();
+        let read = |mut table: Table| Ok((table.columns().to_vec(), table.rest()?));
+        Table::open(&path, selection).and_then(read).map_err(|error| {
+            let sentence = error.to_string();
+            sentence[sentence.find("pump.csv").unwrap()..].to_owned()
+        })
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    const TEXT: &str = "timestamp,a,b,label\n2026-01-01,1,2,0\n2026-01-02,3,4,1\n";
+
+    #[test]
+    fn all_columns_but_timestamp_and_label_are_measurements() {
+        let read = table(TEXT, &Selection::Measurements).unwrap();
+        assert_eq!(read, (names(&["a", "b"]), vec![1.0, 2.0, 3.0, 4.0]));
+    }
+
+    #[test]
+    fn named_columns_come_in_the_order_of_their_names() {
+        let read = table(TEXT, &Selection::Named(&names(&["label", "a"]))).unwrap();
+        assert_eq!(read, (names(&["label", "a"]), vec![0.0, 1.0, 1.0, 3.0]));
+    }
+
+    #[test]
+    fn all_but_some_are_all_the_others() {
+        let read = table(TEXT, &Selection::AllBut(&names(&["timestamp", "a"]))).unwrap();
+        assert_eq!(read, (names(&["b", "label"]), vec![2.0, 0.0, 4.0, 1.0]));
+    }
+
+    #[test]
+    fn a_table_that_cannot_be_read_is_refused_in_a_sentence() {
+        let (wrong, all) = (names(&["c"]), Selection::Measurements);
+        let cases = [
+            (TEXT, Selection::Named(&wrong), "pump.csv:1: no column \"c\"; there are timestamp, a, b, label"),
+            (
+                TEXT,
+                Selection::AllBut(&wrong),
+                "pump.csv:1: no column \"c\"; there are timestamp, a, b, label",
+            ),
+            ("label\n1\n", Selection::Measurements, "pump.csv: expected a column of measurements, got none"),
+            ("a,a\n1,2\n", Selection::Measurements, "pump.csv:1: expected one column \"a\", got several"),
+            ("a,b\n", Selection::Measurements, "pump.csv: expected rows after the header, got none"),
+            (
+                "a,b\n1,2\n1,\n",
+                Selection::Measurements,
+                "pump.csv:3: column \"b\": expected a number, got \"\"",
+            ),
+            ("a,b\n1,2\n1,NaN\n", all, "pump.csv:3: column \"b\": expected a number, got \"NaN\""),
+            (
+                "a\n4e38\n",
+                Selection::Measurements,
+                "pump.csv:2: column \"a\": expected a number within ±3.4e38, got \"4e38\"",
+            ),
+        ];
+        for (text, selection, sentence) in cases {
+            assert_eq!(table(text, &selection).unwrap_err(), sentence);
+        }
+    }
+
+    #[test]
+    fn a_missing_cell_is_no_number_where_it_may_be_missing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pump.csv");
+        fs::write(&path, "a,b\n1,\nNA,4\n").unwrap();
+        let cells = Table::open(&path, &Selection::Measurements).unwrap().with_missing().rest().unwrap();
+        assert_eq!((cells[0].to_bits(), cells[3].to_bits()), (1f64.to_bits(), 4f64.to_bits()));
+        assert!(cells[1].is_nan() && cells[2].is_nan());
+    }
+
+    #[test]
+    fn blocks_are_the_rows_in_order_and_then_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pump.csv");
+        fs::write(&path, "a,b\n1,2\n3,4\n5,6\n").unwrap();
+        let mut table = Table::open(&path, &Selection::Measurements).unwrap();
+        let blocks = [table.block(2).unwrap(), table.block(2).unwrap(), table.block(2).unwrap()];
+        assert_eq!(blocks, [vec![1.0, 2.0, 3.0, 4.0], vec![5.0, 6.0], vec![]]);
+    }
+}

@@ -1,0 +1,106 @@
+//! `model.load` in; its model out, each time that there is another one, or why there is none.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crd::Valid;
+use crd::load::Load;
+use forest::artifact;
+use tokio::runtime::{self, Runtime};
+
+use super::address::Guard;
+use super::{LoadError, Mounts, Place, opening, read};
+use crate::lifecycle::backoff::Backoff;
+use crate::lifecycle::store::watched::Watched;
+use crate::model::model::Model;
+
+/// Looks at the place again and again: each `refresh`, after a failure sooner, and at files as soon as they change.
+#[derive(Debug)]
+pub struct Loader {
+    place: Place,
+    sha256: Option<String>,
+    refresh: Duration,
+    watched: Option<Watched>,
+    backoff: Backoff,
+    next: Option<Instant>,
+    /// The digest of the file that was opened last.
+    last: Option<String>,
+    runtime: Runtime,
+}
+
+/// What a look has found.
+#[derive(Debug)]
+pub enum Found {
+    /// It was not yet time to look.
+    Nothing,
+    /// The file that was there before.
+    Same,
+    /// Another model.
+    Model(Arc<Model>),
+}
+
+impl Loader {
+    /// A loader that has not looked yet.
+    ///
+    /// # Errors
+    /// The url is none, or the system refuses threads.
+    pub fn new(load: &Load, mounts: &Mounts, guard: Guard) -> Result<Self, LoadError> {
+        let place = Place::new(load, mounts, guard)?;
+        let watched = match &place {
+            Place::File(path) => Some(Watched::new(path.clone())),
+            Place::Remote(_) => None,
+        };
+        let runtime = runtime::Builder::new_current_thread().enable_all().build();
+        Ok(Self {
+            place,
+            sha256: load.sha256.clone(),
+            refresh: load.refresh.into(),
+            watched,
+            backoff: Backoff::default(),
+            next: None,
+            last: None,
+            runtime: runtime.map_err(|error: io::Error| LoadError::Client(error.to_string()))?,
+        })
+    }
+
+    /// Look, if it is time to.
+    ///
+    /// # Errors
+    /// There is no model to be had now; it is looked for again.
+    pub fn look(&mut self, detector: &Valid) -> Result<Found, LoadError> {
+        let now = Instant::now();
+        if !self.is_due(now) {
+            return Ok(Found::Nothing);
+        }
+        let found = self.open(detector);
+        self.next = Some(match &found {
+            Ok(_) => {
+                self.backoff.succeeded();
+                now + self.refresh
+            }
+            Err(_) => now + self.backoff.failed(now, self.refresh),
+        });
+        found
+    }
+
+    fn is_due(&mut self, now: Instant) -> bool {
+        // A file's change is asked for always: it is forgotten by asking.
+        let changed = self.watched.as_mut().is_some_and(Watched::has_changed);
+        changed || self.next.is_none_or(|next| now >= next)
+    }
+
+    fn open(&mut self, detector: &Valid) -> Result<Found, LoadError> {
+        let bytes = match &self.place {
+            Place::File(path) => read(path)?,
+            Place::Remote(remote) => self.runtime.block_on(remote.fetch())?,
+        };
+        let digest = artifact::digest(&bytes);
+        if self.last.as_ref() == Some(&digest) {
+            return Ok(Found::Same);
+        }
+        let model = opening::model(&bytes, self.sha256.as_deref(), detector)?.loaded();
+        self.last = Some(digest);
+        Ok(Found::Model(Arc::new(model)))
+    }
+}

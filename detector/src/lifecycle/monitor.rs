@@ -1,0 +1,163 @@
+//! Sources in, verdicts out: train on their history, or go on with a model that is there; then judge instant after
+//! instant.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crd::Valid;
+use jiff::Timestamp;
+use thiserror::Error;
+
+use crate::features::pipeline::Recipe;
+use crate::ingest::history::{Beginning, Past};
+use crate::ingest::progress::Progress;
+use crate::ingest::reading::Readings;
+use crate::ingest::sources::SourceError;
+use crate::ingest::stream::Stream;
+use crate::lifecycle::renewal::Renewal;
+use crate::lifecycle::store::snapshot::Snapshot;
+use crate::model::model::{Explain, Model, ModelError};
+use crate::model::training::{Lesson, learn, trees_to_grow};
+use crate::scoring::watch::{Outcome, Watch};
+
+/// Why there is nothing to watch with.
+#[derive(Debug, Error)]
+pub enum MonitorError {
+    /// A source failed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Training failed.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+}
+
+/// A model, and the readings that it is to judge.
+pub struct Begun {
+    /// The model, with the newest readings before the stream in its memory.
+    pub watch: Watch,
+    /// What comes.
+    pub stream: Stream,
+    /// How long its training took; none where it was there.
+    pub took: Option<Duration>,
+    /// The time of which the model's memory knows nothing: between what it had seen and the first that it can see.
+    pub gap: Duration,
+    /// What a person should know of the data; empty if nothing.
+    pub note: String,
+}
+
+/// Train on the sources' history: what simulated sensors would have given before `now` (or `until`), or the first rows of
+/// a recording.
+///
+/// # Errors
+/// A source fails, or gives too little to learn from.
+pub fn train(
+    detector: &Valid,
+    now: Timestamp,
+    explain: Explain,
+    progress: &dyn Progress,
+) -> Result<Begun, MonitorError> {
+    let train = detector.train().cloned().unwrap_or_default();
+    let Beginning { lesson, stream, lead_in, note } =
+        Beginning::with_training(detector, &train, now, progress)?;
+    let began = Instant::now();
+    let lesson = Lesson { readings: &lesson, until: train.until, serving: None };
+    let model = learn(detector, lesson, &|done| progress.grown(done, trees_to_grow(&train)))?;
+    let took = Some(began.elapsed());
+    let mut watch = Watch::new(Arc::new(model), detector, explain);
+    watch.remember_all(&lead_in);
+    Ok(Begun { watch, stream, took, gap: Duration::ZERO, note })
+}
+
+/// Go on with a model that is there, where the process before it was, if that is known.
+///
+/// # Errors
+/// A source fails.
+pub fn resume(
+    detector: &Valid,
+    model: Arc<Model>,
+    snapshot: Option<&Snapshot>,
+    now: Timestamp,
+    explain: Explain,
+) -> Result<Begun, MonitorError> {
+    let past = model.recipe().memory() - 1;
+    let (learned, seen) = (model.trained_at(), snapshot.map(|snapshot| snapshot.time));
+    let Beginning { stream, lead_in, note, .. } = Beginning::with_model(detector, past, learned, seen, now)?;
+    let mut watch = Watch::new(model, detector, explain);
+    if let Some(snapshot) = snapshot {
+        watch.restore(snapshot);
+    }
+    watch.remember_all(&lead_in);
+    let gap = watch.seen().map_or(Duration::ZERO, |seen| stream.gap_after(seen));
+    Ok(Begun { watch, stream, took: None, gap, note })
+}
+
+/// Learn anew from the readings before `until`, as far as it is not later than `now`, but for those that the serving model
+/// calls anomalous.
+///
+/// # Errors
+/// A source fails, or gives too little to learn from.
+pub fn retrain(
+    detector: &Valid,
+    serving: &Model,
+    past: &mut Past,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<Model, MonitorError> {
+    let train = detector.train().cloned().unwrap_or_default();
+    let most = train.samples as usize + Recipe::from(&train).memory() - 1;
+    let readings = past.before(until.min(now), most)?;
+    Ok(learn(detector, Lesson { readings: &readings, until: Some(until), serving: Some(serving) }, &|_| ())?)
+}
+
+/// Who hears of a replay.
+pub trait Audience {
+    /// Why it stops listening.
+    type Error: From<MonitorError>;
+
+    /// An instant was judged.
+    ///
+    /// # Errors
+    /// It listens no longer.
+    fn judged(&mut self, readings: &Readings, outcome: &Outcome) -> Result<(), Self::Error>;
+    /// Another model has taken over.
+    fn renewed(&mut self, model: &Model, took: Duration);
+}
+
+/// Judge what comes as fast as it goes, until the stream ends or `span` of its own time has passed. The model is renewed
+/// by the stream's own clock.
+///
+/// # Errors
+/// A source fails, a training fails, or the audience leaves.
+pub fn replay<A: Audience>(
+    detector: &Valid,
+    begun: &mut Begun,
+    span: Option<Duration>,
+    audience: &mut A,
+) -> Result<(), A::Error> {
+    let mut renewal = Renewal::new(detector);
+    let mut past = None;
+    let mut end = None;
+    for readings in &mut begun.stream {
+        let readings = readings.map_err(MonitorError::from)?;
+        let end = *end.get_or_insert_with(|| span.and_then(|span| readings.time.checked_add(span).ok()));
+        if end.is_some_and(|end| readings.time >= end) {
+            break;
+        }
+        if let Some(until) = renewal.latest(begun.watch.model().until(), readings.time) {
+            let since = Instant::now();
+            let past = match &mut past {
+                Some(past) => past,
+                none => none.insert(Past::open(detector).map_err(MonitorError::from)?),
+            };
+            let model = Arc::new(retrain(detector, begun.watch.model(), past, until, readings.time)?);
+            audience.renewed(&model, since.elapsed());
+            begun.watch.swap(model);
+        }
+        let outcome = begun.watch.judge(&readings);
+        audience.judged(&readings, &outcome)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! What outlives a process: models in, models out; and what the newest one remembered.
+
+/// A file that is whole or not there.
+mod whole;
+/// What a model remembers of its readings.
+pub mod snapshot;
+/// Which of the models that are there serves.
+pub mod choice;
+/// A file that others change.
+pub mod watched;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::model::model::Model;
+use snapshot::{Snapshot, SnapshotError};
+
+/// A folder of our own, which a restart of the container leaves as it is.
+#[derive(Clone, Debug)]
+pub struct StateDirectory(PathBuf);
+
+impl StateDirectory {
+    /// The folder, made if it is not there.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        fs::create_dir_all(path)?;
+        Ok(Self(path.to_owned()))
+    }
+
+    /// Where the model is kept.
+    pub fn model(&self) -> PathBuf {
+        self.0.join("model")
+    }
+
+    /// Where the snapshot is kept.
+    pub fn snapshot(&self) -> PathBuf {
+        self.0.join("snapshot")
+    }
+
+    /// Keep this model, and not the one before. It is on the disk when this returns.
+    ///
+    /// # Errors
+    /// The disk is full, or not ours.
+    pub fn keep_model(&self, model: &Model) -> io::Result<()> {
+        whole::write(&self.model(), model.bytes(), whole::Sync::Now)
+    }
+
+    /// Keep this snapshot. It outlives the process, not the machine.
+    ///
+    /// # Errors
+    /// The disk is full, or not ours.
+    pub fn keep_snapshot(&self, snapshot: &Snapshot) -> io::Result<()> {
+        whole::write(&self.snapshot(), &snapshot.to_bytes(), whole::Sync::Later)
+    }
+
+    /// What was kept last; none where nothing was.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no snapshot.
+    pub fn read_snapshot(&self) -> Result<Option<Snapshot>, SnapshotError> {
+        match fs::read(self.snapshot()) {
+            Ok(bytes) => Snapshot::from_bytes(&bytes).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Vectors in, a model out; a model and a vector in, a judgement out.
+
+/// Training scores -> the cut, and how many alerts a day it is worth.
+pub mod cut;
+/// An artifact -> a model; vectors -> judgements.
+#[expect(clippy::module_inception, reason = "the room has the name of what it makes")]
+pub mod model;
+/// Readings -> a model.
+pub mod training;

@@ -1,0 +1,381 @@
+//! An artifact in, a model out; then vectors in, judgements out.
+
+use std::sync::Arc;
+
+use crd::contract::ModelReport;
+use crd::model::Feature;
+use crd::status::Origin;
+use crd::valid::Cut;
+use forest::artifact::{self, Artifact, ArtifactError, Metadata, Training};
+use forest::params::ParamsError;
+use forest::samples::{Samples, SamplesError, cell};
+use forest::threshold::ThresholdError;
+use forest::{Contribution, Explained, Forest, ForestError, Side};
+use interchange::Imported;
+use jiff::Timestamp;
+use thiserror::Error;
+
+use crate::features::pipeline::{Features, Pipeline, Recipe};
+use crate::model::cut;
+use crate::scoring::verdict::{Direction, Judgement, Reason, severity};
+
+/// A forest, the cut, and how readings become its vectors. Immutable: a new training makes a new model.
+#[derive(Debug)]
+pub struct Model {
+    artifact: Artifact,
+    pipeline: Pipeline,
+    digest: Arc<str>,
+    bytes: Vec<u8>,
+    came_by: Origin,
+}
+
+/// A model and another threshold.
+#[derive(Debug)]
+pub enum Recut {
+    /// It has that cut already.
+    Same,
+    /// The same forest with that cut.
+    Other(Box<Model>),
+    /// What the artifact keeps of the training scores does not tell the cut: it takes another training.
+    Unknown,
+}
+
+/// Why there is no model.
+#[derive(Debug, Error)]
+pub enum ModelError {
+    /// Too little to learn from.
+    #[error(
+        "training needs at least 2 samples, got {samples}: the sources gave {readings} complete readings, and a sample looks {past} back"
+    )]
+    TooFew {
+        /// Vectors that could be made.
+        samples: usize,
+        /// Instants at which every sensor gave a reading.
+        readings: usize,
+        /// Readings before its own that a vector needs.
+        past: usize,
+    },
+    /// A reading that the forest cannot hold.
+    #[error("a reading cannot be learned from: {0}")]
+    Samples(#[from] SamplesError),
+    /// Parameters out of range.
+    #[error(transparent)]
+    Params(#[from] ParamsError),
+    /// The forest cannot be grown.
+    #[error(transparent)]
+    Forest(#[from] ForestError),
+    /// No cut can be found.
+    #[error(transparent)]
+    Threshold(#[from] ThresholdError),
+    /// The artifact cannot be written or read.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    /// The artifact holds a pipeline that this version does not know.
+    #[error("the model's pipeline is not one that this version knows: {0}")]
+    Pipeline(#[source] serde_json::Error),
+    /// The artifact's forest does not take what its pipeline gives.
+    #[error("the model's pipeline must give as many columns as its forest has, {forest}, got {pipeline}")]
+    Vectors {
+        /// The forest's columns.
+        forest: usize,
+        /// What the pipeline gives.
+        pipeline: usize,
+    },
+}
+
+/// A vector that no model can judge.
+#[derive(Clone, Copy, Debug, PartialEq, Error)]
+#[error("expected a finite number within the range of 32-bit floats, got {0}")]
+pub struct Unjudgeable(pub f64);
+
+/// How many doubts of an artifact are told, and how much of each.
+const MOST_DOUBTS: usize = 8;
+const MOST_LETTERS: usize = 500;
+
+impl Model {
+    /// The model that an artifact's bytes hold.
+    ///
+    /// # Errors
+    /// The bytes are no artifact, or of a pipeline that this version does not know.
+    pub fn open(bytes: &[u8]) -> Result<Self, ModelError> {
+        Self::sealed(Artifact::from_bytes(bytes)?, bytes.to_vec(), Origin::Trained)
+    }
+
+    /// The model that an artifact is.
+    ///
+    /// # Errors
+    /// It has no bytes, or is of a pipeline that this version does not know.
+    pub fn new(artifact: Artifact) -> Result<Self, ModelError> {
+        let bytes = artifact.to_bytes()?;
+        Self::sealed(artifact, bytes, Origin::Trained)
+    }
+
+    /// Another system's forest over readings as they are. Its data is not known, so its samples are those of one tree,
+    /// and its time is the beginning of time: the same file gives the same model.
+    ///
+    /// # Errors
+    /// A cut that no score can be compared with.
+    pub fn imported(imported: Imported, columns: Vec<String>) -> Result<Self, ModelError> {
+        let Imported { forest, cut, origin, .. } = imported;
+        let training = Training {
+            samples: u64::from(forest.sample_size()),
+            trained_at: Timestamp::UNIX_EPOCH.to_string(),
+            origin,
+            ..Training::default()
+        };
+        let metadata =
+            Metadata { columns, pipeline: as_they_are(), threshold: cut, training, ..Metadata::default() };
+        Self::new(Artifact { forest, metadata, scores: None })
+    }
+
+    fn sealed(artifact: Artifact, bytes: Vec<u8>, came_by: Origin) -> Result<Self, ModelError> {
+        let pipeline: Pipeline =
+            serde_json::from_value(artifact.metadata.pipeline.clone()).map_err(ModelError::Pipeline)?;
+        let columns = pipeline.recipe.columns(artifact.metadata.columns.len());
+        if columns != artifact.forest.columns() {
+            return Err(ModelError::Vectors { forest: artifact.forest.columns(), pipeline: columns });
+        }
+        Ok(Self { digest: artifact::digest(&bytes).into(), artifact, pipeline, bytes, came_by })
+    }
+
+    /// The same model, which was not trained here.
+    #[must_use]
+    pub fn loaded(self) -> Self {
+        Self { came_by: Origin::Loaded, ..self }
+    }
+
+    /// The same forest with the cut that a training with this threshold would have found: the same artifact, to the bit.
+    ///
+    /// # Errors
+    /// The training scores are none that a cut can be made of.
+    pub fn recut(&self, by: Cut) -> Result<Recut, ModelError> {
+        let Some(scores) = &self.artifact.scores else { return Ok(Recut::Unknown) };
+        let Some(border) = cut::recut(scores, by)? else { return Ok(Recut::Unknown) };
+        let mut artifact = self.artifact.clone();
+        artifact.metadata.threshold = border.cut;
+        artifact.metadata.training.expected_alerts_per_day = border.expected_alerts_per_day;
+        if artifact.metadata == self.artifact.metadata {
+            return Ok(Recut::Same);
+        }
+        let bytes = artifact.to_bytes()?;
+        Ok(Recut::Other(Box::new(Self::sealed(artifact, bytes, Origin::Recut)?)))
+    }
+
+    /// The same forest with this cut.
+    ///
+    /// # Errors
+    /// No score can be compared with it.
+    pub fn with_cut(&self, cut: f64) -> Result<Self, ModelError> {
+        let mut artifact = self.artifact.clone();
+        artifact.metadata.threshold = cut;
+        artifact.metadata.training.expected_alerts_per_day = None;
+        let bytes = artifact.to_bytes()?;
+        Self::sealed(artifact, bytes, self.came_by)
+    }
+
+    /// The judgement of one vector. With contributions it costs two to four times as much: `explain` asks for them.
+    ///
+    /// # Errors
+    /// A value that is not finite as a 32-bit float.
+    ///
+    /// # Panics
+    /// When the vector has not as many values as the model has columns.
+    pub fn judge(&self, vector: &[f64], explain: Explain) -> Result<Judgement, Unjudgeable> {
+        let row: Vec<f32> =
+            vector.iter().map(|value| cell(*value).ok_or(Unjudgeable(*value))).collect::<Result<_, _>>()?;
+        let forest = &self.artifact.forest;
+        let (score, mut columns) = match explain {
+            Explain::Always => {
+                let Explained { score, contributions } = forest.score_and_explain(&row);
+                (score, contributions)
+            }
+            Explain::Anomalies | Explain::Never => (forest.score(&row), Vec::new()),
+        };
+        let anomalous = score > self.cut();
+        if anomalous && explain == Explain::Anomalies {
+            columns = forest.explain(&row);
+        }
+        let explained = !columns.is_empty();
+        Ok(Judgement {
+            score,
+            severity: severity(score, self.cut()),
+            anomalous,
+            contributions: if explained { self.by_sensor(&columns) } else { Vec::new() },
+            reasons: if explained { self.reasons(&columns, vector) } else { Vec::new() },
+            model: self.digest.clone(),
+        })
+    }
+
+    /// The judgement of a missing reading that counts as an anomaly: the highest, shared by the sensors that are missing.
+    pub fn judge_missing(&self, values: &[Option<f64>]) -> Judgement {
+        let missing = values.iter().filter(|value| value.is_none()).count().max(1) as f64;
+        let share = |value: &Option<f64>| if value.is_none() { 1.0 / missing } else { 0.0 };
+        let contributions = values.iter().map(share).collect();
+        let (reasons, model) = (Vec::new(), self.digest.clone());
+        Judgement { score: 1.0, severity: 2.0, anomalous: true, contributions, reasons, model }
+    }
+
+    /// Shares of columns -> shares of sensors: the columns of a sensor are its features, now and before.
+    fn by_sensor(&self, columns: &[Contribution]) -> Vec<f64> {
+        let mut shares = vec![0.0; self.sensors().len()];
+        for (column, contribution) in columns.iter().enumerate() {
+            shares[self.sensor_of(column)] += contribution.share;
+        }
+        shares
+    }
+
+    fn sensor_of(&self, column: usize) -> usize {
+        self.pipeline.recipe.sensor_of(column, self.sensors().len())
+    }
+
+    /// Of each sensor's columns the one that contributed most, the first of equals.
+    fn reasons(&self, columns: &[Contribution], vector: &[f64]) -> Vec<Reason> {
+        let (sensors, features) = (self.sensors().len(), self.pipeline.recipe.features.len());
+        let foremost = |sensor: usize| {
+            let own = (0..columns.len()).filter(move |column| self.sensor_of(*column) == sensor);
+            own.rev().max_by(|a, b| columns[*a].share.total_cmp(&columns[*b].share))
+        };
+        let reason = |column: usize| Reason {
+            feature: self.pipeline.recipe.features[column % features],
+            lag: column / (features * sensors),
+            direction: match columns[column].side {
+                Side::High => Direction::High,
+                Side::Low => Direction::Low,
+            },
+            value: vector[column],
+            expected: self.metadata().training.usual.get(column).map(|range| range.map(f64::from)),
+        };
+        (0..sensors).filter_map(foremost).map(reason).collect()
+    }
+
+    /// A score over this is an anomaly.
+    pub fn cut(&self) -> f64 {
+        self.artifact.metadata.threshold
+    }
+
+    /// The sensors, in the order of a reading's values.
+    pub fn sensors(&self) -> &[String] {
+        &self.artifact.metadata.columns
+    }
+
+    /// Values in a whole vector.
+    pub fn columns(&self) -> usize {
+        self.artifact.forest.columns()
+    }
+
+    /// How readings become vectors.
+    pub fn recipe(&self) -> &Recipe {
+        &self.pipeline.recipe
+    }
+
+    /// The memory of readings that its vectors are made of, empty.
+    pub fn features(&self) -> Features {
+        self.pipeline.features()
+    }
+
+    /// `sha256:` and 64 hexadecimal digits: the name of this very model.
+    pub fn digest(&self) -> &Arc<str> {
+        &self.digest
+    }
+
+    /// The artifact.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The number of trees.
+    pub fn trees(&self) -> usize {
+        self.artifact.forest.members().map(|member| member.trees().len()).sum()
+    }
+
+    /// How many samples it has learned from.
+    pub fn samples(&self) -> usize {
+        self.artifact.metadata.training.samples as usize
+    }
+
+    /// Where the model comes from: `trained`, or the system that it was imported from.
+    pub fn origin(&self) -> &str {
+        &self.artifact.metadata.training.origin
+    }
+
+    /// How many anomalous verdicts a day to expect on readings like those that it was trained on; none where nothing is
+    /// known of that.
+    pub fn expected_alerts_per_day(&self) -> Option<f64> {
+        self.artifact.metadata.training.expected_alerts_per_day
+    }
+
+    /// Why its verdicts may not be trusted where the threshold is chosen by `by`, a sentence each.
+    pub fn doubts(&self, by: Cut) -> Vec<String> {
+        let training = &self.artifact.metadata.training;
+        let shortfall = cut::shortfall(by, training.expected_alerts_per_day, self.samples());
+        let seen = self.artifact.scores.as_ref().map(|scores| scores.seen.scores());
+        let silence = seen.and_then(|seen| cut::silence(by, self.cut(), seen));
+        // An artifact may come from anywhere, and a report has its bounds.
+        let kept = training.doubts.iter().take(MOST_DOUBTS);
+        let kept = kept.map(|doubt| doubt.chars().take(MOST_LETTERS).collect());
+        kept.chain(shortfall).chain(silence).collect()
+    }
+
+    /// The forest itself.
+    pub fn forest(&self) -> &Forest {
+        &self.artifact.forest
+    }
+
+    /// What is known of the forest.
+    pub fn metadata(&self) -> &Metadata {
+        &self.artifact.metadata
+    }
+
+    /// The scores of whole vectors, one after another.
+    ///
+    /// # Errors
+    /// No vector, or a value that is neither finite as a 32-bit float nor NaN: missing.
+    pub fn scores(&self, vectors: Vec<f64>) -> Result<Vec<f64>, SamplesError> {
+        Ok(self.artifact.forest.scores(&Samples::with_missing(self.columns(), vectors)?))
+    }
+
+    /// The time of the newest reading that it has learned from.
+    pub fn trained_at(&self) -> Timestamp {
+        self.artifact.metadata.training.trained_at.parse().unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    /// The end of the history that it was to learn from; where nobody said, the newest reading that it has learned from.
+    pub fn until(&self) -> Timestamp {
+        let until = self.artifact.metadata.training.until.as_ref();
+        until.and_then(|until| until.parse().ok()).unwrap_or_else(|| self.trained_at())
+    }
+
+    /// What the operator is told of it where the threshold is chosen by `by`.
+    pub fn report(&self, by: Cut) -> ModelReport {
+        let metadata = &self.artifact.metadata;
+        ModelReport {
+            digest: self.digest.to_string(),
+            trained_at: self.trained_at(),
+            samples: self.samples(),
+            threshold: self.cut(),
+            origin: Some(self.came_by),
+            recipe: metadata.recipe.clone(),
+            columns: metadata.columns.clone(),
+            bytes: self.bytes.len(),
+            expected_alerts_per_day: metadata.training.expected_alerts_per_day,
+            doubts: self.doubts(by),
+        }
+    }
+}
+
+/// The pipeline of a model whose vectors are readings as they are.
+pub fn as_they_are() -> serde_json::Value {
+    let recipe = Recipe { features: vec![Feature::Value], window: 2, lags: 0 };
+    serde_json::to_value(recipe).expect("a recipe is JSON")
+}
+
+/// Whose contributions are worth their cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Explain {
+    /// Every verdict's.
+    Always,
+    /// Those of anomalies.
+    Anomalies,
+    /// Nobody's.
+    Never,
+}

@@ -1,0 +1,124 @@
+//! What the model makes of the readings of one instant.
+
+use std::sync::Arc;
+
+use crd::model::Feature;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::alerting::alarm::Raised;
+use crate::ingest::reading::{ActiveFault, Readings};
+
+/// The judgement of one instant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// When the readings were taken.
+    pub time: Timestamp,
+    /// One value a sensor, in the model's order; none where the reading was missing.
+    pub values: Vec<Option<f64>>,
+    /// How strange, and why.
+    pub judgement: Judgement,
+    /// What this instant does to the alarm.
+    pub raised: Raised,
+    /// What was really so, where the source knows.
+    pub truth: Option<Vec<ActiveFault>>,
+}
+
+impl Verdict {
+    /// This judgement of these readings, and what it does to the alarm.
+    pub fn new(readings: &Readings, judgement: Judgement, raised: Raised) -> Self {
+        Self {
+            time: readings.time,
+            values: readings.values.clone(),
+            judgement,
+            raised,
+            truth: readings.truth.clone(),
+        }
+    }
+
+    /// Whether this instant raises an alarm.
+    pub fn alarm(&self) -> bool {
+        self.raised == Raised::Alarm
+    }
+}
+
+/// How strange a vector is, by which model, and which sensors made it so.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// The paper's s(x), in (0, 1], higher is stranger. 1 for a missing reading that counts as an anomaly.
+    pub score: f64,
+    /// The score, mapped so that the cut is 1: over 1 is anomalous. 0 to 2.
+    pub severity: f64,
+    /// Whether the score is over the cut.
+    pub anomalous: bool,
+    /// One share a sensor, in the model's order; they add up to 1. Empty where nobody asked.
+    pub contributions: Vec<f64>,
+    /// One reason a sensor, in the model's order, as many as there are contributions where the model knows; else empty.
+    pub reasons: Vec<Reason>,
+    /// The digest of the model that judged.
+    pub model: Arc<str>,
+}
+
+/// In what a sensor is strange, as far as it is: of what the model sees of it, that which contributed most.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Reason {
+    /// What the model sees of the sensor.
+    pub feature: Feature,
+    /// How many readings back.
+    pub lag: usize,
+    /// Whether that was high or low.
+    pub direction: Direction,
+    /// What it was.
+    pub value: f64,
+    /// Between which values 98 in 100 of the training readings had it, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<[f64; 2]>,
+}
+
+/// On which side of the usual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Direction {
+    /// Over it.
+    High,
+    /// Below it.
+    Low,
+}
+
+impl Judgement {
+    /// The sensor that contributed most, by its index.
+    pub fn foremost(&self) -> Option<usize> {
+        let shares = self.contributions.iter().enumerate();
+        shares.max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0))).map(|(sensor, _)| sensor)
+    }
+}
+
+/// The score on a scale where the cut is 1: `score / cut` up to the cut, and on to 2 at score 1. Monotone and
+/// continuous, so detectors can be compared.
+///
+/// ```
+/// use detector::scoring::verdict::severity;
+/// assert_eq!(severity(0.3, 0.6), 0.5);
+/// assert_eq!(severity(0.6, 0.6), 1.0);
+/// assert_eq!(severity(0.8, 0.6), 1.5);
+/// assert_eq!(severity(1.0, 0.6), 2.0);
+/// ```
+pub fn severity(score: f64, cut: f64) -> f64 {
+    if score <= cut { score / cut } else { 1.0 + (score - cut) / (1.0 - cut) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::severity;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn severity_keeps_the_order_and_the_verdict(a in 0.01..=1.0f64, b in 0.01..=1.0f64, cut in 0.01..=1.0f64) {
+            prop_assert_eq!(severity(a, cut) > 1.0, a > cut);
+            prop_assert!((0.0..=2.0).contains(&severity(a, cut)));
+            if a < b {
+                prop_assert!(severity(a, cut) <= severity(b, cut));
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+use std::sync::Arc;
+
+use crd::Valid;
+use jiff::Timestamp;
+
+use super::{Outcome, Watch};
+use crate::ingest::reading::Readings;
+use crate::model::model::Explain;
+use crate::model::training::{Lesson, learn};
+
+fn detector(train: &str, missing: &str) -> Valid {
+    let text = format!(
+        "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {{name: mill}}\nspec:\n  sources:\n  - name: s\n    \
+         simulated: {{sensors: [{{name: speed}}, {{name: load}}]}}\n  missing: {missing}\n  model: {{train: {train}}}\n  threshold: {{contamination: 0.05}}\n"
+    );
+    crd::manifest::one_detector(&text).unwrap()
+}
+
+/// At work: a model of two sensors that are around 10 and -10.
+fn watch(train: &str, missing: &str) -> Watch {
+    let detector = detector(train, missing);
+    let history = (0..500).map(|i| {
+        // Sines that never meet again: many values in the middle, few at the ends.
+        let wobble = |rate: f64| (f64::from(i) * rate).sin() + (f64::from(i) * rate * 1.7).sin();
+        readings(i64::from(i), [Some(10.0 + wobble(0.9)), Some(-10.0 + wobble(1.3))])
+    });
+    let model = Arc::new(
+        learn(
+            &detector,
+            Lesson { readings: &history.collect::<Vec<_>>(), until: None, serving: None },
+            &|_| (),
+        )
+        .unwrap(),
+    );
+    Watch::new(model, &detector, Explain::Always)
+}
+
+fn readings(second: i64, values: [Option<f64>; 2]) -> Readings {
+    Readings { time: Timestamp::from_second(second).unwrap(), values: values.to_vec(), truth: None }
+}
+
+fn anomalous(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Verdict(verdict) if verdict.judgement.anomalous)
+}
+
+#[test]
+fn a_strange_reading_is_an_anomaly_and_its_sensor_is_blamed() {
+    let mut watch = watch("{}", "Skip");
+    assert!(!anomalous(&watch.judge(&readings(1, [Some(10.5), Some(-11.0)]))));
+    let Outcome::Verdict(verdict) = watch.judge(&readings(2, [Some(10.5), Some(40.0)])) else { panic!() };
+    assert!(verdict.judgement.anomalous);
+    assert_eq!(verdict.judgement.foremost(), Some(1));
+}
+
+#[test]
+fn a_missing_reading_is_skipped_replaced_or_called_an_anomaly_as_the_spec_says() {
+    let missing = readings(2, [None, Some(-11.0)]);
+    for (rule, expected) in [("Skip", "no verdict"), ("Previous", "normal"), ("Anomaly", "anomaly")] {
+        let mut watch = watch("{}", rule);
+        watch.judge(&readings(1, [Some(10.5), Some(-11.0)]));
+        let outcome = watch.judge(&missing);
+        let said = match &outcome {
+            Outcome::Missing => "no verdict",
+            outcome if anomalous(outcome) => "anomaly",
+            _ => "normal",
+        };
+        assert_eq!(said, expected);
+        if let ("Anomaly", Outcome::Verdict(verdict)) = (rule, outcome) {
+            assert_eq!(verdict.judgement.contributions, [1.0, 0.0]);
+            assert_eq!((verdict.judgement.score, verdict.judgement.severity), (1.0, 2.0));
+        }
+    }
+}
+
+#[test]
+fn nothing_stands_in_for_a_reading_that_never_came() {
+    let mut watch = watch("{}", "Previous");
+    assert_eq!(watch.judge(&readings(1, [None, Some(-11.0)])), Outcome::Missing);
+}
+
+#[test]
+fn a_model_that_looks_back_waits_for_its_past() {
+    let mut watch = watch("{features: [Spread], window: 3, lags: 1}", "Skip");
+    for second in 1..4 {
+        assert_eq!(watch.judge(&readings(second, [Some(10.0), Some(-10.0)])), Outcome::TooEarly);
+    }
+    assert!(matches!(watch.judge(&readings(4, [Some(10.3), Some(-10.9)])), Outcome::Verdict(_)));
+}
+
+#[test]
+fn what_no_model_can_judge_is_refused_and_forgotten() {
+    let mut watch = watch("{features: [Value, Difference]}", "Skip");
+    watch.judge(&readings(1, [Some(10.5), Some(-11.0)]));
+    assert_eq!(watch.judge(&readings(2, [Some(1e300), Some(-11.0)])), Outcome::Unjudgeable(1e300));
+    assert!(!anomalous(&watch.judge(&readings(3, [Some(10.4), Some(-11.2)]))));
+}
+
+#[test]
+fn the_same_readings_give_the_same_model_to_the_bit() {
+    let digest = |train| watch(train, "Skip").model().digest().clone();
+    assert_eq!(digest("{}"), digest("{}"));
+    assert_ne!(digest("{}"), digest("{seed: 1}"));
+}

@@ -1,0 +1,216 @@
+//! Readings, verdicts, events, predictions and models in, Prometheus text out.
+
+/// The names, help and labels, once.
+mod series;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crd::Valid;
+use crd::contract::EventOutcome;
+use jiff::Timestamp;
+use prometheus::{Encoder, Registry, TextEncoder};
+
+use self::series::{
+    EventMetrics, Maker, ModelMetrics, PredictionMetrics, ReadingMetrics, VerdictMetrics, alone,
+};
+use crate::alerting::event::Change;
+use crate::alerting::notify;
+use crate::ingest::reading::Readings;
+use crate::model::model::Model;
+use crate::scoring::verdict::Verdict;
+use crate::scoring::watch::Outcome;
+
+/// The detector's metrics. Every series has the label `detector`; no label value comes from outside the spec.
+pub struct Metrics {
+    registry: Registry,
+    readings: ReadingMetrics,
+    verdicts: VerdictMetrics,
+    events: EventMetrics,
+    predictions: PredictionMetrics,
+    model: ModelMetrics,
+    sensors: Vec<SensorLabels>,
+}
+
+/// The label values of one sensor.
+struct SensorLabels {
+    source: String,
+    sensor: String,
+    unit: String,
+}
+
+/// How a prediction was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// `POST /predict`.
+    Predict,
+}
+
+impl Protocol {
+    /// The value of the `protocol` label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Predict => "predict",
+        }
+    }
+}
+
+impl Metrics {
+    /// All metrics of a detector, at their beginnings.
+    ///
+    /// # Panics
+    /// Never: the names are constant and distinct.
+    pub fn new(detector: &Valid) -> Self {
+        let labels = HashMap::from([("detector".to_owned(), detector.name())]);
+        let make = Maker(Registry::new_custom(None, Some(labels)).expect("a registry without a prefix"));
+        let metrics = Self {
+            readings: ReadingMetrics::new(&make),
+            verdicts: VerdictMetrics::new(&make),
+            events: EventMetrics::new(&make),
+            predictions: PredictionMetrics::new(&make),
+            model: ModelMetrics::new(&make),
+            sensors: Vec::new(),
+            registry: make.0,
+        };
+        metrics.with_sensors(detector)
+    }
+
+    /// Create the series that the spec bounds, so that rates start at 0 and not at the first event.
+    fn with_sensors(mut self, detector: &Valid) -> Self {
+        if detector.spec().notify.is_some() {
+            for outcome in notify::Outcome::ALL {
+                self.notification(outcome, 0);
+            }
+        }
+        for source in detector.sources() {
+            self.readings.source_up.with_label_values(&[&source.name]).set(0.0);
+            for outcome in ["scored", "missing", "refused", "dropped"] {
+                self.readings.total.with_label_values(&[source.name.as_str(), outcome]);
+            }
+        }
+        self.sensors = detector
+            .sensors()
+            .map(|sensor| SensorLabels {
+                source: sensor.source.to_owned(),
+                sensor: sensor.name.to_owned(),
+                unit: sensor.unit.unwrap_or_default().to_owned(),
+            })
+            .collect();
+        self
+    }
+
+    /// A source gives readings, or does not.
+    pub fn source(&self, name: &str, up: bool) {
+        self.readings.source_up.with_label_values(&[name]).set(f64::from(u8::from(up)));
+    }
+
+    /// What an instant's readings were, and what became of them.
+    pub fn readings(&self, readings: &Readings, outcome: &Outcome) {
+        let seconds = readings.time.as_duration().as_secs_f64();
+        for (labels, value) in self.sensors.iter().zip(&readings.values) {
+            let outcome = match (value, outcome) {
+                (None, _) => "missing",
+                (Some(value), _) if forest::samples::cell(*value).is_none() => "refused",
+                (_, Outcome::Verdict(_)) => "scored",
+                (_, Outcome::Missing | Outcome::TooEarly | Outcome::Unjudgeable(_)) => "dropped",
+            };
+            self.readings.total.with_label_values(&[labels.source.as_str(), outcome]).inc();
+            if let Some(value) = value {
+                self.readings.sensor_value.with_label_values(&[&labels.sensor, &labels.unit]).set(*value);
+                self.readings.last_reading.with_label_values(&[&labels.sensor]).set(seconds);
+            }
+        }
+    }
+
+    /// The newest verdict.
+    pub fn verdict(&self, verdict: &Verdict) {
+        let judgement = &verdict.judgement;
+        alone(&self.verdicts.score).set(f64::from(u8::from(judgement.anomalous)));
+        alone(&self.verdicts.severity).set(judgement.severity);
+        alone(&self.verdicts.raw_score).set(judgement.score);
+        for (labels, share) in self.sensors.iter().zip(&judgement.contributions) {
+            self.verdicts.contribution.with_label_values(&[&labels.sensor]).set(*share);
+        }
+        if judgement.anomalous {
+            self.verdicts.anomalous.inc();
+        } else {
+            self.verdicts.normal.inc();
+        }
+        if let Some(faults) = &verdict.truth {
+            let truth = if faults.is_empty() { "normal" } else { "anomalous" };
+            let said = if judgement.anomalous { "anomalous" } else { "normal" };
+            self.verdicts.simulation.with_label_values(&[truth, said]).inc();
+        }
+    }
+
+    /// What the newest verdict did to the events, and whether one goes on that has raised an alarm.
+    pub fn event(&self, change: Option<&Change>, alarm: bool) {
+        alone(&self.events.alarm).set(f64::from(u8::from(alarm)));
+        let counted = match change {
+            Some(Change::Alarmed(event)) => event.outcome,
+            Some(Change::Ended(event)) if event.outcome != EventOutcome::Alarmed => event.outcome,
+            Some(Change::Ended(_)) | None => return,
+        };
+        self.events.total.with_label_values(&[counted.label()]).inc();
+    }
+
+    /// What came of so many messages to the webhook.
+    pub fn notification(&self, outcome: notify::Outcome, count: u64) {
+        self.events.notifications.with_label_values(&[outcome.label()]).inc_by(count);
+    }
+
+    /// A prediction was answered.
+    pub fn prediction(&self, protocol: Protocol, code: u16, took: Duration) {
+        self.predictions.total.with_label_values(&[protocol.label(), &code.to_string()]).inc();
+        self.predictions.duration.observe(took.as_secs_f64());
+    }
+
+    /// Another model serves.
+    pub fn model(&self, model: &Model, trained_in: Duration, after_another: bool) {
+        self.model.info.reset();
+        self.model.info.with_label_values(&[&**model.digest(), model.origin()]).set(1.0);
+        alone(&self.model.trained).set(model.trained_at().as_duration().as_secs_f64());
+        alone(&self.model.training_duration).set(trained_in.as_secs_f64());
+        alone(&self.model.samples).set(model.samples() as f64);
+        alone(&self.model.threshold).set(model.cut());
+        self.model.expected_alerts.reset();
+        if let Some(expected) = model.expected_alerts_per_day() {
+            alone(&self.model.expected_alerts).set(expected);
+        }
+        if after_another {
+            self.model.life.swaps.with_label_values::<&str>(&[]).inc();
+        }
+    }
+
+    /// A training has ended.
+    pub fn training(&self, done: bool) {
+        let outcome = if done { "done" } else { "failed" };
+        self.model.life.trainings.with_label_values(&[outcome]).inc();
+    }
+
+    /// When the next training is due.
+    pub fn next_training(&self, next: Option<Timestamp>) {
+        let gauge = &self.model.life.next_training;
+        match next {
+            Some(next) => alone(gauge).set(next.as_duration().as_secs_f64()),
+            None => gauge.reset(),
+        }
+    }
+
+    /// How much of the past is not known.
+    pub fn restored(&self, gap: Duration) {
+        alone(&self.model.life.restore_gap).set(gap.as_secs_f64());
+    }
+
+    /// Whether a wanted model cannot serve.
+    pub fn rejected(&self, rejected: bool) {
+        alone(&self.model.life.rejected).set(f64::from(u8::from(rejected)));
+    }
+
+    /// The Prometheus text format.
+    pub fn text(&self) -> String {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text).expect("writing to memory");
+        String::from_utf8(text).expect("the text format is UTF-8")
+    }
+}

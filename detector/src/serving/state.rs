@@ -1,0 +1,205 @@
+//! What the monitor and the API share: the model at work, the newest verdicts, how far the detector is.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use crd::Valid;
+use crd::contract::{EventReport, Phase, REPORTED_EVENTS, Rejected, Report, SourceReport};
+use jiff::Timestamp;
+
+use crate::alerting::event::Events;
+use crate::alerting::notify::Notifier;
+use crate::ingest::reading::Readings;
+use crate::scoring::verdict::Verdict;
+use crate::scoring::watch::{Outcome, Watch};
+use crate::serving::metrics::Metrics;
+
+/// How many verdicts `GET /verdicts` can look back on.
+pub const REMEMBERED: usize = 1000;
+
+/// Shared by reference between threads. The model and what it remembers are swapped as one: a request that has taken
+/// them works with one model to its end.
+pub struct State {
+    /// The detector as the manifest describes it.
+    pub detector: Valid,
+    /// What Prometheus sees.
+    pub metrics: Metrics,
+    watch: ArcSwapOption<Watch>,
+    verdicts: Mutex<VecDeque<Verdict>>,
+    events: Mutex<Events>,
+    notifier: OnceLock<Notifier>,
+    phase: Mutex<Phase>,
+    sources: Mutex<Vec<SourceReport>>,
+    draining: AtomicBool,
+    trainings: AtomicU64,
+    rejected: Mutex<Option<Rejected>>,
+}
+
+impl State {
+    /// A detector that has not begun.
+    pub fn new(detector: Valid) -> Self {
+        let source = |name: &str| SourceReport {
+            name: name.to_owned(),
+            connected: false,
+            message: "not opened yet".to_owned(),
+        };
+        Self {
+            metrics: Metrics::new(&detector),
+            watch: ArcSwapOption::empty(),
+            events: Mutex::new(Events::new(&detector)),
+            notifier: OnceLock::new(),
+            verdicts: Mutex::new(VecDeque::with_capacity(REMEMBERED)),
+            phase: Mutex::new(Phase::WarmingUp {
+                have: 0,
+                need: detector.train().map_or(0, |train| train.samples as usize),
+            }),
+            sources: Mutex::new(detector.sources().iter().map(|each| source(&each.name)).collect()),
+            draining: AtomicBool::new(false),
+            trainings: AtomicU64::new(0),
+            rejected: Mutex::new(None),
+            detector,
+        }
+    }
+
+    /// The model at work and what it remembers; none before the first training is done.
+    pub fn watch(&self) -> Option<Arc<Watch>> {
+        self.watch.load_full()
+    }
+
+    /// From now on this model serves. `trained_in`: how long its training took, 0 where it was there.
+    pub fn serve(&self, watch: &Watch, trained_in: Duration) {
+        self.metrics.model(watch.model(), trained_in, self.watch().is_some());
+        self.remember(watch);
+        *lock(&self.phase) = Phase::Serving;
+    }
+
+    /// A training has ended; well, if `done`.
+    pub fn trained(&self, done: bool) {
+        self.trainings.fetch_add(u64::from(done), Ordering::Relaxed);
+        self.metrics.training(done);
+    }
+
+    /// When the next training is due, if ever.
+    pub fn next_training(&self, next: Option<Timestamp>) {
+        self.metrics.next_training(next);
+    }
+
+    /// The memory of the model at work knows nothing of this long.
+    pub fn restored(&self, gap: Duration) {
+        self.metrics.restored(gap);
+    }
+
+    /// A model that is wanted does not serve, or (none) every one does.
+    pub fn reject(&self, rejected: Option<Rejected>) {
+        self.metrics.rejected(rejected.is_some());
+        *lock(&self.rejected) = rejected;
+    }
+
+    /// What the model at work remembers has moved on by a reading.
+    pub fn remember(&self, watch: &Watch) {
+        self.watch.store(Some(Arc::new(watch.clone())));
+    }
+
+    /// So many of the samples to train on are there.
+    pub fn gathered(&self, have: usize, need: usize) {
+        *lock(&self.phase) = Phase::WarmingUp { have, need };
+    }
+
+    /// Every source gives readings, or none does, and why.
+    pub fn sources(&self, connected: bool, message: &str) {
+        for source in lock(&self.sources).iter_mut() {
+            source.connected = connected;
+            message.clone_into(&mut source.message);
+            self.metrics.source(&source.name, connected);
+        }
+    }
+
+    /// An instant's readings, and what became of them.
+    pub fn outcome(&self, readings: &Readings, outcome: &Outcome) {
+        self.metrics.readings(readings, outcome);
+        if let Outcome::Verdict(verdict) = outcome {
+            self.metrics.verdict(verdict);
+            self.follow(verdict);
+            let mut verdicts = lock(&self.verdicts);
+            if verdicts.len() == REMEMBERED {
+                verdicts.pop_front();
+            }
+            verdicts.push_back(verdict.clone());
+        }
+    }
+
+    fn follow(&self, verdict: &Verdict) {
+        let mut events = lock(&self.events);
+        let change = events.follow(verdict);
+        self.metrics.event(change.as_ref(), events.alarm());
+        if let (Some(change), Some(notifier)) = (change, self.notifier.get())
+            && let Err(outcome) = notifier.tell(&change)
+        {
+            self.metrics.notification(outcome, 1);
+        }
+    }
+
+    /// From now on this one hears of events. There is one in the life of a detector.
+    pub fn notify(&self, notifier: Notifier) {
+        let _ = self.notifier.set(notifier);
+    }
+
+    /// The newest events, at most `most`, newest first.
+    pub fn events(&self, most: usize) -> Vec<EventReport> {
+        lock(&self.events).newest(most)
+    }
+
+    /// The newest verdicts, at most `most`, newest first.
+    pub fn verdicts(&self, most: usize) -> Vec<Verdict> {
+        lock(&self.verdicts).iter().rev().take(most).cloned().collect()
+    }
+
+    /// The detector is about to stop: no new requests, please.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether requests may come, or one sentence on why not.
+    ///
+    /// # Errors
+    /// The sentence.
+    pub fn ready(&self) -> Result<(), String> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Err("the detector is stopping".to_owned());
+        }
+        match &*lock(&self.phase) {
+            Phase::Serving => Ok(()),
+            Phase::WarmingUp { need: 0, .. } => {
+                let why =
+                    lock(&self.rejected).as_ref().map_or(String::new(), |why| format!(": {}", why.message));
+                Err(format!("the model is not loaded yet{why}"))
+            }
+            Phase::WarmingUp { have, need } => {
+                Err(format!("warming up: {have} of {need} samples to train on"))
+            }
+            Phase::TrainingFailed { message } => Err(format!("training failed: {message}")),
+        }
+    }
+
+    /// What the operator is told.
+    pub fn report(&self) -> Report {
+        Report {
+            detector: self.detector.name(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            phase: lock(&self.phase).clone(),
+            model: self.watch().map(|watch| watch.model().report(self.detector.cut())),
+            sources: lock(&self.sources).clone(),
+            newest_events: self.events(REPORTED_EVENTS),
+            trainings: self.trainings.load(Ordering::Relaxed),
+            rejected: lock(&self.rejected).clone(),
+        }
+    }
+}
+
+/// A panic elsewhere leaves plain values behind, which stay good.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
