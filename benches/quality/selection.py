@@ -1,7 +1,7 @@
 """Committees that are chosen without the sets that they are scored on: what to expect of them on other data.
 
 Each candidate scores each set. Then, for each family of sets, the committee of two to four candidates that gains most on all other
-families is scored on that one. The strangest verdict of a committee counts, in halvings: see detector/forest/src/committee.rs.
+families is scored on that one. The strangest verdict of a committee counts, in halvings: see detector/forest/src/ensemble.rs.
 """
 import collections
 import itertools

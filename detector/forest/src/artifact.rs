@@ -11,10 +11,10 @@
 mod tensors;
 mod scores;
 
-use crate::committee::{Committee, Rarity};
+use crate::data::ranges::Ranges;
+use crate::ensemble::{Committee, Rarity};
 use crate::forest::{Forest, ForestError};
-use crate::params::Mode;
-use crate::ranges::Ranges;
+use crate::train::params::Mode;
 use safetensors::tensor::{SafeTensorError, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

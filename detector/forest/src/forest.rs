@@ -2,20 +2,19 @@
 
 /// What may be wrong.
 mod error;
+/// A forest that would not fit is refused.
+mod memory;
 /// What made a score.
 mod explained;
 
-use crate::choice;
-use crate::committee::{self, Committee};
-use crate::contributions::Ways;
-use crate::grow::{self, Grower};
-use crate::kernel::{BLOCK, Kernel};
-use crate::memory;
-use crate::out_of_bag;
-use crate::params::{Mode, Params};
-use crate::path::{MAX_SUM, PathLength, Scale};
-use crate::ranges::Ranges;
-use crate::samples::Samples;
+use crate::data::ranges::Ranges;
+use crate::data::samples::Samples;
+use crate::ensemble::{self, Committee, agreement, out_of_bag};
+use crate::explain::gain_table::Ways;
+use crate::score::kernel::{BLOCK, Kernel};
+use crate::train::grower::{self as grow, Grower};
+use crate::train::params::{Mode, Params};
+use crate::tree::path_length::{MAX_SUM, PathLength, Scale};
 use crate::tree::{Node, Tree};
 use rayon::prelude::*;
 use std::sync::OnceLock;
@@ -71,7 +70,7 @@ impl Forest {
         params: &Params,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Self, ForestError> {
-        let members = committee::members(samples, params);
+        let members = ensemble::members(samples, params);
         for member in &members {
             let extension = member.extension();
             if extension as usize >= samples.columns() {
@@ -133,7 +132,7 @@ impl Forest {
         if trees.is_empty() {
             return Err(ForestError::NoTrees);
         }
-        let longest: f64 = trees.iter().map(|tree| crate::path::edges(tree.longest())).sum();
+        let longest: f64 = trees.iter().map(|tree| crate::tree::path_length::edges(tree.longest())).sum();
         if longest >= MAX_SUM {
             return Err(ForestError::TooDeep(longest));
         }
@@ -166,7 +165,7 @@ impl Forest {
 
     /// Why the members are these, in a sentence; none of a forest alone. `samples` are those that it was grown from.
     pub fn choice(&self, samples: &Samples) -> Option<String> {
-        choice::sentence(self, samples)
+        agreement::sentence(self, samples)
     }
 
     pub(crate) fn committee(&self) -> Option<&Committee> {
@@ -213,7 +212,7 @@ impl Forest {
     /// the further: a cut in between would isolate it at once (see the crate's documentation). In a forest of foreign trees, and
     /// one of an older file, the ranges are not known: there it scores as the edge.
     ///
-    /// A cell that is NaN is missing: see [`Samples::with_missing`]. [`crate::samples::cell`] keeps NaN out.
+    /// A cell that is NaN is missing: see [`Samples::with_missing`]. [`crate::data::samples::cell`] keeps NaN out.
     ///
     /// # Panics
     /// When `row` does not have [`Forest::columns`] cells.

@@ -1,41 +1,29 @@
 #![doc = include_str!("../README.md")]
 
-/// What may be learnt from and scored.
-pub mod samples;
-/// How far a row is beyond them.
-mod ranges;
-/// How to grow a forest.
-pub mod params;
-/// Path lengths, and the score that they make.
-mod path;
-/// What a leaf says, by the way that led to it.
-mod way;
-/// Trees, checked so that no walk can go astray.
+/// Numbers in, valid rows and their ranges out.
+pub mod data;
+/// Nodes in, trees that no walk can leave out.
 pub mod tree;
-/// Samples become trees.
-mod grow;
-/// Trees become the fastest exact way to score with them.
-mod kernel;
-/// A forest that would not fit is refused.
-mod memory;
-/// The forest: fit and score.
+/// Samples and parameters in, trees out.
+pub mod train;
+/// Trees in, scores of rows out.
+mod score;
+/// Trees and a row in, each column's share out.
+mod explain;
+/// A forest of one mode: fit and score.
 mod forest;
-/// Forests of several modes that judge together.
-mod committee;
-/// Why they are the ones.
-mod choice;
-/// What training rows would score had the forest not learned from them.
-mod out_of_bag;
-/// Which columns set a row apart.
-mod contributions;
-/// Where to cut between normal and anomalous.
+/// Forests of several modes that score together.
+mod ensemble;
+/// Training scores in, the threshold between normal and anomalous out.
 pub mod threshold;
-/// The forest as a file.
+/// A forest in, bytes out, and back.
 pub mod artifact;
 
 pub use artifact::{Artifact, Metadata, Training};
-pub use contributions::{Contribution, Side};
+pub use data::samples;
+pub use data::samples::Samples;
+pub use explain::gains::{Contribution, Side};
 pub use forest::{Explained, Forest, ForestError, MAX_COLUMNS};
-pub use params::{Mode, Params};
-pub use path::average_path_length;
-pub use samples::Samples;
+pub use train::params;
+pub use train::params::{Mode, Params};
+pub use tree::path_length::average_path_length;

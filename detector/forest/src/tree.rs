@@ -1,6 +1,9 @@
 //! Nodes from anywhere in, a [`Tree`] out: one root, every node reached exactly once, in pre-order.
 
-use crate::path::{self, PathLength};
+/// Path lengths, and the score that they make.
+pub(crate) mod path_length;
+
+use path_length::PathLength;
 use thiserror::Error;
 
 /// One node of a tree. Children are indices into the tree's nodes; the root is node 0.
@@ -152,7 +155,7 @@ impl Tree {
     pub(crate) fn of_preorder(nodes: Vec<Node>, planes: Vec<Plane>) -> Self {
         let depths = depths(&nodes);
         let length = |(node, &depth): (&Node, &u32)| match *node {
-            Node::Leaf { samples } => path::path_length(depth, samples),
+            Node::Leaf { samples } => path_length::path_length(depth, samples),
             Node::Split { .. } | Node::Plane { .. } => 0,
         };
         let path_lengths: Vec<_> = nodes.iter().zip(&depths).map(length).collect();
@@ -200,7 +203,7 @@ impl Tree {
     /// The path length of the leaf at index `leaf`, in edges (in the forest's mode, what stands for it); 0 for another
     /// node.
     pub fn edges(&self, leaf: usize) -> f64 {
-        path::edges(self.path_lengths[leaf])
+        path_length::edges(self.path_lengths[leaf])
     }
 
     /// The leaves' path lengths, in their order.
@@ -247,7 +250,7 @@ impl Tree {
                 }
             }
         }
-        path::fixed(edges)
+        path_length::fixed(edges)
     }
 
     /// Whether a row's way cannot be told at node `at`, since the cell that it asks for is missing.

@@ -2,8 +2,8 @@
 
 use super::ArtifactError;
 use crate::forest::{Forest, ForestError};
-use crate::params::Mode;
-use crate::path::{MAX_SUM, edges};
+use crate::train::params::Mode;
+use crate::tree::path_length::{MAX_SUM, edges};
 use crate::tree::{Node, Plane, Term, Tree};
 use safetensors::Dtype;
 use safetensors::tensor::{SafeTensorError, SafeTensors, TensorView};

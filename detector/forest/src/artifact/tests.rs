@@ -1,6 +1,6 @@
 use super::*;
-use crate::params::Params;
-use crate::samples::Samples;
+use crate::data::samples::Samples;
+use crate::train::params::Params;
 
 fn artifact(extension: u32) -> Artifact {
     artifact_in(Mode::Standard, extension)

@@ -1,8 +1,8 @@
 //! Why there is no forest: one sentence each.
 
 use super::MAX_COLUMNS;
-use crate::path::MAX_SUM;
 use crate::tree::TreeError;
+use crate::tree::path_length::MAX_SUM;
 use thiserror::Error;
 
 /// Why there is no forest.

@@ -1,7 +1,8 @@
 //! A row in, its score and what made it out.
 
 use super::Forest;
-use crate::contributions::{Contribution, Gains, Ways};
+use crate::explain::gain_table::Ways;
+use crate::explain::gains::{Contribution, Gains};
 use crate::tree::Tree;
 
 /// The leaves of so many trees need no allocation.

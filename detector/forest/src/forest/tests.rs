@@ -1,5 +1,5 @@
 use super::*;
-use crate::contributions::Side;
+use crate::explain::gains::Side;
 use proptest::prelude::*;
 
 /// 500 rows around 0 and one far off, in two columns; the second column is constant.

@@ -6,9 +6,14 @@
 //! Explorations 17(1), 2015), maximisation. Scores of different modes become comparable by how rare they were among the
 //! training rows: Kriegel et al., "Interpreting and unifying outlier scores" (SDM 2011).
 
+/// Why they are the ones.
+pub(crate) mod agreement;
+/// What training rows would score had the forest not learned from them.
+pub(crate) mod out_of_bag;
+
+use crate::data::samples::Samples;
 use crate::forest::Forest;
-use crate::params::{Mode, Params};
-use crate::samples::Samples;
+use crate::train::params::{Mode, Params};
 use rayon::prelude::*;
 
 /// How many forests make a committee.

@@ -3,8 +3,8 @@
 //! A column's gain is the same for all rows of a leaf, unless planes led to it. Sums go tree after tree, so they are the
 //! same on any number of threads and any processor.
 
-use super::{Gain, Gains};
-use crate::kernel::steps;
+use super::gains::{Gain, Gains};
+use crate::score::step_table as steps;
 use crate::tree::{Node, Tree};
 
 /// A table has at most so many lines, of 64 bytes and the columns' numbers: 10 MiB. Without one, rows walk.
@@ -73,7 +73,7 @@ impl Ways {
         }
     }
 
-    /// What a row of so many columns gained that gets to these leaves, as [`crate::kernel::Kernel::score_and_leaves`] counts them.
+    /// What a row of so many columns gained that gets to these leaves, as [`crate::score::kernel::Kernel::score_and_leaves`] counts them.
     pub(crate) fn gains(&self, columns: usize, leaves: &[u32]) -> Gains {
         match self {
             Self::Steps(sides) => Gains(vec![Gain { all: 1.0, side: sides[leaves[0] as usize] }]),

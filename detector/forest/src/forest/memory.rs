@@ -1,9 +1,9 @@
 //! Samples and parameters in, "it fits" or an error out: asked before a forest allocates anything.
 
+use crate::data::samples::Samples;
 use crate::forest::ForestError;
-use crate::grow;
-use crate::params::Params;
-use crate::samples::Samples;
+use crate::train::grower as grow;
+use crate::train::params::Params;
 use std::fs;
 
 /// What is never worth a look at the machine.

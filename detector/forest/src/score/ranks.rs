@@ -6,7 +6,7 @@
 
 use super::avx512;
 use super::ranker::Ranker;
-use crate::path::PathLength;
+use crate::tree::path_length::PathLength;
 use crate::tree::{Node, Tree};
 
 /// Levels of inner nodes in a complete tree.
@@ -126,7 +126,7 @@ impl Ranks {
 impl Grove {
     /// `None` when a column has too many thresholds, or a tree too many path lengths.
     fn new(columns: usize, trees: &[Tree]) -> Option<Self> {
-        let cuts = super::cuts(columns, trees);
+        let cuts = super::kernel::cuts(columns, trees);
         let never = (1u32 << rank_bits(columns)) - 1; // the rank that no cell exceeds
         if cuts.iter().any(|cuts| cuts.len() > never as usize) {
             return None;

@@ -2,18 +2,13 @@
 //! algorithm 2, with the columns chosen as scikit-learn does: uniformly among those that still differ in the node. Where
 //! a mode asks for it, the border with the greatest gain takes the place of a random one.
 
-/// Random numbers.
-mod draw;
-/// The border with the greatest gain.
-mod gain;
-
-use crate::params::{Mode, Params};
-use crate::path::PathLength;
-use crate::samples::Samples;
+use super::draw::{Draw, below, unit};
+use super::gain::{Criterion, Gain};
+use crate::data::samples::Samples;
+use crate::train::leaf_value::Way;
+use crate::train::params::{Mode, Params};
+use crate::tree::path_length::PathLength;
 use crate::tree::{Node, Plane, Term, Tree};
-use crate::way::Way;
-use draw::{Draw, below, unit};
-use gain::{Criterion, Gain};
 use rand_distr::{Distribution, StandardNormal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};

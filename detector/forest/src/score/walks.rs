@@ -2,7 +2,7 @@
 //! always has eight loads to wait for. A block of rows goes through one tree after the other, which stays in the nearest
 //! cache; a single row goes through eight trees at once.
 
-use crate::path::PathLength;
+use crate::tree::path_length::PathLength;
 use crate::tree::{Node, Term, Tree};
 
 /// Walks side by side.

@@ -7,7 +7,7 @@
 //! vary, then a cut uniformly in its range. So the chance is the mean over the columns of extent / (range + extent): at the
 //! root exactly, and on every level below at least that, since ranges only get narrower.
 
-use crate::samples::Samples;
+use crate::data::samples::Samples;
 
 /// A range of less than this share of its level counts as this: cells have not many digits more.
 const NARROWEST: f64 = 1.0 / (1 << 20) as f64;

@@ -1,12 +1,7 @@
 //! Trees and a row in, each column's share in setting it apart out, and on which side it is.
 //! [`crate::Forest::explain`] says what a share is.
 
-/// What the way to each leaf gained.
-mod ways;
-
 use crate::tree::{Node, Tree};
-
-pub(crate) use ways::Ways;
 
 /// What one column did to set a row apart.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,14 +23,14 @@ pub enum Side {
 
 /// What one column gained, in edges or what stands for them.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Gain {
-    all: f64,
+pub(super) struct Gain {
+    pub(super) all: f64,
     /// How much of it on the high side, less how much on the low; losses left out.
-    side: f64,
+    pub(super) side: f64,
 }
 
 impl Gain {
-    fn add(&mut self, gain: f64, is_high: bool) {
+    pub(super) fn add(&mut self, gain: f64, is_high: bool) {
         self.all += gain;
         self.side += if is_high { gain.max(0.0) } else { -gain.max(0.0) };
     }
@@ -43,7 +38,7 @@ impl Gain {
 
 /// What each column gained.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Gains(Vec<Gain>);
+pub(crate) struct Gains(pub(super) Vec<Gain>);
 
 impl Gains {
     /// Of `row`, along its way through each tree, given with the value that a training row in each of its nodes is to expect.

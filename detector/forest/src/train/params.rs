@@ -131,7 +131,7 @@ impl Params {
 
     /// How many trees are grown altogether: those of each member of a committee.
     pub fn total_trees(&self) -> u32 {
-        if self.is_auto { self.trees * crate::committee::MEMBERS as u32 } else { self.trees }
+        if self.is_auto { self.trees * crate::ensemble::MEMBERS as u32 } else { self.trees }
     }
 
     /// How trees are split, and what their leaves say.

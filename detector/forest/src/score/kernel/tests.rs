@@ -1,7 +1,7 @@
 use super::*;
+use crate::data::samples::Samples;
 use crate::forest::Forest;
-use crate::params::{Mode, Params};
-use crate::samples::Samples;
+use crate::train::params::{Mode, Params};
 use crate::tree::{Plane, Term};
 use proptest::prelude::*;
 

@@ -9,11 +9,11 @@
     reason = "vector loads, and calls of functions that need AVX-512; each block says why it is sound"
 )]
 
-use super::BLOCK;
+use super::kernel::BLOCK;
 use super::ranks::{
     Grove, LANES, LEAVES, LENGTHS, LIMB_BITS, LIMBS, Lanes, MAX_COLUMNS, RANKED, Ranked, rank_bits,
 };
-use crate::path::PathLength;
+use crate::tree::path_length::PathLength;
 #[allow(clippy::wildcard_imports, reason = "their names begin with _mm512")]
 use std::arch::x86_64::*;
 

@@ -1,13 +1,13 @@
 //! A committee and the rows that it was grown from in, a sentence on why it is so out: what `detector inspect` shows.
 
-use crate::committee;
+use crate::data::samples::Samples;
+use crate::ensemble;
 use crate::forest::Forest;
-use crate::samples::Samples;
 
 /// See [`Forest::choice`].
 pub(crate) fn sentence(forest: &Forest, samples: &Samples) -> Option<String> {
     forest.committee()?;
-    let learned = committee::some_of(samples);
+    let learned = ensemble::some_of(samples);
     let ranks: Vec<Vec<f64>> = forest.members().map(|member| ranks(&member.own_scores(&learned))).collect();
     let members = forest.members().enumerate().map(|(at, member)| {
         let rows = member.sample_size();

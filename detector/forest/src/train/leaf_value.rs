@@ -1,8 +1,8 @@
 //! The steps from the root to a leaf in, the leaf's value out: a path length, or what stands for it in other modes.
 //! Formulas: Liu et al. 2008, equation 1; Cortes, "Isolation forests: looking beyond tree depth" (arXiv:2111.11639).
 
-use crate::params::Mode;
-use crate::path::{PathLength, average_path_length, fixed};
+use crate::train::params::Mode;
+use crate::tree::path_length::{PathLength, average_path_length, fixed};
 
 /// A box thinner than this share of its node's range counts as this: cells have no more digits.
 const THINNEST: f64 = 1.0 / (1 << 24) as f64;
@@ -59,7 +59,7 @@ impl Way {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::path::edges;
+    use crate::tree::path_length::edges;
 
     fn leaf(mode: Mode, steps: &[(f64, f64)], samples: u32) -> f64 {
         let way = steps.iter().fold(Way::new(mode), |way, &(rows, range)| way.step(rows, range));

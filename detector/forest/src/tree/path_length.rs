@@ -5,7 +5,7 @@
 //! a batch, any number of threads and every SIMD kernel give the same score to the bit; the rounding (2⁻⁴¹ a tree)
 //! moves a score by less than 4e-13.
 
-use crate::params::Mode;
+use crate::train::params::Mode;
 
 /// Bits after the binary point of a [`PathLength`].
 const FRACTION_BITS: i32 = 40;

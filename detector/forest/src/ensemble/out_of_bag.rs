@@ -5,18 +5,18 @@
 //! left is exact. Likewise the row is taken out of the ranges: without it, the greatest cell is beyond them, as that of a new
 //! row would be.
 
-use crate::committee;
+use crate::data::ranges::Extremes;
+use crate::data::samples::Samples;
+use crate::ensemble;
 use crate::forest::Forest;
-use crate::grow;
-use crate::kernel::Walks;
-use crate::params::Params;
-use crate::path::{PathLength, Scale};
-use crate::ranges::Extremes;
-use crate::samples::Samples;
+use crate::score::kernel::Walks;
+use crate::train::grower as grow;
+use crate::train::params::Params;
+use crate::tree::path_length::{PathLength, Scale};
 
 /// See [`Forest::seen_and_unseen_scores`].
 pub(crate) fn scores(forest: &Forest, samples: &Samples, params: &Params) -> [Vec<f64>; 2] {
-    let params = committee::members(samples, params);
+    let params = ensemble::members(samples, params);
     let members = forest.members().zip(&params);
     let (seen, unseen): (Vec<_>, Vec<_>) =
         members.map(|(member, params)| of_member(member, samples, params)).unzip();
@@ -66,7 +66,7 @@ fn path_lengths_in(forest: &Forest, tree: usize, samples: &Samples, rows: &[usiz
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::params::Mode;
+    use crate::train::params::Mode;
 
     fn samples(rows: u32) -> Samples {
         Samples::new(2, (0..rows).flat_map(|i| [f64::from(i % 37), f64::from(i * i % 101)]).collect())

@@ -1,25 +1,12 @@
 //! A forest's trees in, the fastest exact way to score with them out. Each way sums the same whole numbers, so each
 //! gives the same score to the bit.
 
-/// How many sorted numbers are less than another.
-mod ranker;
-/// One column: a table.
-pub(crate) mod steps;
-/// Any trees, on any processor.
-mod walks;
-/// Trees as 16-bit ranks.
 #[cfg(target_arch = "x86_64")]
-mod ranks;
-/// What walks them.
-#[cfg(target_arch = "x86_64")]
-mod avx512;
-
-use crate::path::{PathLength, Scale};
+use super::ranks::Ranks;
+use super::step_table::Steps;
+pub(crate) use super::walks::Walks;
+use crate::tree::path_length::{PathLength, Scale};
 use crate::tree::{Node, Tree};
-#[cfg(target_arch = "x86_64")]
-use ranks::Ranks;
-use steps::Steps;
-pub(crate) use walks::Walks;
 
 /// Rows that are scored together: what a kernel's working set is made for.
 pub(crate) const BLOCK: usize = 64;
@@ -115,7 +102,7 @@ pub(crate) fn path_length(trees: &[Tree], row: &[f32]) -> PathLength {
 }
 
 /// The thresholds of each column in all trees, ascending, each once.
-fn cuts(columns: usize, trees: &[Tree]) -> Vec<Vec<f32>> {
+pub(super) fn cuts(columns: usize, trees: &[Tree]) -> Vec<Vec<f32>> {
     let mut cuts = vec![Vec::new(); columns];
     for node in trees.iter().flat_map(Tree::nodes) {
         if let Node::Split { column, threshold, .. } = *node {
