@@ -13,16 +13,16 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::info;
 
-use crate::context::DEADLINE;
+use crate::client::context::DEADLINE;
+use crate::client::discovery::Discovery;
+use crate::client::lease::{Candidate, Leadership};
 use crate::controller::Scope;
-use crate::discovery::Discovery;
-use crate::guard::Guard;
-use crate::http;
-use crate::lease::{Candidate, Leadership};
-use crate::metrics::Metrics;
 use crate::observe::pod_client;
+use crate::serving::authorization::Guard;
+use crate::serving::http;
+use crate::serving::metrics::Metrics;
+use crate::serving::tls::{self, TlsError};
 use crate::settings::Settings;
-use crate::tls::{self, TlsError};
 
 /// The operator could not start, or must not go on.
 #[derive(Debug, Error)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::tls;
+use crate::serving::tls;
 
 /// What `operator run` is told. Every flag has an environment variable, so that a Deployment needs no arguments.
 #[derive(Args, Clone, Debug)]

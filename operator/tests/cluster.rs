@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
-use operator::workload::Kind;
+use operator::resources::Kind;
 use place::{Place, condition, restart_operator, sample, until};
 use serde_json::{Value, json};
 use tokio::sync::RwLock;

@@ -12,8 +12,8 @@ use clap::Parser;
 use jiff::Timestamp;
 use linter::{expressions, lint, metrics, panels, promql};
 use operator::plan::{Plan, Standing};
+use operator::resources::dashboard;
 use operator::settings::Settings;
-use operator::workload::dashboard;
 use serde_json::{Value, json};
 
 const DETECTORS: &str = include_str!("../../charts/anomaly-operator/dashboards/detectors.json");

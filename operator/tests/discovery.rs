@@ -10,8 +10,8 @@ use http::{Request, Response};
 use kube::client::Body;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client};
-use operator::discovery::{Discovery, Events};
-use operator::workload::Kind;
+use operator::client::discovery::{Discovery, Events};
+use operator::resources::Kind;
 use serde_json::{Value, json};
 
 const GROUP: &str = "/apis/monitoring.coreos.com/v1";

@@ -11,8 +11,8 @@ use crd::model::Train;
 use crd::threshold::Threshold;
 use jiff::Timestamp;
 use operator::plan::{Plan, Standing};
+use operator::resources::{self, Kind, Workload};
 use operator::settings::Settings;
-use operator::workload::{self, Kind, Workload};
 use serde_json::Value;
 
 #[derive(Parser)]
@@ -43,7 +43,7 @@ fn sample(path: &str) -> AnomalyDetector {
 
 fn built(detector: &AnomalyDetector) -> Workload {
     let now: Timestamp = "2026-11-22T12:00:00Z".parse().unwrap();
-    workload::build(&Plan::new(detector, &Standing::default(), &settings(), now).unwrap())
+    resources::build(&Plan::new(detector, &Standing::default(), &settings(), now).unwrap())
 }
 
 fn yaml(workload: Workload) -> String {
@@ -142,7 +142,7 @@ fn a_workload_has_one_object_of_each_kind_at_most_and_all_of_one_name() {
     detector.spec.monitoring.dashboard.enabled = true;
     let trained = Standing { has_model: true, ..Standing::default() };
     let plan = Plan::new(&detector, &trained, &settings(), Timestamp::UNIX_EPOCH).unwrap();
-    let objects = workload::build(&plan).into_objects();
+    let objects = resources::build(&plan).into_objects();
     assert_eq!(objects.each_ref().map(|(kind, _)| *kind), Kind::ALL);
     for (kind, object) in objects {
         let object = object.unwrap();
@@ -161,7 +161,7 @@ fn until_a_model_is_kept_one_pod_trains_it() {
         detector.spec.replicas = asked;
         edit(&mut detector);
         let plan = Plan::new(&detector, &standing, &settings(), Timestamp::UNIX_EPOCH).unwrap();
-        workload::build(&plan).deployment.spec.unwrap().replicas
+        resources::build(&plan).deployment.spec.unwrap().replicas
     };
     let standing = |replicas, has_model| Standing { replicas, has_model, ..Standing::default() };
     let nothing = |_: &mut AnomalyDetector| {};
@@ -264,7 +264,7 @@ fn replicas_are_nobodys_where_the_spec_leaves_them_out() {
     detector.spec.replicas = None;
     let scaled = Standing { replicas: Some(4), ..Standing::default() };
     let plan = Plan::new(&detector, &scaled, &settings(), Timestamp::UNIX_EPOCH).unwrap();
-    let workload = workload::build(&plan);
+    let workload = resources::build(&plan);
     assert_eq!(workload.deployment.spec.unwrap().replicas, None);
     assert!(workload.pod_disruption_budget.is_some(), "the autoscaler's four replicas deserve a budget");
 }

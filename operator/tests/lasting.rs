@@ -10,7 +10,7 @@ use http::Request;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
-use operator::workload::Kind;
+use operator::resources::Kind;
 use place::{Place, SYSTEM, condition, operator_pods, restart_operator, sample, until};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -264,5 +264,5 @@ fn digest_of(detector: &Value) -> String {
 
 /// The ConfigMap that keeps that model.
 fn kept(digest: &str) -> String {
-    operator::workload::model::revision_name("pump", digest)
+    operator::resources::model::revision_name("pump", digest)
 }

@@ -23,7 +23,7 @@ async fn trained(place: &Place, file: &str, name: &str) -> (String, Vec<u8>) {
     place.apply(&sample(file, name)).await.unwrap();
     let detector = place.ready(name).await;
     let digest = detector["status"]["model"]["digest"].as_str().unwrap().to_owned();
-    let kept = operator::workload::model::revision_name(name, &digest);
+    let kept = operator::resources::model::revision_name(name, &digest);
     let kept = until("kept model", async || config_maps(place).get_opt(&kept).await.unwrap()).await;
     (digest, kept.binary_data.unwrap().remove("model").unwrap().0)
 }

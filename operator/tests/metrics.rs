@@ -1,7 +1,7 @@
 //! The operator's metrics as they are scraped: names, helps and labels in a golden file, which Prometheus' linter reads too.
 #![cfg(test)]
 
-use operator::metrics::Metrics;
+use operator::serving::metrics::Metrics;
 
 /// `UPDATE=1` rewrites the file.
 #[test]

@@ -16,7 +16,7 @@ use http::Request;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
-use operator::workload::Kind;
+use operator::resources::Kind;
 use place::prometheus::{prometheus, query, targets};
 use place::{Place, SYSTEM, condition, operator_metric, operator_pods, until, until_within};
 use serde_json::{Value, json};

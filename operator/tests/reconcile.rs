@@ -4,7 +4,7 @@
 mod api_server;
 
 use api_server::{Cluster, Fault};
-use operator::error::Error;
+use operator::client::error::Error;
 use serde_json::json;
 
 const SERVICE: &str = "/api/v1/namespaces/plant/services/pump";

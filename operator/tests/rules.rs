@@ -10,8 +10,8 @@ use clap::Parser;
 use crd::model::Train;
 use jiff::Timestamp;
 use operator::plan::{Plan, Standing};
+use operator::resources::prometheus_rule;
 use operator::settings::Settings;
-use operator::workload::prometheus_rule;
 use serde_json::Value;
 
 #[derive(Parser)]

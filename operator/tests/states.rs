@@ -18,7 +18,7 @@ use std::fmt::Write;
 
 use crd::status::{AnomalyDetectorStatus, ConditionType};
 use jiff::Timestamp;
-use operator::harvest::Harvest;
+use operator::models::model_sync::Harvest;
 use operator::observe::Observed;
 use operator::status::{self, Outcome};
 use recorded::{State, deployment, detector, observed, running, serving, states};

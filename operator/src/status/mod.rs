@@ -12,6 +12,12 @@ pub mod reports;
 pub mod rollout;
 /// Whether Prometheus and Grafana have what was asked for.
 pub mod monitoring;
+/// What the pods report -> the alarms to publish.
+pub mod alarms;
+/// How often progress is published.
+pub mod throttle;
+/// The conditions before and after -> Events.
+pub mod events;
 
 use crd::AnomalyDetector;
 use crd::status::{AnomalyDetectorStatus, ConditionType, Reason};
@@ -20,9 +26,8 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, Time};
 use kube::ResourceExt;
 
-use crate::alarms;
 use crate::apply::NameTaken;
-use crate::harvest::Harvest;
+use crate::models::model_sync::Harvest;
 use crate::observe::Observed;
 use crate::plan;
 use conditions::Saying;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::conditions::{Saying, Truth};
 use crate::apply::Unwritten;
-use crate::workload::Kind;
+use crate::resources::Kind;
 
 /// What the condition says: the first thing that is not as asked, else that all is.
 pub fn of(objects: &[(Kind, Result<Value, Unwritten>)]) -> Saying {

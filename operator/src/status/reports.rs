@@ -9,10 +9,10 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
 use super::conditions::{Saying, Truth};
-use crate::harvest::Concern;
+use crate::models::model_sync::Concern;
 use crate::observe::{Observed, PodReport};
-use crate::workload::deployment::CONFIG_DIGITS;
-use crate::workload::model::short;
+use crate::resources::deployment::CONFIG_DIGITS;
+use crate::resources::model::short;
 
 /// What the reports come to. Without a report nothing is known.
 #[derive(Clone, Debug, Default, PartialEq)]

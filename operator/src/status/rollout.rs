@@ -3,7 +3,7 @@
 use k8s_openapi::api::apps::v1::Deployment;
 
 use crate::observe::Observed;
-use crate::trouble::{self, Trouble};
+use crate::observe::pod_diagnosis::{self, Trouble};
 
 /// How far the pods are. The default stands for no Deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl Rollout {
             ready,
             is_complete,
             is_overdue: is_overdue(deployment),
-            trouble: if is_complete { None } else { trouble::of(deployment, &observed.pods) },
+            trouble: if is_complete { None } else { pod_diagnosis::of(deployment, &observed.pods) },
         }
     }
 }

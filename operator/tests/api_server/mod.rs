@@ -16,18 +16,18 @@ use kube::runtime::controller::Action;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::{ObjectRef, store, store::Writer};
 use kube::runtime::watcher::Event;
-use operator::backoff::Backoff;
-use operator::cache::{Cache, ModelObject, Stored};
-use operator::context::Context;
-use operator::discovery::Discovery;
-use operator::error::Error;
-use operator::lease::{Candidate, Leadership};
-use operator::metrics::Metrics;
+use operator::client::backoff::Backoff;
+use operator::client::cache::{Cache, ModelObject, Stored};
+use operator::client::context::Context;
+use operator::client::discovery::Discovery;
+use operator::client::error::Error;
+use operator::client::lease::{Candidate, Leadership};
+use operator::controller::reconcile::reconcile;
 use operator::observe::pod_client;
-use operator::pace::Pace;
-use operator::reconcile::reconcile;
+use operator::resources::Kind;
+use operator::serving::metrics::Metrics;
 use operator::settings::Settings;
-use operator::workload::Kind;
+use operator::status::throttle::Pace;
 use serde_json::{Value, json};
 
 /// What is done to a call instead of answering it.

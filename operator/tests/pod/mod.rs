@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crd::contract::{ARTIFACT_METADATA, METRICS_PORT};
-use operator::artifact::digest;
+use operator::models::artifact::digest;
 use serde_json::{Value, json};
 
 /// Addresses that are taken: every test has a pod of its own.

@@ -6,9 +6,9 @@ use crd::AnomalyDetector;
 use crd::contract::Report;
 use crd::status::Reason;
 use k8s_openapi::api::core::v1::Pod;
-use operator::harvest::{Concern, Harvest};
+use operator::models::model_sync::{Concern, Harvest};
+use operator::models::revisions::PinNotFound;
 use operator::observe::{Observed, PodReport};
-use operator::revisions::PinNotFound;
 use operator::status::Outcome;
 use serde_json::{Value, json};
 

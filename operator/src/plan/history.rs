@@ -85,7 +85,7 @@ mod tests {
 
     /// The quickstart, edited.
     fn quickstart(edit: impl FnOnce(&mut AnomalyDetector)) -> Valid {
-        let quickstart = include_str!("../../manifests/quickstart.yaml");
+        let quickstart = include_str!("../../../manifests/quickstart.yaml");
         let mut detector = crd::manifest::one_detector(quickstart).unwrap().detector().clone();
         edit(&mut detector);
         Valid::new(detector).unwrap()

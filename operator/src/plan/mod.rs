@@ -1,6 +1,9 @@
 //! An AnomalyDetector and the settings in, a [`Plan`] out: everything that the objects of the workload are built from.
 //! No cluster is asked and no clock is read.
 
+/// The end of the history to learn from.
+pub mod history;
+
 use std::collections::BTreeMap;
 
 use crd::Valid;
@@ -10,7 +13,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::{Resource, ResourceExt};
 
-use crate::history::History;
+use crate::plan::history::History;
 use crate::settings::{PullPolicy, Settings};
 
 /// Selects what belongs to detectors, of whatever name.

@@ -9,11 +9,11 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Resource, ResourceExt};
 use tracing::warn;
 
-use crate::context::Context;
-use crate::history::History;
+use crate::client::context::Context;
+use crate::plan::history::History;
+use crate::resources::model::short;
 use crate::settings::Settings;
 use crate::status::find;
-use crate::workload::model::short;
 
 /// Reasons that somebody should look at.
 const CONCERNS: [Reason; 17] = [

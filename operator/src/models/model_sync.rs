@@ -13,15 +13,15 @@ use thiserror::Error;
 use tracing::{info, warn};
 
 use crate::apply::{NameTaken, free_or_ours};
-use crate::artifact;
-use crate::cache::Cache;
-use crate::context::Context;
-use crate::error::Error;
+use crate::client::cache::Cache;
+use crate::client::context::Context;
+use crate::client::error::Error;
+use crate::models::artifact;
+use crate::models::revisions::{PinNotFound, Revision, Revisions, changes_model};
 use crate::observe::{self, Observed};
 use crate::plan::Plan;
-use crate::revisions::{PinNotFound, Revision, Revisions, changes_model};
-use crate::workload::Kind;
-use crate::workload::model::{self, DIGEST, pointer_name, revision_name, short};
+use crate::resources::Kind;
+use crate::resources::model::{self, DIGEST, pointer_name, revision_name, short};
 
 /// Pods that are asked for a model, by one reconcile.
 const MOST_TRIES: usize = 3;

@@ -15,7 +15,7 @@ use kube::{Api, Client};
 use tokio::sync::{Notify, watch};
 use tracing::warn;
 
-use crate::workload::Kind;
+use crate::resources::Kind;
 
 /// How often the API server is asked: one call, however many detectors there are.
 const PERIOD: Duration = Duration::from_secs(30);

@@ -13,7 +13,7 @@ struct Program {
 }
 
 fn plan(edit: impl FnOnce(&mut crd::model::Model)) -> Plan {
-    let mut detector = crd::manifest::one_detector(include_str!("../../../manifests/quickstart.yaml"))
+    let mut detector = crd::manifest::one_detector(include_str!("../../../../manifests/quickstart.yaml"))
         .unwrap()
         .detector()
         .clone();

@@ -1,5 +1,8 @@
 //! What is watched, and what is looked at again when: detectors, everything they own, and their pods.
 
+/// All of it, for one detector.
+pub mod reconcile;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -15,20 +18,20 @@ use kube::runtime::{Config, Controller, Predicate, PredicateConfig, WatchStreamE
 use kube::{Api, Client, Resource, ResourceExt};
 use tracing::{debug, error, warn};
 
-use crate::backoff::Backoff;
-use crate::cache::{Cache, ModelObject, Stored};
-use crate::context::Context;
-use crate::discovery::{Discovery, Events};
-use crate::error::Error;
-use crate::events;
-use crate::lease::Leadership;
-use crate::metrics::Metrics;
-use crate::pace::Pace;
+use crate::client::backoff::Backoff;
+use crate::client::cache::{Cache, ModelObject, Stored};
+use crate::client::context::Context;
+use crate::client::discovery::{Discovery, Events};
+use crate::client::error::Error;
+use crate::client::lease::Leadership;
+use crate::controller::reconcile::{key, reconcile};
+use crate::models::revisions::changes_model;
 use crate::plan::{INSTANCE, MODEL, NO_MODEL, OURS};
-use crate::reconcile::{key, reconcile};
-use crate::revisions::changes_model;
+use crate::resources::Kind;
+use crate::serving::metrics::Metrics;
 use crate::settings::Settings;
-use crate::workload::Kind;
+use crate::status::events;
+use crate::status::throttle::Pace;
 
 /// The watches of one namespace, or of the whole cluster, and the reconciler that they wake.
 pub struct Scope {

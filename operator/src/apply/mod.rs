@@ -2,6 +2,9 @@
 //!
 //! What stands as it should is not written. What has the right name but belongs to somebody else is never written.
 
+/// The object that should be and the one that is -> whether to write.
+pub mod drift;
+
 use crd::AnomalyDetector;
 use crd::contract::FIELD_MANAGER;
 use crd::status::AnomalyDetectorStatus;
@@ -11,12 +14,11 @@ use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use tracing::info;
 
-use crate::context::Context;
-use crate::drift;
-use crate::error::Error;
+use crate::client::context::Context;
+use crate::client::error::Error;
 use crate::plan::{INSTANCE, Plan};
-use crate::workload::model::pointer_name;
-use crate::workload::{Kind, Workload};
+use crate::resources::model::pointer_name;
+use crate::resources::{Kind, Workload};
 
 /// A name that is needed and taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -15,10 +15,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::drift;
+use crate::apply::drift;
 use crate::observe::Observed;
 use crate::plan::Plan;
-use crate::workload::model::{self, DIGEST, RECIPE, TOO_LARGE, TRAINED_AT};
+use crate::resources::model::{self, DIGEST, RECIPE, TOO_LARGE, TRAINED_AT};
 
 /// A model that is kept, or pointed at.
 #[derive(Clone, Debug, PartialEq)]

@@ -16,15 +16,16 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use crate::apply::{Applied, Unwritten};
-use crate::backoff::jittered;
-use crate::cache::Stored;
-use crate::context::Context;
-use crate::error::Error;
-use crate::harvest::{self, Halt, Harvest};
+use crate::client::backoff::jittered;
+use crate::client::cache::Stored;
+use crate::client::context::Context;
+use crate::client::error::Error;
+use crate::models::model_sync::{self, Halt, Harvest};
 use crate::observe::{self, Observed};
 use crate::plan::Plan;
 use crate::status::{self, Outcome};
-use crate::{alarms, apply, events, workload};
+use crate::status::{alarms, events};
+use crate::{apply, resources};
 
 /// How soon a pod that runs but does not serve yet is asked again.
 const REPORT_PERIOD: Duration = Duration::from_secs(2);
@@ -95,7 +96,7 @@ async fn keep_models(
     observed: &Observed,
 ) -> Harvest {
     let Ok(Brought { plan: Some(plan), outcome, .. }) = brought else { return Harvest::default() };
-    match harvest::models(ctx, plan, observed).await {
+    match model_sync::models(ctx, plan, observed).await {
         Ok(harvest) => {
             if let Some(digest) = &harvest.moved_to {
                 events::publish(ctx, detector, &events::model_changed(digest)).await;
@@ -162,7 +163,7 @@ async fn bring_about(
         Ok(plan) => plan,
         Err(invalid) => return Ok(Outcome::from(invalid).into()),
     };
-    let applied = match apply::workload(ctx, &plan, workload::build(&plan)).await? {
+    let applied = match apply::workload(ctx, &plan, resources::build(&plan)).await? {
         Ok(applied) => applied,
         Err(taken) => return Ok(Outcome::from(taken).into()),
     };

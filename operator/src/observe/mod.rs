@@ -1,6 +1,9 @@
 //! A detector's name in, what its pods do and say out: the pods as the watch has seen them, the report that each
 //! running one gives of itself, and the model that it serves.
 
+/// Pods -> what keeps them from running.
+pub mod pod_diagnosis;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,11 +18,11 @@ use thiserror::Error;
 use tracing::debug;
 
 use crate::apply::{Applied, Unwritten};
-use crate::cache::Cache;
-use crate::context::Context;
+use crate::client::cache::Cache;
+use crate::client::context::Context;
 use crate::plan::Standing;
-use crate::workload::Kind;
-use crate::workload::model::pointer_name;
+use crate::resources::Kind;
+use crate::resources::model::pointer_name;
 
 /// The longest that a report may take, and the largest that it may be.
 const DEADLINE: Duration = Duration::from_secs(2);

@@ -10,10 +10,10 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use crd::status::ConditionType;
 use rustls::ServerConfig;
 
-use crate::cache::Cache;
-use crate::guard::{Guard, Refusal};
-use crate::lease::Leadership;
-use crate::metrics::Metrics;
+use crate::client::cache::Cache;
+use crate::client::lease::Leadership;
+use crate::serving::authorization::{Guard, Refusal};
+use crate::serving::metrics::Metrics;
 use crate::status::status_of;
 
 /// What the handlers answer from.
@@ -96,7 +96,7 @@ async fn readyz(state: Data<State>) -> HttpResponse {
 /// Detectors that are ready, and those that are not.
 fn count(cache: &Cache) -> (usize, usize) {
     let detectors = cache.detectors.state();
-    let is_ready = |stored: &&Arc<crate::cache::Stored>| {
+    let is_ready = |stored: &&Arc<crate::client::cache::Stored>| {
         let status = stored.0.as_ref().ok().and_then(|detector| detector.status.as_ref());
         status.is_some_and(|status| status_of(&status.conditions, ConditionType::Ready) == "True")
     };

@@ -18,7 +18,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use crate::plan::INSTANCE;
-use crate::workload::Kind;
+use crate::resources::Kind;
 
 /// A stored detector; one that cannot be read is none, and stops nobody else.
 pub type Stored = DeserializeGuard<AnomalyDetector>;

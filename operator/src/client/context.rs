@@ -6,14 +6,14 @@ use std::time::Duration;
 use kube::Client;
 use kube::runtime::events::Recorder;
 
-use crate::backoff::Backoff;
-use crate::cache::Cache;
-use crate::discovery::Discovery;
-use crate::error::Error;
-use crate::lease::Leadership;
-use crate::metrics::Metrics;
-use crate::pace::Pace;
+use crate::client::backoff::Backoff;
+use crate::client::cache::Cache;
+use crate::client::discovery::Discovery;
+use crate::client::error::Error;
+use crate::client::lease::Leadership;
+use crate::serving::metrics::Metrics;
 use crate::settings::Settings;
+use crate::status::throttle::Pace;
 
 /// The longest that a call to the API server may take.
 pub const DEADLINE: Duration = Duration::from_secs(10);

@@ -9,7 +9,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use thiserror::Error;
 
-use crate::context::DEADLINE;
+use crate::client::context::DEADLINE;
 
 /// Asks the API server who may read the metrics.
 #[derive(Clone)]
