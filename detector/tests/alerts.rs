@@ -1,10 +1,10 @@
 //! The promise of `threshold.alertsPerDay`: what it lets pass on clean readings that come after the training.
 #![cfg(test)]
 
-use detector::ingest::progress::Unheard;
+use detector::ingest::progress::NoProgress;
 use detector::lifecycle::monitor;
 use detector::model::model::Explain;
-use detector::scoring::watch::Outcome;
+use detector::scoring::scorer::Outcome;
 use jiff::Timestamp;
 
 /// Two days of clean readings, one a minute.
@@ -22,13 +22,13 @@ fn manifest(seed: u64) -> crd::Valid {
 /// (expected, realised) anomalous verdicts a day.
 fn alerts_a_day(seed: u64) -> (f64, f64) {
     let now = Timestamp::from_second(1_700_000_000).unwrap();
-    let mut trained = monitor::train(&manifest(seed), now, Explain::Never, &Unheard).unwrap();
+    let mut trained = monitor::train(&manifest(seed), now, Explain::Never, &NoProgress).unwrap();
     let days = trained.stream.by_ref().take(24 * 60 * DAYS as usize);
-    let outcomes = days.map(|readings| trained.watch.judge(&readings.unwrap()));
+    let outcomes = days.map(|readings| trained.scorer.judge(&readings.unwrap()));
     let anomalous = outcomes
         .filter(|outcome| matches!(outcome, Outcome::Verdict(verdict) if verdict.judgement.anomalous));
     let anomalous = anomalous.count() as u32;
-    let expected = trained.watch.model().expected_alerts_per_day().unwrap();
+    let expected = trained.scorer.model().expected_alerts_per_day().unwrap();
     (expected, f64::from(anomalous) / f64::from(DAYS))
 }
 

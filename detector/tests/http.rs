@@ -6,13 +6,13 @@ use std::time::Duration;
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
 use actix_web::{App, test};
-use detector::alerting::alarm::Raised;
-use detector::ingest::progress::Unheard;
+use detector::alerting::alarm::AlarmState;
+use detector::ingest::progress::NoProgress;
 use detector::ingest::reading::Readings;
 use detector::lifecycle::monitor;
 use detector::model::model::Explain;
+use detector::scoring::scorer::Outcome;
 use detector::scoring::verdict::{Judgement, Verdict};
-use detector::scoring::watch::Outcome;
 use detector::serving::api::{configure_metrics, configure_predict};
 use detector::serving::state::State;
 use jiff::Timestamp;
@@ -32,13 +32,13 @@ const TWO: &str = "{name: pressure, baseline: 5, noise: {gaussian: {standardDevi
 /// A detector that has judged one instant.
 fn serving(sensors: &str, train: &str) -> Data<State> {
     let state = State::new(manifest(sensors, train));
-    let mut trained = monitor::train(&state.detector, at(1_000_000), Explain::Always, &Unheard).unwrap();
-    state.serve(&trained.watch, Duration::from_millis(5));
+    let mut trained = monitor::train(&state.detector, at(1_000_000), Explain::Always, &NoProgress).unwrap();
+    state.serve(&trained.scorer, Duration::from_millis(5));
     state.sources(true, "");
     let readings = trained.stream.next().unwrap().unwrap();
-    let outcome = trained.watch.judge(&readings);
+    let outcome = trained.scorer.judge(&readings);
     state.outcome(&readings, &outcome);
-    state.remember(&trained.watch);
+    state.remember(&trained.scorer);
     Data::new(state)
 }
 
@@ -95,7 +95,7 @@ async fn detail_says_how_strange_and_why() {
     let body = br#"{"values":{"pressure":5,"flow":60}}"#;
     let (_, text) = ask(&state, Method::POST, "/predict?detail=true", body).await;
     let answer: Value = serde_json::from_str(&text).unwrap();
-    let model = state.watch().unwrap().model().clone();
+    let model = state.scorer().unwrap().model().clone();
     assert_eq!(answer["anomaly"], 1);
     assert!(answer["score"].as_f64().unwrap() > answer["threshold"].as_f64().unwrap());
     assert!(answer["severity"].as_f64().unwrap() > 1.0);
@@ -116,7 +116,7 @@ async fn detail_says_how_strange_and_why() {
 #[actix_web::test]
 async fn a_model_that_looks_back_takes_a_value_as_the_reading_that_comes_next() {
     let state = serving(ONE, "{features: [Value, Difference], lags: 1}");
-    let columns = state.watch().unwrap().model().columns();
+    let columns = state.scorer().unwrap().model().columns();
     assert_eq!(columns, 4);
     assert_eq!(predict(&state, r#"{"value":0.5}"#).await.0, 200);
     let before = state.verdicts(1)[0].values[0].unwrap();
@@ -214,8 +214,8 @@ async fn the_newest_verdicts_come_first_and_are_bounded() {
 }
 
 /// What the state is told of one instant.
-fn judged(state: &State, second: i64, severity: f64, raised: Raised) {
-    let model = state.watch().unwrap().model().digest().clone();
+fn judged(state: &State, second: i64, severity: f64, alarm_state: AlarmState) {
+    let model = state.scorer().unwrap().model().digest().clone();
     let judgement = Judgement {
         score: 0.6,
         severity,
@@ -226,20 +226,20 @@ fn judged(state: &State, second: i64, severity: f64, raised: Raised) {
     };
     let values = vec![Some(5.0), Some(-3.0)];
     let readings = Readings { time: at(second), values, truth: None };
-    let verdict = Verdict::new(&readings, judgement, raised);
+    let verdict = Verdict::new(&readings, judgement, alarm_state);
     state.outcome(&readings, &Outcome::Verdict(verdict));
 }
 
 #[actix_web::test]
 async fn events_are_told_newest_first_and_the_one_that_goes_on_has_no_end() {
     let state = serving(TWO, "{}");
-    for (second, severity, raised) in [
-        (2_000_000, 1.25, Raised::Alarm),
-        (2_000_001, 1.5, Raised::Ongoing),
-        (2_000_004, 0.5, Raised::Calm),
-        (2_000_005, 1.75, Raised::CoolingDown),
+    for (second, severity, alarm_state) in [
+        (2_000_000, 1.25, AlarmState::Alarm),
+        (2_000_001, 1.5, AlarmState::Ongoing),
+        (2_000_004, 0.5, AlarmState::Normal),
+        (2_000_005, 1.75, AlarmState::CoolingDown),
     ] {
-        judged(&state, second, severity, raised);
+        judged(&state, second, severity, alarm_state);
     }
     let (status, text) = ask(&state, Method::GET, "/events", b"").await;
     assert_eq!(status, StatusCode::OK);
@@ -271,16 +271,16 @@ async fn an_event_is_counted_once_and_the_alarm_is_on_while_it_goes_on() {
         format!("anomaly_events_total{{outcome=\"{outcome}\",detector=\"boiler\"}} {count}\n")
     };
     let alarm = |on: u32| format!("anomaly_alarm{{detector=\"boiler\"}} {on}\n");
-    judged(&state, 2_000_000, 1.25, Raised::TooShort);
+    judged(&state, 2_000_000, 1.25, AlarmState::TooShort);
     let text = metrics().await;
     assert!(text.contains(&alarm(0)) && text.contains(&events("too_short", 0)), "{text}");
-    judged(&state, 2_000_001, 1.25, Raised::Alarm);
-    judged(&state, 2_000_002, 1.25, Raised::Ongoing);
+    judged(&state, 2_000_001, 1.25, AlarmState::Alarm);
+    judged(&state, 2_000_002, 1.25, AlarmState::Ongoing);
     let text = metrics().await;
     assert!(text.contains(&alarm(1)) && text.contains(&events("alarmed", 1)), "{text}");
-    judged(&state, 2_000_003, 0.25, Raised::Calm);
-    judged(&state, 2_000_004, 1.25, Raised::TooShort);
-    judged(&state, 2_000_005, 0.25, Raised::Calm);
+    judged(&state, 2_000_003, 0.25, AlarmState::Normal);
+    judged(&state, 2_000_004, 1.25, AlarmState::TooShort);
+    judged(&state, 2_000_005, 0.25, AlarmState::Normal);
     let text = metrics().await;
     assert!(text.contains(&alarm(0)) && text.contains(&events("alarmed", 1)), "{text}");
     assert!(text.contains(&events("too_short", 1)) && text.contains(&events("quiet", 0)), "{text}");
@@ -314,7 +314,7 @@ async fn the_report_says_what_serves() {
     assert_eq!(report.phase, crd::contract::Phase::Serving);
     let model = report.model.unwrap();
     assert_eq!(model.samples, 300);
-    assert_eq!(model.digest, **state.watch().unwrap().model().digest());
+    assert_eq!(model.digest, **state.scorer().unwrap().model().digest());
     assert_eq!(report.sources[0].name, "cellar");
     assert!(report.sources[0].connected);
 }
@@ -325,8 +325,8 @@ async fn the_artifact_opens_as_the_model_that_serves() {
     let app = test::init_service(App::new().app_data(state.clone()).configure(configure_metrics)).await;
     let response = test::call_service(&app, test::TestRequest::get().uri("/model").to_request()).await;
     let opened = detector::model::model::Model::open(&test::read_body(response).await).unwrap();
-    assert_eq!(opened.digest(), state.watch().unwrap().model().digest());
-    assert_eq!(opened.recipe(), state.watch().unwrap().model().recipe());
+    assert_eq!(opened.digest(), state.scorer().unwrap().model().digest());
+    assert_eq!(opened.recipe(), state.scorer().unwrap().model().recipe());
 }
 
 #[actix_web::test]
@@ -340,7 +340,7 @@ async fn metrics_are_those_of_the_contract() {
         .filter(|line| !line.starts_with("# TYPE") && !line.contains("_bucket"))
         .map(|line| if line.starts_with('#') { line } else { line.rsplit_once(' ').unwrap().0 })
         .collect();
-    let contract = contract.join("\n").replace(&**state.watch().unwrap().model().digest(), "DIGEST");
+    let contract = contract.join("\n").replace(&**state.scorer().unwrap().model().digest(), "DIGEST");
     insta::assert_snapshot!(contract);
     assert!(text.contains("anomaly_score{detector=\"boiler\"} 0"), "{text}");
 }

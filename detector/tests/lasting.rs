@@ -186,13 +186,16 @@ fn a_change_that_touches_neither_sources_nor_model_never_trains() {
     let place = Place::new();
     let first = place.start(&STATE).report().unwrap();
     place.change("contamination: 0.02", "contamination: 0.2");
-    let recut = place.start(&STATE).report().unwrap();
-    assert_eq!((&recut["trainings"], &recut["model"]["origin"]), (&0.into(), &"Recut".into()));
-    assert_ne!(digest(&recut), digest(&first));
+    let with_threshold = place.start(&STATE).report().unwrap();
+    assert_eq!(
+        (&with_threshold["trainings"], &with_threshold["model"]["origin"]),
+        (&0.into(), &"Rethreshold".into())
+    );
+    assert_ne!(digest(&with_threshold), digest(&first));
     // A detector that trains by the new threshold has the same model, to the bit.
     fs::remove_dir_all(place.path("state")).unwrap();
     let fresh = place.start(&STATE).report().unwrap();
-    assert_eq!((digest(&fresh), &fresh["trainings"]), (digest(&recut), &1.into()));
+    assert_eq!((digest(&fresh), &fresh["trainings"]), (digest(&with_threshold), &1.into()));
 }
 
 #[test]

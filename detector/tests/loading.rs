@@ -9,11 +9,11 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use crd::Valid;
 use crd::status::Reason;
 use detector::ingest::reading::Readings;
-use detector::lifecycle::load::address::Guard;
+use detector::lifecycle::load::address::AddressGuard;
 use detector::lifecycle::load::loader::{Found, Loader};
 use detector::lifecycle::load::{LoadError, Mounts};
 use detector::model::model::Model;
-use detector::model::training::{Lesson, learn};
+use detector::model::training::{TrainingSet, learn};
 use jiff::Timestamp;
 
 const SENSORS: &str = "{name: heat}, {name: load}";
@@ -32,8 +32,8 @@ fn artifact() -> Vec<u8> {
         values: vec![Some(f64::from(second).sin()), Some(f64::from(second * 7 % 11))],
         truth: None,
     });
-    let lesson = Lesson { readings: &readings.collect::<Vec<_>>(), until: None, serving: None };
-    learn(&detector(SENSORS, "{train: {trees: 10}}"), lesson, &|_| ()).unwrap().bytes().to_vec()
+    let training_set = TrainingSet { readings: &readings.collect::<Vec<_>>(), until: None, serving: None };
+    learn(&detector(SENSORS, "{train: {trees: 10}}"), training_set, &|_| ()).unwrap().bytes().to_vec()
 }
 
 /// A server of models, good and bad, on a free port of the loopback interface. It lives as long as the test program.
@@ -105,7 +105,7 @@ impl Case {
     fn look(&self, sensors: &str, load: &str) -> Result<Model, LoadError> {
         let detector = detector(sensors, &format!("{{load: {load}}}"));
         let spec = detector.spec().model.load.clone().unwrap();
-        let mut loader = Loader::new(&spec, &self.mounts(), Guard::default()).unwrap();
+        let mut loader = Loader::new(&spec, &self.mounts(), AddressGuard::default()).unwrap();
         match loader.look(&detector)? {
             Found::Model(model) => Ok(std::sync::Arc::into_inner(model).unwrap()),
             found => panic!("a first look finds something: {found:?}"),
@@ -216,7 +216,7 @@ fn a_name_is_refused_by_what_it_resolves_to() {
     assert!(loaded(&load).is_ok(), "on a laptop");
     let detector = detector(SENSORS, &format!("{{load: {load}}}"));
     let spec = detector.spec().model.load.clone().unwrap();
-    let mut loader = Loader::new(&spec, &Mounts::default(), Guard::pod()).unwrap();
+    let mut loader = Loader::new(&spec, &Mounts::default(), AddressGuard::pod()).unwrap();
     let error = loader.look(&detector).unwrap_err();
     assert_eq!(error.reason(), Reason::AddressRefused);
     assert!(error.to_string().ends_with(", a loopback address"), "{error}");

@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 
 use detector::ingest::sources::Sources;
 use detector::model::model::Explain;
-use detector::model::training::{Lesson, learn};
+use detector::model::training::{TrainingSet, learn};
 use detector::scoring::verdict::severity;
 use tempfile::TempDir;
 
@@ -240,7 +240,7 @@ fn a_model_that_looks_back_scores_the_rows_that_have_a_past_as_the_detector_does
     let Sources::Recorded(recording) = Sources::open(&detector).unwrap() else { panic!("a recording") };
     let readings: Vec<_> = recording.map(Result::unwrap).collect();
     let model =
-        learn(&detector, Lesson { readings: &readings, until: None, serving: None }, &|_| ()).unwrap();
+        learn(&detector, TrainingSet { readings: &readings, until: None, serving: None }, &|_| ()).unwrap();
     fs::write(folder.path("pump.model"), model.bytes()).unwrap();
 
     let mut past = model.features();
@@ -379,11 +379,11 @@ fn two_models_are_compared_by_order_verdicts_and_rates() {
     assert_eq!((&same["rankCorrelation"], &same["changedVerdicts"]["rows"]), (&1.0.into(), &0.into()));
     assert_eq!(same["rows"], ROWS);
 
-    let recut = compare("a", "b");
-    assert_eq!(recut["rankCorrelation"], 1.0, "the same forest");
-    let anomalous = |side: &str| recut[side]["anomalous"].as_u64().unwrap();
-    assert_eq!(recut["changedVerdicts"]["nowAnomalous"], anomalous("b") - anomalous("a"));
-    assert!((recut["b"]["alertRate"].as_f64().unwrap() - 0.2).abs() < 0.01);
+    let with_threshold = compare("a", "b");
+    assert_eq!(with_threshold["rankCorrelation"], 1.0, "the same forest");
+    let anomalous = |side: &str| with_threshold[side]["anomalous"].as_u64().unwrap();
+    assert_eq!(with_threshold["changedVerdicts"]["nowAnomalous"], anomalous("b") - anomalous("a"));
+    assert!((with_threshold["b"]["alertRate"].as_f64().unwrap() - 0.2).abs() < 0.01);
 
     let other = compare("a", "c");
     let correlation = other["rankCorrelation"].as_f64().unwrap();

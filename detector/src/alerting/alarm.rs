@@ -6,14 +6,14 @@ use std::time::Duration;
 use crd::Valid;
 use jiff::Timestamp;
 
-use crate::alerting::quiet::QuietWindows;
+use crate::alerting::mute_windows::MuteWindows;
 use crate::scoring::verdict::Judgement;
 
 /// What an instant does to the alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Raised {
+pub enum AlarmState {
     /// Nothing: it is not anomalous.
-    Calm,
+    Normal,
     /// Nothing yet: it is anomalous, but not for `minimumDuration` so far.
     TooShort,
     /// Nothing yet: it is no stranger than one of the last `peak` verdicts.
@@ -33,23 +33,23 @@ pub enum Raised {
 
 /// The rule that makes alarms of anomalous instants, and what it remembers.
 ///
-/// Anomalous instants without a normal one between them are a stretch. A stretch raises one alarm, at its first instant
-/// that is `minimumDuration` after its beginning, not before a [`Peak`] of it, `coolDown` after the last anomalous instant of the stretch that raised
-/// the alarm before, and in no quiet window: a short stretch raises none, and one that outlasts the cool-down or the
-/// window is not lost. Instants without a verdict neither end a stretch nor prolong it.
+/// Anomalous instants without a normal one between them are a run. A run raises one alarm, at its first instant
+/// that is `minimumDuration` after its beginning, not before a [`PeakFilter`] of it, `coolDown` after the last anomalous instant of the run that raised
+/// the alarm before, and in no quiet window: a short run raises none, and one that outlasts the cool-down or the
+/// window is not lost. Instants without a verdict neither end a run nor prolong it.
 #[derive(Clone, Debug)]
 pub struct Alarm {
     minimum_duration: Duration,
-    peak: Peak,
+    peak: PeakFilter,
     cool_down: Duration,
-    quiet: QuietWindows,
-    stretch: Option<Stretch>,
+    quiet: MuteWindows,
+    run: Option<Run>,
     alarmed_until: Option<Timestamp>,
 }
 
 /// Anomalous instants in a row.
 #[derive(Clone, Copy, Debug)]
-struct Stretch {
+struct Run {
     began: Timestamp,
     peaked: bool,
     alarmed: bool,
@@ -61,14 +61,14 @@ struct Stretch {
 /// On the series of the Numenta Anomaly Benchmark (Lavin and Ahmad, 2015) this does more than any other rule that was
 /// tried: see `benches/RESULTS.md`.
 #[derive(Clone, Debug)]
-pub struct Peak {
+pub struct PeakFilter {
     over: usize,
     seen: usize,
     /// (number, severity) of those of the last `over` that no later one has reached: severities fall, numbers rise.
     heights: VecDeque<(usize, f64)>,
 }
 
-impl Peak {
+impl PeakFilter {
     /// Over so many. Nothing seen yet.
     pub fn new(over: usize) -> Self {
         Self { over, seen: 0, heights: VecDeque::new() }
@@ -97,39 +97,39 @@ impl Alarm {
         let spec = &detector.spec().alarm;
         Self {
             minimum_duration: spec.minimum_duration.into(),
-            peak: Peak::new(spec.peak as usize),
+            peak: PeakFilter::new(spec.peak as usize),
             cool_down: spec.cool_down.into(),
-            quiet: QuietWindows::new(&detector.spec().quiet),
-            stretch: None,
+            quiet: MuteWindows::new(&detector.spec().quiet),
+            run: None,
             alarmed_until: None,
         }
     }
 
     /// What the judgement of the next instant does. Instants come in the order of time.
-    pub fn judge(&mut self, time: Timestamp, judgement: &Judgement) -> Raised {
+    pub fn judge(&mut self, time: Timestamp, judgement: &Judgement) -> AlarmState {
         let peak = self.peak.reached(judgement.severity);
         if !judgement.anomalous {
-            self.stretch = None;
-            return Raised::Calm;
+            self.run = None;
+            return AlarmState::Normal;
         }
-        let stretch = self.stretch.get_or_insert(Stretch { began: time, peaked: false, alarmed: false });
-        stretch.peaked |= peak;
-        let raised = if stretch.alarmed {
-            Raised::Ongoing
-        } else if since(stretch.began, time) < self.minimum_duration {
-            Raised::TooShort
-        } else if !stretch.peaked {
-            Raised::NoPeak
+        let run = self.run.get_or_insert(Run { began: time, peaked: false, alarmed: false });
+        run.peaked |= peak;
+        let alarm_state = if run.alarmed {
+            AlarmState::Ongoing
+        } else if since(run.began, time) < self.minimum_duration {
+            AlarmState::TooShort
+        } else if !run.peaked {
+            AlarmState::NoPeak
         } else if self.alarmed_until.is_some_and(|end| since(end, time) < self.cool_down) {
-            Raised::CoolingDown
+            AlarmState::CoolingDown
         } else {
-            self.quiet.open_at(time).map_or(Raised::Alarm, |window| Raised::Quiet { window })
+            self.quiet.open_at(time).map_or(AlarmState::Alarm, |window| AlarmState::Quiet { window })
         };
-        if matches!(raised, Raised::Alarm | Raised::Ongoing) {
-            stretch.alarmed = true;
+        if matches!(alarm_state, AlarmState::Alarm | AlarmState::Ongoing) {
+            run.alarmed = true;
             self.alarmed_until = Some(time);
         }
-        raised
+        alarm_state
     }
 }
 

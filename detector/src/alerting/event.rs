@@ -7,7 +7,7 @@ use crd::Valid;
 use crd::contract::{EventOutcome, EventReport, Peak, SensorShare};
 use jiff::Timestamp;
 
-use crate::alerting::alarm::Raised;
+use crate::alerting::alarm::AlarmState;
 use crate::scoring::verdict::Verdict;
 
 /// How many events are remembered.
@@ -21,7 +21,7 @@ pub const REMEMBERED: usize = 1000;
 pub struct Events {
     sensors: Vec<String>,
     reasons: Vec<String>,
-    ongoing: Option<Event>,
+    ongoing: Option<OngoingEvent>,
     /// Oldest first.
     ended: VecDeque<EventReport>,
 }
@@ -37,7 +37,7 @@ pub enum Change {
 
 /// The event that goes on.
 #[derive(Clone, Debug)]
-struct Event {
+struct OngoingEvent {
     start: Timestamp,
     newest: Timestamp,
     peak: Peak,
@@ -64,7 +64,7 @@ impl Events {
     /// Take the next verdict. At most one event changes.
     pub fn follow(&mut self, verdict: &Verdict) -> Option<Change> {
         if verdict.judgement.anomalous {
-            let event = self.ongoing.get_or_insert_with(|| Event::new(verdict));
+            let event = self.ongoing.get_or_insert_with(|| OngoingEvent::new(verdict));
             return event.prolong(verdict).then(|| Change::Alarmed(self.newest(1).remove(0)));
         }
         let event = self.ongoing.take()?;
@@ -87,7 +87,7 @@ impl Events {
         ongoing.chain(self.ended.iter().rev().cloned()).take(most).collect()
     }
 
-    fn report(&self, event: &Event, end: Option<Timestamp>) -> EventReport {
+    fn report(&self, event: &OngoingEvent, end: Option<Timestamp>) -> EventReport {
         let reason = event.window.filter(|_| event.outcome == EventOutcome::Quiet);
         EventReport {
             start: event.start,
@@ -103,7 +103,7 @@ impl Events {
     }
 }
 
-impl Event {
+impl OngoingEvent {
     /// The event that begins with this verdict, before the verdict is counted.
     fn new(verdict: &Verdict) -> Self {
         Self {
@@ -128,16 +128,16 @@ impl Event {
         for (sum, share) in self.contributions.iter_mut().zip(&verdict.judgement.contributions) {
             *sum += share;
         }
-        let outcome = match verdict.raised {
-            Raised::Calm | Raised::TooShort => EventOutcome::TooShort,
-            Raised::NoPeak => EventOutcome::NoPeak,
-            Raised::CoolingDown => EventOutcome::CoolingDown,
-            Raised::Quiet { window } => {
+        let outcome = match verdict.alarm_state {
+            AlarmState::Normal | AlarmState::TooShort => EventOutcome::TooShort,
+            AlarmState::NoPeak => EventOutcome::NoPeak,
+            AlarmState::CoolingDown => EventOutcome::CoolingDown,
+            AlarmState::Quiet { window } => {
                 self.window = self.window.or(Some(window));
                 EventOutcome::Quiet
             }
             // Ongoing: the alarm was raised before this event was followed.
-            Raised::Alarm | Raised::Ongoing => EventOutcome::Alarmed,
+            AlarmState::Alarm | AlarmState::Ongoing => EventOutcome::Alarmed,
         };
         self.outcome = self.outcome.max(outcome);
         let alarms = self.outcome == EventOutcome::Alarmed && self.alarmed_at.is_none();

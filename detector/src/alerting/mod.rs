@@ -1,7 +1,7 @@
 //! Verdicts in; alarms, events and notifications out.
 
 /// When no alarm is raised.
-pub mod quiet;
+pub mod mute_windows;
 /// Which judgements raise an alarm.
 pub mod alarm;
 /// Verdicts in a row -> events.

@@ -5,7 +5,7 @@ pub mod manifest;
 /// Verdicts as the rows of a CSV file.
 pub mod output;
 /// Verdicts against the truth: precision and recall.
-pub mod tally;
+pub mod evaluation;
 /// How much two rows of numbers agree on the order.
 pub mod rank;
 /// The subcommands, one file each.

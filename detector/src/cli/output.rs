@@ -1,4 +1,4 @@
-//! Verdicts in, the rows of a CSV file out: time, every sensor, score, severity, anomaly, the foremost sensor, truth.
+//! Verdicts in, the rows of a CSV file out: time, every sensor, score, severity, anomaly, the top contributor, truth.
 
 use std::fs::File;
 use std::io;
@@ -40,7 +40,7 @@ impl Output {
         row.push(judgement.score.to_string());
         row.push(judgement.severity.to_string());
         row.push(u8::from(judgement.anomalous).to_string());
-        row.push(judgement.foremost().map_or(String::new(), |sensor| self.sensors[sensor].clone()));
+        row.push(judgement.top_contributor().map_or(String::new(), |sensor| self.sensors[sensor].clone()));
         row.push(
             verdict.truth.as_ref().map_or(String::new(), |faults| u8::from(!faults.is_empty()).to_string()),
         );

@@ -11,22 +11,22 @@ use jiff::{SignedDuration, Timestamp};
 use crate::features::pipeline::Recipe;
 use crate::ingest::progress::Progress;
 use crate::ingest::reading::Readings;
-use crate::ingest::sources::{Clocked, Recording, SourceError, Sources};
-use crate::ingest::stream::{Stream, aligned};
+use crate::ingest::sources::{Recording, SimulatedSource, SourceError, Sources};
+use crate::ingest::stream::{ReadingStream, aligned};
 
 /// What to learn from first, and what comes after it.
-pub struct Beginning {
+pub struct InitialData {
     /// What to learn from, oldest first.
-    pub lesson: Vec<Readings>,
+    pub training_set: Vec<Readings>,
     /// What comes.
-    pub stream: Stream,
+    pub stream: ReadingStream,
     /// The instants just before the stream's first: so that the first is judged, whatever the model looks back on.
     pub lead_in: Vec<Readings>,
     /// What a person should know of it; empty if nothing.
     pub note: String,
 }
 
-impl Beginning {
+impl InitialData {
     /// With a first training: what simulated sensors would have given before `now` (or `until`), or the first rows of a
     /// recording.
     ///
@@ -41,13 +41,13 @@ impl Beginning {
         // The first vectors need a past of their own.
         let past = Recipe::from(train).memory() - 1;
         match Sources::open(detector)? {
-            Sources::Clocked(source) => {
+            Sources::SimulatedSource(source) => {
                 let samples = train.samples as usize + past;
                 let next = aligned(now, interval(detector));
                 let until = train.until.unwrap_or(next);
                 let history = source.history(samples, until, detector.spec().interval.into());
-                let lesson = heard(history, samples, progress).collect();
-                Ok(Self { lesson, ..Self::of_clocked(detector, source, past, now) })
+                let training_set = with_progress(history, samples, progress).collect();
+                Ok(Self { training_set, ..Self::of_simulated(detector, source, past, now) })
             }
             Sources::Recorded(recording) => Self::of_recorded(recording, train, past, progress),
         }
@@ -66,12 +66,14 @@ impl Beginning {
         now: Timestamp,
     ) -> Result<Self, SourceError> {
         match Sources::open(detector)? {
-            Sources::Clocked(source) => {
-                let mut beginning = Self::of_clocked(detector, source, past, now);
-                if let (Some(seen), Stream::Clocked { source, next, interval }) = (seen, &beginning.stream) {
-                    beginning.lead_in = between(source, seen, *next, *interval);
+            Sources::SimulatedSource(source) => {
+                let mut initial_data = Self::of_simulated(detector, source, past, now);
+                if let (Some(seen), ReadingStream::SimulatedSource { source, next, interval }) =
+                    (seen, &initial_data.stream)
+                {
+                    initial_data.lead_in = between(source, seen, *next, *interval);
                 }
-                Ok(beginning)
+                Ok(initial_data)
             }
             Sources::Recorded(mut rest) => {
                 let mut before = VecDeque::new();
@@ -82,24 +84,24 @@ impl Beginning {
                     return Ok(Self::whole(rest.reopen()?));
                 }
                 let lead_in = if seen.is_some() { Vec::new() } else { before.into() };
-                let stream = Stream::Recorded { first, rest: Box::new(rest) };
-                Ok(Self { lesson: Vec::new(), stream, lead_in, note: String::new() })
+                let stream = ReadingStream::Recorded { first, rest: Box::new(rest) };
+                Ok(Self { training_set: Vec::new(), stream, lead_in, note: String::new() })
             }
         }
     }
 
     fn whole(recording: Recording) -> Self {
-        let stream = Stream::Recorded { first: None, rest: Box::new(recording) };
-        Self { lesson: Vec::new(), stream, lead_in: Vec::new(), note: String::new() }
+        let stream = ReadingStream::Recorded { first: None, rest: Box::new(recording) };
+        Self { training_set: Vec::new(), stream, lead_in: Vec::new(), note: String::new() }
     }
 
-    fn of_clocked(detector: &Valid, source: Clocked, past: usize, now: Timestamp) -> Self {
+    fn of_simulated(detector: &Valid, source: SimulatedSource, past: usize, now: Timestamp) -> Self {
         let interval = interval(detector);
         let next = aligned(now, interval);
         let past = i32::try_from(past).expect("a window is at most 1000, lags at most 100");
         let lead_in = (1..=past).rev().map(|back| source.at(next - interval * back)).collect();
-        let stream = Stream::Clocked { source, next, interval };
-        Self { lesson: Vec::new(), stream, lead_in, note: String::new() }
+        let stream = ReadingStream::SimulatedSource { source, next, interval };
+        Self { training_set: Vec::new(), stream, lead_in, note: String::new() }
     }
 
     fn of_recorded(
@@ -109,44 +111,49 @@ impl Beginning {
         progress: &dyn Progress,
     ) -> Result<Self, SourceError> {
         let samples = train.samples as usize + past;
-        let mut lesson = Vec::new();
+        let mut training_set = Vec::new();
         let mut first = None;
-        for row in heard(rest.by_ref(), samples, progress) {
+        for row in with_progress(rest.by_ref(), samples, progress) {
             let row = row?;
-            if lesson.len() == samples || train.until.is_some_and(|until| row.time >= until) {
+            if training_set.len() == samples || train.until.is_some_and(|until| row.time >= until) {
                 first = Some(row);
                 break;
             }
-            lesson.push(row);
+            training_set.push(row);
         }
         if first.is_some() {
-            let lead_in = lesson[lesson.len().saturating_sub(past)..].to_vec();
-            let stream = Stream::Recorded { first, rest: Box::new(rest) };
-            return Ok(Self { lesson, stream, lead_in, note: String::new() });
+            let lead_in = training_set[training_set.len().saturating_sub(past)..].to_vec();
+            let stream = ReadingStream::Recorded { first, rest: Box::new(rest) };
+            return Ok(Self { training_set, stream, lead_in, note: String::new() });
         }
         let note = format!(
             "the recording's {} rows are no more than the model learns from: they are trained on, and then watched, as a whole",
-            lesson.len()
+            training_set.len()
         );
-        Ok(Self { lesson, note, ..Self::whole(rest.reopen()?) })
+        Ok(Self { training_set, note, ..Self::whole(rest.reopen()?) })
     }
 }
 
 /// The instants between two, of which the first was seen and the second is to come; of very many, the last.
-fn between(source: &Clocked, seen: Timestamp, next: Timestamp, interval: SignedDuration) -> Vec<Readings> {
-    const MOST: i32 = 10_000;
-    let instants = (1..=MOST).map(|back| next - interval * back).take_while(|instant| *instant > seen);
+fn between(
+    source: &SimulatedSource,
+    seen: Timestamp,
+    next: Timestamp,
+    interval: SignedDuration,
+) -> Vec<Readings> {
+    const MAX: i32 = 10_000;
+    let instants = (1..=MAX).map(|back| next - interval * back).take_while(|instant| *instant > seen);
     let mut readings: Vec<Readings> = instants.map(|instant| source.at(instant)).collect();
     readings.reverse();
     readings
 }
 
 /// The readings before any moment, for the trainings after the first. Moments come in rising order.
-pub enum Past {
+pub enum HistoryReader {
     /// Simulated sensors, which can be asked for any time.
-    Clocked {
+    SimulatedSource {
         /// The sensors.
-        source: Clocked,
+        source: SimulatedSource,
         /// From one instant to the next.
         interval: Duration,
     },
@@ -161,14 +168,16 @@ pub enum Past {
     },
 }
 
-impl Past {
+impl HistoryReader {
     /// The detector's.
     ///
     /// # Errors
     /// A source cannot be opened.
     pub fn open(detector: &Valid) -> Result<Self, SourceError> {
         Ok(match Sources::open(detector)? {
-            Sources::Clocked(source) => Self::Clocked { source, interval: detector.spec().interval.into() },
+            Sources::SimulatedSource(source) => {
+                Self::SimulatedSource { source, interval: detector.spec().interval.into() }
+            }
             Sources::Recorded(rest) => {
                 Self::Recorded { rest: Box::new(rest), ahead: None, recent: VecDeque::new() }
             }
@@ -181,7 +190,9 @@ impl Past {
     /// A source fails.
     pub fn before(&mut self, until: Timestamp, most: usize) -> Result<Cow<'_, [Readings]>, SourceError> {
         match self {
-            Self::Clocked { source, interval } => Ok(source.history(most, until, *interval).collect()),
+            Self::SimulatedSource { source, interval } => {
+                Ok(source.history(most, until, *interval).collect())
+            }
             Self::Recorded { rest, ahead, recent } => {
                 let next = last_before(rest, ahead, recent, most, |time| time < until)?;
                 *ahead = next;
@@ -218,7 +229,7 @@ fn interval(detector: &Valid) -> SignedDuration {
 }
 
 /// The same readings, while `progress` hears of them now and then.
-fn heard<T>(
+fn with_progress<T>(
     readings: impl Iterator<Item = T>,
     need: usize,
     progress: &dyn Progress,

@@ -9,9 +9,9 @@ pub trait Progress: Sync {
 }
 
 /// Nobody listens.
-pub struct Unheard;
+pub struct NoProgress;
 
-impl Progress for Unheard {
+impl Progress for NoProgress {
     fn gathered(&self, _: usize, _: usize) {}
     fn grown(&self, _: usize, _: usize) {}
 }

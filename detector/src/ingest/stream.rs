@@ -5,14 +5,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ingest::reading::Readings;
-use crate::ingest::sources::{Clocked, Recording, SourceError};
+use crate::ingest::sources::{Recording, SimulatedSource, SourceError};
 
 /// Readings to come, one instant after another.
-pub enum Stream {
+pub enum ReadingStream {
     /// Simulated sensors, from an instant on, each interval.
-    Clocked {
+    SimulatedSource {
         /// The sensors.
-        source: Clocked,
+        source: SimulatedSource,
         /// The next instant.
         next: Timestamp,
         /// From one instant to the next.
@@ -27,12 +27,12 @@ pub enum Stream {
     },
 }
 
-impl Iterator for Stream {
+impl Iterator for ReadingStream {
     type Item = Result<Readings, SourceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         match self {
-            Self::Clocked { source, next, interval } => {
+            Self::SimulatedSource { source, next, interval } => {
                 let readings = source.at(*next);
                 *next += *interval;
                 Some(Ok(readings))
@@ -42,10 +42,10 @@ impl Iterator for Stream {
     }
 }
 
-impl Stream {
+impl ReadingStream {
     /// Leave out instants that are over: after a pause, the newest readings count, not all that were missed.
     pub fn skip_to(&mut self, now: Timestamp) {
-        if let Self::Clocked { next, interval, .. } = self {
+        if let Self::SimulatedSource { next, interval, .. } = self {
             *next = (*next).max(aligned(now, *interval));
         }
     }
@@ -54,7 +54,7 @@ impl Stream {
     /// recording follow each other, whatever time lies between them.
     pub fn gap_after(&self, seen: Timestamp) -> Duration {
         match self {
-            Self::Clocked { next, interval, .. } => {
+            Self::SimulatedSource { next, interval, .. } => {
                 Duration::try_from(next.duration_since(seen) - *interval).unwrap_or_default()
             }
             Self::Recorded { .. } => Duration::ZERO,
@@ -64,7 +64,7 @@ impl Stream {
     /// How the stream's time relates to the clock on the wall.
     pub fn pace(&self) -> Pace {
         match self {
-            Self::Clocked { .. } => Pace::Clock,
+            Self::SimulatedSource { .. } => Pace::Clock,
             Self::Recorded { rest, .. } => Pace::Replay { speed: rest.speed() },
         }
     }

@@ -9,16 +9,16 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::features::pipeline::Recipe;
-use crate::ingest::history::{Beginning, Past};
+use crate::ingest::history::{HistoryReader, InitialData};
 use crate::ingest::progress::Progress;
 use crate::ingest::reading::Readings;
 use crate::ingest::sources::SourceError;
-use crate::ingest::stream::Stream;
-use crate::lifecycle::renewal::Renewal;
+use crate::ingest::stream::ReadingStream;
+use crate::lifecycle::retrain_schedule::RetrainSchedule;
 use crate::lifecycle::store::snapshot::Snapshot;
 use crate::model::model::{Explain, Model, ModelError};
-use crate::model::training::{Lesson, learn, trees_to_grow};
-use crate::scoring::watch::{Outcome, Watch};
+use crate::model::training::{TrainingSet, learn, trees_to_grow};
+use crate::scoring::scorer::{Outcome, Scorer};
 
 /// Why there is nothing to watch with.
 #[derive(Debug, Error)]
@@ -32,11 +32,11 @@ pub enum MonitorError {
 }
 
 /// A model, and the readings that it is to judge.
-pub struct Begun {
+pub struct Started {
     /// The model, with the newest readings before the stream in its memory.
-    pub watch: Watch,
+    pub scorer: Scorer,
     /// What comes.
-    pub stream: Stream,
+    pub stream: ReadingStream,
     /// How long its training took; none where it was there.
     pub took: Option<Duration>,
     /// The time of which the model's memory knows nothing: between what it had seen and the first that it can see.
@@ -55,17 +55,17 @@ pub fn train(
     now: Timestamp,
     explain: Explain,
     progress: &dyn Progress,
-) -> Result<Begun, MonitorError> {
+) -> Result<Started, MonitorError> {
     let train = detector.train().cloned().unwrap_or_default();
-    let Beginning { lesson, stream, lead_in, note } =
-        Beginning::with_training(detector, &train, now, progress)?;
+    let InitialData { training_set, stream, lead_in, note } =
+        InitialData::with_training(detector, &train, now, progress)?;
     let began = Instant::now();
-    let lesson = Lesson { readings: &lesson, until: train.until, serving: None };
-    let model = learn(detector, lesson, &|done| progress.grown(done, trees_to_grow(&train)))?;
+    let training_set = TrainingSet { readings: &training_set, until: train.until, serving: None };
+    let model = learn(detector, training_set, &|done| progress.grown(done, trees_to_grow(&train)))?;
     let took = Some(began.elapsed());
-    let mut watch = Watch::new(Arc::new(model), detector, explain);
-    watch.remember_all(&lead_in);
-    Ok(Begun { watch, stream, took, gap: Duration::ZERO, note })
+    let mut scorer = Scorer::new(Arc::new(model), detector, explain);
+    scorer.remember_all(&lead_in);
+    Ok(Started { scorer, stream, took, gap: Duration::ZERO, note })
 }
 
 /// Go on with a model that is there, where the process before it was, if that is known.
@@ -78,17 +78,18 @@ pub fn resume(
     snapshot: Option<&Snapshot>,
     now: Timestamp,
     explain: Explain,
-) -> Result<Begun, MonitorError> {
+) -> Result<Started, MonitorError> {
     let past = model.recipe().memory() - 1;
     let (learned, seen) = (model.trained_at(), snapshot.map(|snapshot| snapshot.time));
-    let Beginning { stream, lead_in, note, .. } = Beginning::with_model(detector, past, learned, seen, now)?;
-    let mut watch = Watch::new(model, detector, explain);
+    let InitialData { stream, lead_in, note, .. } =
+        InitialData::with_model(detector, past, learned, seen, now)?;
+    let mut scorer = Scorer::new(model, detector, explain);
     if let Some(snapshot) = snapshot {
-        watch.restore(snapshot);
+        scorer.restore(snapshot);
     }
-    watch.remember_all(&lead_in);
-    let gap = watch.seen().map_or(Duration::ZERO, |seen| stream.gap_after(seen));
-    Ok(Begun { watch, stream, took: None, gap, note })
+    scorer.remember_all(&lead_in);
+    let gap = scorer.seen().map_or(Duration::ZERO, |seen| stream.gap_after(seen));
+    Ok(Started { scorer, stream, took: None, gap, note })
 }
 
 /// Learn anew from the readings before `until`, as far as it is not later than `now`, but for those that the serving model
@@ -99,18 +100,22 @@ pub fn resume(
 pub fn retrain(
     detector: &Valid,
     serving: &Model,
-    past: &mut Past,
+    past: &mut HistoryReader,
     until: Timestamp,
     now: Timestamp,
 ) -> Result<Model, MonitorError> {
     let train = detector.train().cloned().unwrap_or_default();
     let most = train.samples as usize + Recipe::from(&train).memory() - 1;
     let readings = past.before(until.min(now), most)?;
-    Ok(learn(detector, Lesson { readings: &readings, until: Some(until), serving: Some(serving) }, &|_| ())?)
+    Ok(learn(
+        detector,
+        TrainingSet { readings: &readings, until: Some(until), serving: Some(serving) },
+        &|_| (),
+    )?)
 }
 
 /// Who hears of a replay.
-pub trait Audience {
+pub trait ReplayObserver {
     /// Why it stops listening.
     type Error: From<MonitorError>;
 
@@ -127,34 +132,34 @@ pub trait Audience {
 /// by the stream's own clock.
 ///
 /// # Errors
-/// A source fails, a training fails, or the audience leaves.
-pub fn replay<A: Audience>(
+/// A source fails, a training fails, or the observer leaves.
+pub fn replay<A: ReplayObserver>(
     detector: &Valid,
-    begun: &mut Begun,
+    started: &mut Started,
     span: Option<Duration>,
-    audience: &mut A,
+    observer: &mut A,
 ) -> Result<(), A::Error> {
-    let mut renewal = Renewal::new(detector);
+    let mut retrain_schedule = RetrainSchedule::new(detector);
     let mut past = None;
     let mut end = None;
-    for readings in &mut begun.stream {
+    for readings in &mut started.stream {
         let readings = readings.map_err(MonitorError::from)?;
         let end = *end.get_or_insert_with(|| span.and_then(|span| readings.time.checked_add(span).ok()));
         if end.is_some_and(|end| readings.time >= end) {
             break;
         }
-        if let Some(until) = renewal.latest(begun.watch.model().until(), readings.time) {
+        if let Some(until) = retrain_schedule.latest(started.scorer.model().until(), readings.time) {
             let since = Instant::now();
             let past = match &mut past {
                 Some(past) => past,
-                none => none.insert(Past::open(detector).map_err(MonitorError::from)?),
+                none => none.insert(HistoryReader::open(detector).map_err(MonitorError::from)?),
             };
-            let model = Arc::new(retrain(detector, begun.watch.model(), past, until, readings.time)?);
-            audience.renewed(&model, since.elapsed());
-            begun.watch.swap(model);
+            let model = Arc::new(retrain(detector, started.scorer.model(), past, until, readings.time)?);
+            observer.renewed(&model, since.elapsed());
+            started.scorer.swap(model);
         }
-        let outcome = begun.watch.judge(&readings);
-        audience.judged(&readings, &outcome)?;
+        let outcome = started.scorer.judge(&readings);
+        observer.judged(&readings, &outcome)?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Vectors in, a model out; a model and a vector in, a judgement out.
 
-/// Training scores -> the cut, and how many alerts a day it is worth.
-pub mod cut;
+/// Training scores -> the threshold, and how many alerts a day it is worth.
+pub mod threshold;
 /// An artifact -> a model; vectors -> judgements.
 #[expect(clippy::module_inception, reason = "the room has the name of what it makes")]
 pub mod model;

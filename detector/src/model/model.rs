@@ -16,27 +16,27 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::features::pipeline::{Features, Pipeline, Recipe};
-use crate::model::cut;
-use crate::scoring::verdict::{Direction, Judgement, Reason, severity};
+use crate::model::threshold;
+use crate::scoring::verdict::{Direction, Judgement, SensorReason, severity};
 
-/// A forest, the cut, and how readings become its vectors. Immutable: a new training makes a new model.
+/// A forest, the threshold, and how readings become its vectors. Immutable: a new training makes a new model.
 #[derive(Debug)]
 pub struct Model {
     artifact: Artifact,
     pipeline: Pipeline,
     digest: Arc<str>,
     bytes: Vec<u8>,
-    came_by: Origin,
+    origin: Origin,
 }
 
 /// A model and another threshold.
 #[derive(Debug)]
-pub enum Recut {
-    /// It has that cut already.
+pub enum Rethreshold {
+    /// It has that threshold already.
     Same,
-    /// The same forest with that cut.
+    /// The same forest with that threshold.
     Other(Box<Model>),
-    /// What the artifact keeps of the training scores does not tell the cut: it takes another training.
+    /// What the artifact keeps of the training scores does not tell the threshold: it takes another training.
     Unknown,
 }
 
@@ -64,7 +64,7 @@ pub enum ModelError {
     /// The forest cannot be grown.
     #[error(transparent)]
     Forest(#[from] ForestError),
-    /// No cut can be found.
+    /// No threshold can be found.
     #[error(transparent)]
     Threshold(#[from] ThresholdError),
     /// The artifact cannot be written or read.
@@ -89,8 +89,8 @@ pub enum ModelError {
 pub struct Unjudgeable(pub f64);
 
 /// How many doubts of an artifact are told, and how much of each.
-const MOST_DOUBTS: usize = 8;
-const MOST_LETTERS: usize = 500;
+const MAX_WARNINGS: usize = 8;
+const MAX_WARNING_CHARS: usize = 500;
 
 impl Model {
     /// The model that an artifact's bytes hold.
@@ -114,7 +114,7 @@ impl Model {
     /// and its time is the beginning of time: the same file gives the same model.
     ///
     /// # Errors
-    /// A cut that no score can be compared with.
+    /// A threshold that no score can be compared with.
     pub fn imported(imported: Imported, columns: Vec<String>) -> Result<Self, ModelError> {
         let Imported { forest, cut, origin, .. } = imported;
         let training = Training {
@@ -128,49 +128,49 @@ impl Model {
         Self::new(Artifact { forest, metadata, scores: None })
     }
 
-    fn sealed(artifact: Artifact, bytes: Vec<u8>, came_by: Origin) -> Result<Self, ModelError> {
+    fn sealed(artifact: Artifact, bytes: Vec<u8>, origin: Origin) -> Result<Self, ModelError> {
         let pipeline: Pipeline =
             serde_json::from_value(artifact.metadata.pipeline.clone()).map_err(ModelError::Pipeline)?;
         let columns = pipeline.recipe.columns(artifact.metadata.columns.len());
         if columns != artifact.forest.columns() {
             return Err(ModelError::Vectors { forest: artifact.forest.columns(), pipeline: columns });
         }
-        Ok(Self { digest: artifact::digest(&bytes).into(), artifact, pipeline, bytes, came_by })
+        Ok(Self { digest: artifact::digest(&bytes).into(), artifact, pipeline, bytes, origin })
     }
 
     /// The same model, which was not trained here.
     #[must_use]
     pub fn loaded(self) -> Self {
-        Self { came_by: Origin::Loaded, ..self }
+        Self { origin: Origin::Loaded, ..self }
     }
 
-    /// The same forest with the cut that a training with this threshold would have found: the same artifact, to the bit.
+    /// The same forest with the threshold that a training with this threshold would have found: the same artifact, to the bit.
     ///
     /// # Errors
-    /// The training scores are none that a cut can be made of.
-    pub fn recut(&self, by: Cut) -> Result<Recut, ModelError> {
-        let Some(scores) = &self.artifact.scores else { return Ok(Recut::Unknown) };
-        let Some(border) = cut::recut(scores, by)? else { return Ok(Recut::Unknown) };
+    /// The training scores are none that a threshold can be made of.
+    pub fn rethreshold(&self, by: Cut) -> Result<Rethreshold, ModelError> {
+        let Some(scores) = &self.artifact.scores else { return Ok(Rethreshold::Unknown) };
+        let Some(threshold) = threshold::rethreshold(scores, by)? else { return Ok(Rethreshold::Unknown) };
         let mut artifact = self.artifact.clone();
-        artifact.metadata.threshold = border.cut;
-        artifact.metadata.training.expected_alerts_per_day = border.expected_alerts_per_day;
+        artifact.metadata.threshold = threshold.score;
+        artifact.metadata.training.expected_alerts_per_day = threshold.expected_alerts_per_day;
         if artifact.metadata == self.artifact.metadata {
-            return Ok(Recut::Same);
+            return Ok(Rethreshold::Same);
         }
         let bytes = artifact.to_bytes()?;
-        Ok(Recut::Other(Box::new(Self::sealed(artifact, bytes, Origin::Recut)?)))
+        Ok(Rethreshold::Other(Box::new(Self::sealed(artifact, bytes, Origin::Recut)?)))
     }
 
-    /// The same forest with this cut.
+    /// The same forest with this threshold.
     ///
     /// # Errors
     /// No score can be compared with it.
-    pub fn with_cut(&self, cut: f64) -> Result<Self, ModelError> {
+    pub fn with_threshold_score(&self, score: f64) -> Result<Self, ModelError> {
         let mut artifact = self.artifact.clone();
-        artifact.metadata.threshold = cut;
+        artifact.metadata.threshold = score;
         artifact.metadata.training.expected_alerts_per_day = None;
         let bytes = artifact.to_bytes()?;
-        Self::sealed(artifact, bytes, self.came_by)
+        Self::sealed(artifact, bytes, self.origin)
     }
 
     /// The judgement of one vector. With contributions it costs two to four times as much: `explain` asks for them.
@@ -191,14 +191,14 @@ impl Model {
             }
             Explain::Anomalies | Explain::Never => (forest.score(&row), Vec::new()),
         };
-        let anomalous = score > self.cut();
+        let anomalous = score > self.threshold();
         if anomalous && explain == Explain::Anomalies {
             columns = forest.explain(&row);
         }
         let explained = !columns.is_empty();
         Ok(Judgement {
             score,
-            severity: severity(score, self.cut()),
+            severity: severity(score, self.threshold()),
             anomalous,
             contributions: if explained { self.by_sensor(&columns) } else { Vec::new() },
             reasons: if explained { self.reasons(&columns, vector) } else { Vec::new() },
@@ -229,13 +229,13 @@ impl Model {
     }
 
     /// Of each sensor's columns the one that contributed most, the first of equals.
-    fn reasons(&self, columns: &[Contribution], vector: &[f64]) -> Vec<Reason> {
+    fn reasons(&self, columns: &[Contribution], vector: &[f64]) -> Vec<SensorReason> {
         let (sensors, features) = (self.sensors().len(), self.pipeline.recipe.features.len());
-        let foremost = |sensor: usize| {
+        let top_contributor = |sensor: usize| {
             let own = (0..columns.len()).filter(move |column| self.sensor_of(*column) == sensor);
             own.rev().max_by(|a, b| columns[*a].share.total_cmp(&columns[*b].share))
         };
-        let reason = |column: usize| Reason {
+        let reason = |column: usize| SensorReason {
             feature: self.pipeline.recipe.features[column % features],
             lag: column / (features * sensors),
             direction: match columns[column].side {
@@ -245,11 +245,11 @@ impl Model {
             value: vector[column],
             expected: self.metadata().training.usual.get(column).map(|range| range.map(f64::from)),
         };
-        (0..sensors).filter_map(foremost).map(reason).collect()
+        (0..sensors).filter_map(top_contributor).map(reason).collect()
     }
 
     /// A score over this is an anomaly.
-    pub fn cut(&self) -> f64 {
+    pub fn threshold(&self) -> f64 {
         self.artifact.metadata.threshold
     }
 
@@ -305,14 +305,14 @@ impl Model {
     }
 
     /// Why its verdicts may not be trusted where the threshold is chosen by `by`, a sentence each.
-    pub fn doubts(&self, by: Cut) -> Vec<String> {
+    pub fn warnings(&self, by: Cut) -> Vec<String> {
         let training = &self.artifact.metadata.training;
-        let shortfall = cut::shortfall(by, training.expected_alerts_per_day, self.samples());
+        let shortfall = threshold::shortfall(by, training.expected_alerts_per_day, self.samples());
         let seen = self.artifact.scores.as_ref().map(|scores| scores.seen.scores());
-        let silence = seen.and_then(|seen| cut::silence(by, self.cut(), seen));
+        let silence = seen.and_then(|seen| threshold::silence(by, self.threshold(), seen));
         // An artifact may come from anywhere, and a report has its bounds.
-        let kept = training.doubts.iter().take(MOST_DOUBTS);
-        let kept = kept.map(|doubt| doubt.chars().take(MOST_LETTERS).collect());
+        let kept = training.doubts.iter().take(MAX_WARNINGS);
+        let kept = kept.map(|doubt| doubt.chars().take(MAX_WARNING_CHARS).collect());
         kept.chain(shortfall).chain(silence).collect()
     }
 
@@ -352,13 +352,13 @@ impl Model {
             digest: self.digest.to_string(),
             trained_at: self.trained_at(),
             samples: self.samples(),
-            threshold: self.cut(),
-            origin: Some(self.came_by),
+            threshold: self.threshold(),
+            origin: Some(self.origin),
             recipe: metadata.recipe.clone(),
             columns: metadata.columns.clone(),
             bytes: self.bytes.len(),
             expected_alerts_per_day: metadata.training.expected_alerts_per_day,
-            doubts: self.doubts(by),
+            doubts: self.warnings(by),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Readings in, a model out: their vectors, a forest grown over them, and a cut, sealed in an artifact.
+//! Readings in, a model out: their vectors, a forest grown over them, and a threshold, sealed in an artifact.
 
 use crd::Valid;
 use crd::model::{self, Train};
@@ -9,12 +9,12 @@ use jiff::Timestamp;
 
 use crate::features::pipeline::{Learning, Pipeline, Recipe};
 use crate::ingest::reading::Readings;
-use crate::model::cut::TrainingScores;
 use crate::model::model::{Model, ModelError};
+use crate::model::threshold::TrainingScores;
 
 /// What to learn from.
 #[derive(Clone, Copy)]
-pub struct Lesson<'a> {
+pub struct TrainingSet<'a> {
     /// In the order of time. Those with a missing value are left out.
     pub readings: &'a [Readings],
     /// The end of the history that was asked for, if one was: it is kept in the model.
@@ -25,27 +25,27 @@ pub struct Lesson<'a> {
 
 /// The share of the vectors that may be left out as anomalous. Where there are more, the world has changed, and the
 /// least strange of them are learned from.
-pub const MOST_LEFT_OUT: f64 = 0.1;
+pub const MAX_LEFT_OUT: f64 = 0.1;
 
 /// Learn. The model's time is that of the newest reading: the same lesson gives the same artifact, to the bit, on any
 /// number of threads. `trees_done` hears the number of trees grown so far.
 ///
-/// The forest is grown from what is not left out; the cut is made from the scores of everything. Otherwise each
+/// The forest is grown from what is not left out; the threshold is made from the scores of everything. Otherwise each
 /// training would cut a little off the last, until half of the world was strange.
 ///
 /// # Errors
 /// Fewer than two complete readings, or parameters that the data does not allow.
 pub fn learn(
     detector: &Valid,
-    lesson: Lesson<'_>,
+    training_set: TrainingSet<'_>,
     trees_done: &(dyn Fn(usize) + Sync),
 ) -> Result<Model, ModelError> {
     let train = &detector.train().cloned().unwrap_or_default();
     let recipe = Recipe::from(train);
     let columns: Vec<String> = detector.sensors().map(|sensor| sensor.name.to_owned()).collect();
-    let Vectors { cells, times, pipeline, incomplete } = Vectors::of(&recipe, lesson.readings)?;
+    let Vectors { cells, times, pipeline, incomplete } = Vectors::of(&recipe, training_set.readings)?;
     let all = Samples::new(recipe.columns(columns.len()), cells)?;
-    let left_out = lesson.serving.map_or(Vec::new(), |serving| left_out(&all, &recipe, serving));
+    let left_out = training_set.serving.map_or(Vec::new(), |serving| left_out(&all, &recipe, serving));
     let kept = rows(&all, |row| left_out.binary_search(&row).is_err()).ok_or(ModelError::TooFew {
         samples: 0,
         readings: all.len(),
@@ -58,20 +58,20 @@ pub fn learn(
     if let Some(strange) = rows(&all, |row| left_out.binary_search(&row).is_ok()) {
         scores.add_unseen(&forest.scores(&strange));
     }
-    let border = scores.border(detector.cut())?;
+    let threshold = scores.threshold(detector.cut())?;
     let sensor = |column| columns[recipe.sensor_of(column, columns.len())].clone();
     let doubts = kept.doubts(sensor).into_iter().chain(incomplete).collect();
     let metadata = Metadata {
         columns,
         lags: recipe.lags as u32,
         pipeline: serde_json::to_value(pipeline).expect("a pipeline is JSON"),
-        threshold: border.cut,
+        threshold: threshold.score,
         training: Training {
             samples: kept.len() as u64,
             trained_at: times[times.len() - 1].to_string(),
             origin: "trained".to_owned(),
-            expected_alerts_per_day: border.expected_alerts_per_day,
-            until: lesson.until.map(|until| until.to_string()),
+            expected_alerts_per_day: threshold.expected_alerts_per_day,
+            until: training_set.until.map(|until| until.to_string()),
             choice: forest.choice(&kept),
             usual: kept.usual_ranges(),
             doubts,
@@ -127,16 +127,17 @@ fn left_out(all: &Samples, recipe: &Recipe, serving: &Model) -> Vec<usize> {
         return Vec::new();
     }
     let scores = serving.forest().scores(all);
-    let mut strange: Vec<usize> = (0..scores.len()).filter(|row| scores[*row] > serving.cut()).collect();
+    let mut strange: Vec<usize> =
+        (0..scores.len()).filter(|row| scores[*row] > serving.threshold()).collect();
     strange.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
-    strange.truncate((all.len() as f64 * MOST_LEFT_OUT) as usize);
+    strange.truncate((all.len() as f64 * MAX_LEFT_OUT) as usize);
     strange.sort_unstable();
     strange
 }
 
 /// Some of the rows; none where none is wanted.
-fn rows(all: &Samples, wanted: impl Fn(usize) -> bool) -> Option<Samples> {
-    let rows = all.rows().enumerate().filter(|(row, _)| wanted(*row));
+fn rows(all: &Samples, requirements: impl Fn(usize) -> bool) -> Option<Samples> {
+    let rows = all.rows().enumerate().filter(|(row, _)| requirements(*row));
     let mut cells = Vec::new();
     rows.for_each(|(_, row)| cells.extend(row.iter().copied().map(f64::from)));
     Samples::new(all.columns(), cells).ok()

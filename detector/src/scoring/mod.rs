@@ -3,4 +3,4 @@
 /// What the model makes of an instant's readings.
 pub mod verdict;
 /// A model at work on a stream of readings.
-pub mod watch;
+pub mod scorer;

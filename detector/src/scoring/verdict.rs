@@ -6,7 +6,7 @@ use crd::model::Feature;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::alerting::alarm::Raised;
+use crate::alerting::alarm::AlarmState;
 use crate::ingest::reading::{ActiveFault, Readings};
 
 /// The judgement of one instant.
@@ -19,26 +19,26 @@ pub struct Verdict {
     /// How strange, and why.
     pub judgement: Judgement,
     /// What this instant does to the alarm.
-    pub raised: Raised,
+    pub alarm_state: AlarmState,
     /// What was really so, where the source knows.
     pub truth: Option<Vec<ActiveFault>>,
 }
 
 impl Verdict {
     /// This judgement of these readings, and what it does to the alarm.
-    pub fn new(readings: &Readings, judgement: Judgement, raised: Raised) -> Self {
+    pub fn new(readings: &Readings, judgement: Judgement, alarm_state: AlarmState) -> Self {
         Self {
             time: readings.time,
             values: readings.values.clone(),
             judgement,
-            raised,
+            alarm_state,
             truth: readings.truth.clone(),
         }
     }
 
     /// Whether this instant raises an alarm.
     pub fn alarm(&self) -> bool {
-        self.raised == Raised::Alarm
+        self.alarm_state == AlarmState::Alarm
     }
 }
 
@@ -47,21 +47,21 @@ impl Verdict {
 pub struct Judgement {
     /// The paper's s(x), in (0, 1], higher is stranger. 1 for a missing reading that counts as an anomaly.
     pub score: f64,
-    /// The score, mapped so that the cut is 1: over 1 is anomalous. 0 to 2.
+    /// The score, mapped so that the threshold is 1: over 1 is anomalous. 0 to 2.
     pub severity: f64,
-    /// Whether the score is over the cut.
+    /// Whether the score is over the threshold.
     pub anomalous: bool,
     /// One share a sensor, in the model's order; they add up to 1. Empty where nobody asked.
     pub contributions: Vec<f64>,
     /// One reason a sensor, in the model's order, as many as there are contributions where the model knows; else empty.
-    pub reasons: Vec<Reason>,
+    pub reasons: Vec<SensorReason>,
     /// The digest of the model that judged.
     pub model: Arc<str>,
 }
 
 /// In what a sensor is strange, as far as it is: of what the model sees of it, that which contributed most.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Reason {
+pub struct SensorReason {
     /// What the model sees of the sensor.
     pub feature: Feature,
     /// How many readings back.
@@ -86,13 +86,13 @@ pub enum Direction {
 
 impl Judgement {
     /// The sensor that contributed most, by its index.
-    pub fn foremost(&self) -> Option<usize> {
+    pub fn top_contributor(&self) -> Option<usize> {
         let shares = self.contributions.iter().enumerate();
         shares.max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0))).map(|(sensor, _)| sensor)
     }
 }
 
-/// The score on a scale where the cut is 1: `score / cut` up to the cut, and on to 2 at score 1. Monotone and
+/// The score on a scale where the threshold is 1: `score / threshold` up to the threshold, and on to 2 at score 1. Monotone and
 /// continuous, so detectors can be compared.
 ///
 /// ```
@@ -102,8 +102,8 @@ impl Judgement {
 /// assert_eq!(severity(0.8, 0.6), 1.5);
 /// assert_eq!(severity(1.0, 0.6), 2.0);
 /// ```
-pub fn severity(score: f64, cut: f64) -> f64 {
-    if score <= cut { score / cut } else { 1.0 + (score - cut) / (1.0 - cut) }
+pub fn severity(score: f64, threshold: f64) -> f64 {
+    if score <= threshold { score / threshold } else { 1.0 + (score - threshold) / (1.0 - threshold) }
 }
 
 #[cfg(test)]
@@ -113,11 +113,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn severity_keeps_the_order_and_the_verdict(a in 0.01..=1.0f64, b in 0.01..=1.0f64, cut in 0.01..=1.0f64) {
-            prop_assert_eq!(severity(a, cut) > 1.0, a > cut);
-            prop_assert!((0.0..=2.0).contains(&severity(a, cut)));
+        fn severity_keeps_the_order_and_the_verdict(a in 0.01..=1.0f64, b in 0.01..=1.0f64, threshold in 0.01..=1.0f64) {
+            prop_assert_eq!(severity(a, threshold) > 1.0, a > threshold);
+            prop_assert!((0.0..=2.0).contains(&severity(a, threshold)));
             if a < b {
-                prop_assert!(severity(a, cut) <= severity(b, cut));
+                prop_assert!(severity(a, threshold) <= severity(b, threshold));
             }
         }
     }

@@ -8,7 +8,7 @@ use crd::contract::{EventOutcome, EventReport};
 use crd::valid::Cut;
 use serde_json::{Value, json};
 
-use crate::cli::tally::Tally;
+use crate::cli::evaluation::Evaluation;
 use crate::model::model::Model;
 use crate::scoring::verdict::Verdict;
 
@@ -50,7 +50,7 @@ pub enum Event<'a> {
     /// Something that a person should know and that stops nothing.
     Note(&'a str),
     /// The end.
-    Summary(&'a Tally, Duration),
+    Summary(&'a Evaluation, Duration),
 }
 
 impl Log {
@@ -85,18 +85,18 @@ impl Log {
                 self.sensors.iter().map(|sensor| sensor.0.as_str()).collect::<Vec<_>>().join(", "),
                 took.as_secs_f64() * 1e3,
                 model.trees(),
-                model.cut(),
+                model.threshold(),
                 model.digest(),
-                self.doubts(model),
+                self.warnings(model),
             ),
             Event::Serves(model) => format!(
                 "{}: serves a model of {}, without training: {} trees, threshold {:.4}\nmodel {}{}",
                 self.detector,
                 model.trained_at(),
                 model.trees(),
-                model.cut(),
+                model.threshold(),
                 model.digest(),
-                self.doubts(model),
+                self.warnings(model),
             ),
             Event::Listening { predict, metrics } => {
                 format!("predictions at http://{predict}/predict, metrics at http://{metrics}/metrics")
@@ -104,14 +104,14 @@ impl Log {
             Event::Anomaly(verdict) => self.anomaly(verdict).to_string(),
             Event::Ended(event) => ended(event).to_string(),
             Event::Note(note) => format!("{}: {note}", self.detector),
-            Event::Summary(tally, took) => format!("{tally}\n{}", tally.figures(*took)),
+            Event::Summary(evaluation, took) => format!("{evaluation}\n{}", evaluation.figures(*took)),
         }
     }
 
     /// A line each.
-    fn doubts(&self, model: &Model) -> String {
-        let line = |doubt: String| format!("\n{}: warning: {doubt}", self.detector);
-        model.doubts(self.cut).into_iter().map(line).collect()
+    fn warnings(&self, model: &Model) -> String {
+        let line = |warning: String| format!("\n{}: warning: {warning}", self.detector);
+        model.warnings(self.cut).into_iter().map(line).collect()
     }
 
     /// `2026-11-22T12:00:03Z anomaly, severity 1.32: temperature 81.2 celsius, load 3; by temperature (93 %)`
@@ -125,7 +125,7 @@ impl Log {
                     None => write!(f, "{comma}{name} missing")?,
                 }
             }
-            match verdict.judgement.foremost() {
+            match verdict.judgement.top_contributor() {
                 Some(sensor) => {
                     let share = verdict.judgement.contributions[sensor] * 100.0;
                     write!(f, "; by {} ({share:.0} %)", self.sensors[sensor].0)
@@ -150,15 +150,15 @@ impl Log {
             Event::Anomaly(verdict) => ("anomaly", self.verdict(verdict)),
             Event::Ended(event) => ("ended", json!(event)),
             Event::Note(note) => ("note", json!({ "message": note })),
-            Event::Summary(tally, took) => (
+            Event::Summary(evaluation, took) => (
                 "summary",
                 json!({
-                    "readings": tally.readings(),
-                    "events": tally.events(),
-                    "alarms": tally.alarms(),
+                    "readings": evaluation.readings(),
+                    "events": evaluation.events(),
+                    "alarms": evaluation.alarms(),
                     "seconds": took.as_secs_f64(),
-                    "eventRecall": tally.event_recall(),
-                    "precision": tally.precision(),
+                    "eventRecall": evaluation.event_recall(),
+                    "precision": evaluation.precision(),
                 }),
             ),
         };

@@ -18,8 +18,8 @@ use crate::alerting::event::Change;
 use crate::alerting::notify;
 use crate::ingest::reading::Readings;
 use crate::model::model::Model;
+use crate::scoring::scorer::Outcome;
 use crate::scoring::verdict::Verdict;
-use crate::scoring::watch::Outcome;
 
 /// The detector's metrics. Every series has the label `detector`; no label value comes from outside the spec.
 pub struct Metrics {
@@ -78,7 +78,7 @@ impl Metrics {
     /// Create the series that the spec bounds, so that rates start at 0 and not at the first event.
     fn with_sensors(mut self, detector: &Valid) -> Self {
         if detector.spec().notify.is_some() {
-            for outcome in notify::Outcome::ALL {
+            for outcome in notify::DeliveryOutcome::ALL {
                 self.notification(outcome, 0);
             }
         }
@@ -155,7 +155,7 @@ impl Metrics {
     }
 
     /// What came of so many messages to the webhook.
-    pub fn notification(&self, outcome: notify::Outcome, count: u64) {
+    pub fn notification(&self, outcome: notify::DeliveryOutcome, count: u64) {
         self.events.notifications.with_label_values(&[outcome.label()]).inc_by(count);
     }
 
@@ -172,7 +172,7 @@ impl Metrics {
         alone(&self.model.trained).set(model.trained_at().as_duration().as_secs_f64());
         alone(&self.model.training_duration).set(trained_in.as_secs_f64());
         alone(&self.model.samples).set(model.samples() as f64);
-        alone(&self.model.threshold).set(model.cut());
+        alone(&self.model.threshold).set(model.threshold());
         self.model.expected_alerts.reset();
         if let Some(expected) = model.expected_alerts_per_day() {
             alone(&self.model.expected_alerts).set(expected);

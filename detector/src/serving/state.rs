@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use crate::alerting::event::Events;
 use crate::alerting::notify::Notifier;
 use crate::ingest::reading::Readings;
+use crate::scoring::scorer::{Outcome, Scorer};
 use crate::scoring::verdict::Verdict;
-use crate::scoring::watch::{Outcome, Watch};
 use crate::serving::metrics::Metrics;
 
 /// How many verdicts `GET /verdicts` can look back on.
@@ -27,7 +27,7 @@ pub struct State {
     pub detector: Valid,
     /// What Prometheus sees.
     pub metrics: Metrics,
-    watch: ArcSwapOption<Watch>,
+    scorer: ArcSwapOption<Scorer>,
     verdicts: Mutex<VecDeque<Verdict>>,
     events: Mutex<Events>,
     notifier: OnceLock<Notifier>,
@@ -48,7 +48,7 @@ impl State {
         };
         Self {
             metrics: Metrics::new(&detector),
-            watch: ArcSwapOption::empty(),
+            scorer: ArcSwapOption::empty(),
             events: Mutex::new(Events::new(&detector)),
             notifier: OnceLock::new(),
             verdicts: Mutex::new(VecDeque::with_capacity(REMEMBERED)),
@@ -65,14 +65,14 @@ impl State {
     }
 
     /// The model at work and what it remembers; none before the first training is done.
-    pub fn watch(&self) -> Option<Arc<Watch>> {
-        self.watch.load_full()
+    pub fn scorer(&self) -> Option<Arc<Scorer>> {
+        self.scorer.load_full()
     }
 
     /// From now on this model serves. `trained_in`: how long its training took, 0 where it was there.
-    pub fn serve(&self, watch: &Watch, trained_in: Duration) {
-        self.metrics.model(watch.model(), trained_in, self.watch().is_some());
-        self.remember(watch);
+    pub fn serve(&self, scorer: &Scorer, trained_in: Duration) {
+        self.metrics.model(scorer.model(), trained_in, self.scorer().is_some());
+        self.remember(scorer);
         *lock(&self.phase) = Phase::Serving;
     }
 
@@ -99,8 +99,8 @@ impl State {
     }
 
     /// What the model at work remembers has moved on by a reading.
-    pub fn remember(&self, watch: &Watch) {
-        self.watch.store(Some(Arc::new(watch.clone())));
+    pub fn remember(&self, scorer: &Scorer) {
+        self.scorer.store(Some(Arc::new(scorer.clone())));
     }
 
     /// So many of the samples to train on are there.
@@ -190,7 +190,7 @@ impl State {
             detector: self.detector.name(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             phase: lock(&self.phase).clone(),
-            model: self.watch().map(|watch| watch.model().report(self.detector.cut())),
+            model: self.scorer().map(|scorer| scorer.model().report(self.detector.cut())),
             sources: lock(&self.sources).clone(),
             newest_events: self.events(REPORTED_EVENTS),
             trainings: self.trainings.load(Ordering::Relaxed),

@@ -2,7 +2,7 @@ use crd::Valid;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::{Alarm, Peak, Raised};
+use super::{Alarm, AlarmState, PeakFilter};
 use crate::scoring::verdict::Judgement;
 
 const NOON: i64 = 12 * 60 * 60;
@@ -38,13 +38,13 @@ fn said_from(first: i64, alarm: &str, seconds: &str) -> String {
     let letter = |(second, letter)| match alarm
         .judge(Timestamp::from_second(second).unwrap(), &judgement(score(letter)))
     {
-        Raised::Calm => '.',
-        Raised::TooShort => 's',
-        Raised::NoPeak => 'n',
-        Raised::CoolingDown => 'c',
-        Raised::Quiet { .. } => 'q',
-        Raised::Alarm => 'A',
-        Raised::Ongoing => 'o',
+        AlarmState::Normal => '.',
+        AlarmState::TooShort => 's',
+        AlarmState::NoPeak => 'n',
+        AlarmState::CoolingDown => 'c',
+        AlarmState::Quiet { .. } => 'q',
+        AlarmState::Alarm => 'A',
+        AlarmState::Ongoing => 'o',
     };
     (first..).zip(seconds.chars()).map(letter).collect()
 }
@@ -104,10 +104,10 @@ proptest! {
     ) {
         let seconds: String = instants.iter().map(|anomalous| if *anomalous { '!' } else { '.' }).collect();
         let said = said(&format!("{{minimumDuration: {minimum}s, coolDown: {cool_down}s}}"), &seconds);
-        for stretch in said.split('.') {
-            prop_assert!(stretch.matches('A').count() <= 1);
-            prop_assert!(stretch.find('A').is_none_or(|at| at >= minimum as usize));
-            prop_assert!(stretch.len() <= (minimum + cool_down) as usize || stretch.contains('A'));
+        for run in said.split('.') {
+            prop_assert!(run.matches('A').count() <= 1);
+            prop_assert!(run.find('A').is_none_or(|at| at >= minimum as usize));
+            prop_assert!(run.len() <= (minimum + cool_down) as usize || run.contains('A'));
         }
         let alarms: Vec<usize> = said.match_indices('A').map(|(at, _)| at).collect();
         prop_assert!(alarms.windows(2).all(|pair| pair[1] - pair[0] >= cool_down as usize));
@@ -117,7 +117,7 @@ proptest! {
     fn a_peak_is_over_each_of_the_last_so_many(
         severities in prop::collection::vec((0u8..20).prop_map(f64::from), 1..100), over in 0usize..10
     ) {
-        let mut peak = Peak::new(over);
+        let mut peak = PeakFilter::new(over);
         for (at, severity) in severities.iter().enumerate() {
             let before = &severities[at.saturating_sub(over)..at];
             prop_assert_eq!(peak.reached(*severity), before.iter().all(|earlier| earlier < severity));

@@ -16,7 +16,7 @@ fn detector() -> Valid {
 }
 
 /// A verdict that is anomalous where the severity is over 1.
-fn verdict(second: i64, severity: f64, raised: Raised, contributions: [f64; 2]) -> Verdict {
+fn verdict(second: i64, severity: f64, alarm_state: AlarmState, contributions: [f64; 2]) -> Verdict {
     Verdict {
         time: at(second),
         values: vec![Some(1.0), Some(2.0)],
@@ -28,24 +28,24 @@ fn verdict(second: i64, severity: f64, raised: Raised, contributions: [f64; 2]) 
             reasons: Vec::new(),
             model: "sha256:1".into(),
         },
-        raised,
+        alarm_state,
         truth: None,
     }
 }
 
 fn calm(second: i64) -> Verdict {
-    verdict(second, 0.5, Raised::Calm, [0.5, 0.5])
+    verdict(second, 0.5, AlarmState::Normal, [0.5, 0.5])
 }
 
 #[test]
 fn anomalous_verdicts_in_a_row_are_one_event_with_start_peak_end_and_sensors() {
     let mut events = Events::new(&detector());
     assert_eq!(events.follow(&calm(9)), None);
-    let began = events.follow(&verdict(10, 1.2, Raised::Alarm, [0.2, 0.8])).unwrap();
+    let began = events.follow(&verdict(10, 1.2, AlarmState::Alarm, [0.2, 0.8])).unwrap();
     assert!(matches!(&began, Change::Alarmed(event) if event.end.is_none() && event.verdicts == 1));
     assert!(events.alarm());
-    assert_eq!(events.follow(&verdict(11, 1.6, Raised::Ongoing, [0.4, 0.6])), None);
-    assert_eq!(events.follow(&verdict(13, 1.6, Raised::Ongoing, [0.0, 1.0])), None);
+    assert_eq!(events.follow(&verdict(11, 1.6, AlarmState::Ongoing, [0.4, 0.6])), None);
+    assert_eq!(events.follow(&verdict(13, 1.6, AlarmState::Ongoing, [0.0, 1.0])), None);
     assert!((events.newest(1)[0].duration_seconds - 3.0).abs() < 1e-9);
     let Some(Change::Ended(event)) = events.follow(&calm(14)) else { panic!("it has ended") };
     assert!(!events.alarm());
@@ -62,16 +62,16 @@ fn anomalous_verdicts_in_a_row_are_one_event_with_start_peak_end_and_sensors() {
 #[test]
 fn an_event_without_an_alarm_says_why() {
     use EventOutcome::{Alarmed, CoolingDown, Quiet, TooShort};
-    let quiet = Raised::Quiet { window: 1 };
-    for (raised, outcome, reason) in [
-        (vec![Raised::TooShort], TooShort, None),
-        (vec![Raised::TooShort, Raised::CoolingDown], CoolingDown, None),
-        (vec![Raised::CoolingDown, quiet, Raised::CoolingDown], Quiet, Some("maintenance")),
-        (vec![quiet, Raised::Alarm], Alarmed, None),
+    let quiet = AlarmState::Quiet { window: 1 };
+    for (alarm_state, outcome, reason) in [
+        (vec![AlarmState::TooShort], TooShort, None),
+        (vec![AlarmState::TooShort, AlarmState::CoolingDown], CoolingDown, None),
+        (vec![AlarmState::CoolingDown, quiet, AlarmState::CoolingDown], Quiet, Some("maintenance")),
+        (vec![quiet, AlarmState::Alarm], Alarmed, None),
     ] {
         let mut events = Events::new(&detector());
-        for (second, raised) in raised.into_iter().enumerate() {
-            events.follow(&verdict(second.cast_signed() as i64, 1.5, raised, [0.5, 0.5]));
+        for (second, alarm_state) in alarm_state.into_iter().enumerate() {
+            events.follow(&verdict(second.cast_signed() as i64, 1.5, alarm_state, [0.5, 0.5]));
         }
         let Some(Change::Ended(event)) = events.follow(&calm(60)) else { panic!("it has ended") };
         assert_eq!((event.outcome, event.reason.as_deref()), (outcome, reason));
@@ -82,7 +82,7 @@ fn an_event_without_an_alarm_says_why() {
 #[test]
 fn an_alarm_that_was_raised_before_anyone_followed_counts_as_one() {
     let mut events = Events::new(&detector());
-    let change = events.follow(&verdict(10, 1.2, Raised::Ongoing, [0.2, 0.8]));
+    let change = events.follow(&verdict(10, 1.2, AlarmState::Ongoing, [0.2, 0.8]));
     assert!(matches!(change, Some(Change::Alarmed(_))));
 }
 
@@ -91,7 +91,7 @@ fn the_newest_events_are_remembered() {
     let mut events = Events::new(&detector());
     for second in 0..2 * (REMEMBERED.cast_signed() as i64 + 5) {
         let severity = if second % 2 == 0 { 1.5 } else { 0.5 };
-        events.follow(&verdict(second, severity, Raised::TooShort, [1.0, 0.0]));
+        events.follow(&verdict(second, severity, AlarmState::TooShort, [1.0, 0.0]));
     }
     let newest = events.newest(usize::MAX);
     assert_eq!(newest.len(), REMEMBERED);
@@ -104,9 +104,9 @@ proptest! {
     #[test]
     fn no_verdict_is_lost_and_nothing_is_told_twice(steps in prop::collection::vec((0..3u8, 0..5u8), 1..200)) {
         let (mut events, mut anomalous, mut alarms, mut ended) = (Events::new(&detector()), 0, 0, Vec::new());
-        for (second, (severity, raised)) in steps.iter().enumerate() {
-            let raised = [Raised::TooShort, Raised::CoolingDown, Raised::Quiet { window: 0 }, Raised::Alarm, Raised::Ongoing][usize::from(*raised)];
-            let verdict = verdict(second.cast_signed() as i64, f64::from(*severity), raised, [0.5, 0.5]);
+        for (second, (severity, alarm_state)) in steps.iter().enumerate() {
+            let alarm_state = [AlarmState::TooShort, AlarmState::CoolingDown, AlarmState::Quiet { window: 0 }, AlarmState::Alarm, AlarmState::Ongoing][usize::from(*alarm_state)];
+            let verdict = verdict(second.cast_signed() as i64, f64::from(*severity), alarm_state, [0.5, 0.5]);
             anomalous += u64::from(verdict.judgement.anomalous);
             match events.follow(&verdict) {
                 Some(Change::Alarmed(_)) => alarms += 1,

@@ -9,7 +9,7 @@ use crate::alerting::event::Change;
 
 /// Which detector speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
+pub struct EventSource {
     namespace: String,
     name: String,
 }
@@ -24,7 +24,7 @@ pub struct Message {
     pub body: String,
 }
 
-impl Origin {
+impl EventSource {
     /// The detector; `default` is the namespace of one that has none.
     pub fn new(detector: &Valid) -> Self {
         let namespace = detector.detector().metadata.namespace.clone();
@@ -40,7 +40,7 @@ impl Origin {
 impl Message {
     /// What is told of a change: an alarm, once it is raised, and the end of an event that raised one. Of other events
     /// nobody is called.
-    pub fn new(origin: &Origin, change: &Change) -> Option<Self> {
+    pub fn new(origin: &EventSource, change: &Change) -> Option<Self> {
         match change {
             Change::Alarmed(event) => Some(Self::of(origin, event, "alarmed", event.alarmed_at?)),
             Change::Ended(event) if event.outcome == EventOutcome::Alarmed => {
@@ -50,7 +50,7 @@ impl Message {
         }
     }
 
-    fn of(origin: &Origin, event: &EventReport, what: &str, time: Timestamp) -> Self {
+    fn of(origin: &EventSource, event: &EventReport, what: &str, time: Timestamp) -> Self {
         let id = format!("{}/{}/{}/{what}", origin.namespace, origin.name, event.start);
         let body = json!({
             "specversion": "1.0",

@@ -15,7 +15,7 @@ use crd::Valid;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use crate::alerting::event::Change;
-use cloud_event::{Message, Origin};
+use cloud_event::{EventSource, Message};
 use delivery::{Delivery, Failure};
 
 /// How many messages wait while the webhook does not answer.
@@ -23,7 +23,7 @@ const QUEUE: usize = 256;
 
 /// What came of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum DeliveryOutcome {
     /// The webhook took it.
     Delivered,
     /// It was refused, or not taken in time.
@@ -32,7 +32,7 @@ pub enum Outcome {
     Dropped,
 }
 
-impl Outcome {
+impl DeliveryOutcome {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Delivered, Self::Failed, Self::Dropped];
 
@@ -75,7 +75,7 @@ impl Retries {
 /// Takes changes of events, and returns at once. Messages are delivered one after the other, in order.
 #[derive(Clone, Debug)]
 pub struct Notifier {
-    origin: Arc<Origin>,
+    origin: Arc<EventSource>,
     queue: Sender<Message>,
 }
 
@@ -90,7 +90,7 @@ impl Notifier {
         detector: &Valid,
         key: PathBuf,
         retries: Retries,
-        told: impl Fn(Outcome, Option<&str>) + 'static,
+        told: impl Fn(DeliveryOutcome, Option<&str>) + 'static,
     ) -> Result<Option<Self>, reqwest::Error> {
         let Some(webhook) = detector.spec().notify.as_ref().and_then(|notify| notify.webhook.as_ref()) else {
             return Ok(None);
@@ -99,16 +99,16 @@ impl Notifier {
         let delivery = Delivery::new(webhook.url.clone(), key)?;
         let (queue, messages) = mpsc::channel(QUEUE);
         actix_web::rt::spawn(deliver(delivery, retries, messages, told));
-        Ok(Some(Self { origin: Arc::new(Origin::new(detector)), queue }))
+        Ok(Some(Self { origin: Arc::new(EventSource::new(detector)), queue }))
     }
 
     /// Tell of a change, if it is one that people are called for: an alarm, and its end.
     ///
     /// # Errors
-    /// [`Outcome::Dropped`] where too many messages wait already.
-    pub fn tell(&self, change: &Change) -> Result<(), Outcome> {
+    /// [`DeliveryOutcome::Dropped`] where too many messages wait already.
+    pub fn tell(&self, change: &Change) -> Result<(), DeliveryOutcome> {
         let Some(message) = Message::new(&self.origin, change) else { return Ok(()) };
-        self.queue.try_send(message).map_err(|_| Outcome::Dropped)
+        self.queue.try_send(message).map_err(|_| DeliveryOutcome::Dropped)
     }
 }
 
@@ -116,12 +116,12 @@ async fn deliver(
     delivery: Delivery,
     retries: Retries,
     mut messages: Receiver<Message>,
-    told: impl Fn(Outcome, Option<&str>),
+    told: impl Fn(DeliveryOutcome, Option<&str>),
 ) {
     while let Some(message) = messages.recv().await {
         match attempt(&delivery, &retries, &message).await {
-            Ok(()) => told(Outcome::Delivered, None),
-            Err(failure) => told(Outcome::Failed, Some(&failure.to_string())),
+            Ok(()) => told(DeliveryOutcome::Delivered, None),
+            Err(failure) => told(DeliveryOutcome::Failed, Some(&failure.to_string())),
         }
     }
 }

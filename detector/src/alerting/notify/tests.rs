@@ -89,7 +89,7 @@ fn ended(start: i64, outcome: EventOutcome) -> Change {
 const QUICKLY: Retries =
     Retries { attempts: 4, first_wait: Duration::from_millis(1), longest_wait: Duration::from_millis(2) };
 
-type Told = Rc<RefCell<Vec<(Outcome, Option<String>)>>>;
+type Told = Rc<RefCell<Vec<(DeliveryOutcome, Option<String>)>>>;
 
 /// A notifier with this key in its file, and what it says of its messages.
 fn notifier(detector: &Valid, key: &str) -> (Notifier, Told, tempfile::TempDir) {
@@ -103,7 +103,7 @@ fn notifier(detector: &Valid, key: &str) -> (Notifier, Told, tempfile::TempDir) 
 }
 
 /// Once so many messages have had an outcome.
-async fn outcomes(told: &Told, count: usize) -> Vec<(Outcome, Option<String>)> {
+async fn outcomes(told: &Told, count: usize) -> Vec<(DeliveryOutcome, Option<String>)> {
     while told.borrow().len() < count {
         tokio::task::yield_now().await;
     }
@@ -122,7 +122,7 @@ async fn an_alarm_and_its_end_are_posted_as_signed_cloud_events_and_other_events
     ] {
         notifier.tell(&change).unwrap();
     }
-    let delivered = (Outcome::Delivered, None);
+    let delivered = (DeliveryOutcome::Delivered, None);
     assert_eq!(outcomes(&told, 2).await, [delivered.clone(), delivered]);
     let heard = receiver.heard.lock().unwrap().clone();
     let bodies: Vec<Value> = heard.iter().map(|heard| serde_json::from_str(&heard.body).unwrap()).collect();
@@ -167,7 +167,7 @@ async fn a_webhook_that_fails_for_a_while_is_told_again_the_very_same() {
     let (receiver, url) = receiver(&[503, 429, 200]);
     let (notifier, told, _folder) = notifier(&detector(&url, ""), KEY);
     notifier.tell(&Change::Alarmed(event(1))).unwrap();
-    assert_eq!(outcomes(&told, 1).await, [(Outcome::Delivered, None)]);
+    assert_eq!(outcomes(&told, 1).await, [(DeliveryOutcome::Delivered, None)]);
     let heard = receiver.heard.lock().unwrap().clone();
     assert_eq!(heard.len(), 3);
     assert!(heard.iter().all(|each| (&each.id, &each.body) == (&heard[0].id, &heard[0].body)));
@@ -182,7 +182,7 @@ async fn what_is_refused_for_good_or_too_often_is_given_up_and_the_next_is_told(
         notifier.tell(&Change::Alarmed(event(1))).unwrap();
         notifier.tell(&Change::Alarmed(event(2))).unwrap();
         let told = outcomes(&told, 2).await;
-        assert_eq!((told[0].0, told[1].0), (Outcome::Failed, Outcome::Delivered));
+        assert_eq!((told[0].0, told[1].0), (DeliveryOutcome::Failed, DeliveryOutcome::Delivered));
         let why = told[0].1.as_deref().unwrap();
         assert!(
             why.starts_with(&format!("the webhook must answer with a 2xx status, got {answer}")),
@@ -201,7 +201,7 @@ async fn without_the_key_that_it_is_to_sign_with_it_does_not_call() {
     assert_eq!(why, "the webhook was not called: a signing key must have at least 1 byte, got 0");
     std::fs::write(folder.path().join("key"), KEY).unwrap();
     notifier.tell(&Change::Alarmed(event(2))).unwrap();
-    assert_eq!(outcomes(&told, 2).await[1].0, Outcome::Delivered);
+    assert_eq!(outcomes(&told, 2).await[1].0, DeliveryOutcome::Delivered);
     assert_eq!(receiver.asked.load(Ordering::SeqCst), 1);
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::model_file::{self, ModelFileError};
-use super::scorer::{BLOCK, NoTimes, Scorer};
+use super::table_scorer::{BLOCK, NoTimes, TableScorer};
 use crate::cli::rank;
 use crate::ingest::sources::delimited::CsvError;
 use crate::ingest::table::{Selection, Table};
@@ -125,8 +125,8 @@ pub fn run(args: &CompareArgs) -> Result<(), CompareError> {
 }
 
 fn compare(a: &Path, b: &Path, input: &Path) -> Result<Comparison, CompareError> {
-    let mut a = Scorer::new(model_file::model(a)?)?;
-    let mut b = Scorer::new(model_file::model(b)?)?;
+    let mut a = TableScorer::new(model_file::model(a)?)?;
+    let mut b = TableScorer::new(model_file::model(b)?)?;
     let columns = a.model.sensors().to_vec();
     if columns != b.model.sensors() {
         return Err(CompareError::Columns { a: columns, b: b.model.sensors().to_vec() });
@@ -148,9 +148,9 @@ fn compare(a: &Path, b: &Path, input: &Path) -> Result<Comparison, CompareError>
 }
 
 impl Comparison {
-    fn new(a: (&Scorer, &[f64]), b: (&Scorer, &[f64])) -> Self {
-        let anomalous = |(scorer, scores): (&Scorer, &[f64])| -> Vec<bool> {
-            scores.iter().map(|score| *score > scorer.model.cut()).collect()
+    fn new(a: (&TableScorer, &[f64]), b: (&TableScorer, &[f64])) -> Self {
+        let anomalous = |(scorer, scores): (&TableScorer, &[f64])| -> Vec<bool> {
+            scores.iter().map(|score| *score > scorer.model.threshold()).collect()
         };
         let verdicts = (anomalous(a), anomalous(b));
         let count = |from: bool, to: bool| {
@@ -175,11 +175,11 @@ impl Comparison {
 }
 
 impl Side {
-    fn new(scorer: &Scorer, verdicts: &[bool]) -> Self {
+    fn new(scorer: &TableScorer, verdicts: &[bool]) -> Self {
         let anomalous = verdicts.iter().filter(|verdict| **verdict).count();
         Self {
             digest: scorer.model.digest().to_string(),
-            threshold: scorer.model.cut(),
+            threshold: scorer.model.threshold(),
             anomalous,
             alert_rate: anomalous as f64 / verdicts.len() as f64,
         }

@@ -7,7 +7,7 @@ pub mod model_file;
 /// `detector train`.
 pub mod train;
 /// A model that scores the rows of a table.
-pub mod scorer;
+pub mod table_scorer;
 /// `detector score`.
 pub mod score;
 /// `detector compare`.

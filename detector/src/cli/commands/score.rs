@@ -9,7 +9,7 @@ use forest::samples::SamplesError;
 use thiserror::Error;
 
 use super::model_file::{self, ModelFileError};
-use super::scorer::{BLOCK, NoTimes, Scorer};
+use super::table_scorer::{BLOCK, NoTimes, TableScorer};
 use crate::ingest::sources::delimited::CsvError;
 use crate::ingest::table::{Selection, Table};
 use crate::scoring::verdict::severity;
@@ -68,7 +68,7 @@ pub enum ScoreError {
 /// # Errors
 /// A file cannot be read or written, or a row is refused: what was written before stays.
 pub fn run(args: &ScoreArgs) -> Result<(), ScoreError> {
-    let mut scorer = Scorer::new(model_file::model(&args.model)?)?;
+    let mut scorer = TableScorer::new(model_file::model(&args.model)?)?;
     let columns = args.columns.as_deref().unwrap_or(scorer.model.sensors()).to_vec();
     if columns.len() != scorer.model.sensors().len() {
         let model = scorer.model.sensors().len();
@@ -89,7 +89,7 @@ pub fn run(args: &ScoreArgs) -> Result<(), ScoreError> {
 
 /// Block by block; the inner result is that of writing.
 fn score_all(
-    scorer: &mut Scorer,
+    scorer: &mut TableScorer,
     table: &mut Table,
     output: &mut impl Write,
 ) -> Result<io::Result<()>, ScoreError> {
@@ -100,16 +100,16 @@ fn score_all(
             break;
         }
         let block = scorer.scores(block)?;
-        written = write(&block, scorer.model.cut(), output);
+        written = write(&block, scorer.model.threshold(), output);
     }
     Ok(written)
 }
 
-fn write(scores: &[Option<f64>], cut: f64, output: &mut impl Write) -> io::Result<()> {
+fn write(scores: &[Option<f64>], threshold: f64, output: &mut impl Write) -> io::Result<()> {
     for score in scores {
         match score {
             Some(score) => {
-                writeln!(output, "{score},{},{}", severity(*score, cut), u8::from(*score > cut))?;
+                writeln!(output, "{score},{},{}", severity(*score, threshold), u8::from(*score > threshold))?;
             }
             None => writeln!(output, ",,")?,
         }

@@ -18,8 +18,8 @@ use thiserror::Error;
 use super::model_file::{self, ModelFileError};
 use crate::ingest::sources::delimited::CsvError;
 use crate::ingest::table::{Selection, Table};
-use crate::model::cut::{self, TrainingScores};
 use crate::model::model::as_they_are;
+use crate::model::threshold::{self, TrainingScores};
 use crate::model::training;
 
 /// Train an isolation forest on the rows of a CSV file, or import one that was trained elsewhere.
@@ -114,7 +114,7 @@ pub enum TrainError {
     /// The forest cannot be grown.
     #[error(transparent)]
     Forest(#[from] ForestError),
-    /// No cut can be found.
+    /// No threshold can be found.
     #[error(transparent)]
     Threshold(#[from] ThresholdError),
     /// A fixed score that is none.
@@ -178,9 +178,9 @@ fn learned(args: &TrainArgs) -> Result<Artifact, TrainError> {
     let forest = grown(&samples, &params)?;
     let by = score.map_or(Cut::Contamination(args.contamination.unwrap_or(0.01)), Cut::Score);
     let scores = TrainingScores { seen: forest.scores(&samples), unseen: Vec::new(), seconds_apart: 1.0 };
-    let threshold = scores.border(by)?.cut;
+    let threshold = scores.threshold(by)?.score;
     let doubts = samples.doubts(|column| table.columns()[column].clone()).into_iter();
-    let doubts = doubts.chain(cut::silence(by, threshold, &scores.seen)).collect();
+    let doubts = doubts.chain(threshold::silence(by, threshold, &scores.seen)).collect();
     let training = training(args, samples.len() as u64, "trained".to_owned());
     let (choice, usual) = (forest.choice(&samples), samples.usual_ranges());
     let training = Training { choice, usual, doubts, ..training };

@@ -7,7 +7,7 @@
 use crd::simulated::{Fault as Spec, FaultKind};
 
 use super::nanoseconds;
-use super::random::Stream;
+use super::random::RandomStream;
 
 /// A Step has reached its new level after this share of its duration.
 const RAMP: f64 = 0.1;
@@ -19,8 +19,8 @@ pub struct Fault {
     magnitude: f64,
     mean_interval: i128,
     duration: i128,
-    starts: Stream,
-    tremor: Stream,
+    starts: RandomStream,
+    tremor: RandomStream,
 }
 
 impl Fault {
@@ -31,8 +31,8 @@ impl Fault {
             magnitude: spec.magnitude.unwrap_or(0.0),
             mean_interval: nanoseconds(spec.mean_interval),
             duration: nanoseconds(spec.duration),
-            starts: Stream::new(seed, sensor, &format!("starts of fault {index}")),
-            tremor: Stream::new(seed, sensor, &format!("tremor of fault {index}")),
+            starts: RandomStream::new(seed, sensor, &format!("starts of fault {index}")),
+            tremor: RandomStream::new(seed, sensor, &format!("tremor of fault {index}")),
         }
     }
 

@@ -9,7 +9,7 @@ mod noise;
 /// What goes wrong, and when.
 mod fault;
 /// Sources that answer for any instant.
-mod clocked;
+mod simulated;
 /// Files of delimited text, row by row.
 pub mod delimited;
 /// The ways in which recordings write time.
@@ -17,8 +17,8 @@ mod timestamp;
 /// A CSV file, replayed.
 mod recording;
 
-pub use clocked::Clocked;
 pub use recording::Recording;
+pub use simulated::SimulatedSource;
 
 use crd::Valid;
 use crd::valid::SourceKind;
@@ -38,7 +38,7 @@ pub enum SourceError {
 #[allow(clippy::large_enum_variant, reason = "a detector has one of it")]
 pub enum Sources {
     /// Simulated sensors: a pure function of time.
-    Clocked(Clocked),
+    SimulatedSource(SimulatedSource),
     /// A recording, which paces the detector by its own timestamps; it is the only source.
     Recorded(Recording),
 }
@@ -54,7 +54,7 @@ impl Sources {
                 return Ok(Self::Recorded(Recording::open(csv)?));
             }
         }
-        Ok(Self::Clocked(Clocked::new(detector.sources())))
+        Ok(Self::SimulatedSource(SimulatedSource::new(detector.sources())))
     }
 }
 

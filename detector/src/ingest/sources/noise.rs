@@ -2,7 +2,7 @@
 
 use crd::simulated::{Noise as Spec, RandomWalk};
 
-use super::random::Stream;
+use super::random::RandomStream;
 
 const NANOSECONDS_PER_SECOND: i128 = 1_000_000_000;
 /// What is left of a step once it no longer counts, as a share of it.
@@ -12,7 +12,7 @@ const FORGOTTEN: f64 = 1e-6;
 #[derive(Clone, Debug)]
 pub struct Noise {
     kind: Kind,
-    stream: Stream,
+    stream: RandomStream,
 }
 
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ struct Walk {
 
 impl Noise {
     /// The noise of `spec`, drawn from `stream`.
-    pub fn new(spec: Option<&Spec>, stream: Stream) -> Self {
+    pub fn new(spec: Option<&Spec>, stream: RandomStream) -> Self {
         let kind = match spec {
             Some(Spec { gaussian: Some(gaussian), .. }) => {
                 Kind::Gaussian { standard_deviation: gaussian.standard_deviation }
@@ -70,7 +70,7 @@ impl Walk {
         Self { step: spec.step, kept, steps }
     }
 
-    fn at(&self, time: i128, stream: &Stream) -> f64 {
+    fn at(&self, time: i128, stream: &RandomStream) -> f64 {
         let now = time.div_euclid(NANOSECONDS_PER_SECOND);
         let mut level = 0.0;
         for second in now - self.steps + 1..=now {
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     fn noise(spec: &str) -> Noise {
-        Noise::new(Some(&serde_json::from_str(spec).unwrap()), Stream::new(3, "pressure", "noise"))
+        Noise::new(Some(&serde_json::from_str(spec).unwrap()), RandomStream::new(3, "pressure", "noise"))
     }
 
     fn each_second(noise: &Noise, seconds: i128) -> Vec<f64> {
@@ -137,6 +137,6 @@ mod tests {
 
     #[test]
     fn a_sensor_without_noise_does_not_tremble() {
-        assert_eq!(Noise::new(None, Stream::new(3, "pressure", "noise")).at(17).to_bits(), 0);
+        assert_eq!(Noise::new(None, RandomStream::new(3, "pressure", "noise")).at(17).to_bits(), 0);
     }
 }

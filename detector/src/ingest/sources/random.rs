@@ -1,6 +1,6 @@
 //! A seed, a sensor and a purpose in, random numbers out, each found by its index: in any order, in constant time.
 //!
-//! A [`Stream`] is keyed by SHA-256, and the numbers of an index are those of a `SplitMix64` (Steele, Lea and Flood, 2014)
+//! A [`RandomStream`] is keyed by SHA-256, and the numbers of an index are those of a `SplitMix64` (Steele, Lea and Flood, 2014)
 //! that is seeded by key and index. Logarithm and cosine are `libm`'s, because those of the platform differ in the last
 //! bit from one machine to the next, and so would everything drawn with `rand_distr`.
 
@@ -15,14 +15,14 @@ const MAX_EVENTS: u32 = 18;
 
 /// Random numbers by index; another seed, sensor or purpose gives an independent stream.
 #[derive(Clone, Debug)]
-pub struct Stream {
+pub struct RandomStream {
     key: u64,
 }
 
-/// The random numbers of one index of a [`Stream`].
+/// The random numbers of one index of a [`RandomStream`].
 pub struct Draws(SplitMix64);
 
-impl Stream {
+impl RandomStream {
     /// The stream of this sensor for this purpose.
     pub fn new(seed: i64, sensor: &str, purpose: &str) -> Self {
         let mut hash = Sha256::new();
@@ -89,7 +89,7 @@ mod tests {
     const DRAWS: i128 = 100_000;
 
     fn moments(draw: impl Fn(&mut Draws) -> f64) -> (f64, f64) {
-        let stream = Stream::new(7, "temperature", "moments");
+        let stream = RandomStream::new(7, "temperature", "moments");
         let values: Vec<f64> = (0..DRAWS).map(|index| draw(&mut stream.at(index))).collect();
         let mean = values.iter().sum::<f64>() / DRAWS as f64;
         (mean, values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / DRAWS as f64)
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn normal_tails_are_as_heavy_as_the_normal_distribution_says() {
-        let stream = Stream::new(7, "temperature", "tails");
+        let stream = RandomStream::new(7, "temperature", "tails");
         let beyond = |limit: f64| {
             (0..DRAWS).filter(|index| stream.at(*index).normal().abs() > limit).count() as f64 / DRAWS as f64
         };
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn poisson_gives_each_count_its_share() {
-        let stream = Stream::new(7, "temperature", "counts");
+        let stream = RandomStream::new(7, "temperature", "counts");
         let mut counts = [0.0; 19];
         for index in 0..DRAWS {
             counts[stream.at(index).poisson() as usize] += 1.0 / DRAWS as f64;
@@ -141,10 +141,12 @@ mod tests {
 
     #[test]
     fn another_seed_sensor_or_purpose_is_an_uncorrelated_stream() {
-        let one = Stream::new(1, "a", "noise");
-        for other in
-            [Stream::new(2, "a", "noise"), Stream::new(1, "b", "noise"), Stream::new(1, "a", "fault")]
-        {
+        let one = RandomStream::new(1, "a", "noise");
+        for other in [
+            RandomStream::new(2, "a", "noise"),
+            RandomStream::new(1, "b", "noise"),
+            RandomStream::new(1, "a", "fault"),
+        ] {
             let products = (0..DRAWS).map(|index| one.at(index).normal() * other.at(index).normal());
             assert_near("correlation", products.sum::<f64>() / DRAWS as f64, 0.0, 0.01);
         }
@@ -152,7 +154,7 @@ mod tests {
 
     #[test]
     fn neighbouring_indices_are_uncorrelated() {
-        let stream = Stream::new(1, "a", "noise");
+        let stream = RandomStream::new(1, "a", "noise");
         let products = (0..DRAWS).map(|index| stream.at(index).normal() * stream.at(index + 1).normal());
         assert_near("correlation", products.sum::<f64>() / DRAWS as f64, 0.0, 0.01);
     }
@@ -160,7 +162,7 @@ mod tests {
     /// What was simulated yesterday is simulated tomorrow: these numbers never change.
     #[test]
     fn the_streams_are_fixed_for_ever() {
-        let stream = Stream::new(42, "temperature", "noise");
+        let stream = RandomStream::new(42, "temperature", "noise");
         let bits = |value: f64| format!("{:016x}", value.to_bits());
         let drawn = [
             bits(stream.at(0).uniform()),

@@ -22,12 +22,12 @@ pub struct AddressRefused {
 
 /// What is refused. Loopback is no secret on a laptop, so it is refused in pods alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Guard {
+pub struct AddressGuard {
     in_pod: bool,
     api_server: Vec<IpAddr>,
 }
 
-impl Guard {
+impl AddressGuard {
     /// The guard for where this program runs: in a pod, or on somebody's own machine.
     pub fn here() -> Self {
         match std::env::var(API_SERVER) {
@@ -105,12 +105,12 @@ fn is_special(address: Ipv6Addr) -> bool {
 mod tests {
     use super::*;
 
-    fn refused(guard: &Guard, address: &str) -> Option<String> {
+    fn refused(guard: &AddressGuard, address: &str) -> Option<String> {
         guard.check(address.parse().unwrap()).err().map(|refused| refused.to_string())
     }
 
-    fn in_pod() -> Guard {
-        Guard { in_pod: true, api_server: vec!["10.43.0.1".parse().unwrap()] }
+    fn in_pod() -> AddressGuard {
+        AddressGuard { in_pod: true, api_server: vec!["10.43.0.1".parse().unwrap()] }
     }
 
     #[test]
@@ -150,8 +150,8 @@ mod tests {
 
     #[test]
     fn a_laptop_may_ask_itself_and_no_metadata_service() {
-        assert_eq!(refused(&Guard::default(), "127.0.0.1"), None);
-        assert_eq!(refused(&Guard::default(), "::1"), None);
-        assert!(refused(&Guard::default(), "169.254.169.254").is_some());
+        assert_eq!(refused(&AddressGuard::default(), "127.0.0.1"), None);
+        assert_eq!(refused(&AddressGuard::default(), "::1"), None);
+        assert!(refused(&AddressGuard::default(), "169.254.169.254").is_some());
     }
 }

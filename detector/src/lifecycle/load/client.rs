@@ -10,27 +10,27 @@ use reqwest::redirect::{Attempt, Policy};
 use reqwest::{RequestBuilder, StatusCode};
 use url::{Host, Url};
 
-use super::address::{AddressRefused, Guard};
+use super::address::{AddressGuard, AddressRefused};
 use super::credentials::Credentials;
-use super::{LoadError, MOST_TIME, check_size};
+use super::{LoadError, MAX_TIME, check_size};
 use crate::ingest::https::{self, causes, deepest};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-const MOST_REDIRECTS: usize = 5;
+const MAX_REDIRECTS: usize = 5;
 
 /// An HTTP client that goes nowhere it may not.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     http: reqwest::Client,
-    guard: Guard,
+    guard: AddressGuard,
 }
 
 impl Client {
-    pub(super) fn new(guard: Guard) -> Result<Self, LoadError> {
+    pub(super) fn new(guard: AddressGuard) -> Result<Self, LoadError> {
         let redirects = guard.clone();
         let http = https::client()
             .connect_timeout(CONNECT_WITHIN)
-            .timeout(MOST_TIME)
+            .timeout(MAX_TIME)
             .dns_resolver(Arc::new(Resolver(guard.clone())))
             .redirect(Policy::custom(move |attempt| follow(&redirects, attempt)))
             .build()
@@ -83,9 +83,9 @@ fn authorized(
     }
 }
 
-fn follow(guard: &Guard, attempt: Attempt) -> reqwest::redirect::Action {
-    if attempt.previous().len() > MOST_REDIRECTS {
-        return attempt.error(format!("more than {MOST_REDIRECTS} redirects"));
+fn follow(guard: &AddressGuard, attempt: Attempt) -> reqwest::redirect::Action {
+    if attempt.previous().len() > MAX_REDIRECTS {
+        return attempt.error(format!("more than {MAX_REDIRECTS} redirects"));
     }
     match check_literal(guard, attempt.url()) {
         Ok(()) => attempt.follow(),
@@ -93,7 +93,7 @@ fn follow(guard: &Guard, attempt: Attempt) -> reqwest::redirect::Action {
     }
 }
 
-fn check_literal(guard: &Guard, url: &Url) -> Result<(), AddressRefused> {
+fn check_literal(guard: &AddressGuard, url: &Url) -> Result<(), AddressRefused> {
     match url.host() {
         Some(Host::Ipv4(address)) => guard.check(address.into()),
         Some(Host::Ipv6(address)) => guard.check(address.into()),
@@ -102,7 +102,7 @@ fn check_literal(guard: &Guard, url: &Url) -> Result<(), AddressRefused> {
 }
 
 /// The system's resolver; a name with one address that is refused is refused as a whole.
-struct Resolver(Guard);
+struct Resolver(AddressGuard);
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {

@@ -8,7 +8,7 @@ use crd::contract::Rejected;
 use crd::status::Reason;
 use thiserror::Error;
 
-use super::MOST_BYTES;
+use super::MAX_BYTES;
 use super::address::AddressRefused;
 use crate::model::model::ModelError;
 
@@ -70,10 +70,10 @@ pub enum LoadError {
         source: AddressRefused,
     },
     /// More bytes than are read.
-    #[error("a model must be at most {MOST_BYTES} bytes, got {0}")]
+    #[error("a model must be at most {MAX_BYTES} bytes, got {0}")]
     TooLarge(u64),
     /// More bytes than are read, of an answer that does not say how many it has.
-    #[error("a model must be at most {MOST_BYTES} bytes, got more")]
+    #[error("a model must be at most {MAX_BYTES} bytes, got more")]
     Endless,
     /// Another file than the spec names.
     #[error("the file must have the SHA-256 {expected}, got {got}")]

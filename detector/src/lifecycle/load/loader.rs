@@ -9,10 +9,10 @@ use crd::load::Load;
 use forest::artifact;
 use tokio::runtime::{self, Runtime};
 
-use super::address::Guard;
+use super::address::AddressGuard;
 use super::{LoadError, Mounts, Place, opening, read};
 use crate::lifecycle::backoff::Backoff;
-use crate::lifecycle::store::watched::Watched;
+use crate::lifecycle::store::watched_file::WatchedFile;
 use crate::model::model::Model;
 
 /// Looks at the place again and again: each `refresh`, after a failure sooner, and at files as soon as they change.
@@ -21,7 +21,7 @@ pub struct Loader {
     place: Place,
     sha256: Option<String>,
     refresh: Duration,
-    watched: Option<Watched>,
+    watched: Option<WatchedFile>,
     backoff: Backoff,
     next: Option<Instant>,
     /// The digest of the file that was opened last.
@@ -45,10 +45,10 @@ impl Loader {
     ///
     /// # Errors
     /// The url is none, or the system refuses threads.
-    pub fn new(load: &Load, mounts: &Mounts, guard: Guard) -> Result<Self, LoadError> {
+    pub fn new(load: &Load, mounts: &Mounts, guard: AddressGuard) -> Result<Self, LoadError> {
         let place = Place::new(load, mounts, guard)?;
         let watched = match &place {
-            Place::File(path) => Some(Watched::new(path.clone())),
+            Place::File(path) => Some(WatchedFile::new(path.clone())),
             Place::Remote(_) => None,
         };
         let runtime = runtime::Builder::new_current_thread().enable_all().build();
@@ -86,7 +86,7 @@ impl Loader {
 
     fn is_due(&mut self, now: Instant) -> bool {
         // A file's change is asked for always: it is forgotten by asking.
-        let changed = self.watched.as_mut().is_some_and(Watched::has_changed);
+        let changed = self.watched.as_mut().is_some_and(WatchedFile::has_changed);
         changed || self.next.is_none_or(|next| now >= next)
     }
 

@@ -26,14 +26,14 @@ use std::time::Duration;
 use crd::load::Load;
 use url::Url;
 
-use address::Guard;
+use address::AddressGuard;
 use client::Client;
 use credentials::Credentials;
 
 /// The largest file that is read, bytes.
-pub const MOST_BYTES: u64 = 256 << 20;
+pub const MAX_BYTES: u64 = 256 << 20;
 /// How long a fetch may take, redirects and body included.
-pub const MOST_TIME: Duration = Duration::from_mins(2);
+pub const MAX_TIME: Duration = Duration::from_mins(2);
 
 /// Where the parts of `model.load` are mounted.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ pub struct Remote {
     load: Load,
     url: Url,
     credentials: PathBuf,
-    guard: Guard,
+    guard: AddressGuard,
 }
 
 impl Place {
@@ -77,7 +77,7 @@ impl Place {
     ///
     /// # Errors
     /// The url is none.
-    pub fn new(load: &Load, mounts: &Mounts, guard: Guard) -> Result<Self, LoadError> {
+    pub fn new(load: &Load, mounts: &Mounts, guard: AddressGuard) -> Result<Self, LoadError> {
         if let Some(config_map) = &load.config_map {
             return Ok(Self::File(mounts.load.join(&config_map.key)));
         }
@@ -98,8 +98,8 @@ impl Remote {
     /// # Errors
     /// There are none to be had, too many, or in a place where a detector may not go.
     pub async fn fetch(&self) -> Result<Vec<u8>, LoadError> {
-        let wanted = self.load.credentials_secret.is_some();
-        let credentials = wanted.then(|| Credentials::new(&self.credentials));
+        let needs_credentials = self.load.credentials_secret.is_some();
+        let credentials = needs_credentials.then(|| Credentials::new(&self.credentials));
         let client = Client::new(self.guard.with_api_server().await)?;
         let fetched = async {
             match self.url.scheme() {
@@ -107,8 +107,8 @@ impl Remote {
                 _ => client.fetch(&self.url, credentials.as_ref()).await,
             }
         };
-        let late = LoadError::Late { url: self.url.to_string(), limit: MOST_TIME };
-        tokio::time::timeout(MOST_TIME, fetched).await.unwrap_or(Err(late))
+        let late = LoadError::Late { url: self.url.to_string(), limit: MAX_TIME };
+        tokio::time::timeout(MAX_TIME, fetched).await.unwrap_or(Err(late))
     }
 }
 
@@ -122,14 +122,14 @@ pub fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let size = file.metadata().map_err(unreadable)?.len();
     check_size(size)?;
     let mut bytes = Vec::with_capacity(size as usize);
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     check_size(bytes.len() as u64)?;
     Ok(bytes)
 }
 
 /// Refuse what is announced to be, or already is, too large.
 fn check_size(bytes: u64) -> Result<(), LoadError> {
-    if bytes > MOST_BYTES { Err(LoadError::TooLarge(bytes)) } else { Ok(()) }
+    if bytes > MAX_BYTES { Err(LoadError::TooLarge(bytes)) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::LoadError;
 use crate::model::model::Model;
 
 /// The model that a file holds. The bytes must have the SHA-256 `sha256`, if one is given, and the columns must be the
-/// sensors. The file's own cut stands, unless the spec names a score: the training data that another cut would be made
+/// sensors. The file's own threshold stands, unless the spec names a score: the training data that another threshold would be made
 /// from is not the detector's.
 ///
 /// # Errors
@@ -23,7 +23,7 @@ pub fn model(bytes: &[u8], sha256: Option<&str>, detector: &Valid) -> Result<Mod
         return Err(LoadError::Columns { sensors, columns: model.sensors().to_vec() });
     }
     match detector.cut() {
-        Cut::Score(score) => Ok(model.with_cut(score)?),
+        Cut::Score(score) => Ok(model.with_threshold_score(score)?),
         Cut::Contamination(_) | Cut::AlertsPerDay(_) => Ok(model),
     }
 }

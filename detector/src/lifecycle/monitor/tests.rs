@@ -5,11 +5,11 @@ use crd::Valid;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::{Audience, Begun, Explain, MonitorError, replay, resume, train};
-use crate::ingest::progress::Unheard;
+use super::{Explain, MonitorError, ReplayObserver, Started, replay, resume, train};
+use crate::ingest::progress::NoProgress;
 use crate::ingest::reading::Readings;
 use crate::model::model::Model;
-use crate::scoring::watch::Outcome;
+use crate::scoring::scorer::Outcome;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -53,7 +53,7 @@ struct Scribe {
     renewed: Vec<i64>,
 }
 
-impl Audience for Scribe {
+impl ReplayObserver for Scribe {
     type Error = MonitorError;
 
     fn judged(&mut self, readings: &Readings, outcome: &Outcome) -> Result<(), MonitorError> {
@@ -70,14 +70,14 @@ impl Audience for Scribe {
     }
 }
 
-fn heard(detector: &Valid, mut begun: Begun, span: Option<Duration>) -> Scribe {
+fn heard(detector: &Valid, mut started: Started, span: Option<Duration>) -> Scribe {
     let mut scribe = Scribe::default();
-    replay(detector, &mut begun, span, &mut scribe).unwrap();
+    replay(detector, &mut started, span, &mut scribe).unwrap();
     scribe
 }
 
-fn trained(detector: &Valid) -> Begun {
-    train(detector, at(1_000_001), Explain::Never, &Unheard).unwrap()
+fn trained(detector: &Valid) -> Started {
+    train(detector, at(1_000_001), Explain::Never, &NoProgress).unwrap()
 }
 
 /// The times of the instants that get a verdict, in seconds.
@@ -99,8 +99,8 @@ fn the_first_instant_is_judged_even_by_a_model_that_looks_back() {
 #[test]
 fn exactly_as_many_samples_are_learned_from_as_the_spec_asks() {
     for train_spec in ["{samples: 300}", "{samples: 300, features: [Spread], window: 7, lags: 3}"] {
-        let trained = train(&simulated(train_spec), at(1_000_001), Explain::Never, &Unheard).unwrap();
-        assert_eq!(trained.watch.model().samples(), 300, "{train_spec}");
+        let trained = train(&simulated(train_spec), at(1_000_001), Explain::Never, &NoProgress).unwrap();
+        assert_eq!(trained.scorer.model().samples(), 300, "{train_spec}");
     }
 }
 
@@ -108,7 +108,7 @@ fn exactly_as_many_samples_are_learned_from_as_the_spec_asks() {
 fn a_pinned_end_of_history_makes_the_same_model_at_any_time() {
     let detector = simulated("{until: 2026-11-22T00:00:00Z}");
     let digest =
-        |now| train(&detector, at(now), Explain::Never, &Unheard).unwrap().watch.model().digest().clone();
+        |now| train(&detector, at(now), Explain::Never, &NoProgress).unwrap().scorer.model().digest().clone();
     assert_eq!(digest(1_000_000), digest(2_000_000));
 }
 
@@ -126,14 +126,14 @@ fn the_rows_after_those_that_were_learned_from_are_watched() {
 fn a_recording_that_is_no_longer_than_the_training_is_watched_as_a_whole() {
     let (_folder, detector) = recorded("timestamp,value\n0,1\n60,2\n120,1\n", "{}");
     assert_eq!(judged(&detector, None), [0, 60, 120]);
-    let note = train(&detector, at(0), Explain::Never, &Unheard).unwrap().note;
+    let note = train(&detector, at(0), Explain::Never, &NoProgress).unwrap().note;
     assert!(note.starts_with("the recording's 3 rows are no more than the model learns from"), "{note}");
 }
 
 #[test]
 fn one_row_is_too_little_to_learn_from() {
     let (_folder, detector) = recorded("timestamp,value\n0,1\n", "{}");
-    let error = train(&detector, at(0), Explain::Never, &Unheard).err().unwrap().to_string();
+    let error = train(&detector, at(0), Explain::Never, &NoProgress).err().unwrap().to_string();
     assert_eq!(
         error,
         "training needs at least 2 samples, got 1: the sources gave 1 complete readings, and a sample looks 0 back"
@@ -145,18 +145,18 @@ fn a_model_that_is_there_goes_on_after_what_was_seen() {
     let rows = (0..10).map(|i| format!("{},{}", i * 60, i % 3)).collect::<Vec<_>>().join("\n");
     let (_folder, detector) = recorded(&format!("timestamp,value\n{rows}"), "{samples: 4, lags: 2}");
     let first = trained(&detector);
-    let model = first.watch.model().clone();
+    let model = first.scorer.model().clone();
     let go_on = |snapshot| {
-        let begun = resume(&detector, model.clone(), snapshot, at(0), Explain::Never).unwrap();
-        assert_eq!((begun.took, begun.gap), (None, Duration::ZERO));
-        heard(&detector, begun, None).times
+        let started = resume(&detector, model.clone(), snapshot, at(0), Explain::Never).unwrap();
+        assert_eq!((started.took, started.gap), (None, Duration::ZERO));
+        heard(&detector, started, None).times
     };
     assert_eq!(go_on(None), [360, 420, 480, 540], "as after the training");
-    let mut begun = first;
-    begun.stream.by_ref().take(2).for_each(|readings| {
-        begun.watch.judge(&readings.unwrap());
+    let mut started = first;
+    started.stream.by_ref().take(2).for_each(|readings| {
+        started.scorer.judge(&readings.unwrap());
     });
-    let snapshot = begun.watch.snapshot().unwrap();
+    let snapshot = started.scorer.snapshot().unwrap();
     assert_eq!(snapshot.recent.len(), 3);
     assert_eq!(go_on(Some(&snapshot)), [480, 540]);
 }
@@ -164,16 +164,16 @@ fn a_model_that_is_there_goes_on_after_what_was_seen() {
 #[test]
 fn what_happened_while_nobody_watched_is_filled_in_where_the_source_knows_it() {
     let detector = simulated("{features: [Value, Spread], window: 7, lags: 3}");
-    let begun = trained(&detector);
-    let snapshot = begun.watch.snapshot().unwrap();
-    let model = begun.watch.model().clone();
+    let started = trained(&detector);
+    let snapshot = started.scorer.snapshot().unwrap();
+    let model = started.scorer.model().clone();
     let later = resume(&detector, model.clone(), Some(&snapshot), at(1_000_400), Explain::Never).unwrap();
     assert_eq!(later.gap, Duration::ZERO);
     // As if it had never been away.
     let whole = resume(&detector, model, None, at(1_000_400), Explain::Never).unwrap();
-    assert_eq!(later.watch.seen(), whole.watch.seen());
+    assert_eq!(later.scorer.seen(), whole.scorer.seen());
     let next = vec![0.5];
-    assert_eq!(later.watch.vector_of_next(&next), whole.watch.vector_of_next(&next));
+    assert_eq!(later.scorer.vector_of_next(&next), whole.scorer.vector_of_next(&next));
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! What outlives a process: models in, models out; and what the newest one remembered.
 
 /// A file that is whole or not there.
-mod whole;
+mod atomic_write;
 /// What a model remembers of its readings.
 pub mod snapshot;
 /// Which of the models that are there serves.
-pub mod choice;
+pub mod requirements;
 /// A file that others change.
-pub mod watched;
+pub mod watched_file;
 
 use std::fs;
 use std::io;
@@ -45,7 +45,7 @@ impl StateDirectory {
     /// # Errors
     /// The disk is full, or not ours.
     pub fn keep_model(&self, model: &Model) -> io::Result<()> {
-        whole::write(&self.model(), model.bytes(), whole::Sync::Now)
+        atomic_write::write(&self.model(), model.bytes(), atomic_write::Sync::Now)
     }
 
     /// Keep this snapshot. It outlives the process, not the machine.
@@ -53,7 +53,7 @@ impl StateDirectory {
     /// # Errors
     /// The disk is full, or not ours.
     pub fn keep_snapshot(&self, snapshot: &Snapshot) -> io::Result<()> {
-        whole::write(&self.snapshot(), &snapshot.to_bytes(), whole::Sync::Later)
+        atomic_write::write(&self.snapshot(), &snapshot.to_bytes(), atomic_write::Sync::Later)
     }
 
     /// What was kept last; none where nothing was.

@@ -23,7 +23,7 @@ fn readings(count: i64, each: i64) -> Vec<Readings> {
 }
 
 fn learned(readings: &[Readings], serving: Option<&Model>) -> Model {
-    learn(&detector(), Lesson { readings, until: None, serving }, &|_| ()).unwrap()
+    learn(&detector(), TrainingSet { readings, until: None, serving }, &|_| ()).unwrap()
 }
 
 fn score(model: &Model, value: f64) -> f64 {
@@ -53,14 +53,14 @@ fn at_most_a_tenth_is_left_out_when_the_world_has_changed() {
         .collect();
     let model = learned(&moved, Some(&serving));
     assert_eq!(model.samples(), 1800);
-    assert!(score(&model, 100.0) < model.cut());
+    assert!(score(&model, 100.0) < model.threshold());
 }
 
 #[test]
 fn training_after_training_does_not_call_ever_more_of_the_same_world_anomalous() {
     let share = |model: &Model| {
         let values = readings(2000, i64::MAX).iter().map(|each| each.values[0].unwrap()).collect();
-        model.scores(values).unwrap().iter().filter(|score| **score > model.cut()).count()
+        model.scores(values).unwrap().iter().filter(|score| **score > model.threshold()).count()
     };
     let mut model = learned(&readings(2000, i64::MAX), None);
     for _ in 0..20 {
@@ -74,7 +74,7 @@ fn the_end_of_the_history_that_was_asked_for_is_kept_and_makes_another_model() {
     let until = "1970-01-01T01:00:00Z".parse().unwrap();
     let asked = learn(
         &detector(),
-        Lesson { readings: &readings(500, 50), until: Some(until), serving: None },
+        TrainingSet { readings: &readings(500, 50), until: Some(until), serving: None },
         &|_| (),
     )
     .unwrap();
@@ -85,14 +85,14 @@ fn the_end_of_the_history_that_was_asked_for_is_kept_and_makes_another_model() {
 
 #[test]
 fn a_model_says_why_it_may_not_be_trusted_and_most_say_nothing() {
-    assert!(learned(&readings(2000, 50), None).doubts(Cut::Contamination(0.02)).is_empty());
+    assert!(learned(&readings(2000, 50), None).warnings(Cut::Contamination(0.02)).is_empty());
     let mut still = readings(50, i64::MAX);
     for (second, reading) in still.iter_mut().enumerate() {
         reading.values = vec![Some(7.0).filter(|_| second % 3 == 0)];
     }
     let model = learned(&still, None);
     assert_eq!(
-        model.doubts(Cut::AlertsPerDay(2.0)),
+        model.warnings(Cut::AlertsPerDay(2.0)),
         [
             "17 rows are few to learn from: 64 or more are better",
             "nothing ever varied in speed: any change there will look strange",
@@ -101,7 +101,7 @@ fn a_model_says_why_it_may_not_be_trusted_and_most_say_nothing() {
         ]
     );
     let kept = Model::open(model.bytes()).unwrap().report(Cut::Contamination(0.02)).doubts;
-    assert_eq!((&kept[1], kept.len()), (&model.doubts(Cut::Score(0.5))[1], 4));
+    assert_eq!((&kept[1], kept.len()), (&model.warnings(Cut::Score(0.5))[1], 4));
     assert!(kept[3].starts_with("threshold.contamination 0.02 calls no sample anomalous"), "{kept:?}");
 }
 
@@ -109,6 +109,6 @@ fn a_model_says_why_it_may_not_be_trusted_and_most_say_nothing() {
 fn of_the_doubts_of_a_model_from_elsewhere_only_so_many_letters_are_told() {
     let mut artifact = Artifact::from_bytes(learned(&readings(500, 50), None).bytes()).unwrap();
     artifact.metadata.training.doubts = vec!["ü".repeat(100_000); 100];
-    let doubts = Model::new(artifact).unwrap().doubts(Cut::Score(0.5));
+    let doubts = Model::new(artifact).unwrap().warnings(Cut::Score(0.5));
     assert_eq!(doubts, vec!["ü".repeat(500); 8]);
 }

@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 use thiserror::Error;
 
-use super::MOST_BYTES;
+use super::MAX_BYTES;
 
 /// A request that cannot be answered as asked. The body is `{"error": "…"}`, one sentence.
 #[derive(Debug, Error)]
@@ -17,7 +17,7 @@ pub enum ApiError {
     #[error("{0}: {1}")]
     Unprocessable(String, String),
     /// 413.
-    #[error("expected a body of at most {MOST_BYTES} bytes")]
+    #[error("expected a body of at most {MAX_BYTES} bytes")]
     TooLarge,
     /// 404.
     #[error("no such path: {0}")]

@@ -20,12 +20,12 @@ pub use error::ApiError;
 pub use verdicts::verdict_json;
 
 /// The largest request body: batches beyond it belong into several requests.
-pub const MOST_BYTES: usize = 2 << 20;
+pub const MAX_BYTES: usize = 2 << 20;
 
 /// The routes of the predict port. Expects `Data<State>`.
 pub fn configure_predict(config: &mut ServiceConfig) {
     config
-        .app_data(web::PayloadConfig::new(MOST_BYTES))
+        .app_data(web::PayloadConfig::new(MAX_BYTES))
         .service(web::resource("/predict").post(predict::predict).default_service(web::to(wrong_method)))
         .service(web::resource("/verdicts").get(verdicts::newest).default_service(web::to(wrong_method)))
         .service(web::resource("/events").get(events::newest).default_service(web::to(wrong_method)))

@@ -28,8 +28,8 @@ pub(super) async fn metrics(state: Data<State>) -> HttpResponse {
 
 /// `GET /model`: the artifact, as `detector inspect` reads it.
 pub(super) async fn model(state: Data<State>) -> Result<HttpResponse, ApiError> {
-    let watch = state.watch().ok_or_else(|| ApiError::NotReady(state.ready().err().unwrap_or_default()))?;
-    let model = watch.model();
+    let scorer = state.scorer().ok_or_else(|| ApiError::NotReady(state.ready().err().unwrap_or_default()))?;
+    let model = scorer.model();
     Ok(HttpResponse::Ok()
         .insert_header(("ETag", format!("\"{}\"", model.digest())))
         .content_type("application/octet-stream")

@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 
 use super::ApiError;
 use crate::model::model::{Explain, Model, Unjudgeable};
+use crate::scoring::scorer::Scorer;
 use crate::scoring::verdict::Judgement;
-use crate::scoring::watch::Watch;
 use crate::serving::metrics::Protocol;
 use crate::serving::state::State;
 
@@ -66,17 +66,17 @@ fn answer(
     let options = Query::<Options>::from_query(request.query_string())
         .map_err(|error| ApiError::Malformed(format!("expected ?detail=true or nothing: {error}")))?;
     let body = body.map_err(|error| unreadable(&error))?;
-    let watch = state.watch().ok_or_else(|| ApiError::NotReady(state.ready().err().unwrap_or_default()))?;
+    let scorer = state.scorer().ok_or_else(|| ApiError::NotReady(state.ready().err().unwrap_or_default()))?;
     let question = question(&body)?;
     let explain = if options.detail { Explain::Always } else { Explain::Never };
     let one = |judgement: &Judgement| {
-        if options.detail { detail(watch.model(), judgement) } else { bare(judgement) }
+        if options.detail { detail(scorer.model(), judgement) } else { bare(judgement) }
     };
     match (question.value, question.values, question.instances) {
-        (Some(value), None, None) => Ok(one(&judge_value(&watch, &value, explain)?)),
-        (None, Some(values), None) => Ok(one(&judge_values(&watch, values, explain)?)),
+        (Some(value), None, None) => Ok(one(&judge_value(&scorer, &value, explain)?)),
+        (None, Some(values), None) => Ok(one(&judge_values(&scorer, values, explain)?)),
         (None, None, Some(rows)) => {
-            let judgements = judge_rows(watch.model(), rows, explain)?;
+            let judgements = judge_rows(scorer.model(), rows, explain)?;
             Ok(json!({ "predictions": judgements.iter().map(one).collect::<Vec<_>>() }))
         }
         _ => Err(ApiError::Malformed("expected exactly one of value, values, instances".to_owned())),
@@ -99,9 +99,9 @@ fn unreadable(error: &actix_web::Error) -> ApiError {
     }
 }
 
-fn judge_value(watch: &Arc<Watch>, value: &Value, explain: Explain) -> Result<Judgement, ApiError> {
-    match watch.model().sensors() {
-        [_] => judge_next(watch, &[number("value", value)?], explain),
+fn judge_value(scorer: &Arc<Scorer>, value: &Value, explain: Explain) -> Result<Judgement, ApiError> {
+    match scorer.model().sensors() {
+        [_] => judge_next(scorer, &[number("value", value)?], explain),
         sensors => Err(ApiError::Unprocessable(
             "value".to_owned(),
             format!(
@@ -113,14 +113,14 @@ fn judge_value(watch: &Arc<Watch>, value: &Value, explain: Explain) -> Result<Ju
     }
 }
 
-fn judge_values(watch: &Arc<Watch>, values: Value, explain: Explain) -> Result<Judgement, ApiError> {
+fn judge_values(scorer: &Arc<Scorer>, values: Value, explain: Explain) -> Result<Judgement, ApiError> {
     let Value::Object(mut values) = values else {
         return Err(ApiError::Unprocessable(
             "values".to_owned(),
             format!("expected an object, got {}", shown(&values)),
         ));
     };
-    let sensors = watch.model().sensors();
+    let sensors = scorer.model().sensors();
     let row = sensors.iter().map(|sensor| {
         let field = format!("values.{sensor}");
         let value = values.remove(sensor).ok_or_else(|| missing(&field))?;
@@ -131,16 +131,16 @@ fn judge_values(watch: &Arc<Watch>, values: Value, explain: Explain) -> Result<J
         let sentence = format!("no such sensor: expected {}", sensors.join(", "));
         return Err(ApiError::Unprocessable(format!("values.{unknown}"), sentence));
     }
-    judge_next(watch, &row, explain)
+    judge_next(scorer, &row, explain)
 }
 
 /// Judge values as the reading that follows those that the detector has seen.
-fn judge_next(watch: &Arc<Watch>, values: &[f64], explain: Explain) -> Result<Judgement, ApiError> {
-    let vector = watch.vector_of_next(values);
+fn judge_next(scorer: &Arc<Scorer>, values: &[f64], explain: Explain) -> Result<Judgement, ApiError> {
+    let vector = scorer.vector_of_next(values);
     let vector = vector.ok_or_else(|| {
         ApiError::NotReady("the model looks back on readings that have not come yet".to_owned())
     })?;
-    watch.model().judge(&vector, explain).map_err(|Unjudgeable(value)| {
+    scorer.model().judge(&vector, explain).map_err(|Unjudgeable(value)| {
         ApiError::Unprocessable(
             "value".to_owned(),
             format!("too far from the readings before to be judged: {value}"),
@@ -194,9 +194,9 @@ fn missing(field: &str) -> ApiError {
 
 /// The value as JSON, cut where it is long.
 fn shown(value: &Value) -> String {
-    const MOST: usize = 60;
+    const MAX: usize = 60;
     let text = value.to_string();
-    match text.char_indices().nth(MOST) {
+    match text.char_indices().nth(MAX) {
         Some((cut, _)) => format!("{}…", &text[..cut]),
         None => text,
     }
@@ -214,7 +214,7 @@ fn detail(model: &Model, judgement: &Judgement) -> Value {
         "anomaly": u8::from(judgement.anomalous),
         "score": judgement.score,
         "severity": judgement.severity,
-        "threshold": model.cut(),
+        "threshold": model.threshold(),
         "contributions": shares.collect::<Map<String, Value>>(),
         "reasons": reasons.collect::<Map<String, Value>>(),
         "model": &*judgement.model,

@@ -11,7 +11,7 @@ mod record;
 /// Which model begins.
 mod start;
 /// Which model comes next.
-mod succession;
+mod model_manager;
 /// Answering and watching.
 mod serve;
 
@@ -31,7 +31,7 @@ use crate::lifecycle::load::{LoadError, Mounts};
 use crate::lifecycle::monitor::{self, MonitorError};
 use crate::lifecycle::store::StateDirectory;
 use crate::model::model::Explain;
-use crate::scoring::watch::Watch;
+use crate::scoring::scorer::Scorer;
 use crate::serving::log::{Format, Log};
 use progress::Bars;
 use record::Record;
@@ -175,34 +175,34 @@ fn replay(args: &RunArgs, detector: &Valid, record: &mut Record) -> Result<(), R
     let now = until.unwrap_or_else(Timestamp::now);
     let start = Start::new(args, detector)?;
     start.notes.iter().for_each(|note| record.note(note));
-    let mut begun = match (start.model, detector.train()) {
+    let mut started = match (start.model, detector.train()) {
         (Some(model), _) => {
             monitor::resume(detector, model, start.snapshot.as_ref(), now, Explain::Anomalies)?
         }
         (None, Some(_)) => {
             let bars = Bars::new();
-            let begun = monitor::train(detector, now, Explain::Anomalies, &bars);
+            let started = monitor::train(detector, now, Explain::Anomalies, &bars);
             bars.clear();
-            begun?
+            started?
         }
         (None, None) => {
             let model = actix_web::rt::System::new().block_on(start::load(args, detector))?;
             monitor::resume(detector, model, start.snapshot.as_ref(), now, Explain::Anomalies)?
         }
     };
-    record.begun(&begun);
+    record.started(&started);
     // Among the threads that train: so none has to be woken for each training.
     let span = args.duration.map(Duration::from);
-    rayon::scope(|_| monitor::replay(detector, &mut begun, span, record))?;
+    rayon::scope(|_| monitor::replay(detector, &mut started, span, record))?;
     if let Some(directory) = start::state_directory(args)? {
-        keep(&directory, &begun.watch)
+        keep(&directory, &started.scorer)
             .map_err(|source| RunError::State { path: directory.model(), source })?;
     }
     Ok(())
 }
 
 /// What the next run begins with.
-fn keep(directory: &StateDirectory, watch: &Watch) -> io::Result<()> {
-    directory.keep_model(watch.model())?;
-    watch.snapshot().map_or(Ok(()), |snapshot| directory.keep_snapshot(&snapshot))
+fn keep(directory: &StateDirectory, scorer: &Scorer) -> io::Result<()> {
+    directory.keep_model(scorer.model())?;
+    scorer.snapshot().map_or(Ok(()), |snapshot| directory.keep_snapshot(&snapshot))
 }

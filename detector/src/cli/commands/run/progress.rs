@@ -8,12 +8,12 @@ use crate::ingest::progress::Progress;
 use crate::serving::state::State;
 
 /// Training, as the API and the terminal see it.
-pub(super) struct Training<'a> {
+pub(super) struct TrainingProgress<'a> {
     pub(super) state: &'a State,
     pub(super) bars: Bars,
 }
 
-impl Progress for Training<'_> {
+impl Progress for TrainingProgress<'_> {
     fn gathered(&self, have: usize, need: usize) {
         self.state.gathered(have, need);
         self.bars.gathered(have, need);

@@ -1,4 +1,4 @@
-//! Outcomes in; the tally, the lines on the terminal and the `--output` file out.
+//! Outcomes in; the evaluation, the lines on the terminal and the `--output` file out.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -7,18 +7,18 @@ use crd::Valid;
 
 use super::{RunArgs, RunError};
 use crate::alerting::event::{Change, Events};
+use crate::cli::evaluation::Evaluation;
 use crate::cli::output::Output;
-use crate::cli::tally::Tally;
 use crate::ingest::reading::Readings;
-use crate::lifecycle::monitor::{Audience, Begun};
+use crate::lifecycle::monitor::{ReplayObserver, Started};
 use crate::model::model::Model;
-use crate::scoring::watch::Outcome;
+use crate::scoring::scorer::Outcome;
 use crate::serving::log::{Event, Log};
 
-/// What is kept of a run: the tally, the file, the lines on the terminal.
+/// What is kept of a run: the evaluation, the file, the lines on the terminal.
 pub(super) struct Record {
     pub(super) log: Log,
-    tally: Tally,
+    evaluation: Evaluation,
     events: Events,
     output: Option<(PathBuf, Output)>,
     watching_since: Instant,
@@ -33,20 +33,20 @@ impl Record {
         let output = args.output.as_ref().map(create).transpose()?;
         Ok(Self {
             log,
-            tally: Tally::default(),
+            evaluation: Evaluation::default(),
             events: Events::new(detector),
             output,
             watching_since: Instant::now(),
         })
     }
 
-    pub(super) fn begun(&mut self, begun: &Begun) {
-        match begun.took {
-            Some(took) => self.log.tell(&Event::Trained(begun.watch.model(), took)),
-            None => self.log.tell(&Event::Serves(begun.watch.model())),
+    pub(super) fn started(&mut self, started: &Started) {
+        match started.took {
+            Some(took) => self.log.tell(&Event::Trained(started.scorer.model(), took)),
+            None => self.log.tell(&Event::Serves(started.scorer.model())),
         }
-        if !begun.note.is_empty() {
-            self.log.tell(&Event::Note(&begun.note));
+        if !started.note.is_empty() {
+            self.log.tell(&Event::Note(&started.note));
         }
         self.watching_since = Instant::now();
     }
@@ -56,13 +56,13 @@ impl Record {
     }
 
     pub(super) fn outcome(&mut self, readings: &Readings, outcome: &Outcome) -> Result<(), RunError> {
-        self.tally.count(readings.time, readings.truth.as_deref(), outcome);
+        self.evaluation.count(readings.time, readings.truth.as_deref(), outcome);
         let Outcome::Verdict(verdict) = outcome else { return Ok(()) };
         if verdict.judgement.anomalous {
             self.log.tell(&Event::Anomaly(verdict));
         }
         if let Some(change) = self.events.follow(verdict) {
-            self.tally.event(&change);
+            self.evaluation.event(&change);
             if let Change::Ended(event) = &change {
                 self.log.tell(&Event::Ended(event));
             }
@@ -80,12 +80,12 @@ impl Record {
         if let Some((path, output)) = self.output {
             output.finish().map_err(|source| RunError::Output { path, source })?;
         }
-        self.log.tell(&Event::Summary(&self.tally, took));
+        self.log.tell(&Event::Summary(&self.evaluation, took));
         Ok(())
     }
 }
 
-impl Audience for Record {
+impl ReplayObserver for Record {
     type Error = RunError;
 
     fn judged(&mut self, readings: &Readings, outcome: &Outcome) -> Result<(), RunError> {

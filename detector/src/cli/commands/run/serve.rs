@@ -9,19 +9,19 @@ use crd::Valid;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use super::progress::{Bars, Training};
+use super::model_manager::{ModelManager, ModelUpdate};
+use super::progress::{Bars, TrainingProgress};
 use super::record::Record;
 use super::servers::Servers;
 use super::start::{Start, state_directory};
 use super::stop::Stop;
-use super::succession::{Succession, Successor};
 use super::{RunArgs, RunError};
 use crate::alerting::notify::{Notifier, Retries};
-use crate::ingest::stream::Stream;
-use crate::lifecycle::monitor::{self, Begun, MonitorError};
+use crate::ingest::stream::ReadingStream;
+use crate::lifecycle::monitor::{self, MonitorError, Started};
 use crate::lifecycle::store::snapshot::Snapshot;
 use crate::model::model::{Explain, Model};
-use crate::scoring::watch::Watch;
+use crate::scoring::scorer::Scorer;
 use crate::serving::log::{Event, Log};
 use crate::serving::state::State;
 
@@ -37,7 +37,7 @@ pub(super) async fn serve(args: &RunArgs, detector: Valid, record: &mut Record) 
         metrics: &args.metrics_address.to_string(),
     });
     let result = tokio::select! {
-        result = begin_and_watch(args, &state, start, record) => result,
+        result = start_and_score(args, &state, start, record) => result,
         drain = stop.asked() => {
             state.drain();
             if drain {
@@ -66,7 +66,7 @@ fn notify(args: &RunArgs, state: &Data<State>) -> Result<(), RunError> {
     Ok(())
 }
 
-async fn begin_and_watch(
+async fn start_and_score(
     args: &RunArgs,
     state: &Data<State>,
     start: Start,
@@ -74,28 +74,28 @@ async fn begin_and_watch(
 ) -> Result<(), RunError> {
     start.notes.iter().for_each(|note| record.note(note));
     state.reject(start.rejected.clone());
-    let (successors, mut coming) = mpsc::unbounded_channel();
-    let succession = Succession::new(args, state, successors, start.rejected.clone())?;
-    let begun = if state.detector.train().is_some() {
-        let begun = begin(state, start.model, start.snapshot).await?;
-        succession.start(Some(begun.watch.model().clone()))?;
-        begun
+    let (updates, mut coming) = mpsc::unbounded_channel();
+    let model_manager = ModelManager::new(args, state, updates, start.rejected.clone())?;
+    let started = if state.detector.train().is_some() {
+        let started = begin(state, start.model, start.snapshot).await?;
+        model_manager.start(Some(started.scorer.model().clone()))?;
+        started
     } else {
-        succession.start(start.model.clone())?;
+        model_manager.start(start.model.clone())?;
         let model = match start.model {
             Some(model) => model,
             None => first(&mut coming, record).await,
         };
         begin(state, Some(model), start.snapshot).await?
     };
-    state.serve(&begun.watch, begun.took.unwrap_or_default());
-    state.restored(begun.gap);
+    state.serve(&started.scorer, started.took.unwrap_or_default());
+    state.restored(started.gap);
     state.sources(true, "");
-    record.begun(&begun);
-    let Begun { watch, mut stream, .. } = begun;
+    record.started(&started);
+    let Started { scorer, mut stream, .. } = started;
     stream.skip_to(Timestamp::now());
     tokio::select! {
-        result = attend(state, record, watch, stream, coming) => result,
+        result = attend(state, record, scorer, stream, coming) => result,
         result = keep_snapshots(args, state) => result,
     }
 }
@@ -105,29 +105,29 @@ async fn begin(
     state: &Data<State>,
     model: Option<Arc<Model>>,
     snapshot: Option<Snapshot>,
-) -> Result<Begun, RunError> {
+) -> Result<Started, RunError> {
     let shared = state.clone();
     let work = move || {
         let (detector, now) = (&shared.detector, Timestamp::now());
         if let Some(model) = model {
             return monitor::resume(detector, model, snapshot.as_ref(), now, Explain::Always);
         }
-        let progress = Training { state: &shared, bars: Bars::new() };
-        let begun = monitor::train(detector, now, Explain::Always, &progress);
+        let progress = TrainingProgress { state: &shared, bars: Bars::new() };
+        let started = monitor::train(detector, now, Explain::Always, &progress);
         progress.bars.clear();
-        shared.trained(begun.is_ok());
-        begun
+        shared.trained(started.is_ok());
+        started
     };
-    let begun = tokio::task::spawn_blocking(work).await;
-    Ok(begun.map_err(|panic| RunError::Start(io::Error::other(panic)))??)
+    let started = tokio::task::spawn_blocking(work).await;
+    Ok(started.map_err(|panic| RunError::Start(io::Error::other(panic)))??)
 }
 
 /// The first model that can be loaded.
-async fn first(coming: &mut mpsc::UnboundedReceiver<Successor>, record: &Record) -> Arc<Model> {
+async fn first(coming: &mut mpsc::UnboundedReceiver<ModelUpdate>, record: &Record) -> Arc<Model> {
     loop {
         match coming.recv().await {
-            Some(Successor::Model { model, .. }) => return model,
-            Some(Successor::Note(note)) => record.note(&note),
+            Some(ModelUpdate::Model { model, .. }) => return model,
+            Some(ModelUpdate::Note(note)) => record.note(&note),
             None => std::future::pending().await,
         }
     }
@@ -140,11 +140,11 @@ async fn keep_snapshots(args: &RunArgs, state: &Data<State>) -> Result<(), RunEr
     let mut kept = None;
     loop {
         second.tick().await;
-        let Some(watch) = state.watch().filter(|watch| watch.seen() != kept) else { continue };
-        kept = watch.seen();
+        let Some(scorer) = state.scorer().filter(|scorer| scorer.seen() != kept) else { continue };
+        kept = scorer.seen();
         let directory = directory.clone();
         // A full disk costs a few readings at the next restart, and is no reason to stop.
-        let keep = move || watch.snapshot().map(|snapshot| directory.keep_snapshot(&snapshot));
+        let keep = move || scorer.snapshot().map(|snapshot| directory.keep_snapshot(&snapshot));
         let _ = tokio::task::spawn_blocking(keep).await;
     }
 }
@@ -153,9 +153,9 @@ async fn keep_snapshots(args: &RunArgs, state: &Data<State>) -> Result<(), RunEr
 async fn attend(
     state: &State,
     record: &mut Record,
-    mut watch: Watch,
-    mut stream: Stream,
-    mut coming: mpsc::UnboundedReceiver<Successor>,
+    mut scorer: Scorer,
+    mut stream: ReadingStream,
+    mut coming: mpsc::UnboundedReceiver<ModelUpdate>,
 ) -> Result<(), RunError> {
     let (pace, began) = (stream.pace(), Instant::now());
     let mut first = None;
@@ -164,45 +164,45 @@ async fn attend(
         let first = *first.get_or_insert(readings.time);
         let wait = pace.wait(readings.time, Timestamp::now(), first, began.elapsed());
         let due = tokio::time::Instant::now() + wait;
-        while let Some(successor) = sooner(&mut coming, due).await {
-            take_over(state, record, &mut watch, successor);
+        while let Some(update) = sooner(&mut coming, due).await {
+            take_over(state, record, &mut scorer, update);
         }
-        let outcome = watch.judge(&readings);
+        let outcome = scorer.judge(&readings);
         state.outcome(&readings, &outcome);
-        state.remember(&watch);
+        state.remember(&scorer);
         record.outcome(&readings, &outcome)?;
         stream.skip_to(Timestamp::now());
     }
     state.sources(false, "the recording has ended");
     record.note("the recording has ended; predictions are still answered");
-    while let Some(successor) = coming.recv().await {
-        take_over(state, record, &mut watch, successor);
+    while let Some(update) = coming.recv().await {
+        take_over(state, record, &mut scorer, update);
     }
     std::future::pending().await
 }
 
 /// The successor that comes before something else is due.
 async fn sooner(
-    coming: &mut mpsc::UnboundedReceiver<Successor>,
+    coming: &mut mpsc::UnboundedReceiver<ModelUpdate>,
     due: tokio::time::Instant,
-) -> Option<Successor> {
+) -> Option<ModelUpdate> {
     tokio::select! {
         biased;
-        Some(successor) = coming.recv() => Some(successor),
+        Some(update) = coming.recv() => Some(update),
         () = tokio::time::sleep_until(due) => None,
     }
 }
 
-fn take_over(state: &State, record: &Record, watch: &mut Watch, successor: Successor) {
-    match successor {
-        Successor::Model { model, took } => {
-            watch.swap(model);
-            state.serve(watch, took.unwrap_or_default());
+fn take_over(state: &State, record: &Record, scorer: &mut Scorer, update: ModelUpdate) {
+    match update {
+        ModelUpdate::Model { model, took } => {
+            scorer.swap(model);
+            state.serve(scorer, took.unwrap_or_default());
             match took {
-                Some(took) => record.log.tell(&Event::Trained(watch.model(), took)),
-                None => record.log.tell(&Event::Serves(watch.model())),
+                Some(took) => record.log.tell(&Event::Trained(scorer.model(), took)),
+                None => record.log.tell(&Event::Serves(scorer.model())),
             }
         }
-        Successor::Note(note) => record.note(&note),
+        ModelUpdate::Note(note) => record.note(&note),
     }
 }

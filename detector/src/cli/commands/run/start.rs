@@ -8,10 +8,10 @@ use crd::contract::Rejected;
 use crd::valid::ModelKind;
 
 use super::{RunArgs, RunError};
-use crate::lifecycle::load::address::Guard;
+use crate::lifecycle::load::address::AddressGuard;
 use crate::lifecycle::load::{self, LoadError, Place, opening};
 use crate::lifecycle::store::StateDirectory;
-use crate::lifecycle::store::choice::Wanted;
+use crate::lifecycle::store::requirements::ModelRequirements;
 use crate::lifecycle::store::snapshot::Snapshot;
 use crate::model::model::Model;
 
@@ -30,13 +30,14 @@ pub(super) struct Start {
 impl Start {
     /// Look at the stored model and into the state directory. Files that are of no use stop nothing.
     pub(super) fn new(args: &RunArgs, detector: &Valid) -> Result<Self, RunError> {
-        let wanted = Wanted::new(detector);
+        let requirements = ModelRequirements::new(detector);
         let directory = state_directory(args)?;
         let kept = directory.as_ref().map(StateDirectory::model);
         let mut notes = Vec::new();
         let files = args.stored_model.as_deref().into_iter().chain(kept.as_deref());
-        let fitting: Vec<Arc<Model>> = files.filter_map(|file| fitted(file, &wanted, &mut notes)).collect();
-        let (model, rejected) = wanted.choose(&fitting);
+        let fitting: Vec<Arc<Model>> =
+            files.filter_map(|file| fitted(file, &requirements, &mut notes)).collect();
+        let (model, rejected) = requirements.choose(&fitting);
         let snapshot = match directory.as_ref().map(|directory| snapshot(directory, detector)) {
             Some(Err(note)) => {
                 notes.push(note);
@@ -58,14 +59,18 @@ pub(super) fn state_directory(args: &RunArgs) -> Result<Option<StateDirectory>, 
 }
 
 /// The model in a file, as the spec wants it; none where there is no file, or where it is of no use.
-pub(super) fn fitted(file: &Path, wanted: &Wanted, notes: &mut Vec<String>) -> Option<Arc<Model>> {
+pub(super) fn fitted(
+    file: &Path,
+    requirements: &ModelRequirements,
+    notes: &mut Vec<String>,
+) -> Option<Arc<Model>> {
     if !file.exists() {
         return None;
     }
     let opened = load::read(file).and_then(|bytes| Ok(Model::open(&bytes)?));
-    let note = match opened.map(|model| wanted.fitted(model)) {
+    let note = match opened.map(|model| requirements.fitted(model)) {
         Ok(Ok(model)) => return Some(model),
-        Ok(Err(unfit)) => format!("{} does not serve: {unfit}", file.display()),
+        Ok(Err(incompatible)) => format!("{} does not serve: {incompatible}", file.display()),
         Err(LoadError::File { path, source }) => format!("{} does not serve: {source}", path.display()),
         Err(error) => format!("{} does not serve: {error}", file.display()),
     };
@@ -85,7 +90,7 @@ pub(super) async fn load(args: &RunArgs, detector: &Valid) -> Result<Arc<Model>,
     let ModelKind::Load(spec) = detector.model() else {
         unreachable!("only a detector that trains nothing loads")
     };
-    let bytes = match Place::new(spec, &args.mounts(), Guard::here())? {
+    let bytes = match Place::new(spec, &args.mounts(), AddressGuard::here())? {
         Place::File(path) => load::read(&path)?,
         Place::Remote(remote) => remote.fetch().await?,
     };

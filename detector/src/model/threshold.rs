@@ -1,4 +1,4 @@
-//! What the training readings score in; the cut out, and how many alerts a day to expect of it.
+//! The scores of the training readings in; the threshold out, and how many alerts a day to expect of it.
 
 use crd::valid::Cut;
 use forest::artifact::{Greatest, Scores};
@@ -6,7 +6,7 @@ use forest::threshold::{self, ThresholdError};
 use forest::{Forest, Params, Samples};
 use jiff::Timestamp;
 
-/// All that a cut is made from.
+/// What a threshold is chosen from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainingScores {
     /// What each training vector scores. Contamination is a share of these, as in scikit-learn.
@@ -18,11 +18,11 @@ pub struct TrainingScores {
     pub seconds_apart: f64,
 }
 
-/// The cut that the spec asks for.
+/// The threshold that the spec asks for.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Border {
+pub struct Threshold {
     /// A score over this is an anomaly.
-    pub cut: f64,
+    pub score: f64,
     /// How many verdicts a day on ordinary readings are over it, as far as the training readings can tell; none where
     /// they cannot.
     pub expected_alerts_per_day: Option<f64>,
@@ -60,9 +60,9 @@ impl TrainingScores {
     ///
     /// # Errors
     /// There are no scores to choose from.
-    pub fn border(&self, by: Cut) -> Result<Border, ThresholdError> {
+    pub fn threshold(&self, by: Cut) -> Result<Threshold, ThresholdError> {
         let verdicts_a_day = SECONDS_A_DAY / self.seconds_apart;
-        let cut = match by {
+        let score = match by {
             Cut::Score(score) => score,
             Cut::Contamination(share) => threshold::contamination(&self.seen, share)?,
             Cut::AlertsPerDay(alerts) => {
@@ -70,30 +70,30 @@ impl TrainingScores {
                 threshold::conformal(scores, alerts / verdicts_a_day)?
             }
         };
-        let exceedance = (!self.unseen.is_empty()).then(|| threshold::exceedance(&self.unseen, cut));
-        Ok(Border { cut, expected_alerts_per_day: exceedance.map(|share| share * verdicts_a_day) })
+        let exceedance = (!self.unseen.is_empty()).then(|| threshold::exceedance(&self.unseen, score));
+        Ok(Threshold { score, expected_alerts_per_day: exceedance.map(|share| share * verdicts_a_day) })
     }
 }
 
 /// Where normal ends by another threshold, from what an artifact has kept: exactly where the whole scores would put it. None
-/// where they are needed: the cut is not among the greatest.
+/// where they are needed: the threshold is not among the greatest.
 ///
 /// # Errors
 /// There are no scores to choose from.
-pub fn recut(kept: &Scores, by: Cut) -> Result<Option<Border>, ThresholdError> {
+pub fn rethreshold(kept: &Scores, by: Cut) -> Result<Option<Threshold>, ThresholdError> {
     let (Some(seen), Some(unseen)) = (filled(&kept.seen), filled(&kept.unseen)) else { return Ok(None) };
-    let border = TrainingScores { seen, unseen, seconds_apart: kept.seconds_apart }.border(by)?;
+    let threshold = TrainingScores { seen, unseen, seconds_apart: kept.seconds_apart }.threshold(by)?;
     let known = |greatest: &Greatest| {
-        greatest.is_whole() || greatest.scores().last().is_some_and(|least| border.cut > *least)
+        greatest.is_whole() || greatest.scores().last().is_some_and(|least| threshold.score > *least)
     };
-    Ok((known(&kept.seen) && known(&kept.unseen)).then_some(border))
+    Ok((known(&kept.seen) && known(&kept.unseen)).then_some(threshold))
 }
 
 /// As many scores as there were. Those that are not known are no greater than the least of the kept, so it stands in:
-/// no cut above it depends on them.
+/// no threshold above it depends on them.
 fn filled(greatest: &Greatest) -> Option<Vec<f64>> {
-    const MOST: u64 = 1 << 24;
-    let count = usize::try_from(Some(greatest.count()).filter(|count| *count <= MOST)?).ok()?;
+    const MAX: u64 = 1 << 24;
+    let count = usize::try_from(Some(greatest.count()).filter(|count| *count <= MAX)?).ok()?;
     let mut scores = greatest.scores().to_vec();
     scores.resize(count, scores.last().copied().unwrap_or(1.0));
     Some(scores)
@@ -119,9 +119,9 @@ pub fn shortfall(by: Cut, expected_alerts_per_day: Option<f64>, samples: usize) 
 
 /// What a person should know who asked for a share of the samples to be called anomalous: one sentence where none is. `seen`:
 /// the greatest of what the samples score.
-pub fn silence(by: Cut, cut: f64, seen: &[f64]) -> Option<String> {
+pub fn silence(by: Cut, threshold: f64, seen: &[f64]) -> Option<String> {
     let Cut::Contamination(share) = by else { return None };
-    seen.iter().all(|score| *score <= cut).then(|| {
+    seen.iter().all(|score| *score <= threshold).then(|| {
         format!(
             "threshold.contamination {share} calls no sample anomalous, since more of them than that are the strangest alike: a reading must be stranger than all of them"
         )
@@ -141,36 +141,36 @@ mod tests {
     #[test]
     fn alerts_a_day_are_a_share_of_the_verdicts_a_day() {
         // 10 of 1440 verdicts, with 999 scores: the 6th greatest, which lets 6 of 1000 pass.
-        let border = scores(999).border(Cut::AlertsPerDay(10.0)).unwrap();
-        assert_eq!(border.cut.to_bits(), 0.994f64.to_bits());
-        assert!((border.expected_alerts_per_day.unwrap() - 8.64).abs() < 1e-9);
-        assert_eq!(shortfall(Cut::AlertsPerDay(10.0), border.expected_alerts_per_day, 999), None);
+        let threshold = scores(999).threshold(Cut::AlertsPerDay(10.0)).unwrap();
+        assert_eq!(threshold.score.to_bits(), 0.994f64.to_bits());
+        assert!((threshold.expected_alerts_per_day.unwrap() - 8.64).abs() < 1e-9);
+        assert_eq!(shortfall(Cut::AlertsPerDay(10.0), threshold.expected_alerts_per_day, 999), None);
     }
 
     #[test]
-    fn every_way_to_cut_says_what_to_expect() {
-        let expected = |by| scores(999).border(by).unwrap().expected_alerts_per_day.unwrap();
+    fn every_choice_of_threshold_says_what_to_expect() {
+        let expected = |by| scores(999).threshold(by).unwrap().expected_alerts_per_day.unwrap();
         assert!((expected(Cut::Score(0.5)) - 720.0).abs() < 1e-9);
         assert!((expected(Cut::Contamination(0.01)) - 15.84).abs() < 1e-9);
     }
 
     #[test]
     fn a_promise_that_the_samples_cannot_keep_is_not_made() {
-        let border = scores(99).border(Cut::AlertsPerDay(2.0)).unwrap();
-        assert_eq!(border.cut.to_bits(), 0.099f64.to_bits());
+        let threshold = scores(99).threshold(Cut::AlertsPerDay(2.0)).unwrap();
+        assert_eq!(threshold.score.to_bits(), 0.099f64.to_bits());
         assert_eq!(
-            shortfall(Cut::AlertsPerDay(2.0), border.expected_alerts_per_day, 99).unwrap(),
+            shortfall(Cut::AlertsPerDay(2.0), threshold.expected_alerts_per_day, 99).unwrap(),
             "threshold.alertsPerDay 2 cannot be promised: 99 samples tell no more than that there are at most 14.4 a day; learn from 719 samples or more"
         );
-        assert_eq!(shortfall(Cut::Contamination(0.01), border.expected_alerts_per_day, 99), None);
+        assert_eq!(shortfall(Cut::Contamination(0.01), threshold.expected_alerts_per_day, 99), None);
     }
 
     #[test]
-    fn samples_that_are_alike_may_leave_none_to_be_over_the_cut() {
+    fn samples_that_are_alike_may_leave_none_to_be_over_the_threshold() {
         let scores = |rare: usize| [vec![0.4; 100 - rare], vec![0.7; rare]].concat();
         let silent = |rare, by| {
             let scores = TrainingScores { seen: scores(rare), unseen: Vec::new(), seconds_apart: 60.0 };
-            silence(by, scores.border(by).unwrap().cut, &scores.seen)
+            silence(by, scores.threshold(by).unwrap().score, &scores.seen)
         };
         assert!(
             silent(10, Cut::Contamination(0.05))
@@ -184,8 +184,8 @@ mod tests {
     #[test]
     fn rows_that_all_trees_have_learned_from_promise_nothing() {
         let scores = TrainingScores { unseen: Vec::new(), ..scores(99) };
-        let border = scores.border(Cut::AlertsPerDay(2.0)).unwrap();
-        assert_eq!(border, Border { cut: 0.099, expected_alerts_per_day: None });
+        let threshold = scores.threshold(Cut::AlertsPerDay(2.0)).unwrap();
+        assert_eq!(threshold, Threshold { score: 0.099, expected_alerts_per_day: None });
         assert!(shortfall(Cut::AlertsPerDay(2.0), None, 99).unwrap().contains("all 99 samples"));
     }
 }

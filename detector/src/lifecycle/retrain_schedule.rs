@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 /// The moments at which a detector trains anew. It is asked at every reading, and the calendar is searched only once from
 /// one moment to the next.
 #[derive(Clone, Debug)]
-pub struct Renewal {
+pub struct RetrainSchedule {
     moments: Moments,
     around: Option<Around>,
 }
@@ -33,7 +33,7 @@ struct Around {
     next: Option<Timestamp>,
 }
 
-impl Renewal {
+impl RetrainSchedule {
     /// What the spec asks for. A model that is loaded is never trained.
     pub fn new(detector: &Valid) -> Self {
         Self { moments: Moments::new(detector), around: None }
@@ -115,12 +115,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn renewal(namespace: &str, train: &str) -> Renewal {
+    fn retrain_schedule(namespace: &str, train: &str) -> RetrainSchedule {
         let text = format!(
             "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {{name: fan, namespace: {namespace}}}\nspec:\n  \
              sources: [{{name: s, simulated: {{sensors: [{{name: speed}}]}}}}]\n  model: {{train: {train}}}\n"
         );
-        Renewal::new(&crd::manifest::one_detector(&text).unwrap())
+        RetrainSchedule::new(&crd::manifest::one_detector(&text).unwrap())
     }
 
     fn at(text: &str) -> Timestamp {
@@ -130,33 +130,34 @@ mod tests {
     #[test]
     fn detectors_of_other_names_train_at_other_moments_of_the_same_period() {
         let now = at("2026-11-22T12:00:00Z");
-        let [a, b] = ["a", "b"].map(|namespace| renewal(namespace, "{every: 24h}").next(now).unwrap());
+        let [a, b] =
+            ["a", "b"].map(|namespace| retrain_schedule(namespace, "{every: 24h}").next(now).unwrap());
         assert_ne!(a, b);
         for moment in [a, b] {
             assert!(moment > now && moment.duration_since(now) <= SignedDuration::from_hours(24));
         }
-        assert_eq!(renewal("a", "{every: 24h}").next(now), Some(a));
+        assert_eq!(retrain_schedule("a", "{every: 24h}").next(now), Some(a));
     }
 
     #[test]
     fn a_schedule_names_its_last_moment_on_its_zones_clock() {
-        let mut nightly = renewal("a", "{schedule: '0 3 * * *', timeZone: Europe/Berlin}");
+        let mut nightly = retrain_schedule("a", "{schedule: '0 3 * * *', timeZone: Europe/Berlin}");
         let now = at("2026-11-22T12:00:00Z");
         assert_eq!(nightly.latest(at("2026-11-01T00:00:00Z"), now), Some(at("2026-11-22T02:00:00Z")));
         assert_eq!(nightly.latest(at("2026-11-22T02:00:00Z"), now), None);
-        let mut leap = renewal("a", "{schedule: '0 0 29 2 *'}");
+        let mut leap = retrain_schedule("a", "{schedule: '0 0 29 2 *'}");
         assert_eq!(leap.latest(Timestamp::UNIX_EPOCH, now), Some(at("2024-02-29T00:00:00Z")));
     }
 
     #[test]
     fn nothing_asked_for_is_never() {
-        assert_eq!(renewal("a", "{}").next(at("2026-11-22T12:00:00Z")), None);
+        assert_eq!(retrain_schedule("a", "{}").next(at("2026-11-22T12:00:00Z")), None);
     }
 
     proptest! {
         #[test]
         fn between_two_neighbouring_moments_lies_one_period(now in -10_000_000_000i64..10_000_000_000, seconds in 1u32..100_000) {
-            let (now, mut every) = (Timestamp::from_second(now).unwrap(), renewal("a", &format!("{{every: {seconds}s}}")));
+            let (now, mut every) = (Timestamp::from_second(now).unwrap(), retrain_schedule("a", &format!("{{every: {seconds}s}}")));
             let (last, next) = (every.latest(Timestamp::MIN, now).unwrap(), every.next(now).unwrap());
             prop_assert!(last <= now && now < next);
             prop_assert_eq!(next.duration_since(last), SignedDuration::from_secs(i64::from(seconds)));
@@ -171,7 +172,7 @@ mod tests {
             instants in proptest::collection::vec(1_700_000_000i64..1_710_000_000, 1..8),
             schedule in prop::sample::select(vec!["0 3 * * *", "*/15 * * * *", "0 0 29 2 *", "0 0 30 2 *"]),
         ) {
-            let new = renewal("a", &format!("{{schedule: '{schedule}', timeZone: Europe/Berlin}}"));
+            let new = retrain_schedule("a", &format!("{{schedule: '{schedule}', timeZone: Europe/Berlin}}"));
             let mut asked = new.clone();
             for instant in instants {
                 let now = Timestamp::from_second(instant).unwrap();

@@ -16,12 +16,12 @@ pub(super) const BLOCK: usize = 1 << 14;
 pub struct NoTimes;
 
 /// A model, and the rows that the next one follows.
-pub(super) struct Scorer {
+pub(super) struct TableScorer {
     pub(super) model: Model,
     past: Features,
 }
 
-impl Scorer {
+impl TableScorer {
     pub(super) fn new(model: Model) -> Result<Self, NoTimes> {
         if model.recipe().is_daily() {
             return Err(NoTimes);

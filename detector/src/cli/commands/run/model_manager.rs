@@ -17,15 +17,15 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::start::{fitted, state_directory};
 use super::{RunArgs, RunError};
 use crate::cli::manifest;
-use crate::ingest::history::Past;
+use crate::ingest::history::HistoryReader;
 use crate::lifecycle::backoff::Backoff;
-use crate::lifecycle::load::address::Guard;
+use crate::lifecycle::load::address::AddressGuard;
 use crate::lifecycle::load::loader::{Found, Loader};
 use crate::lifecycle::monitor::{self, MonitorError};
-use crate::lifecycle::renewal::Renewal;
+use crate::lifecycle::retrain_schedule::RetrainSchedule;
 use crate::lifecycle::store::StateDirectory;
-use crate::lifecycle::store::choice::Wanted;
-use crate::lifecycle::store::watched::Watched;
+use crate::lifecycle::store::requirements::ModelRequirements;
+use crate::lifecycle::store::watched_file::WatchedFile;
 use crate::model::model::Model;
 use crate::serving::state::State;
 
@@ -33,7 +33,7 @@ use crate::serving::state::State;
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Who comes next, or what is to be said.
-pub(super) enum Successor {
+pub(super) enum ModelUpdate {
     /// A model takes over.
     Model {
         /// The model.
@@ -46,20 +46,20 @@ pub(super) enum Successor {
 }
 
 /// Who serves, and what could change that.
-pub(super) struct Succession {
+pub(super) struct ModelManager {
     state: Data<State>,
     serving: Option<Arc<Model>>,
-    successors: UnboundedSender<Successor>,
-    wanted: Wanted,
-    manifest: Watched,
+    updates: UnboundedSender<ModelUpdate>,
+    requirements: ModelRequirements,
+    manifest: WatchedFile,
     assignments: Vec<String>,
-    stored: Option<Watched>,
+    stored: Option<WatchedFile>,
     directory: Option<StateDirectory>,
     loader: Option<Loader>,
-    renewal: Renewal,
+    retrain_schedule: RetrainSchedule,
     /// The end of the history that the manifest asks for.
     until: Option<Timestamp>,
-    past: Option<Past>,
+    past: Option<HistoryReader>,
     backoff: Backoff,
     /// Half of the cores: the others answer.
     pool: ThreadPool,
@@ -67,21 +67,21 @@ pub(super) struct Succession {
     unloaded: Option<Rejected>,
 }
 
-impl Succession {
+impl ModelManager {
     /// Everything as it is now; only what comes later is a change.
     pub(super) fn new(
         args: &RunArgs,
         state: &Data<State>,
-        successors: UnboundedSender<Successor>,
+        updates: UnboundedSender<ModelUpdate>,
         unpinned: Option<Rejected>,
     ) -> Result<Self, RunError> {
         let detector = &state.detector;
         let loader = match detector.model() {
-            ModelKind::Load(load) => Some(Loader::new(load, &args.mounts(), Guard::here())?),
+            ModelKind::Load(load) => Some(Loader::new(load, &args.mounts(), AddressGuard::here())?),
             ModelKind::Train(_) => None,
         };
         let seen = |path: &std::path::PathBuf| {
-            let mut watched = Watched::new(path.clone());
+            let mut watched = WatchedFile::new(path.clone());
             watched.has_changed();
             watched
         };
@@ -89,14 +89,14 @@ impl Succession {
         let pool = ThreadPoolBuilder::new().num_threads((cores / 2).max(1)).build();
         Ok(Self {
             serving: None,
-            successors,
-            wanted: Wanted::new(detector),
+            updates,
+            requirements: ModelRequirements::new(detector),
             manifest: seen(&args.manifest),
             assignments: args.set.clone(),
             stored: args.stored_model.as_ref().map(seen),
             directory: state_directory(args)?,
             loader,
-            renewal: Renewal::new(detector),
+            retrain_schedule: RetrainSchedule::new(detector),
             until: detector.train().and_then(|train| train.until),
             past: None,
             backoff: Backoff::default(),
@@ -114,18 +114,18 @@ impl Succession {
         }
         self.serving = serving;
         let run = move || {
-            while !self.successors.is_closed() {
+            while !self.updates.is_closed() {
                 self.look();
                 thread::sleep(LOOK);
             }
         };
-        let thread = thread::Builder::new().name("succession".to_owned());
+        let thread = thread::Builder::new().name("model_manager".to_owned());
         thread.spawn(run).map(|_| ()).map_err(RunError::Start)
     }
 
     fn look(&mut self) {
         let pin_moved = self.manifest.has_changed() && self.read_manifest();
-        if self.stored.as_mut().is_some_and(Watched::has_changed) || pin_moved {
+        if self.stored.as_mut().is_some_and(WatchedFile::has_changed) || pin_moved {
             self.open_stored(pin_moved);
         }
         self.load();
@@ -135,7 +135,7 @@ impl Succession {
 
     fn note(&self, note: String) {
         // Nobody listens: the program is about to end.
-        let _ = self.successors.send(Successor::Note(note));
+        let _ = self.updates.send(ModelUpdate::Note(note));
     }
 
     /// `until` and `pin` take effect at once; true when the pin has moved. Whoever changes more starts a new process.
@@ -144,8 +144,8 @@ impl Succession {
             Ok(detector) => {
                 self.until = detector.train().and_then(|train| train.until);
                 let pin = detector.spec().model.pin.clone();
-                let moved = pin != self.wanted.pin;
-                self.wanted.pin = pin;
+                let moved = pin != self.requirements.pin;
+                self.requirements.pin = pin;
                 moved
             }
             Err(error) => {
@@ -159,17 +159,17 @@ impl Succession {
     fn open_stored(&mut self, pin_moved: bool) {
         let mut notes = Vec::new();
         let kept = self.directory.as_ref().map(StateDirectory::model);
-        let files = self.stored.iter().map(Watched::path).chain(kept.as_deref());
+        let files = self.stored.iter().map(WatchedFile::path).chain(kept.as_deref());
         let fitting: Vec<Arc<Model>> =
-            files.filter_map(|file| fitted(file, &self.wanted, &mut notes)).collect();
+            files.filter_map(|file| fitted(file, &self.requirements, &mut notes)).collect();
         for note in notes {
             self.note(note);
         }
-        let (chosen, rejected) = self.wanted.choose(&fitting);
+        let (chosen, rejected) = self.requirements.choose(&fitting);
         self.unpinned = rejected;
         let Some(model) = chosen else { return };
         let newer = self.serving.as_ref().is_none_or(|serving| model.trained_at() >= serving.trained_at());
-        if self.wanted.is_pinned(&model) {
+        if self.requirements.is_pinned(&model) {
             self.hand_over(model, None);
         } else if newer || pin_moved {
             self.adopt(model, None);
@@ -198,9 +198,9 @@ impl Succession {
     fn train(&mut self) {
         let Some(serving) = self.serving.clone() else { return };
         let Some(now) = self.now() else { return };
-        let next = self.renewal.next(now);
+        let next = self.retrain_schedule.next(now);
         self.state.next_training(next);
-        if self.state.detector.train().is_none() || self.wanted.is_pinned(&serving) {
+        if self.state.detector.train().is_none() || self.requirements.is_pinned(&serving) {
             return;
         }
         let Some(until) = self.due(&serving, now).filter(|_| self.backoff.is_due(Instant::now())) else {
@@ -229,14 +229,14 @@ impl Succession {
         let asked = self.until.filter(|until| *until > serving.until());
         // A history that was to end in the future of a recording says nothing of the recording's clock.
         let since = if serving.until() <= now { serving.until() } else { serving.trained_at() };
-        asked.max(self.renewal.latest(since, now))
+        asked.max(self.retrain_schedule.latest(since, now))
     }
 
     fn retrain(&mut self, serving: &Model, until: Timestamp, now: Timestamp) -> Result<Model, MonitorError> {
         let detector = &self.state.detector;
         let past = match &mut self.past {
             Some(past) => past,
-            none => none.insert(Past::open(detector)?),
+            none => none.insert(HistoryReader::open(detector)?),
         };
         self.pool.install(|| monitor::retrain(detector, serving, past, until, now))
     }
@@ -245,7 +245,7 @@ impl Succession {
     fn now(&self) -> Option<Timestamp> {
         let sources = self.state.detector.sources();
         if sources.iter().any(|source| matches!(source.kind, SourceKind::Csv(_))) {
-            return self.state.watch()?.seen();
+            return self.state.scorer()?.seen();
         }
         Some(Timestamp::now())
     }
@@ -253,7 +253,7 @@ impl Succession {
     /// Keep a model, and let it serve unless another one is pinned.
     fn adopt(&mut self, model: Arc<Model>, took: Option<Duration>) {
         self.keep(&model);
-        let pinned = self.serving.as_ref().is_some_and(|serving| self.wanted.is_pinned(serving));
+        let pinned = self.serving.as_ref().is_some_and(|serving| self.requirements.is_pinned(serving));
         if !pinned {
             self.hand_over(model, took);
         }
@@ -262,7 +262,7 @@ impl Succession {
     fn hand_over(&mut self, model: Arc<Model>, took: Option<Duration>) {
         if self.serving.as_ref().is_none_or(|serving| serving.digest() != model.digest()) {
             self.serving = Some(model.clone());
-            let _ = self.successors.send(Successor::Model { model, took });
+            let _ = self.updates.send(ModelUpdate::Model { model, took });
         }
     }
 

@@ -3,7 +3,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::ingest::reading::Readings;
-use crate::model::training::{Lesson, learn};
+use crate::model::training::{TrainingSet, learn};
 
 fn detector(model: &str, threshold: &str) -> Valid {
     let text = format!(
@@ -19,8 +19,8 @@ fn model(detector: &Valid, newest: i64) -> Model {
         let value = (second as f64 * 0.9).sin() + (second as f64 * 1.53).sin();
         Readings { time: Timestamp::from_second(second).unwrap(), values: vec![Some(value)], truth: None }
     });
-    let lesson = Lesson { readings: &readings.collect::<Vec<_>>(), until: None, serving: None };
-    learn(detector, lesson, &|_| ()).unwrap()
+    let training_set = TrainingSet { readings: &readings.collect::<Vec<_>>(), until: None, serving: None };
+    learn(detector, training_set, &|_| ()).unwrap()
 }
 
 const SHARE: &str = "{contamination: 0.01}";
@@ -28,25 +28,30 @@ const SHARE: &str = "{contamination: 0.01}";
 #[test]
 fn the_newest_that_fits_serves_unless_another_is_pinned() {
     let spec = detector("{}", SHARE);
-    let wanted = Wanted::new(&spec);
-    let models = [1000, 3000, 2000].map(|newest| wanted.fitted(model(&spec, newest)).unwrap());
-    assert_eq!(wanted.choose(&models).0.unwrap().digest(), models[1].digest());
+    let requirements = ModelRequirements::new(&spec);
+    let models = [1000, 3000, 2000].map(|newest| requirements.fitted(model(&spec, newest)).unwrap());
+    assert_eq!(requirements.choose(&models).0.unwrap().digest(), models[1].digest());
 
-    let pin = |digest: &str| Wanted { pin: Some(digest.to_owned()), ..wanted.clone() };
+    let pin = |digest: &str| ModelRequirements { pin: Some(digest.to_owned()), ..requirements.clone() };
     let (chosen, rejected) = pin(models[0].digest()).choose(&models);
     assert_eq!((chosen.unwrap().digest(), rejected), (models[0].digest(), None));
 
     let (chosen, rejected) = pin("sha256:0").choose(&models);
     assert_eq!(chosen.unwrap().digest(), models[1].digest());
     assert_eq!(rejected.unwrap().reason, Reason::PinNotFound);
-    assert!(wanted.choose(&[]).0.is_none());
+    assert!(requirements.choose(&[]).0.is_none());
 }
 
 #[test]
 fn a_changed_recipe_does_not_fit_and_changed_times_of_training_do() {
     let trained = || model(&detector("{}", SHARE), 1000);
-    assert!(Wanted::new(&detector("{train: {every: 1h}, history: 7}", SHARE)).fitted(trained()).is_ok());
-    let refused = Wanted::new(&detector("{train: {trees: 99}}", SHARE)).fitted(trained()).unwrap_err();
+    assert!(
+        ModelRequirements::new(&detector("{train: {every: 1h}, history: 7}", SHARE))
+            .fitted(trained())
+            .is_ok()
+    );
+    let refused =
+        ModelRequirements::new(&detector("{train: {trees: 99}}", SHARE)).fitted(trained()).unwrap_err();
     assert!(refused.to_string().starts_with("it was trained by another recipe"));
 }
 
@@ -55,12 +60,12 @@ fn a_changed_threshold_gives_the_very_model_that_a_training_by_it_gives() {
     let trained = || model(&detector("{}", SHARE), 1000);
     for threshold in ["{contamination: 0.2}", "{score: 0.55}", "{alertsPerDay: 3000}"] {
         let spec = detector("{}", threshold);
-        let recut = Wanted::new(&spec).fitted(trained()).unwrap();
-        assert_eq!(recut.digest(), model(&spec, 1000).digest(), "{threshold}");
-        assert_ne!(recut.digest(), trained().digest());
-        assert_eq!(recut.report(spec.cut()).origin, Some(crd::status::Origin::Recut));
+        let with_threshold = ModelRequirements::new(&spec).fitted(trained()).unwrap();
+        assert_eq!(with_threshold.digest(), model(&spec, 1000).digest(), "{threshold}");
+        assert_ne!(with_threshold.digest(), trained().digest());
+        assert_eq!(with_threshold.report(spec.cut()).origin, Some(crd::status::Origin::Recut));
     }
-    let same = Wanted::new(&detector("{}", SHARE)).fitted(trained()).unwrap();
+    let same = ModelRequirements::new(&detector("{}", SHARE)).fitted(trained()).unwrap();
     assert_eq!(same.digest(), trained().digest());
 }
 
@@ -73,9 +78,10 @@ fn a_model_of_other_sensors_does_not_fit_even_if_pinned() {
         crd::manifest::one_detector(text).unwrap()
     };
     let model = model(&other, 1000);
-    let wanted = Wanted { pin: Some(model.digest().to_string()), ..Wanted::new(&spec) };
+    let requirements =
+        ModelRequirements { pin: Some(model.digest().to_string()), ..ModelRequirements::new(&spec) };
     assert_eq!(
-        wanted.fitted(model).unwrap_err().to_string(),
+        requirements.fitted(model).unwrap_err().to_string(),
         "its columns must be the sensors speed, got load"
     );
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 /// The windows in which no alarm is raised.
 #[derive(Clone, Debug)]
-pub struct QuietWindows(Vec<Window>);
+pub struct MuteWindows(Vec<Window>);
 
 #[derive(Clone, Debug)]
 struct Window {
@@ -16,7 +16,7 @@ struct Window {
     stays_open: Duration,
 }
 
-impl QuietWindows {
+impl MuteWindows {
     /// The windows of a spec.
     pub fn new(spec: &[Quiet]) -> Self {
         let window = |quiet: &Quiet| Window {
@@ -46,17 +46,17 @@ impl Window {
 mod tests {
     use super::*;
 
-    fn windows(list: &[(&str, &str, Option<&str>)]) -> QuietWindows {
+    fn windows(list: &[(&str, &str, Option<&str>)]) -> MuteWindows {
         let quiet = |(schedule, duration, zone): &(&str, &str, Option<&str>)| Quiet {
             schedule: (*schedule).to_owned(),
             duration: duration.parse().unwrap(),
             time_zone: zone.map(str::to_owned),
             reason: "maintenance".to_owned(),
         };
-        QuietWindows::new(&list.iter().map(quiet).collect::<Vec<_>>())
+        MuteWindows::new(&list.iter().map(quiet).collect::<Vec<_>>())
     }
 
-    fn open(windows: &QuietWindows, instant: &str) -> Option<usize> {
+    fn open(windows: &MuteWindows, instant: &str) -> Option<usize> {
         windows.open_at(instant.parse().unwrap())
     }
 

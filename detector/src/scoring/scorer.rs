@@ -14,7 +14,7 @@ use crate::scoring::verdict::{Judgement, Verdict};
 
 /// A model at work on a stream of readings: it remembers what the next vector needs.
 #[derive(Clone, Debug)]
-pub struct Watch {
+pub struct Scorer {
     model: Arc<Model>,
     missing: Missing,
     explain: Explain,
@@ -37,7 +37,7 @@ pub enum Outcome {
     Unjudgeable(f64),
 }
 
-impl Watch {
+impl Scorer {
     /// A model that has seen nothing yet, at work as the detector's spec says.
     pub fn new(model: Arc<Model>, detector: &Valid, explain: Explain) -> Self {
         Self {
@@ -131,8 +131,8 @@ impl Watch {
     }
 
     fn verdict(&mut self, readings: &Readings, judgement: Judgement) -> Outcome {
-        let raised = self.alarm.judge(readings.time, &judgement);
-        Outcome::Verdict(Verdict::new(readings, judgement, raised))
+        let alarm_state = self.alarm.judge(readings.time, &judgement);
+        Outcome::Verdict(Verdict::new(readings, judgement, alarm_state))
     }
 
     fn incomplete(&mut self, readings: &Readings) -> Outcome {

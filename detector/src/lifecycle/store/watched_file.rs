@@ -7,7 +7,7 @@ use std::time::SystemTime;
 /// A file, and what it looked like when it was last read. Where a kubelet swaps the folder's link to new data, the file
 /// behind the path is another one, with another time.
 #[derive(Debug)]
-pub struct Watched {
+pub struct WatchedFile {
     path: PathBuf,
     seen: Option<Look>,
 }
@@ -20,7 +20,7 @@ struct Look {
     length: u64,
 }
 
-impl Watched {
+impl WatchedFile {
     /// A file that was not looked at yet.
     pub fn new(path: PathBuf) -> Self {
         Self { path, seen: None }
@@ -55,7 +55,7 @@ mod tests {
     fn a_file_is_changed_once_by_each_change_and_not_by_its_absence() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model");
-        let mut watched = Watched::new(path.clone());
+        let mut watched = WatchedFile::new(path.clone());
         assert!(!watched.has_changed());
         fs::write(&path, "one").unwrap();
         assert!(watched.has_changed() && !watched.has_changed());
@@ -77,7 +77,7 @@ mod tests {
         }
         std::os::unix::fs::symlink("v1", at("..data")).unwrap();
         std::os::unix::fs::symlink("..data/model", at("model")).unwrap();
-        let mut watched = Watched::new(at("model"));
+        let mut watched = WatchedFile::new(at("model"));
         assert!(watched.has_changed() && !watched.has_changed());
         std::os::unix::fs::symlink("v2", at("..data_tmp")).unwrap();
         fs::rename(at("..data_tmp"), at("..data")).unwrap();

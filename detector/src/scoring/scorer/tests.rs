@@ -3,10 +3,10 @@ use std::sync::Arc;
 use crd::Valid;
 use jiff::Timestamp;
 
-use super::{Outcome, Watch};
+use super::{Outcome, Scorer};
 use crate::ingest::reading::Readings;
 use crate::model::model::Explain;
-use crate::model::training::{Lesson, learn};
+use crate::model::training::{TrainingSet, learn};
 
 fn detector(train: &str, missing: &str) -> Valid {
     let text = format!(
@@ -17,7 +17,7 @@ fn detector(train: &str, missing: &str) -> Valid {
 }
 
 /// At work: a model of two sensors that are around 10 and -10.
-fn watch(train: &str, missing: &str) -> Watch {
+fn scorer(train: &str, missing: &str) -> Scorer {
     let detector = detector(train, missing);
     let history = (0..500).map(|i| {
         // Sines that never meet again: many values in the middle, few at the ends.
@@ -27,12 +27,12 @@ fn watch(train: &str, missing: &str) -> Watch {
     let model = Arc::new(
         learn(
             &detector,
-            Lesson { readings: &history.collect::<Vec<_>>(), until: None, serving: None },
+            TrainingSet { readings: &history.collect::<Vec<_>>(), until: None, serving: None },
             &|_| (),
         )
         .unwrap(),
     );
-    Watch::new(model, &detector, Explain::Always)
+    Scorer::new(model, &detector, Explain::Always)
 }
 
 fn readings(second: i64, values: [Option<f64>; 2]) -> Readings {
@@ -45,20 +45,20 @@ fn anomalous(outcome: &Outcome) -> bool {
 
 #[test]
 fn a_strange_reading_is_an_anomaly_and_its_sensor_is_blamed() {
-    let mut watch = watch("{}", "Skip");
-    assert!(!anomalous(&watch.judge(&readings(1, [Some(10.5), Some(-11.0)]))));
-    let Outcome::Verdict(verdict) = watch.judge(&readings(2, [Some(10.5), Some(40.0)])) else { panic!() };
+    let mut scorer = scorer("{}", "Skip");
+    assert!(!anomalous(&scorer.judge(&readings(1, [Some(10.5), Some(-11.0)]))));
+    let Outcome::Verdict(verdict) = scorer.judge(&readings(2, [Some(10.5), Some(40.0)])) else { panic!() };
     assert!(verdict.judgement.anomalous);
-    assert_eq!(verdict.judgement.foremost(), Some(1));
+    assert_eq!(verdict.judgement.top_contributor(), Some(1));
 }
 
 #[test]
 fn a_missing_reading_is_skipped_replaced_or_called_an_anomaly_as_the_spec_says() {
     let missing = readings(2, [None, Some(-11.0)]);
     for (rule, expected) in [("Skip", "no verdict"), ("Previous", "normal"), ("Anomaly", "anomaly")] {
-        let mut watch = watch("{}", rule);
-        watch.judge(&readings(1, [Some(10.5), Some(-11.0)]));
-        let outcome = watch.judge(&missing);
+        let mut scorer = scorer("{}", rule);
+        scorer.judge(&readings(1, [Some(10.5), Some(-11.0)]));
+        let outcome = scorer.judge(&missing);
         let said = match &outcome {
             Outcome::Missing => "no verdict",
             outcome if anomalous(outcome) => "anomaly",
@@ -74,30 +74,30 @@ fn a_missing_reading_is_skipped_replaced_or_called_an_anomaly_as_the_spec_says()
 
 #[test]
 fn nothing_stands_in_for_a_reading_that_never_came() {
-    let mut watch = watch("{}", "Previous");
-    assert_eq!(watch.judge(&readings(1, [None, Some(-11.0)])), Outcome::Missing);
+    let mut scorer = scorer("{}", "Previous");
+    assert_eq!(scorer.judge(&readings(1, [None, Some(-11.0)])), Outcome::Missing);
 }
 
 #[test]
 fn a_model_that_looks_back_waits_for_its_past() {
-    let mut watch = watch("{features: [Spread], window: 3, lags: 1}", "Skip");
+    let mut scorer = scorer("{features: [Spread], window: 3, lags: 1}", "Skip");
     for second in 1..4 {
-        assert_eq!(watch.judge(&readings(second, [Some(10.0), Some(-10.0)])), Outcome::TooEarly);
+        assert_eq!(scorer.judge(&readings(second, [Some(10.0), Some(-10.0)])), Outcome::TooEarly);
     }
-    assert!(matches!(watch.judge(&readings(4, [Some(10.3), Some(-10.9)])), Outcome::Verdict(_)));
+    assert!(matches!(scorer.judge(&readings(4, [Some(10.3), Some(-10.9)])), Outcome::Verdict(_)));
 }
 
 #[test]
 fn what_no_model_can_judge_is_refused_and_forgotten() {
-    let mut watch = watch("{features: [Value, Difference]}", "Skip");
-    watch.judge(&readings(1, [Some(10.5), Some(-11.0)]));
-    assert_eq!(watch.judge(&readings(2, [Some(1e300), Some(-11.0)])), Outcome::Unjudgeable(1e300));
-    assert!(!anomalous(&watch.judge(&readings(3, [Some(10.4), Some(-11.2)]))));
+    let mut scorer = scorer("{features: [Value, Difference]}", "Skip");
+    scorer.judge(&readings(1, [Some(10.5), Some(-11.0)]));
+    assert_eq!(scorer.judge(&readings(2, [Some(1e300), Some(-11.0)])), Outcome::Unjudgeable(1e300));
+    assert!(!anomalous(&scorer.judge(&readings(3, [Some(10.4), Some(-11.2)]))));
 }
 
 #[test]
 fn the_same_readings_give_the_same_model_to_the_bit() {
-    let digest = |train| watch(train, "Skip").model().digest().clone();
+    let digest = |train| scorer(train, "Skip").model().digest().clone();
     assert_eq!(digest("{}"), digest("{}"));
     assert_ne!(digest("{}"), digest("{seed: 1}"));
 }

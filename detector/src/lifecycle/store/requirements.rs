@@ -8,11 +8,11 @@ use crd::valid::Cut;
 use crd::{Valid, valid::ModelKind};
 use thiserror::Error;
 
-use crate::model::model::{Model, ModelError, Recut};
+use crate::model::model::{Model, ModelError, Rethreshold};
 
 /// What a spec wants of a model that was kept.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub struct ModelRequirements {
     sensors: Vec<String>,
     /// What it must have been trained by; any, where the spec loads.
     recipe: Option<String>,
@@ -23,7 +23,7 @@ pub struct Wanted {
 
 /// Why a model that was kept does not serve.
 #[derive(Debug, Error)]
-pub enum Unfit {
+pub enum Incompatible {
     /// Other sensors.
     #[error("its columns must be the sensors {}, got {}", sensors.join(", "), columns.join(", "))]
     Columns {
@@ -43,7 +43,7 @@ pub enum Unfit {
     Model(#[from] ModelError),
 }
 
-impl Wanted {
+impl ModelRequirements {
     /// What this spec wants.
     pub fn new(detector: &Valid) -> Self {
         Self {
@@ -61,22 +61,22 @@ impl Wanted {
     ///
     /// # Errors
     /// It is of other sensors, or was trained by another recipe, and is not pinned.
-    pub fn fitted(&self, model: Model) -> Result<Arc<Model>, Unfit> {
+    pub fn fitted(&self, model: Model) -> Result<Arc<Model>, Incompatible> {
         if model.sensors() != self.sensors {
             let (sensors, columns) = (self.sensors.clone(), model.sensors().to_vec());
-            return Err(Unfit::Columns { sensors, columns });
+            return Err(Incompatible::Columns { sensors, columns });
         }
         if self.is_pinned(&model) {
             return Ok(Arc::new(model));
         }
         let Some(recipe) = &self.recipe else { return Ok(Arc::new(model.loaded())) };
         if model.metadata().recipe.as_ref() != Some(recipe) {
-            return Err(Unfit::Recipe);
+            return Err(Incompatible::Recipe);
         }
-        match model.recut(self.cut)? {
-            Recut::Same => Ok(Arc::new(model)),
-            Recut::Other(model) => Ok(Arc::new(*model)),
-            Recut::Unknown => Err(Unfit::Cut),
+        match model.rethreshold(self.cut)? {
+            Rethreshold::Same => Ok(Arc::new(model)),
+            Rethreshold::Other(model) => Ok(Arc::new(*model)),
+            Rethreshold::Unknown => Err(Incompatible::Cut),
         }
     }
 

@@ -10,12 +10,12 @@ use jiff::Timestamp;
 
 use crate::alerting::event::Change;
 use crate::ingest::reading::ActiveFault;
+use crate::scoring::scorer::Outcome;
 use crate::scoring::verdict::Verdict;
-use crate::scoring::watch::Outcome;
 
 /// What has come of the readings so far.
 #[derive(Clone, Debug, Default)]
-pub struct Tally {
+pub struct Evaluation {
     readings: u64,
     verdicts: u64,
     anomalies: u64,
@@ -30,7 +30,7 @@ pub struct Tally {
     last: Option<Timestamp>,
 }
 
-impl Tally {
+impl Evaluation {
     /// Count one instant. `truth` is what was really so, where the source knows: a fault counts from the first instant
     /// that it was active, whether or not there was a verdict.
     pub fn count(&mut self, time: Timestamp, truth: Option<&[ActiveFault]>, outcome: &Outcome) {
@@ -129,7 +129,7 @@ fn share(part: usize, all: usize) -> f64 {
     if all == 0 { 1.0 } else { part as f64 / all as f64 }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for Evaluation {
     /// The summary, for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { readings, verdicts, anomalies, missing, .. } = self;
@@ -156,7 +156,7 @@ impl fmt::Display for Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alerting::alarm::Raised;
+    use crate::alerting::alarm::AlarmState;
     use crate::scoring::verdict::Judgement;
 
     fn at(second: i64) -> Timestamp {
@@ -176,14 +176,14 @@ mod tests {
             time: at(second),
             values: vec![Some(1.0)],
             judgement,
-            raised: Raised::Calm,
+            alarm_state: AlarmState::Normal,
             truth,
         })
     }
 
-    fn count(tally: &mut Tally, second: i64, anomalous: bool, fault: Option<ActiveFault>) {
+    fn count(evaluation: &mut Evaluation, second: i64, anomalous: bool, fault: Option<ActiveFault>) {
         let truth: Vec<ActiveFault> = fault.into_iter().collect();
-        tally.count(at(second), Some(&truth), &verdict(second, anomalous, Some(truth.clone())));
+        evaluation.count(at(second), Some(&truth), &verdict(second, anomalous, Some(truth.clone())));
     }
 
     fn fault(kind: FaultKind, start: i64) -> ActiveFault {
@@ -192,19 +192,19 @@ mod tests {
 
     #[test]
     fn a_fault_is_found_by_one_verdict_within_it_and_counted_once() {
-        let mut tally = Tally::default();
+        let mut evaluation = Evaluation::default();
         for (second, anomalous) in [(10, false), (11, true), (12, false)] {
-            count(&mut tally, second, anomalous, Some(fault(FaultKind::Step, 10)));
+            count(&mut evaluation, second, anomalous, Some(fault(FaultKind::Step, 10)));
         }
-        count(&mut tally, 20, false, Some(fault(FaultKind::Spike, 20)));
-        count(&mut tally, 30, true, None);
-        assert_eq!(tally.event_recall(), Some(0.5));
-        assert_eq!(tally.precision(), Some(0.5));
+        count(&mut evaluation, 20, false, Some(fault(FaultKind::Spike, 20)));
+        count(&mut evaluation, 30, true, None);
+        assert_eq!(evaluation.event_recall(), Some(0.5));
+        assert_eq!(evaluation.precision(), Some(0.5));
         assert_eq!(
-            tally.figures(Duration::from_secs(2)),
+            evaluation.figures(Duration::from_secs(2)),
             "figures: event_recall=0.5000 precision=0.5000 readings=5 readings_per_second=2"
         );
-        insta::assert_snapshot!(tally.to_string(), @r"
+        insta::assert_snapshot!(evaluation.to_string(), @r"
         5 readings, 5 verdicts, 2 anomalous, 0 without a verdict
         events: 0, of which 0 raised an alarm
         faults found: 1 of 2 (recall 0.500), Spike 0/1, Step 1/1
@@ -214,15 +214,15 @@ mod tests {
 
     #[test]
     fn a_fault_that_silences_the_sensor_counts_without_a_verdict() {
-        let mut tally = Tally::default();
-        tally.count(at(1), Some(&[fault(FaultKind::Dropout, 1)]), &Outcome::Missing);
-        assert_eq!(tally.event_recall(), Some(0.0));
+        let mut evaluation = Evaluation::default();
+        evaluation.count(at(1), Some(&[fault(FaultKind::Dropout, 1)]), &Outcome::Missing);
+        assert_eq!(evaluation.event_recall(), Some(0.0));
     }
 
     #[test]
     fn without_truth_there_is_neither_precision_nor_recall() {
-        let mut tally = Tally::default();
-        tally.count(at(1), None, &verdict(1, true, None));
-        assert_eq!(tally.figures(Duration::from_secs(1)), "figures: readings=1 readings_per_second=1");
+        let mut evaluation = Evaluation::default();
+        evaluation.count(at(1), None, &verdict(1, true, None));
+        assert_eq!(evaluation.figures(Duration::from_secs(1)), "figures: readings=1 readings_per_second=1");
     }
 }

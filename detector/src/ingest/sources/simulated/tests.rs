@@ -6,14 +6,17 @@ use super::*;
 const SENSOR: &str = r#"{"name":"temperature","baseline":60,"waves":[{"amplitude":5,"period":"1h"}],"#;
 
 /// A source of one sensor: the rest of its JSON, after [`SENSOR`].
-fn one(seed: i64, rest: &str) -> Clocked {
-    clocked(seed, &[&format!("{SENSOR}{rest}}}")])
+fn one(seed: i64, rest: &str) -> SimulatedSource {
+    simulated(seed, &[&format!("{SENSOR}{rest}}}")])
 }
 
-fn clocked(seed: i64, sensors: &[&str]) -> Clocked {
+fn simulated(seed: i64, sensors: &[&str]) -> SimulatedSource {
     let json = format!(r#"{{"seed":{seed},"sensors":[{}]}}"#, sensors.join(","));
     let simulated = serde_json::from_str(&json).unwrap();
-    Clocked::new(&[ValidSource { name: "simulation".to_owned(), kind: SourceKind::Simulated(simulated) }])
+    SimulatedSource::new(&[ValidSource {
+        name: "simulation".to_owned(),
+        kind: SourceKind::Simulated(simulated),
+    }])
 }
 
 fn fault(kind: &str, mean_interval: &str, duration: &str, magnitude: &str) -> String {
@@ -21,8 +24,8 @@ fn fault(kind: &str, mean_interval: &str, duration: &str, magnitude: &str) -> St
 }
 
 /// One sensor that nothing disturbs but this fault.
-fn faulty(kind: &str, duration: &str, magnitude: &str) -> Clocked {
-    clocked(
+fn faulty(kind: &str, duration: &str, magnitude: &str) -> SimulatedSource {
+    simulated(
         5,
         &[&format!(
             r#"{{"name":"s","baseline":60,"faults":[{}]}}"#,
@@ -31,7 +34,7 @@ fn faulty(kind: &str, duration: &str, magnitude: &str) -> Clocked {
     )
 }
 
-fn everything(seed: i64) -> Clocked {
+fn everything(seed: i64) -> SimulatedSource {
     let faults = [
         fault("Spike", "10m", "3s", r#","magnitude":20"#),
         fault("Step", "1h", "5m", r#","magnitude":-8"#),
@@ -43,20 +46,20 @@ fn everything(seed: i64) -> Clocked {
     let rest =
         format!(r#""noise":{{"gaussian":{{"standardDeviation":0.5}}}},"faults":[{}]"#, faults.join(","));
     let walk = r#"{"name":"vibration","noise":{"randomWalk":{"step":0.1,"reversion":0.5}}}"#;
-    clocked(seed, &[&format!("{SENSOR}{rest}}}"), walk])
+    simulated(seed, &[&format!("{SENSOR}{rest}}}"), walk])
 }
 
 fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn each_second(source: &Clocked, seconds: i64) -> impl Iterator<Item = Readings> {
+fn each_second(source: &SimulatedSource, seconds: i64) -> impl Iterator<Item = Readings> {
     let start = time("2026-03-01T00:00:00Z");
     (0..seconds).map(move |second| source.at(start + second.seconds()))
 }
 
 /// The readings during the first occurrence that no other one overlaps, with the time since its start.
-fn first_occurrence(source: &Clocked) -> Vec<(SignedDuration, Option<f64>)> {
+fn first_occurrence(source: &SimulatedSource) -> Vec<(SignedDuration, Option<f64>)> {
     let mut found: Vec<(Timestamp, SignedDuration, Option<f64>)> = Vec::new();
     for readings in each_second(source, 10_000) {
         match readings.truth.unwrap()[..] {
@@ -77,7 +80,7 @@ proptest! {
         seed in 0..i64::MAX,
         mut nanoseconds in prop::collection::vec(0..4_000_000_000_000_000_000i128, 1..20),
     ) {
-        let at = |source: &Clocked, nanosecond: &i128| source.at(Timestamp::from_nanosecond(*nanosecond).unwrap());
+        let at = |source: &SimulatedSource, nanosecond: &i128| source.at(Timestamp::from_nanosecond(*nanosecond).unwrap());
         let source = everything(seed);
         let mut forward: Vec<Readings> = nanoseconds.iter().map(|nanosecond| at(&source, nanosecond)).collect();
         nanoseconds.reverse();
@@ -113,7 +116,7 @@ fn another_seed_or_name_is_another_noise() {
     let at = time("2026-01-01T00:00:01Z");
     assert_ne!(one(1, noise).at(at).values, one(2, noise).at(at).values);
     let renamed = SENSOR.replace("temperature", "pressure");
-    assert_ne!(one(1, noise).at(at).values, clocked(1, &[&format!("{renamed}{noise}}}")]).at(at).values);
+    assert_ne!(one(1, noise).at(at).values, simulated(1, &[&format!("{renamed}{noise}}}")]).at(at).values);
 }
 
 #[test]
@@ -175,7 +178,7 @@ fn a_flat_line_repeats_the_value_at_its_onset() {
 #[test]
 fn a_flat_line_hides_the_faults_after_its_onset_and_keeps_the_one_before() {
     let faults = [fault("Flatline", "60s", "30s", ""), fault("Spike", "40s", "20s", r#","magnitude":7"#)];
-    let source = clocked(8, &[&format!(r#"{{"name":"s","baseline":60,"faults":[{}]}}"#, faults.join(","))]);
+    let source = simulated(8, &[&format!(r#"{{"name":"s","baseline":60,"faults":[{}]}}"#, faults.join(","))]);
     let is_spike = |fault: &&ActiveFault| fault.kind == Some(FaultKind::Spike);
     let (mut hidden, mut kept) = (0, 0);
     for readings in each_second(&source, 5_000) {
@@ -196,7 +199,7 @@ fn faults_that_overlap_add_up() {
         fault("Spike", "40s", "20s", r#","magnitude":7"#),
         fault("Spike", "50s", "20s", r#","magnitude":100"#),
     ];
-    let source = clocked(8, &[&format!(r#"{{"name":"s","faults":[{}]}}"#, faults.join(","))]);
+    let source = simulated(8, &[&format!(r#"{{"name":"s","faults":[{}]}}"#, faults.join(","))]);
     let mut seen = std::collections::BTreeSet::new();
     for readings in each_second(&source, 5_000) {
         let value = readings.values[0].unwrap();
@@ -246,7 +249,7 @@ fn an_event_keeps_its_identity_while_it_is_active() {
 #[test]
 fn a_fault_befalls_its_own_sensor_alone() {
     let spike = format!(r#"{{"name":"b","faults":[{}]}}"#, fault("Spike", "40s", "20s", r#","magnitude":7"#));
-    let source = clocked(8, &[r#"{"name":"a","baseline":1}"#, &spike]);
+    let source = simulated(8, &[r#"{"name":"a","baseline":1}"#, &spike]);
     for readings in each_second(&source, 1_000) {
         assert_eq!(readings.values[0], Some(1.0));
         assert!(readings.truth.unwrap().iter().all(|fault| fault.sensor == Some(1)));
@@ -256,7 +259,7 @@ fn a_fault_befalls_its_own_sensor_alone() {
 #[test]
 fn a_sum_that_no_number_can_hold_is_a_missing_reading() {
     let wave = r#"{"name":"s","baseline":1.7e308,"waves":[{"amplitude":1.7e308,"period":"4s"}]}"#;
-    let source = clocked(0, &[wave]);
+    let source = simulated(0, &[wave]);
     assert_eq!(source.at(time("1970-01-01T00:00:01Z")).values, [None]);
     assert_eq!(source.at(time("1970-01-01T00:00:00Z")).values, [Some(1.7e308)]);
 }

@@ -8,13 +8,13 @@ use jiff::Timestamp;
 
 use super::fault::Fault;
 use super::noise::Noise;
-use super::random::Stream;
+use super::random::RandomStream;
 use super::signal::Signal;
 use crate::ingest::reading::{ActiveFault, Readings};
 
 /// Sources that answer for any instant, in any order, in constant time: the same on every machine, to the bit.
 #[derive(Clone, Debug)]
-pub struct Clocked {
+pub struct SimulatedSource {
     sensors: Vec<Sensor>,
 }
 
@@ -32,7 +32,7 @@ struct Occurrence<'a> {
     start: i128,
 }
 
-impl Clocked {
+impl SimulatedSource {
     /// The simulated sensors of these sources, in order.
     pub fn new(sources: &[ValidSource]) -> Self {
         let sensors = sources.iter().flat_map(|source| match &source.kind {
@@ -79,7 +79,7 @@ impl Sensor {
         let fault = |(index, fault)| Fault::new(fault, index, seed, &spec.name);
         Self {
             signal: Signal::new(spec),
-            noise: Noise::new(spec.noise.as_ref(), Stream::new(seed, &spec.name, "noise")),
+            noise: Noise::new(spec.noise.as_ref(), RandomStream::new(seed, &spec.name, "noise")),
             faults: spec.faults.iter().enumerate().map(fault).collect(),
         }
     }
