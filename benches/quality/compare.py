@@ -132,16 +132,16 @@ def table_of_modes(ours, sets):
 
 
 def agreement_with_shap(ours, sets):
-    """Mean Spearman over rows, of our shares with TreeExplainer's values of scikit-learn's forest: the strangest 200 rows."""
+    """Mean Spearman over rows, of our shares with TreeExplainer's values of scikit-learn's forest: the 200 most anomalous rows."""
     import shap
 
     print("\nContributions beside SHAP's TreeExplainer\n\n| set | Spearman | the same column first |\n|---|---|---|")
     means = []
     for name, (rows, _) in sets.items():
         forest = IsolationForest(n_estimators=100, max_samples=256, random_state=0).fit(rows)
-        strangest = rows[numpy.argsort(forest.score_samples(rows))[:200]]
-        shares = ours.ask("contributions", MODES[0][0], rows, 0, others=[strangest]).reshape(strangest.shape)
-        values = -shap.TreeExplainer(forest).shap_values(strangest)
+        anomalous = rows[numpy.argsort(forest.score_samples(rows))[:200]]
+        shares = ours.ask("contributions", MODES[0][0], rows, 0, others=[anomalous]).reshape(anomalous.shape)
+        values = -shap.TreeExplainer(forest).shap_values(anomalous)
         means.append(numpy.nanmean([spearmanr(*pair)[0] for pair in zip(shares, values)]))
         print(f"| {name} | {means[-1]:.3f} | {(shares.argmax(1) == values.argmax(1)).mean():.2f} |")
     return numpy.mean(means), min(means)

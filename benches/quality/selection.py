@@ -1,7 +1,7 @@
 """Committees that are chosen without the sets that they are scored on: what to expect of them on other data.
 
-Each candidate scores each set. Then, for each family of sets, the committee of two to four candidates that gains most on all other
-families is scored on that one. The strangest verdict of a committee counts, in halvings: see detector/forest/src/ensemble.rs.
+Each candidate scores each set. Then, for each family of sets, the ensemble of two to four candidates that gains most on all other
+families is scored on that one. The most anomalous score of an ensemble counts, in bits: see detector/forest/src/ensemble/rarity.rs.
 """
 import collections
 import itertools
@@ -28,8 +28,8 @@ LEARNED, RESOLUTION, SLOPE = 512, 0.25, 3.0
 STEPS, MOST = 4096, 18.0
 
 
-def halvings(scores):
-    """How rare each score is among evenly spaced rows, as committee.rs has it."""
+def bits(scores):
+    """How rare each score is among evenly spaced rows, as rarity.rs has it."""
     count = min(len(scores), LEARNED)
     levels, times = numpy.unique(scores[numpy.arange(count) * len(scores) // count], return_counts=True)
     rank = numpy.cumsum(times) - times + (times - 1) / 2
@@ -57,13 +57,13 @@ def metrics(rare, labels):
 
 
 def gains(ours, sets, reference, seeds):
-    """For each committee and set the mean over the seeds of AUC and average precision, less the reference's."""
+    """For each ensemble and set the mean over the seeds of AUC and average precision, less the reference's."""
     gained = []
     for name, rows, labels in sets:
         sums = numpy.zeros((len(COMMITTEES), 2))
         for seed in range(seeds):
             fits = [(mode, size, min(extension, rows.shape[1] - 1)) for mode, size, extension in CANDIDATES]
-            rare = numpy.array([halvings(ours.ask("scores", fit, rows, seed)) for fit in fits])
+            rare = numpy.array([bits(ours.ask("scores", fit, rows, seed)) for fit in fits])
             sums += [metrics(rare[list(chosen)].max(0), labels) for chosen in COMMITTEES]
         gained.append(sums / seeds - reference[name])
     return numpy.array(gained).swapaxes(0, 1)
@@ -79,14 +79,14 @@ def called(chosen):
 
 
 def table_of_selection(ours, sets, reference, stands, seeds=2):
-    """`stands` is the committee that Auto is. Returned: the mean gain in AUC of those chosen by AUC and AP, on what they were
+    """`stands` is the ensemble that Auto is. Returned: the mean gain in AUC of those chosen by AUC and AP, on what they were
     not chosen on."""
     sets = list(sets)
     gained = gains(ours, sets, reference, seeds)
     names = [name for name, _, _ in sets]
     families = FAMILIES + [{name} for name in names if not any(name in family for family in FAMILIES)]
     print(f"\nCommittees chosen among {len(COMMITTEES)}, less scikit-learn ({seeds} seeds; {len(families)} families)\n")
-    print("| committee | AUC | AP |\n|---|---|---|")
+    print("| ensemble | AUC | AP |\n|---|---|---|")
     print("| the median one |", " | ".join(f"{gain:+.4f}" for gain in numpy.median(gained.mean(1), 0)), "|")
     print(f"| the one that stands: {called(stands)} |", shown(gained[COMMITTEES.index(stands)]), "|")
     for criterion, weights in CRITERIA.items():
@@ -99,7 +99,7 @@ def table_of_selection(ours, sets, reference, stands, seeds=2):
             picked = values[:, ~out].mean(1).argmax()
             left_out[out] = gained[picked][out]
             picks[called(COMMITTEES[picked])] += 1
-        (committee, times), others = picks.most_common()[0], len(picks) - 1
-        often = f"{committee} {times} times, {others} others the rest"
+        (ensemble, times), others = picks.most_common()[0], len(picks) - 1
+        often = f"{ensemble} {times} times, {others} others the rest"
         print(f"| chosen by {criterion} without the family that it is scored on: {often} |", shown(left_out), "|")
     return left_out[:, 0].mean()

@@ -256,7 +256,7 @@ fn other_systems_files_are_taken_as_they_are_and_nameless_columns_get_the_sensor
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/interchange/tests/fixtures/1.0.2");
     for name in ["lone.p5.pkl", "lone.joblib", "plain.onnx"] {
         let file = std::fs::read(format!("{folder}/{name}")).unwrap();
-        let columns = interchange::read(&file).unwrap().forest.columns();
+        let columns = interchange::read(&file).unwrap().ensemble.columns();
         std::fs::write(case.folder.path().join("model"), &file).unwrap();
         let names: Vec<String> = (0..=columns).map(|i| format!("s{i}")).collect();
         let sensors: Vec<String> = names.iter().map(|name| format!("{{name: {name}}}")).collect();

@@ -130,13 +130,13 @@ fn missing_cells_are_learned_from_and_scored_and_what_cannot_be_trusted_is_warne
     fs::write(folder.path("holes.csv"), "a,b,c\n".to_owned() + &rows.collect::<String>()).unwrap();
     let output = folder.run("train --input holes.csv --output holes.model");
     let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.starts_with("warning: 40 rows are few to learn from: 64 or more are better\n"), "{told}");
+    assert!(told.starts_with("warning: 40 rows are few to train on: 64 or more are better\n"), "{told}");
     assert!(
-        told.contains("warning: nothing ever varied in c: any change there will look strange\n"),
+        told.contains("warning: nothing ever varied in c: any change there will look anomalous\n"),
         "{told}"
     );
     let inspected: serde_json::Value = serde_json::from_str(&folder.done("inspect holes.model")).unwrap();
-    assert_eq!(inspected["doubts"][1], "nothing ever varied in c: any change there will look strange");
+    assert_eq!(inspected["doubts"][1], "nothing ever varied in c: any change there will look anomalous");
     let scores = scores(&folder.done("score --model holes.model --input holes.csv"));
     assert_eq!(scores.len(), 40);
     assert!(scores.iter().all(|[score, ..]| *score > 0.0 && *score <= 1.0));

@@ -1,6 +1,8 @@
 //! Numbers from anywhere in, valid training rows and their ranges out.
 
-/// What may be trained on and scored.
-pub mod samples;
+/// Rows to train on and to score.
+pub(crate) mod samples;
+/// Why a forest of these rows may not be trusted.
+mod warnings;
 /// How far a row is beyond the training rows.
 pub(crate) mod ranges;

@@ -1,172 +1,217 @@
-//! Rows in, the forests that judge them together out; their scores in, one score out.
+//! Forests of one or several modes over the same rows in, one score for each row out.
 //!
-//! Without labels nothing tells which mode will judge best: Ma et al., "The need for unsupervised outlier model selection"
-//! (SIGKDD Explorations 25(1), 2023), and `benches/RESULTS.md`. So three that see different things judge each row, and the
-//! strangest verdict counts: Aggarwal and Sathe, "Theoretical foundations and algorithms for outlier ensembles" (SIGKDD
-//! Explorations 17(1), 2015), maximisation. Scores of different modes become comparable by how rare they were among the
-//! training rows: Kriegel et al., "Interpreting and unifying outlier scores" (SDM 2011).
+//! Without labels nothing shows which mode will score best: Ma et al., "The need for unsupervised outlier model selection"
+//! (SIGKDD Explorations 25(1), 2023), and `benches/RESULTS.md`. So three that see different things score each row, and the most
+//! anomalous score counts: Aggarwal and Sathe, "Theoretical foundations and algorithms for outlier ensembles" (SIGKDD
+//! Explorations 17(1), 2015), maximisation.
 
-/// Why they are the ones.
-pub(crate) mod agreement;
-/// What training rows would score had the forest not learned from them.
-pub(crate) mod out_of_bag;
+/// What an ensemble is trained with.
+mod params;
+/// How rare a score is among the training rows.
+pub(crate) mod rarity;
+/// How much members agree.
+mod agreement;
+/// The scores of training rows, with and without the trees that have seen them.
+mod out_of_bag;
 
 use crate::data::samples::Samples;
-use crate::forest::Forest;
-use crate::train::params::{Mode, Params};
+use crate::explain::explainer::Explained;
+use crate::explain::gains::Contribution;
+use crate::forest::{Forest, ForestError};
+use rarity::Rarity;
 use rayon::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many forests make a committee.
-pub(crate) const MEMBERS: usize = 3;
-/// Rows that each tree of a member is grown from.
-const SAMPLE_SIZE: u32 = 256;
-/// Training rows that levels are learned from, at most.
-const LEARNED: usize = 512;
-/// Knots of a scale are as far apart, in halvings.
-const RESOLUTION: f64 = 0.25;
-/// No 2⁶⁴ rows are ever counted.
-const MOST: f64 = 64.0;
-/// Beyond the training rows a scale goes on with its slope over as many halvings.
-const SLOPE: f64 = 3.0;
+pub use params::EnsembleParams;
 
-/// What each forest of `params` is grown by: isolation across columns, gaps between clusters, density. Of one column there is
-/// but one way across.
-pub(crate) fn members(samples: &Samples, params: &Params) -> Vec<Params> {
-    if !params.is_auto() {
-        return vec![*params];
-    }
-    let across = |extension: u32| extension.min(u32::try_from(samples.columns() - 1).unwrap_or(u32::MAX));
-    let choices: [(Mode, u32); MEMBERS] =
-        [(Mode::Standard, across(2)), (Mode::PooledGain, across(1)), (Mode::AdjustedDensity, 0)];
-    choices.map(|(mode, extension)| params.member(mode, SAMPLE_SIZE, extension)).to_vec()
-}
+/// Training rows that rarities are learned from, at most.
+const MAX_LEARNED_ROWS: usize = 512;
 
-/// The rest of a committee, beside the forest that holds it.
+/// One or several forests over the same columns. The score of one forest alone is its own. Of several, it is that of the member
+/// to which the row is rarest among the training rows: k / (1 + k) for a score that one in 2ᵏ of them reaches.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Committee {
-    pub(crate) others: Vec<Forest>,
-    /// What the scores of each are worth, the holder's first.
-    pub(crate) scales: Vec<Rarity>,
+pub struct Ensemble {
+    /// At least one.
+    members: Vec<Forest>,
+    /// How rare the scores of each member are; empty of a forest alone.
+    rarities: Vec<Rarity>,
 }
 
-impl Committee {
-    /// What `others` and the forest that holds them make of the training rows.
-    pub(crate) fn of(first: &Forest, others: Vec<Forest>, samples: &Samples) -> Self {
-        let learned = some_of(samples);
-        let members: Vec<&Forest> = std::iter::once(first).chain(&others).collect();
-        let scales = members.into_par_iter().map(|forest| Rarity::of(forest.scores(&learned))).collect();
-        Self { others, scales }
-    }
-
-    /// The score of a row that the members score so, in their order, and which of them is the strangest's.
-    pub(crate) fn score(&self, scores: impl IntoIterator<Item = f64>) -> (f64, usize) {
-        let halvings = self.scales.iter().zip(scores).map(|(scale, score)| scale.halvings(score));
-        let strangest = halvings.enumerate().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
-        let (member, halvings) = strangest.expect("a committee has members");
-        (halvings / (1.0 + halvings), member)
+impl From<Forest> for Ensemble {
+    fn from(forest: Forest) -> Self {
+        Self { members: vec![forest], rarities: Vec::new() }
     }
 }
 
-/// Up to [`LEARNED`] rows, evenly spaced.
-pub(crate) fn some_of(samples: &Samples) -> Samples {
-    let count = samples.len().min(LEARNED);
+impl Ensemble {
+    /// Trains an ensemble. Same samples, same parameters: the same ensemble to the bit, on any number of threads.
+    ///
+    /// # Errors
+    /// As [`Forest::fit`].
+    pub fn fit(samples: &Samples, params: &EnsembleParams) -> Result<Self, ForestError> {
+        Self::fit_with_progress(samples, params, &|_| ())
+    }
+
+    /// As [`Ensemble::fit`]; `progress` is called, from any thread, with the number of trees that are done: 1 to
+    /// [`EnsembleParams::total_trees`], each once.
+    ///
+    /// # Errors
+    /// As [`Forest::fit`].
+    pub fn fit_with_progress(
+        samples: &Samples,
+        params: &EnsembleParams,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Self, ForestError> {
+        let params = params.members(samples.columns());
+        Forest::check_fit(samples, &params)?;
+        let done = AtomicUsize::new(0);
+        let tree_is_done = || progress(1 + done.fetch_add(1, Ordering::Relaxed));
+        let members: Vec<Forest> =
+            params.iter().map(|params| Forest::grown(samples, params, &tree_is_done)).collect();
+        if members.len() == 1 {
+            return Ok(Self { members, rarities: Vec::new() });
+        }
+        let learned = evenly_spaced(samples);
+        let rarities = members.par_iter().map(|member| Rarity::of(member.scores(&learned))).collect();
+        Ok(Self { members, rarities })
+    }
+
+    /// Members with the rarity of their scores, as many as there are members.
+    pub(crate) fn of_members(members: Vec<(Forest, Rarity)>) -> Self {
+        let (members, rarities) = members.into_iter().unzip();
+        Self { members, rarities }
+    }
+
+    /// The forests that score: one, or three of different modes.
+    pub fn members(&self) -> &[Forest] {
+        &self.members
+    }
+
+    /// How rare the scores of each member are; empty of a forest alone.
+    pub(crate) fn rarities(&self) -> &[Rarity] {
+        &self.rarities
+    }
+
+    /// The only member; `None` of several.
+    pub fn single(&self) -> Option<&Forest> {
+        self.members.first().filter(|_| self.members.len() == 1)
+    }
+
+    /// How many cells a row must have: 1 or more.
+    pub fn columns(&self) -> usize {
+        self.members[0].columns()
+    }
+
+    /// How many trees all members have.
+    pub fn total_trees(&self) -> usize {
+        self.members.iter().map(|member| member.trees().len()).sum()
+    }
+
+    /// Why there are several members, and how much they agree on the samples that they were trained on, in a sentence; `None`
+    /// of a forest alone.
+    pub fn choice(&self, samples: &Samples) -> Option<String> {
+        self.single().is_none().then(|| agreement::sentence(&self.members, &evenly_spaced(samples)))
+    }
+
+    /// The score of one row, in (0, 1], higher for more anomalous rows; see [`Ensemble`] and [`Forest::score`].
+    ///
+    /// # Panics
+    /// When `row` does not have [`Ensemble::columns`] cells.
+    pub fn score(&self, row: &[f32]) -> f64 {
+        self.combined(self.members.iter().map(|member| member.score(row))).0
+    }
+
+    /// The score of each row, the same to the bit as [`Ensemble::score`] gives.
+    ///
+    /// # Panics
+    /// When the rows do not have [`Ensemble::columns`] cells.
+    pub fn scores(&self, samples: &Samples) -> Vec<f64> {
+        let mut scores: Vec<_> = self.members.iter().map(|member| member.scores(samples)).collect();
+        if scores.len() == 1 {
+            return scores.swap_remove(0);
+        }
+        (0..samples.len()).map(|row| self.combined(scores.iter().map(|scores| scores[row])).0).collect()
+    }
+
+    /// How much each column did to set `row` apart, by the member that makes the score: see [`Forest::explain`].
+    ///
+    /// # Panics
+    /// When `row` does not have [`Ensemble::columns`] cells.
+    pub fn explain(&self, row: &[f32]) -> Vec<Contribution> {
+        self.score_and_explain(row).contributions
+    }
+
+    /// The shares of [`Ensemble::explain`].
+    ///
+    /// # Panics
+    /// When `row` does not have [`Ensemble::columns`] cells.
+    pub fn contributions(&self, row: &[f32]) -> Vec<f64> {
+        self.explain(row).into_iter().map(|contribution| contribution.share).collect()
+    }
+
+    /// [`Ensemble::score`] and [`Ensemble::explain`] at once, which costs less than one after the other.
+    ///
+    /// # Panics
+    /// When `row` does not have [`Ensemble::columns`] cells.
+    pub fn score_and_explain(&self, row: &[f32]) -> Explained {
+        if let Some(forest) = self.single() {
+            return forest.score_and_explain(row);
+        }
+        let (score, member) = self.combined(self.members.iter().map(|member| member.score(row)));
+        Explained { score, ..self.members[member].score_and_explain(row) }
+    }
+
+    /// The scores of the rows that the ensemble was trained on: in all trees, as [`Ensemble::scores`] gives them, and
+    /// out of bag, in the trees that were grown without the row, as new rows of the kind would score. (A tree knows its own rows a
+    /// little too well.) Out of bag, rows that every tree has learned from are left out: all of them, where there are no
+    /// more rows than the sample size. The other rows keep their order. `samples` and `seed` are those of the training. Both
+    /// take the same walks, so that together they cost little more than the first alone.
+    ///
+    /// # Panics
+    /// When the rows do not have [`Ensemble::columns`] cells.
+    pub fn training_scores(&self, samples: &Samples, seed: u64) -> [Vec<f64>; 2] {
+        let scores = self.members.iter().map(|member| out_of_bag::scores(member, samples, seed));
+        let (all, out_of_bag): (Vec<_>, Vec<_>) = scores.unzip();
+        let in_all = (0..samples.len()).map(|row| self.combined(all.iter().map(|scores| scores[row])).0);
+        let unseen_by_all = |row: usize| {
+            let scores = out_of_bag.iter().map(|scores: &Vec<Option<f64>>| scores[row]);
+            scores.collect::<Option<Vec<f64>>>().map(|scores| self.combined(scores).0)
+        };
+        [in_all.collect(), (0..samples.len()).filter_map(unseen_by_all).collect()]
+    }
+
+    /// The out-of-bag scores of [`Ensemble::training_scores`] alone.
+    ///
+    /// # Panics
+    /// When the rows do not have [`Ensemble::columns`] cells.
+    pub fn out_of_bag_scores(&self, samples: &Samples, seed: u64) -> Vec<f64> {
+        let [_, out_of_bag] = self.training_scores(samples, seed);
+        out_of_bag
+    }
+
+    /// The score of a row with these scores of the members, in their order, and which member makes it: of equals the first.
+    fn combined(&self, scores: impl IntoIterator<Item = f64>) -> (f64, usize) {
+        let mut scores = scores.into_iter();
+        if self.rarities.is_empty() {
+            return (scores.next().expect("an ensemble has a member"), 0);
+        }
+        let bits = self.rarities.iter().zip(scores).map(|(rarity, score)| rarity.bits(score));
+        let rarest = bits.enumerate().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+        let (member, bits) = rarest.expect("an ensemble has members");
+        (bits / (1.0 + bits), member)
+    }
+}
+
+/// Up to [`MAX_LEARNED_ROWS`] rows, evenly spaced.
+fn evenly_spaced(samples: &Samples) -> Samples {
+    let count = samples.len().min(MAX_LEARNED_ROWS);
     let rows = (0..count).flat_map(|at| samples.row(at * samples.len() / count));
     let cells = rows.map(|&cell| f64::from(cell)).collect();
     Samples::with_missing(samples.columns(), cells).expect("rows of samples are samples")
 }
 
-/// How rare a forest's scores are, in halvings: 1 for a score that half of the training rows reach, 10 for one that one in
-/// 1024 reaches. Between knots, and beyond the last, it is a straight line.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Rarity {
-    /// Scores and halvings, both strictly rising; at least one.
-    knots: Vec<[f64; 2]>,
-}
-
-impl Rarity {
-    /// Of the training rows' scores.
-    fn of(mut scores: Vec<f64>) -> Self {
-        scores.sort_unstable_by(f64::total_cmp);
-        let count = scores.len() as f64;
-        let mut knots: Vec<[f64; 2]> = Vec::new();
-        let mut below = 0;
-        for equal in scores.chunk_by(|a, b| a.total_cmp(b).is_eq()) {
-            let rank = below as f64 + (equal.len() - 1) as f64 / 2.0;
-            let halvings = -libm::log2((count - rank) / (count + 1.0));
-            below += equal.len();
-            let is_last = below == scores.len();
-            if is_last || knots.last().is_none_or(|knot| halvings >= knot[1] + RESOLUTION) {
-                knots.push([equal[0], halvings]);
-            }
-        }
-        Self { knots }
-    }
-
-    /// `None` unless the knots rise.
-    pub(crate) fn from_knots(knots: Vec<[f64; 2]>) -> Option<Self> {
-        let sound = |knot: &[f64; 2]| knot[0] > 0.0 && knot[0] <= 1.0 && knot[1] > 0.0 && knot[1] <= MOST;
-        let rise = knots.windows(2).all(|pair| pair[0][0] < pair[1][0] && pair[0][1] < pair[1][1]);
-        (!knots.is_empty() && knots.iter().all(sound) && rise).then_some(Self { knots })
-    }
-
-    pub(crate) fn knots(&self) -> &[[f64; 2]] {
-        &self.knots
-    }
-
-    /// How rare `score` is; greater than 0.
-    fn halvings(&self, score: f64) -> f64 {
-        let (first, last) = (self.knots[0], self.knots[self.knots.len() - 1]);
-        let at = self.knots.partition_point(|knot| knot[0] < score);
-        if at == 0 {
-            return first[1];
-        }
-        let (from, to) = match self.knots.get(at) {
-            Some(to) => (self.knots[at - 1], *to),
-            None => {
-                (self.knots[self.knots.partition_point(|knot| knot[1] < last[1] - SLOPE).min(at - 1)], last)
-            }
-        };
-        if to[0] > from[0] { to[1] + (score - to[0]) * (to[1] - from[1]) / (to[0] - from[0]) } else { to[1] }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn a_score_that_half_of_the_rows_reach_is_one_halving_and_that_of_one_in_a_thousand_ten() {
-        let rarity = Rarity::of((1..=1023).map(|i| f64::from(i) / 2048.0).collect());
-        assert!((rarity.halvings(0.25) - 1.0).abs() < 0.01, "{}", rarity.halvings(0.25));
-        assert!((rarity.halvings(1023.0 / 2048.0) - 10.0).abs() < 1e-9);
-        assert!(rarity.halvings(0.9) > 11.0, "it goes on beyond the training rows");
-        assert!(rarity.knots().len() < 50);
-    }
-
-    #[test]
-    fn equal_scores_are_all_as_rare() {
-        let rarity = Rarity::of(vec![0.4; 9]);
-        assert_eq!(rarity.halvings(0.1).to_bits(), rarity.halvings(0.9).to_bits());
-        assert!((rarity.halvings(0.4) - 1.0).abs() < 0.01);
-    }
-
-    #[test]
-    fn knots_that_do_not_rise_are_none() {
-        for knots in
-            [vec![], vec![[0.5, 1.0], [0.4, 2.0]], vec![[0.5, 2.0], [0.6, 2.0]], vec![[f64::NAN, 1.0]]]
-        {
-            assert_eq!(Rarity::from_knots(knots.clone()), None, "{knots:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn rarer_scores_have_more_halvings(scores in prop::collection::vec(0.01f64..1.0, 1..200), a in 0.0f64..1.0, b in 0.0f64..1.0) {
-            let rarity = Rarity::of(scores);
-            prop_assert_eq!(Rarity::from_knots(rarity.knots.clone()), Some(rarity.clone()));
-            prop_assert!(rarity.halvings(a.min(b)) <= rarity.halvings(a.max(b)) + 1e-12);
-            prop_assert!(rarity.halvings(a) > 0.0);
-        }
-    }
-}
+mod tests;
+/// Data that is hard to learn from.
+#[cfg(test)]
+mod hard_data;

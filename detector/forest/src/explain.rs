@@ -2,5 +2,7 @@
 
 /// What each column gained, and its share.
 pub(crate) mod gains;
-/// What the way to each leaf gained.
-pub(crate) mod gain_table;
+/// The gains on the path to each leaf.
+mod gain_table;
+/// The score of a row with its explanation.
+pub(crate) mod explainer;

@@ -1,11 +1,11 @@
-//! Training scores in, the cut out: a row is anomalous when its score is greater.
+//! Training scores in, the threshold out: a row is anomalous when its score is greater.
 
 use thiserror::Error;
 
-/// Why there is no cut.
+/// Why there is no threshold.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum ThresholdError {
-    /// Nothing to cut.
+    /// No scores.
     #[error("a threshold must be chosen from at least 1 score, got 0")]
     NoScores,
     /// A score that is not in (0, 1].
@@ -13,7 +13,7 @@ pub enum ThresholdError {
     Score {
         /// Which, counted from 0.
         at: usize,
-        /// What was there.
+        /// The score.
         score: f64,
     },
     /// Zero, more than half, or NaN.
@@ -24,7 +24,7 @@ pub enum ThresholdError {
     Share(f64),
 }
 
-/// The cut that calls `share` of the training rows anomalous, as scikit-learn's `contamination` does, to the digit:
+/// The threshold that calls `share` of the training rows anomalous, as scikit-learn's `contamination` does, to the digit:
 /// minus the percentile 100 · `share` of minus the scores, interpolated linearly. `share` is in (0, 0.5].
 ///
 /// # Errors
@@ -47,38 +47,38 @@ fn interpolate(from: f64, to: f64, part: f64) -> f64 {
     if part < 0.5 { from + (to - from) * part } else { to - (to - from) * (1.0 - part) }
 }
 
-/// The lowest cut that a new row of the training rows' kind exceeds with a probability of at most `share`: the
-/// ⌊share · (n + 1)⌋-th greatest of the n `unseen` scores, as [`Forest::out_of_bag_scores`] gives them. This is a conformal
+/// The lowest threshold that a new row of the training rows' kind exceeds with a probability of at most `share`: the
+/// ⌊share · (n + 1)⌋-th greatest of the n `out_of_bag` scores, as [`Ensemble::out_of_bag_scores`] gives them. This is a conformal
 /// quantile: Papadopoulos et al., "Inductive Confidence Machines for Regression" (ECML 2002); Laxhammar and Falkman,
 /// "Conformal prediction for distribution-independent anomaly detection in streaming vessel data" (StreamKDD 2010).
-/// Whatever the distribution, it holds exactly where new and unseen scores are exchangeable, on the average over all
+/// Whatever the distribution, it holds exactly where new and out-of-bag scores are exchangeable, on the average over all
 /// training data of that kind. The probability for one set of training data scatters around it, by about one in √k of
 /// itself for the k-th greatest: Vovk, "Conditional validity of inductive conformal predictors" (ACML 2012).
 ///
-/// With fewer than 1 / `share` − 1 scores no cut is known to keep the share. It is the greatest score then, and
+/// With fewer than 1 / `share` − 1 scores no threshold is known to keep the share. It is the greatest score then, and
 /// [`exceedance`] says by how much that may miss.
 ///
-/// [`Forest::out_of_bag_scores`]: crate::Forest::out_of_bag_scores
+/// [`Ensemble::out_of_bag_scores`]: crate::Ensemble::out_of_bag_scores
 ///
 /// # Errors
 /// No scores, a score outside (0, 1], or a `share` that is not greater than 0.
-pub fn conformal(unseen: &[f64], share: f64) -> Result<f64, ThresholdError> {
-    check(unseen)?;
+pub fn conformal(out_of_bag: &[f64], share: f64) -> Result<f64, ThresholdError> {
+    check(out_of_bag)?;
     if share.is_nan() || share <= 0.0 {
         return Err(ThresholdError::Share(share));
     }
-    let rank = (share.min(1.0) * (unseen.len() + 1) as f64).floor() as usize;
-    let mut descending = unseen.to_vec();
+    let rank = (share.min(1.0) * (out_of_bag.len() + 1) as f64).floor() as usize;
+    let mut descending = out_of_bag.to_vec();
     descending.sort_unstable_by(|a, b| b.total_cmp(a));
     Ok(descending[rank.clamp(1, descending.len()) - 1])
 }
 
-/// The probability that a new row of the training rows' kind exceeds `cut`, as far as their n `unseen` scores can tell:
-/// (k + 1) / (n + 1) for k scores over it. Never 0, since n scores cannot tell what happens less often than that;
+/// The probability that a new row of the training rows' kind exceeds `threshold`, estimated from their n out-of-bag scores:
+/// (k + 1) / (n + 1) for k scores over it. Never 0, since n scores show nothing that happens less often;
 /// 1 for none.
-pub fn exceedance(unseen: &[f64], cut: f64) -> f64 {
-    let over = unseen.iter().filter(|score| **score > cut).count();
-    (over + 1) as f64 / (unseen.len() + 1) as f64
+pub fn exceedance(out_of_bag: &[f64], threshold: f64) -> f64 {
+    let over = out_of_bag.iter().filter(|score| **score > threshold).count();
+    (over + 1) as f64 / (out_of_bag.len() + 1) as f64
 }
 
 fn check(scores: &[f64]) -> Result<(), ThresholdError> {

@@ -1,128 +1,19 @@
 //! Nodes from anywhere in, a [`Tree`] out: one root, every node reached exactly once, in pre-order.
 
-/// Path lengths, and the score that they make.
+/// What a tree is made of.
+mod node;
+/// Why nodes are not a tree.
+mod error;
+/// Nodes in any order become checked nodes in pre-order.
+mod preorder;
+/// Depths and sample counts become path lengths.
 pub(crate) mod path_length;
 
+pub use error::TreeError;
+pub use node::{Node, Plane, Term, threshold};
+
 use path_length::PathLength;
-use thiserror::Error;
-
-/// One node of a tree. Children are indices into the tree's nodes; the root is node 0.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Node {
-    /// A question about one column.
-    Split {
-        /// Which cell of the row, counted from 0.
-        column: u32,
-        /// A cell that is greater goes right, any other left. (A threshold t in `f64` is the same, for `f32` cells, as
-        /// the largest `f32` that is not greater than t: see [`threshold`].)
-        threshold: f32,
-        /// Where the smaller go.
-        left: u32,
-        /// Where the greater go.
-        right: u32,
-    },
-    /// A question about several columns at once (extended forests only).
-    Plane {
-        /// Which of the tree's planes.
-        plane: u32,
-        /// Where rows behind the plane or on it go.
-        left: u32,
-        /// Where rows before the plane go.
-        right: u32,
-    },
-    /// Where a path ends.
-    Leaf {
-        /// How many training rows ended here.
-        samples: u32,
-    },
-}
-
-/// A hyperplane: a row is before it when Σ weight · (cell − centre) > offset.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Plane {
-    /// The columns it looks at, in ascending order.
-    pub terms: Vec<Term>,
-    /// Its distance along the weights.
-    pub offset: f64,
-}
-
-/// One column of a [`Plane`].
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Term {
-    /// Which cell of the row, counted from 0.
-    pub column: u32,
-    /// The middle of the training rows' range here.
-    pub centre: f32,
-    /// How much this column turns the plane: from -1e100 to 1e100.
-    pub weight: f64,
-}
-
-/// The largest weight: the distances of a plane add up to a number, whatever the cells. One over the least difference of two
-/// cells is 1e45.
-const HEAVIEST: f64 = 1e100;
-
-/// Why nodes are not a tree.
-#[derive(Debug, Clone, PartialEq, Error)]
-pub enum TreeError {
-    /// No root.
-    #[error("a tree must have at least 1 node, got 0")]
-    Empty,
-    /// More nodes than an index can tell apart.
-    #[error("a tree must have fewer than 2^31 nodes, got {0}")]
-    TooManyNodes(usize),
-    /// A child index that names no node.
-    #[error("node {node} must have children among the tree's {nodes} nodes, got {child}")]
-    NoSuchChild {
-        /// The parent.
-        node: u32,
-        /// The index.
-        child: u32,
-        /// How many nodes there are.
-        nodes: usize,
-    },
-    /// A cycle, or two parents.
-    #[error("node {0} must have one parent, got more")]
-    ReachedTwice(u32),
-    /// Nodes that no path leads to.
-    #[error("every node must be reached from the root, got {0} that are not")]
-    Unreachable(usize),
-    /// A column index that the forest does not have.
-    #[error("node {node} must ask for one of the {columns} columns, got column {column}")]
-    NoSuchColumn {
-        /// The node.
-        node: u32,
-        /// The index.
-        column: u32,
-        /// How many columns there are.
-        columns: usize,
-    },
-    /// NaN or an infinity.
-    #[error("node {0} must have finite numbers, got NaN or an infinity")]
-    NotFinite(u32),
-    /// A weight that makes distances overflow.
-    #[error("node {node} must have weights from -1e100 to 1e100, got {weight:e}")]
-    TooHeavy {
-        /// The node.
-        node: u32,
-        /// The weight.
-        weight: f64,
-    },
-    /// A plane index that names no plane, or a plane without columns.
-    #[error("node {0} must have a plane of at least 1 column, got none")]
-    NoSuchPlane(u32),
-}
-
-/// The `f32` threshold that sends every `f32` cell to the side on which the `f64` threshold `t` does: the largest
-/// `f32` that is not greater than `t`.
-///
-/// ```
-/// let t = forest::tree::threshold(0.1);
-/// assert!(f64::from(t) <= 0.1 && f64::from(t.next_up()) > 0.1);
-/// ```
-pub fn threshold(t: f64) -> f32 {
-    let nearest = t as f32;
-    if f64::from(nearest) > t { nearest.next_down() } else { nearest }
-}
+use preorder::{check, depths, preorder};
 
 /// An isolation tree. Its nodes stand in pre-order: a left child follows its parent.
 #[derive(Debug, Clone, PartialEq)]
@@ -298,103 +189,6 @@ impl Tree {
             };
         }
         samples
-    }
-}
-
-impl Plane {
-    fn is_before(&self, row: &[f32]) -> bool {
-        self.distance(row) > self.offset
-    }
-
-    /// Σ weight · (cell − centre).
-    pub(crate) fn distance(&self, row: &[f32]) -> f64 {
-        self.terms.iter().map(|term| term.distance(row)).sum()
-    }
-}
-
-impl Term {
-    #[inline]
-    pub(crate) fn distance(&self, row: &[f32]) -> f64 {
-        let distance = self.weight * (f64::from(row[self.column as usize]) - f64::from(self.centre));
-        // A missing cell is as good as one in the middle.
-        if distance.is_nan() { 0.0 } else { distance }
-    }
-}
-
-fn check(columns: usize, at: u32, node: &Node, nodes: usize, planes: &[Plane]) -> Result<(), TreeError> {
-    let column_exists = |column: u32| {
-        let exists = (column as usize) < columns;
-        exists.then_some(()).ok_or(TreeError::NoSuchColumn { node: at, column, columns })
-    };
-    let is_finite = |finite: bool| finite.then_some(()).ok_or(TreeError::NotFinite(at));
-    let (left, right) = match *node {
-        Node::Leaf { .. } => return Ok(()),
-        Node::Split { column, threshold, left, right } => {
-            column_exists(column)?;
-            is_finite(threshold.is_finite())?;
-            (left, right)
-        }
-        Node::Plane { plane, left, right } => {
-            let plane = planes.get(plane as usize).filter(|plane| !plane.terms.is_empty());
-            let plane = plane.ok_or(TreeError::NoSuchPlane(at))?;
-            is_finite(plane.offset.is_finite())?;
-            for term in &plane.terms {
-                column_exists(term.column)?;
-                is_finite(term.weight.is_finite() && term.centre.is_finite())?;
-                if term.weight.abs() > HEAVIEST {
-                    return Err(TreeError::TooHeavy { node: at, weight: term.weight });
-                }
-            }
-            (left, right)
-        }
-    };
-    for child in [left, right] {
-        if child as usize >= nodes {
-            return Err(TreeError::NoSuchChild { node: at, child, nodes });
-        }
-    }
-    Ok(())
-}
-
-/// How many edges lead to each node of a tree in pre-order.
-fn depths(nodes: &[Node]) -> Vec<u32> {
-    let mut depths = vec![0u32; nodes.len()];
-    for (at, node) in nodes.iter().enumerate() {
-        if let Node::Split { left, right, .. } | Node::Plane { left, right, .. } = *node {
-            depths[left as usize] = depths[at] + 1;
-            depths[right as usize] = depths[at] + 1;
-        }
-    }
-    depths
-}
-
-/// The nodes as a walk from the root meets them, left before right; their children renumbered.
-fn preorder(nodes: &[Node]) -> Result<Vec<Node>, TreeError> {
-    if nodes.is_empty() {
-        return Err(TreeError::Empty);
-    }
-    let mut reached = vec![false; nodes.len()];
-    let mut ordered: Vec<Node> = Vec::with_capacity(nodes.len());
-    let mut waiting = vec![(0u32, None::<usize>)]; // a node, and the parent whose right child it is
-    while let Some((old, parent)) = waiting.pop() {
-        if std::mem::replace(&mut reached[old as usize], true) {
-            return Err(TreeError::ReachedTwice(old));
-        }
-        let new = ordered.len();
-        if let Some(Node::Split { right, .. } | Node::Plane { right, .. }) = parent.map(|at| &mut ordered[at])
-        {
-            *right = new as u32;
-        }
-        let mut node = nodes[old as usize];
-        if let Node::Split { left, right, .. } | Node::Plane { left, right, .. } = &mut node {
-            waiting.extend([(*right, Some(new)), (*left, None)]);
-            *left = new as u32 + 1;
-        }
-        ordered.push(node);
-    }
-    match nodes.len() - ordered.len() {
-        0 => Ok(ordered),
-        unreachable => Err(TreeError::Unreachable(unreachable)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The forest against scikit-learn: the trees that it grew, the scores that it gave (`reference/make.py` wrote them down).
+//! The forest against scikit-learn: the trees that it grew, the scores that it gave (written by `reference/make.py`).
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -59,7 +59,7 @@ fn scores_are_those_of_scikit_learn_to_12_digits() {
 }
 
 #[test]
-fn the_cut_is_scikit_learns_to_the_digit() {
+fn the_threshold_is_scikit_learns_to_the_digit() {
     let reference = reference();
     let training = &reference.scores[..reference.training_rows];
     let cut = contamination(training, reference.contamination).unwrap();
@@ -74,7 +74,7 @@ fn a_forest_grown_here_scores_every_row_as_one_grown_by_scikit_learn() {
     let training = reference.rows[..reference.training_rows].concat();
     let training = Samples::new(reference.columns, training).unwrap();
     let grown = Forest::fit(&training, &Params::new(1000, 64, 0, 1).unwrap()).unwrap();
-    // By its leaves alone: scikit-learn knows nothing of what is beyond the training rows.
+    // By its leaves alone: scikit-learn does not look at ranges.
     let trees = grown.trees().iter().map(|tree| tree.nodes().to_vec()).collect();
     let leaves = Forest::from_trees(reference.columns, 64, trees).unwrap();
     assert_eq!(leaves.scores(&training), grown.scores(&training));

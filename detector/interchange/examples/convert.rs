@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [model, rest @ ..] = &arguments[..] else { return Err("usage: convert MODEL [ONNX]".into()) };
     let imported = interchange::read(&std::fs::read(model)?)?;
-    let forest = &imported.forest;
+    let forest = &imported.ensemble;
     let rows: Vec<Vec<f64>> = serde_json::from_reader(io::stdin())?;
     let scores = forest.scores(&Samples::new(forest.columns(), rows.concat())?);
     let anomalies: Vec<u8> = scores.iter().map(|&score| (score > imported.cut).into()).collect();

@@ -38,7 +38,7 @@ pub enum CompressionError {
     Unsupported(&'static str),
 }
 
-/// A compression, told by a file's first bytes.
+/// A compression, detected by a file's first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Zlib,

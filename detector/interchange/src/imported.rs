@@ -1,12 +1,12 @@
-//! What every reader gives: a forest, and what was written down beside it.
+//! What every reader gives: a forest, and what the file says of it.
 
-use forest::Forest;
+use forest::Ensemble;
 
 /// An isolation forest that was trained elsewhere.
 #[derive(Debug, Clone)]
 pub struct Imported {
-    /// The trees.
-    pub forest: Forest,
+    /// The forest.
+    pub ensemble: Ensemble,
     /// A row is anomalous when its score is greater: scikit-learn's `-offset_`, raised by [`TIE`].
     pub cut: f64,
     /// The columns' names, where the training data had any.

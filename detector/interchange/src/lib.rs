@@ -24,8 +24,9 @@ mod shown;
 mod cursor;
 mod compression;
 mod class;
-mod object;
 mod numpy;
+mod object;
+mod arrays;
 mod pickle;
 mod skops;
 mod imported;
@@ -65,10 +66,10 @@ pub enum Error {
     Onnx(#[from] onnx::ReadError),
 }
 
-/// Reads a forest. The format is told by the first bytes, so a file's name does not matter.
+/// Reads a forest. The format is detected by the first bytes, so a file's name does not matter.
 ///
 /// # Errors
-/// Anything but one whole, fitted `IsolationForest`, with a sentence that says what stands there instead.
+/// Anything but one whole, fitted `IsolationForest`, with a sentence that says what is there instead.
 pub fn read(bytes: &[u8]) -> Result<Imported, Error> {
     if skops::is_zip(bytes) {
         let (graph, unpacked) = skops::read(bytes)?;

@@ -1,37 +1,9 @@
-//! numpy's arrays, however they were written down, in; columns of numbers and lists of names out.
+//! numpy's arrays in, columns of numbers and lists of names out.
 
+mod error;
 mod literal;
-mod dtype;
+pub(crate) mod dtype;
 pub(crate) mod array;
 pub(crate) mod npy;
-pub(crate) mod joblib;
-pub(crate) mod pickled;
 
-use crate::cursor::Truncated;
-
-/// Why an array was refused.
-#[derive(Debug, thiserror::Error)]
-pub enum NumpyError {
-    /// It ends too early.
-    #[error(transparent)]
-    Truncated(#[from] Truncated),
-    /// Its parts are not the ones that numpy writes.
-    #[error("an array must be written as numpy writes it: {0}")]
-    Malformed(&'static str),
-    /// A type of element that no forest has.
-    #[error("array elements of type {0:?} are not supported")]
-    Dtype(String),
-    /// Shape, element size and bytes do not agree.
-    #[error("an array of {elements} elements of {itemsize} bytes does not fit in the {bytes} bytes given")]
-    Size {
-        /// The product of the shape.
-        elements: u128,
-        /// Bytes an element.
-        itemsize: usize,
-        /// Bytes that are there.
-        bytes: usize,
-    },
-    /// A record array lacks a field.
-    #[error("the array has no field {0:?}")]
-    Field(&'static str),
-}
+pub use error::NumpyError;

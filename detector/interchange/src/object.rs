@@ -94,7 +94,7 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// The bytes of a bytes object, or of text encoded as Latin-1, the way protocol 2 writes bytes.
+    /// The bytes of a bytes object, or of text encoded as Latin-1, as protocol 2 writes bytes.
     pub(crate) fn bytes(&self, id: Id) -> Option<Cow<'a, [u8]>> {
         match self.get(id) {
             Object::Bytes(bytes) => Some(Cow::Borrowed(bytes)),

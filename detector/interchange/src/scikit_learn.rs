@@ -7,11 +7,11 @@
 use forest::tree::Node;
 use forest::{Forest, ForestError};
 
+use crate::arrays::pickled::{array, objects};
 use crate::class::Class;
 use crate::imported::{Imported, cut};
 use crate::numpy::NumpyError;
 use crate::numpy::array::Array;
-use crate::numpy::pickled::{array, objects};
 use crate::object::{Graph, Id, Object};
 use crate::shown::shown;
 use crate::tree::{self, Arrays, TreeError};
@@ -101,7 +101,7 @@ pub(crate) fn forest(graph: &Graph<'_>, bytes: usize) -> Result<Imported> {
     let trees = trees(&model, columns, bytes)?;
     let sample_size = sample_size(&model)?;
     let forest = Forest::from_trees(columns as usize, sample_size, trees)?;
-    Ok(Imported { forest, cut: cut(offset(&model)?), columns: names, origin })
+    Ok(Imported { ensemble: forest.into(), cut: cut(offset(&model)?), columns: names, origin })
 }
 
 /// A Python object's `__dict__`.

@@ -56,7 +56,7 @@ fn every_version_and_format_scores_as_scikit_learn_did() {
     assert!(models.len() >= 50, "only {} fixtures", models.len());
     for model in models {
         let expected = expected(&model);
-        let Imported { forest, cut, columns, origin } =
+        let Imported { ensemble: forest, cut, columns, origin } =
             interchange::read(&fs::read(&model).unwrap()).unwrap();
         let shown = model.display();
         for (row, score) in forest.scores(&rows(&expected)).into_iter().enumerate() {
@@ -119,7 +119,7 @@ fn refused_or_sound(bytes: &[u8]) -> bool {
             assert!(!refusal.to_string().is_empty());
             true
         }
-        Ok(Imported { forest, cut, .. }) => {
+        Ok(Imported { ensemble: forest, cut, .. }) => {
             let score = forest.score(&vec![0.5; forest.columns()]);
             assert!(score > 0.0 && score <= 1.0 && cut.is_finite());
             false

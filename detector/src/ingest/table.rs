@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use forest::samples::cell;
+use forest::cell;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::ingest::sources::delimited::{self, CsvError, Problem, Rows};

@@ -7,10 +7,10 @@ use crd::model::Feature;
 use crd::status::Origin;
 use crd::valid::Cut;
 use forest::artifact::{self, Artifact, ArtifactError, Metadata, Training};
-use forest::params::ParamsError;
-use forest::samples::{Samples, SamplesError, cell};
 use forest::threshold::ThresholdError;
-use forest::{Contribution, Explained, Forest, ForestError, Side};
+use forest::{
+    Contribution, Ensemble, Explained, ForestError, ParamsError, Samples, SamplesError, Side, cell,
+};
 use interchange::Imported;
 use jiff::Timestamp;
 use thiserror::Error;
@@ -116,24 +116,24 @@ impl Model {
     /// # Errors
     /// A threshold that no score can be compared with.
     pub fn imported(imported: Imported, columns: Vec<String>) -> Result<Self, ModelError> {
-        let Imported { forest, cut, origin, .. } = imported;
+        let Imported { ensemble, cut, origin, .. } = imported;
         let training = Training {
-            samples: u64::from(forest.sample_size()),
+            samples: u64::from(ensemble.members()[0].sample_size()),
             trained_at: Timestamp::UNIX_EPOCH.to_string(),
             origin,
             ..Training::default()
         };
         let metadata =
             Metadata { columns, pipeline: as_they_are(), threshold: cut, training, ..Metadata::default() };
-        Self::new(Artifact { forest, metadata, scores: None })
+        Self::new(Artifact { ensemble, metadata, scores: None })
     }
 
     fn sealed(artifact: Artifact, bytes: Vec<u8>, origin: Origin) -> Result<Self, ModelError> {
         let pipeline: Pipeline =
             serde_json::from_value(artifact.metadata.pipeline.clone()).map_err(ModelError::Pipeline)?;
         let columns = pipeline.recipe.columns(artifact.metadata.columns.len());
-        if columns != artifact.forest.columns() {
-            return Err(ModelError::Vectors { forest: artifact.forest.columns(), pipeline: columns });
+        if columns != artifact.ensemble.columns() {
+            return Err(ModelError::Vectors { forest: artifact.ensemble.columns(), pipeline: columns });
         }
         Ok(Self { digest: artifact::digest(&bytes).into(), artifact, pipeline, bytes, origin })
     }
@@ -183,7 +183,7 @@ impl Model {
     pub fn judge(&self, vector: &[f64], explain: Explain) -> Result<Judgement, Unjudgeable> {
         let row: Vec<f32> =
             vector.iter().map(|value| cell(*value).ok_or(Unjudgeable(*value))).collect::<Result<_, _>>()?;
-        let forest = &self.artifact.forest;
+        let forest = &self.artifact.ensemble;
         let (score, mut columns) = match explain {
             Explain::Always => {
                 let Explained { score, contributions } = forest.score_and_explain(&row);
@@ -243,7 +243,7 @@ impl Model {
                 Side::Low => Direction::Low,
             },
             value: vector[column],
-            expected: self.metadata().training.usual.get(column).map(|range| range.map(f64::from)),
+            expected: self.metadata().training.central_ranges.get(column).map(|range| range.map(f64::from)),
         };
         (0..sensors).filter_map(top_contributor).map(reason).collect()
     }
@@ -260,7 +260,7 @@ impl Model {
 
     /// Values in a whole vector.
     pub fn columns(&self) -> usize {
-        self.artifact.forest.columns()
+        self.artifact.ensemble.columns()
     }
 
     /// How readings become vectors.
@@ -285,7 +285,7 @@ impl Model {
 
     /// The number of trees.
     pub fn trees(&self) -> usize {
-        self.artifact.forest.members().map(|member| member.trees().len()).sum()
+        self.artifact.ensemble.total_trees()
     }
 
     /// How many samples it has learned from.
@@ -311,14 +311,14 @@ impl Model {
         let seen = self.artifact.scores.as_ref().map(|scores| scores.seen.scores());
         let silence = seen.and_then(|seen| threshold::silence(by, self.threshold(), seen));
         // An artifact may come from anywhere, and a report has its bounds.
-        let kept = training.doubts.iter().take(MAX_WARNINGS);
-        let kept = kept.map(|doubt| doubt.chars().take(MAX_WARNING_CHARS).collect());
+        let kept = training.warnings.iter().take(MAX_WARNINGS);
+        let kept = kept.map(|warning| warning.chars().take(MAX_WARNING_CHARS).collect());
         kept.chain(shortfall).chain(silence).collect()
     }
 
-    /// The forest itself.
-    pub fn forest(&self) -> &Forest {
-        &self.artifact.forest
+    /// The forests themselves.
+    pub fn ensemble(&self) -> &Ensemble {
+        &self.artifact.ensemble
     }
 
     /// What is known of the forest.
@@ -331,7 +331,7 @@ impl Model {
     /// # Errors
     /// No vector, or a value that is neither finite as a 32-bit float nor NaN: missing.
     pub fn scores(&self, vectors: Vec<f64>) -> Result<Vec<f64>, SamplesError> {
-        Ok(self.artifact.forest.scores(&Samples::with_missing(self.columns(), vectors)?))
+        Ok(self.artifact.ensemble.scores(&Samples::with_missing(self.columns(), vectors)?))
     }
 
     /// The time of the newest reading that it has learned from.

@@ -3,7 +3,7 @@
 use crd::valid::Cut;
 use forest::artifact::{Greatest, Scores};
 use forest::threshold::{self, ThresholdError};
-use forest::{Forest, Params, Samples};
+use forest::{Ensemble, Samples};
 use jiff::Timestamp;
 
 /// What a threshold is chosen from.
@@ -31,10 +31,10 @@ pub struct Threshold {
 const SECONDS_A_DAY: f64 = 86_400.0;
 
 impl TrainingScores {
-    /// The scores of the samples, taken at these times, that a forest was grown from with these parameters.
-    pub fn new(forest: &Forest, samples: &Samples, params: &Params, times: &[Timestamp]) -> Self {
+    /// The scores of the samples, taken at these times, that an ensemble was trained on with this seed.
+    pub fn new(ensemble: &Ensemble, samples: &Samples, seed: u64, times: &[Timestamp]) -> Self {
         let span = times[times.len() - 1].duration_since(times[0]).as_secs_f64();
-        let [seen, unseen] = forest.seen_and_unseen_scores(samples, params);
+        let [seen, unseen] = ensemble.training_scores(samples, seed);
         Self { seen, unseen, seconds_apart: (span / (times.len() - 1).max(1) as f64).max(1e-3) }
     }
 

@@ -3,8 +3,7 @@
 use crd::Valid;
 use crd::model::{self, Train};
 use forest::artifact::{Artifact, Metadata, Training};
-use forest::params::ParamsError;
-use forest::{Forest, Mode, Params, Samples};
+use forest::{Ensemble, EnsembleParams, Mode, Params, ParamsError, Samples};
 use jiff::Timestamp;
 
 use crate::features::pipeline::{Learning, Pipeline, Recipe};
@@ -53,14 +52,14 @@ pub fn learn(
     })?;
 
     let params = params(train)?;
-    let forest = Forest::fit_with_progress(&kept, &params, trees_done)?;
-    let mut scores = TrainingScores::new(&forest, &kept, &params, &times);
+    let ensemble = Ensemble::fit_with_progress(&kept, &params, trees_done)?;
+    let mut scores = TrainingScores::new(&ensemble, &kept, params.seed(), &times);
     if let Some(strange) = rows(&all, |row| left_out.binary_search(&row).is_ok()) {
-        scores.add_unseen(&forest.scores(&strange));
+        scores.add_unseen(&ensemble.scores(&strange));
     }
     let threshold = scores.threshold(detector.cut())?;
     let sensor = |column| columns[recipe.sensor_of(column, columns.len())].clone();
-    let doubts = kept.doubts(sensor).into_iter().chain(incomplete).collect();
+    let warnings = kept.warnings(sensor).into_iter().chain(incomplete).collect();
     let metadata = Metadata {
         columns,
         lags: recipe.lags as u32,
@@ -72,13 +71,13 @@ pub fn learn(
             origin: "trained".to_owned(),
             expected_alerts_per_day: threshold.expected_alerts_per_day,
             until: training_set.until.map(|until| until.to_string()),
-            choice: forest.choice(&kept),
-            usual: kept.usual_ranges(),
-            doubts,
+            choice: ensemble.choice(&kept),
+            central_ranges: kept.central_ranges(),
+            warnings,
         },
         recipe: detector.recipe_digest(),
     };
-    Model::new(Artifact { forest, metadata, scores: Some(scores.kept()) })
+    Model::new(Artifact { ensemble, metadata, scores: Some(scores.kept()) })
 }
 
 /// The vectors of complete readings, when each was taken, how they were made, and a doubt where most were not complete.
@@ -126,7 +125,7 @@ fn left_out(all: &Samples, recipe: &Recipe, serving: &Model) -> Vec<usize> {
     if serving.recipe() != recipe || serving.columns() != all.columns() {
         return Vec::new();
     }
-    let scores = serving.forest().scores(all);
+    let scores = serving.ensemble().scores(all);
     let mut strange: Vec<usize> =
         (0..scores.len()).filter(|row| scores[*row] > serving.threshold()).collect();
     strange.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
@@ -143,7 +142,7 @@ fn rows(all: &Samples, requirements: impl Fn(usize) -> bool) -> Option<Samples> 
     Samples::new(all.columns(), cells).ok()
 }
 
-fn params(train: &Train) -> Result<Params, ParamsError> {
+fn params(train: &Train) -> Result<EnsembleParams, ParamsError> {
     let (trees, sample_size) = (train.trees as u32, train.sample_size as u32);
     let params = Params::new(trees, sample_size, train.extension as u32, train.seed as u64)?;
     Ok(in_mode(params, train.mode))
@@ -155,16 +154,17 @@ pub fn trees_to_grow(train: &Train) -> usize {
 }
 
 /// The same parameters in the API's mode.
-pub fn in_mode(params: Params, mode: model::Mode) -> Params {
-    match mode {
-        model::Mode::Auto => params.auto(),
-        model::Mode::Standard => params.with_mode(Mode::Standard),
-        model::Mode::AveragedGain => params.with_mode(Mode::AveragedGain),
-        model::Mode::PooledGain => params.with_mode(Mode::PooledGain),
-        model::Mode::AdjustedDepth => params.with_mode(Mode::AdjustedDepth),
-        model::Mode::Density => params.with_mode(Mode::Density),
-        model::Mode::AdjustedDensity => params.with_mode(Mode::AdjustedDensity),
-    }
+pub fn in_mode(params: Params, mode: model::Mode) -> EnsembleParams {
+    let mode = match mode {
+        model::Mode::Auto => return EnsembleParams::Auto(params),
+        model::Mode::Standard => Mode::Standard,
+        model::Mode::AveragedGain => Mode::AveragedGain,
+        model::Mode::PooledGain => Mode::PooledGain,
+        model::Mode::AdjustedDepth => Mode::AdjustedDepth,
+        model::Mode::Density => Mode::Density,
+        model::Mode::AdjustedDensity => Mode::AdjustedDensity,
+    };
+    params.with_mode(mode).into()
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ impl Scorer {
         self.seen = Some(readings.time);
         let Some(values) = self.complete(&readings.values) else { return };
         self.previous = values.iter().copied().map(Some).collect();
-        if values.iter().all(|value| forest::samples::cell(*value).is_some()) {
+        if values.iter().all(|value| forest::cell(*value).is_some()) {
             self.features.push(readings.time, &values);
         }
     }
@@ -104,7 +104,7 @@ impl Scorer {
         let Some(values) = self.complete(&readings.values) else { return self.incomplete(readings) };
         self.previous = values.iter().copied().map(Some).collect();
         // Before features: a value that no model can judge would poison every window that it is in.
-        if let Some(value) = values.iter().find(|value| forest::samples::cell(**value).is_none()) {
+        if let Some(value) = values.iter().find(|value| forest::cell(**value).is_none()) {
             return Outcome::Unjudgeable(*value);
         }
         let Some(vector) = self.features.push(readings.time, &values) else { return Outcome::TooEarly };

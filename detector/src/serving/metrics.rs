@@ -110,7 +110,7 @@ impl Metrics {
         for (labels, value) in self.sensors.iter().zip(&readings.values) {
             let outcome = match (value, outcome) {
                 (None, _) => "missing",
-                (Some(value), _) if forest::samples::cell(*value).is_none() => "refused",
+                (Some(value), _) if forest::cell(*value).is_none() => "refused",
                 (_, Outcome::Verdict(_)) => "scored",
                 (_, Outcome::Missing | Outcome::TooEarly | Outcome::Unjudgeable(_)) => "dropped",
             };

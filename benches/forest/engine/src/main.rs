@@ -93,7 +93,7 @@ fn artifact(forest: Forest) -> Result<(usize, f64), Box<dyn Error>> {
     let columns = (0..forest.columns()).map(|column| format!("column-{column}")).collect();
     let training = Training { samples: 0, trained_at: String::new(), origin: "trained".into(), ..Training::default() };
     let metadata = Metadata { columns, threshold: 0.5, training, ..Metadata::default() };
-    let bytes = Artifact { forest, metadata, scores: None }.to_bytes()?;
+    let bytes = Artifact { ensemble: forest.into(), metadata, scores: None }.to_bytes()?;
     let mut seconds = (0..11)
         .map(|_| {
             let start = Instant::now();

@@ -2,7 +2,7 @@
 //! writes little-endian f64 to the standard output. WHAT is `scores` (one a row), `contributions` (one a row and column) or
 //! `seconds`: of the fit, of a score, and of a score with its explanation, each the least of some. ROWS are TRAIN unless given.
 
-use forest::{Forest, Params, Samples};
+use forest::{Ensemble, EnsembleParams, Params, Samples};
 use std::error::Error;
 use std::fs;
 use std::hint::black_box;
@@ -16,17 +16,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let params = Params::new(trees.parse()?, sample_size.parse()?, extension.parse()?, seed.parse()?)?;
     let params = match mode.as_str() {
-        "Auto" => params.auto(),
-        mode => params.with_mode(serde_json::from_value(mode.into())?),
+        "Auto" => EnsembleParams::Auto(params),
+        mode => params.with_mode(serde_json::from_value(mode.into())?).into(),
     };
     let columns = columns.parse()?;
     let train = samples(columns, train)?;
     let rows = rows.first().map(|path| samples(columns, path)).transpose()?.unwrap_or_else(|| train.clone());
-    let forest = Forest::fit(&train, &params)?;
+    let ensemble = Ensemble::fit(&train, &params)?;
     let numbers = match what.as_str() {
-        "scores" => forest.scores(&rows),
-        "contributions" => rows.rows().flat_map(|row| forest.contributions(row)).collect(),
-        "seconds" => seconds(&train, &params, &forest)?,
+        "scores" => ensemble.scores(&rows),
+        "contributions" => rows.rows().flat_map(|row| ensemble.contributions(row)).collect(),
+        "seconds" => seconds(&train, &params, &ensemble)?,
         other => return Err(format!("WHAT must be scores, contributions or seconds, got {other}").into()),
     };
     let bytes: Vec<u8> = numbers.into_iter().flat_map(f64::to_le_bytes).collect();
@@ -39,7 +39,7 @@ fn samples(columns: usize, path: &str) -> Result<Samples, Box<dyn Error>> {
     Ok(Samples::new(columns, cells)?)
 }
 
-fn seconds(train: &Samples, params: &Params, forest: &Forest) -> Result<Vec<f64>, Box<dyn Error>> {
+fn seconds(train: &Samples, params: &EnsembleParams, ensemble: &Ensemble) -> Result<Vec<f64>, Box<dyn Error>> {
     let least = |work: &dyn Fn()| {
         let timed = |_| {
             let start = Instant::now();
@@ -50,8 +50,8 @@ fn seconds(train: &Samples, params: &Params, forest: &Forest) -> Result<Vec<f64>
     };
     let rows: Vec<&[f32]> = train.rows().take(500).collect();
     let count = rows.len() as f64;
-    let fit = least(&|| drop(black_box(Forest::fit(train, params))));
-    let score = least(&|| rows.iter().for_each(|row| _ = black_box(forest.score(row)))) / count;
-    let explain = least(&|| rows.iter().for_each(|row| drop(black_box(forest.score_and_explain(row))))) / count;
+    let fit = least(&|| drop(black_box(Ensemble::fit(train, params))));
+    let score = least(&|| rows.iter().for_each(|row| _ = black_box(ensemble.score(row)))) / count;
+    let explain = least(&|| rows.iter().for_each(|row| drop(black_box(ensemble.score_and_explain(row))))) / count;
     Ok(vec![fit, score, explain])
 }

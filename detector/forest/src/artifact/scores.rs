@@ -1,18 +1,18 @@
-//! What training rows score in, as much of it as a later threshold may need out, and back.
+//! The scores of training rows in, as many as a later threshold may need out, and back.
 
-use super::ArtifactError;
+use super::counts::Counts;
+use super::error::ArtifactError;
 use super::tensors::{Numbers, Tensor};
 use safetensors::Dtype;
 use safetensors::tensor::SafeTensors;
-use serde::{Deserialize, Serialize};
 
-/// How many scores of each kind a file keeps: the greatest, since thresholds are chosen among them.
-pub const MOST: usize = 8192;
+/// How many scores of each kind a file keeps, at most: the greatest, since thresholds are chosen among them.
+pub const MAX_SCORES: usize = 8192;
 
-/// What the training rows score: that another threshold can be chosen without another training.
+/// The scores of the training rows: with them another threshold can be chosen without another training.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scores {
-    /// In the whole forest.
+    /// In all trees.
     pub seen: Greatest,
     /// In the trees that were grown without the row.
     pub unseen: Greatest,
@@ -28,11 +28,11 @@ pub struct Greatest {
 }
 
 impl Greatest {
-    /// The greatest [`MOST`] of these.
+    /// The greatest [`MAX_SCORES`] of these.
     pub fn of(scores: &[f64]) -> Self {
         let mut falling = scores.to_vec();
         falling.sort_unstable_by(|a, b| b.total_cmp(a));
-        falling.truncate(MOST);
+        falling.truncate(MAX_SCORES);
         Self { scores: falling, count: scores.len() as u64 }
     }
 
@@ -57,7 +57,7 @@ impl Greatest {
         while numbers.left() > 0 {
             scores.push(f64::from_le_bytes(numbers.next()?));
         }
-        let kept = count.min(MOST as u64) == scores.len() as u64;
+        let kept = count.min(MAX_SCORES as u64) == scores.len() as u64;
         let falling =
             scores.is_sorted_by(|a, b| a >= b) && scores.iter().all(|score| *score > 0.0 && *score <= 1.0);
         let rule = "falling scores, greater than 0 and at most 1, as many as the header says";
@@ -67,15 +67,6 @@ impl Greatest {
     fn tensor(&self, name: &'static str) -> Tensor {
         Tensor::new(name, Dtype::F64, self.scores.iter().map(|score| score.to_le_bytes()))
     }
-}
-
-/// The part of a header that speaks of scores.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Counts {
-    seen: u64,
-    unseen: u64,
-    seconds_apart: f64,
 }
 
 impl Scores {

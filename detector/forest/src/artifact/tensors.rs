@@ -1,6 +1,7 @@
 //! Trees in, flat arrays of little-endian numbers out, and back.
 
-use super::ArtifactError;
+use super::error::ArtifactError;
+use crate::ensemble::Ensemble;
 use crate::forest::{Forest, ForestError};
 use crate::train::params::Mode;
 use crate::tree::path_length::{MAX_SUM, edges};
@@ -36,9 +37,9 @@ impl Tensor {
     }
 }
 
-/// The arrays that hold a forest's trees, of a committee the first member's, then the next's.
-pub(super) fn of(forest: &Forest) -> Vec<Tensor> {
-    let trees: Vec<&Tree> = forest.members().flat_map(Forest::trees).collect();
+/// The arrays that hold the trees of an ensemble, the first member's, then the next's.
+pub(super) fn of(ensemble: &Ensemble) -> Vec<Tensor> {
+    let trees: Vec<&Tree> = ensemble.members().iter().flat_map(Forest::trees).collect();
     let nodes = || trees.iter().flat_map(|tree| tree.nodes().iter().map(move |node| (*tree, node)));
     let planes = || {
         nodes().filter_map(|(tree, node)| match *node {
@@ -65,12 +66,12 @@ pub(super) fn of(forest: &Forest) -> Vec<Tensor> {
         Tensor::new("terms.centre", Dtype::F32, terms().map(|term| term.centre.to_le_bytes())),
         Tensor::new("terms.weight", Dtype::F64, terms().map(|term| term.weight.to_le_bytes())),
     ];
-    let mut valued = forest.members().filter(|member| !member.mode().counts_edges()).peekable();
+    let mut valued = ensemble.members().iter().filter(|member| !member.mode().counts_edges()).peekable();
     if valued.peek().is_some() {
         let lengths = valued.flat_map(Forest::trees).flat_map(Tree::leaf_lengths).map(u64::to_le_bytes);
         tensors.push(Tensor::new("lengths", Dtype::U64, lengths));
     }
-    if let Some(ranges) = forest.ranges() {
+    if let Some(ranges) = ensemble.members()[0].ranges() {
         let bounds = ranges.bounds().as_flattened().iter().map(|cell| cell.to_le_bytes());
         tensors.push(Tensor::new("ranges", Dtype::F32, bounds));
     }

@@ -1,6 +1,8 @@
+use super::checksum::BLANK;
 use super::*;
 use crate::data::samples::Samples;
-use crate::train::params::Params;
+use crate::ensemble::EnsembleParams;
+use crate::train::params::{Mode, Params};
 
 fn artifact(extension: u32) -> Artifact {
     artifact_in(Mode::Standard, extension)
@@ -19,7 +21,7 @@ fn artifact_in(mode: Mode, extension: u32) -> Artifact {
     let columns = ["a", "b", "c"].map(String::from).to_vec();
     let pipeline = serde_json::json!({"window": 8});
     Artifact {
-        forest,
+        ensemble: forest.into(),
         metadata: Metadata { columns, lags: 0, pipeline, threshold: 0.6, training, ..Metadata::default() },
         scores: None,
     }
@@ -36,28 +38,28 @@ fn an_artifact_comes_back_as_it_was_and_its_bytes_are_always_the_same() {
     }
 }
 
-fn committee() -> Artifact {
+fn ensemble() -> Artifact {
     let samples = Samples::new(3, (0..600).map(|i| f64::from(i * 7919 % 1009)).collect()).unwrap();
-    let forest = Forest::fit(&samples, &Params::new(5, 16, 0, 1).unwrap().auto()).unwrap();
-    Artifact { forest, ..artifact(0) }
+    let params = EnsembleParams::Auto(Params::new(5, 16, 0, 1).unwrap());
+    Artifact { ensemble: Ensemble::fit(&samples, &params).unwrap(), ..artifact(0) }
 }
 
 #[test]
-fn a_committee_comes_back_as_it_was() {
-    let committee = committee();
-    let again = Artifact::from_bytes(&committee.to_bytes().unwrap()).unwrap();
-    assert_eq!(again, committee);
-    assert_eq!(again.forest.members().count(), 3);
+fn an_ensemble_comes_back_as_it_was() {
+    let ensemble = ensemble();
+    let again = Artifact::from_bytes(&ensemble.to_bytes().unwrap()).unwrap();
+    assert_eq!(again, ensemble);
+    assert_eq!(again.ensemble.members().len(), 3);
     let row = [10.0, 500.0, 2000.0];
-    assert_eq!(again.forest.score(&row).to_bits(), committee.forest.score(&row).to_bits());
+    assert_eq!(again.ensemble.score(&row).to_bits(), ensemble.ensemble.score(&row).to_bits());
 }
 
 #[test]
-fn a_forged_committee_is_refused() {
-    let bytes = committee().to_bytes().unwrap();
+fn a_forged_ensemble_is_refused() {
+    let bytes = ensemble().to_bytes().unwrap();
     assert_eq!(
         forged(&bytes, r#"\"rarity\":[[0."#, r#"\"rarity\":[[9."#),
-        "rarity must have scores in (0, 1] and halvings from 0 to 64, both rising"
+        "rarity must have scores in (0, 1] and bits from 0 to 64, both rising"
     );
     let fewer = forged(&bytes, r#"\"trees\":5,"#, r#"\"trees\":4,"#);
     assert_eq!(fewer, "tensor `lengths` must be as long as the nodes ask for, got less");
@@ -95,11 +97,11 @@ fn a_threshold_that_no_score_compares_with_is_refused() {
 }
 
 #[test]
-fn the_usual_forest_is_at_most_300_kib() {
+fn the_default_forest_is_at_most_300_kib() {
     let cells = (0..80_000).map(|i| (f64::from(i) * 0.618_034).fract()).collect();
     let samples = Samples::new(8, cells).unwrap();
     let forest = Forest::fit(&samples, &Params::default()).unwrap();
-    let bytes = Artifact { forest, ..artifact(0) }.to_bytes().unwrap();
+    let bytes = Artifact { ensemble: forest.into(), ..artifact(0) }.to_bytes().unwrap();
     assert!(bytes.len() <= 300 * 1024, "{} bytes", bytes.len());
 }
 
@@ -133,14 +135,14 @@ fn what_is_not_a_model_says_what_it_should_be() {
     assert_eq!(message(&other), "a model must have the metadata `anomaly.dev/forest`, got none");
 }
 
-/// Past the seal: `bytes` changed on purpose, and sealed again.
+/// Past the checksum: `bytes` changed on purpose, with the checksum that fits.
 fn forged(bytes: &[u8], from: &str, to: &str) -> String {
     let mut bytes = with(bytes, from, to);
     let before = "seal\\\":\\\"";
     let at =
         bytes.windows(before.len()).position(|window| window == before.as_bytes()).unwrap() + before.len();
-    bytes[at..at + UNSEALED.len()].copy_from_slice(UNSEALED.as_bytes());
-    seal(&mut bytes);
+    bytes[at..at + BLANK.len()].copy_from_slice(BLANK.as_bytes());
+    checksum::write(&mut bytes);
     message(&bytes)
 }
 
@@ -149,7 +151,7 @@ fn a_leaf_without_a_value_or_beyond_all_measure_is_refused() {
     let density = artifact_in(Mode::Density, 0);
     let bytes = density.to_bytes().unwrap();
     assert_eq!(forged(&bytes, r#""lengths""#, r#""l3ngths""#), "tensor `lengths` must be there");
-    let length = density.forest.trees()[0].leaf_lengths().next().unwrap().to_le_bytes();
+    let length = density.ensemble.members()[0].trees()[0].leaf_lengths().next().unwrap().to_le_bytes();
     let at = bytes.windows(8).position(|window| window == length).unwrap();
     let endless = [&bytes[..at], &[0xff; 8], &bytes[at + 8..]].concat();
     let sentence = forged(&endless, r#"\"lags\":0"#, r#"\"lags\":1"#);
@@ -161,10 +163,10 @@ fn ranges_come_back_and_those_that_are_none_are_refused() {
     let artifact = artifact(0);
     let bytes = artifact.to_bytes().unwrap();
     let far = [1e6, 0.0, 0.0];
-    let again = Artifact::from_bytes(&bytes).unwrap().forest;
-    assert_eq!(again.score(&far).to_bits(), artifact.forest.score(&far).to_bits());
+    let again = Artifact::from_bytes(&bytes).unwrap().ensemble.single().unwrap().clone();
+    assert_eq!(again.score(&far).to_bits(), artifact.ensemble.score(&far).to_bits());
     assert!(again.score(&far) > again.with_ranges(None).score(&far));
-    let bounds = artifact.forest.ranges().unwrap().bounds()[0].map(f32::to_le_bytes);
+    let bounds = artifact.ensemble.members()[0].ranges().unwrap().bounds()[0].map(f32::to_le_bytes);
     let at = bytes.windows(8).position(|window| window == bounds.as_flattened()).unwrap();
     let turned = [&bytes[..at], &bounds[1], &bounds[0], &bytes[at + 8..]].concat();
     let sentence = forged(&turned, r#"\"lags\":0"#, r#"\"lags\":1"#);
@@ -188,7 +190,7 @@ fn the_greatest_scores_are_kept_and_how_many_there_were() {
     let scores = Scores { seen: Greatest::of(&many), unseen: Greatest::of(&[0.4, 0.6]), seconds_apart: 60.0 };
     assert_eq!(
         (scores.seen.scores().len(), scores.seen.count(), scores.seen.is_whole()),
-        (MOST, 10_000, false)
+        (MAX_SCORES, 10_000, false)
     );
     assert_eq!((scores.unseen.scores(), scores.unseen.is_whole()), (&[0.6, 0.4][..], true));
     let artifact = Artifact { scores: Some(scores), ..artifact(0) };

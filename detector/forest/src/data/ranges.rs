@@ -10,11 +10,11 @@
 use crate::data::samples::Samples;
 
 /// A range of less than this share of its level counts as this: cells have not many digits more.
-const NARROWEST: f64 = 1.0 / (1 << 20) as f64;
+const MIN_RELATIVE_RANGE: f64 = 1.0 / (1 << 20) as f64;
 /// Where nothing is certain, a chance is not 1.
-const MOST: f64 = 1.0 - f64::EPSILON;
+const MAX_CHANCE: f64 = 1.0 - f64::EPSILON;
 
-/// The least and the greatest cell of each column among the rows that a forest was grown from.
+/// The least and the greatest cell of each column among the rows that a forest was trained on.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Ranges(Vec<[f32; 2]>);
 
@@ -103,13 +103,13 @@ fn chance(ranges: impl Iterator<Item = [f32; 2]>, row: &[f32]) -> f64 {
         sum += part;
         varying += u32::from(part > 0.0 || range[0] < range[1]);
     }
-    if sum > 0.0 { (sum / f64::from(varying)).min(MOST) } else { 0.0 }
+    if sum > 0.0 { (sum / f64::from(varying)).min(MAX_CHANCE) } else { 0.0 }
 }
 
 /// extent / (range + extent) of a cell over its range, its negative below, 0 within.
 fn part([low, high]: [f32; 2], cell: f32) -> f64 {
     let level = f64::from(low.abs().max(high.abs()));
-    let range = (f64::from(high) - f64::from(low)).max(level * NARROWEST);
+    let range = (f64::from(high) - f64::from(low)).max(level * MIN_RELATIVE_RANGE);
     // This way around an infinite extent is 1.
     let part = |extent: f64| 1.0 - range / (range + extent);
     if cell > high {

@@ -1,8 +1,8 @@
-//! Numbers from a person or a machine in, [`Samples`] out: finite, rectangular, never empty.
+//! Numbers from anywhere in, [`Samples`] out: finite, rectangular, never empty.
 
 use thiserror::Error;
 
-/// Rows to learn from or to score: `f32` cells in row-major order, at least one row and one column, all of them finite, or
+/// Rows to train on or to score: `f32` cells in row-major order, at least one row and one column, all of them finite, or
 /// NaN where they are missing and [`Samples::with_missing`] allowed it.
 ///
 /// Cells are kept as `f32`, as scikit-learn does: splits are chosen, and rows are compared, at that precision.
@@ -40,7 +40,7 @@ pub enum SamplesError {
         row: usize,
         /// Column, counted from 0.
         column: usize,
-        /// What was there.
+        /// The value.
         value: f64,
     },
 }
@@ -48,8 +48,8 @@ pub enum SamplesError {
 /// One cell as the forest sees it; `None` for NaN, infinities and numbers beyond the range of `f32` (about ±3.4e38).
 ///
 /// ```
-/// assert_eq!(forest::samples::cell(0.95), Some(0.95));
-/// assert_eq!(forest::samples::cell(1e39), None);
+/// assert_eq!(forest::cell(0.95), Some(0.95));
+/// assert_eq!(forest::cell(1e39), None);
 /// ```
 pub fn cell(value: f64) -> Option<f32> {
     let cell = value as f32;
@@ -126,39 +126,6 @@ impl Samples {
         self.has_missing
     }
 
-    /// Why a forest that is grown from these rows may not be trusted, a sentence each; most often nothing. `name` is what a
-    /// column, counted from 0, is called; columns of one name count as one.
-    ///
-    /// ```
-    /// let samples = forest::Samples::new(2, (0..200).flat_map(|row| [f64::from(row), 7.0]).collect())?;
-    /// let doubts = samples.doubts(|column| ["speed", "load"][column].to_owned());
-    /// assert_eq!(doubts, ["nothing ever varied in load: any change there will look strange"]);
-    /// # Ok::<(), forest::samples::SamplesError>(())
-    /// ```
-    pub fn doubts(&self, name: impl Fn(usize) -> String) -> Vec<String> {
-        const FEW: usize = 64;
-        let mut doubts = Vec::new();
-        if self.len() < FEW {
-            doubts.push(format!("{} rows are few to learn from: {FEW} or more are better", self.len()));
-        }
-        if self.columns > self.len() {
-            doubts.push(format!("there are more columns ({}) than rows ({})", self.columns, self.len()));
-        }
-        let of = |column: usize| self.rows().map(move |row| row[column]).filter(|cell| !cell.is_nan());
-        let constant = (0..self.columns).filter(|column| {
-            let first = of(*column).next();
-            of(*column).all(|cell| Some(cell) == first)
-        });
-        if let Some(names) = listed(constant.map(&name)) {
-            doubts.push(format!("nothing ever varied in {names}: any change there will look strange"));
-        }
-        let sparse = (0..self.columns).filter(|column| 2 * of(*column).count() < self.len());
-        if let Some(names) = listed(sparse.map(&name)) {
-            doubts.push(format!("more than half of the rows have no value of {names}"));
-        }
-        doubts
-    }
-
     /// How many rows there are: 1 or more.
     #[expect(clippy::len_without_is_empty, reason = "samples are never empty")]
     pub fn len(&self) -> usize {
@@ -183,8 +150,9 @@ impl Samples {
         self.cells.chunks_exact(self.columns)
     }
 
-    /// Between which cells 98 in 100 rows are, for each column: the first and the ninety-ninth percentile.
-    pub fn usual_ranges(&self) -> Vec<[f32; 2]> {
+    /// The central range of each column, in which 98 in 100 rows are: the first and the ninety-ninth percentile of its cells;
+    /// all of `f32` where none is there.
+    pub fn central_ranges(&self) -> Vec<[f32; 2]> {
         let range = |column: usize| {
             let mut cells: Vec<f32> =
                 self.rows().map(|row| row[column]).filter(|cell| !cell.is_nan()).collect();
@@ -199,24 +167,6 @@ impl Samples {
     /// All cells, row by row.
     pub fn cells(&self) -> &[f32] {
         &self.cells
-    }
-}
-
-/// The first few different names, and how many more there are; none where there is none.
-fn listed(names: impl Iterator<Item = String>) -> Option<String> {
-    const FEW: usize = 5;
-    let mut different: Vec<String> = Vec::new();
-    for name in names {
-        if !different.contains(&name) {
-            different.push(name);
-        }
-    }
-    let more = different.len().saturating_sub(FEW);
-    let first = different[..different.len() - more].join(", ");
-    match (different.len(), more) {
-        (0, _) => None,
-        (_, 0) => Some(first),
-        _ => Some(format!("{first} and {more} more")),
     }
 }
 
@@ -237,33 +187,10 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_trusted_is_said_and_ordinary_rows_raise_no_doubt() {
-        let ordinary = (0..200).map(f64::from).collect();
-        let name = |column| format!("x{column}");
-        assert!(Samples::new(2, ordinary).unwrap().doubts(name).is_empty());
-        let nan = f64::NAN;
-        let poor = Samples::with_missing(3, vec![1.0, 7.0, nan, 2.0, 7.0, nan]).unwrap();
-        assert_eq!(
-            poor.doubts(name),
-            [
-                "2 rows are few to learn from: 64 or more are better",
-                "there are more columns (3) than rows (2)",
-                "nothing ever varied in x1, x2: any change there will look strange",
-                "more than half of the rows have no value of x2",
-            ]
-        );
-        let wide = Samples::new(400, vec![7.0; 40_000]).unwrap();
-        let one_of_fifty = |column| format!("x{}", column % 50);
-        let still =
-            "nothing ever varied in x0, x1, x2, x3, x4 and 45 more: any change there will look strange";
-        assert!(wide.doubts(one_of_fifty).contains(&still.to_owned()));
-    }
-
-    #[test]
-    fn the_usual_range_leaves_out_one_in_a_hundred_on_either_side() {
+    fn the_central_range_leaves_out_one_in_a_hundred_on_either_side() {
         let cells = (0..1001).flat_map(|i| [f64::from(i * 8 % 1001), 3.0]).collect();
-        assert_eq!(Samples::new(2, cells).unwrap().usual_ranges(), [[10.0, 990.0], [3.0, 3.0]]);
-        assert_eq!(Samples::new(1, vec![5.0]).unwrap().usual_ranges(), [[5.0, 5.0]]);
+        assert_eq!(Samples::new(2, cells).unwrap().central_ranges(), [[10.0, 990.0], [3.0, 3.0]]);
+        assert_eq!(Samples::new(1, vec![5.0]).unwrap().central_ranges(), [[5.0, 5.0]]);
     }
 
     #[test]

@@ -1,27 +1,24 @@
-//! A committee and the rows that it was grown from in, a sentence on why it is so out: what `detector inspect` shows.
+//! Members and training rows in, how much the members agree out: what `detector inspect` shows.
 
 use crate::data::samples::Samples;
-use crate::ensemble;
 use crate::forest::Forest;
 
-/// See [`Forest::choice`].
-pub(crate) fn sentence(forest: &Forest, samples: &Samples) -> Option<String> {
-    forest.committee()?;
-    let learned = ensemble::some_of(samples);
-    let ranks: Vec<Vec<f64>> = forest.members().map(|member| ranks(&member.own_scores(&learned))).collect();
-    let members = forest.members().enumerate().map(|(at, member)| {
+/// Each member with its agreement with the others on these rows, in a sentence.
+pub(crate) fn sentence(members: &[Forest], rows: &Samples) -> String {
+    let ranks: Vec<Vec<f64>> = members.iter().map(|member| ranks(&member.scores(rows))).collect();
+    let members = members.iter().enumerate().map(|(at, member)| {
         let rows = member.sample_size();
         format!("{} over {rows} rows, agreement {:.2}", member.mode().name(), agreement(&ranks, at))
     });
-    Some(format!(
-        "without labels nothing tells which mode judges best, so these judge together and the strangest verdict counts \
+    format!(
+        "without labels nothing shows which mode scores best, so these score together and the most anomalous score counts \
          (agreement: Spearman's, with the mean rank of the others, over {} training rows): {}",
-        learned.len(),
+        rows.len(),
         members.collect::<Vec<_>>().join("; ")
-    ))
+    )
 }
 
-/// Spearman's correlation of one member's ranks with the mean of the others'; 0 where either tells nothing apart.
+/// Spearman's correlation of one member's ranks with the mean of the others'; 0 where all ranks of either are equal.
 fn agreement(ranks: &[Vec<f64>], of: usize) -> f64 {
     let others =
         |row: usize| ranks.iter().enumerate().filter(|(at, _)| *at != of).map(|(_, ranks)| ranks[row]).sum();

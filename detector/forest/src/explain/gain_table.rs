@@ -1,28 +1,28 @@
-//! Trees in, what the way to each of their leaves gained out: the gains of a row are the sum over its leaves.
+//! Trees in, the gains on the path to each of their leaves out: the gains of a row are the sum over its leaves.
 //!
 //! A column's gain is the same for all rows of a leaf, unless planes led to it. Sums go tree after tree, so they are the
 //! same on any number of threads and any processor.
 
 use super::gains::{Gain, Gains};
-use crate::score::step_table as steps;
+use crate::score::step_table;
 use crate::tree::{Node, Tree};
 
 /// A table has at most so many lines, of 64 bytes and the columns' numbers: 10 MiB. Without one, rows walk.
-const MOST: usize = 1 << 17;
+const MAX_LINES: usize = 1 << 17;
 /// As deep as trees may be: a table of deeper ones would take too long to make.
-const DEEPEST: u32 = 64;
+const MAX_DEPTH: u32 = 64;
 /// Columns in a line. With no more, each leaf has one line, and a column's place is its number.
-const FEW: usize = 8;
+const COLUMNS_PER_LINE: usize = 8;
 /// Lines that are fetched before they are added up, so that the processor waits for all of them together.
 const AHEAD: usize = 32;
 /// Units of a side on a step are 2⁻³².
 const UNIT: f64 = (1u64 << 32) as f64;
 
-/// What the ways gained.
+/// The gains on all paths.
 #[derive(Debug, Clone)]
-pub(crate) enum Ways {
+pub(crate) enum GainTable {
     /// Of one column, for each step of the kernel: the side.
-    Steps(Vec<f64>),
+    StepTable(Vec<f64>),
     /// Of several columns.
     Lines {
         /// The first leaf of each tree.
@@ -30,34 +30,38 @@ pub(crate) enum Ways {
         /// How many lines a leaf has.
         lines_a_leaf: usize,
         lines: Vec<Line>,
-        /// Of more than [`FEW`] columns, for each line the columns that are in it. What is left empty has numbers of its own,
+        /// Of more than [`COLUMNS_PER_LINE`] columns, for each line the columns that are in it. What is left empty has numbers of its own,
         /// behind all columns: were it always the same, each sum would wait for the one before.
-        columns: Vec<[u16; FEW]>,
+        columns: Vec<[u16; COLUMNS_PER_LINE]>,
     },
 }
 
-/// Gains and sides of [`FEW`] columns: one line of the cache.
+/// Gains and sides of [`COLUMNS_PER_LINE`] columns: one line of the cache.
 #[derive(Debug, Clone, Copy, Default)]
 #[repr(align(64))]
-pub(crate) struct Line([[f32; 2]; FEW]);
+pub(crate) struct Line([[f32; 2]; COLUMNS_PER_LINE]);
 
-impl Ways {
+impl GainTable {
     /// `None` where rows have to walk: with planes, in trees that are too deep, or too many.
     pub(crate) fn new(columns: usize, trees: &[Tree]) -> Option<Self> {
-        let fit = |tree: &Tree| tree.planes().is_empty() && tree.depth() <= DEEPEST;
+        let fit = |tree: &Tree| tree.planes().is_empty() && tree.depth() <= MAX_DEPTH;
         let leaves = |tree: &Tree| tree.nodes().len() / 2 + 1;
         let deepest = trees.iter().map(Tree::depth).max().unwrap_or(0) as usize;
-        let lines_a_leaf = if columns <= FEW { 1 } else { columns.min(deepest).div_ceil(FEW).max(1) };
+        let lines_a_leaf = if columns <= COLUMNS_PER_LINE {
+            1
+        } else {
+            columns.min(deepest).div_ceil(COLUMNS_PER_LINE).max(1)
+        };
         let lines = trees.iter().map(leaves).sum::<usize>() * lines_a_leaf;
-        if !trees.iter().all(fit) || lines > MOST || columns + FEW > usize::from(u16::MAX) {
+        if !trees.iter().all(fit) || lines > MAX_LINES || columns + COLUMNS_PER_LINE > usize::from(u16::MAX) {
             return None;
         }
         if columns == 1 {
-            return Some(Self::Steps(sides_of_steps(trees)));
+            return Some(Self::StepTable(sides_of_steps(trees)));
         }
         let mut table = (Vec::with_capacity(lines), Vec::new());
-        for way in trees.iter().flat_map(ways) {
-            add_lines(way, columns, lines_a_leaf, &mut table);
+        for gains in trees.iter().flat_map(gains_of_leaves) {
+            add_lines(gains, columns, lines_a_leaf, &mut table);
         }
         let before =
             |before: &mut u32, tree: &Tree| Some(std::mem::replace(before, *before + leaves(tree) as u32));
@@ -65,10 +69,10 @@ impl Ways {
         Some(Self::Lines { first, lines_a_leaf, lines: table.0, columns: table.1 })
     }
 
-    /// How many leaves [`Ways::gains`] is to be given.
+    /// How many leaves [`GainTable::gains`] is to be given.
     pub(crate) fn leaves(&self) -> usize {
         match self {
-            Self::Steps(_) => 1,
+            Self::StepTable(_) => 1,
             Self::Lines { first, .. } => first.len(),
         }
     }
@@ -76,8 +80,8 @@ impl Ways {
     /// What a row of so many columns gained that gets to these leaves, as [`crate::score::kernel::Kernel::score_and_leaves`] counts them.
     pub(crate) fn gains(&self, columns: usize, leaves: &[u32]) -> Gains {
         match self {
-            Self::Steps(sides) => Gains(vec![Gain { all: 1.0, side: sides[leaves[0] as usize] }]),
-            Self::Lines { first, lines, .. } if columns <= FEW => {
+            Self::StepTable(sides) => Gains(vec![Gain { all: 1.0, side: sides[leaves[0] as usize] }]),
+            Self::Lines { first, lines, .. } if columns <= COLUMNS_PER_LINE => {
                 let mut sum = Line::default();
                 for (first, leaf) in first.iter().zip(leaves) {
                     let line = &lines[(first + leaf) as usize];
@@ -87,8 +91,8 @@ impl Ways {
                 Gains(sum.0[..columns].iter().copied().map(gain).collect())
             }
             Self::Lines { first, lines_a_leaf, lines, columns: of } => {
-                let mut sums = vec![[0.0f32; 2]; columns + FEW];
-                let mut near = [(Line::default(), [0; FEW]); AHEAD];
+                let mut sums = vec![[0.0f32; 2]; columns + COLUMNS_PER_LINE];
+                let mut near = [(Line::default(), [0; COLUMNS_PER_LINE]); AHEAD];
                 for (first, leaves) in first.chunks(AHEAD).zip(leaves.chunks(AHEAD)) {
                     for line in 0..*lines_a_leaf {
                         for (near, (first, leaf)) in near.iter_mut().zip(first.iter().zip(leaves)) {
@@ -106,8 +110,8 @@ impl Ways {
 
 /// Adds a line to the sums of the columns that are in it. The loop is as long as a line, so that the compiler unrolls it.
 #[inline]
-fn add_line(line: &Line, of: &[u16; FEW], sums: &mut [[f32; 2]]) {
-    for at in 0..FEW {
+fn add_line(line: &Line, of: &[u16; COLUMNS_PER_LINE], sums: &mut [[f32; 2]]) {
+    for at in 0..COLUMNS_PER_LINE {
         let sum = &mut sums[usize::from(of[at])];
         *sum = [sum[0] + line.0[at][0], sum[1] + line.0[at][1]];
     }
@@ -117,27 +121,27 @@ fn gain([all, side]: [f32; 2]) -> Gain {
     Gain { all: f64::from(all), side: f64::from(side) }
 }
 
-/// Adds a leaf's lines to a table, and of more than [`FEW`] columns the columns that are in them.
+/// Adds a leaf's lines to a table, and of more than [`COLUMNS_PER_LINE`] columns the columns that are in them.
 fn add_lines(
-    way: Vec<(u32, Gain)>,
+    gains: Vec<(u32, Gain)>,
     columns: usize,
     lines_a_leaf: usize,
-    (lines, of): &mut (Vec<Line>, Vec<[u16; FEW]>),
+    (lines, of): &mut (Vec<Line>, Vec<[u16; COLUMNS_PER_LINE]>),
 ) {
     let first = lines.len();
     lines.resize(first + lines_a_leaf, Line::default());
     let pair = |gain: Gain| [gain.all as f32, gain.side as f32];
-    if columns <= FEW {
-        for (column, gain) in way {
+    if columns <= COLUMNS_PER_LINE {
+        for (column, gain) in gains {
             lines[first].0[column as usize] = pair(gain);
         }
         return;
     }
-    let empty: [u16; FEW] = std::array::from_fn(|at| (columns + at) as u16);
+    let empty: [u16; COLUMNS_PER_LINE] = std::array::from_fn(|at| (columns + at) as u16);
     of.resize(first + lines_a_leaf, empty);
     let places = lines[first..].iter_mut().flat_map(|line| &mut line.0);
     let numbers = of[first..].as_flattened_mut();
-    for ((place, number), (column, gain)) in places.zip(numbers).zip(way) {
+    for ((place, number), (column, gain)) in places.zip(numbers).zip(gains) {
         *place = pair(gain);
         *number = column as u16;
     }
@@ -147,7 +151,7 @@ fn add_lines(
 fn sides_of_steps(trees: &[Tree]) -> Vec<f64> {
     let sides: Vec<Vec<f64>> = trees.iter().map(sides).collect();
     let of = |tree: usize, leaf: usize| ((sides[tree][leaf] * UNIT) as i64).cast_unsigned();
-    steps::sums(trees, of).into_iter().map(|sum| sum.cast_signed() as f64 / UNIT).collect()
+    step_table::sums(trees, of).into_iter().map(|sum| sum.cast_signed() as f64 / UNIT).collect()
 }
 
 /// For each node of a tree of one column its side.
@@ -165,26 +169,26 @@ fn sides(tree: &Tree) -> Vec<f64> {
     gains.into_iter().map(|gain| gain.side).collect()
 }
 
-/// For each leaf of a tree without planes what the columns on its way gained.
-fn ways(tree: &Tree) -> Vec<Vec<(u32, Gain)>> {
+/// For each leaf of a tree without planes what the columns on its path gained.
+fn gains_of_leaves(tree: &Tree) -> Vec<Vec<(u32, Gain)>> {
     let expected = tree.expected();
-    let mut ways: Vec<Vec<(u32, Gain)>> = vec![Vec::new(); expected.len()];
+    let mut of_nodes: Vec<Vec<(u32, Gain)>> = vec![Vec::new(); expected.len()];
     let mut of_leaves = Vec::with_capacity(expected.len() / 2 + 1);
     for (at, node) in tree.nodes().iter().enumerate() {
-        let way = std::mem::take(&mut ways[at]);
+        let gains = std::mem::take(&mut of_nodes[at]);
         let Node::Split { column, left, right, .. } = *node else {
-            of_leaves.push(way);
+            of_leaves.push(gains);
             continue;
         };
         for child in [left, right] {
-            let mut longer = way.clone();
+            let mut longer = gains.clone();
             let known = longer.iter().position(|(known, _)| *known == column);
             let place = known.unwrap_or_else(|| {
                 longer.push((column, Gain::default()));
                 longer.len() - 1
             });
             longer[place].1.add(expected[at] - expected[child as usize], child == right);
-            ways[child as usize] = longer;
+            of_nodes[child as usize] = longer;
         }
     }
     of_leaves

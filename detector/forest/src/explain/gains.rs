@@ -1,5 +1,5 @@
 //! Trees and a row in, each column's share in setting it apart out, and on which side it is.
-//! [`crate::Forest::explain`] says what a share is.
+//! Saabas, "Interpreting random forests" (2014); [`crate::Forest::explain`] says what a share is.
 
 use crate::tree::{Node, Tree};
 

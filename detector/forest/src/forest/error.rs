@@ -1,18 +1,20 @@
 //! Why there is no forest: one sentence each.
 
-use super::MAX_COLUMNS;
 use crate::tree::TreeError;
 use crate::tree::path_length::MAX_SUM;
 use thiserror::Error;
+
+/// The largest number of columns.
+pub const MAX_COLUMNS: usize = i32::MAX as usize;
 
 /// Why there is no forest.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum ForestError {
     /// A hyperplane cannot look at more columns than there are.
-    #[error("extension must be less than the number of columns ({columns}), got {extension}")]
-    Extension {
-        /// See [`Params::extension`].
-        extension: u32,
+    #[error("extension level must be less than the number of columns ({columns}), got {extension_level}")]
+    ExtensionLevel {
+        /// See [`Params::extension_level`](crate::Params::extension_level).
+        extension_level: u32,
         /// How many columns the samples have.
         columns: usize,
     },

@@ -1,11 +1,10 @@
 use super::*;
-use crate::explain::gains::Side;
 use proptest::prelude::*;
 
 /// 500 rows around 0 and one far off, in two columns; the second column is constant.
-fn crowd_and_stranger() -> Samples {
-    let crowd = (0..500).map(|i| f64::from(i % 37) / 37.0 - 0.5);
-    let cells = crowd.chain([10.0]).flat_map(|value| [value, 7.0]);
+fn majority_and_outlier() -> Samples {
+    let majority = (0..500).map(|i| f64::from(i % 37) / 37.0 - 0.5);
+    let cells = majority.chain([10.0]).flat_map(|value| [value, 7.0]);
     Samples::new(2, cells.collect()).unwrap()
 }
 
@@ -24,21 +23,21 @@ fn modes() -> impl Iterator<Item = (Mode, u32)> {
 }
 
 #[test]
-fn a_stranger_scores_higher_than_the_crowd_in_every_mode() {
+fn an_outlier_scores_higher_than_the_majority_in_every_mode() {
     for (mode, extension) in modes() {
-        let samples = crowd_and_stranger();
+        let samples = majority_and_outlier();
         let forest = Forest::fit(&samples, &params(100, 256, extension, 0).with_mode(mode)).unwrap();
         let scores = forest.scores(&samples);
-        let (stranger, crowd) = scores.split_last().unwrap();
-        assert!(crowd.iter().all(|score| score < stranger), "{mode:?}, extension {extension}");
-        assert!(*stranger > 0.6, "{mode:?}, extension {extension}: {stranger}");
+        let (outlier, majority) = scores.split_last().unwrap();
+        assert!(majority.iter().all(|score| score < outlier), "{mode:?}, extension {extension}");
+        assert!(*outlier > 0.6, "{mode:?}, extension {extension}: {outlier}");
         assert!(scores.iter().all(|score| *score > 0.0 && *score <= 1.0), "{mode:?}");
     }
 }
 
 #[test]
 fn the_same_seed_grows_the_same_forest_on_any_number_of_threads() {
-    let samples = crowd_and_stranger();
+    let samples = majority_and_outlier();
     for (mode, extension) in modes() {
         let seeded = |seed| params(20, 64, extension, seed).with_mode(mode);
         let one = on_threads(1, &samples, &seeded(9));
@@ -49,33 +48,8 @@ fn the_same_seed_grows_the_same_forest_on_any_number_of_threads() {
 }
 
 #[test]
-fn a_committee_judges_as_its_strangest_member_and_is_the_same_on_any_number_of_threads() {
-    let samples = crowd_and_stranger();
-    let auto = params(20, 64, 0, 9).auto();
-    let forest = on_threads(1, &samples, &auto);
-    assert_eq!(forest, on_threads(3, &samples, &auto));
-    let modes: Vec<Mode> = forest.members().map(Forest::mode).collect();
-    assert_eq!(modes, [Mode::Standard, Mode::PooledGain, Mode::AdjustedDensity]);
-    let scores = forest.scores(&samples);
-    assert_eq!(scores, samples.rows().map(|row| forest.score(row)).collect::<Vec<_>>());
-    let (stranger, crowd) = scores.split_last().unwrap();
-    assert!(crowd.iter().all(|score| score < stranger && *score > 0.0));
-    assert!(*stranger > 0.85, "{stranger}"); // one of 501 is about nine halvings
-    assert_eq!(forest.contributions(&[10.0, 7.0]), [1.0, 0.0]);
-}
-
-#[test]
-fn a_committee_scores_rows_out_of_bag_where_every_member_has_trees_that_have_not_seen_them() {
-    let samples = Samples::new(1, (0..3000).map(|i| f64::from(i * 7919 % 1009)).collect()).unwrap();
-    let auto = params(20, 64, 0, 9).auto();
-    let unseen = Forest::fit(&samples, &auto).unwrap().out_of_bag_scores(&samples, &auto);
-    assert!((2900..=3000).contains(&unseen.len()), "{}", unseen.len());
-    assert!(unseen.iter().all(|score| *score > 0.0 && *score < 1.0));
-}
-
-#[test]
 fn modes_differ_in_their_scores() {
-    let samples = crowd_and_stranger();
+    let samples = majority_and_outlier();
     let scores =
         |mode| Forest::fit(&samples, &params(20, 64, 0, 9).with_mode(mode)).unwrap().scores(&samples);
     for (at, mode) in Mode::ALL.into_iter().enumerate() {
@@ -86,26 +60,8 @@ fn modes_differ_in_their_scores() {
 }
 
 #[test]
-fn a_contribution_knows_on_which_side_the_cell_is_in_every_mode() {
-    let bell = |i: u32, j: u32| f64::from(i * j % 37 + i * (j + 2) % 41 + i * (j + 4) % 43); // about 60 in the middle
-    let cells = (1..800).flat_map(|i| [bell(i, 1), bell(i, 5), bell(i, 11)]);
-    let samples = Samples::new(3, cells.collect()).unwrap();
-    let committee = params(50, 128, 0, 2).auto();
-    let alone = modes().map(|(mode, extension)| params(50, 128, extension, 2).with_mode(mode));
-    for params in alone.chain([committee]) {
-        let forest = Forest::fit(&samples, &params).unwrap();
-        for (cell, side) in [(250.0, Side::High), (-120.0, Side::Low)] {
-            let contributions = forest.explain(&[60.0, cell, 60.0]);
-            let most = contributions.iter().map(|contribution| contribution.share).fold(0.0, f64::max);
-            assert_eq!(contributions[1].share.to_bits(), most.to_bits(), "{params:?}: {contributions:?}");
-            assert_eq!(contributions[1].side, side, "{params:?}");
-        }
-    }
-}
-
-#[test]
 fn the_column_that_sets_a_row_apart_gets_the_contribution() {
-    let samples = crowd_and_stranger();
+    let samples = majority_and_outlier();
     let forest = Forest::fit(&samples, &Params::default()).unwrap();
     assert_eq!(forest.contributions(&[10.0, 7.0]), [1.0, 0.0]);
 }
@@ -114,27 +70,6 @@ fn the_column_that_sets_a_row_apart_gets_the_contribution() {
 fn bells() -> Samples {
     let bell = |i: u32, j: u32| f64::from(i * j % 37 + i * (j + 2) % 41 + i * (j + 4) % 43);
     Samples::new(3, (1..800).flat_map(|i| [bell(i, 1), bell(i, 5), bell(i, 11)]).collect()).unwrap()
-}
-
-#[test]
-fn a_cell_beyond_the_training_rows_scores_the_higher_the_further_in_every_mode_and_is_the_reason() {
-    let samples = bells();
-    let committee = params(50, 128, 0, 2).auto();
-    let alone = modes().map(|(mode, extension)| params(50, 128, extension, 2).with_mode(mode));
-    for params in alone.chain([committee]) {
-        let forest = Forest::fit(&samples, &params).unwrap();
-        for (sign, side) in [(1.0, Side::High), (-1.0, Side::Low)] {
-            let rows: Vec<[f32; 3]> =
-                [150.0, 300.0, 1000.0, 1e6].map(|off| [60.0, 60.0 + sign * off, 60.0]).into();
-            let scores: Vec<f64> = rows.iter().map(|row| forest.score(row)).collect();
-            assert!(scores.windows(2).all(|pair| pair[0] < pair[1]), "{params:?}: {scores:?}");
-            let contributions = forest.explain(&rows[2]);
-            assert!(contributions[1].share > 0.5, "{params:?}: {contributions:?}");
-            assert_eq!(contributions[1].side, side, "{params:?}");
-            let cells = rows.as_flattened().iter().map(|&cell| f64::from(cell)).collect();
-            assert_eq!(forest.scores(&Samples::new(3, cells).unwrap()), scores, "{params:?}");
-        }
-    }
 }
 
 /// For few columns, for many, and for one, whose trees are a table.
@@ -148,7 +83,7 @@ fn a_row_is_explained_from_tables_as_by_walking_and_scores_the_same() {
         let samples = Samples::new(columns, cells(500).collect()).unwrap();
         let forest = Forest::fit(&samples, &params(40, 128, 0, 3).with_mode(mode)).unwrap();
         let walking = forest.clone();
-        walking.ways.set(None).unwrap();
+        walking.explainer.gains.set(None).unwrap();
         let beyond = vec![3.0; columns];
         let mut other_sides = 0; // where both sides weigh alike, rounding decides
         for row in samples.rows().take(100).chain([&beyond[..]]) {
@@ -161,7 +96,7 @@ fn a_row_is_explained_from_tables_as_by_walking_and_scores_the_same() {
             }
         }
         assert!(other_sides <= columns / 8, "{columns}: {other_sides} of {}", 101 * columns);
-        assert!(forest.ways.get().unwrap().is_some() && forest.expected.get().is_none());
+        assert!(forest.explainer.gains.get().unwrap().is_some() && forest.explainer.expected.get().is_none());
     }
 }
 
@@ -170,12 +105,15 @@ fn a_row_that_tables_cannot_explain_walks() {
     let samples = bells();
     let planes = Forest::fit(&samples, &params(10, 64, 1, 3)).unwrap();
     assert!((planes.contributions(&[60.0, 100.0, 60.0]).iter().sum::<f64>() - 1.0).abs() < 1e-9);
-    assert!(planes.ways.get().unwrap().is_none(), "what a plane's columns gain depends on the row");
+    assert!(
+        planes.explainer.gains.get().unwrap().is_none(),
+        "what a plane's columns gain depends on the row"
+    );
     let large = Forest::fit(&samples, &params(3000, 256, 0, 3)).unwrap();
     large.explain(samples.row(0));
-    assert!(large.ways.get().unwrap().is_none(), "the table would have over 2^17 lines");
+    assert!(large.explainer.gains.get().unwrap().is_none(), "the table would have over 2^17 lines");
     let whole = Forest::fit(&samples, &params(10, 64, 0, 3)).unwrap();
-    assert!(whole.contributions(&[f32::NAN, 120.0, 60.0])[0] <= 0.0, "a missing cell has done nothing");
+    assert!(whole.contributions(&[f32::NAN, 120.0, 60.0])[0] <= 0.0, "a missing cell has no gain");
 }
 
 #[test]
@@ -191,7 +129,7 @@ fn rows_within_the_ranges_score_what_their_leaves_say() {
 }
 
 #[test]
-fn equal_rows_grow_trees_of_one_leaf_that_tell_nothing() {
+fn equal_rows_grow_trees_of_one_leaf_of_equal_scores() {
     let samples = Samples::new(2, vec![3.5; 600]).unwrap();
     for extension in [0, 1] {
         let forest = Forest::fit(&samples, &params(10, 256, extension, 0)).unwrap();
@@ -224,8 +162,8 @@ fn with_fewer_rows_than_the_sample_size_trees_see_them_all() {
 
 #[test]
 fn a_plane_cannot_look_at_more_columns_than_there_are() {
-    let error = Forest::fit(&crowd_and_stranger(), &params(10, 256, 2, 0)).unwrap_err();
-    assert_eq!(error.to_string(), "extension must be less than the number of columns (2), got 2");
+    let error = Forest::fit(&majority_and_outlier(), &params(10, 256, 2, 0)).unwrap_err();
+    assert_eq!(error.to_string(), "extension level must be less than the number of columns (2), got 2");
 }
 
 #[test]
@@ -242,18 +180,6 @@ fn a_forest_beyond_the_memory_is_refused_before_it_is_grown() {
     let samples = Samples::new(2, (0..4_000_000).map(f64::from).collect()).unwrap();
     let error = Forest::fit(&samples, &params(10_000, 1 << 20, 0, 0)).unwrap_err();
     assert!(matches!(error, ForestError::Memory { .. }), "{error}");
-}
-
-#[test]
-fn progress_counts_every_tree_once() {
-    for params in [params(7, 16, 0, 0), params(7, 16, 0, 0).auto()] {
-        let heard = std::sync::Mutex::new(Vec::new());
-        let hear = |done| heard.lock().unwrap().push(done);
-        Forest::fit_with_progress(&crowd_and_stranger(), &params, &hear).unwrap();
-        let mut heard = heard.into_inner().unwrap();
-        heard.sort_unstable();
-        assert_eq!(heard, (1..=params.total_trees() as usize).collect::<Vec<_>>());
-    }
 }
 
 #[test]

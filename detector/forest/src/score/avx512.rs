@@ -9,8 +9,8 @@
     reason = "vector loads, and calls of functions that need AVX-512; each block says why it is sound"
 )]
 
-use super::kernel::BLOCK;
-use super::ranks::{
+use super::block::BLOCK;
+use super::grove::{
     Grove, LANES, LEAVES, LENGTHS, LIMB_BITS, LIMBS, Lanes, MAX_COLUMNS, RANKED, Ranked, rank_bits,
 };
 use crate::tree::path_length::PathLength;

@@ -1,21 +1,20 @@
-//! A forest's trees in, the fastest exact way to score with them out. Each way sums the same whole numbers, so each
-//! gives the same score to the bit.
+//! A forest's trees in, the fastest exact kernel for them out. Each kernel sums the same whole numbers, so each gives the
+//! same score to the bit.
 
+use super::block::BLOCK;
 #[cfg(target_arch = "x86_64")]
 use super::ranks::Ranks;
-use super::step_table::Steps;
-pub(crate) use super::walks::Walks;
-use crate::tree::path_length::{PathLength, Scale};
-use crate::tree::{Node, Tree};
-
-/// Rows that are scored together: what a kernel's working set is made for.
-pub(crate) const BLOCK: usize = 64;
+use super::scale::Scale;
+use super::step_table::StepTable;
+use super::walks::Walks;
+use crate::tree::Tree;
+use crate::tree::path_length::PathLength;
 
 /// How a forest is scored.
 #[derive(Debug, Clone)]
 pub(crate) enum Kernel {
     /// One column: a table of scores.
-    Steps(Steps),
+    StepTable(StepTable),
     /// Trees of at most eight levels, on a processor with AVX-512.
     #[cfg(target_arch = "x86_64")]
     Ranks(Ranks),
@@ -26,8 +25,8 @@ pub(crate) enum Kernel {
 impl Kernel {
     /// The best for these trees on this machine.
     pub(crate) fn new(columns: usize, trees: &[Tree], scale: Scale) -> Self {
-        if let Some(steps) = (columns == 1).then(|| Steps::new(trees, scale)).flatten() {
-            return Self::Steps(steps);
+        if let Some(steps) = (columns == 1).then(|| StepTable::new(trees, scale)).flatten() {
+            return Self::StepTable(steps);
         }
         #[cfg(target_arch = "x86_64")]
         if let Some(ranks) = Ranks::new(columns, trees) {
@@ -39,7 +38,7 @@ impl Kernel {
     /// The score of one row.
     pub(crate) fn score(&self, scale: Scale, row: &[f32]) -> f64 {
         match self {
-            Self::Steps(steps) => steps.score(steps.of(row[0])),
+            Self::StepTable(steps) => steps.score(steps.of(row[0])),
             #[cfg(target_arch = "x86_64")]
             Self::Ranks(ranks) => scale.score(ranks.path_length(row)),
             Self::Walks(walks) => scale.score(walks.path_length(row)),
@@ -49,7 +48,7 @@ impl Kernel {
     /// The score of one row, and in `leaves` the number of its leaf in each tree; of one column, the first is its step.
     pub(crate) fn score_and_leaves(&self, scale: Scale, row: &[f32], leaves: &mut [u32]) -> f64 {
         match self {
-            Self::Steps(steps) => {
+            Self::StepTable(steps) => {
                 leaves[0] = steps.of(row[0]);
                 steps.score(leaves[0])
             }
@@ -62,7 +61,7 @@ impl Kernel {
     /// The scores of up to [`BLOCK`] rows that stand in `cells` one after the other.
     pub(crate) fn scores(&self, trees: &[Tree], scale: Scale, cells: &[f32], scores: &mut [f64]) {
         let columns = cells.len() / scores.len();
-        if let Self::Steps(steps) = self {
+        if let Self::StepTable(steps) = self {
             for (score, &cell) in scores.iter_mut().zip(cells) {
                 *score = steps.score(steps.of(cell));
             }
@@ -87,7 +86,7 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             Self::Ranks(ranks) => ranks.path_lengths(cells, sums),
             Self::Walks(walks) => walks.path_lengths(columns, cells, sums),
-            Self::Steps(_) => {
+            Self::StepTable(_) => {
                 for (sum, row) in sums.iter_mut().zip(cells.chunks_exact(columns)) {
                     *sum += path_length(trees, row);
                 }
@@ -96,24 +95,9 @@ impl Kernel {
     }
 }
 
-/// The plain way, which every other is tested against: node by node, tree by tree.
+/// the plain walk, which every other is tested against: node by node, tree by tree.
 pub(crate) fn path_length(trees: &[Tree], row: &[f32]) -> PathLength {
     trees.iter().map(|tree| tree.path_length_of(row)).sum()
-}
-
-/// The thresholds of each column in all trees, ascending, each once.
-pub(super) fn cuts(columns: usize, trees: &[Tree]) -> Vec<Vec<f32>> {
-    let mut cuts = vec![Vec::new(); columns];
-    for node in trees.iter().flat_map(Tree::nodes) {
-        if let Node::Split { column, threshold, .. } = *node {
-            cuts[column as usize].push(threshold + 0.0); // -0.0 is 0.0
-        }
-    }
-    for cuts in &mut cuts {
-        cuts.sort_unstable_by(f32::total_cmp);
-        cuts.dedup();
-    }
-    cuts
 }
 
 #[cfg(test)]

@@ -1,18 +1,19 @@
 //! Trees of one column in, a table out: such a forest is one step function of its only cell.
 
 use super::ranker::Ranker;
-use crate::tree::path_length::Scale;
+use super::scale::Scale;
+use super::split_values::split_values;
 use crate::tree::{Node, Tree};
 
 /// The scores between neighbouring cuts.
 #[derive(Debug, Clone)]
-pub(crate) struct Steps {
+pub(crate) struct StepTable {
     ranker: Ranker,
     /// The score of a cell, by its rank.
     scores: Vec<f64>,
 }
 
-impl Steps {
+impl StepTable {
     /// `None` when a tree has planes.
     pub(crate) fn new(trees: &[Tree], scale: Scale) -> Option<Self> {
         if trees.iter().any(|tree| !tree.planes().is_empty()) {
@@ -22,7 +23,7 @@ impl Steps {
             .into_iter()
             .map(|sum| scale.score(sum))
             .collect();
-        Some(Self { ranker: Ranker::new(&super::kernel::cuts(1, trees)), scores })
+        Some(Self { ranker: Ranker::new(&split_values(1, trees)), scores })
     }
 
     /// The step that `cell` is on: the number of cuts that are less.
@@ -38,7 +39,7 @@ impl Steps {
 
 /// For each step the sum, modulo 2⁶⁴, of the values of the leaves that it leads to; a leaf is given by its tree and its node.
 pub(crate) fn sums(trees: &[Tree], value: impl Fn(usize, usize) -> u64) -> Vec<u64> {
-    let cuts = super::kernel::cuts(1, trees).swap_remove(0);
+    let cuts = split_values(1, trees).swap_remove(0);
     let mut changes = vec![0u64; cuts.len() + 2];
     for (at, tree) in trees.iter().enumerate() {
         add_changes(tree, &cuts, &mut changes, |leaf| value(at, leaf));

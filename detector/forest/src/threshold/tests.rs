@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Forest, Params, Samples};
+use crate::{Ensemble, Params, Samples};
 use rand_distr::{Distribution, StandardNormal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
@@ -17,7 +17,7 @@ const NUMPY: [(f64, f64); 4] =
     [(0.01, 0.716_399_999_999_999_9), (0.1, 0.684), (0.25, 0.580_000_000_000_000_1), (0.5, 0.45)];
 
 #[test]
-fn one_score_is_its_own_cut() {
+fn one_score_is_its_own_threshold() {
     assert_eq!(contamination(&[0.4], 0.5), Ok(0.4));
     assert_eq!(conformal(&[0.4], 0.1), Ok(0.4));
 }
@@ -40,7 +40,7 @@ fn too_few_scores_give_the_greatest_and_admit_what_it_may_miss_by() {
 }
 
 #[test]
-fn what_cannot_be_cut_is_refused() {
+fn bad_scores_and_shares_are_refused() {
     let message = |result: Result<f64, ThresholdError>| result.unwrap_err().to_string();
     assert_eq!(message(contamination(&[], 0.1)), "a threshold must be chosen from at least 1 score, got 0");
     assert_eq!(
@@ -69,8 +69,8 @@ fn realised(columns: usize, rows: usize) -> Vec<f64> {
     let of_seed = |seed| {
         let params = Params::new(100, 128, 0, seed).unwrap();
         let (learned, new) = (clean(columns, rows, seed), clean(columns, 5000, 1_000_000 + seed));
-        let forest = Forest::fit(&learned, &params).unwrap();
-        let cut = conformal(&forest.out_of_bag_scores(&learned, &params), 0.02).unwrap();
+        let forest = Ensemble::fit(&learned, &params.into()).unwrap();
+        let cut = conformal(&forest.out_of_bag_scores(&learned, seed), 0.02).unwrap();
         forest.scores(&new).iter().filter(|score| **score > cut).count() as f64 / 5000.0
     };
     (0..200).map(of_seed).collect()

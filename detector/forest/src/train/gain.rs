@@ -1,6 +1,6 @@
-//! A node's answers to one question in, the border that parts them best out.
+//! A node's values in, the split value that parts them best out.
 //!
-//! The gain of a border is the share of the standard deviation that it takes away: Liu, Ting and Zhou, "On Detecting
+//! The gain of a split value is the share of the standard deviation that it takes away: Liu, Ting and Zhou, "On Detecting
 //! Clustered Anomalies Using SCiForest" (ECML PKDD 2010), equation 1, where both sides count alike; in Cortes' pooled gain
 //! (arXiv:2110.13402) each counts by its rows.
 
@@ -21,13 +21,13 @@ pub(super) struct Gain {
     /// Of the sorted values up to each, and of their squares.
     sums: Vec<f64>,
     squares: Vec<f64>,
-    /// What a border after each of them leaves of the standard deviation, times the number of values.
+    /// What a split after each of them leaves of the standard deviation, times the number of values.
     rests: Vec<f64>,
 }
 
 impl Gain {
-    /// The border in the middle between two neighbouring values, and its gain, the greatest there is; of equal gains the
-    /// lowest border. `None` when all values are equal. Missing ones, which are NaN, are left out.
+    /// The split value in the middle between two neighbouring values, and its gain, the greatest there is; of equal gains the
+    /// lowest split value. `None` when all values are equal. Missing ones, which are NaN, are left out.
     pub(super) fn best(&mut self, values: &[f64], criterion: Criterion) -> Option<(f64, f64)> {
         self.sort(values);
         let whole = self.sum()?;
@@ -76,7 +76,7 @@ impl Gain {
         }
     }
 
-    /// After which value a border leaves least, and how much; only between different ones there is a border.
+    /// After which value a split leaves least, and how much; only between different ones there is a split.
     fn least_rest(&self) -> Option<(usize, f64)> {
         let mut least = (0, f64::INFINITY);
         for (at, (pair, &rest)) in self.sorted.windows(2).zip(&self.rests).enumerate() {
@@ -88,7 +88,7 @@ impl Gain {
     }
 }
 
-/// The values on one side of a border.
+/// The values on one side of a split.
 #[derive(Debug, Clone, Copy)]
 struct Side {
     count: f64,
@@ -144,22 +144,22 @@ mod tests {
     fn two_clusters_are_parted_in_the_middle_between_them() {
         let values = [9.0, 1.0, f64::NAN, 10.0, 0.0];
         for criterion in [Criterion::Averaged, Criterion::Pooled] {
-            let (border, gain) = best(&values, criterion).unwrap();
-            assert!((border - 5.0).abs() < 1e-12, "{criterion:?}");
+            let (split_value, gain) = best(&values, criterion).unwrap();
+            assert!((split_value - 5.0).abs() < 1e-12, "{criterion:?}");
             assert!(gain > 0.8, "{criterion:?}");
         }
     }
 
     #[test]
-    fn the_averaged_gain_parts_a_single_stranger_where_the_pooled_parts_the_crowd() {
+    fn the_averaged_gain_parts_a_single_outlier_where_the_pooled_parts_the_majority() {
         let values: Vec<f64> = (0..60).map(f64::from).chain([100.0]).collect();
-        let border = |criterion| best(&values, criterion).unwrap().0;
-        assert!((border(Criterion::Averaged) - 79.5).abs() < 1e-12);
-        assert!(border(Criterion::Pooled) < 40.0);
+        let split_value = |criterion| best(&values, criterion).unwrap().0;
+        assert!((split_value(Criterion::Averaged) - 79.5).abs() < 1e-12);
+        assert!(split_value(Criterion::Pooled) < 40.0);
     }
 
     #[test]
-    fn equal_values_have_no_border() {
+    fn equal_values_have_no_split() {
         assert_eq!(best(&[3.0; 5], Criterion::Pooled), None);
         assert_eq!(best(&[f64::NAN, 3.0], Criterion::Pooled), None);
         assert_eq!(best(&[], Criterion::Averaged), None);
@@ -174,18 +174,18 @@ mod tests {
         }
 
         #[test]
-        fn the_border_is_between_the_values_and_no_other_gains_more(
+        fn the_split_value_is_between_the_values_and_no_other_gains_more(
             values in prop::collection::vec(-1e3f64..1e3, 2..40),
             pooled: bool,
         ) {
             let criterion = if pooled { Criterion::Pooled } else { Criterion::Averaged };
-            let Some((border, gain)) = best(&values, criterion) else { return Ok(()) };
+            let Some((split_value, gain)) = best(&values, criterion) else { return Ok(()) };
             let plain = |values: &[f64]| {
                 let mean = values.iter().sum::<f64>() / values.len() as f64;
                 (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt()
             };
-            let of = |border: f64| {
-                let (left, right): (Vec<f64>, Vec<f64>) = values.iter().partition(|&&value| value <= border);
+            let of = |split_value: f64| {
+                let (left, right): (Vec<f64>, Vec<f64>) = values.iter().partition(|&&value| value <= split_value);
                 let share = left.len() as f64 / values.len() as f64;
                 let rest = match criterion {
                     Criterion::Averaged => f64::midpoint(plain(&left), plain(&right)),
@@ -193,10 +193,10 @@ mod tests {
                 };
                 1.0 - rest / plain(&values)
             };
-            prop_assert!((gain - of(border)).abs() < 1e-6);
+            prop_assert!((gain - of(split_value)).abs() < 1e-6);
             let greatest = values.iter().copied().fold(f64::MIN, f64::max);
             for &other in values.iter().filter(|&&other| other < greatest) {
-                prop_assert!(of(other) <= gain + 1e-6, "{} gains {}, {} gains {}", other, of(other), border, gain);
+                prop_assert!(of(other) <= gain + 1e-6, "{} gains {}, {} gains {}", other, of(other), split_value, gain);
             }
         }
     }

@@ -10,15 +10,15 @@ const THINNEST: f64 = 1.0 / (1 << 24) as f64;
 /// nothing is seen beyond.
 const PRODUCTS: [f64; 2] = [f64::EPSILON, 200.0];
 
-/// A way from the root.
+/// The value that a path from the root has gathered so far.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Way {
+pub(crate) struct LeafValue {
     mode: Mode,
     depth: u32,
     value: f64,
 }
 
-impl Way {
+impl LeafValue {
     /// No step yet.
     pub(crate) fn new(mode: Mode) -> Self {
         Self { mode, depth: 0, value: if mode == Mode::AdjustedDensity { 1.0 } else { 0.0 } }
@@ -62,8 +62,8 @@ mod tests {
     use crate::tree::path_length::edges;
 
     fn leaf(mode: Mode, steps: &[(f64, f64)], samples: u32) -> f64 {
-        let way = steps.iter().fold(Way::new(mode), |way, &(rows, range)| way.step(rows, range));
-        edges(way.leaf(samples))
+        let value = steps.iter().fold(LeafValue::new(mode), |value, &(rows, range)| value.step(rows, range));
+        edges(value.leaf(samples))
     }
 
     #[test]

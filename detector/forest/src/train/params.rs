@@ -1,4 +1,4 @@
-//! A mode and four numbers in, [`Params`] out: what a forest is to be like, valid by construction.
+//! A mode and four numbers in, [`Params`] out: how to train a forest, valid by construction.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -8,20 +8,20 @@ pub const MAX_TREES: u32 = 10_000;
 /// The largest number of rows that a tree is grown from.
 pub const MAX_SAMPLE_SIZE: u32 = 1 << 20;
 
-/// How trees are split, and what their leaves say. All but the first leave the paper's ground at one place each.
+/// How trees are split, and what value their leaves have. All but the first change the original algorithm at one place each.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Mode {
-    /// Random splits, path lengths: Liu, Ting and Zhou, "Isolation Forest" (ICDM 2008). With an extension: Hariri, Kind
+    /// Random splits, path lengths: Liu, Ting and Zhou, "Isolation Forest" (ICDM 2008). With an extension level: Hariri, Kind
     /// and Brunner, "Extended Isolation Forest" (IEEE TKDE 33(4), 2021).
     #[default]
     Standard,
-    /// Of ten random columns or planes the one, and of its borders the one, with the greatest averaged gain: Liu, Ting
+    /// Of ten random columns or planes the one, and of its split values the one, with the greatest averaged gain: Liu, Ting
     /// and Zhou, "On Detecting Clustered Anomalies Using SCiForest" (ECML PKDD 2010), definition 2. Finds anomalies
     /// that are far out in some column.
     AveragedGain,
-    /// A random column or plane, and the border with the greatest pooled gain: Cortes, "Revisiting randomized choices in
+    /// A random column or plane, and the split value with the greatest pooled gain: Cortes, "Revisiting randomized choices in
     /// isolation forests" (arXiv:2110.13402, 2021), the fair-cut forest. Finds anomalies between clusters, best with
-    /// an extension of 1 and a sample size of 32.
+    /// an extension level of 1 and a sample size of 32.
     PooledGain,
     /// Random splits, and path lengths whose every step counts 0 to 2, more for the side that has more rows to its range:
     /// Cortes, "Isolation forests: looking beyond tree depth" (arXiv:2111.11639, 2021).
@@ -55,20 +55,19 @@ impl Mode {
         }
     }
 
-    /// Whether a leaf's depth and sample count say all that the score needs of it.
+    /// Whether a leaf's value follows from its depth and sample count.
     pub(crate) fn counts_edges(self) -> bool {
         matches!(self, Self::Standard | Self::AveragedGain | Self::PooledGain)
     }
 }
 
-/// How to grow a forest.
+/// How to train a forest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Params {
-    is_auto: bool,
     mode: Mode,
     trees: u32,
     sample_size: u32,
-    extension: u32,
+    extension_level: u32,
     seed: u64,
 }
 
@@ -86,7 +85,7 @@ pub enum ParamsError {
 impl Default for Params {
     /// 100 trees of 256 rows, axis-parallel splits, seed 0: what Liu et al. and scikit-learn use.
     fn default() -> Self {
-        Self { is_auto: false, mode: Mode::Standard, trees: 100, sample_size: 256, extension: 0, seed: 0 }
+        Self { mode: Mode::Standard, trees: 100, sample_size: 256, extension_level: 0, seed: 0 }
     }
 }
 
@@ -94,16 +93,16 @@ impl Params {
     /// The parameters in the order of their getters, which say what they mean; the mode is [`Mode::Standard`].
     ///
     /// # Errors
-    /// `trees` outside 1 to [`MAX_TREES`], `sample_size` outside 1 to [`MAX_SAMPLE_SIZE`]. `extension` is checked
-    /// against the data's columns when a forest is grown.
-    pub fn new(trees: u32, sample_size: u32, extension: u32, seed: u64) -> Result<Self, ParamsError> {
+    /// `trees` outside 1 to [`MAX_TREES`], `sample_size` outside 1 to [`MAX_SAMPLE_SIZE`]. `extension_level` is checked
+    /// against the data's columns when a forest is trained.
+    pub fn new(trees: u32, sample_size: u32, extension_level: u32, seed: u64) -> Result<Self, ParamsError> {
         if !(1..=MAX_TREES).contains(&trees) {
             return Err(ParamsError::Trees(trees));
         }
         if !(1..=MAX_SAMPLE_SIZE).contains(&sample_size) {
             return Err(ParamsError::SampleSize(sample_size));
         }
-        Ok(Self { is_auto: false, mode: Mode::Standard, trees, sample_size, extension, seed })
+        Ok(Self { mode: Mode::Standard, trees, sample_size, extension_level, seed })
     }
 
     /// The same in another mode; [`Params::new`]'s is [`Mode::Standard`].
@@ -112,29 +111,12 @@ impl Params {
         Self { mode, ..self }
     }
 
-    /// The same, but mode, sample size and extension are those of a committee that judges together: see
-    /// [`crate::Forest::members`]. Expect about half of what it gains on the sets that it was chosen on: `benches/RESULTS.md`.
-    #[must_use]
-    pub fn auto(self) -> Self {
-        Self { is_auto: true, ..self }
+    /// The same with these; the extension level is checked when a forest is trained.
+    pub(crate) fn with_shape(self, mode: Mode, sample_size: u32, extension_level: u32) -> Self {
+        Self { mode, sample_size, extension_level, ..self }
     }
 
-    /// Whether mode, sample size and extension are a committee's.
-    pub fn is_auto(&self) -> bool {
-        self.is_auto
-    }
-
-    /// One member of a committee.
-    pub(crate) fn member(self, mode: Mode, sample_size: u32, extension: u32) -> Self {
-        Self { is_auto: false, mode, sample_size, extension, ..self }
-    }
-
-    /// How many trees are grown altogether: those of each member of a committee.
-    pub fn total_trees(&self) -> u32 {
-        if self.is_auto { self.trees * crate::ensemble::MEMBERS as u32 } else { self.trees }
-    }
-
-    /// How trees are split, and what their leaves say.
+    /// How trees are split, and what value their leaves have; default [`Mode::Standard`].
     pub fn mode(&self) -> Mode {
         self.mode
     }
@@ -150,13 +132,13 @@ impl Params {
         self.sample_size
     }
 
-    /// 0, the default: each split looks at one column. n: at n + 1 of them (Extended Isolation Forest); less than the
-    /// number of columns.
-    pub fn extension(&self) -> u32 {
-        self.extension
+    /// 0, the default: each split looks at one column. n: at n + 1 of them (hyperplanes: Extended Isolation Forest); less
+    /// than the number of columns.
+    pub fn extension_level(&self) -> u32 {
+        self.extension_level
     }
 
-    /// Same data, same parameters, same seed: the same forest, to the bit.
+    /// The seed of all random numbers, default 0. Same data, same parameters, same seed: the same forest, to the bit.
     pub fn seed(&self) -> u64 {
         self.seed
     }

@@ -3,10 +3,10 @@
 /// Reads any bytes. What opens is scored, and written as ONNX.
 pub fn check(bytes: &[u8]) {
     let Ok(imported) = interchange::read(bytes) else { return };
-    let columns = imported.forest.columns();
-    let score = imported.forest.score(&vec![0.5; columns]);
+    let columns = imported.ensemble.columns();
+    let score = imported.ensemble.score(&vec![0.5; columns]);
     assert!(score > 0.0 && score <= 1.0, "{score}");
     assert!((0.0..=1.1).contains(&imported.cut), "{}", imported.cut);
     let names = vec![String::new(); columns];
-    interchange::onnx::write(&imported.forest, imported.cut, &names).expect("as many names as columns");
+    interchange::onnx::write(&imported.ensemble, imported.cut, &names).expect("as many names as columns");
 }

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::NumpyError;
 use super::dtype::{Dtype, Number};
+use super::error::NumpyError;
 
 /// An array whose bytes are as many as its shape and element type say.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ pub(crate) struct Column<'a> {
 }
 
 /// How many bytes an array of `shape` takes, without overflow.
-pub(super) fn size(shape: &[u64], itemsize: usize) -> Option<u64> {
+pub(crate) fn size(shape: &[u64], itemsize: usize) -> Option<u64> {
     let elements = shape.iter().try_fold(1_u64, |product, &length| product.checked_mul(length))?;
     elements.checked_mul(itemsize as u64)
 }

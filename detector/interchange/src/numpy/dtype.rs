@@ -1,9 +1,9 @@
 //! A numpy type string such as `<f8`, or a record of them, in; how to read an element's bytes out.
 
-use super::NumpyError;
+use super::error::NumpyError;
 
 /// The most fields that a record may have: a tree's node has 7 or 8, and padding.
-pub(super) const FIELDS_LIMIT: usize = 64;
+pub(crate) const FIELDS_LIMIT: usize = 64;
 
 /// The type of an array's elements.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! A Python literal's text in, its value out: the little of Python's grammar that an `.npy` header uses.
 
-use super::NumpyError;
+use super::error::NumpyError;
 
 /// How deep lists may stand in lists: a header needs three.
 const DEPTH_LIMIT: usize = 8;

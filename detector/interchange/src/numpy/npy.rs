@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::NumpyError;
 use super::array::Array;
 use super::dtype::Dtype;
+use super::error::NumpyError;
 use super::literal::Literal;
 use crate::cursor::Cursor;
 

@@ -38,7 +38,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Imported> {
     let sample_size = sample_size(formula.divisor, trees.len())?;
     let forest = Forest::from_trees(columns as usize, sample_size, trees)?;
     let origin = format!("ONNX by {}", shown(&graph.producer));
-    Ok(Imported { forest, cut: cut(formula.offset), columns: None, origin })
+    Ok(Imported { ensemble: forest.into(), cut: cut(formula.offset), columns: None, origin })
 }
 
 /// The cut for an offset that was rounded to `f32`: the next `f32`, so that a row that sits on scikit-learn's own cut
@@ -119,7 +119,7 @@ fn check_numbers(tree: &Attributes, nodes: usize) -> Result<()> {
     Err(ReadError::Foreign("the leaves of a tree are numbered in another way"))
 }
 
-/// The depths that the model would add up are those of the tree: nodes on the way to each leaf, the leaf included.
+/// The depths that the model would add up are those of the tree: nodes on the path to each leaf, the leaf included.
 fn check_depths(arrays: &Arrays, depth: &Encoder) -> Result<()> {
     let mut depths = vec![0_u32; arrays.left.len()];
     if let Some(root) = depths.first_mut() {

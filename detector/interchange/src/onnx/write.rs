@@ -4,7 +4,7 @@
 //! [`Forest::score`] to 1e-12: a sum in `float` would only to 1e-6.
 
 use forest::tree::{Node as TreeNode, Tree};
-use forest::{Forest, Mode, average_path_length};
+use forest::{Ensemble, Forest, Mode, average_path_length};
 use prost::Message;
 use prost::bytes::Bytes;
 
@@ -33,7 +33,7 @@ pub enum WriteError {
     Density,
     /// Several forests.
     #[error("a model in mode Auto has no ONNX form: train in another mode to export")]
-    Committee,
+    Ensemble,
     /// The names are for another forest.
     #[error("columns must be as many as the forest's, {forest}, got {names}")]
     Columns {
@@ -45,28 +45,26 @@ pub enum WriteError {
 }
 
 /// Writes a model of one input, `input`: `float[rows, columns]`, and two outputs of `[rows, 1]`: `score`, a `double` in
-/// (0, 1] that is higher for stranger rows, and `anomaly`, an `int64` that is 1 where the score is over `cut`, else 0.
+/// (0, 1] that is higher for more anomalous rows, and `anomaly`, an `int64` that is 1 where the score is over `cut`, else 0.
 /// The names of the columns stand in the model's metadata under `columns`, as a JSON list.
 ///
 /// The model's own cut is higher by [`TIE`], so that a score that equals the cut stays normal.
 ///
 /// # Errors
-/// An extended forest, one in [`Mode::Density`], a committee, or names that are not as many as the forest's columns.
+/// An extended forest, one in [`Mode::Density`], an ensemble of several forests, or names that are not as many as the forest's columns.
 ///
 /// ```
-/// # use forest::{Forest, Params, Samples};
+/// # use forest::{Ensemble, Params, Samples};
 /// let samples = Samples::new(1, vec![0.1, 0.2, 0.3, 9.0]).expect("finite cells");
-/// let forest = Forest::fit(&samples, &Params::default()).expect("a small forest");
-/// let model = interchange::onnx::write(&forest, 0.6, &["pressure".to_owned()]).expect("one name, one column");
-/// assert!(interchange::onnx::write(&forest, 0.6, &[]).is_err());
+/// let ensemble = Ensemble::fit(&samples, &Params::default().into()).expect("a small forest");
+/// let model = interchange::onnx::write(&ensemble, 0.6, &["pressure".to_owned()]).expect("one name, one column");
+/// assert!(interchange::onnx::write(&ensemble, 0.6, &[]).is_err());
 /// # assert!(model.len() > 1000);
 /// ```
-pub fn write(forest: &Forest, cut: f64, columns: &[String]) -> Result<Vec<u8>, WriteError> {
+pub fn write(ensemble: &Ensemble, cut: f64, columns: &[String]) -> Result<Vec<u8>, WriteError> {
+    let forest = ensemble.single().ok_or(WriteError::Ensemble)?;
     if columns.len() != forest.columns() {
         return Err(WriteError::Columns { forest: forest.columns(), names: columns.len() });
-    }
-    if forest.members().count() > 1 {
-        return Err(WriteError::Committee);
     }
     if forest.mode() == Mode::Density {
         return Err(WriteError::Density);
@@ -75,8 +73,9 @@ pub fn write(forest: &Forest, cut: f64, columns: &[String]) -> Result<Vec<u8>, W
         ir_version: IR_VERSION,
         producer_name: "anomaly-operator".to_owned(),
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
-        doc_string: "Isolation forest. score: in (0, 1], higher is stranger. anomaly: 1 where score > cut."
-            .to_owned(),
+        doc_string:
+            "Isolation forest. score: in (0, 1], higher is more anomalous. anomaly: 1 where score > cut."
+                .to_owned(),
         graph: Some(graph(forest, cut)?),
         opset_import: vec![operator_set("", OPERATORS), operator_set("ai.onnx.ml", TREE_OPERATORS)],
         metadata_props: vec![
@@ -90,7 +89,7 @@ pub fn write(forest: &Forest, cut: f64, columns: &[String]) -> Result<Vec<u8>, W
 fn graph(forest: &Forest, cut: f64) -> Result<Graph, WriteError> {
     let nodes = [
         node("Cast", &["input"], "cells", &[int("to", DOUBLE.into())]),
-        Ensemble::of(forest)?.node("cells", "length"),
+        TreeEnsemble::of(forest)?.node("cells", "length"),
         node("Mul", &["length", "scale"], "exponent", &[]),
         node("Pow", &["two", "exponent"], "score", &[]),
         node("Greater", &["score", "cut"], "over", &[]),
@@ -117,7 +116,7 @@ fn scale(forest: &Forest) -> f64 {
 
 /// The lists of a `TreeEnsemble`: splits and leaves of all trees, each numbered in a row of its own.
 #[derive(Default)]
-struct Ensemble {
+struct TreeEnsemble {
     roots: Vec<i64>,
     columns: Vec<i64>,
     thresholds: Vec<f64>,
@@ -129,7 +128,7 @@ struct Ensemble {
     leaves: Vec<f64>,
 }
 
-impl Ensemble {
+impl TreeEnsemble {
     fn of(forest: &Forest) -> Result<Self, WriteError> {
         let mut ensemble = Self::default();
         for tree in forest.trees() {
@@ -169,7 +168,7 @@ impl Ensemble {
         nodes.iter().map(place).collect()
     }
 
-    /// A root must be a split: for a tree that is but a leaf, one whose ways both lead there.
+    /// A root must be a split: for a tree of one leaf, one whose sides both lead there.
     fn add_root(&mut self, (place, is_leaf): (i64, bool)) {
         if !is_leaf {
             return self.roots.push(place);
@@ -182,8 +181,8 @@ impl Ensemble {
     }
 
     fn node(&self, input: &str, output: &str) -> Node {
-        let places = |ways: &[(i64, bool)]| ways.iter().map(|way| way.0).collect();
-        let leaves = |ways: &[(i64, bool)]| ways.iter().map(|way| way.1.into()).collect();
+        let places = |sides: &[(i64, bool)]| sides.iter().map(|side| side.0).collect();
+        let leaves = |sides: &[(i64, bool)]| sides.iter().map(|side| side.1.into()).collect();
         // Mode 0 is BRANCH_LEQ.
         let modes = Tensor {
             dims: vec![self.columns.len() as i64],

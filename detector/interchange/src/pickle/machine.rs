@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 use super::error::PickleError;
 use super::opcode;
+use crate::arrays::joblib;
 use crate::class::Class;
 use crate::cursor::{Cursor, Truncated};
-use crate::numpy::joblib;
 use crate::object::{Graph, Id, Object};
 use crate::shown::shown;
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use forest::samples::SamplesError;
+use forest::SamplesError;
 use serde::Serialize;
 use thiserror::Error;
 

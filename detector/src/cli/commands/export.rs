@@ -49,7 +49,7 @@ pub enum ExportError {
 pub fn run(args: &ExportArgs) -> Result<(), ExportError> {
     let model: Model = model_file::model(&args.model)?;
     let columns = columns(model.sensors(), model.recipe());
-    let bytes = onnx::write(model.forest(), model.threshold(), &columns)?;
+    let bytes = onnx::write(model.ensemble(), model.threshold(), &columns)?;
     Ok(model_file::write(&args.output, &bytes)?)
 }
 

@@ -52,7 +52,7 @@ struct Description<'a> {
     doubts: &'a [String],
 }
 
-/// A forest of a committee.
+/// A forest of an ensemble.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Member {
@@ -85,8 +85,9 @@ pub fn run(args: &InspectArgs) -> Result<(), ModelFileError> {
 }
 
 fn description(model: &Model) -> String {
-    let (forest, metadata) = (model.forest(), model.metadata());
-    let members: Vec<Member> = forest.members().map(Member::of).collect();
+    let (ensemble, metadata) = (model.ensemble(), model.metadata());
+    let first = &ensemble.members()[0];
+    let members: Vec<Member> = ensemble.members().iter().map(Member::of).collect();
     let members = if members.len() > 1 { members } else { Vec::new() };
     let description = Description {
         digest: model.digest(),
@@ -94,9 +95,9 @@ fn description(model: &Model) -> String {
         format: FORMAT,
         columns: &metadata.columns,
         pipeline: &metadata.pipeline,
-        mode: if members.is_empty() { forest.mode().name() } else { "Auto" },
-        trees: forest.members().map(|member| member.trees().len()).sum(),
-        sample_size: forest.sample_size(),
+        mode: if members.is_empty() { first.mode().name() } else { "Auto" },
+        trees: ensemble.total_trees(),
+        sample_size: first.sample_size(),
         members,
         choice: metadata.training.choice.as_deref(),
         threshold: metadata.threshold,
@@ -105,7 +106,7 @@ fn description(model: &Model) -> String {
         origin: &metadata.training.origin,
         recipe: metadata.recipe.as_deref(),
         expected_alerts_per_day: metadata.training.expected_alerts_per_day,
-        doubts: &metadata.training.doubts,
+        doubts: &metadata.training.warnings,
     };
     serde_json::to_string_pretty(&description).expect("numbers and strings are JSON")
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use forest::samples::SamplesError;
+use forest::SamplesError;
 use thiserror::Error;
 
 use super::model_file::{self, ModelFileError};

@@ -1,6 +1,6 @@
 //! A model and rows of a table in, block after block; the scores of the rows out.
 
-use forest::samples::SamplesError;
+use forest::SamplesError;
 use jiff::Timestamp;
 use thiserror::Error;
 

@@ -6,10 +6,11 @@ use clap::Args;
 use crd::model::Mode;
 use crd::valid::Cut;
 use forest::artifact::{self, ArtifactError};
-use forest::params::ParamsError;
-use forest::samples::SamplesError;
 use forest::threshold::ThresholdError;
-use forest::{Artifact, Forest, ForestError, Metadata, Params, Samples, Training};
+use forest::{
+    Artifact, Ensemble, EnsembleParams, ForestError, Metadata, Params, ParamsError, Samples, SamplesError,
+    Training,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use interchange::Imported;
 use jiff::Timestamp;
@@ -155,7 +156,7 @@ pub fn run(args: &TrainArgs) -> Result<(), TrainError> {
     };
     let bytes = artifact.to_bytes()?;
     model_file::write(&args.output, &bytes)?;
-    artifact.metadata.training.doubts.iter().for_each(|doubt| eprintln!("warning: {doubt}"));
+    artifact.metadata.training.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
     eprintln!("{}", told(&artifact, &artifact::digest(&bytes)));
     Ok(())
 }
@@ -175,30 +176,30 @@ fn learned(args: &TrainArgs) -> Result<Artifact, TrainError> {
     if samples.len() < 2 {
         return Err(TrainError::TooFew { input: input.to_owned(), rows: samples.len() });
     }
-    let forest = grown(&samples, &params)?;
+    let ensemble = grown(&samples, &params)?;
     let by = score.map_or(Cut::Contamination(args.contamination.unwrap_or(0.01)), Cut::Score);
-    let scores = TrainingScores { seen: forest.scores(&samples), unseen: Vec::new(), seconds_apart: 1.0 };
+    let scores = TrainingScores { seen: ensemble.scores(&samples), unseen: Vec::new(), seconds_apart: 1.0 };
     let threshold = scores.threshold(by)?.score;
-    let doubts = samples.doubts(|column| table.columns()[column].clone()).into_iter();
-    let doubts = doubts.chain(threshold::silence(by, threshold, &scores.seen)).collect();
+    let warnings = samples.warnings(|column| table.columns()[column].clone()).into_iter();
+    let warnings = warnings.chain(threshold::silence(by, threshold, &scores.seen)).collect();
     let training = training(args, samples.len() as u64, "trained".to_owned());
-    let (choice, usual) = (forest.choice(&samples), samples.usual_ranges());
-    let training = Training { choice, usual, doubts, ..training };
-    Ok(Artifact { forest, metadata: metadata(table.columns().to_vec(), threshold, training), scores: None })
+    let (choice, central_ranges) = (ensemble.choice(&samples), samples.central_ranges());
+    let training = Training { choice, central_ranges, warnings, ..training };
+    Ok(Artifact { ensemble, metadata: metadata(table.columns().to_vec(), threshold, training), scores: None })
 }
 
 /// A forest that was grown elsewhere. Its data is not known, so its samples are those of one tree.
 fn imported(args: &TrainArgs, path: &Path) -> Result<Artifact, TrainError> {
     let score = args.score.map(checked).transpose()?;
     let refused = |error| TrainError::Import { path: path.to_owned(), source: Box::new(error) };
-    let Imported { forest, cut, columns, origin } =
+    let Imported { ensemble, cut, columns, origin } =
         interchange::read(&model_file::bytes(path)?).map_err(refused)?;
-    let names = args.columns.clone().or(columns).unwrap_or_else(|| unnamed(forest.columns()));
-    if names.len() != forest.columns() {
-        return Err(TrainError::Columns { forest: forest.columns(), names: names.len() });
+    let names = args.columns.clone().or(columns).unwrap_or_else(|| unnamed(ensemble.columns()));
+    if names.len() != ensemble.columns() {
+        return Err(TrainError::Columns { forest: ensemble.columns(), names: names.len() });
     }
-    let training = training(args, u64::from(forest.sample_size()), origin);
-    Ok(Artifact { metadata: metadata(names, score.unwrap_or(cut), training), forest, scores: None })
+    let training = training(args, u64::from(ensemble.members()[0].sample_size()), origin);
+    Ok(Artifact { metadata: metadata(names, score.unwrap_or(cut), training), ensemble, scores: None })
 }
 
 fn selection(args: &TrainArgs) -> Selection<'_> {
@@ -219,13 +220,13 @@ fn checked(score: f64) -> Result<f64, TrainError> {
 }
 
 /// indicatif shows the trees that are done on a terminal only.
-fn grown(samples: &Samples, params: &Params) -> Result<Forest, ForestError> {
+fn grown(samples: &Samples, params: &EnsembleParams) -> Result<Ensemble, ForestError> {
     let style = ProgressStyle::with_template("growing {wide_bar} {pos}/{len} trees")
         .expect("the template is well-formed: a test trains");
     let bar = ProgressBar::new(u64::from(params.total_trees())).with_style(style);
-    let forest = Forest::fit_with_progress(samples, params, &|_| bar.inc(1));
+    let ensemble = Ensemble::fit_with_progress(samples, params, &|_| bar.inc(1));
     bar.finish_and_clear();
-    forest
+    ensemble
 }
 
 /// What is known of a forest whose rows are readings as they are.
@@ -247,12 +248,12 @@ fn unnamed(columns: usize) -> Vec<String> {
 
 /// One line for the person who waits.
 fn told(artifact: &Artifact, digest: &str) -> String {
-    let Artifact { forest, metadata, .. } = artifact;
+    let Artifact { ensemble, metadata, .. } = artifact;
     let Metadata { columns, training, threshold, .. } = metadata;
     format!(
         "{}: {} trees over {} ({} samples), threshold {threshold:.4}, {digest}",
         training.origin,
-        forest.members().map(|member| member.trees().len()).sum::<usize>(),
+        ensemble.total_trees(),
         columns.join(", "),
         training.samples
     )

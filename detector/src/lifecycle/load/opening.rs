@@ -52,8 +52,8 @@ fn foreign(bytes: &[u8], sensors: &[String]) -> Result<Model, LoadError> {
         Err(error) => return Err(LoadError::Import(Box::new(error))),
     };
     let columns = imported.columns.clone().unwrap_or_else(|| sensors.to_vec());
-    if columns.len() != imported.forest.columns() {
-        return Err(LoadError::Count { sensors: sensors.len(), columns: imported.forest.columns() });
+    if columns.len() != imported.ensemble.columns() {
+        return Err(LoadError::Count { sensors: sensors.len(), columns: imported.ensemble.columns() });
     }
     Ok(Model::imported(imported, columns)?)
 }

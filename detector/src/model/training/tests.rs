@@ -94,8 +94,8 @@ fn a_model_says_why_it_may_not_be_trusted_and_most_say_nothing() {
     assert_eq!(
         model.warnings(Cut::AlertsPerDay(2.0)),
         [
-            "17 rows are few to learn from: 64 or more are better",
-            "nothing ever varied in speed: any change there will look strange",
+            "17 rows are few to train on: 64 or more are better",
+            "nothing ever varied in speed: any change there will look anomalous",
             "33 of 50 readings lacked a sensor's value: nothing was learned from them",
             "threshold.alertsPerDay 2 cannot be promised: every tree has learned from all 17 samples, so none is left to measure by; learn from more samples than sampleSize",
         ]
@@ -108,7 +108,7 @@ fn a_model_says_why_it_may_not_be_trusted_and_most_say_nothing() {
 #[test]
 fn of_the_doubts_of_a_model_from_elsewhere_only_so_many_letters_are_told() {
     let mut artifact = Artifact::from_bytes(learned(&readings(500, 50), None).bytes()).unwrap();
-    artifact.metadata.training.doubts = vec!["ü".repeat(100_000); 100];
+    artifact.metadata.training.warnings = vec!["ü".repeat(100_000); 100];
     let doubts = Model::new(artifact).unwrap().warnings(Cut::Score(0.5));
     assert_eq!(doubts, vec!["ü".repeat(500); 8]);
 }

@@ -183,7 +183,7 @@ fn judge_row(model: &Model, field: &str, row: &Value, explain: Explain) -> Resul
 
 /// A finite number that a 32-bit float can hold, as the forest sees numbers.
 fn number(field: &str, value: &Value) -> Result<f64, ApiError> {
-    value.as_f64().filter(|number| forest::samples::cell(*number).is_some()).ok_or_else(|| {
+    value.as_f64().filter(|number| forest::cell(*number).is_some()).ok_or_else(|| {
         ApiError::Unprocessable(field.to_owned(), format!("expected a finite number, got {}", shown(value)))
     })
 }

@@ -1,8 +1,9 @@
 use super::*;
 use crate::data::samples::Samples;
 use crate::forest::Forest;
+use crate::score::block::BLOCK;
 use crate::train::params::{Mode, Params};
-use crate::tree::{Plane, Term};
+use crate::tree::{Node, Plane, Term};
 use proptest::prelude::*;
 
 /// Rows of many values, some repeated, some far off; a few cells beyond what the forest has seen, and none at all.
@@ -49,7 +50,7 @@ fn assert_same(kernel: &Kernel, columns: usize, trees: &[Tree], scale: Scale) {
             let mut leaves = vec![0; trees.len()];
             let single = kernel.score_and_leaves(scale, row, &mut leaves);
             assert_eq!(single.to_bits(), plain.to_bits());
-            let is_table = matches!(kernel, Kernel::Steps(_));
+            let is_table = matches!(kernel, Kernel::StepTable(_));
             assert!(is_table || leaves == plain_leaves(trees, row), "{columns} columns, row {at}");
         }
     }
@@ -67,16 +68,21 @@ fn plain_leaves(trees: &[Tree], row: &[f32]) -> Vec<u32> {
 }
 
 #[test]
-fn steps_score_as_the_plain_way_does() {
+fn steps_score_as_the_plain_walk_does() {
     for (trees, sample_size) in [(1, 2), (30, 256), (100, 1000)] {
         let forest = forest(1, trees, sample_size);
         let scale = Scale::new(Mode::Standard, forest.trees().len(), sample_size);
-        assert_same(&Kernel::Steps(Steps::new(forest.trees(), scale).unwrap()), 1, forest.trees(), scale);
+        assert_same(
+            &Kernel::StepTable(StepTable::new(forest.trees(), scale).unwrap()),
+            1,
+            forest.trees(),
+            scale,
+        );
     }
 }
 
 #[test]
-fn walks_score_as_the_plain_way_does() {
+fn walks_score_as_the_plain_walk_does() {
     for (columns, sample_size) in [(1, 256), (3, 1), (8, 256), (70, 900)] {
         let forest = forest(columns, 20, sample_size);
         let scale = Scale::new(Mode::Standard, 20, sample_size);
@@ -85,7 +91,7 @@ fn walks_score_as_the_plain_way_does() {
 }
 
 #[test]
-fn planes_score_as_the_plain_way_does() {
+fn planes_score_as_the_plain_walk_does() {
     for (columns, extension) in [(2, 1), (3, 2), (9, 4), (20, 19)] {
         let cells: Vec<f32> = rows(500, columns).iter().map(|&cell| cell.clamp(-1e6, 1e6)).collect();
         let cells = cells.iter().map(|&cell| f64::from(if cell.is_nan() { 0.5 } else { cell })).collect();
@@ -100,10 +106,10 @@ fn planes_score_as_the_plain_way_does() {
     }
 }
 
-/// A tree of any shape for rows of `columns` cells: `questions` say what each inner node asks, and which side goes on.
-fn any_tree(columns: u32, questions: &[(u32, bool, bool, f32, f64)]) -> Tree {
+/// A tree of any shape for rows of `columns` cells: `splits` say how each inner node splits, and which side goes on.
+fn any_tree(columns: u32, splits: &[(u32, bool, bool, f32, f64)]) -> Tree {
     let (mut nodes, mut planes) = (Vec::new(), Vec::new());
-    for &(column, is_plane, goes_left, threshold, weight) in questions {
+    for &(column, is_plane, goes_left, threshold, weight) in splits {
         let at = nodes.len() as u32;
         let (left, right) = if goes_left { (at + 2, at + 1) } else { (at + 1, at + 2) };
         let term = |column| Term { column: column % columns, centre: threshold, weight };
@@ -122,13 +128,13 @@ fn any_tree(columns: u32, questions: &[(u32, bool, bool, f32, f64)]) -> Tree {
 
 proptest! {
     #[test]
-    fn trees_of_any_shape_score_as_the_plain_way_does(
+    fn trees_of_any_shape_score_as_the_plain_walk_does(
         columns in 1u32..5,
         trees in prop::collection::vec(
             prop::collection::vec((0u32..5, any::<bool>(), any::<bool>(), -9f32..9.0, -2f64..2.0), 0..70), 1..12),
         cells in prop::collection::vec(prop_oneof![-10f32..10.0, Just(f32::INFINITY), Just(f32::NEG_INFINITY)], 80),
     ) {
-        let trees: Vec<Tree> = trees.iter().map(|questions| any_tree(columns, questions)).collect();
+        let trees: Vec<Tree> = trees.iter().map(|splits| any_tree(columns, splits)).collect();
         let walks = Walks::new(&trees);
         let rows: Vec<_> = cells.chunks_exact(columns as usize).collect();
         let mut sums = vec![0; rows.len()];
@@ -141,7 +147,7 @@ proptest! {
 }
 
 #[test]
-fn every_mode_scores_by_its_kernel_as_the_plain_way_does() {
+fn every_mode_scores_by_its_kernel_as_the_plain_walk_does() {
     for mode in Mode::ALL {
         for (columns, sample_size) in [(1, 256), (3, 4), (8, 256)] {
             let forest = forest_in(mode, columns, 20, sample_size);
@@ -154,7 +160,7 @@ fn every_mode_scores_by_its_kernel_as_the_plain_way_does() {
 
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn ranks_score_as_the_plain_way_does() {
+fn ranks_score_as_the_plain_walk_does() {
     for columns in [1, 2, 3, 4, 5, 8, 9, 16, 31, 32, 33, 64] {
         for (trees, sample_size) in [(1, 1), (3, 2), (31, 100), (33, 256), (100, 256)] {
             let forest = forest(columns, trees, sample_size);

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::NumpyError;
-use super::array::Array;
-use super::dtype::{Dtype, FIELDS_LIMIT};
 use crate::class::Class;
+use crate::numpy::NumpyError;
+use crate::numpy::array::Array;
+use crate::numpy::dtype::{Dtype, FIELDS_LIMIT};
 use crate::object::{Graph, Id, Object};
 
 /// The array that an object stands for: `_reconstruct` and its state (protocols 2 to 4), `_frombuffer`

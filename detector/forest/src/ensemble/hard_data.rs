@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::threshold::contamination;
+use crate::train::params::{Mode, Params};
 use rand_distr::{Distribution, StandardNormal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
@@ -29,9 +30,10 @@ fn with_holes(mut cells: Vec<f64>, share: f64) -> Vec<f64> {
     cells
 }
 
-fn params() -> impl Iterator<Item = Params> {
+fn params() -> impl Iterator<Item = EnsembleParams> {
     let base = Params::default();
-    Mode::ALL.into_iter().map(move |mode| base.with_mode(mode)).chain([base.auto()])
+    let alone = Mode::ALL.into_iter().map(move |mode| base.with_mode(mode).into());
+    alone.chain([EnsembleParams::Auto(base)])
 }
 
 /// The probability that a stray row of [`rows`] scores over an ordinary one.
@@ -45,7 +47,7 @@ fn auc(scores: &[f64]) -> f64 {
 fn assert_sane(cells: Vec<f64>, columns: usize) {
     let samples = Samples::with_missing(columns, cells).unwrap();
     for params in params() {
-        let forest = Forest::fit(&samples, &params).unwrap();
+        let forest = Ensemble::fit(&samples, &params).unwrap();
         let scores = forest.scores(&samples);
         assert!(scores.iter().all(|score| *score > 0.0 && *score <= 1.0), "{params:?}");
         let cut = contamination(&scores, 0.05).unwrap();
@@ -53,12 +55,12 @@ fn assert_sane(cells: Vec<f64>, columns: usize) {
         assert!(alarms as f64 <= 0.05 * scores.len() as f64 + 1.0, "{params:?}: {alarms}");
         let shares = forest.contributions(samples.row(0));
         assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{params:?}");
-        assert!(forest.out_of_bag_scores(&samples, &params).iter().all(|score| *score > 0.0));
+        assert!(forest.out_of_bag_scores(&samples, 0).iter().all(|score| *score > 0.0));
     }
 }
 
 #[test]
-fn constant_columns_duplicates_wild_scales_and_few_rows_are_learned_from_in_every_mode() {
+fn constant_columns_duplicates_wild_scales_and_few_rows_are_trained_on_in_every_mode() {
     assert_sane((0..300).flat_map(|i| [f64::from(i % 7), 3.0, 0.0]).collect(), 3);
     assert_sane(vec![5.0; 400], 2);
     assert_sane((0..600).map(|i| f64::from(u8::from(i % 50 == 0))).collect(), 1);
@@ -111,7 +113,7 @@ fn a_constant_column_is_seen_to_change_but_its_last_digit_alone_raises_few_alarm
     let with = |level: f64| rows(1000, 4).chunks(4).flat_map(|row| [row, &[level]].concat()).collect();
     let samples = Samples::new(5, with(21.5)).unwrap();
     for params in params() {
-        let forest = Forest::fit(&samples, &params).unwrap();
+        let forest = Ensemble::fit(&samples, &params).unwrap();
         let cut = contamination(&forest.scores(&samples), 0.05).unwrap();
         let alarms = |level: f64| {
             let scores = forest.scores(&Samples::new(5, with(level)).unwrap());

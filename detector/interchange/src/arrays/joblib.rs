@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::array::{Array, size};
-use super::dtype::Dtype;
-use super::{NumpyError, pickled};
+use super::pickled;
 use crate::cursor::Cursor;
+use crate::numpy::NumpyError;
+use crate::numpy::array::{Array, size};
+use crate::numpy::dtype::Dtype;
 use crate::object::{Graph, Id, Object};
 
 /// What joblib writes down before an array's bytes.

@@ -1,0 +1,53 @@
+//! What is known of a forest: its columns, its threshold, its training. The header of every file has it as JSON.
+//!
+//! Keys are those of the format: a field may get another name, its key not.
+
+use serde::{Deserialize, Serialize};
+
+/// What a forest was trained on, and what to make of its scores.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Metadata {
+    /// The names of the sensors, in the order of the reading that becomes a row.
+    pub columns: Vec<String>,
+    /// How many earlier readings follow the current one in a row.
+    pub lags: u32,
+    /// How readings become rows beyond that, as the detector that trained the forest wrote it down.
+    pub pipeline: serde_json::Value,
+    /// A row is anomalous when its score is greater: 0 to 1.
+    pub threshold: f64,
+    /// Where the forest comes from.
+    pub training: Training,
+    /// What shaped the forest, as a name: models of the same recipe stand in for each other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<String>,
+}
+
+/// Where a forest comes from.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Training {
+    /// How many rows it was trained on.
+    pub samples: u64,
+    /// When, in RFC 3339.
+    pub trained_at: String,
+    /// By what: `trained`, or the system that it was imported from.
+    pub origin: String,
+    /// The end of the history that was asked for, in RFC 3339, where one was: no row is as new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// How many rows a day would exceed the threshold, of rows like those that it was trained on and as many a day; none
+    /// where nothing is known of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_alerts_per_day: Option<f64>,
+    /// Why the forest is as it is, where that was chosen from the data: see [`Ensemble::choice`](crate::Ensemble::choice).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<String>,
+    /// The central range of each column, in which 98 in 100 of the training rows were, as
+    /// [`Samples::central_ranges`](crate::Samples::central_ranges) gives it; empty where that is not known.
+    #[serde(rename = "usual", default, skip_serializing_if = "Vec::is_empty")]
+    pub central_ranges: Vec<[f32; 2]>,
+    /// Why its scores may not be trusted, a sentence each: see [`Samples::warnings`](crate::Samples::warnings).
+    #[serde(rename = "doubts", default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}

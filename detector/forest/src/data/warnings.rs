@@ -1,0 +1,84 @@
+//! Training rows in, warnings out: why a forest of them may not be trusted.
+
+use super::samples::Samples;
+
+impl Samples {
+    /// Why a forest that is trained on these rows may not be trusted, a sentence each; most often nothing. `name` is what a
+    /// column, counted from 0, is called; columns of one name count as one.
+    ///
+    /// ```
+    /// let samples = forest::Samples::new(2, (0..200).flat_map(|row| [f64::from(row), 7.0]).collect())?;
+    /// let warnings = samples.warnings(|column| ["speed", "load"][column].to_owned());
+    /// assert_eq!(warnings, ["nothing ever varied in load: any change there will look anomalous"]);
+    /// # Ok::<(), forest::SamplesError>(())
+    /// ```
+    pub fn warnings(&self, name: impl Fn(usize) -> String) -> Vec<String> {
+        const FEW: usize = 64;
+        let mut warnings = Vec::new();
+        if self.len() < FEW {
+            warnings.push(format!("{} rows are few to train on: {FEW} or more are better", self.len()));
+        }
+        if self.columns() > self.len() {
+            warnings.push(format!("there are more columns ({}) than rows ({})", self.columns(), self.len()));
+        }
+        let of = |column: usize| self.rows().map(move |row| row[column]).filter(|cell| !cell.is_nan());
+        let constant = (0..self.columns()).filter(|column| {
+            let first = of(*column).next();
+            of(*column).all(|cell| Some(cell) == first)
+        });
+        if let Some(names) = listed(constant.map(&name)) {
+            warnings.push(format!("nothing ever varied in {names}: any change there will look anomalous"));
+        }
+        let sparse = (0..self.columns()).filter(|column| 2 * of(*column).count() < self.len());
+        if let Some(names) = listed(sparse.map(&name)) {
+            warnings.push(format!("more than half of the rows have no value of {names}"));
+        }
+        warnings
+    }
+}
+
+/// The first few different names, and how many more there are; none where there is none.
+fn listed(names: impl Iterator<Item = String>) -> Option<String> {
+    const FEW: usize = 5;
+    let mut different: Vec<String> = Vec::new();
+    for name in names {
+        if !different.contains(&name) {
+            different.push(name);
+        }
+    }
+    let more = different.len().saturating_sub(FEW);
+    let first = different[..different.len() - more].join(", ");
+    match (different.len(), more) {
+        (0, _) => None,
+        (_, 0) => Some(first),
+        _ => Some(format!("{first} and {more} more")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_give_no_trustworthy_forest_are_warned_of_and_ordinary_ones_are_not() {
+        let ordinary = (0..200).map(f64::from).collect();
+        let name = |column| format!("x{column}");
+        assert!(Samples::new(2, ordinary).unwrap().warnings(name).is_empty());
+        let nan = f64::NAN;
+        let poor = Samples::with_missing(3, vec![1.0, 7.0, nan, 2.0, 7.0, nan]).unwrap();
+        assert_eq!(
+            poor.warnings(name),
+            [
+                "2 rows are few to train on: 64 or more are better",
+                "there are more columns (3) than rows (2)",
+                "nothing ever varied in x1, x2: any change there will look anomalous",
+                "more than half of the rows have no value of x2",
+            ]
+        );
+        let wide = Samples::new(400, vec![7.0; 40_000]).unwrap();
+        let one_of_fifty = |column| format!("x{}", column % 50);
+        let still =
+            "nothing ever varied in x0, x1, x2, x3, x4 and 45 more: any change there will look anomalous";
+        assert!(wide.warnings(one_of_fifty).contains(&still.to_owned()));
+    }
+}

@@ -1,0 +1,86 @@
+//! A forest's trees, a row and its score in; the score with each column's contribution out.
+
+use super::gain_table::GainTable;
+use super::gains::{Contribution, Gains};
+use crate::data::ranges::Ranges;
+use crate::score::kernel::Kernel;
+use crate::score::scale::Scale;
+use crate::tree::Tree;
+use std::sync::OnceLock;
+
+/// The leaves of so many trees need no allocation.
+const TREES_ON_STACK: usize = 128;
+
+/// A score, and how much each column did to set the row apart.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explained {
+    /// As [`Forest::score`](crate::Forest::score) gives it: in (0, 1].
+    pub score: f64,
+    /// As [`Forest::explain`](crate::Forest::explain) gives them: one a column.
+    pub contributions: Vec<Contribution>,
+}
+
+/// What explanations need, made when a row is first explained.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Explainer {
+    /// The gains on the paths to the leaves; none where rows have to walk.
+    pub(crate) gains: OnceLock<Option<GainTable>>,
+    /// The mean value of the leaves below each node of each tree; made when a row is first explained that has to walk.
+    pub(crate) expected: OnceLock<Vec<Vec<f64>>>,
+}
+
+/// What a forest gives to explain its scores by.
+#[derive(Clone, Copy)]
+pub(crate) struct Explainable<'a> {
+    pub(crate) columns: usize,
+    pub(crate) trees: &'a [Tree],
+    pub(crate) scale: Scale,
+    pub(crate) ranges: Option<&'a Ranges>,
+}
+
+impl Explainer {
+    /// The score of `row` with its explanation. `kernel` and `score_within` are asked for where they are needed: the forest's
+    /// kernel, and its score by the leaves alone.
+    pub(crate) fn explained<'a>(
+        &self,
+        forest: Explainable<'a>,
+        kernel: impl FnOnce() -> &'a Kernel,
+        score_within: impl FnOnce() -> f64,
+        row: &[f32],
+    ) -> Explained {
+        let (score, mut gains) = self.within(forest, kernel, score_within, row);
+        let Some(beyond) = forest.ranges.and_then(|ranges| ranges.beyond(row)) else {
+            return Explained { score, contributions: gains.contributions() };
+        };
+        let cut_off = forest.scale.cut_off(score, beyond.chance);
+        let total: f64 = beyond.columns.iter().map(|(_, part)| part.abs()).sum();
+        for (column, part) in beyond.columns {
+            let gain = cut_off.lost * forest.trees.len() as f64 * part.abs() / total;
+            gains.add(column, gain, part > 0.0);
+        }
+        Explained { score: cut_off.score, contributions: gains.contributions() }
+    }
+
+    /// The score by the leaves alone, and what the columns gained on the paths to them.
+    fn within<'a>(
+        &self,
+        forest: Explainable<'a>,
+        kernel: impl FnOnce() -> &'a Kernel,
+        score_within: impl FnOnce() -> f64,
+        row: &[f32],
+    ) -> (f64, Gains) {
+        let Explainable { columns, trees, scale, .. } = forest;
+        let table = self.gains.get_or_init(|| GainTable::new(columns, trees));
+        let Some(table) = table.as_ref().filter(|_| !row.iter().any(|cell| cell.is_nan())) else {
+            let expected = self.expected.get_or_init(|| trees.iter().map(Tree::expected).collect());
+            return (score_within(), Gains::walked(columns, trees.iter().zip(expected), row));
+        };
+        let (mut few, mut many) = ([0; TREES_ON_STACK], Vec::new());
+        let leaves = few.get_mut(..table.leaves()).unwrap_or_else(|| {
+            many.resize(table.leaves(), 0);
+            &mut many
+        });
+        let score = kernel().score_and_leaves(scale, row, leaves);
+        (score, table.gains(columns, leaves))
+    }
+}

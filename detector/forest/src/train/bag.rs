@@ -1,0 +1,28 @@
+//! Rows, trees and a seed in, the rows that each tree is grown from out: its bag.
+
+use super::draw::Draw;
+use super::params::Params;
+use crate::data::samples::Samples;
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
+
+/// How many rows a tree of `samples` is grown from.
+pub(crate) fn sample_size(samples: &Samples, params: &Params) -> u32 {
+    params.sample_size().min(u32::try_from(samples.len()).unwrap_or(u32::MAX))
+}
+
+/// A seed for each tree. More trees of the same seed begin with the same trees.
+pub(crate) fn seeds(trees: u32, seed: u64) -> Vec<u64> {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+    (0..trees).map(|_| rng.next_u64()).collect()
+}
+
+/// The bag of each tree, given their seeds: `sample_size` of `rows` rows, which [`super::grower::Grower::tree`] draws too.
+pub(crate) fn bags(rows: usize, sample_size: u32, seeds: Vec<u64>) -> impl Iterator<Item = Vec<usize>> {
+    let mut draw = Draw::new(rows, sample_size as usize);
+    seeds.into_iter().map(move |seed| {
+        let mut bag = Vec::new();
+        draw.rows(&mut Xoshiro256PlusPlus::seed_from_u64(seed), &mut bag);
+        bag
+    })
+}
