@@ -3,7 +3,7 @@
 //! The header holds [`Metadata`] as JSON and a checksum, the SHA-256 of the file with the checksum's own digits as zeros: a file
 //! that was cut, or changed in any byte, does not open. The trees are in pre-order and so need no indices: `nodes` has
 //! -1 for a leaf, otherwise the split's column, or -2 - n for a plane of n columns; `thresholds`, `samples` and the tensors of
-//! the planes follow in the order in which the nodes ask for them. In a mode whose leaf values do not follow from depth and
+//! the planes follow in the order of the nodes. In a mode whose leaf values do not follow from depth and
 //! samples, `lengths` has them, in units of 2⁻⁴⁰. `ranges`, where it is there, has the least and the greatest cell of
 //! each column among the training rows. `scores.seen` and `scores.unseen`, where they are there, are
 //! the scores of the training rows.

@@ -27,10 +27,10 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Checks `nodes` and `planes` for rows of `columns` cells, and brings the nodes into pre-order.
+    /// Checks `nodes` and `planes` for rows of `columns` cells, and puts the nodes into pre-order.
     ///
     /// # Errors
-    /// Whatever would let a walk go astray: see [`TreeError`].
+    /// Whatever would let a walk leave the tree, or never end: see [`TreeError`].
     pub fn new(columns: usize, nodes: &[Node], planes: Vec<Plane>) -> Result<Self, TreeError> {
         if nodes.len() >= 1 << 31 {
             return Err(TreeError::TooManyNodes(nodes.len()));
@@ -42,7 +42,7 @@ impl Tree {
         Ok(Self::of_preorder(ordered, planes))
     }
 
-    /// A tree of nodes that are known to be sound and in pre-order.
+    /// A tree of nodes that are known to be valid and in pre-order.
     pub(crate) fn of_preorder(nodes: Vec<Node>, planes: Vec<Plane>) -> Self {
         let depths = depths(&nodes);
         let length = |(node, &depth): (&Node, &u32)| match *node {
@@ -77,7 +77,7 @@ impl Tree {
         &self.planes
     }
 
-    /// How many edges the longest way from the root to a leaf has.
+    /// How many edges the longest path from the root to a leaf has.
     pub fn depth(&self) -> u32 {
         self.depth
     }
@@ -144,7 +144,7 @@ impl Tree {
         path_length::fixed(edges)
     }
 
-    /// Whether a row's way cannot be told at node `at`, since the cell that it asks for is missing.
+    /// Whether the cell that node `at` splits on is missing.
     pub(crate) fn is_missing(&self, at: usize, row: &[f32]) -> bool {
         matches!(self.nodes[at], Node::Split { column, .. } if row[column as usize].is_nan())
     }
@@ -159,7 +159,7 @@ impl Tree {
         Some(if greater { right } else { left } as usize)
     }
 
-    /// The value that a training row in each node is to expect of its leaf: the mean of the leaves below, in edges.
+    /// The expected leaf value of a training row in each node: the mean of the leaves below, in edges.
     pub(crate) fn expected(&self) -> Vec<f64> {
         let samples = self.samples();
         let mut expected = vec![0.0; self.nodes.len()];

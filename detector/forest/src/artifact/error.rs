@@ -34,7 +34,7 @@ pub enum ArtifactError {
     /// A threshold that no score can be compared with.
     #[error("threshold must be from 0 to 1, got {0}")]
     Threshold(f64),
-    /// A tensor that is missing, of another type, or of another length than the others ask for.
+    /// A tensor that is missing, of another type, or of another length than the others need.
     #[error("tensor `{name}` must be {rule}")]
     Tensor {
         /// Its name.

@@ -33,7 +33,7 @@ pub struct Training {
     pub trained_at: String,
     /// By what: `trained`, or the system that it was imported from.
     pub origin: String,
-    /// The end of the history that was asked for, in RFC 3339, where one was: no row is as new.
+    /// The requested end of the history, in RFC 3339, where there is one: every row is older.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
     /// How many rows a day would exceed the threshold, of rows like those that it was trained on and as many a day; none

@@ -180,16 +180,16 @@ impl<'a, const N: usize> Numbers<'a, N> {
     }
 
     pub(super) fn next(&mut self) -> Result<[u8; N], ArtifactError> {
-        let (first, rest) = self.rest.split_first().ok_or(ArtifactError::Tensor {
-            name: self.name,
-            rule: "as long as the nodes ask for, got less",
-        })?;
+        let (first, rest) = self
+            .rest
+            .split_first()
+            .ok_or(ArtifactError::Tensor { name: self.name, rule: "as long as the nodes need, got less" })?;
         self.rest = rest;
         Ok(*first)
     }
 
     fn end(&self) -> Result<(), ArtifactError> {
-        let rule = "as long as the nodes ask for, got more";
+        let rule = "as long as the nodes need, got more";
         if self.rest.is_empty() { Ok(()) } else { Err(ArtifactError::Tensor { name: self.name, rule }) }
     }
 }

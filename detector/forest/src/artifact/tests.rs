@@ -4,14 +4,15 @@ use crate::data::samples::Samples;
 use crate::ensemble::EnsembleParams;
 use crate::train::params::{Mode, Params};
 
-fn artifact(extension: u32) -> Artifact {
-    artifact_in(Mode::Standard, extension)
+fn artifact(extension_level: u32) -> Artifact {
+    artifact_in(Mode::Standard, extension_level)
 }
 
-fn artifact_in(mode: Mode, extension: u32) -> Artifact {
+fn artifact_in(mode: Mode, extension_level: u32) -> Artifact {
     let cells = (0..600).map(|i| f64::from(i * 7919 % 1009)).collect();
     let samples = Samples::new(3, cells).unwrap();
-    let forest = Forest::fit(&samples, &Params::new(5, 16, extension, 1).unwrap().with_mode(mode)).unwrap();
+    let forest =
+        Forest::fit(&samples, &Params::new(5, 16, extension_level, 1).unwrap().with_mode(mode)).unwrap();
     let training = Training {
         samples: 200,
         trained_at: "2026-11-22T12:00:00Z".into(),
@@ -29,8 +30,8 @@ fn artifact_in(mode: Mode, extension: u32) -> Artifact {
 
 #[test]
 fn an_artifact_comes_back_as_it_was_and_its_bytes_are_always_the_same() {
-    for (mode, extension) in Mode::ALL.into_iter().flat_map(|mode| [(mode, 0), (mode, 2)]) {
-        let artifact = artifact_in(mode, extension);
+    for (mode, extension_level) in Mode::ALL.into_iter().flat_map(|mode| [(mode, 0), (mode, 2)]) {
+        let artifact = artifact_in(mode, extension_level);
         let bytes = artifact.to_bytes().unwrap();
         assert_eq!(bytes, artifact.to_bytes().unwrap());
         assert_eq!(Artifact::from_bytes(&bytes).unwrap(), artifact);
@@ -62,7 +63,7 @@ fn a_forged_ensemble_is_refused() {
         "rarity must have scores in (0, 1] and bits from 0 to 64, both rising"
     );
     let fewer = forged(&bytes, r#"\"trees\":5,"#, r#"\"trees\":4,"#);
-    assert_eq!(fewer, "tensor `lengths` must be as long as the nodes ask for, got less");
+    assert_eq!(fewer, "tensor `lengths` must be as long as the nodes need, got less");
 }
 
 #[test]
@@ -178,7 +179,7 @@ fn a_forged_artifact_is_refused_by_what_is_in_it() {
     let bytes = artifact(0).to_bytes().unwrap();
     let columns = forged(&bytes, r#"\"columns\":3"#, r#"\"columns\":1"#);
     assert!(columns.starts_with("tree 0: node "), "{columns}");
-    assert!(columns.ends_with("must ask for one of the 1 columns, got column 2"), "{columns}");
+    assert!(columns.ends_with("must split on one of the 1 columns, got column 2"), "{columns}");
     assert_eq!(forged(&bytes, r#""nodes""#, r#""n0des""#), "tensor `nodes` must be there");
     let short = forged(&bytes, r#"\"sampleSize\":16"#, r#"\"sampleSize\":00"#);
     assert!(short.starts_with("the model's metadata must be of format 2"), "{short}");

@@ -110,7 +110,7 @@ fn chance(ranges: impl Iterator<Item = [f32; 2]>, row: &[f32]) -> f64 {
 fn part([low, high]: [f32; 2], cell: f32) -> f64 {
     let level = f64::from(low.abs().max(high.abs()));
     let range = (f64::from(high) - f64::from(low)).max(level * MIN_RELATIVE_RANGE);
-    // This way around an infinite extent is 1.
+    // In this form an infinite extent is 1.
     let part = |extent: f64| 1.0 - range / (range + extent);
     if cell > high {
         part(f64::from(cell) - f64::from(high))
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_as_far_beyond_as_the_range_is_wide_is_cut_off_every_second_time_its_column_is_asked() {
+    fn a_cell_as_far_beyond_as_the_range_is_wide_is_cut_off_every_second_time_its_column_is_split() {
         let ranges = ranges(&[[0.0, 10.0], [0.0, 1.0]]);
         assert!((ranges.chance(&[20.0, 0.5]) - 0.25).abs() < 1e-12);
         let beyond = ranges.beyond(&[20.0, -1.0]).unwrap();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_that_never_varied_is_asked_only_where_it_varies() {
+    fn a_column_that_never_varied_counts_only_where_it_varies() {
         let ranges = ranges(&[[0.0, 10.0], [5.0, 5.0], [5.0, 5.0]]);
         assert!((ranges.chance(&[20.0, 5.0, 5.0]) - 0.5).abs() < 1e-12);
         assert!(

@@ -13,10 +13,10 @@ impl Samples {
     /// # Ok::<(), forest::SamplesError>(())
     /// ```
     pub fn warnings(&self, name: impl Fn(usize) -> String) -> Vec<String> {
-        const FEW: usize = 64;
+        const MIN_ROWS: usize = 64;
         let mut warnings = Vec::new();
-        if self.len() < FEW {
-            warnings.push(format!("{} rows are few to train on: {FEW} or more are better", self.len()));
+        if self.len() < MIN_ROWS {
+            warnings.push(format!("{} rows are few to train on: {MIN_ROWS} or more are better", self.len()));
         }
         if self.columns() > self.len() {
             warnings.push(format!("there are more columns ({}) than rows ({})", self.columns(), self.len()));
@@ -39,14 +39,14 @@ impl Samples {
 
 /// The first few different names, and how many more there are; none where there is none.
 fn listed(names: impl Iterator<Item = String>) -> Option<String> {
-    const FEW: usize = 5;
+    const MAX_NAMES: usize = 5;
     let mut different: Vec<String> = Vec::new();
     for name in names {
         if !different.contains(&name) {
             different.push(name);
         }
     }
-    let more = different.len().saturating_sub(FEW);
+    let more = different.len().saturating_sub(MAX_NAMES);
     let first = different[..different.len() - more].join(", ");
     match (different.len(), more) {
         (0, _) => None,

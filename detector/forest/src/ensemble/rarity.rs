@@ -39,9 +39,9 @@ impl Rarity {
 
     /// `None` unless the knots rise.
     pub(crate) fn from_knots(knots: Vec<[f64; 2]>) -> Option<Self> {
-        let sound = |knot: &[f64; 2]| knot[0] > 0.0 && knot[0] <= 1.0 && knot[1] > 0.0 && knot[1] <= MAX_BITS;
+        let valid = |knot: &[f64; 2]| knot[0] > 0.0 && knot[0] <= 1.0 && knot[1] > 0.0 && knot[1] <= MAX_BITS;
         let rise = knots.windows(2).all(|pair| pair[0][0] < pair[1][0] && pair[0][1] < pair[1][1]);
-        (!knots.is_empty() && knots.iter().all(sound) && rise).then_some(Self { knots })
+        (!knots.is_empty() && knots.iter().all(valid) && rise).then_some(Self { knots })
     }
 
     pub(crate) fn knots(&self) -> &[[f64; 2]] {

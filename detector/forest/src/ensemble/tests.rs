@@ -61,7 +61,8 @@ fn a_contribution_knows_on_which_side_the_cell_is_in_every_mode() {
     let cells = (1..800).flat_map(|i| [bell(i, 1), bell(i, 5), bell(i, 11)]);
     let samples = Samples::new(3, cells.collect()).unwrap();
     let ensemble = EnsembleParams::Auto(params(50, 128, 0, 2));
-    let alone = modes().map(|(mode, extension)| params(50, 128, extension, 2).with_mode(mode).into());
+    let alone =
+        modes().map(|(mode, extension_level)| params(50, 128, extension_level, 2).with_mode(mode).into());
     for params in alone.chain([ensemble]) {
         let forest = Ensemble::fit(&samples, &params).unwrap();
         for (cell, side) in [(250.0, Side::High), (-120.0, Side::Low)] {
@@ -77,7 +78,8 @@ fn a_contribution_knows_on_which_side_the_cell_is_in_every_mode() {
 fn a_cell_beyond_the_training_rows_scores_the_higher_the_further_in_every_mode_and_is_the_reason() {
     let samples = bells();
     let ensemble = EnsembleParams::Auto(params(50, 128, 0, 2));
-    let alone = modes().map(|(mode, extension)| params(50, 128, extension, 2).with_mode(mode).into());
+    let alone =
+        modes().map(|(mode, extension_level)| params(50, 128, extension_level, 2).with_mode(mode).into());
     for params in alone.chain([ensemble]) {
         let forest = Ensemble::fit(&samples, &params).unwrap();
         for (sign, side) in [(1.0, Side::High), (-1.0, Side::Low)] {
@@ -97,12 +99,12 @@ fn a_cell_beyond_the_training_rows_scores_the_higher_the_further_in_every_mode_a
 #[test]
 fn progress_counts_every_tree_once() {
     for params in [params(7, 16, 0, 0).into(), EnsembleParams::Auto(params(7, 16, 0, 0))] {
-        let heard = std::sync::Mutex::new(Vec::new());
-        let hear = |done| heard.lock().unwrap().push(done);
-        Ensemble::fit_with_progress(&majority_and_outlier(), &params, &hear).unwrap();
-        let mut heard = heard.into_inner().unwrap();
-        heard.sort_unstable();
-        assert_eq!(heard, (1..=params.total_trees() as usize).collect::<Vec<_>>());
+        let counts = std::sync::Mutex::new(Vec::new());
+        let count = |done| counts.lock().unwrap().push(done);
+        Ensemble::fit_with_progress(&majority_and_outlier(), &params, &count).unwrap();
+        let mut counts = counts.into_inner().unwrap();
+        counts.sort_unstable();
+        assert_eq!(counts, (1..=params.total_trees() as usize).collect::<Vec<_>>());
     }
 }
 

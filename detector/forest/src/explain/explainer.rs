@@ -39,8 +39,8 @@ pub(crate) struct Explainable<'a> {
 }
 
 impl Explainer {
-    /// The score of `row` with its explanation. `kernel` and `score_within` are asked for where they are needed: the forest's
-    /// kernel, and its score by the leaves alone.
+    /// The score of `row` with its explanation. `kernel` gives the forest's kernel, `score_within` its score
+    /// by the leaves alone; each is called where it is needed.
     pub(crate) fn explained<'a>(
         &self,
         forest: Explainable<'a>,

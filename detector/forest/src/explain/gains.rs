@@ -41,7 +41,7 @@ impl Gain {
 pub(crate) struct Gains(pub(super) Vec<Gain>);
 
 impl Gains {
-    /// Of `row`, along its way through each tree, given with the value that a training row in each of its nodes is to expect.
+    /// Of `row`, along its path through each tree, given with the expected leaf value of a training row in each of its nodes.
     pub(crate) fn walked<'a>(
         columns: usize,
         trees: impl Iterator<Item = (&'a Tree, &'a Vec<f64>)>,

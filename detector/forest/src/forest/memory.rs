@@ -1,4 +1,4 @@
-//! Samples and parameters in, "it fits" or an error out: asked before a forest allocates anything.
+//! Samples and parameters in, "it fits" or an error out: checked before a forest allocates anything.
 
 use super::error::ForestError;
 use crate::data::samples::Samples;

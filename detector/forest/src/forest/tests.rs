@@ -8,8 +8,8 @@ fn majority_and_outlier() -> Samples {
     Samples::new(2, cells.collect()).unwrap()
 }
 
-fn params(trees: u32, sample_size: u32, extension: u32, seed: u64) -> Params {
-    Params::new(trees, sample_size, extension, seed).unwrap()
+fn params(trees: u32, sample_size: u32, extension_level: u32, seed: u64) -> Params {
+    Params::new(trees, sample_size, extension_level, seed).unwrap()
 }
 
 fn on_threads(threads: usize, samples: &Samples, params: &Params) -> Forest {
@@ -24,13 +24,13 @@ fn modes() -> impl Iterator<Item = (Mode, u32)> {
 
 #[test]
 fn an_outlier_scores_higher_than_the_majority_in_every_mode() {
-    for (mode, extension) in modes() {
+    for (mode, extension_level) in modes() {
         let samples = majority_and_outlier();
-        let forest = Forest::fit(&samples, &params(100, 256, extension, 0).with_mode(mode)).unwrap();
+        let forest = Forest::fit(&samples, &params(100, 256, extension_level, 0).with_mode(mode)).unwrap();
         let scores = forest.scores(&samples);
         let (outlier, majority) = scores.split_last().unwrap();
-        assert!(majority.iter().all(|score| score < outlier), "{mode:?}, extension {extension}");
-        assert!(*outlier > 0.6, "{mode:?}, extension {extension}: {outlier}");
+        assert!(majority.iter().all(|score| score < outlier), "{mode:?}, extension_level {extension_level}");
+        assert!(*outlier > 0.6, "{mode:?}, extension_level {extension_level}: {outlier}");
         assert!(scores.iter().all(|score| *score > 0.0 && *score <= 1.0), "{mode:?}");
     }
 }
@@ -38,8 +38,8 @@ fn an_outlier_scores_higher_than_the_majority_in_every_mode() {
 #[test]
 fn the_same_seed_grows_the_same_forest_on_any_number_of_threads() {
     let samples = majority_and_outlier();
-    for (mode, extension) in modes() {
-        let seeded = |seed| params(20, 64, extension, seed).with_mode(mode);
+    for (mode, extension_level) in modes() {
+        let seeded = |seed| params(20, 64, extension_level, seed).with_mode(mode);
         let one = on_threads(1, &samples, &seeded(9));
         assert_eq!(one, on_threads(3, &samples, &seeded(9)), "{mode:?}");
         assert_ne!(one, on_threads(1, &samples, &seeded(10)), "{mode:?}");
@@ -119,8 +119,8 @@ fn a_row_that_tables_cannot_explain_walks() {
 #[test]
 fn rows_within_the_ranges_score_what_their_leaves_say() {
     let samples = bells();
-    for (mode, extension) in modes() {
-        let forest = Forest::fit(&samples, &params(20, 64, extension, 9).with_mode(mode)).unwrap();
+    for (mode, extension_level) in modes() {
+        let forest = Forest::fit(&samples, &params(20, 64, extension_level, 9).with_mode(mode)).unwrap();
         let without = forest.clone().with_ranges(None);
         assert_eq!(forest.scores(&samples), without.scores(&samples), "{mode:?}");
         let far = [60.0, 500.0, 60.0];
@@ -131,8 +131,8 @@ fn rows_within_the_ranges_score_what_their_leaves_say() {
 #[test]
 fn equal_rows_grow_trees_of_one_leaf_of_equal_scores() {
     let samples = Samples::new(2, vec![3.5; 600]).unwrap();
-    for extension in [0, 1] {
-        let forest = Forest::fit(&samples, &params(10, 256, extension, 0)).unwrap();
+    for extension_level in [0, 1] {
+        let forest = Forest::fit(&samples, &params(10, 256, extension_level, 0)).unwrap();
         assert!(forest.trees().iter().all(|tree| tree.nodes() == [Node::Leaf { samples: 256 }]));
         assert!((forest.score(&[3.5, 3.5]) - 0.5).abs() < 1e-12);
         assert_eq!(forest.contributions(&[3.5, 3.5]), [0.5, 0.5]);
@@ -211,13 +211,13 @@ proptest! {
     fn the_unit_of_a_column_does_not_matter(
         cells in prop::collection::vec(-1000.0f64..1000.0, 2 * 3..2 * 60),
         seed: u64,
-        extension in 0u32..2,
+        extension_level in 0u32..2,
     ) {
         let cells = &cells[..cells.len() / 2 * 2];
         let scaled = cells.iter().enumerate().map(|(at, cell)| if at % 2 == 1 { cell * 4096.0 } else { *cell });
         let samples = Samples::new(2, cells.to_vec()).unwrap();
         let scaled = Samples::new(2, scaled.collect()).unwrap();
-        let params = params(5, 32, extension, seed);
+        let params = params(5, 32, extension_level, seed);
         let scores = Forest::fit(&samples, &params).unwrap().scores(&samples);
         let scaled_scores = Forest::fit(&scaled, &params).unwrap().scores(&scaled);
         prop_assert_eq!(scores, scaled_scores);
@@ -227,10 +227,10 @@ proptest! {
     fn scores_and_contributions_are_shares_of_one(
         cells in prop::collection::vec(-1e3f32..1e3, 3..300),
         row in prop::collection::vec(any::<f32>(), 3),
-        extension in 0u32..3,
+        extension_level in 0u32..3,
     ) {
         let cells = cells[..cells.len() / 3 * 3].iter().map(|&cell| f64::from(cell.round())).collect();
-        let forest = Forest::fit(&Samples::new(3, cells).unwrap(), &params(5, 32, extension, 1)).unwrap();
+        let forest = Forest::fit(&Samples::new(3, cells).unwrap(), &params(5, 32, extension_level, 1)).unwrap();
         let score = forest.score(&row);
         prop_assert!(score > 0.0 && score <= 1.0, "{}", score);
         let shares = forest.contributions(&row);

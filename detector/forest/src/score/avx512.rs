@@ -1,7 +1,7 @@
 //! Ranked trees and rows in, sums of path lengths out, on processors with AVX-512: the only `unsafe` code of the crate.
 //!
 //! [`add_path_lengths`] has 32 rows in the lanes of a vector and goes through one tree after the other; it suits many rows
-//! of few columns, since the cell that a node asks for is blended from all columns. [`path_length`] has 32 trees in the
+//! of few columns, since the cell that a node splits on is blended from all columns. [`path_length`] has 32 trees in the
 //! lanes and goes through one row; a node's cell is a single permutation there, its node a blend or a gather.
 
 #![allow(
@@ -35,7 +35,7 @@ pub(super) fn is_there() -> bool {
 /// The sum for one row.
 pub(super) fn path_length(grove: &Grove, row: &[f32]) -> PathLength {
     assert!(is_there() && row.len() == grove.columns);
-    // SAFETY: the processor has the features, as was just asked.
+    // SAFETY: the processor has the features, as was just checked.
     unsafe {
         let mut ranks = [[0; RANKED]; MAX_COLUMNS / RANKED];
         rank(grove, row, &mut ranks);
@@ -45,15 +45,15 @@ pub(super) fn path_length(grove: &Grove, row: &[f32]) -> PathLength {
     }
 }
 
-/// The sum for one row; `hear` is told the place of its leaf in the heap order of each tree.
-pub(super) fn leaves(grove: &Grove, row: &[f32], hear: impl FnMut(usize, u16)) -> PathLength {
+/// The sum for one row; `found` is called with the place of its leaf in the heap order of each tree.
+pub(super) fn leaves(grove: &Grove, row: &[f32], found: impl FnMut(usize, u16)) -> PathLength {
     assert!(is_there() && row.len() == grove.columns);
-    // SAFETY: the processor has the features, as was just asked.
-    unsafe { heard_leaves(grove, row, hear) }
+    // SAFETY: the processor has the features, as was just checked.
+    unsafe { leaves_of_row(grove, row, found) }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
-fn heard_leaves(grove: &Grove, cells: &[f32], mut hear: impl FnMut(usize, u16)) -> PathLength {
+fn leaves_of_row(grove: &Grove, cells: &[f32], mut found: impl FnMut(usize, u16)) -> PathLength {
     let mut ranks = [[0; RANKED]; MAX_COLUMNS / RANKED];
     rank(grove, cells, &mut ranks);
     let row = Row::new(ranks.as_flattened(), grove.columns);
@@ -63,7 +63,7 @@ fn heard_leaves(grove: &Grove, cells: &[f32], mut hear: impl FnMut(usize, u16)) 
         let nodes = &grove.across[group * LEAVES..];
         store(&mut places, leaves_across(nodes, &row, rank_bits(grove.columns)));
         sum += sum_of_lengths(trees, &places);
-        (0..trees.len()).for_each(|lane| hear(group * LANES + lane, places[lane]));
+        (0..trees.len()).for_each(|lane| found(group * LANES + lane, places[lane]));
     }
     sum
 }
@@ -71,7 +71,7 @@ fn heard_leaves(grove: &Grove, cells: &[f32], mut hear: impl FnMut(usize, u16)) 
 /// Adds the path lengths of rows to `sums`, one for each row, [`BLOCK`] at most.
 pub(super) fn add_path_lengths(grove: &Grove, cells: &[f32], sums: &mut [PathLength]) {
     assert!(is_there() && sums.len() <= BLOCK && cells.len() == sums.len() * grove.columns);
-    // SAFETY: the processor has the features, as was just asked.
+    // SAFETY: the processor has the features, as was just checked.
     unsafe { rows(grove, cells, sums) }
 }
 
@@ -207,7 +207,7 @@ fn rank_of<const COLUMNS: usize>(node: __m512i) -> __m512i {
     _mm512_and_si512(node, _mm512_set1_epi16(((1u32 << rank_bits(COLUMNS)) - 1) as i16))
 }
 
-/// The rank of the cell that each of 32 nodes asks for, each in its own row: the columns blended in pairs by one bit of the
+/// The rank of the cell that each of 32 nodes splits on, each in its own row: the columns blended in pairs by one bit of the
 /// node's column after the other.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn blend<const COLUMNS: usize>(node: __m512i, columns: &[Lanes; COLUMNS]) -> __m512i {

@@ -168,7 +168,7 @@ fn leaves_below(place: usize) -> std::ops::Range<usize> {
     first..first + width
 }
 
-/// Whether codes can tell the tree's path lengths apart.
+/// Whether there are codes enough for the tree's path lengths.
 pub(super) fn has_few_lengths(tree: &Tree) -> bool {
     let mut known = Vec::new();
     tree.leaf_lengths().all(|length| code(length, &mut known).is_some())

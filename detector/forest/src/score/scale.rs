@@ -32,7 +32,7 @@ pub(crate) enum Scale {
         /// log₂(ψ).
         levels: f64,
     },
-    /// Trees of a single row tell nothing: 0.5, as in scikit-learn.
+    /// Trees of a single row separate nothing: 0.5, as in scikit-learn.
     Nothing,
 }
 

@@ -7,7 +7,7 @@ use crate::tree::{Node, Term, Tree};
 
 /// Walks side by side.
 const LANES: usize = 8;
-/// After so many levels, at most, it is seen whether all have arrived: a lopsided tree is deeper than most ways through it.
+/// After so many levels, at most, it is checked whether all have arrived: a lopsided tree is deeper than most paths through it.
 const ROUND: u32 = 8;
 /// Leads a row nowhere.
 const NOTHING: Term = Term { column: 0, centre: 0.0, weight: 0.0 };

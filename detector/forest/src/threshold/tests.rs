@@ -77,7 +77,7 @@ fn realised(columns: usize, rows: usize) -> Vec<f64> {
 }
 
 /// With 999 rows and a share of 0.02 the cut is the 20th greatest score, so the realised share is distributed as
-/// Beta(20, 980): standard deviation 0.00442, 95th percentile 0.0277 (`scipy.stats.beta`); 5000 new rows tell it to
+/// Beta(20, 980): standard deviation 0.00442, 95th percentile 0.0277 (`scipy.stats.beta`); 5000 new rows show it to
 /// 0.002. The mean over 200 seeds is known to 0.00035 then. Of 200, 10 are beyond a 95th percentile, and more than 20
 /// once in a thousand times.
 #[test]

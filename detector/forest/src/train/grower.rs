@@ -1,6 +1,6 @@
 //! Samples and a tree's seed in, a tree out: the training step of Liu, Ting and Zhou, "Isolation Forest" (ICDM 2008),
 //! algorithm 2, with the columns chosen as scikit-learn does: uniformly among those that still differ in the node. Where
-//! a mode asks for it, the split value with the greatest gain takes the place of a random one.
+//! a mode requires it, the split value with the greatest gain takes the place of a random one.
 
 use super::bag;
 use super::draw::{Draw, below, unit};
@@ -199,7 +199,7 @@ impl<'a> Grower<'a> {
     }
 
     /// A random column that differs among `rows`, its smallest and its greatest cell. Those found constant are put to
-    /// the front of the columns, so that no descendant asks again.
+    /// the front of the columns, so that no descendant reads them again.
     fn varying_column(&mut self, rows: Range<usize>, constants: &mut usize) -> Option<(u32, f32, f32)> {
         while *constants < self.columns.len() {
             let choice = *constants + below(self.columns.len() - *constants, &mut self.rng);
@@ -220,20 +220,20 @@ impl<'a> Grower<'a> {
     /// rows' own distances (so that no side is empty). With one column both are the same.
     fn terms(&mut self, rows: Range<usize>, constants: &mut usize) -> Vec<Term> {
         let mut terms = Vec::with_capacity(self.extension_level + 1);
-        let mut asked = *constants;
-        while asked < self.columns.len() && terms.len() <= self.extension_level {
-            let choice = asked + below(self.columns.len() - asked, &mut self.rng);
-            self.columns.swap(asked, choice);
-            let column = self.columns[asked];
+        let mut tried = *constants;
+        while tried < self.columns.len() && terms.len() <= self.extension_level {
+            let choice = tried + below(self.columns.len() - tried, &mut self.rng);
+            self.columns.swap(tried, choice);
+            let column = self.columns[tried];
             let (low, high) = self.sampled.read_column(rows.clone(), column);
             if low < high {
                 let weight = standard_normal(&mut self.rng) / (f64::from(high) - f64::from(low));
                 terms.push(Term { column, centre: low / 2.0 + high / 2.0, weight });
             } else {
-                self.columns.swap(*constants, asked);
+                self.columns.swap(*constants, tried);
                 *constants += 1;
             }
-            asked += 1;
+            tried += 1;
         }
         terms.sort_unstable_by_key(|term| term.column);
         terms

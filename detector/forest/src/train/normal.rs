@@ -2,7 +2,7 @@
 //!
 //! The ziggurat of Doornik, "An Improved Ziggurat Method to Generate Normal Random Samples" (2005), with the draws of the crate
 //! `rand_distr`, but with libm's logarithm and exponential function. Those of `rand_distr` are the platform's as soon as any
-//! crate of a build asks `num-traits` for them, and platforms differ in the last bit.
+//! crate of a build enables them in `num-traits`, and platforms differ in the last bit.
 
 use super::draw::unit;
 use super::ziggurat::{ENDS, TAIL};

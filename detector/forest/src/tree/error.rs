@@ -8,7 +8,7 @@ pub enum TreeError {
     /// No root.
     #[error("a tree must have at least 1 node, got 0")]
     Empty,
-    /// More nodes than an index can tell apart.
+    /// More nodes than an index can number.
     #[error("a tree must have fewer than 2^31 nodes, got {0}")]
     TooManyNodes(usize),
     /// A child index that names no node.
@@ -28,7 +28,7 @@ pub enum TreeError {
     #[error("every node must be reached from the root, got {0} that are not")]
     Unreachable(usize),
     /// A column index that the forest does not have.
-    #[error("node {node} must ask for one of the {columns} columns, got column {column}")]
+    #[error("node {node} must split on one of the {columns} columns, got column {column}")]
     NoSuchColumn {
         /// The node.
         node: u32,

@@ -3,7 +3,7 @@
 /// One node of a tree. Children are indices into the tree's nodes; the root is node 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Node {
-    /// A question about one column.
+    /// A split on one column.
     Split {
         /// Which cell of the row, counted from 0.
         column: u32,
@@ -15,7 +15,7 @@ pub enum Node {
         /// Where the greater go.
         right: u32,
     },
-    /// A question about several columns at once (extended forests only).
+    /// A split by a hyperplane over several columns (extension level 1 and above).
     Plane {
         /// Which of the tree's planes.
         plane: u32,

@@ -11,7 +11,7 @@ fn message(nodes: &[Node]) -> String {
 }
 
 #[test]
-fn nodes_are_brought_into_preorder() {
+fn nodes_are_put_into_preorder() {
     let breadth_first =
         [split(1, 2), split(3, 4), LEAF, Node::Leaf { samples: 3 }, Node::Leaf { samples: 4 }];
     let tree = Tree::new(1, &breadth_first, vec![]).unwrap();
@@ -29,7 +29,7 @@ fn what_is_not_a_tree_is_refused_with_the_node_and_the_reason() {
     assert_eq!(message(&[split(1, 7), LEAF]), "node 0 must have children among the tree's 2 nodes, got 7");
     assert_eq!(message(&[LEAF, LEAF]), "every node must be reached from the root, got 1 that are not");
     let column = Node::Split { column: 1, threshold: 0.5, left: 1, right: 2 };
-    assert_eq!(message(&[column, LEAF, LEAF]), "node 0 must ask for one of the 1 columns, got column 1");
+    assert_eq!(message(&[column, LEAF, LEAF]), "node 0 must split on one of the 1 columns, got column 1");
     let threshold = Node::Split { column: 0, threshold: f32::NAN, left: 1, right: 2 };
     assert_eq!(message(&[threshold, LEAF, LEAF]), "node 0 must have finite numbers, got NaN or an infinity");
     let plane = Node::Plane { plane: 0, left: 1, right: 2 };

@@ -92,12 +92,12 @@ fn walks_score_as_the_plain_walk_does() {
 
 #[test]
 fn planes_score_as_the_plain_walk_does() {
-    for (columns, extension) in [(2, 1), (3, 2), (9, 4), (20, 19)] {
+    for (columns, extension_level) in [(2, 1), (3, 2), (9, 4), (20, 19)] {
         let cells: Vec<f32> = rows(500, columns).iter().map(|&cell| cell.clamp(-1e6, 1e6)).collect();
         let cells = cells.iter().map(|&cell| f64::from(if cell.is_nan() { 0.5 } else { cell })).collect();
         let samples = Samples::new(columns, cells).unwrap();
         for mode in Mode::ALL {
-            let params = Params::new(11, 100, extension, 5).unwrap().with_mode(mode);
+            let params = Params::new(11, 100, extension_level, 5).unwrap().with_mode(mode);
             let forest = Forest::fit(&samples, &params).unwrap();
             assert!(forest.trees().iter().any(|tree| !tree.planes().is_empty()));
             let scale = Scale::new(mode, 11, 100);
