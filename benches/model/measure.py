@@ -31,7 +31,7 @@ spec:
       sensors:
       - {name: temperature, baseline: 60, waves: [{amplitude: 5, period: 1h}], noise: {gaussian: {standardDeviation: 0.5}}}
       - {name: vibration, baseline: 2, noise: {gaussian: {standardDeviation: 0.1}}}
-  model: {train: {TRAIN}}
+  model: {MODEL}
 """
 
 
@@ -44,9 +44,9 @@ def free_port():
 class Detector:
     """A running detector with its models in `folder`."""
 
-    def __init__(self, folder, train=""):
+    def __init__(self, folder, model=""):
         manifest = Path(folder) / "pump.yaml"
-        manifest.write_text(MANIFEST.replace("TRAIN", train))
+        manifest.write_text(MANIFEST.replace("MODEL", model))
         self.predict, self.metrics = free_port(), free_port()
         self.began = time.perf_counter()
         self.process = subprocess.Popen(
@@ -126,7 +126,7 @@ def client(port, end, pause, answers, failures):
 def swaps():
     """Answers while models take over: each answer with its latency, and what failed."""
     with tempfile.TemporaryDirectory() as folder:
-        detector = Detector(folder, "every: 5s")
+        detector = Detector(folder, "retrain: {interval: 5s}")
         detector.ready()
         answers, failures = [], []
         end = time.perf_counter() + SECONDS

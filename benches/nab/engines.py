@@ -13,8 +13,11 @@ from score import probation
 from series import Series
 
 
-def peaks(scores, over=150):
-    """The scores that are over each of the last so many; 0 for the others: the rule of `alarm.peak`, for every engine."""
+LOOKBACK = 150  # readings
+
+
+def peaks(scores, over=LOOKBACK):
+    """The scores that are over each of the last so many; 0 for the others: the rule of `alarm.lookback`, for every engine."""
     scores = np.asarray(scores, float)
     padded = np.concatenate([np.full(over, -np.inf), scores[:-1]])
     highest = np.lib.stride_tricks.sliding_window_view(padded, over).max(axis=1)
@@ -65,7 +68,8 @@ def watch(binary, manifest, series, first, seed, folder):
     rows = zip(series.times, series.values.tolist())
     data.write_text("timestamp,value,in_window\n" + "".join(f"{at},{value!r},0\n" for at, value in rows))
     until = series.times[first].replace(" ", "T") + "Z"
-    sets = [f"spec.sources[0].csv.path={data}", f"spec.model.train.until={until}", f"spec.model.train.seed={seed}"]
+    sets = [f"spec.sources[0].csv.path={data}", f"spec.model.train.dataEndTime={until}", f"spec.model.train.seed={seed}",
+            f"spec.alarm.lookback={LOOKBACK * seconds_apart(series.times):.0f}s"]
     command = [binary, "run", manifest, "--fast", "--output", str(output)]
     for each in sets:
         command += ["--set", each]
@@ -75,6 +79,12 @@ def watch(binary, manifest, series, first, seed, folder):
     if done.returncode:
         raise SystemExit(f"{series.name}: {done.stderr}")
     return output, took
+
+
+def seconds_apart(times):
+    """The median time from one row to the next."""
+    times = [datetime.datetime.fromisoformat(time) for time in times]
+    return np.median([(later - earlier).total_seconds() for earlier, later in zip(times, times[1:])])
 
 
 def aligned(series, output):

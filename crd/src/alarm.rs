@@ -22,10 +22,11 @@ pub struct Alarm {
         .message(Message::Expression("'must be between 0s and 168h, got ' + self".into())))]
     pub cool_down: Duration,
 
-    /// Raise an alarm only where the severity is over that of each of the last so many verdicts, anomalous or not,
-    /// 0 to 10000: what is no stranger than something just before raises none. 0: all runs do. Default: 0.
-    /// Example: 150.
+    /// Raise an alarm only where the severity is higher than that of every verdict within this time before it, anomalous
+    /// or not, 0s to 720h: an anomaly that is no worse than a recent one raises none. Default: 0s, no such condition.
+    /// Example: 12h.
     #[serde(default)]
-    #[schemars(range(min = 0, max = 10_000))]
-    pub peak: i32,
+    #[x_kube(validation = Rule::new("duration(self) >= duration('0s') && duration(self) <= duration('720h')")
+        .message(Message::Expression("'must be between 0s and 720h, got ' + self".into())))]
+    pub lookback: Duration,
 }

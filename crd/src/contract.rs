@@ -18,7 +18,7 @@ pub const MODEL_FILE: &str = "model";
 pub const STATE_DIRECTORY: &str = "/var/lib/anomaly-detector";
 /// Where the ConfigMap or the claim of `model.load` is mounted.
 pub const LOAD_DIRECTORY: &str = "/etc/anomaly-detector-load";
-/// Where the Secret of `model.load.credentialsSecret` is mounted.
+/// Where the Secret of `model.load.credentialsSecretRef` is mounted.
 pub const CREDENTIALS_DIRECTORY: &str = "/etc/anomaly-detector-credentials";
 /// Where the Secret of `notify.webhook.signingSecret` is mounted.
 pub const SIGNING_DIRECTORY: &str = "/etc/anomaly-detector-signing";
@@ -86,7 +86,7 @@ pub struct EventReport {
     pub verdicts: u64,
     /// Whether it raised an alarm, or why not. While it goes on, what it has come to so far.
     pub outcome: EventOutcome,
-    /// Why it was quiet, in the spec's words.
+    /// The reason of the mute window, in the spec's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// When it raised the alarm.
@@ -122,19 +122,19 @@ pub struct SensorShare {
 pub enum EventOutcome {
     /// No alarm: it did not last for `alarm.minimumDuration`.
     TooShort,
-    /// No alarm: it was no stranger than one of the last `alarm.peak` verdicts before it.
+    /// No alarm: a verdict within `alarm.lookback` before it was as anomalous or more.
     NoPeak,
     /// No alarm: the one before was less than `alarm.coolDown` ago.
     CoolingDown,
-    /// No alarm: it was in one of the windows of `quiet`.
-    Quiet,
+    /// No alarm: it was in one of the `muteWindows`.
+    Muted,
     /// It raised an alarm.
     Alarmed,
 }
 
 impl EventOutcome {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::TooShort, Self::NoPeak, Self::CoolingDown, Self::Quiet, Self::Alarmed];
+    pub const ALL: [Self; 5] = [Self::TooShort, Self::NoPeak, Self::CoolingDown, Self::Muted, Self::Alarmed];
 
     /// The value of the `outcome` label.
     pub fn label(self) -> &'static str {
@@ -142,7 +142,7 @@ impl EventOutcome {
             Self::TooShort => "too_short",
             Self::NoPeak => "no_peak",
             Self::CoolingDown => "cooling_down",
-            Self::Quiet => "quiet",
+            Self::Muted => "muted",
             Self::Alarmed => "alarmed",
         }
     }

@@ -1,15 +1,15 @@
 //! The AnomalyDetector resource: its spec, its status, and how `kubectl get` prints it.
 
 use kube::{CustomResource, KubeSchema};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Duration;
 use crate::alarm::Alarm;
+use crate::missing::Missing;
 use crate::model::Model;
 use crate::monitoring::Monitoring;
+use crate::mute_window::MuteWindow;
 use crate::notify::Notify;
-use crate::quiet::Quiet;
 use crate::serving::{Pod, Service};
 use crate::source::Source;
 use crate::status::AnomalyDetectorStatus;
@@ -66,18 +66,18 @@ pub struct AnomalyDetectorSpec {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub sources: Vec<Source>,
 
-    /// What to do when a sensor gave no reading: `Skip` the verdict, use the `Previous` reading, or call it an
-    /// `Anomaly`. Default: Skip.
-    #[serde(default)]
-    pub missing: Missing,
+    /// What to do when a sensor gave no reading. Default: no verdict for that instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Missing>,
 
     /// What is learned from the readings. Default: a forest of 100 trees over the last 4096 readings.
     #[serde(default)]
     pub model: Model,
 
     /// When a score is an anomaly. Default: contamination 0.01.
-    #[serde(default = "Threshold::recommended")]
-    pub threshold: Threshold,
+    // No default of the schema: one that is applied later would merge with it, and two are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<Threshold>,
 
     /// When anomalous verdicts raise an alarm. Default: each run of them, at once.
     #[serde(default)]
@@ -86,7 +86,7 @@ pub struct AnomalyDetectorSpec {
     /// When no alarm is raised, at most 16 windows. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
-    pub quiet: Vec<Quiet>,
+    pub mute_windows: Vec<MuteWindow>,
 
     /// Who hears of events, besides Prometheus and Kubernetes. Default: nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -109,18 +109,6 @@ pub struct AnomalyDetectorSpec {
     /// What the pods may ask of the cluster.
     #[serde(default)]
     pub pod: Pod,
-}
-
-/// What to do when a sensor gave no reading.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Missing {
-    /// No verdict for this instant.
-    #[default]
-    Skip,
-    /// The sensor's previous reading stands in.
-    Previous,
-    /// The verdict is: anomalous.
-    Anomaly,
 }
 
 fn each_second() -> Duration {

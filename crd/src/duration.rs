@@ -32,7 +32,8 @@ pub struct Duration(std::time::Duration);
 #[error("expected a duration such as 250ms, 15s or 1h30m, got {0:?}")]
 pub struct ParseDurationError(String);
 
-const PATTERN: &str = r"^([0-9]{1,9}(\.[0-9]{1,9})?(ms|s|m|h))+$";
+/// What every duration of the schema matches.
+pub(crate) const PATTERN: &str = r"^([0-9]{1,9}(\.[0-9]{1,9})?(ms|s|m|h))+$";
 const UNITS: [(&str, f64); 4] = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
 
 impl Duration {

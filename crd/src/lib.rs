@@ -16,12 +16,16 @@
 pub mod duration;
 /// `0 3 * * *`: times that come again and again.
 pub mod schedule;
+/// References to Secrets.
+pub mod secret;
 /// Where readings come from.
 pub mod source;
 /// The simulated source: signals, noise and faults.
 pub mod simulated;
 /// Where a model comes from that was trained elsewhere.
 pub mod load;
+/// What to do when a sensor gave no reading.
+pub mod missing;
 /// What is learned from the readings.
 pub mod model;
 /// When a score is an anomaly.
@@ -29,7 +33,7 @@ pub mod threshold;
 /// When anomalous verdicts raise an alarm.
 pub mod alarm;
 /// When no alarm is raised.
-pub mod quiet;
+pub mod mute_window;
 /// Who hears of events.
 pub mod notify;
 /// What Prometheus and Grafana are given.
@@ -40,6 +44,9 @@ pub mod serving;
 pub mod status;
 /// The resource itself: spec and status, printer columns.
 pub mod detector;
+/// A document of a wrong shape -> documents of the right one.
+#[cfg(feature = "offline")]
+mod repair;
 /// The rules of the CRD's schema, checked without an API server.
 #[cfg(feature = "offline")]
 mod schema;
@@ -47,14 +54,19 @@ mod schema;
 pub mod rules;
 /// The digits by which models and objects are told apart.
 pub mod digest;
+/// How a forest is trained, with every default resolved.
+pub mod training;
 /// A detector that keeps every rule.
 pub mod valid;
+/// The line of each field of a YAML document.
+#[cfg(feature = "offline")]
+pub mod lines;
 /// A file of YAML documents -> valid detectors.
 pub mod manifest;
 /// What is neither spec nor status: file names, ports, labels, the detector's report.
 pub mod contract;
 
-pub use detector::{AnomalyDetector, AnomalyDetectorSpec, Missing};
+pub use detector::{AnomalyDetector, AnomalyDetectorSpec};
 pub use duration::Duration;
 pub use rules::Violation;
 pub use valid::Valid;

@@ -4,6 +4,7 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Duration;
+use crate::secret::SecretRef;
 
 /// A model that is loaded, not trained. Exactly one of `configMap`, `persistentVolumeClaim`, `url`.
 ///
@@ -17,8 +18,8 @@ use crate::Duration;
 ).message("exactly one of configMap, persistentVolumeClaim, url must be set"))]
 #[x_kube(validation = Rule::new("!has(self.endpoint) || (has(self.url) && self.url.startsWith('s3://'))")
     .message("endpoint goes with an s3:// url only"))]
-#[x_kube(validation = Rule::new("!has(self.credentialsSecret) || has(self.url)")
-    .message("credentialsSecret goes with a url only"))]
+#[x_kube(validation = Rule::new("!has(self.credentialsSecretRef) || has(self.url)")
+    .message("credentialsSecretRef goes with a url only"))]
 pub struct Load {
     /// A key of a ConfigMap in the detector's namespace: for models of up to about 900 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,8 +49,7 @@ pub struct Load {
     /// https the keys `username` and `password`, or `token`; for s3 `accessKeyId`, `secretAccessKey` and, where there
     /// is one, `sessionToken`. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"))]
-    pub credentials_secret: Option<String>,
+    pub credentials_secret_ref: Option<SecretRef>,
 
     /// The SHA-256 of the file, 64 hexadecimal digits: any other file is refused. Default: not checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -8,19 +8,19 @@ use crate::AnomalyDetector;
 #[cfg(feature = "offline")]
 use crate::rules::Violation;
 #[cfg(feature = "offline")]
-use crate::schema::schema_violations;
+use crate::schema;
 use crate::valid::Invalid;
 #[cfg(feature = "offline")]
 use crate::valid::Valid;
 
 /// The largest manifest that is read: what the API server's storage takes.
-pub const MOST_BYTES: usize = 1_500_000;
+pub const MAX_BYTES: usize = 1_500_000;
 
 /// The text is no manifest, or breaks rules.
 #[derive(Debug, Error)]
 pub enum ManifestError {
     /// Larger than any object that Kubernetes stores.
-    #[error("a manifest must be at most {MOST_BYTES} bytes, got {0}")]
+    #[error("a manifest must be at most {MAX_BYTES} bytes, got {0}")]
     TooLarge(usize),
     /// Not YAML.
     #[error("expected YAML: {0}")]
@@ -41,7 +41,7 @@ pub enum ManifestError {
 /// # Errors
 /// The text is too large, no YAML, or empty.
 pub fn documents(text: &str) -> Result<Vec<Value>, ManifestError> {
-    if text.len() > MOST_BYTES {
+    if text.len() > MAX_BYTES {
         return Err(ManifestError::TooLarge(text.len()));
     }
     let documents: Vec<Value> = serde_saphyr::from_multiple(text)
@@ -61,7 +61,7 @@ fn first_line(error: &str) -> String {
 /// Every rule that it breaks.
 #[cfg(feature = "offline")]
 pub fn detector(document: Value) -> Result<Valid, Invalid> {
-    let violations = schema_violations(&document);
+    let violations = schema::violations(&document);
     if !violations.is_empty() {
         return Err(Invalid(violations));
     }

@@ -14,6 +14,8 @@ use crate::load::Load;
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!(has(self.train) && has(self.load))")
     .message("at most one of train, load must be set"))]
+#[x_kube(validation = Rule::new("!(has(self.retrain) && has(self.load))")
+    .message("retrain must be left out where a model is loaded").field_path(".retrain"))]
 pub struct Model {
     /// How to train it. Default, where nothing is loaded: every field at its own default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -23,94 +25,39 @@ pub struct Model {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<Load>,
 
+    /// When to train anew. What serves goes on serving until the new model is there. Default: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retrain: Option<Retrain>,
+
     /// Serve this model of the history, and no other, whatever is trained or loaded meanwhile: `sha256:` and 64
     /// hexadecimal digits. Default: the newest. Example: the `status.model.digest` of a better day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 71), regex(pattern = r"^sha256:[0-9a-f]{64}$"))]
-    pub pin: Option<String>,
+    pub pinned_digest: Option<String>,
 
     /// How many models are kept in the cluster, the one that serves among them: 1 to 20. Default: 3.
-    #[serde(default = "history")]
+    #[serde(default = "revision_history_limit")]
     #[schemars(range(min = 1, max = 20))]
-    pub history: i32,
+    pub revision_history_limit: i32,
 }
 
-/// How the forest is trained. The defaults are the paper's and scikit-learn's.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+/// When to train anew. Exactly one of `interval`, `schedule`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("!(has(self.every) && has(self.schedule))")
-    .message("at most one of every, schedule must be set"))]
-#[x_kube(validation = Rule::new("self.mode != 'Auto' || (self.sampleSize == 256 && self.extension == 0)")
-    .message("mode Auto chooses sampleSize and extension: they must be left out"))]
-pub struct Train {
-    /// How many readings to learn from: from history where the source has one, else the first that arrive.
-    /// 2 to 1000000. Default: 4096.
-    #[serde(default = "samples")]
-    #[schemars(range(min = 2, max = 1_000_000))]
-    pub samples: i32,
-
-    /// How trees are split and what their leaves say, one of Standard, AveragedGain, PooledGain, AdjustedDepth, Density,
-    /// AdjustedDensity, Auto. Default: Standard.
-    #[serde(default)]
-    pub mode: Mode,
-
-    /// The number of trees, 1 to 10000. More trees give steadier scores at a proportional cost. Default: 100.
-    #[serde(default = "trees")]
-    #[schemars(range(min = 1, max = 10_000))]
-    pub trees: i32,
-
-    /// How many of the samples each tree is grown from, 2 to 65536; all of them where there are fewer.
-    /// Default: 256.
-    #[serde(default = "sample_size")]
-    #[schemars(range(min = 2, max = 65_536))]
-    pub sample_size: i32,
-
-    /// 0: splits parallel to an axis, the original forest. n: hyperplanes over n + 1 columns (Extended Isolation
-    /// Forest, Hariri et al. 2019); less than the number of columns. 0 to 1023. Default: 0.
-    #[serde(default)]
-    #[schemars(range(min = 0, max = 1023))]
-    pub extension: i32,
-
-    /// The seed of all randomness: the same data and the same seed give the same model, to the bit, on every
-    /// replica. 0 or more. Default: 0.
-    #[serde(default)]
-    #[schemars(range(min = 0))]
-    pub seed: i64,
-
-    /// What the model sees of each sensor, one column each, at least one. `[Value]` judges each reading alone;
-    /// `[Value, Spread]` also sees sensors that stand still or tremble, `[Value, Daily, Mean, Spread]` suits series with
-    /// days. Default: `[Value]`.
-    #[serde(default = "features")]
-    #[schemars(length(min = 1, max = 5))]
-    #[x_kube(merge_strategy = ListMerge::Set)]
-    pub features: Vec<Feature>,
-
-    /// How many readings, the newest among them, `Mean` and `Spread` are taken over. 2 to 1000. Default: 10.
-    #[serde(default = "window")]
-    #[schemars(range(min = 2, max = 1000))]
-    pub window: i32,
-
-    /// Append the features of this many previous readings to each vector (a shingle): 0 to 100. Default: 0.
-    #[serde(default)]
-    #[schemars(range(min = 0, max = 100))]
-    pub lags: i32,
-
-    /// The end of the history to learn from, an RFC 3339 time. Default: now. Replicas that train each for
-    /// themselves agree when it is set. Example: 2026-11-22T12:00:00Z.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>", length(max = 64), extend("format" = "date-time"))]
-    pub until: Option<Timestamp>,
-
-    /// Train anew this often, 1s to 8760h, each time from the readings before; what serves goes on serving until the
-    /// new model is there. The times are shifted by a part of the interval that the name decides, so that many
-    /// detectors do not train at once. Default: never. Example: 24h.
+#[x_kube(validation = Rule::new("(has(self.interval) ? 1 : 0) + (has(self.schedule) ? 1 : 0) == 1")
+    .message("exactly one of interval, schedule must be set"))]
+#[x_kube(validation = Rule::new("!has(self.timeZone) || has(self.schedule)")
+    .message("timeZone goes with a schedule only"))]
+pub struct Retrain {
+    /// Train this often, 1s to 8760h, each time from the readings before. The times are shifted by a part of the interval
+    /// that the name decides, so that many detectors do not train at once. Example: 24h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('8760h')")
         .message(Message::Expression("'must be between 1s and 8760h, got ' + self".into())))]
-    pub every: Option<Duration>,
+    pub interval: Option<Duration>,
 
-    /// Train anew at these times: five fields of cron, minute, hour, day of the month, month, day of the week.
-    /// Default: never. Example: "0 3 * * *", each night at three.
+    /// Train at these times: five fields of cron, minute, hour, day of the month, month, day of the week.
+    /// Example: "0 3 * * *", each night at three.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128), regex(pattern = r"^\S+( +\S+){4}$"))]
     pub schedule: Option<String>,
@@ -121,18 +68,109 @@ pub struct Train {
     pub time_zone: Option<String>,
 }
 
-/// A way to grow and score the forest. None is best on all data, and which is best can differ by a lot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+/// How the forest is trained. The defaults are the paper's and scikit-learn's.
+//
+// No field has a default of the schema: `mode: Auto` and `experimental` have to know what was set, and a list or a union
+// would merge with what is applied later. `training` resolves them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!(has(self.mode) && has(self.experimental))")
+    .message("at most one of mode, experimental must be set"))]
+#[x_kube(validation = Rule::new(
+    "!has(self.mode) || self.mode != 'Auto' || !(has(self.sampleSize) || has(self.extensionLevel))"
+).message("mode Auto chooses sampleSize and extensionLevel: they must be left out"))]
+pub struct Train {
+    /// How many readings to learn from: from history where the source has one, else the first that arrive.
+    /// 2 to 1000000. Default: 4096.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 1_000_000))]
+    pub samples: Option<i32>,
+
+    /// How trees are split and scored: Standard, or Auto, three forests that judge together. Default: Standard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+
+    /// Modes from research that may change or go. Not beside `mode`. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experimental: Option<Experimental>,
+
+    /// The number of trees, 1 to 10000. More trees give steadier scores at a proportional cost. Default: 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub trees: Option<i32>,
+
+    /// How many of the samples each tree is grown from, 2 to 65536; all of them where there are fewer.
+    /// Default: 256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 65_536))]
+    pub sample_size: Option<i32>,
+
+    /// 0: splits parallel to an axis, the original forest. n: hyperplanes over n + 1 columns (Extended Isolation
+    /// Forest, Hariri et al. 2019); less than the number of columns. 0 to 1023. Default: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1023))]
+    pub extension_level: Option<i32>,
+
+    /// The seed of all randomness: the same data and the same seed give the same model, to the bit, on every
+    /// replica. 0 or more. Default: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub seed: Option<i64>,
+
+    /// What the model sees of each sensor, one column each, at least one. `[Value]` judges each reading alone;
+    /// `[Value, LogStdDev]` also sees sensors that stand still or tremble, `[Value, DailyResidual, RollingMean, LogStdDev]`
+    /// suits series with days. Default: `[Value]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 5))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub features: Option<Vec<Feature>>,
+
+    /// How many readings, the newest among them, `RollingMean` and `LogStdDev` are taken over. 2 to 1000. Default: 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 1000))]
+    pub window: Option<i32>,
+
+    /// Append the features of this many previous readings to each vector (a shingle): 0 to 100. Default: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100))]
+    pub lags: Option<i32>,
+
+    /// The end of the history to learn from, an RFC 3339 time. Default: now. Replicas that train each for
+    /// themselves agree when it is set. Example: 2026-11-22T12:00:00Z.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", length(max = 64), extend("format" = "date-time"))]
+    pub data_end_time: Option<Timestamp>,
+}
+
+/// What may change or go without notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Experimental {
+    /// How trees are split and scored: AveragedGain, PooledGain, AdjustedDepth, Density or AdjustedDensity.
+    pub mode: ExperimentalMode,
+}
+
+/// How the forest is grown and scored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Mode {
-    /// Random splits, path lengths: the original forest (Liu, Ting and Zhou, 2008), or with `extension` the Extended
+    /// Random splits, path lengths: the original forest (Liu, Ting and Zhou, 2008), or with `extensionLevel` the Extended
     /// Isolation Forest (Hariri et al., 2019).
-    #[default]
     Standard,
+    /// Three forests judge together, and the highest severity counts: isolation across columns, gaps between clusters,
+    /// density. `sampleSize` and `extensionLevel` are chosen too, and left out here. Training takes about 20 times as long
+    /// as Standard (20 ms for 100 trees), a verdict 10 µs. It judges better than Standard on
+    /// two sets of three, worse on the third: on data of yours expect 0.01 more in AUC, and more or less than that.
+    Auto,
+}
+
+/// Ways to grow and score the forest from research. None is best on all data, and which is best can differ by a lot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum ExperimentalMode {
     /// Splits that set apart what is far out in some column: the best of ten by the averaged gain (SCiForest: Liu,
     /// Ting and Zhou, 2010).
     AveragedGain,
     /// Splits between clusters, by the pooled gain (fair-cut forest: Cortes, 2021): for data of several regimes, where
-    /// what lies between them is strange. Usual with `extension: 1`.
+    /// what lies between them is anomalous. Usual with `extensionLevel: 1`.
     PooledGain,
     /// As Standard, and each split counts more for the side that is crowded (Cortes, 2021).
     AdjustedDepth,
@@ -140,11 +178,6 @@ pub enum Mode {
     Density,
     /// As AdjustedDepth, multiplied instead of added (Cortes, 2021).
     AdjustedDensity,
-    /// Three forests judge together, and the strangest verdict counts: isolation across columns, gaps between clusters,
-    /// density. `sampleSize` and `extension` are chosen too, and left out here. Training takes about 20 times as long
-    /// as Standard (20 ms for 100 trees), a verdict 10 µs. It judges better than Standard on
-    /// two sets of three, worse on the third: on data of yours expect 0.01 more in AUC, and more or less than that.
-    Auto,
 }
 
 /// One thing that the model sees of a sensor.
@@ -155,64 +188,28 @@ pub enum Feature {
     /// The reading minus the one before it: sudden moves.
     Difference,
     /// The common logarithm of the standard deviation of the last `window` readings: a flat line is far below
-    /// the usual, a trembling sensor above.
-    Spread,
+    /// the usual, a trembling sensor above. Verdicts give it as the standard deviation, in the sensor's unit.
+    LogStdDev,
     /// The mean of the last `window` readings: a level that moves, whatever single readings do.
-    Mean,
+    RollingMean,
     /// The reading minus what is usual at its time of the day: the median, over the last 7 days that the model has
     /// learned from, of the mean of the same half hour (UTC). 0 for a half hour that it has not seen before. Learn from two
-    /// days or more, and with `every: 24h`, so that what is usual keeps up.
-    Daily,
+    /// days or more, and with `retrain: {interval: 24h}`, so that what is usual keeps up.
+    DailyResidual,
 }
 
-fn samples() -> i32 {
-    4096
-}
-fn trees() -> i32 {
-    100
-}
-fn sample_size() -> i32 {
-    256
-}
-fn features() -> Vec<Feature> {
-    vec![Feature::Value]
-}
-fn window() -> i32 {
-    10
-}
-fn history() -> i32 {
+fn revision_history_limit() -> i32 {
     3
 }
 
 impl Default for Model {
     fn default() -> Self {
-        Self { train: None, load: None, pin: None, history: history() }
-    }
-}
-
-impl Default for Train {
-    fn default() -> Self {
         Self {
-            samples: samples(),
-            mode: Mode::default(),
-            trees: trees(),
-            sample_size: sample_size(),
-            extension: 0,
-            seed: 0,
-            features: features(),
-            window: window(),
-            lags: 0,
-            until: None,
-            every: None,
-            schedule: None,
-            time_zone: None,
+            train: None,
+            load: None,
+            retrain: None,
+            pinned_digest: None,
+            revision_history_limit: revision_history_limit(),
         }
-    }
-}
-
-impl Train {
-    /// Columns of a vector: every feature of every sensor, now and `lags` readings back.
-    pub fn columns(&self, sensors: usize) -> usize {
-        sensors * self.features.len() * (1 + self.lags as usize)
     }
 }

@@ -18,7 +18,7 @@ pub struct Monitoring {
 
     /// Alerts and recording rules.
     #[serde(default)]
-    pub rules: Rules,
+    pub prometheus_rule: PrometheusRule,
 
     /// A dashboard of this detector alone, for Grafana's sidecar.
     #[serde(default)]
@@ -48,7 +48,7 @@ pub struct ServiceMonitor {
 /// The PrometheusRule of the detector.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Rules {
+pub struct PrometheusRule {
     /// Whether there is to be one. Default: true.
     #[serde(default = "yes")]
     pub enabled: bool,
@@ -89,7 +89,7 @@ pub enum Severity {
 }
 
 /// The dashboard of the detector: a ConfigMap.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Dashboard {
     /// Whether there is to be one. Default: false: the chart brings one for all detectors.
@@ -97,9 +97,10 @@ pub struct Dashboard {
     pub enabled: bool,
 
     /// Labels by which Grafana's sidecar finds it. Default: {grafana_dashboard: "1"}.
-    #[serde(default = "sidecar")]
+    // No default of the schema: labels that are applied later would merge with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 32))]
-    pub labels: BTreeMap<String, String>,
+    pub labels: Option<BTreeMap<String, String>>,
 }
 
 fn yes() -> bool {
@@ -108,10 +109,6 @@ fn yes() -> bool {
 
 fn scrape_interval() -> Duration {
     Duration::from_secs(15)
-}
-
-fn sidecar() -> BTreeMap<String, String> {
-    BTreeMap::from([("grafana_dashboard".to_owned(), "1".to_owned())])
 }
 
 impl Severity {
@@ -131,7 +128,7 @@ impl Default for ServiceMonitor {
     }
 }
 
-impl Default for Rules {
+impl Default for PrometheusRule {
     fn default() -> Self {
         Self {
             enabled: yes(),
@@ -143,8 +140,10 @@ impl Default for Rules {
     }
 }
 
-impl Default for Dashboard {
-    fn default() -> Self {
-        Self { enabled: false, labels: sidecar() }
+impl Dashboard {
+    /// The labels of the ConfigMap: those of the spec, or the one that Grafana's sidecar looks for.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        let sidecar = || BTreeMap::from([("grafana_dashboard".to_owned(), "1".to_owned())]);
+        self.labels.clone().unwrap_or_else(sidecar)
     }
 }

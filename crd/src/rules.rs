@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crate::AnomalyDetectorSpec;
+use crate::missing::MissingPolicy;
 use crate::schedule::{Schedule, ScheduleError};
 use crate::source::Source;
+use crate::training::Training;
 
 /// A rule that a manifest breaks: where, and one sentence with the rule and the value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,12 +40,14 @@ pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     let mut found = Vec::new();
     let names: Vec<&str> = spec.sources.iter().map(|source| source.name.as_str()).collect();
     found.extend(twice("spec.sources", ".name", &names));
-    let train = spec.model.train.clone().unwrap_or_default();
+    let train = spec.model.train.as_ref().map(Training::from).unwrap_or_default();
     let features: Vec<String> = train.features.iter().map(|feature| format!("{feature:?}")).collect();
     found.extend(twice("spec.model.train.features", "", &features));
     found.extend(bad_choices(spec));
     let mut seen: HashMap<&str, &str> = HashMap::new();
+    let mut count = 0;
     for (source, path, name) in sensors(&spec.sources) {
+        count += 1;
         if let Some(other) = seen.insert(name, source) {
             found.push(Violation::new(
                 path,
@@ -52,16 +56,17 @@ pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
         }
     }
     found.extend(no_schedules(spec));
-    let columns = train.columns(seen.len());
-    if columns > MOST_COLUMNS {
+    let columns = train.columns(count);
+    if columns > MAX_COLUMNS {
         found.push(Violation::new(
             "spec.model.train",
-            format!("sensors * features * (1 + lags) must be at most {MOST_COLUMNS}, got {columns}"),
+            format!("sensors * features * (1 + lags) must be at most {MAX_COLUMNS}, got {columns}"),
         ));
     }
-    if train.extension as usize >= columns.max(1) {
-        let message = format!("must be less than the number of columns, {columns}, got {}", train.extension);
-        found.push(Violation::new("spec.model.train.extension", message));
+    let level = train.extension_level;
+    if level as usize >= columns.max(1) {
+        let message = format!("must be less than the number of columns, {columns}, got {level}");
+        found.push(Violation::new("spec.model.train.extensionLevel", message));
     }
     found
 }
@@ -71,17 +76,25 @@ pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
 fn bad_choices(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     let set = |fields: &[bool]| fields.iter().filter(|field| **field).count();
     let (train, load) = (spec.model.train.as_ref(), spec.model.load.as_ref());
-    let renewals = train.map_or(0, |train| set(&[train.every.is_some(), train.schedule.is_some()]));
+    let retrain = spec.model.retrain.as_ref();
+    let times = retrain.map_or(1, |retrain| set(&[retrain.interval.is_some(), retrain.schedule.is_some()]));
+    let modes = train.map_or(0, |train| set(&[train.mode.is_some(), train.experimental.is_some()]));
     let places = load.map_or(1, |load| {
         set(&[load.config_map.is_some(), load.persistent_volume_claim.is_some(), load.url.is_some()])
     });
-    let cut = &spec.threshold;
-    let cuts = set(&[cut.contamination.is_some(), cut.score.is_some(), cut.alerts_per_day.is_some()]);
+    let thresholds = spec.threshold.as_ref().map_or(1, |threshold| {
+        set(&[
+            threshold.contamination.is_some(),
+            threshold.score.is_some(),
+            threshold.alerts_per_day.is_some(),
+        ])
+    });
     let groups = [
         (train.is_some() && load.is_some(), "model", "at most one of train, load"),
-        (renewals > 1, "model.train", "at most one of every, schedule"),
+        (times != 1, "model.retrain", "exactly one of interval, schedule"),
+        (modes > 1, "model.train", "at most one of mode, experimental"),
         (places != 1, "model.load", "exactly one of configMap, persistentVolumeClaim, url"),
-        (cuts != 1, "threshold", "exactly one of contamination, score, alertsPerDay"),
+        (thresholds != 1, "threshold", "exactly one of contamination, score, alertsPerDay"),
     ];
     let sources = spec.sources.iter().enumerate().map(|(i, source)| {
         let kinds = set(&[source.simulated.is_some(), source.csv.is_some()]);
@@ -89,20 +102,32 @@ fn bad_choices(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     });
     let groups = groups.into_iter().map(|(broken, path, rule)| (broken, path.to_owned(), rule));
     let broken = sources.chain(groups).filter(|(broken, ..)| *broken);
-    broken
-        .map(|(_, path, rule)| Violation::new(format!("spec.{path}"), format!("{rule} must be set")))
-        .collect()
+    let broken =
+        broken.map(|(_, path, rule)| Violation::new(format!("spec.{path}"), format!("{rule} must be set")));
+    broken.chain(no_staleness(spec)).collect()
+}
+
+/// `missing` without the age that its policy needs.
+fn no_staleness(spec: &AnomalyDetectorSpec) -> Option<Violation> {
+    let missing = spec.missing.as_ref()?;
+    let is_previous = missing.policy == MissingPolicy::Previous;
+    (is_previous != missing.max_staleness.is_some()).then(|| {
+        let message = "maxStaleness must be set for Previous, and for no other policy";
+        Violation::new("spec.missing.maxStaleness", message)
+    })
 }
 
 /// Schedules that name no times.
 fn no_schedules(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
-    let train = spec.model.train.as_ref();
-    let train = train.and_then(|train| Some((train.schedule.as_deref()?, train.time_zone.as_deref())));
-    let train = train.map(|(schedule, zone)| ("spec.model.train".to_owned(), schedule, zone));
-    let quiet = spec.quiet.iter().enumerate();
-    let quiet = quiet
-        .map(|(i, quiet)| (format!("spec.quiet[{i}]"), quiet.schedule.as_str(), quiet.time_zone.as_deref()));
-    let schedules = train.into_iter().chain(quiet);
+    let retrain = spec.model.retrain.as_ref();
+    let retrain =
+        retrain.and_then(|retrain| Some((retrain.schedule.as_deref()?, retrain.time_zone.as_deref())));
+    let retrain = retrain.map(|(schedule, zone)| ("spec.model.retrain".to_owned(), schedule, zone));
+    let windows = spec.mute_windows.iter().enumerate();
+    let windows = windows.map(|(i, window)| {
+        (format!("spec.muteWindows[{i}]"), window.schedule.as_str(), window.time_zone.as_deref())
+    });
+    let schedules = retrain.into_iter().chain(windows);
     schedules.filter_map(|(path, schedule, zone)| no_schedule(&path, schedule, zone)).collect()
 }
 
@@ -117,16 +142,17 @@ fn no_schedule(path: &str, schedule: &str, zone: Option<&str>) -> Option<Violati
 
 /// The entries of a list that is a set, or a map by `key`, that stand there already. The API server refuses them by
 /// the list's type.
-fn twice<T: PartialEq + fmt::Debug>(list: &str, key: &str, entries: &[T]) -> Option<Violation> {
-    entries.iter().enumerate().find_map(|(i, entry)| {
+fn twice<T: PartialEq + fmt::Debug>(list: &str, key: &str, entries: &[T]) -> Vec<Violation> {
+    let repeated = entries.iter().enumerate().filter_map(|(i, entry)| {
         let first = entries[..i].iter().position(|earlier| earlier == entry)?;
         let message = format!("must be unique, got {entry:?}, which {list}[{first}] has too");
         Some(Violation::new(format!("{list}[{i}]{key}"), message))
-    })
+    });
+    repeated.collect()
 }
 
 /// The widest vector that a model may see.
-const MOST_COLUMNS: usize = 4096;
+const MAX_COLUMNS: usize = 4096;
 
 /// (source, path of the name, name) of every sensor.
 fn sensors(sources: &[Source]) -> impl Iterator<Item = (&str, String, &str)> {
@@ -150,7 +176,12 @@ mod tests {
     fn an_object_older_than_the_rules_is_told_of_every_group_that_it_breaks() {
         let spec: AnomalyDetectorSpec = serde_json::from_value(serde_json::json!({
             "sources": [{"name": "none"}],
-            "model": {"train": {"every": "1h", "schedule": "0 3 * * *"}, "load": {}},
+            "missing": {"policy": "Previous"},
+            "model": {
+                "train": {"mode": "Auto", "experimental": {"mode": "Density"}},
+                "retrain": {"interval": "1h", "schedule": "0 3 * * *"},
+                "load": {},
+            },
             "threshold": {"score": 0.6, "contamination": 0.1},
         }))
         .unwrap();
@@ -160,9 +191,11 @@ mod tests {
             [
                 "spec.sources[0]: exactly one of simulated, csv must be set",
                 "spec.model: at most one of train, load must be set",
-                "spec.model.train: at most one of every, schedule must be set",
+                "spec.model.retrain: exactly one of interval, schedule must be set",
+                "spec.model.train: at most one of mode, experimental must be set",
                 "spec.model.load: exactly one of configMap, persistentVolumeClaim, url must be set",
                 "spec.threshold: exactly one of contamination, score, alertsPerDay must be set",
+                "spec.missing.maxStaleness: maxStaleness must be set for Previous, and for no other policy",
             ]
         );
     }

@@ -1,13 +1,16 @@
-//! A manifest as JSON in; every rule of the CRD's own schema that it breaks out: unknown fields, types, bounds and CEL
-//! rules, as the API server would say.
+//! A manifest as JSON in; every rule that it breaks out: unknown fields, types and bounds of the CRD's own schema, its CEL
+//! rules, as the API server would say, and those that no schema can say.
 
 use std::sync::LazyLock;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
-use kube::core::cel::Validator as CelValidator;
+use kube::Resource;
+use kube::core::cel::{ErrorKind, Validator as CelValidator};
 use serde_json::{Value, json};
 
-use crate::rules::Violation;
+use crate::AnomalyDetector;
+use crate::repair::{self, Fault, StandIn};
+use crate::rules::{Violation, spec_violations};
 
 /// The OpenAPI schema of `anomalydetectors.yaml`, the same that the API server applies, as `build.rs` has taken it out.
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
@@ -19,30 +22,76 @@ static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
 static CLOSED: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
     let mut schema = SCHEMA.clone();
     close(&mut schema);
-    schema["properties"]["apiVersion"] = json!({ "const": "anomaly.dev/v1alpha1" });
-    schema["properties"]["kind"] = json!({ "const": "AnomalyDetector" });
+    schema["properties"]["apiVersion"] = json!({ "const": AnomalyDetector::api_version(&()) });
+    schema["properties"]["kind"] = json!({ "const": AnomalyDetector::kind(&()) });
     schema["properties"]["metadata"] =
         json!({ "type": "object", "required": ["name"], "properties": { "name": { "type": "string" } } });
     schema["required"] = json!(["apiVersion", "kind", "metadata", "spec"]);
-    jsonschema::validator_for(&schema).expect("a structural schema is a JSON schema")
+    let options = jsonschema::options().should_validate_formats(true);
+    options.build(&schema).expect("a structural schema is a JSON schema")
 });
 
-/// Every rule of the CRD's schema that the document breaks, sorted by path.
-pub fn schema_violations(document: &Value) -> Vec<Violation> {
-    let mut found: Vec<Violation> =
-        CLOSED.iter_errors(document).flat_map(|error| sentences(&error)).collect();
-    // CEL rules read fields: on a document of another shape they could only repeat what is said above.
-    if found.is_empty()
-        && let Err(broken) = CelValidator::new().validate(&SCHEMA, document, None)
-    {
-        found.extend(broken.iter().map(|error| {
-            let message = with_number(&error.message, document, &error.field_path);
-            Violation::new(error.field_path.clone(), message)
-        }));
+/// Every rule that the document breaks, sorted by path. Where a value is of a wrong shape, the rules about the rest of the
+/// document are checked all the same.
+pub fn violations(document: &Value) -> Vec<Violation> {
+    let errors: Vec<_> = CLOSED.iter_errors(document).collect();
+    let mut found: Vec<Violation> = errors.iter().flat_map(sentences).collect();
+    if errors.is_empty() {
+        found.extend(rule_violations(document, |_| true));
+    } else {
+        let faults: Vec<Fault> = errors.iter().filter_map(fault).collect();
+        let broken = |stand_in| {
+            let document = repair::repaired(document, &SCHEMA, &faults, stand_in);
+            rule_violations(&document, |kind| *kind == ErrorKind::ValidationFailure)
+        };
+        let (low, high) = (broken(StandIn::Low), broken(StandIn::High));
+        let mut both: Vec<Violation> = low.into_iter().filter(|rule| high.contains(rule)).collect();
+        both.retain(|rule| !found.iter().any(|known| is_within(&rule.path, &known.path)));
+        found.extend(both);
     }
     found.sort();
     found.dedup();
     found
+}
+
+/// The rules that fields break together: CEL's, failing as `counts` says, and those that no schema can say.
+fn rule_violations(document: &Value, counts: impl Fn(&ErrorKind) -> bool) -> Vec<Violation> {
+    let broken = CelValidator::new().validate(&SCHEMA, document, None).err().map(|broken| broken.into_vec());
+    let broken = broken.into_iter().flatten().filter(|error| counts(&error.kind));
+    let mut found: Vec<Violation> = broken
+        .map(|error| {
+            let message = with_number(&error.message, document, &error.field_path);
+            Violation::new(error.field_path, message)
+        })
+        .collect();
+    if let Ok(detector) = serde_json::from_value::<AnomalyDetector>(document.clone()) {
+        found.extend(spec_violations(&detector.spec));
+    }
+    found
+}
+
+/// Whether a path is another, or leads on from it. The document itself holds everything, but is seldom meant.
+fn is_within(path: &str, other: &str) -> bool {
+    path.strip_prefix(other)
+        .is_some_and(|rest| rest.is_empty() || (!other.is_empty() && rest.starts_with(['.', '['])))
+}
+
+/// What has to be replaced before the document can be read; nothing where a list only has too many items, or too few.
+fn fault(error: &jsonschema::ValidationError<'_>) -> Option<Fault> {
+    let pointer = error.instance_path().as_str().to_owned();
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            Some(Fault::Unknown(pointer, unexpected.clone()))
+        }
+        ValidationErrorKind::Required { property } => {
+            Some(Fault::Lacks(pointer, property.as_str()?.to_owned()))
+        }
+        ValidationErrorKind::Constant { .. }
+        | ValidationErrorKind::MinItems { .. }
+        | ValidationErrorKind::MaxItems { .. }
+        | ValidationErrorKind::MaxProperties { .. } => None,
+        _ => Some(Fault::Value(pointer)),
+    }
 }
 
 /// The message of a rule about a number, and the number, which a rule of the CRD cannot name.
@@ -88,7 +137,10 @@ fn sentences(error: &jsonschema::ValidationError<'_>) -> Vec<Violation> {
     let got = shown(error.instance());
     let message = match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
-            let unknown = |name: &String| Violation::new(join(&path, name), "unknown field");
+            let fields =
+                repair::at(&SCHEMA, error.instance_path().as_str()).map(|schema| &schema["properties"]);
+            let unknown =
+                |name: &String| Violation::new(join(&path, name), unknown_field(name, &path, fields));
             return unexpected.iter().map(unknown).collect();
         }
         ValidationErrorKind::Required { property } => {
@@ -107,6 +159,9 @@ fn sentences(error: &jsonschema::ValidationError<'_>) -> Vec<Violation> {
         }
         ValidationErrorKind::Pattern { pattern } => format!("must match {pattern}, got {got}"),
         ValidationErrorKind::Enum { options } => format!("must be one of {}, got {got}", choices(options)),
+        ValidationErrorKind::Format { format } if format == "date-time" => {
+            format!("must be an RFC 3339 time such as 2026-11-22T12:00:00Z, got {got}")
+        }
         ValidationErrorKind::Constant { expected_value } => format!("must be {expected_value}, got {got}"),
         ValidationErrorKind::Type { kind: TypeKind::Single(kind) } => {
             format!("must be of type {kind}, got {got}")
@@ -119,6 +174,45 @@ fn sentences(error: &jsonschema::ValidationError<'_>) -> Vec<Violation> {
         _ => error.to_string(),
     };
     vec![Violation::new(path, message)]
+}
+
+/// What may have been meant by a field that does not exist: one of nearly the same name, else the only one of the same name
+/// further up or down, else any that is there.
+fn unknown_field(name: &str, object: &str, fields: Option<&Value>) -> String {
+    const SIMILAR: f64 = 0.85;
+    let known: Vec<&String> =
+        fields.and_then(Value::as_object).into_iter().flat_map(|fields| fields.keys()).collect();
+    let similarity = |known: &str| strsim::jaro_winkler(&name.to_lowercase(), &known.to_lowercase());
+    let nearest = known.iter().map(|known| (similarity(known), known));
+    let nearest = nearest.filter(|(similarity, _)| *similarity >= SIMILAR).max_by(|a, b| a.0.total_cmp(&b.0));
+    if let Some((_, nearest)) = nearest {
+        return format!("unknown field, did you mean {nearest}?");
+    }
+    let mut elsewhere = Vec::new();
+    fields_named(name, "spec", &SCHEMA["properties"]["spec"], &mut elsewhere);
+    let object: String = object.chars().filter(|c| !c.is_ascii_digit()).collect();
+    elsewhere.retain(|path| {
+        let parent = path.rsplit_once('.').map_or("", |(parent, _)| parent);
+        is_within(parent, &object) || is_within(&object, parent)
+    });
+    match (&elsewhere[..], &known[..]) {
+        ([path], _) => format!("unknown field, did you mean {path}?"),
+        (_, []) => "unknown field".to_owned(),
+        (_, known) => {
+            let known: Vec<&str> = known.iter().map(|known| known.as_str()).collect();
+            format!("unknown field, expected one of {}", known.join(", "))
+        }
+    }
+}
+
+/// The paths of all fields of a name.
+fn fields_named(name: &str, path: &str, schema: &Value, found: &mut Vec<String>) {
+    for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
+        let path = join(path, field);
+        found.extend((field == name).then(|| path.clone()));
+        fields_named(name, &path, schema, found);
+        fields_named(name, &format!("{path}[]"), &schema["items"], found);
+    }
 }
 
 /// `"A", "B", "C"` of an enumeration, without the null that stands for an absent field.
@@ -161,7 +255,6 @@ fn dotted(pointer: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::AnomalyDetector;
     use kube::CustomResourceExt;
 
     /// Where they differ, but for documentation.

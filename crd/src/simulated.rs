@@ -131,7 +131,7 @@ pub struct RandomWalk {
 /// process), and lasts its duration.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.kind in ['Flatline', 'Dropout'] ? !has(self.magnitude) : has(self.magnitude)")
+#[x_kube(validation = Rule::new("self.type in ['Flatline', 'Dropout'] ? !has(self.magnitude) : has(self.magnitude)")
     .message("magnitude must be set for Spike, Step, Drift and Noise, and not for Flatline and Dropout")
     .field_path(".magnitude"))]
 #[x_kube(validation = Rule::new("duration(self.duration) < duration(self.meanInterval)")
@@ -140,7 +140,8 @@ pub struct RandomWalk {
 pub struct Fault {
     /// What happens to the readings: `Spike` (a jump up and back), `Step` (a new level), `Drift` (a steady
     /// departure), `Flatline` (the value at the onset repeats), `Noise` (much more noise), `Dropout` (no reading).
-    pub kind: FaultKind,
+    #[serde(rename = "type")]
+    pub type_: FaultType,
 
     /// The mean time from one start to the next. Example: 10m.
     pub mean_interval: Duration,
@@ -156,9 +157,9 @@ pub struct Fault {
     pub magnitude: Option<f64>,
 }
 
-/// The kinds of faults.
+/// The types of faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub enum FaultKind {
+pub enum FaultType {
     /// A jump by `magnitude`, and back after the duration.
     Spike,
     /// A new level, `magnitude` away, reached within a tenth of the duration, and held.

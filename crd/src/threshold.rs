@@ -40,10 +40,3 @@ pub struct Threshold {
         .message("must be over 0 and at most 86400"))]
     pub alerts_per_day: Option<f64>,
 }
-
-impl Threshold {
-    /// What a spec without a threshold gets: contamination 0.01.
-    pub fn recommended() -> Self {
-        Self { contamination: Some(0.01), ..Self::default() }
-    }
-}

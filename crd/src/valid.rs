@@ -2,16 +2,19 @@
 //! exactly-one-of groups as enums.
 
 use kube::ResourceExt;
-use serde_json::{Value, json};
+use serde_json::json;
 use thiserror::Error;
 
 use crate::digest;
 use crate::load::Load;
-use crate::model::Train;
+use crate::missing::MissingPolicy;
+use crate::model;
 use crate::rules::{Violation, spec_violations};
 use crate::simulated::Simulated;
 use crate::source::Csv;
-use crate::{AnomalyDetector, AnomalyDetectorSpec};
+use crate::threshold::Threshold;
+use crate::training::Training;
+use crate::{AnomalyDetector, AnomalyDetectorSpec, Duration};
 
 /// A detector that keeps every rule.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +22,8 @@ pub struct Valid {
     detector: AnomalyDetector,
     sources: Vec<ValidSource>,
     model: ModelKind,
+    retrain: Option<Retrain>,
+    missing: Missing,
     cut: Cut,
 }
 
@@ -26,7 +31,7 @@ pub struct Valid {
 #[derive(Clone, Debug, PartialEq)]
 pub enum ModelKind {
     /// It is trained.
-    Train(Train),
+    Train(Training),
     /// It is loaded.
     Load(Load),
 }
@@ -47,6 +52,34 @@ pub enum SourceKind {
     Simulated(Simulated),
     /// A recording.
     Csv(Csv),
+}
+
+/// When a model is trained anew.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Retrain {
+    /// This often.
+    Interval(Duration),
+    /// At these times.
+    Schedule {
+        /// Five fields of cron.
+        schedule: String,
+        /// A name of the IANA database; none: UTC.
+        time_zone: Option<String>,
+    },
+}
+
+/// What to do when a sensor gave no reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// No verdict for that instant.
+    Skip,
+    /// The previous reading is used, while it is not older than this; then as Skip.
+    Previous {
+        /// Its greatest age.
+        max_staleness: Duration,
+    },
+    /// The verdict is anomalous.
+    Anomaly,
 }
 
 /// The one way in which the threshold is chosen.
@@ -97,18 +130,16 @@ impl Valid {
         });
         let model = match (&detector.spec.model.train, &detector.spec.model.load) {
             (_, Some(load)) => ModelKind::Load(load.clone()),
-            (train, None) => ModelKind::Train(train.clone().unwrap_or_default()),
+            (train, None) => ModelKind::Train(train.as_ref().map(Training::from).unwrap_or_default()),
         };
-        let threshold = detector.spec.threshold;
-        let cut = match (threshold.contamination, threshold.score, threshold.alerts_per_day) {
-            (Some(share), _, _) => Cut::Contamination(share),
-            (_, Some(score), _) => Cut::Score(score),
-            (_, _, Some(alerts)) => Cut::AlertsPerDay(alerts),
-            (None, None, None) => {
-                unreachable!("a rule of the spec: exactly one way to choose the threshold")
-            }
-        };
-        Ok(Self { sources: sources.collect(), model, cut, detector })
+        Ok(Self {
+            sources: sources.collect(),
+            model,
+            retrain: detector.spec.model.retrain.as_ref().map(Retrain::new),
+            missing: Missing::new(&detector.spec),
+            cut: detector.spec.threshold.map_or(Cut::DEFAULT, Cut::new),
+            detector,
+        })
     }
 
     /// The detector's name.
@@ -137,11 +168,21 @@ impl Valid {
     }
 
     /// How the model is trained; none where it is loaded.
-    pub fn train(&self) -> Option<&Train> {
+    pub fn train(&self) -> Option<&Training> {
         match &self.model {
             ModelKind::Train(train) => Some(train),
             ModelKind::Load(_) => None,
         }
+    }
+
+    /// When a model is trained anew; none: never.
+    pub fn retrain(&self) -> Option<&Retrain> {
+        self.retrain.as_ref()
+    }
+
+    /// What to do when a sensor gave no reading.
+    pub fn missing(&self) -> Missing {
+        self.missing
     }
 
     /// The SHA-256, in hexadecimal, of what shapes a trained model: sources, interval, and how it is
@@ -150,15 +191,8 @@ impl Valid {
     /// Fields at their defaults are left out: so that an upgrade that brings new ones trains nothing anew.
     pub fn recipe_digest(&self) -> Option<String> {
         let spec = &self.detector.spec;
-        let train =
-            Train { until: None, every: None, schedule: None, time_zone: None, ..self.train()?.clone() };
-        let mut train = json!(train);
-        let defaults = json!(Train::default());
-        if let Value::Object(fields) = &mut train {
-            fields.retain(|name, value| defaults.get(name) != Some(value));
-        }
         let mut recipe = json!({
-            "sources": spec.sources, "interval": spec.interval, "train": train,
+            "sources": spec.sources, "interval": spec.interval, "train": self.train()?.changed_fields(),
         });
         recipe.sort_all_objects(); // whatever order this program's serde_json keeps
         Some(digest::sha256(recipe.to_string().as_bytes()))
@@ -172,6 +206,44 @@ impl Valid {
     /// The sensors of all sources, in order: what the model sees.
     pub fn sensors(&self) -> impl Iterator<Item = SensorRef<'_>> {
         self.sources.iter().flat_map(ValidSource::sensors)
+    }
+}
+
+impl Retrain {
+    fn new(spec: &model::Retrain) -> Self {
+        match (spec.interval, &spec.schedule) {
+            (Some(interval), _) => Self::Interval(interval),
+            (None, Some(schedule)) => {
+                Self::Schedule { schedule: schedule.clone(), time_zone: spec.time_zone.clone() }
+            }
+            (None, None) => unreachable!("a rule of the spec: exactly one of interval, schedule"),
+        }
+    }
+}
+
+impl Missing {
+    fn new(spec: &AnomalyDetectorSpec) -> Self {
+        let Some(missing) = &spec.missing else { return Self::Skip };
+        match (missing.policy, missing.max_staleness) {
+            (MissingPolicy::Skip, _) => Self::Skip,
+            (MissingPolicy::Anomaly, _) => Self::Anomaly,
+            (MissingPolicy::Previous, Some(max_staleness)) => Self::Previous { max_staleness },
+            (MissingPolicy::Previous, None) => unreachable!("a rule of the spec: maxStaleness for Previous"),
+        }
+    }
+}
+
+impl Cut {
+    /// What a spec without a threshold gets.
+    pub const DEFAULT: Self = Self::Contamination(0.01);
+
+    fn new(threshold: Threshold) -> Self {
+        match (threshold.contamination, threshold.score, threshold.alerts_per_day) {
+            (Some(share), _, _) => Self::Contamination(share),
+            (_, Some(score), _) => Self::Score(score),
+            (_, _, Some(alerts)) => Self::AlertsPerDay(alerts),
+            (None, None, None) => unreachable!("a rule of the spec: exactly one way to choose the threshold"),
+        }
     }
 }
 

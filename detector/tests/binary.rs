@@ -194,12 +194,42 @@ fn every_invalid_sample_is_refused_with_the_sentences_of_its_first_lines() {
     let arguments: Vec<&str> = ["validate"].into_iter().chain(paths.iter().map(String::as_str)).collect();
     let output = done(&arguments);
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(text(&output.stdout).lines().collect::<Vec<_>>(), expected);
+    let without_line = |said: &str| {
+        let (file, rest) = said.split_once(".yaml:").unwrap();
+        format!("{file}.yaml:{}", rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':'))
+    };
+    assert_eq!(text(&output.stdout).lines().map(without_line).collect::<Vec<_>>(), expected);
     assert!(expected.len() > 25);
+    let folder = done(&["validate", "manifests/invalid"]);
+    assert_eq!((folder.status.code(), text(&folder.stdout)), (Some(1), text(&output.stdout)));
+}
 
-    let path = "manifests/invalid/several-at-once.yaml".to_owned();
-    let all = sentences(&path).join("; ").replace(&format!("{path}: "), "");
-    assert_eq!(refused(&["run", &path]), (1, format!("error: {path}: {all}\n")));
+#[test]
+fn a_broken_rule_is_shown_with_its_line_in_files_of_several_documents_and_on_the_standard_input() {
+    let path = "manifests/invalid/several-at-once.yaml";
+    let said = format!(
+        "{path}:9: spec.interval: must match ^([0-9]{{1,9}}(\\.[0-9]{{1,9}})?(ms|s|m|h))+$, got \"fast\"\n\
+         {path}:11: spec.model.train.trees: must be at least 1, got 0\n\
+         {path}:10: spec.replicas: must be at most 100, got 1000\n\
+         {path}:14: spec.sources[0].simulated.sensors[0].color: unknown field, expected one of baseline, faults, name, \
+         noise, trendPerHour, unit, waves\n"
+    );
+    assert_eq!(text(&done(&["validate", path]).stdout), said);
+    assert_eq!(refused(&["run", path]), (1, format!("error: {said}")));
+
+    let quickstart = include_str!("../../manifests/quickstart.yaml");
+    let several = format!(
+        "{quickstart}---\napiVersion: v1\nkind: Secret\nmetadata: {{name: x}}\n---\n{quickstart}  replicas: -1\n"
+    );
+    let line = several.lines().count();
+    let mut child =
+        detector(&["validate", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(several.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        text(&output.stdout),
+        format!("standard input:{line}: spec.replicas: must be at least 0, got -1\n")
+    );
 }
 
 #[test]

@@ -283,7 +283,7 @@ async fn an_event_is_counted_once_and_the_alarm_is_on_while_it_goes_on() {
     judged(&state, 2_000_005, 0.25, AlarmState::Normal);
     let text = metrics().await;
     assert!(text.contains(&alarm(0)) && text.contains(&events("alarmed", 1)), "{text}");
-    assert!(text.contains(&events("too_short", 1)) && text.contains(&events("quiet", 0)), "{text}");
+    assert!(text.contains(&events("too_short", 1)) && text.contains(&events("muted", 0)), "{text}");
 }
 
 #[actix_web::test]
@@ -321,7 +321,7 @@ async fn the_report_says_what_serves() {
 
 #[actix_web::test]
 async fn the_artifact_opens_as_the_model_that_serves() {
-    let state = serving(TWO, "{features: [Value, Spread], lags: 2}");
+    let state = serving(TWO, "{features: [Value, LogStdDev], lags: 2}");
     let app = test::init_service(App::new().app_data(state.clone()).configure(configure_metrics)).await;
     let response = test::call_service(&app, test::TestRequest::get().uri("/model").to_request()).await;
     let opened = detector::model::model::Model::open(&test::read_body(response).await).unwrap();

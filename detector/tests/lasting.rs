@@ -12,7 +12,7 @@ use serde_json::Value;
 
 const MANIFEST: &str = "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {name: fan}\nspec:\n  interval: 100ms\n  sources:\n  - name: s\n    \
     simulated: {seed: 3, sensors: [{name: speed, waves: [{amplitude: 1, period: 40s}], noise: {gaussian: {standardDeviation: 0.2}}}]}\n  \
-    model: {train: {samples: 400, trees: 25, lags: 3, until: 2026-11-22T00:00:00Z}}\n  threshold: {contamination: 0.02}\n";
+    model: {train: {samples: 400, trees: 25, lags: 3, dataEndTime: 2026-11-22T00:00:00Z}}\n  threshold: {contamination: 0.02}\n";
 
 /// A folder with a manifest, and what the detector is to keep.
 struct Place(tempfile::TempDir);
@@ -172,12 +172,12 @@ fn a_change_that_touches_neither_sources_nor_model_never_trains() {
         ("threshold:", "replicas: 2\n  threshold:"),
         ("threshold:", "alarm: {minimumDuration: 2s, coolDown: 1m}\n  threshold:"),
         ("threshold:", "pod: {annotations: {a: b}}\n  service: {port: 81}\n  threshold:"),
-        ("lags: 3", "lags: 3, every: 8760h"),
+        ("model: {train", "model: {retrain: {interval: 8760h}, train"),
     ] {
         place.change(from, to);
         let report = place.start(&STATE).report().unwrap();
-        // With `every`, a model whose history ended long ago is due: nothing else is.
-        let due = u64::from(to.contains("every"));
+        // With `retrain`, a model whose history ended long ago is due: nothing else is.
+        let due = u64::from(to.contains("retrain"));
         assert!(report["trainings"].as_u64().unwrap() <= due, "{to}");
         if due == 0 {
             assert_eq!(digest(&report), first, "{to}");
@@ -228,16 +228,16 @@ fn a_pin_takes_effect_at_once_and_its_end_goes_on_with_the_newest() {
     place.change("2026-11-22T00:00:00Z", "2026-11-22T06:00:00Z");
     let new = digest(&running.until(|report| digest(report) != old));
 
-    place.change("model: {train", &format!("model: {{pin: '{old}', train"));
+    place.change("model: {train", &format!("model: {{pinnedDigest: '{old}', train"));
     running.until(|report| digest(report) == old);
     let pinned = place.start(&["--state", "other", "--stored-model", "stored"]);
     assert_eq!(digest(&pinned.report().unwrap()), old, "a new pod, too");
 
-    place.change(&format!("pin: '{old}'"), &format!("pin: 'sha256:{}'", "0".repeat(64)));
+    place.change(&format!("pinnedDigest: '{old}'"), &format!("pinnedDigest: 'sha256:{}'", "0".repeat(64)));
     let report = running.until(|report| report["rejected"]["reason"] == "PinNotFound");
     assert!((running.metric("anomaly_model_rejected") - 1.0).abs() < 1e-9, "{report}");
 
-    place.change(&format!("pin: 'sha256:{}', ", "0".repeat(64)), "");
+    place.change(&format!("pinnedDigest: 'sha256:{}', ", "0".repeat(64)), "");
     let report = running.until(|report| digest(report) == new && report["rejected"].is_null());
     assert_eq!(report["trainings"], 1);
 }
@@ -245,7 +245,7 @@ fn a_pin_takes_effect_at_once_and_its_end_goes_on_with_the_newest() {
 #[test]
 fn trainings_by_the_clock_swap_and_every_answer_is_of_one_model() {
     let place = Place::new();
-    place.change("lags: 3", "lags: 3, every: 1s");
+    place.change("model: {train", "model: {retrain: {interval: 1s}, train");
     let running = place.start(&STATE);
     let mut models = std::collections::HashMap::new();
     let deadline = Instant::now() + Duration::from_secs(30);

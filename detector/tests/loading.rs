@@ -237,7 +237,7 @@ fn other_columns_than_the_sensors_are_refused() {
 
 #[test]
 fn secrets_open_what_is_locked() {
-    let load = format!("{{url: '{}/locked', credentialsSecret: key}}", server());
+    let load = format!("{{url: '{}/locked', credentialsSecretRef: {{name: key}}}}", server());
     let case = Case::new();
     let missing = case.look(SENSORS, &load).unwrap_err();
     assert!(missing.to_string().contains("username: No such file"), "{missing}");

@@ -232,7 +232,7 @@ fn a_model_that_looks_back_scores_the_rows_that_have_a_past_as_the_detector_does
     let folder = Folder::new();
     let manifest = format!(
         "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {{name: pump}}\nspec:\n  sources:\n  - name: r\n    \
-         csv: {{path: {:?}, sensors: [{{name: heat}}, {{name: load}}]}}\n  model: {{train: {{features: [Value, Spread], window: 5, \
+         csv: {{path: {:?}, sensors: [{{name: heat}}, {{name: load}}]}}\n  model: {{train: {{features: [Value, LogStdDev], window: 5, \
          lags: 1}}}}\n  threshold: {{contamination: 0.01}}\n",
         folder.path("data.csv").display().to_string()
     );

@@ -6,6 +6,7 @@
 )]
 
 mod place;
+mod unions;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -236,6 +237,16 @@ async fn every_invalid_sample_is_refused_by_the_api_server_or_by_the_operator() 
     let rules =
         ["extension-beyond-columns", "no-schedule", "no-time-zone", "same-sensor-twice", "too-many-columns"];
     assert_eq!(only_by_operator, rules.map(str::to_owned).into(), "what no schema can say");
+    place.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster"]
+async fn every_member_of_a_union_can_take_the_place_of_every_other() {
+    let _shared = SHARED.read().await;
+    let place = Place::new("unions").await;
+    unions::server_side(&place).await;
+    unions::client_side(&place).await;
     place.leave().await;
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use clap::Parser;
 use crd::AnomalyDetector;
+use crd::missing::{Missing, MissingPolicy};
 use crd::model::Train;
 use crd::threshold::Threshold;
 use jiff::Timestamp;
@@ -92,14 +93,14 @@ fn what_the_pods_must_see_rolls_them_and_nothing_else_does() {
     };
     assert_eq!(after(|detector| detector.spec.replicas = Some(3)), before);
     assert_eq!(after(|detector| detector.spec.service.port = 8080), before);
-    assert_eq!(after(|detector| detector.spec.monitoring.rules.enabled = false), before);
+    assert_eq!(after(|detector| detector.spec.monitoring.prometheus_rule.enabled = false), before);
     assert_eq!(
         after(|detector| detector.metadata.labels = Some([("team".to_owned(), "plant".to_owned())].into())),
         before
     );
-    assert_eq!(after(|detector| detector.spec.model.history = 7), before);
+    assert_eq!(after(|detector| detector.spec.model.revision_history_limit = 7), before);
     assert_eq!(
-        after(|detector| detector.spec.model.pin = Some(format!("sha256:{}", "0".repeat(64)))),
+        after(|detector| detector.spec.model.pinned_digest = Some(format!("sha256:{}", "0".repeat(64)))),
         before
     );
     let train = |edit: fn(&mut Train)| {
@@ -107,12 +108,19 @@ fn what_the_pods_must_see_rolls_them_and_nothing_else_does() {
         edit(detector.spec.model.train.get_or_insert_default());
         template(&built(&detector))
     };
-    assert_eq!(train(|train| train.until = Some(Timestamp::UNIX_EPOCH)), before);
-    assert_ne!(train(|train| train.every = Some(crd::Duration::from_secs(60))), before);
-    assert_ne!(after(|detector| detector.spec.missing = crd::Missing::Previous), before);
-    assert_ne!(train(|train| train.trees = 7), before);
+    assert_eq!(train(|train| train.data_end_time = Some(Timestamp::UNIX_EPOCH)), before);
+    const EACH_MINUTE: Option<crd::Duration> = Some(crd::Duration::from_secs(60));
+    const ANOMALY: Missing = Missing { policy: MissingPolicy::Anomaly, max_staleness: None };
     assert_ne!(
-        after(|detector| detector.spec.threshold = Threshold { score: Some(0.6), ..Threshold::default() }),
+        after(|detector| detector.spec.model.retrain.get_or_insert_default().interval = EACH_MINUTE),
+        before
+    );
+    assert_ne!(after(|detector| detector.spec.missing = Some(ANOMALY)), before);
+    assert_ne!(train(|train| train.trees = Some(7)), before);
+    assert_ne!(
+        after(
+            |detector| detector.spec.threshold = Some(Threshold { score: Some(0.6), ..Threshold::default() })
+        ),
         before
     );
     assert_ne!(after(|detector| detector.spec.pod.priority_class_name = Some("high".to_owned())), before);
@@ -128,7 +136,7 @@ fn the_pods_read_the_very_detector_that_was_asked_for() {
         assert_eq!(read.spec().threshold, asked.spec.threshold);
         assert_eq!(read.spec().interval, asked.spec.interval);
         assert!(
-            read.train().is_some_and(|train| train.until.is_some()),
+            read.train().is_some_and(|train| train.data_end_time.is_some()),
             "{name}: replicas must agree on when history ends"
         );
         assert_eq!(read.spec().replicas, None);
@@ -187,7 +195,8 @@ fn until_a_model_is_kept_one_pod_trains_it() {
 fn what_the_spec_names_is_mounted_and_need_not_be_there() {
     let mut detector = sample("quickstart.yaml");
     detector.spec.model.train = None;
-    let load = serde_json::json!({"url": "https://models.plant/pump", "credentialsSecret": "reader"});
+    let load =
+        serde_json::json!({"url": "https://models.plant/pump", "credentialsSecretRef": {"name": "reader"}});
     detector.spec.model.load = Some(serde_json::from_value(load).unwrap());
     let notify = serde_json::json!({"webhook": {"url": "https://hooks.plant", "signingSecret": "pen"}});
     detector.spec.notify = Some(serde_json::from_value(notify).unwrap());

@@ -258,13 +258,13 @@ async fn a_pin_moves_the_pointer_and_touches_no_pod() {
     look(&mut cluster).await;
     let template = cluster.get(DEPLOYMENT)["spec"]["template"].clone();
     for (pin, serves) in [(json!(first), &first), (Value::Null, &second)] {
-        cluster.edit_spec(|spec| spec["model"]["pin"] = pin);
+        cluster.edit_spec(|spec| spec["model"]["pinnedDigest"] = pin);
         look(&mut cluster).await;
         assert!(is_pointed_at(&cluster, serves));
     }
 
     let unknown = format!("sha256:{}", "0".repeat(64));
-    cluster.edit_spec(|spec| spec["model"]["pin"] = json!(unknown));
+    cluster.edit_spec(|spec| spec["model"]["pinnedDigest"] = json!(unknown));
     let (status, reason, message) = model_ready(&mut cluster).await;
     assert_eq!((status.as_str(), reason.as_str()), ("False", "PinNotFound"));
     assert!(message.contains(&second) && message.contains(&first), "it lists what there is: {message}");
@@ -284,16 +284,23 @@ async fn another_training_is_asked_for_once_and_touches_no_pod() {
     look(&mut cluster).await;
     let until = |cluster: &Cluster| {
         let manifest = cluster.get(&format!("{CONFIG_MAPS}pump"))["data"]["detector.yaml"].clone();
-        manifest.as_str().unwrap().lines().find(|line| line.contains("until:")).unwrap().trim().to_owned()
+        manifest
+            .as_str()
+            .unwrap()
+            .lines()
+            .find(|line| line.contains("dataEndTime:"))
+            .unwrap()
+            .trim()
+            .to_owned()
     };
     let template = cluster.get(DEPLOYMENT)["spec"]["template"].clone();
-    assert_eq!(until(&cluster), r#"until: "2020-01-01T00:00:00Z""#);
+    assert_eq!(until(&cluster), r#"dataEndTime: "2020-01-01T00:00:00Z""#);
     cluster.calls();
 
     cluster.annotate("anomaly.dev/retrain", "monday");
     look(&mut cluster).await;
     let asked = until(&cluster);
-    assert_ne!(asked, r#"until: "2020-01-01T00:00:00Z""#);
+    assert_ne!(asked, r#"dataEndTime: "2020-01-01T00:00:00Z""#);
     assert_eq!(cluster.writes()[..3], ["PATCH configmaps", "PATCH deployments", "POST events"]);
     look(&mut cluster).await;
     assert_eq!(cluster.writes(), Vec::<String>::new());

@@ -219,17 +219,17 @@ async fn another_training_and_a_pin_change_what_serves_and_no_pod() {
     ledger.all_serve(&second, 2).await;
     until("kept model", async || place.api(Kind::ConfigMap).get_opt(&kept(&second)).await.unwrap()).await;
 
-    place.edit("pump", json!({"model": {"pin": first}})).await;
+    place.edit("pump", json!({"model": {"pinnedDigest": first}})).await;
     ledger.all_serve(&first, 2).await;
-    place.edit("pump", json!({"model": {"pin": null}})).await;
+    place.edit("pump", json!({"model": {"pinnedDigest": null}})).await;
     ledger.all_serve(&second, 2).await;
 
     let unknown = format!("sha256:{}", "0".repeat(64));
-    place.edit("pump", json!({"model": {"pin": unknown}})).await;
+    place.edit("pump", json!({"model": {"pinnedDigest": unknown}})).await;
     let is_told = |detector: &Value| condition(detector, "ModelReady").1 == "PinNotFound";
     let detector = place.detector_once("pump", "misses the pinned model", is_told).await;
     assert_eq!(digest_of(&detector), second, "what serves goes on serving");
-    place.edit("pump", json!({"model": {"pin": null}})).await;
+    place.edit("pump", json!({"model": {"pinnedDigest": null}})).await;
     place.ready("pump").await;
     assert_eq!(place.pod_uids("pump").await, pods);
 

@@ -115,7 +115,7 @@ async fn the_end_of_history_outlives_either_object_that_keeps_it() {
         cluster.server.lock().unwrap().objects.remove(lost);
         cluster.settle().await;
         let manifest = cluster.get(CONFIG_MAP)["data"]["detector.yaml"].as_str().unwrap().to_owned();
-        assert!(manifest.contains("until: \"2020-01-01T00:00:00Z\""), "{lost} was lost: {manifest}");
+        assert!(manifest.contains("dataEndTime: \"2020-01-01T00:00:00Z\""), "{lost} was lost: {manifest}");
     }
 }
 

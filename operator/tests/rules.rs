@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::Parser;
-use crd::model::Train;
+use crd::model::Retrain;
 use jiff::Timestamp;
 use operator::plan::{Plan, Standing};
 use operator::resources::prometheus_rule;
@@ -35,7 +35,7 @@ fn rules(sample: &str, edit: impl FnOnce(&mut crd::AnomalyDetector)) -> Value {
 /// As most detectors are, and trained anew each day.
 fn pump() -> Value {
     rules("pump.yaml", |detector| {
-        detector.spec.model.train.get_or_insert_default().every = Some("24h".parse().unwrap());
+        detector.spec.model.retrain.get_or_insert_default().interval = Some("24h".parse().unwrap());
     })
 }
 
@@ -43,13 +43,13 @@ fn pump() -> Value {
 fn patient() -> Value {
     rules("quickstart.yaml", |detector| {
         detector.metadata.name = Some("patient".to_owned());
-        let rules = &mut detector.spec.monitoring.rules;
+        let rules = &mut detector.spec.monitoring.prometheus_rule;
         rules.for_ = "10m".parse().unwrap();
         rules.severity = crd::monitoring::Severity::Critical;
         rules.labels = [("team".to_owned(), "plant".to_owned())].into();
         rules.runbook_url = Some("https://runbooks.example/pumps".to_owned());
-        detector.spec.model.train =
-            Some(Train { schedule: Some("0 3 * * *".to_owned()), ..Train::default() });
+        detector.spec.model.retrain =
+            Some(Retrain { schedule: Some("0 3 * * *".to_owned()), ..Retrain::default() });
     })
 }
 
@@ -105,6 +105,6 @@ fn an_alert_that_could_never_be_right_is_left_out() {
     let nobody = alerts(&nobody).join(" ");
     assert!(!nobody.contains("DetectorDown"), "nothing is to run: {nobody}");
 
-    let none = rules("quickstart.yaml", |detector| detector.spec.monitoring.rules.enabled = false);
+    let none = rules("quickstart.yaml", |detector| detector.spec.monitoring.prometheus_rule.enabled = false);
     assert_eq!(none, Value::Null);
 }

@@ -16,12 +16,12 @@ pub enum AlarmState {
     Normal,
     /// Nothing yet: it is anomalous, but not for `minimumDuration` so far.
     TooShort,
-    /// Nothing yet: it is no stranger than one of the last `peak` verdicts.
+    /// Nothing yet: a verdict within `lookback` before it was as anomalous or more.
     NoPeak,
     /// Nothing yet: the last alarm is not `coolDown` ago.
     CoolingDown,
-    /// Nothing yet: this one of the spec's quiet windows, counted from 0, is open.
-    Quiet {
+    /// Nothing yet: this one of the spec's mute windows, counted from 0, is open.
+    Muted {
         /// Its index.
         window: usize,
     },
@@ -34,15 +34,15 @@ pub enum AlarmState {
 /// The rule that makes alarms of anomalous instants, and what it remembers.
 ///
 /// Anomalous instants without a normal one between them are a run. A run raises one alarm, at its first instant
-/// that is `minimumDuration` after its beginning, not before a [`PeakFilter`] of it, `coolDown` after the last anomalous instant of the run that raised
-/// the alarm before, and in no quiet window: a short run raises none, and one that outlasts the cool-down or the
+/// that is `minimumDuration` after its beginning, not before a [`PeakFilter`] of it, `coolDown` after the last anomalous instant of the run that alarm_state
+/// the alarm before, and in no mute window: a short run raises none, and one that outlasts the cool-down or the
 /// window is not lost. Instants without a verdict neither end a run nor prolong it.
 #[derive(Clone, Debug)]
 pub struct Alarm {
     minimum_duration: Duration,
     peak: PeakFilter,
     cool_down: Duration,
-    quiet: MuteWindows,
+    mute_windows: MuteWindows,
     run: Option<Run>,
     alarmed_until: Option<Timestamp>,
 }
@@ -55,38 +55,41 @@ struct Run {
     alarmed: bool,
 }
 
-/// Whether a severity is over each of the last so many before it: a height is told of once, and again only where it is
-/// topped. With none to look back on, every severity is.
+/// Whether a severity is higher than every one within some time before it: a height raises one alarm, and another only where
+/// it is exceeded. Without such a time, every severity is.
 ///
 /// On the series of the Numenta Anomaly Benchmark (Lavin and Ahmad, 2015) this does more than any other rule that was
 /// tried: see `benches/RESULTS.md`.
 #[derive(Clone, Debug)]
 pub struct PeakFilter {
-    over: usize,
-    seen: usize,
-    /// (number, severity) of those of the last `over` that no later one has reached: severities fall, numbers rise.
-    heights: VecDeque<(usize, f64)>,
+    lookback: Duration,
+    /// (time, severity) of those within `lookback` that no later one has reached: severities fall, times rise.
+    heights: VecDeque<(Timestamp, f64)>,
 }
 
+/// How many heights are kept. Of a longer fall, all that come later count as the last: memory stays bounded.
+const MAX_HEIGHTS: usize = 10_000;
+
 impl PeakFilter {
-    /// Over so many. Nothing seen yet.
-    pub fn new(over: usize) -> Self {
-        Self { over, seen: 0, heights: VecDeque::new() }
+    /// Within this time. Nothing seen yet.
+    pub fn new(lookback: Duration) -> Self {
+        Self { lookback, heights: VecDeque::new() }
     }
 
     /// Whether this severity, which comes next, is a peak. Amortised constant time.
-    pub fn reached(&mut self, severity: f64) -> bool {
-        while self.heights.front().is_some_and(|(number, _)| number + self.over < self.seen) {
+    pub fn reached(&mut self, time: Timestamp, severity: f64) -> bool {
+        while self.heights.front().is_some_and(|(earlier, _)| since(*earlier, time) > self.lookback) {
             self.heights.pop_front();
         }
         while self.heights.back().is_some_and(|(_, height)| *height < severity) {
             self.heights.pop_back();
         }
         let reached = self.heights.is_empty();
-        if self.over > 0 {
-            self.heights.push_back((self.seen, severity));
+        if self.heights.len() == MAX_HEIGHTS {
+            self.heights[MAX_HEIGHTS - 1].0 = time;
+        } else if !self.lookback.is_zero() {
+            self.heights.push_back((time, severity));
         }
-        self.seen += 1;
         reached
     }
 }
@@ -97,9 +100,9 @@ impl Alarm {
         let spec = &detector.spec().alarm;
         Self {
             minimum_duration: spec.minimum_duration.into(),
-            peak: PeakFilter::new(spec.peak as usize),
+            peak: PeakFilter::new(spec.lookback.into()),
             cool_down: spec.cool_down.into(),
-            quiet: MuteWindows::new(&detector.spec().quiet),
+            mute_windows: MuteWindows::new(&detector.spec().mute_windows),
             run: None,
             alarmed_until: None,
         }
@@ -107,7 +110,7 @@ impl Alarm {
 
     /// What the judgement of the next instant does. Instants come in the order of time.
     pub fn judge(&mut self, time: Timestamp, judgement: &Judgement) -> AlarmState {
-        let peak = self.peak.reached(judgement.severity);
+        let peak = self.peak.reached(time, judgement.severity);
         if !judgement.anomalous {
             self.run = None;
             return AlarmState::Normal;
@@ -123,7 +126,7 @@ impl Alarm {
         } else if self.alarmed_until.is_some_and(|end| since(end, time) < self.cool_down) {
             AlarmState::CoolingDown
         } else {
-            self.quiet.open_at(time).map_or(AlarmState::Alarm, |window| AlarmState::Quiet { window })
+            self.mute_windows.open_at(time).map_or(AlarmState::Alarm, |window| AlarmState::Muted { window })
         };
         if matches!(alarm_state, AlarmState::Alarm | AlarmState::Ongoing) {
             run.alarmed = true;

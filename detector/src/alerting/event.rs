@@ -45,7 +45,7 @@ struct OngoingEvent {
     /// The sum over the verdicts, a sensor each.
     contributions: Vec<f64>,
     outcome: EventOutcome,
-    /// The window that kept it quiet, by its index.
+    /// The mute window that it was in, by its index.
     window: Option<usize>,
     alarmed_at: Option<Timestamp>,
 }
@@ -55,7 +55,7 @@ impl Events {
     pub fn new(detector: &Valid) -> Self {
         Self {
             sensors: detector.sensors().map(|sensor| sensor.name.to_owned()).collect(),
-            reasons: detector.spec().quiet.iter().map(|quiet| quiet.reason.clone()).collect(),
+            reasons: detector.spec().mute_windows.iter().map(|window| window.reason.clone()).collect(),
             ongoing: None,
             ended: VecDeque::new(),
         }
@@ -88,7 +88,7 @@ impl Events {
     }
 
     fn report(&self, event: &OngoingEvent, end: Option<Timestamp>) -> EventReport {
-        let reason = event.window.filter(|_| event.outcome == EventOutcome::Quiet);
+        let reason = event.window.filter(|_| event.outcome == EventOutcome::Muted);
         EventReport {
             start: event.start,
             end,
@@ -132,9 +132,9 @@ impl OngoingEvent {
             AlarmState::Normal | AlarmState::TooShort => EventOutcome::TooShort,
             AlarmState::NoPeak => EventOutcome::NoPeak,
             AlarmState::CoolingDown => EventOutcome::CoolingDown,
-            AlarmState::Quiet { window } => {
+            AlarmState::Muted { window } => {
                 self.window = self.window.or(Some(window));
-                EventOutcome::Quiet
+                EventOutcome::Muted
             }
             // Ongoing: the alarm was raised before this event was followed.
             AlarmState::Alarm | AlarmState::Ongoing => EventOutcome::Alarmed,

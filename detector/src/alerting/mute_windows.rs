@@ -1,8 +1,8 @@
-//! The spec's quiet windows in; whether an instant is in one of them, and in which, out.
+//! The spec's mute windows in; whether an instant is in one of them, and in which, out.
 
 use std::time::Duration;
 
-use crd::quiet::Quiet;
+use crd::mute_window::MuteWindow;
 use crd::schedule::Schedule;
 use jiff::Timestamp;
 
@@ -18,11 +18,11 @@ struct Window {
 
 impl MuteWindows {
     /// The windows of a spec.
-    pub fn new(spec: &[Quiet]) -> Self {
-        let window = |quiet: &Quiet| Window {
-            opens: Schedule::new(&quiet.schedule, quiet.time_zone.as_deref())
+    pub fn new(spec: &[MuteWindow]) -> Self {
+        let window = |window: &MuteWindow| Window {
+            opens: Schedule::new(&window.schedule, window.time_zone.as_deref())
                 .expect("a rule of the spec: a schedule and a zone that exist"),
-            stays_open: quiet.duration.into(),
+            stays_open: window.duration.into(),
         };
         Self(spec.iter().map(window).collect())
     }
@@ -47,13 +47,13 @@ mod tests {
     use super::*;
 
     fn windows(list: &[(&str, &str, Option<&str>)]) -> MuteWindows {
-        let quiet = |(schedule, duration, zone): &(&str, &str, Option<&str>)| Quiet {
+        let window = |(schedule, duration, zone): &(&str, &str, Option<&str>)| MuteWindow {
             schedule: (*schedule).to_owned(),
             duration: duration.parse().unwrap(),
             time_zone: zone.map(str::to_owned),
             reason: "maintenance".to_owned(),
         };
-        MuteWindows::new(&list.iter().map(quiet).collect::<Vec<_>>())
+        MuteWindows::new(&list.iter().map(window).collect::<Vec<_>>())
     }
 
     fn open(windows: &MuteWindows, instant: &str) -> Option<usize> {
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn without_windows_it_is_never_quiet() {
+    fn without_windows_it_is_never_muted() {
         assert_eq!(open(&windows(&[]), "2026-11-22T12:00:00Z"), None);
         assert_eq!(open(&windows(&[("0 2 30 2 *", "1h", None)]), "2026-11-22T12:00:00Z"), None);
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crd::contract::EventOutcome;
-use crd::simulated::FaultKind;
+use crd::simulated::FaultType;
 use jiff::Timestamp;
 
 use crate::alerting::event::Change;
@@ -107,7 +107,7 @@ impl Evaluation {
         let mut kinds: Vec<(String, usize, usize)> = Vec::new();
         for (fault, found) in &self.faults {
             let name =
-                fault.kind.map_or_else(|| "labelled".to_owned(), |kind: FaultKind| format!("{kind:?}"));
+                fault.type_.map_or_else(|| "labelled".to_owned(), |type_: FaultType| format!("{type_:?}"));
             match kinds.iter_mut().find(|kind| kind.0 == name) {
                 Some(kind) => (kind.1, kind.2) = (kind.1 + usize::from(*found), kind.2 + 1),
                 None => kinds.push((name, usize::from(*found), 1)),
@@ -186,17 +186,17 @@ mod tests {
         evaluation.count(at(second), Some(&truth), &verdict(second, anomalous, Some(truth.clone())));
     }
 
-    fn fault(kind: FaultKind, start: i64) -> ActiveFault {
-        ActiveFault { sensor: Some(0), kind: Some(kind), start: at(start) }
+    fn fault(type_: FaultType, start: i64) -> ActiveFault {
+        ActiveFault { sensor: Some(0), type_: Some(type_), start: at(start) }
     }
 
     #[test]
     fn a_fault_is_found_by_one_verdict_within_it_and_counted_once() {
         let mut evaluation = Evaluation::default();
         for (second, anomalous) in [(10, false), (11, true), (12, false)] {
-            count(&mut evaluation, second, anomalous, Some(fault(FaultKind::Step, 10)));
+            count(&mut evaluation, second, anomalous, Some(fault(FaultType::Step, 10)));
         }
-        count(&mut evaluation, 20, false, Some(fault(FaultKind::Spike, 20)));
+        count(&mut evaluation, 20, false, Some(fault(FaultType::Spike, 20)));
         count(&mut evaluation, 30, true, None);
         assert_eq!(evaluation.event_recall(), Some(0.5));
         assert_eq!(evaluation.precision(), Some(0.5));
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn a_fault_that_silences_the_sensor_counts_without_a_verdict() {
         let mut evaluation = Evaluation::default();
-        evaluation.count(at(1), Some(&[fault(FaultKind::Dropout, 1)]), &Outcome::Missing);
+        evaluation.count(at(1), Some(&[fault(FaultType::Dropout, 1)]), &Outcome::Missing);
         assert_eq!(evaluation.event_recall(), Some(0.0));
     }
 

@@ -1,11 +1,12 @@
 //! A manifest file and `--set` assignments in, a valid detector out.
 
-use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use crd::Valid;
+use crd::lines::{self, Lines};
 use crd::manifest::{self, ManifestError};
-use crd::valid::Invalid;
+use crd::{Valid, Violation};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -13,15 +14,18 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum FileError {
     /// The file cannot be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", shown(path))]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
-    /// It holds no valid manifest.
-    #[error("{}: {source}", path.display())]
+    /// It breaks rules: a line for each.
+    #[error("{}", .0.join("\n"))]
+    Invalid(Vec<String>),
+    /// It holds no manifest.
+    #[error("{}: {source}", shown(path))]
     Refused {
         /// The file.
         path: PathBuf,
@@ -33,18 +37,42 @@ pub enum FileError {
     Set(String, String),
 }
 
-/// The text of a manifest, which must be UTF-8.
+/// The text of a manifest, which must be UTF-8; `-` is the standard input.
 ///
 /// # Errors
-/// The file cannot be read.
+/// The file cannot be read, or is too large.
 pub fn text(path: &Path) -> Result<String, FileError> {
     let refused = |source| FileError::Refused { path: path.to_owned(), source };
-    let bytes = fs::read(path).map_err(|source| FileError::Unreadable { path: path.to_owned(), source })?;
-    if bytes.len() > manifest::MOST_BYTES {
+    let bytes = read(path).map_err(|source| FileError::Unreadable { path: path.to_owned(), source })?;
+    if bytes.len() > manifest::MAX_BYTES {
         return Err(refused(ManifestError::TooLarge(bytes.len())));
     }
     String::from_utf8(bytes)
         .map_err(|_| refused(ManifestError::Yaml("the file is not UTF-8 text".to_owned())))
+}
+
+/// No more than shows that it is too large.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let limit = manifest::MAX_BYTES as u64 + 1;
+    if path == Path::new("-") {
+        io::stdin().take(limit).read_to_end(&mut bytes)?;
+    } else {
+        File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+/// A file's name in messages.
+pub fn shown(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+}
+
+/// A broken rule and where it stands: `pump.yaml:7: spec.interval: must be between 10ms and 24h, got 1ms`.
+pub fn located(path: &Path, lines: Option<&Lines>, broken: &Violation) -> String {
+    let line =
+        lines.and_then(|lines| lines.line(&broken.path)).map_or(String::new(), |line| format!(":{line}"));
+    format!("{}{line}: {broken}", shown(path))
 }
 
 /// The one detector of the file, after the assignments: `spec.sources[0].csv.path=other.csv`, several with commas
@@ -54,14 +82,18 @@ pub fn text(path: &Path) -> Result<String, FileError> {
 /// The file is unreadable, breaks rules, or an assignment does not fit.
 pub fn detector(path: &Path, assignments: &[String]) -> Result<Valid, FileError> {
     let refused = |source| FileError::Refused { path: path.to_owned(), source };
-    let mut documents = manifest::documents(&text(path)?).map_err(refused)?;
+    let text = text(path)?;
+    let mut documents = manifest::documents(&text).map_err(refused)?;
     let (Some(mut document), true) = (documents.pop(), documents.is_empty()) else {
         return Err(refused(ManifestError::Several(documents.len() + 1)));
     };
     for assignment in assignments.iter().flat_map(|each| split(each, ',')) {
         set(&mut document, &assignment).map_err(|why| FileError::Set(assignment.clone(), why))?;
     }
-    manifest::detector(document).map_err(|broken: Invalid| refused(ManifestError::Invalid(broken)))
+    manifest::detector(document).map_err(|broken| {
+        let lines = lines::of(&text).pop();
+        FileError::Invalid(broken.0.iter().map(|broken| located(path, lines.as_ref(), broken)).collect())
+    })
 }
 
 /// The parts between separators; a backslash makes the next character an ordinary one.

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crd::model::{Feature, Train};
+use crd::model::Feature;
+use crd::training::Training;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -15,15 +16,15 @@ use crate::features::daily::{Daily, Days};
 pub struct Recipe {
     /// The features of each sensor, in order.
     pub features: Vec<Feature>,
-    /// How many readings `Mean` and `Spread` are taken over, the newest among them.
+    /// How many readings `RollingMean` and `LogStdDev` are taken over, the newest among them.
     pub window: usize,
     /// How many previous vectors are appended.
     pub lags: usize,
 }
 
-impl From<&Train> for Recipe {
-    fn from(train: &Train) -> Self {
-        Self { features: train.features.clone(), window: train.window as usize, lags: train.lags as usize }
+impl From<&Training> for Recipe {
+    fn from(training: &Training) -> Self {
+        Self { features: training.features.clone(), window: training.window, lags: training.lags }
     }
 }
 
@@ -41,16 +42,24 @@ impl Recipe {
     /// Readings needed before the first vector is complete.
     pub fn memory(&self) -> usize {
         let reach = |feature: &Feature| match feature {
-            Feature::Value | Feature::Daily => 1,
+            Feature::Value | Feature::DailyResidual => 1,
             Feature::Difference => 2,
-            Feature::Mean | Feature::Spread => self.window,
+            Feature::RollingMean | Feature::LogStdDev => self.window,
         };
         self.features.iter().map(reach).max().unwrap_or(1) + self.lags
     }
 
     /// Whether vectors depend on the time of the day.
     pub fn is_daily(&self) -> bool {
-        self.features.contains(&Feature::Daily)
+        self.features.contains(&Feature::DailyResidual)
+    }
+}
+
+/// A feature's value in the unit of its sensor: of `LogStdDev`, the standard deviation itself.
+pub fn in_sensor_unit(feature: Feature, value: f64) -> f64 {
+    match feature {
+        Feature::LogStdDev => libm::exp10(value),
+        Feature::Value | Feature::Difference | Feature::RollingMean | Feature::DailyResidual => value,
     }
 }
 
@@ -155,9 +164,9 @@ impl Features {
         match feature {
             Feature::Value => value(at),
             Feature::Difference => value(at) - value(at - 1),
-            Feature::Spread => libm::log10(standard_deviation(window(), self.recipe.window).max(STILL)),
-            Feature::Mean => mean(window(), self.recipe.window),
-            Feature::Daily => {
+            Feature::LogStdDev => libm::log10(standard_deviation(window(), self.recipe.window).max(STILL)),
+            Feature::RollingMean => mean(window(), self.recipe.window),
+            Feature::DailyResidual => {
                 self.daily.usual(self.recent[at].time, sensor).map_or(0.0, |usual| value(at) - usual)
             }
         }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crd::Valid;
-use crd::model::Train;
+use crd::training::Training;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::features::pipeline::Recipe;
@@ -27,14 +27,14 @@ pub struct InitialData {
 }
 
 impl InitialData {
-    /// With a first training: what simulated sensors would have given before `now` (or `until`), or the first rows of a
+    /// With a first training: what simulated sensors would have given before `now` (or `dataEndTime`), or the first rows of a
     /// recording.
     ///
     /// # Errors
     /// A source fails.
     pub fn with_training(
         detector: &Valid,
-        train: &Train,
+        train: &Training,
         now: Timestamp,
         progress: &dyn Progress,
     ) -> Result<Self, SourceError> {
@@ -42,9 +42,9 @@ impl InitialData {
         let past = Recipe::from(train).memory() - 1;
         match Sources::open(detector)? {
             Sources::SimulatedSource(source) => {
-                let samples = train.samples as usize + past;
+                let samples = train.samples + past;
                 let next = aligned(now, interval(detector));
-                let until = train.until.unwrap_or(next);
+                let until = train.data_end_time.unwrap_or(next);
                 let history = source.history(samples, until, detector.spec().interval.into());
                 let training_set = with_progress(history, samples, progress).collect();
                 Ok(Self { training_set, ..Self::of_simulated(detector, source, past, now) })
@@ -106,16 +106,16 @@ impl InitialData {
 
     fn of_recorded(
         mut rest: Recording,
-        train: &Train,
+        train: &Training,
         past: usize,
         progress: &dyn Progress,
     ) -> Result<Self, SourceError> {
-        let samples = train.samples as usize + past;
+        let samples = train.samples + past;
         let mut training_set = Vec::new();
         let mut first = None;
         for row in with_progress(rest.by_ref(), samples, progress) {
             let row = row?;
-            if training_set.len() == samples || train.until.is_some_and(|until| row.time >= until) {
+            if training_set.len() == samples || train.data_end_time.is_some_and(|until| row.time >= until) {
                 first = Some(row);
                 break;
             }

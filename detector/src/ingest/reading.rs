@@ -1,6 +1,6 @@
 //! What every sensor gave at one instant, and the truth about it where somebody knows it.
 
-use crd::simulated::FaultKind;
+use crd::simulated::FaultType;
 use jiff::Timestamp;
 
 /// What every sensor gave at one instant.
@@ -20,7 +20,7 @@ pub struct ActiveFault {
     /// The sensor that it befell, an index into [`Readings::values`]; `None` for a labelled span of a recording.
     pub sensor: Option<usize>,
     /// What happened; `None` for a labelled span of a recording.
-    pub kind: Option<FaultKind>,
+    pub type_: Option<FaultType>,
     /// When it began: for a labelled span, the time of its first row.
     pub start: Timestamp,
 }

@@ -45,7 +45,7 @@ pub struct Started {
     pub note: String,
 }
 
-/// Train on the sources' history: what simulated sensors would have given before `now` (or `until`), or the first rows of
+/// Train on the sources' history: what simulated sensors would have given before `now` (or `dataEndTime`), or the first rows of
 /// a recording.
 ///
 /// # Errors
@@ -60,7 +60,7 @@ pub fn train(
     let InitialData { training_set, stream, lead_in, note } =
         InitialData::with_training(detector, &train, now, progress)?;
     let began = Instant::now();
-    let training_set = TrainingSet { readings: &training_set, until: train.until, serving: None };
+    let training_set = TrainingSet { readings: &training_set, until: train.data_end_time, serving: None };
     let model = learn(detector, training_set, &|done| progress.grown(done, trees_to_grow(&train)))?;
     let took = Some(began.elapsed());
     let mut scorer = Scorer::new(Arc::new(model), detector, explain);
@@ -105,7 +105,7 @@ pub fn retrain(
     now: Timestamp,
 ) -> Result<Model, MonitorError> {
     let train = detector.train().cloned().unwrap_or_default();
-    let most = train.samples as usize + Recipe::from(&train).memory() - 1;
+    let most = train.samples + Recipe::from(&train).memory() - 1;
     let readings = past.before(until.min(now), most)?;
     Ok(learn(
         detector,

@@ -1,8 +1,9 @@
-//! `every` or `schedule` in; the moments to train anew out. The same name, the same moments: replicas agree on them without
+//! `model.retrain` in; the moments to train anew out. The same name, the same moments: replicas agree on them without
 //! a word, and two detectors seldom train at once.
 
 use crd::Valid;
 use crd::schedule::Schedule;
+use crd::valid::Retrain;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
@@ -57,16 +58,17 @@ impl RetrainSchedule {
 
 impl Moments {
     fn new(detector: &Valid) -> Self {
-        let Some(train) = detector.train() else { return Self::Never };
-        if let Some(every) = train.every {
-            let period = std::time::Duration::from(every).as_nanos().cast_signed().max(1);
-            return Self::Every { period, offset: offset(&full_name(detector), period) };
+        match detector.retrain() {
+            None => Self::Never,
+            Some(Retrain::Interval(interval)) => {
+                let period = std::time::Duration::from(*interval).as_nanos().cast_signed().max(1);
+                Self::Every { period, offset: offset(&full_name(detector), period) }
+            }
+            Some(Retrain::Schedule { schedule, time_zone }) => Self::At(
+                Schedule::new(schedule, time_zone.as_deref())
+                    .expect("a rule of the spec: a schedule and a zone that exist"),
+            ),
         }
-        let schedule = |text: &String| {
-            Schedule::new(text, train.time_zone.as_deref())
-                .expect("a rule of the spec: a schedule and a zone that exist")
-        };
-        train.schedule.as_ref().map(schedule).map_or(Self::Never, Self::At)
     }
 
     fn around(&self, now: Timestamp) -> Around {
@@ -115,10 +117,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn retrain_schedule(namespace: &str, train: &str) -> RetrainSchedule {
+    fn retrain_schedule(namespace: &str, model: &str) -> RetrainSchedule {
         let text = format!(
             "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {{name: fan, namespace: {namespace}}}\nspec:\n  \
-             sources: [{{name: s, simulated: {{sensors: [{{name: speed}}]}}}}]\n  model: {{train: {train}}}\n"
+             sources: [{{name: s, simulated: {{sensors: [{{name: speed}}]}}}}]\n  model: {model}\n"
         );
         RetrainSchedule::new(&crd::manifest::one_detector(&text).unwrap())
     }
@@ -130,22 +132,23 @@ mod tests {
     #[test]
     fn detectors_of_other_names_train_at_other_moments_of_the_same_period() {
         let now = at("2026-11-22T12:00:00Z");
-        let [a, b] =
-            ["a", "b"].map(|namespace| retrain_schedule(namespace, "{every: 24h}").next(now).unwrap());
+        let [a, b] = ["a", "b"]
+            .map(|namespace| retrain_schedule(namespace, "{retrain: {interval: 24h}}").next(now).unwrap());
         assert_ne!(a, b);
         for moment in [a, b] {
             assert!(moment > now && moment.duration_since(now) <= SignedDuration::from_hours(24));
         }
-        assert_eq!(retrain_schedule("a", "{every: 24h}").next(now), Some(a));
+        assert_eq!(retrain_schedule("a", "{retrain: {interval: 24h}}").next(now), Some(a));
     }
 
     #[test]
     fn a_schedule_names_its_last_moment_on_its_zones_clock() {
-        let mut nightly = retrain_schedule("a", "{schedule: '0 3 * * *', timeZone: Europe/Berlin}");
+        let mut nightly =
+            retrain_schedule("a", "{retrain: {schedule: '0 3 * * *', timeZone: Europe/Berlin}}");
         let now = at("2026-11-22T12:00:00Z");
         assert_eq!(nightly.latest(at("2026-11-01T00:00:00Z"), now), Some(at("2026-11-22T02:00:00Z")));
         assert_eq!(nightly.latest(at("2026-11-22T02:00:00Z"), now), None);
-        let mut leap = retrain_schedule("a", "{schedule: '0 0 29 2 *'}");
+        let mut leap = retrain_schedule("a", "{retrain: {schedule: '0 0 29 2 *'}}");
         assert_eq!(leap.latest(Timestamp::UNIX_EPOCH, now), Some(at("2024-02-29T00:00:00Z")));
     }
 
@@ -157,7 +160,7 @@ mod tests {
     proptest! {
         #[test]
         fn between_two_neighbouring_moments_lies_one_period(now in -10_000_000_000i64..10_000_000_000, seconds in 1u32..100_000) {
-            let (now, mut every) = (Timestamp::from_second(now).unwrap(), retrain_schedule("a", &format!("{{every: {seconds}s}}")));
+            let (now, mut every) = (Timestamp::from_second(now).unwrap(), retrain_schedule("a", &format!("{{retrain: {{interval: {seconds}s}}}}")));
             let (last, next) = (every.latest(Timestamp::MIN, now).unwrap(), every.next(now).unwrap());
             prop_assert!(last <= now && now < next);
             prop_assert_eq!(next.duration_since(last), SignedDuration::from_secs(i64::from(seconds)));
@@ -172,7 +175,7 @@ mod tests {
             instants in proptest::collection::vec(1_700_000_000i64..1_710_000_000, 1..8),
             schedule in prop::sample::select(vec!["0 3 * * *", "*/15 * * * *", "0 0 29 2 *", "0 0 30 2 *"]),
         ) {
-            let new = retrain_schedule("a", &format!("{{schedule: '{schedule}', timeZone: Europe/Berlin}}"));
+            let new = retrain_schedule("a", &format!("{{retrain: {{schedule: '{schedule}', timeZone: Europe/Berlin}}}}"));
             let mut asked = new.clone();
             for instant in instants {
                 let now = Timestamp::from_second(instant).unwrap();

@@ -15,7 +15,7 @@ use interchange::Imported;
 use jiff::Timestamp;
 use thiserror::Error;
 
-use crate::features::pipeline::{Features, Pipeline, Recipe};
+use crate::features::pipeline::{Features, Pipeline, Recipe, in_sensor_unit};
 use crate::model::threshold;
 use crate::scoring::verdict::{Direction, Judgement, SensorReason, severity};
 
@@ -235,17 +235,23 @@ impl Model {
             let own = (0..columns.len()).filter(move |column| self.sensor_of(*column) == sensor);
             own.rev().max_by(|a, b| columns[*a].share.total_cmp(&columns[*b].share))
         };
-        let reason = |column: usize| SensorReason {
-            feature: self.pipeline.recipe.features[column % features],
+        let reason = |column: usize, feature: Feature| SensorReason {
+            feature,
             lag: column / (features * sensors),
             direction: match columns[column].side {
                 Side::High => Direction::High,
                 Side::Low => Direction::Low,
             },
-            value: vector[column],
-            expected: self.metadata().training.central_ranges.get(column).map(|range| range.map(f64::from)),
+            value: in_sensor_unit(feature, vector[column]),
+            expected: self.expected(column).map(|range| range.map(|end| in_sensor_unit(feature, end))),
         };
-        (0..sensors).filter_map(top_contributor).map(reason).collect()
+        let feature = |column: usize| self.pipeline.recipe.features[column % features];
+        (0..sensors).filter_map(top_contributor).map(|column| reason(column, feature(column))).collect()
+    }
+
+    /// Between which values 98 in 100 of the training readings were, of what a column is.
+    fn expected(&self, column: usize) -> Option<[f64; 2]> {
+        self.metadata().training.central_ranges.get(column).map(|range| range.map(f64::from))
     }
 
     /// A score over this is an anomaly.

@@ -1,7 +1,8 @@
 //! Readings in, a model out: their vectors, a forest grown over them, and a threshold, sealed in an artifact.
 
 use crd::Valid;
-use crd::model::{self, Train};
+use crd::model::ExperimentalMode;
+use crd::training::{self, ForestMode};
 use forest::artifact::{Artifact, Metadata, Training};
 use forest::{Ensemble, EnsembleParams, Mode, Params, ParamsError, Samples};
 use jiff::Timestamp;
@@ -142,27 +143,26 @@ fn rows(all: &Samples, requirements: impl Fn(usize) -> bool) -> Option<Samples> 
     Samples::new(all.columns(), cells).ok()
 }
 
-fn params(train: &Train) -> Result<EnsembleParams, ParamsError> {
-    let (trees, sample_size) = (train.trees as u32, train.sample_size as u32);
-    let params = Params::new(trees, sample_size, train.extension as u32, train.seed as u64)?;
+fn params(train: &training::Training) -> Result<EnsembleParams, ParamsError> {
+    let params = Params::new(train.trees, train.sample_size, train.extension_level, train.seed)?;
     Ok(in_mode(params, train.mode))
 }
 
 /// How many trees a training grows, those of all members in mode Auto.
-pub fn trees_to_grow(train: &Train) -> usize {
+pub fn trees_to_grow(train: &training::Training) -> usize {
     params(train).map_or(0, |params| params.total_trees() as usize)
 }
 
 /// The same parameters in the API's mode.
-pub fn in_mode(params: Params, mode: model::Mode) -> EnsembleParams {
+pub fn in_mode(params: Params, mode: ForestMode) -> EnsembleParams {
     let mode = match mode {
-        model::Mode::Auto => return EnsembleParams::Auto(params),
-        model::Mode::Standard => Mode::Standard,
-        model::Mode::AveragedGain => Mode::AveragedGain,
-        model::Mode::PooledGain => Mode::PooledGain,
-        model::Mode::AdjustedDepth => Mode::AdjustedDepth,
-        model::Mode::Density => Mode::Density,
-        model::Mode::AdjustedDensity => Mode::AdjustedDensity,
+        ForestMode::Auto => return EnsembleParams::Auto(params),
+        ForestMode::Standard => Mode::Standard,
+        ForestMode::Experimental(ExperimentalMode::AveragedGain) => Mode::AveragedGain,
+        ForestMode::Experimental(ExperimentalMode::PooledGain) => Mode::PooledGain,
+        ForestMode::Experimental(ExperimentalMode::AdjustedDepth) => Mode::AdjustedDepth,
+        ForestMode::Experimental(ExperimentalMode::Density) => Mode::Density,
+        ForestMode::Experimental(ExperimentalMode::AdjustedDensity) => Mode::AdjustedDensity,
     };
     params.with_mode(mode).into()
 }

@@ -1,8 +1,10 @@
 //! Readings in, one instant after another; a verdict on each out, or why there is none.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crd::{Missing, Valid};
+use crd::Valid;
+use crd::valid::Missing;
 use jiff::Timestamp;
 
 use crate::alerting::alarm::Alarm;
@@ -20,7 +22,8 @@ pub struct Scorer {
     explain: Explain,
     features: Features,
     alarm: Alarm,
-    previous: Vec<Option<f64>>,
+    /// The newest reading of each sensor, and when it was taken.
+    previous: Vec<Option<(Timestamp, f64)>>,
     seen: Option<Timestamp>,
 }
 
@@ -45,7 +48,7 @@ impl Scorer {
             alarm: Alarm::new(detector),
             previous: vec![None; model.sensors().len()],
             seen: None,
-            missing: detector.spec().missing,
+            missing: detector.missing(),
             explain,
             model,
         }
@@ -91,8 +94,9 @@ impl Scorer {
 
     fn remember(&mut self, readings: &Readings) {
         self.seen = Some(readings.time);
-        let Some(values) = self.complete(&readings.values) else { return };
-        self.previous = values.iter().copied().map(Some).collect();
+        let complete = self.complete(readings);
+        self.keep_newest(readings);
+        let Some(values) = complete else { return };
         if values.iter().all(|value| forest::cell(*value).is_some()) {
             self.features.push(readings.time, &values);
         }
@@ -101,8 +105,9 @@ impl Scorer {
     /// Judge the readings of the next instant, and remember them.
     pub fn judge(&mut self, readings: &Readings) -> Outcome {
         self.seen = Some(readings.time);
-        let Some(values) = self.complete(&readings.values) else { return self.incomplete(readings) };
-        self.previous = values.iter().copied().map(Some).collect();
+        let complete = self.complete(readings);
+        self.keep_newest(readings);
+        let Some(values) = complete else { return self.incomplete(readings) };
         // Before features: a value that no model can judge would poison every window that it is in.
         if let Some(value) = values.iter().find(|value| forest::cell(**value).is_none()) {
             return Outcome::Unjudgeable(*value);
@@ -119,15 +124,25 @@ impl Scorer {
         self.features.peek(values)
     }
 
-    /// All values, the missing ones from the previous readings where the spec says so.
-    fn complete(&self, values: &[Option<f64>]) -> Option<Vec<f64>> {
-        let stand_in =
-            |previous: Option<f64>| if self.missing == Missing::Previous { previous } else { None };
+    /// All values, the missing ones from previous readings that are not too old, where the spec says so.
+    fn complete(&self, readings: &Readings) -> Option<Vec<f64>> {
+        let values = readings.values.iter().zip(&self.previous);
         values
-            .iter()
-            .zip(&self.previous)
-            .map(|(value, previous)| value.or_else(|| stand_in(*previous)))
+            .map(|(value, previous)| value.or_else(|| self.in_place_of_missing(*previous, readings.time)))
             .collect()
+    }
+
+    fn in_place_of_missing(&self, previous: Option<(Timestamp, f64)>, now: Timestamp) -> Option<f64> {
+        let Missing::Previous { max_staleness } = self.missing else { return None };
+        let (taken, value) = previous?;
+        let age = Duration::try_from(now.duration_since(taken)).unwrap_or_default();
+        (age <= Duration::from(max_staleness)).then_some(value)
+    }
+
+    fn keep_newest(&mut self, readings: &Readings) {
+        for (previous, value) in self.previous.iter_mut().zip(&readings.values) {
+            *previous = value.map(|value| (readings.time, value)).or(*previous);
+        }
     }
 
     fn verdict(&mut self, readings: &Readings, judgement: Judgement) -> Outcome {
@@ -138,7 +153,7 @@ impl Scorer {
     fn incomplete(&mut self, readings: &Readings) -> Outcome {
         match self.missing {
             Missing::Anomaly => self.verdict(readings, self.model.judge_missing(&readings.values)),
-            Missing::Skip | Missing::Previous => Outcome::Missing,
+            Missing::Skip | Missing::Previous { .. } => Outcome::Missing,
         }
     }
 }

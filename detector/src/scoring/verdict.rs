@@ -68,9 +68,9 @@ pub struct SensorReason {
     pub lag: usize,
     /// Whether that was high or low.
     pub direction: Direction,
-    /// What it was.
+    /// What it was, in the sensor's unit: of `LogStdDev`, the standard deviation.
     pub value: f64,
-    /// Between which values 98 in 100 of the training readings had it, where that is known.
+    /// Between which values 98 in 100 of the training readings had it, in the sensor's unit, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<[f64; 2]>,
 }

@@ -174,7 +174,7 @@ impl Log {
 }
 
 /// `2026-11-22T12:00:15Z event over after 12 s: 12 verdicts, peak severity 1.43 at 2026-11-22T12:00:05Z; by temperature (93 %);
-/// no alarm: quiet (weekly maintenance)`
+/// no alarm: muted (weekly maintenance)`
 fn ended(event: &EventReport) -> impl fmt::Display + '_ {
     fmt::from_fn(move |f| {
         let EventReport { end, duration_seconds, verdicts, peak, .. } = event;
@@ -188,10 +188,10 @@ fn ended(event: &EventReport) -> impl fmt::Display + '_ {
         match (event.outcome, &event.reason) {
             (EventOutcome::Alarmed, _) => Ok(()),
             (EventOutcome::TooShort, _) => write!(f, "; no alarm: shorter than minimumDuration"),
-            (EventOutcome::NoPeak, _) => write!(f, "; no alarm: no stranger than what was just before"),
+            (EventOutcome::NoPeak, _) => write!(f, "; no alarm: one shortly before was as anomalous or more"),
             (EventOutcome::CoolingDown, _) => write!(f, "; no alarm: within coolDown of the one before"),
-            (EventOutcome::Quiet, reason) => {
-                write!(f, "; no alarm: quiet ({})", reason.as_deref().unwrap_or_default())
+            (EventOutcome::Muted, reason) => {
+                write!(f, "; no alarm: muted ({})", reason.as_deref().unwrap_or_default())
             }
         }
     })

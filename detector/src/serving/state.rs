@@ -54,7 +54,7 @@ impl State {
             verdicts: Mutex::new(VecDeque::with_capacity(REMEMBERED)),
             phase: Mutex::new(Phase::WarmingUp {
                 have: 0,
-                need: detector.train().map_or(0, |train| train.samples as usize),
+                need: detector.train().map_or(0, |train| train.samples),
             }),
             sources: Mutex::new(detector.sources().iter().map(|each| source(&each.name)).collect()),
             draining: AtomicBool::new(false),

@@ -50,7 +50,7 @@ def main():
         s3.put_object(Bucket="models", Key="short", Body=artifact[:1000])
 
         def load(key, rest=""):
-            place = f"url: 's3://models/{key}', endpoint: '{endpoint}', region: eu-west-1, credentialsSecret: s"
+            place = f"url: 's3://models/{key}', endpoint: '{endpoint}', region: eu-west-1, credentialsSecretRef: {{name: s}}"
             return replay(folder, f"{{load: {{{place}{rest}}}}}")
 
         code, said = load("plant/pump%201/model", f", sha256: '{digest}'")

@@ -48,7 +48,7 @@ pub struct Revisions {
 
 /// The revision that is to serve is not there.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("model.pin must be a model that is kept ({have}), got {pin}; what serves goes on serving")]
+#[error("model.pinnedDigest must be a model that is kept ({have}), got {pin}; what serves goes on serving")]
 pub struct PinNotFound {
     /// The digest that was asked for.
     pub pin: String,
@@ -91,7 +91,7 @@ impl Revisions {
     /// Whether new pods would begin with this model, could it be kept.
     fn is_newest(&self, plan: &Plan, model: &ModelReport) -> bool {
         let mut fitting = self.kept.iter().filter(|revision| fits(plan, revision.recipe.as_deref()));
-        plan.detector.spec().model.pin.is_none()
+        plan.detector.spec().model.pinned_digest.is_none()
             && fitting.all(|revision| revision.trained_at < model.trained_at)
     }
 
@@ -131,7 +131,7 @@ impl Revisions {
     /// # Errors
     /// The pinned one is not kept.
     pub fn chosen(&self, plan: &Plan, observed: &Observed) -> Result<Option<&Revision>, PinNotFound> {
-        if let Some(pin) = &plan.detector.spec().model.pin {
+        if let Some(pin) = &plan.detector.spec().model.pinned_digest {
             let pinned = self.kept.iter().find(|revision| revision.digest == *pin);
             return pinned.map(Some).ok_or_else(|| self.pin_not_found(pin));
         }
@@ -157,7 +157,7 @@ impl Revisions {
         marker.is_some_and(|marker| marker.recipe == newest.recipe && marker.trained_at >= newest.trained_at)
     }
 
-    /// The revisions over `model.history`, the oldest first to go. Never one that serves, is pinned or pointed at; and
+    /// The revisions over `model.revisionHistoryLimit`, the oldest first to go. Never one that serves, is pinned or pointed at; and
     /// none while a pod has not said what it serves.
     pub fn surplus(&self, plan: &Plan, observed: &Observed) -> Vec<&Revision> {
         if observed.reports.iter().any(|pod| pod.report.is_none()) {
@@ -166,10 +166,11 @@ impl Revisions {
         let model = &plan.detector.spec().model;
         let is_needed = |revision: &&Revision| {
             let digest = revision.digest.as_str();
-            observed.serves(digest) || [model.pin.as_deref(), self.pointed_digest()].contains(&Some(digest))
+            observed.serves(digest)
+                || [model.pinned_digest.as_deref(), self.pointed_digest()].contains(&Some(digest))
         };
         let (needed, others): (Vec<&Revision>, Vec<&Revision>) = self.kept.iter().partition(is_needed);
-        let room = (model.history as usize).saturating_sub(needed.len());
+        let room = (model.revision_history_limit as usize).saturating_sub(needed.len());
         others.into_iter().skip(room).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! The detector and what was kept beside its workload in, the end of the history to learn from out.
 //!
 //! Replicas that train each for themselves agree only if they learn from the same history, so a spec that leaves
-//! `model.train.until` open is given the time at which what shapes its model was last changed, or at which a person last
+//! `model.train.dataEndTime` open is given the time at which what shapes its model was last changed, or at which a person last
 //! asked for another training. That time is kept in annotations of the ConfigMap and of the Deployment: either alone
 //! brings it back.
 
@@ -51,7 +51,7 @@ impl History {
         let heard = of_this_model.iter().find(is_heard);
         let whole = Timestamp::from_second(now.as_second()).expect("a timestamp without its fraction is one");
         let kept = heard.and_then(|kept| kept.get(UNTIL)?.parse().ok());
-        let own = detector.train().and_then(|train| train.until);
+        let own = detector.train().and_then(|train| train.data_end_time);
         Self {
             until: own.or(kept).unwrap_or(whole),
             is_open: own.is_none(),
@@ -118,10 +118,11 @@ mod tests {
         let first = History::new(&as_it_is(), [], at("2026-11-22T12:00:00Z"));
         let edited = quickstart(|detector| {
             detector.spec.replicas = Some(3);
-            detector.spec.threshold = crd::threshold::Threshold { score: Some(0.6), ..Default::default() };
-            detector.spec.model.history = 7;
-            detector.spec.model.pin = Some(format!("sha256:{}", "0".repeat(64)));
-            detector.spec.model.train.get_or_insert_default().every = Some(crd::Duration::from_secs(60));
+            detector.spec.threshold =
+                Some(crd::threshold::Threshold { score: Some(0.6), ..Default::default() });
+            detector.spec.model.revision_history_limit = 7;
+            detector.spec.model.pinned_digest = Some(format!("sha256:{}", "0".repeat(64)));
+            detector.spec.model.retrain.get_or_insert_default().interval = Some(crd::Duration::from_secs(60));
         });
         let later = History::new(&edited, [&first.annotations()], at("2026-11-23T12:00:00Z"));
         assert_eq!(later.until, first.until);
@@ -130,7 +131,7 @@ mod tests {
     #[test]
     fn a_change_of_sources_or_model_ends_the_history_anew() {
         let first = History::new(&as_it_is(), [], at("2026-11-22T12:00:00Z"));
-        let edited = quickstart(|detector| detector.spec.model.train.get_or_insert_default().trees = 7);
+        let edited = quickstart(|detector| detector.spec.model.train.get_or_insert_default().trees = Some(7));
         let now = at("2026-11-23T12:00:00Z");
         assert_eq!(History::new(&edited, [&first.annotations()], now).until, now);
     }
@@ -175,7 +176,8 @@ mod tests {
     #[test]
     fn the_end_that_a_person_wrote_wins_and_leaves_with_them() {
         let written = quickstart(|detector| {
-            detector.spec.model.train.get_or_insert_default().until = Some(at("2020-01-01T00:00:00Z"));
+            detector.spec.model.train.get_or_insert_default().data_end_time =
+                Some(at("2020-01-01T00:00:00Z"));
         });
         let first = History::new(&written, [], at("2026-11-22T12:00:00Z"));
         assert_eq!(first.until, at("2020-01-01T00:00:00Z"));

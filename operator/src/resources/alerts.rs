@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crd::valid::SourceKind;
+use crd::valid::{Retrain, SourceKind};
 
 use super::prometheus_duration;
 use super::prometheus_rule::Rule;
@@ -53,7 +53,7 @@ pub fn alerts(plan: &Plan) -> Vec<Rule> {
 
 impl Alert {
     fn rule(self, plan: &Plan) -> Rule {
-        let asked = &plan.detector.spec().monitoring.rules;
+        let asked = &plan.detector.spec().monitoring.prometheus_rule;
         let mut labels = asked.labels.clone();
         labels.insert("severity".to_owned(), self.severity.to_owned());
         let runbooks = asked.runbook_url.as_deref().unwrap_or(RUNBOOKS);
@@ -84,7 +84,8 @@ fn window(plan: &Plan) -> String {
 /// An alarm that began and ended between two scrapes is seen by its count. Where an anomaly must last for a while
 /// first, it cannot have been that short.
 fn anomaly_detected(plan: &Plan) -> Alert {
-    let (of, window, asked) = (selector(plan), window(plan), &plan.detector.spec().monitoring.rules);
+    let (of, window, asked) =
+        (selector(plan), window(plan), &plan.detector.spec().monitoring.prometheus_rule);
     let for_ = Duration::from(asked.for_);
     let lasting = format!("max by (namespace, detector) (anomaly_alarm{{{of}}}) > 0");
     let brief = format!(
@@ -114,7 +115,7 @@ fn anomaly_burst(plan: &Plan) -> Alert {
         name: "AnomalyBurst",
         expr: format!("{alarms} > 10 unless {alarms} <= 3 * {expected}"),
         for_: Duration::ZERO,
-        severity: plan.detector.spec().monitoring.rules.severity.label(),
+        severity: plan.detector.spec().monitoring.prometheus_rule.severity.label(),
         summary: "{{ $labels.namespace }}/{{ $labels.detector }} raises alarm after alarm.",
         description:
             "It has raised {{ $value | humanize }} alarms in the last hour: either what it watches is in \
@@ -148,7 +149,7 @@ fn sensor_stale(plan: &Plan) -> Option<Alert> {
             selector(plan)
         ),
         for_: Duration::ZERO,
-        severity: plan.detector.spec().monitoring.rules.severity.label(),
+        severity: plan.detector.spec().monitoring.prometheus_rule.severity.label(),
         summary: "{{ $labels.namespace }}/{{ $labels.detector }}: sensor {{ $labels.sensor }} is silent.",
         description: "Its newest reading is {{ $value | humanizeDuration }} old.".to_owned(),
     })
@@ -183,16 +184,16 @@ fn model_rejected(plan: &Plan) -> Alert {
 
 /// A model that is to be trained anew and is not. One that is pinned or trained once may be as old as it likes.
 fn model_stale(plan: &Plan) -> Option<Alert> {
-    let (of, train) = (selector(plan), plan.detector.train()?);
-    let is_pinned = plan.detector.spec().model.pin.is_some();
-    let expr = match (train.every, &train.schedule) {
-        (Some(every), _) => {
-            let limit = (Duration::from(every) * 2).as_secs();
+    let (of, retrain) = (selector(plan), plan.detector.retrain()?);
+    let is_pinned = plan.detector.spec().model.pinned_digest.is_some();
+    let expr = match retrain {
+        Retrain::Interval(interval) => {
+            let limit = (Duration::from(*interval) * 2).as_secs();
             format!(
                 "time() - min by (namespace, detector) (anomaly_model_trained_timestamp_seconds{{{of}}}) > {limit}"
             )
         }
-        (None, Some(_)) => {
+        Retrain::Schedule { .. } => {
             let trainings = |outcome| {
                 format!(
                     r#"max by (namespace, detector) (increase(anomaly_trainings_total{{{of},outcome="{outcome}"}}[1d])) > 0"#
@@ -200,7 +201,6 @@ fn model_stale(plan: &Plan) -> Option<Alert> {
             };
             format!("{} unless {}", trainings("failed"), trainings("done"))
         }
-        (None, None) => return None,
     };
     (!is_pinned).then(|| Alert {
         name: "ModelStale",

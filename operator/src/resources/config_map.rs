@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use crd::AnomalyDetector;
 use crd::contract::CONFIG_FILE;
 use crd::digest;
-use crd::model::Train;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::ResourceExt;
+use kube::{Resource, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::plan::Plan;
@@ -29,8 +29,8 @@ pub fn build(plan: &Plan) -> ConfigMap {
 pub fn digits(plan: &Plan) -> String {
     let mut manifest = manifest(plan);
     let model = &mut manifest["spec"]["model"];
-    remove(model, &["pin"]);
-    remove(&mut model["train"], &["until"]);
+    remove(model, &["pinnedDigest"]);
+    remove(&mut model["train"], &["dataEndTime"]);
     digest::short(manifest.to_string().as_bytes())
 }
 
@@ -39,15 +39,15 @@ pub fn digits(plan: &Plan) -> String {
 fn manifest(plan: &Plan) -> Value {
     let detector = plan.detector.detector();
     let mut spec = detector.spec.clone();
-    if let Some(train) = plan.detector.train() {
-        spec.model.train = Some(Train { until: Some(plan.history.until), ..train.clone() });
+    if plan.detector.train().is_some() {
+        spec.model.train.get_or_insert_default().data_end_time = Some(plan.history.until);
     }
     let mut spec = json!(spec);
     remove(&mut spec, &["replicas", "service", "pod", "monitoring"]);
-    remove(&mut spec["model"], &["history"]);
+    remove(&mut spec["model"], &["revisionHistoryLimit"]);
     json!({
-        "apiVersion": "anomaly.dev/v1alpha1",
-        "kind": "AnomalyDetector",
+        "apiVersion": AnomalyDetector::api_version(&()),
+        "kind": AnomalyDetector::kind(&()),
         "metadata": { "name": detector.name_any(), "namespace": plan.namespace },
         "spec": spec,
     })

@@ -16,7 +16,7 @@ const DETECTORS: &str = include_str!("../../../charts/anomaly-operator/dashboard
 pub fn build(plan: &Plan) -> Option<ConfigMap> {
     let asked = &plan.detector.spec().monitoring.dashboard;
     asked.enabled.then(|| {
-        let mut metadata = plan.metadata_with(&asked.labels);
+        let mut metadata = plan.metadata_with(&asked.labels());
         metadata.name = Some(name(&plan.name()));
         let file = format!("anomaly-detector-{}-{}.json", plan.namespace, plan.name());
         ConfigMap {

@@ -70,10 +70,10 @@ pub enum Rule {
 pub fn build(plan: &Plan) -> Option<PrometheusRule> {
     let monitoring = &plan.detector.spec().monitoring;
     let period = Duration::from(monitoring.service_monitor.interval).min(LONGEST_PERIOD);
-    monitoring.rules.enabled.then(|| PrometheusRule {
+    monitoring.prometheus_rule.enabled.then(|| PrometheusRule {
         api_version: super::MONITORING,
         kind: "PrometheusRule",
-        metadata: plan.metadata_with(&monitoring.rules.labels),
+        metadata: plan.metadata_with(&monitoring.prometheus_rule.labels),
         spec: PrometheusRuleSpec {
             groups: [Group {
                 name: format!("anomaly-detector.{}", plan.name()),

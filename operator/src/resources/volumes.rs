@@ -39,8 +39,10 @@ pub fn of(plan: &Plan) -> Vec<Mounted> {
         Mounted { volume: named("state", state()), directory: STATE_DIRECTORY, read_only: false },
     ];
     mounted.extend(load.and_then(source).map(|source| read_only("load", LOAD_DIRECTORY, source)));
-    let credentials = load.and_then(|load| load.credentials_secret.as_deref());
-    mounted.extend(credentials.map(|name| read_only("credentials", CREDENTIALS_DIRECTORY, secret(name))));
+    let credentials = load.and_then(|load| load.credentials_secret_ref.as_ref());
+    mounted.extend(
+        credentials.map(|reference| read_only("credentials", CREDENTIALS_DIRECTORY, secret(&reference.name))),
+    );
     let signing = webhook.and_then(|webhook| webhook.signing_secret.as_deref());
     mounted.extend(signing.map(|name| read_only("signing", SIGNING_DIRECTORY, secret(name))));
     mounted

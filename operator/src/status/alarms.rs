@@ -141,9 +141,9 @@ mod tests {
 
     #[test]
     fn events_without_an_alarm_are_not_told() {
-        let quiet = observed(&[vec![event(1000, 1.5, EventOutcome::Quiet)], vec![]]);
-        assert_eq!(newest_told(Some(at(5)), &quiet, at(9999)), Some(at(5)));
-        assert_eq!(note(None, &quiet, 9999), None);
+        let muted = observed(&[vec![event(1000, 1.5, EventOutcome::Muted)], vec![]]);
+        assert_eq!(newest_told(Some(at(5)), &muted, at(9999)), Some(at(5)));
+        assert_eq!(note(None, &muted, 9999), None);
     }
 
     #[test]

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crd::Valid;
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -10,7 +12,7 @@ const NOON: i64 = 12 * 60 * 60;
 fn detector(alarm: &str) -> Valid {
     let text = format!(
         "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {{name: mill}}\nspec:\n  sources:\n  - name: s\n    \
-         simulated: {{sensors: [{{name: speed}}]}}\n  alarm: {alarm}\n  quiet: [{{schedule: \"0 12 * * *\", duration: 1m, reason: noon}}]\n"
+         simulated: {{sensors: [{{name: speed}}]}}\n  alarm: {alarm}\n  muteWindows: [{{schedule: \"0 12 * * *\", duration: 1m, reason: noon}}]\n"
     );
     crd::manifest::one_detector(&text).unwrap()
 }
@@ -21,13 +23,13 @@ fn judgement(score: f64) -> Judgement {
     Judgement { score, severity: score / 0.5, anomalous, contributions, reasons, model: "sha256:1".into() }
 }
 
-/// `!` is an anomalous second, `^` a stranger one, `.` a normal one. Out: A larm, s hort, n o peak, c ooling down, q uiet,
+/// `!` is an anomalous second, `^` a stranger one, `.` a normal one. Out: A larm, s hort, n o peak, c ooling down, m uted,
 /// o ngoing.
 fn said(alarm: &str, seconds: &str) -> String {
     said_from(0, alarm, seconds)
 }
 
-/// The same from that second on. The minute from second [`NOON`] on is quiet.
+/// The same from that second on. The minute from second [`NOON`] on is muted.
 fn said_from(first: i64, alarm: &str, seconds: &str) -> String {
     let mut alarm = Alarm::new(&detector(alarm));
     let score = |letter| match letter {
@@ -42,7 +44,7 @@ fn said_from(first: i64, alarm: &str, seconds: &str) -> String {
         AlarmState::TooShort => 's',
         AlarmState::NoPeak => 'n',
         AlarmState::CoolingDown => 'c',
-        AlarmState::Quiet { .. } => 'q',
+        AlarmState::Muted { .. } => 'm',
         AlarmState::Alarm => 'A',
         AlarmState::Ongoing => 'o',
     };
@@ -70,26 +72,26 @@ fn a_stretch_that_outlasts_the_cool_down_is_not_lost() {
 }
 
 #[test]
-fn what_is_no_stranger_than_something_just_before_raises_no_alarm() {
-    assert_eq!(said("{peak: 4}", "..!!.!.^.!....!"), "..Ao.n.A.n....A");
+fn what_is_no_more_anomalous_than_something_just_before_raises_no_alarm() {
+    assert_eq!(said("{lookback: 4s}", "..!!.!.^.!....!"), "..Ao.n.A.n....A");
 }
 
 #[test]
 fn a_stretch_whose_peak_came_before_it_had_lasted_is_not_lost() {
-    assert_eq!(said("{peak: 4, minimumDuration: 2s}", ".^!!!"), ".ssAo");
-    assert_eq!(said("{peak: 4, coolDown: 4s}", "!..^!!"), "A..cAo");
+    assert_eq!(said("{lookback: 4s, minimumDuration: 2s}", ".^!!!"), ".ssAo");
+    assert_eq!(said("{lookback: 4s, coolDown: 4s}", "!..^!!"), "A..cAo");
 }
 
 #[test]
-fn a_quiet_window_puts_the_alarm_off_and_takes_none_back() {
-    assert_eq!(said_from(NOON - 1, "{}", ".!!.!"), ".qq.q");
-    assert_eq!(said_from(NOON - 1, "{}", "!!.!"), "Ao.q");
-    assert_eq!(said_from(NOON + 58, "{}", "!!!!.!"), "qqAo.A");
+fn a_mute_window_puts_the_alarm_off_and_takes_none_back() {
+    assert_eq!(said_from(NOON - 1, "{}", ".!!.!"), ".mm.m");
+    assert_eq!(said_from(NOON - 1, "{}", "!!.!"), "Ao.m");
+    assert_eq!(said_from(NOON + 58, "{}", "!!!!.!"), "mmAo.A");
 }
 
 #[test]
 fn an_alarm_that_was_put_off_starts_no_cool_down() {
-    assert_eq!(said_from(NOON + 58, "{coolDown: 9s}", "!..!"), "q..A");
+    assert_eq!(said_from(NOON + 58, "{coolDown: 9s}", "!..!"), "m..A");
 }
 
 #[test]
@@ -114,21 +116,26 @@ proptest! {
     }
 
     #[test]
-    fn a_peak_is_over_each_of_the_last_so_many(
-        severities in prop::collection::vec((0u8..20).prop_map(f64::from), 1..100), over in 0usize..10
+    fn a_peak_is_over_each_within_the_lookback(
+        instants in prop::collection::vec((0i64..4, (0u8..20).prop_map(f64::from)), 1..100), lookback in 0i64..20
     ) {
-        let mut peak = PeakFilter::new(over);
-        for (at, severity) in severities.iter().enumerate() {
-            let before = &severities[at.saturating_sub(over)..at];
-            prop_assert_eq!(peak.reached(*severity), before.iter().all(|earlier| earlier < severity));
+        let mut peak = PeakFilter::new(Duration::from_secs(lookback.unsigned_abs()));
+        let mut seen: Vec<(i64, f64)> = Vec::new();
+        let mut now = 0;
+        for (pause, severity) in instants {
+            now += pause;
+            let reached = peak.reached(Timestamp::from_second(now).unwrap(), severity);
+            let mut before = seen.iter().filter(|(time, _)| lookback > 0 && now - time <= lookback);
+            prop_assert_eq!(reached, before.all(|(_, earlier)| *earlier < severity));
+            seen.push((now, severity));
         }
     }
 
     #[test]
     fn what_comes_later_changes_nothing_that_was_said_before(
-        past in "[.!^]{1,60}", futures in ("[.!^]{0,60}", "[.!^]{0,60}"), peak in 0u32..20
+        past in "[.!^]{1,60}", futures in ("[.!^]{0,60}", "[.!^]{0,60}"), lookback in 0u32..20
     ) {
-        let rule = format!("{{peak: {peak}, minimumDuration: 1s, coolDown: 3s}}");
+        let rule = format!("{{lookback: {lookback}s, minimumDuration: 1s, coolDown: 3s}}");
         let [a, b] = [&futures.0, &futures.1].map(|future| said(&rule, &format!("{past}{future}")));
         prop_assert_eq!(&a[..past.len()], &b[..past.len()]);
     }

@@ -10,7 +10,7 @@ fn at(second: i64) -> Timestamp {
 
 fn detector() -> Valid {
     let text = "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {name: mill}\nspec:\n  sources:\n  - name: s\n    \
-                simulated: {sensors: [{name: speed}, {name: load}]}\n  quiet: [{schedule: \"0 2 * * *\", duration: 1h, reason: night}, \
+                simulated: {sensors: [{name: speed}, {name: load}]}\n  muteWindows: [{schedule: \"0 2 * * *\", duration: 1h, reason: night}, \
                 {schedule: \"0 3 * * *\", duration: 1h, reason: maintenance}]\n";
     crd::manifest::one_detector(text).unwrap()
 }
@@ -61,13 +61,13 @@ fn anomalous_verdicts_in_a_row_are_one_event_with_start_peak_end_and_sensors() {
 
 #[test]
 fn an_event_without_an_alarm_says_why() {
-    use EventOutcome::{Alarmed, CoolingDown, Quiet, TooShort};
-    let quiet = AlarmState::Quiet { window: 1 };
+    use EventOutcome::{Alarmed, CoolingDown, Muted, TooShort};
+    let muted = AlarmState::Muted { window: 1 };
     for (alarm_state, outcome, reason) in [
         (vec![AlarmState::TooShort], TooShort, None),
         (vec![AlarmState::TooShort, AlarmState::CoolingDown], CoolingDown, None),
-        (vec![AlarmState::CoolingDown, quiet, AlarmState::CoolingDown], Quiet, Some("maintenance")),
-        (vec![quiet, AlarmState::Alarm], Alarmed, None),
+        (vec![AlarmState::CoolingDown, muted, AlarmState::CoolingDown], Muted, Some("maintenance")),
+        (vec![muted, AlarmState::Alarm], Alarmed, None),
     ] {
         let mut events = Events::new(&detector());
         for (second, alarm_state) in alarm_state.into_iter().enumerate() {
@@ -105,7 +105,7 @@ proptest! {
     fn no_verdict_is_lost_and_nothing_is_told_twice(steps in prop::collection::vec((0..3u8, 0..5u8), 1..200)) {
         let (mut events, mut anomalous, mut alarms, mut ended) = (Events::new(&detector()), 0, 0, Vec::new());
         for (second, (severity, alarm_state)) in steps.iter().enumerate() {
-            let alarm_state = [AlarmState::TooShort, AlarmState::CoolingDown, AlarmState::Quiet { window: 0 }, AlarmState::Alarm, AlarmState::Ongoing][usize::from(*alarm_state)];
+            let alarm_state = [AlarmState::TooShort, AlarmState::CoolingDown, AlarmState::Muted { window: 0 }, AlarmState::Alarm, AlarmState::Ongoing][usize::from(*alarm_state)];
             let verdict = verdict(second.cast_signed() as i64, f64::from(*severity), alarm_state, [0.5, 0.5]);
             anomalous += u64::from(verdict.judgement.anomalous);
             match events.follow(&verdict) {

@@ -33,7 +33,7 @@ impl EventSource {
 
     /// Its address in the Kubernetes API.
     fn source(&self) -> String {
-        format!("/apis/anomaly.dev/v1alpha1/namespaces/{}/anomalydetectors/{}", self.namespace, self.name)
+        format!("/apis/anomaly.dev/namespaces/{}/anomalydetectors/{}", self.namespace, self.name)
     }
 }
 

@@ -116,7 +116,7 @@ async fn an_alarm_and_its_end_are_posted_as_signed_cloud_events_and_other_events
     let (notifier, told, _folder) = notifier(&detector(&url, ", signingSecret: hook"), KEY);
     for change in [
         ended(1_700_000_000, EventOutcome::TooShort),
-        ended(1_700_000_010, EventOutcome::Quiet),
+        ended(1_700_000_010, EventOutcome::Muted),
         Change::Alarmed(event(1_700_000_020)),
         ended(1_700_000_020, EventOutcome::Alarmed),
     ] {
@@ -131,7 +131,7 @@ async fn an_alarm_and_its_end_are_posted_as_signed_cloud_events_and_other_events
         json!({
             "specversion": "1.0",
             "id": "plant/mill/2023-11-14T22:13:40Z/alarmed",
-            "source": "/apis/anomaly.dev/v1alpha1/namespaces/plant/anomalydetectors/mill",
+            "source": "/apis/anomaly.dev/namespaces/plant/anomalydetectors/mill",
             "type": "dev.anomaly.event.alarmed",
             "subject": "mill",
             "time": "2023-11-14T22:13:40Z",

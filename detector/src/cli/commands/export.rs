@@ -14,7 +14,7 @@ use crate::model::model::Model;
 /// Write a model for other systems.
 ///
 /// The ONNX model has one input, `input`: rows of 32-bit floats, and two outputs: `score` and `anomaly`. Its columns are the
-/// vectors that the forest sees, of which `temperature.spread.lag1` is one where the model looks at more than values. It has no place
+/// vectors that the forest sees, of which `temperature.log_std_dev.lag1` is one where the model looks at more than values. It has no place
 /// for the ranges of the training data: rows beyond them score as the edge does, here they score higher.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
@@ -68,9 +68,9 @@ fn column(sensor: &str, feature: Feature, lag: usize) -> String {
     let feature = match feature {
         Feature::Value => "",
         Feature::Difference => ".difference",
-        Feature::Spread => ".spread",
-        Feature::Mean => ".mean",
-        Feature::Daily => ".daily",
+        Feature::LogStdDev => ".log_std_dev",
+        Feature::RollingMean => ".rolling_mean",
+        Feature::DailyResidual => ".daily_residual",
     };
     let lag = if lag == 0 { String::new() } else { format!(".lag{lag}") };
     format!("{sensor}{feature}{lag}")
@@ -86,16 +86,16 @@ mod tests {
         let sensors = ["heat".to_owned(), "load".to_owned()];
         assert_eq!(columns(&sensors, &recipe(vec![Feature::Value], 0)), ["heat", "load"]);
         assert_eq!(
-            columns(&sensors, &recipe(vec![Feature::Value, Feature::Spread], 1)),
+            columns(&sensors, &recipe(vec![Feature::Value, Feature::LogStdDev], 1)),
             [
                 "heat",
-                "heat.spread",
+                "heat.log_std_dev",
                 "load",
-                "load.spread",
+                "load.log_std_dev",
                 "heat.lag1",
-                "heat.spread.lag1",
+                "heat.log_std_dev.lag1",
                 "load.lag1",
-                "load.spread.lag1"
+                "load.log_std_dev.lag1"
             ]
         );
     }

@@ -10,9 +10,11 @@ use crate::model::model::Model;
 /// How many rows are read and scored at a time.
 pub(super) const BLOCK: usize = 1 << 14;
 
-/// A model with the feature `Daily`, and rows.
+/// A model with the feature `DailyResidual`, and rows.
 #[derive(Debug, Error)]
-#[error("the model's features must do without the time of the day, which rows do not have, got Daily")]
+#[error(
+    "the model's features must do without the time of the day, which rows do not have, got DailyResidual"
+)]
 pub struct NoTimes;
 
 /// A model, and the rows that the next one follows.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use crd::model::Mode;
+use crd::training::ForestMode;
 use crd::valid::Cut;
 use forest::artifact::{self, ArtifactError};
 use forest::threshold::ThresholdError;
@@ -52,9 +52,9 @@ pub struct TrainArgs {
     exclude: Option<Vec<String>>,
 
     /// How trees are split and what their leaves say: Standard, AveragedGain, PooledGain, AdjustedDepth, Density,
-    /// AdjustedDensity or Auto, which chooses sample size and extension too; as in an AnomalyDetector's `model.train.mode`
+    /// AdjustedDensity or Auto, which chooses sample size and extension too; as in an AnomalyDetector's `model.train`
     #[arg(long, value_name = "MODE", default_value = "Standard", value_parser = mode, conflicts_with = "from_sklearn")]
-    mode: Mode,
+    mode: ForestMode,
 
     /// The number of trees, 1 to 10000
     #[arg(long, value_name = "N", default_value_t = 100, conflicts_with = "from_sklearn")]
@@ -164,7 +164,7 @@ pub fn run(args: &TrainArgs) -> Result<(), TrainError> {
 /// A forest that is grown from the rows of the input.
 fn learned(args: &TrainArgs) -> Result<Artifact, TrainError> {
     let input = args.input.as_deref().expect("clap asks for an input unless there is something to import");
-    if args.mode == Mode::Auto && (args.sample_size.is_some() || args.extension.is_some()) {
+    if args.mode == ForestMode::Auto && (args.sample_size.is_some() || args.extension.is_some()) {
         return Err(TrainError::Chosen);
     }
     let (sample_size, extension) = (args.sample_size.unwrap_or(256), args.extension.unwrap_or(0));
@@ -211,8 +211,9 @@ fn selection(args: &TrainArgs) -> Selection<'_> {
 }
 
 /// A mode by the name that manifests know.
-fn mode(name: &str) -> Result<Mode, serde_json::Error> {
-    serde_json::from_value(name.into())
+fn mode(name: &str) -> Result<ForestMode, String> {
+    let known = ForestMode::ALL.into_iter().find(|mode| mode.name() == name);
+    known.ok_or_else(|| format!("expected one of {}", ForestMode::ALL.map(ForestMode::name).join(", ")))
 }
 
 fn checked(score: f64) -> Result<f64, TrainError> {

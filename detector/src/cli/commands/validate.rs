@@ -1,23 +1,25 @@
-//! `detector validate`: manifests in; every broken rule out, with the field's path, the rule and the value.
+//! `detector validate`: manifests in; every broken rule out, with its line, the field's path, the rule and the value.
 
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use clap::Args;
-use crd::manifest;
+use crd::{lines, manifest};
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::cli::manifest::text;
+use crate::cli::manifest::{FileError, located, shown, text};
 
 /// Check manifests by the rules that the API server applies, and those that only the operator can check.
 ///
-/// Prints a line for each broken rule, `FILE: FIELD: what was expected and what was there`, or `FILE: valid`. Documents of
-/// other kinds in the same file are passed over.
+/// Prints a line for each broken rule, `FILE:LINE: FIELD: what was expected and what was there`, or `FILE: valid`. Every
+/// document of a file is checked; documents of other kinds are passed over.
 #[derive(Debug, Args)]
 pub struct ValidateArgs {
-    /// Manifests, each with one or more YAML documents
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
+    /// Manifests, each with one or more YAML documents; of a folder, its .yaml, .yml and .json files; - for the standard
+    /// input
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
 }
 
 /// Rules are broken.
@@ -28,49 +30,103 @@ pub struct ValidateError {
     files: usize,
 }
 
+/// What a file is.
+enum Checked {
+    /// Every detector in it keeps every rule.
+    Valid,
+    /// A line for each broken rule.
+    Broken(Vec<String>),
+    /// It has no detector, but these kinds.
+    Other(Vec<String>),
+}
+
 /// Check every file.
 ///
 /// # Errors
 /// At least one file is not valid: what is wrong has been printed.
 pub fn run(args: &ValidateArgs) -> Result<(), ValidateError> {
-    let mut refused = 0;
-    for file in &args.files {
-        let broken = broken_rules(file);
-        for rule in &broken {
-            println!("{rule}");
-        }
-        if broken.is_empty() {
-            println!("{}: valid", file.display());
-        }
-        refused += usize::from(!broken.is_empty());
-    }
-    if refused == 0 { Ok(()) } else { Err(ValidateError { refused, files: args.files.len() }) }
+    let checked: Vec<Checked> = args.paths.iter().flat_map(|path| check(path)).collect();
+    let refused = checked.iter().filter(|checked| matches!(checked, Checked::Broken(_))).count();
+    let files = checked.iter().filter(|checked| !matches!(checked, Checked::Other(_))).count();
+    if refused == 0 { Ok(()) } else { Err(ValidateError { refused, files }) }
 }
 
-/// One line for each rule that a file breaks.
-fn broken_rules(file: &Path) -> Vec<String> {
-    let text = match text(file) {
-        Ok(text) => text,
-        Err(error) => return vec![error.to_string()],
+/// Check a file, or those of a folder, and print what comes of each.
+fn check(path: &Path) -> Vec<Checked> {
+    let folder = if path.is_dir() { Some(manifests(path)) } else { None };
+    let checked = match folder {
+        None => vec![(path.to_owned(), expecting_ours(path, checked(path)))],
+        Some(Err(error)) => {
+            vec![(path.to_owned(), Checked::Broken(vec![format!("{}: {error}", path.display())]))]
+        }
+        Some(Ok(files)) => {
+            let checked = files.into_iter().map(|file| (file.clone(), checked(&file)));
+            let ours: Vec<_> = checked.filter(|(_, checked)| !matches!(checked, Checked::Other(_))).collect();
+            if ours.is_empty() { vec![(path.to_owned(), nothing_in(path))] } else { ours }
+        }
     };
-    let documents = match manifest::documents(&text) {
-        Ok(documents) => documents,
-        Err(error) => return vec![format!("{}: {error}", file.display())],
+    checked.iter().for_each(|(path, checked)| match checked {
+        Checked::Valid => println!("{}: valid", shown(path)),
+        Checked::Broken(rules) => rules.iter().for_each(|rule| println!("{rule}")),
+        Checked::Other(_) => {}
+    });
+    checked.into_iter().map(|(_, checked)| checked).collect()
+}
+
+/// The manifests right in a folder, by name.
+fn manifests(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files =
+        fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>()?;
+    let is_manifest = |path: &PathBuf| {
+        path.is_file()
+            && path.extension().is_some_and(|name| ["yaml", "yml", "json"].iter().any(|known| name == *known))
     };
-    let (ours, others): (Vec<Value>, Vec<Value>) = documents.into_iter().partition(is_ours);
-    if ours.is_empty() {
-        let kinds: Vec<String> = others.iter().map(|other| other["kind"].to_string()).collect();
-        return vec![format!(
+    files.retain(is_manifest);
+    files.sort();
+    Ok(files)
+}
+
+fn nothing_in(folder: &Path) -> Checked {
+    Checked::Broken(vec![format!(
+        "{}: expected an AnomalyDetector in a .yaml, .yml or .json file, got none",
+        folder.display()
+    )])
+}
+
+/// A file that is named is expected to have a detector.
+fn expecting_ours(path: &Path, checked: Checked) -> Checked {
+    match checked {
+        Checked::Other(kinds) => Checked::Broken(vec![format!(
             "{}: expected an AnomalyDetector, got kind {}",
-            file.display(),
+            shown(path),
             kinds.join(", ")
-        )];
+        )]),
+        checked => checked,
     }
-    let rules = ours
-        .into_iter()
-        .filter_map(|document| manifest::detector(document).err())
-        .flat_map(|broken| broken.0);
-    rules.map(|rule| format!("{}: {rule}", file.display())).collect()
+}
+
+fn checked(path: &Path) -> Checked {
+    match rules_broken_in(path) {
+        Ok(checked) => checked,
+        Err(error) => Checked::Broken(vec![error.to_string()]),
+    }
+}
+
+fn rules_broken_in(path: &Path) -> Result<Checked, FileError> {
+    let text = text(path)?;
+    let refused = |source| FileError::Refused { path: path.to_owned(), source };
+    let documents = manifest::documents(&text).map_err(refused)?;
+    if !documents.iter().any(is_ours) {
+        return Ok(Checked::Other(documents.iter().map(|other| other["kind"].to_string()).collect()));
+    }
+    let lines = lines::of(&text);
+    let ours = documents.into_iter().enumerate().filter(|(_, document)| is_ours(document));
+    let broken = ours.filter_map(|(i, document)| Some((i, manifest::detector(document).err()?)));
+    let broken: Vec<String> = broken
+        .flat_map(|(i, broken)| broken.0.into_iter().map(move |rule| (i, rule)))
+        .map(|(i, rule)| located(path, lines.get(i), &rule))
+        .collect();
+    Ok(if broken.is_empty() { Checked::Valid } else { Checked::Broken(broken) })
 }
 
 /// An AnomalyDetector, or what was meant to be one: of our group, or of no other.

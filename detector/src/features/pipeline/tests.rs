@@ -29,9 +29,9 @@ fn a_difference_is_the_reading_minus_the_one_before() {
 }
 
 #[test]
-fn the_spread_of_a_flat_line_is_the_floor_at_any_level() {
+fn the_deviation_of_a_flat_line_is_the_floor_at_any_level() {
     for level in [0.0, 0.1, -1e-6, 1e9, 123_456.789] {
-        let seen = vectors(recipe(&[Feature::Spread], 3, 0), &[[level, 0.0], [level, 1.0], [level, 2.0]]);
+        let seen = vectors(recipe(&[Feature::LogStdDev], 3, 0), &[[level, 0.0], [level, 1.0], [level, 2.0]]);
         assert!((seen[0][0] + 9.0).abs() < 1e-12, "{level}");
         let expected = (2.0f64 / 3.0).sqrt().log10();
         assert!((seen[0][1] - expected).abs() < 1e-12);
@@ -39,9 +39,16 @@ fn the_spread_of_a_flat_line_is_the_floor_at_any_level() {
 }
 
 #[test]
+fn a_deviation_is_given_in_the_unit_of_its_sensor() {
+    let seen = vectors(recipe(&[Feature::LogStdDev], 2, 0), &[[10.0, 3.0], [14.0, 3.0]]);
+    assert!((in_sensor_unit(Feature::LogStdDev, seen[0][0]) - 2.0).abs() < 1e-12);
+    assert!((in_sensor_unit(Feature::RollingMean, 12.0) - 12.0).abs() < 1e-12);
+}
+
+#[test]
 fn peeking_sees_what_pushing_would_and_remembers_nothing() {
     let now = Timestamp::UNIX_EPOCH;
-    let mut features = Features::new(recipe(&[Feature::Value, Feature::Spread], 2, 1), Arc::default());
+    let mut features = Features::new(recipe(&[Feature::Value, Feature::LogStdDev], 2, 1), Arc::default());
     for value in [1.0, 4.0] {
         assert_eq!(features.push(now, &[value]), None);
     }
@@ -52,7 +59,7 @@ fn peeking_sees_what_pushing_would_and_remembers_nothing() {
 
 #[test]
 fn a_mean_follows_the_window_and_a_flat_line_is_at_its_level() {
-    let seen = vectors(recipe(&[Feature::Mean], 2, 0), &[[1.0, 0.1], [3.0, 0.1], [9.0, 0.1]]);
+    let seen = vectors(recipe(&[Feature::RollingMean], 2, 0), &[[1.0, 0.1], [3.0, 0.1], [9.0, 0.1]]);
     assert_eq!(seen, [[2.0, 0.1], [6.0, 0.1]]);
 }
 
@@ -64,7 +71,7 @@ fn next(learning: &mut Learning, time: Timestamp, value: f64) -> Option<Vec<f64>
 
 /// Every reading is 100 at noon and 10 else; then a day of `last`.
 fn days(last: f64) -> Vec<Vec<f64>> {
-    let mut learning = Learning::new(recipe(&[Feature::Daily], 2, 0));
+    let mut learning = Learning::new(recipe(&[Feature::DailyResidual], 2, 0));
     let hours = (0..4 * 24).map(|hour| {
         (
             hour,
@@ -93,7 +100,7 @@ fn a_reading_is_compared_with_the_days_before_it() {
 
 #[test]
 fn what_was_learned_of_the_days_serves_as_it_was_learned() {
-    let mut learning = Learning::new(recipe(&[Feature::Daily], 2, 0));
+    let mut learning = Learning::new(recipe(&[Feature::DailyResidual], 2, 0));
     for hour in 0..48 {
         next(&mut learning, Timestamp::from_second(hour * 3600).unwrap(), (hour % 24) as f64);
     }
@@ -107,7 +114,13 @@ fn what_was_learned_of_the_days_serves_as_it_was_learned() {
 }
 
 fn every_feature(lags: usize) -> Recipe {
-    let all = [Feature::Value, Feature::Difference, Feature::Spread, Feature::Mean, Feature::Daily];
+    let all = [
+        Feature::Value,
+        Feature::Difference,
+        Feature::LogStdDev,
+        Feature::RollingMean,
+        Feature::DailyResidual,
+    ];
     recipe(&all, 4, lags)
 }
 

@@ -4,7 +4,7 @@
 //! each slot has a Poisson(1) number of starts, and each start is evenly distributed over its slot. All are drawn by
 //! the slot's number. A fault is shorter than its mean interval, so what is active began in this slot or in the last.
 
-use crd::simulated::{Fault as Spec, FaultKind};
+use crd::simulated::{Fault as Spec, FaultType};
 
 use super::nanoseconds;
 use super::random::RandomStream;
@@ -15,7 +15,7 @@ const RAMP: f64 = 0.1;
 /// One kind of trouble of one sensor, again and again. Times are nanoseconds since the Unix epoch.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    kind: FaultKind,
+    type_: FaultType,
     magnitude: f64,
     mean_interval: i128,
     duration: i128,
@@ -27,7 +27,7 @@ impl Fault {
     /// The fault of `spec`, the sensor's `index`th.
     pub fn new(spec: &Spec, index: usize, seed: i64, sensor: &str) -> Self {
         Self {
-            kind: spec.kind,
+            type_: spec.type_,
             magnitude: spec.magnitude.unwrap_or(0.0),
             mean_interval: nanoseconds(spec.mean_interval),
             duration: nanoseconds(spec.duration),
@@ -37,8 +37,8 @@ impl Fault {
     }
 
     /// What happens.
-    pub fn kind(&self) -> FaultKind {
-        self.kind
+    pub fn type_(&self) -> FaultType {
+        self.type_
     }
 
     /// The starts of those occurrences that are active at `time`: begun, and not yet over. Seldom more than one.
@@ -52,12 +52,12 @@ impl Fault {
     /// they replace the reading.
     pub fn offset(&self, start: i128, time: i128) -> f64 {
         let progress = (time - start) as f64 / self.duration as f64;
-        match self.kind {
-            FaultKind::Spike => self.magnitude,
-            FaultKind::Step => self.magnitude * (progress / RAMP).min(1.0),
-            FaultKind::Drift => self.magnitude * progress,
-            FaultKind::Noise => self.magnitude * self.tremor.at(time).normal(),
-            FaultKind::Flatline | FaultKind::Dropout => 0.0,
+        match self.type_ {
+            FaultType::Spike => self.magnitude,
+            FaultType::Step => self.magnitude * (progress / RAMP).min(1.0),
+            FaultType::Drift => self.magnitude * progress,
+            FaultType::Noise => self.magnitude * self.tremor.at(time).normal(),
+            FaultType::Flatline | FaultType::Dropout => 0.0,
         }
     }
 

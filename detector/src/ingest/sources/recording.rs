@@ -107,7 +107,7 @@ impl Recording {
         }
         let start = (label == Some(1.0)).then(|| self.labelled_since.unwrap_or(time));
         self.labelled_since = start;
-        let active = start.map(|start| ActiveFault { sensor: None, kind: None, start });
+        let active = start.map(|start| ActiveFault { sensor: None, type_: None, start });
         Ok(label.map(|_| active.into_iter().collect()))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crd::simulated::{FaultKind, SimulatedSensor};
+use crd::simulated::{FaultType, SimulatedSensor};
 use crd::valid::{SourceKind, ValidSource};
 use jiff::Timestamp;
 
@@ -93,11 +93,11 @@ impl Sensor {
     /// sensor showed at its onset, other faults included, and hides what comes after; of several, the oldest does.
     /// What the other faults add is added up. A sum beyond what `f64` holds is no reading.
     fn value(&self, time: i128, active: &[Occurrence]) -> Option<f64> {
-        let of_kind = |kind| active.iter().filter(move |occurrence| occurrence.fault.kind() == kind);
-        if of_kind(FaultKind::Dropout).next().is_some() {
+        let of_type = |type_| active.iter().filter(move |occurrence| occurrence.fault.type_() == type_);
+        if of_type(FaultType::Dropout).next().is_some() {
             return None;
         }
-        let value = match of_kind(FaultKind::Flatline).map(|flatline| flatline.start).min() {
+        let value = match of_type(FaultType::Flatline).map(|flatline| flatline.start).min() {
             Some(onset) => self.disturbed(onset, &self.active(onset)),
             None => self.disturbed(time, active),
         };
@@ -114,7 +114,7 @@ impl Occurrence<'_> {
     fn at_sensor(&self, sensor: usize) -> ActiveFault {
         ActiveFault {
             sensor: Some(sensor),
-            kind: Some(self.fault.kind()),
+            type_: Some(self.fault.type_()),
             start: Timestamp::from_nanosecond(self.start).unwrap_or(Timestamp::MIN),
         }
     }

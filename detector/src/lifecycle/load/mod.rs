@@ -40,7 +40,7 @@ pub const MAX_TIME: Duration = Duration::from_mins(2);
 pub struct Mounts {
     /// The folder of the ConfigMap or claim.
     pub load: PathBuf,
-    /// The folder of `credentialsSecret`.
+    /// The folder of `credentialsSecretRef`.
     pub credentials: PathBuf,
 }
 
@@ -98,7 +98,7 @@ impl Remote {
     /// # Errors
     /// There are none to be had, too many, or in a place where a detector may not go.
     pub async fn fetch(&self) -> Result<Vec<u8>, LoadError> {
-        let needs_credentials = self.load.credentials_secret.is_some();
+        let needs_credentials = self.load.credentials_secret_ref.is_some();
         let credentials = needs_credentials.then(|| Credentials::new(&self.credentials));
         let client = Client::new(self.guard.with_api_server().await)?;
         let fetched = async {

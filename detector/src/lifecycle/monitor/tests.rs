@@ -15,26 +15,26 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-fn simulated(train: &str) -> Valid {
+fn simulated(model: &str) -> Valid {
     let text = format!(
         "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {{name: fan}}\nspec:\n  interval: 5s\n  sources:\n  - name: s\n    \
-         simulated: {{sensors: [{{name: speed, noise: {{gaussian: {{standardDeviation: 1}}}}}}]}}\n  model: {{train: {train}}}\n"
+         simulated: {{sensors: [{{name: speed, noise: {{gaussian: {{standardDeviation: 1}}}}}}]}}\n  model: {model}\n"
     );
     crd::manifest::one_detector(&text).unwrap()
 }
 
-fn recorded(rows: &str, train: &str) -> (tempfile::TempDir, Valid) {
+fn recorded(rows: &str, model: &str) -> (tempfile::TempDir, Valid) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rows.csv");
     std::fs::write(&path, rows).unwrap();
-    let detector = watching(&path, train, "{}");
+    let detector = watching(&path, model, "{}");
     (folder, detector)
 }
 
-fn watching(path: &Path, train: &str, alarm: &str) -> Valid {
+fn watching(path: &Path, model: &str, alarm: &str) -> Valid {
     let text = format!(
         "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {{name: fan}}\nspec:\n  sources:\n  - name: s\n    \
-         csv: {{path: {}, sensors: [{{name: value}}]}}\n  model: {{train: {train}}}\n  alarm: {alarm}\n",
+         csv: {{path: {}, sensors: [{{name: value}}]}}\n  model: {model}\n  alarm: {alarm}\n",
         path.display()
     );
     crd::manifest::one_detector(&text).unwrap()
@@ -92,13 +92,15 @@ fn instants_are_multiples_of_the_interval_so_that_replicas_agree() {
 
 #[test]
 fn the_first_instant_is_judged_even_by_a_model_that_looks_back() {
-    let detector = simulated("{features: [Value, Spread], window: 7, lags: 3}");
+    let detector = simulated("{train: {features: [Value, LogStdDev], window: 7, lags: 3}}");
     assert_eq!(judged(&detector, Some(Duration::from_secs(5))), [1_000_000]);
 }
 
 #[test]
 fn exactly_as_many_samples_are_learned_from_as_the_spec_asks() {
-    for train_spec in ["{samples: 300}", "{samples: 300, features: [Spread], window: 7, lags: 3}"] {
+    for train_spec in
+        ["{train: {samples: 300}}", "{train: {samples: 300, features: [LogStdDev], window: 7, lags: 3}}"]
+    {
         let trained = train(&simulated(train_spec), at(1_000_001), Explain::Never, &NoProgress).unwrap();
         assert_eq!(trained.scorer.model().samples(), 300, "{train_spec}");
     }
@@ -106,7 +108,7 @@ fn exactly_as_many_samples_are_learned_from_as_the_spec_asks() {
 
 #[test]
 fn a_pinned_end_of_history_makes_the_same_model_at_any_time() {
-    let detector = simulated("{until: 2026-11-22T00:00:00Z}");
+    let detector = simulated("{train: {dataEndTime: 2026-11-22T00:00:00Z}}");
     let digest =
         |now| train(&detector, at(now), Explain::Never, &NoProgress).unwrap().scorer.model().digest().clone();
     assert_eq!(digest(1_000_000), digest(2_000_000));
@@ -115,10 +117,10 @@ fn a_pinned_end_of_history_makes_the_same_model_at_any_time() {
 #[test]
 fn the_rows_after_those_that_were_learned_from_are_watched() {
     let rows = (0..10).map(|i| format!("{},{}", i * 60, i % 3)).collect::<Vec<_>>().join("\n");
-    let (_folder, detector) = recorded(&format!("timestamp,value\n{rows}"), "{samples: 6}");
+    let (_folder, detector) = recorded(&format!("timestamp,value\n{rows}"), "{train: {samples: 6}}");
     assert_eq!(judged(&detector, None), [360, 420, 480, 540]);
     let (_folder, detector) =
-        recorded(&format!("timestamp,value\n{rows}"), "{until: '1970-01-01T00:08:00Z'}");
+        recorded(&format!("timestamp,value\n{rows}"), "{train: {dataEndTime: '1970-01-01T00:08:00Z'}}");
     assert_eq!(judged(&detector, None), [480, 540]);
 }
 
@@ -143,7 +145,7 @@ fn one_row_is_too_little_to_learn_from() {
 #[test]
 fn a_model_that_is_there_goes_on_after_what_was_seen() {
     let rows = (0..10).map(|i| format!("{},{}", i * 60, i % 3)).collect::<Vec<_>>().join("\n");
-    let (_folder, detector) = recorded(&format!("timestamp,value\n{rows}"), "{samples: 4, lags: 2}");
+    let (_folder, detector) = recorded(&format!("timestamp,value\n{rows}"), "{train: {samples: 4, lags: 2}}");
     let first = trained(&detector);
     let model = first.scorer.model().clone();
     let go_on = |snapshot| {
@@ -163,7 +165,7 @@ fn a_model_that_is_there_goes_on_after_what_was_seen() {
 
 #[test]
 fn what_happened_while_nobody_watched_is_filled_in_where_the_source_knows_it() {
-    let detector = simulated("{features: [Value, Spread], window: 7, lags: 3}");
+    let detector = simulated("{train: {features: [Value, LogStdDev], window: 7, lags: 3}}");
     let started = trained(&detector);
     let snapshot = started.scorer.snapshot().unwrap();
     let model = started.scorer.model().clone();
@@ -179,8 +181,10 @@ fn what_happened_while_nobody_watched_is_filled_in_where_the_source_knows_it() {
 #[test]
 fn a_replay_trains_anew_by_the_recordings_own_clock() {
     let rows = (0..600).map(|i| format!("{},{}", i * 60, i * i % 97)).collect::<Vec<_>>().join("\n");
-    let (_folder, detector) =
-        recorded(&format!("timestamp,value\n{rows}"), "{samples: 100, schedule: '0 * * * *'}");
+    let (_folder, detector) = recorded(
+        &format!("timestamp,value\n{rows}"),
+        "{train: {samples: 100}, retrain: {schedule: '0 * * * *'}}",
+    );
     let scribe = heard(&detector, trained(&detector), None);
     assert_eq!(scribe.renewed, (2..10).map(|hour| hour * 3600).collect::<Vec<_>>());
     // Each model judges from its moment on, and not one instant before.
@@ -192,15 +196,15 @@ fn a_replay_trains_anew_by_the_recordings_own_clock() {
 
 #[test]
 fn simulated_sensors_are_trained_on_anew_in_a_replay_too() {
-    let detector = simulated("{samples: 100, every: 60s}");
+    let detector = simulated("{train: {samples: 100}, retrain: {interval: 60s}}");
     let scribe = heard(&detector, trained(&detector), Some(Duration::from_mins(5)));
     assert_eq!(scribe.renewed.len(), 5);
     assert!(scribe.renewed.windows(2).all(|moments| moments[1] - moments[0] == 60));
 }
 
 /// Everything that looks back on other readings, and a model that is renewed four times a day.
-const STREAM: &str = "{until: '1970-01-02T00:00:00Z', samples: 300, every: 6h, trees: 20, sampleSize: 64, \
-    features: [Value, Difference, Daily, Mean, Spread], window: 5, lags: 1}";
+const STREAM: &str = "{train: {dataEndTime: '1970-01-02T00:00:00Z', samples: 300, trees: 20, sampleSize: 64, \
+    features: [Value, Difference, DailyResidual, RollingMean, LogStdDev], window: 5, lags: 1}, retrain: {interval: 6h}}";
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
@@ -216,7 +220,7 @@ proptest! {
             let values = past.iter().chain(future).enumerate();
             let rows: Vec<String> = values.map(|(i, value)| format!("{},{value}", i * 1800)).collect();
             std::fs::write(&path, format!("timestamp,value\n{}", rows.join("\n"))).unwrap();
-            let detector = watching(&path, STREAM, "{peak: 10}");
+            let detector = watching(&path, STREAM, "{lookback: 5h}");
             let scribe = heard(&detector, trained(&detector), None);
             (scribe.outcomes, scribe.renewed)
         });

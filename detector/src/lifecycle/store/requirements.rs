@@ -53,7 +53,7 @@ impl ModelRequirements {
                 ModelKind::Load(_) => None,
             },
             cut: detector.cut(),
-            pin: detector.spec().model.pin.clone(),
+            pin: detector.spec().model.pinned_digest.clone(),
         }
     }
 
@@ -97,8 +97,9 @@ impl ModelRequirements {
 }
 
 fn pin_not_found(pin: &str) -> Rejected {
-    let message =
-        format!("no model of the history has the digest that model.pin asks for, {pin}; the newest serves");
+    let message = format!(
+        "no model of the history has the digest that model.pinnedDigest asks for, {pin}; the newest serves"
+    );
     Rejected { reason: Reason::PinNotFound, message }
 }
 

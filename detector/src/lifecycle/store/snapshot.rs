@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// The format that this release writes, and the only one that it reads: what is lost is a few readings.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The readings that the next vector needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,8 +22,8 @@ pub struct Snapshot {
     pub time: Timestamp,
     /// The complete readings that vectors are made of, and when they were taken, oldest first.
     pub recent: Vec<(Timestamp, Vec<f64>)>,
-    /// What stands in for a missing reading of each sensor.
-    pub previous: Vec<Option<f64>>,
+    /// The newest reading of each sensor, and when it was taken.
+    pub previous: Vec<Option<(Timestamp, f64)>>,
 }
 
 /// Why a file is no snapshot.
@@ -62,7 +62,7 @@ impl Snapshot {
         sensors: Vec<String>,
         time: Timestamp,
         recent: Vec<(Timestamp, Vec<f64>)>,
-        previous: Vec<Option<f64>>,
+        previous: Vec<Option<(Timestamp, f64)>>,
     ) -> Self {
         Self { format: FORMAT, sensors, time, recent, previous }
     }
@@ -119,7 +119,7 @@ mod tests {
             sensors,
             "2026-11-22T12:00:00.25Z".parse().unwrap(),
             vec![(at(0), vec![0.1 + 0.2, -1e-300]), (at(1), vec![1e300, 0.0])],
-            vec![Some(1e300), None],
+            vec![Some(("2026-11-22T11:59:59Z".parse().unwrap(), 1e300)), None],
         )
     }
 
@@ -130,10 +130,10 @@ mod tests {
 
     #[test]
     fn another_format_or_other_sensors_are_refused_in_a_sentence() {
-        let newer = Snapshot { format: 2, ..snapshot() };
+        let newer = Snapshot { format: 3, ..snapshot() };
         assert_eq!(
             Snapshot::from_bytes(&newer.to_bytes()).unwrap_err().to_string(),
-            "the snapshot must be of format 1, got 2"
+            "the snapshot must be of format 2, got 3"
         );
         let foreign = snapshot().of(&["speed".to_owned()]).unwrap_err();
         assert_eq!(foreign.to_string(), "the snapshot must be of the sensors speed, got speed, load");

@@ -11,7 +11,7 @@ use crate::model::training::{TrainingSet, learn};
 fn detector(train: &str, missing: &str) -> Valid {
     let text = format!(
         "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {{name: mill}}\nspec:\n  sources:\n  - name: s\n    \
-         simulated: {{sensors: [{{name: speed}}, {{name: load}}]}}\n  missing: {missing}\n  model: {{train: {train}}}\n  threshold: {{contamination: 0.05}}\n"
+         simulated: {{sensors: [{{name: speed}}, {{name: load}}]}}\n  missing: {{{missing}}}\n  model: {{train: {train}}}\n  threshold: {{contamination: 0.05}}\n"
     );
     crd::manifest::one_detector(&text).unwrap()
 }
@@ -45,7 +45,7 @@ fn anomalous(outcome: &Outcome) -> bool {
 
 #[test]
 fn a_strange_reading_is_an_anomaly_and_its_sensor_is_blamed() {
-    let mut scorer = scorer("{}", "Skip");
+    let mut scorer = scorer("{}", "policy: Skip");
     assert!(!anomalous(&scorer.judge(&readings(1, [Some(10.5), Some(-11.0)]))));
     let Outcome::Verdict(verdict) = scorer.judge(&readings(2, [Some(10.5), Some(40.0)])) else { panic!() };
     assert!(verdict.judgement.anomalous);
@@ -55,7 +55,12 @@ fn a_strange_reading_is_an_anomaly_and_its_sensor_is_blamed() {
 #[test]
 fn a_missing_reading_is_skipped_replaced_or_called_an_anomaly_as_the_spec_says() {
     let missing = readings(2, [None, Some(-11.0)]);
-    for (rule, expected) in [("Skip", "no verdict"), ("Previous", "normal"), ("Anomaly", "anomaly")] {
+    let rules = [
+        ("policy: Skip", "no verdict"),
+        ("policy: Previous, maxStaleness: 1s", "normal"),
+        ("policy: Anomaly", "anomaly"),
+    ];
+    for (rule, expected) in rules {
         let mut scorer = scorer("{}", rule);
         scorer.judge(&readings(1, [Some(10.5), Some(-11.0)]));
         let outcome = scorer.judge(&missing);
@@ -65,7 +70,7 @@ fn a_missing_reading_is_skipped_replaced_or_called_an_anomaly_as_the_spec_says()
             _ => "normal",
         };
         assert_eq!(said, expected);
-        if let ("Anomaly", Outcome::Verdict(verdict)) = (rule, outcome) {
+        if let ("policy: Anomaly", Outcome::Verdict(verdict)) = (rule, outcome) {
             assert_eq!(verdict.judgement.contributions, [1.0, 0.0]);
             assert_eq!((verdict.judgement.score, verdict.judgement.severity), (1.0, 2.0));
         }
@@ -74,13 +79,29 @@ fn a_missing_reading_is_skipped_replaced_or_called_an_anomaly_as_the_spec_says()
 
 #[test]
 fn nothing_stands_in_for_a_reading_that_never_came() {
-    let mut scorer = scorer("{}", "Previous");
+    let mut scorer = scorer("{}", "policy: Previous, maxStaleness: 1s");
     assert_eq!(scorer.judge(&readings(1, [None, Some(-11.0)])), Outcome::Missing);
 }
 
 #[test]
+fn the_previous_reading_is_used_until_it_is_too_old() {
+    let mut scorer = scorer("{}", "policy: Previous, maxStaleness: 2s");
+    scorer.judge(&readings(1, [Some(10.5), Some(-11.0)]));
+    for (second, is_missing) in [(2, false), (3, false), (4, true), (5, true)] {
+        let outcome = scorer.judge(&readings(second, [None, Some(-11.0)]));
+        assert_eq!(outcome == Outcome::Missing, is_missing, "second {second}");
+    }
+    scorer.judge(&readings(6, [Some(10.5), None]));
+    assert_ne!(
+        scorer.judge(&readings(7, [None, Some(-11.0)])),
+        Outcome::Missing,
+        "the sensor is back since second 6"
+    );
+}
+
+#[test]
 fn a_model_that_looks_back_waits_for_its_past() {
-    let mut scorer = scorer("{features: [Spread], window: 3, lags: 1}", "Skip");
+    let mut scorer = scorer("{features: [LogStdDev], window: 3, lags: 1}", "policy: Skip");
     for second in 1..4 {
         assert_eq!(scorer.judge(&readings(second, [Some(10.0), Some(-10.0)])), Outcome::TooEarly);
     }
@@ -89,7 +110,7 @@ fn a_model_that_looks_back_waits_for_its_past() {
 
 #[test]
 fn what_no_model_can_judge_is_refused_and_forgotten() {
-    let mut scorer = scorer("{features: [Value, Difference]}", "Skip");
+    let mut scorer = scorer("{features: [Value, Difference]}", "policy: Skip");
     scorer.judge(&readings(1, [Some(10.5), Some(-11.0)]));
     assert_eq!(scorer.judge(&readings(2, [Some(1e300), Some(-11.0)])), Outcome::Unjudgeable(1e300));
     assert!(!anomalous(&scorer.judge(&readings(3, [Some(10.4), Some(-11.2)]))));
@@ -97,7 +118,7 @@ fn what_no_model_can_judge_is_refused_and_forgotten() {
 
 #[test]
 fn the_same_readings_give_the_same_model_to_the_bit() {
-    let digest = |train| scorer(train, "Skip").model().digest().clone();
+    let digest = |train| scorer(train, "policy: Skip").model().digest().clone();
     assert_eq!(digest("{}"), digest("{}"));
     assert_ne!(digest("{}"), digest("{seed: 1}"));
 }

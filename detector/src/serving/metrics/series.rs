@@ -135,7 +135,7 @@ impl EventMetrics {
     pub(super) fn new(make: &Maker) -> Self {
         let total = make.counters(
             "anomaly_events_total",
-            "Events, which are anomalous verdicts in a row, by outcome: alarmed, too_short, no_peak, cooling_down, quiet. Alarms are counted when they are raised, others at their end.",
+            "Events, which are anomalous verdicts in a row, by outcome: alarmed, too_short, no_peak, cooling_down, muted. Alarms are counted when they are raised, others at their end.",
             &["outcome"],
         );
         for outcome in EventOutcome::ALL {

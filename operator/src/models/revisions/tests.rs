@@ -109,7 +109,7 @@ fn of_two_cuts_of_one_forest_the_one_that_serves_is_chosen_else_the_one_kept_las
 
 #[test]
 fn the_pinned_one_is_chosen_or_missed_in_a_sentence() {
-    let pinned = plan(|model| model.pin = Some(digest('a')));
+    let pinned = plan(|model| model.pinned_digest = Some(digest('a')));
     let both = vec![kept(&pinned, &fitting('a', 1), 0), kept(&pinned, &fitting('b', 2), 1)];
     let chosen = revisions(&pinned, both);
     assert_eq!(digests(chosen.chosen(&pinned, &Observed::default()).unwrap()), ["a"]);
@@ -117,7 +117,7 @@ fn the_pinned_one_is_chosen_or_missed_in_a_sentence() {
     assert_eq!(
         lost.chosen(&pinned, &Observed::default()).unwrap_err().to_string(),
         format!(
-            "model.pin must be a model that is kept ({}), got {}; what serves goes on serving",
+            "model.pinnedDigest must be a model that is kept ({}), got {}; what serves goes on serving",
             digest('b'),
             digest('a')
         )
@@ -154,7 +154,7 @@ fn the_oldest_over_the_number_go_but_none_that_serves_is_pinned_or_pointed_at() 
     assert_eq!(surplus(&usual, None, &Observed::default()), "ba");
     assert_eq!(surplus(&usual, Some(pointing(&usual, &fitting('a', 1))), &Observed::default()), "cb");
     assert_eq!(surplus(&usual, None, &serving(&[Some(&fitting('b', 2))])), "ca");
-    let pinned = plan(|model| (model.pin, model.history) = (Some(digest('a')), 1));
+    let pinned = plan(|model| (model.pinned_digest, model.revision_history_limit) = (Some(digest('a')), 1));
     assert_eq!(surplus(&pinned, None, &Observed::default()), "edcb");
     assert_eq!(surplus(&usual, None, &serving(&[None])), "", "who knows what it serves");
 }
@@ -184,7 +184,7 @@ fn a_model_that_is_too_large_and_not_the_newest_is_nothing_to_anybody() {
         (missing(&usual, &large(1)), missing(&usual, &large(2)), missing(&usual, &large(3))),
         (0, 0, 1)
     );
-    assert_eq!(missing(&plan(|model| model.pin = Some(digest('a'))), &large(3)), 0);
+    assert_eq!(missing(&plan(|model| model.pinned_digest = Some(digest('a'))), &large(3)), 0);
 }
 
 #[test]

@@ -83,7 +83,7 @@ pub struct RunArgs {
     drain: crd::Duration,
 
     /// A model that somebody keeps for this detector: if it fits the manifest, it serves, without training. It is
-    /// watched, and so is the manifest: a newer model, a moved `until` and `pin` take effect without a restart
+    /// watched, and so is the manifest: a newer model, a moved `dataEndTime` and `pinnedDigest` take effect without a restart
     #[arg(long, value_name = "FILE")]
     stored_model: Option<PathBuf>,
 
@@ -95,7 +95,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "FOLDER", default_value = LOAD_DIRECTORY)]
     load: PathBuf,
 
-    /// The folder with the keys of `model.load.credentialsSecret`
+    /// The folder with the keys of `model.load.credentialsSecretRef`
     #[arg(long, value_name = "FOLDER", default_value = CREDENTIALS_DIRECTORY)]
     credentials: PathBuf,
 }
@@ -171,7 +171,7 @@ pub fn run(args: &RunArgs) -> Result<(), RunError> {
 
 /// `--fast`: no addresses, no clock.
 fn replay(args: &RunArgs, detector: &Valid, record: &mut Record) -> Result<(), RunError> {
-    let until = detector.train().and_then(|train| train.until);
+    let until = detector.train().and_then(|train| train.data_end_time);
     let now = until.unwrap_or_else(Timestamp::now);
     let start = Start::new(args, detector)?;
     start.notes.iter().for_each(|note| record.note(note));

@@ -97,7 +97,7 @@ impl ModelManager {
             directory: state_directory(args)?,
             loader,
             retrain_schedule: RetrainSchedule::new(detector),
-            until: detector.train().and_then(|train| train.until),
+            until: detector.train().and_then(|train| train.data_end_time),
             past: None,
             backoff: Backoff::default(),
             pool: pool.map_err(|error| RunError::Start(io::Error::other(error)))?,
@@ -138,18 +138,19 @@ impl ModelManager {
         let _ = self.updates.send(ModelUpdate::Note(note));
     }
 
-    /// `until` and `pin` take effect at once; true when the pin has moved. Whoever changes more starts a new process.
+    /// `dataEndTime` and `pinnedDigest` take effect at once; true when the pin has moved. Whoever changes more starts a new process.
     fn read_manifest(&mut self) -> bool {
         match manifest::detector(self.manifest.path(), &self.assignments) {
             Ok(detector) => {
-                self.until = detector.train().and_then(|train| train.until);
-                let pin = detector.spec().model.pin.clone();
+                self.until = detector.train().and_then(|train| train.data_end_time);
+                let pin = detector.spec().model.pinned_digest.clone();
                 let moved = pin != self.requirements.pin;
                 self.requirements.pin = pin;
                 moved
             }
             Err(error) => {
-                self.note(format!("the changed manifest is of no use: {error}"));
+                let why = error.to_string().replace('\n', "; ");
+                self.note(format!("the changed manifest is of no use: {why}"));
                 false
             }
         }

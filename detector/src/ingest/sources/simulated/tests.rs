@@ -19,8 +19,8 @@ fn simulated(seed: i64, sensors: &[&str]) -> SimulatedSource {
     }])
 }
 
-fn fault(kind: &str, mean_interval: &str, duration: &str, magnitude: &str) -> String {
-    format!(r#"{{"kind":"{kind}","meanInterval":"{mean_interval}","duration":"{duration}"{magnitude}}}"#)
+fn fault(type_: &str, mean_interval: &str, duration: &str, magnitude: &str) -> String {
+    format!(r#"{{"type":"{type_}","meanInterval":"{mean_interval}","duration":"{duration}"{magnitude}}}"#)
 }
 
 /// One sensor that nothing disturbs but this fault.
@@ -179,11 +179,11 @@ fn a_flat_line_repeats_the_value_at_its_onset() {
 fn a_flat_line_hides_the_faults_after_its_onset_and_keeps_the_one_before() {
     let faults = [fault("Flatline", "60s", "30s", ""), fault("Spike", "40s", "20s", r#","magnitude":7"#)];
     let source = simulated(8, &[&format!(r#"{{"name":"s","baseline":60,"faults":[{}]}}"#, faults.join(","))]);
-    let is_spike = |fault: &&ActiveFault| fault.kind == Some(FaultKind::Spike);
+    let is_spike = |fault: &&ActiveFault| fault.type_ == Some(FaultType::Spike);
     let (mut hidden, mut kept) = (0, 0);
     for readings in each_second(&source, 5_000) {
         let truth = readings.truth.unwrap();
-        let flatlines = truth.iter().filter(|fault| fault.kind == Some(FaultKind::Flatline));
+        let flatlines = truth.iter().filter(|fault| fault.type_ == Some(FaultType::Flatline));
         let Some(onset) = flatlines.map(|fault| fault.start).min() else { continue };
         let spikes_then = source.at(onset).truth.unwrap().iter().filter(is_spike).count();
         assert_eq!(readings.values, [Some(60.0 + 7.0 * spikes_then as f64)], "{}", readings.time);
@@ -237,12 +237,12 @@ fn an_event_keeps_its_identity_while_it_is_active() {
     for active in each_second(&source, 86_400).flat_map(|readings| readings.truth.unwrap()) {
         *lasting.entry(active).or_insert(0) += 1;
     }
-    let of_kind = |kind| lasting.iter().filter(move |(fault, _)| fault.kind == Some(kind));
-    let expected = [(FaultKind::Spike, 144, 3), (FaultKind::Step, 24, 300), (FaultKind::Drift, 12, 600)];
+    let of_type = |type_| lasting.iter().filter(move |(fault, _)| fault.type_ == Some(type_));
+    let expected = [(FaultType::Spike, 144, 3), (FaultType::Step, 24, 300), (FaultType::Drift, 12, 600)];
     for (kind, events, seconds) in expected {
-        let count = of_kind(kind).count() as f64;
+        let count = of_type(kind).count() as f64;
         assert!((count - f64::from(events)).abs() < 4.0 * f64::from(events).sqrt(), "{kind:?}: {count}");
-        assert!(of_kind(kind).all(|(_, lasted)| *lasted <= seconds), "{kind:?}");
+        assert!(of_type(kind).all(|(_, lasted)| *lasted <= seconds), "{kind:?}");
     }
 }
 

@@ -46,7 +46,7 @@ fn the_newest_that_fits_serves_unless_another_is_pinned() {
 fn a_changed_recipe_does_not_fit_and_changed_times_of_training_do() {
     let trained = || model(&detector("{}", SHARE), 1000);
     assert!(
-        ModelRequirements::new(&detector("{train: {every: 1h}, history: 7}", SHARE))
+        ModelRequirements::new(&detector("{retrain: {interval: 1h}, revisionHistoryLimit: 7}", SHARE))
             .fitted(trained())
             .is_ok()
     );

@@ -1,4 +1,4 @@
-//! The quiet part of the spec: when anomalies raise no alarms.
+//! The mute windows of the spec: when anomalies raise no alarms.
 
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use crate::Duration;
 /// event names the reason.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Quiet {
+pub struct MuteWindow {
     /// When the window opens: five fields of cron, minute, hour, day of the month, month, day of the week.
     /// Example: "0 2 * * 0", Sundays at two.
     #[schemars(length(max = 128), regex(pattern = r"^\S+( +\S+){4}$"))]
