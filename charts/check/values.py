@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Proves that no value of the chart is dead, undocumented or untyped.
 
-    values HELM
+    values.py HELM
 
 Each value of values.yaml (save `global`) is set in everything.yaml or nothing.yaml beside this file, and taking it away
 changes what the chart renders. Each is in the schema, and the schema knows no other. HELM is the program.
@@ -94,6 +94,6 @@ paths = list(leaves(SCHEMA))
 with ThreadPoolExecutor(4) as pool:
     wrong = [text for text in pool.map(lambda path: verdict(path, examples), paths) if text]
 for text in wrong:
-    print(f"charts/check/values: {text}", file=sys.stderr)
+    print(f"charts/check/values.py: {text}", file=sys.stderr)
 print(f"{len(paths)} values, {len(wrong)} wrong")
 sys.exit(bool(wrong))

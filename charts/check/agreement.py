@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Proves that the chart agrees with the rest of the project: its CustomResourceDefinition, version, examples, promises.
 
-    agreement HELM
+    agreement.py HELM
 
 HELM is the program.
 """
@@ -70,6 +70,6 @@ agreements = {
 }
 broken = [name for name, (ours, theirs) in agreements.items() if ours != theirs]
 for name in broken:
-    print(f"charts/check/agreement: it is no longer so that {name}", file=sys.stderr)
+    print(f"charts/check/agreement.py: it is no longer so that {name}", file=sys.stderr)
 print(f"{len(agreements)} agreements, {len(broken)} broken")
 sys.exit(bool(broken))

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Lays JSON schemas of Kubernetes' kinds, and of the Prometheus Operator's, where kubeconform finds them without a network.
 
-    schemas FOLDER
+    schemas.py FOLDER
 
 The schemas are those that the Python package kubernetes-validate carries, in their strict form: an unknown field is an
 error. They refer to each other by URL, which nobody serves; here by file name. One folder for each minor of Kubernetes.
