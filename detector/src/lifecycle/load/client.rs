@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::{Attempt, Policy};
-use reqwest::{RequestBuilder, StatusCode};
+use reqwest::{Request, RequestBuilder, Response, StatusCode};
 use url::{Host, Url};
 
 use super::address::{AddressGuard, AddressRefused};
@@ -45,29 +45,31 @@ impl Client {
         credentials: Option<&Credentials>,
     ) -> Result<Vec<u8>, LoadError> {
         let request = authorized(self.http.get(url.clone()), credentials)?;
-        let failed = |error: reqwest::Error| failure(url, &error);
-        let request = request.build().map_err(failed)?;
-        let mut response = self.execute(request).await.map_err(|error| failure(url, &*error))?;
-        if response.status() != StatusCode::OK {
-            return Err(LoadError::Status { url: url.to_string(), status: response.status().to_string() });
-        }
-        check_size(response.content_length().unwrap_or(0))?;
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            bytes.extend_from_slice(&chunk);
-            check_size(bytes.len() as u64).map_err(|_| LoadError::Endless)?;
-        }
-        Ok(bytes)
+        let request = request.build().map_err(|error| failure(url, &error))?;
+        body(self.answer(request, url).await?, url).await
     }
 
-    /// One request. An address in the url itself is never resolved, so it is looked at here.
-    pub(super) async fn execute(
-        &self,
-        request: reqwest::Request,
-    ) -> Result<reqwest::Response, Box<dyn Error + Send + Sync>> {
-        check_literal(&self.guard, request.url())?;
-        Ok(self.http.execute(request).await?)
+    /// The answer to one request. An address in its url is never resolved, so it is looked at here. Errors name `url`: the
+    /// request's own may have a signature in it.
+    pub(super) async fn answer(&self, request: Request, url: &Url) -> Result<Response, LoadError> {
+        let refused = |source| LoadError::Address { url: url.to_string(), source };
+        check_literal(&self.guard, request.url()).map_err(refused)?;
+        self.http.execute(request).await.map_err(|error| failure(url, &error))
     }
+}
+
+/// The body of a good answer, within bounds.
+pub(super) async fn body(mut response: Response, url: &Url) -> Result<Vec<u8>, LoadError> {
+    if response.status() != StatusCode::OK {
+        return Err(LoadError::Status { url: url.to_string(), status: response.status().to_string() });
+    }
+    check_size(response.content_length().unwrap_or(0))?;
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| failure(url, &error))? {
+        bytes.extend_from_slice(&chunk);
+        check_size(bytes.len() as u64).map_err(|_| LoadError::Endless)?;
+    }
+    Ok(bytes)
 }
 
 fn authorized(
@@ -116,7 +118,7 @@ impl Resolve for Resolver {
 }
 
 /// What went wrong, of an error that wraps others.
-pub(super) fn failure(url: &Url, error: &(dyn Error + 'static)) -> LoadError {
+fn failure(url: &Url, error: &(dyn Error + 'static)) -> LoadError {
     let url = url.to_string();
     match causes(error).find_map(|error| error.downcast_ref::<AddressRefused>()) {
         Some(refused) => LoadError::Address { url, source: *refused },

@@ -1,105 +1,97 @@
-//! An s3:// url in, the object's bytes out: signed and asked for by object_store, sent by our own client.
+//! An s3:// url in, the object's bytes out: signed by rusty_s3, sent by our own client.
 
-use std::time::Duration;
+use std::borrow::Cow;
 
-use async_trait::async_trait;
 use crd::load::Load;
-use futures::TryStreamExt;
-use http_body_util::BodyExt;
-use object_store::aws::{AmazonS3, AmazonS3Builder};
-use object_store::client::{
-    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody,
-    HttpService,
-};
-use object_store::path::Path;
-use object_store::{ClientOptions, ObjectStoreExt, RetryConfig};
+use percent_encoding::percent_decode_str;
+use reqwest::{Method, Request, StatusCode};
+use rusty_s3::{Bucket, Credentials as Keys, S3Action, UrlStyle};
 use url::Url;
 
-use super::client::{Client, failure};
+use super::client::{Client, body};
 use super::credentials::Credentials;
-use super::{LoadError, check_size};
+use super::{LoadError, MOST_TIME};
 
-/// The object, within bounds.
+/// The object, within bounds. Without credentials the request is not signed: nobody is asked for some, least of all the
+/// node's metadata service.
 pub(super) async fn fetch(
     client: Client,
     load: &Load,
     url: &Url,
     credentials: Option<&Credentials>,
 ) -> Result<Vec<u8>, LoadError> {
-    let failed = |error: object_store::Error| match error {
-        object_store::Error::NotFound { .. } => LoadError::NoSuchKey { url: url.to_string() },
-        error => failure(url, &error),
-    };
-    let store = store(client, load, url, credentials)?.build().map_err(failed)?;
-    let key = Path::from_url_path(url.path()).map_err(|error| failed(error.into()))?;
-    get(&store, &key, failed).await
+    let bucket = bucket(load, url)?;
+    let key = key(url)?;
+    let keys = credentials.map(keys).transpose()?;
+    let request = Request::new(Method::GET, bucket.get_object(keys.as_ref(), &key).sign(MOST_TIME));
+    let response = client.answer(request, url).await?;
+    if response.status() == StatusCode::NOT_FOUND {
+        return Err(LoadError::NoSuchKey { url: url.to_string() });
+    }
+    body(response, url).await
 }
 
-async fn get(
-    store: &AmazonS3,
-    key: &Path,
-    failed: impl Fn(object_store::Error) -> LoadError,
-) -> Result<Vec<u8>, LoadError> {
-    let object = store.get(key).await.map_err(&failed)?;
-    check_size(object.meta.size)?;
-    let mut bytes = Vec::with_capacity(object.meta.size as usize);
-    let mut chunks = object.into_stream();
-    while let Some(chunk) = chunks.try_next().await.map_err(&failed)? {
-        bytes.extend_from_slice(&chunk);
-        check_size(bytes.len() as u64).map_err(|_| LoadError::Endless)?;
-    }
-    Ok(bytes)
+/// The bucket at its endpoint: that of the spec, else Amazon's of the region.
+fn bucket(load: &Load, url: &Url) -> Result<Bucket, LoadError> {
+    let region = load.region.clone().unwrap_or_else(|| "us-east-1".to_owned());
+    let endpoint = load.endpoint.clone().unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
+    let refused = |why: String| LoadError::Url { url: endpoint.clone(), why };
+    let address = Url::parse(&endpoint).map_err(|error| refused(error.to_string()))?;
+    let name = url.host_str().unwrap_or_default().to_owned();
+    Bucket::new(address, UrlStyle::Path, name, region).map_err(|error| refused(error.to_string()))
 }
 
-/// Without credentials requests are not signed: nobody is asked for some, least of all the node's metadata service.
-fn store(
-    client: Client,
-    load: &Load,
-    url: &Url,
-    credentials: Option<&Credentials>,
-) -> Result<AmazonS3Builder, LoadError> {
-    let retry =
-        RetryConfig { max_retries: 2, retry_timeout: Duration::from_secs(20), ..RetryConfig::default() };
-    let mut builder = AmazonS3Builder::new()
-        .with_bucket_name(url.host_str().unwrap_or_default())
-        .with_region(load.region.as_deref().unwrap_or("us-east-1"))
-        .with_allow_http(true)
-        .with_retry(retry)
-        .with_http_connector(Guarded(client));
-    if let Some(endpoint) = &load.endpoint {
-        builder = builder.with_endpoint(endpoint.trim_end_matches('/'));
+/// The key as it was before it became part of a url. A `.` or `..` in it would lead to another object.
+fn key(url: &Url) -> Result<Cow<'_, str>, LoadError> {
+    let refused = |why: &str| LoadError::Url { url: url.to_string(), why: why.to_owned() };
+    let path = url.path().trim_start_matches('/');
+    let key = percent_decode_str(path).decode_utf8().map_err(|_| refused("the key must be UTF-8"))?;
+    if key.is_empty() {
+        return Err(refused("the key of an object is missing"));
     }
-    let Some(credentials) = credentials else { return Ok(builder.with_skip_signature(true)) };
-    if let Some(token) = credentials.optional("sessionToken")? {
-        builder = builder.with_token(token);
+    if key.split('/').any(|part| matches!(part, "." | "..")) {
+        return Err(refused("a key must not have . or .. between its slashes"));
     }
-    Ok(builder
-        .with_access_key_id(credentials.required("accessKeyId")?)
-        .with_secret_access_key(credentials.required("secretAccessKey")?))
+    Ok(key)
 }
 
-/// Our client, as object_store wants one.
-#[derive(Clone, Debug)]
-struct Guarded(Client);
-
-impl HttpConnector for Guarded {
-    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(HttpClient::new(self.clone()))
-    }
+fn keys(credentials: &Credentials) -> Result<Keys, LoadError> {
+    let (id, secret) = (credentials.required("accessKeyId")?, credentials.required("secretAccessKey")?);
+    Ok(match credentials.optional("sessionToken")? {
+        Some(token) => Keys::new_with_token(id, secret, token),
+        None => Keys::new(id, secret),
+    })
 }
 
-#[async_trait]
-impl HttpService for Guarded {
-    /// Requests have no bodies: objects are only read.
-    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let unknown = |error| HttpError::new_boxed(HttpErrorKind::Unknown, error);
-        let (parts, _) = request.into_parts();
-        let url = Url::parse(&parts.uri.to_string()).map_err(|error| unknown(error.into()))?;
-        let mut request = reqwest::Request::new(parts.method, url);
-        *request.headers_mut() = parts.headers;
-        let response: http::Response<reqwest::Body> = self.0.execute(request).await.map_err(unknown)?.into();
-        let (parts, body) = response.into_parts();
-        let body = body.map_err(move |error| unknown(error.into()));
-        Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body)))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_decoded_and_those_that_lead_elsewhere_are_refused() {
+        let key_of = |text: &str| {
+            let url = Url::parse(text).unwrap();
+            key(&url).map(Cow::into_owned).map_err(|error| error.to_string())
+        };
+        assert_eq!(key_of("s3://models/plant/pump%201/model").unwrap(), "plant/pump 1/model");
+        for (url, why) in [
+            ("s3://models", "the key of an object is missing"),
+            ("s3://models/a%2F..%2F..%2Fother%2Fmodel", "a key must not have . or .. between its slashes"),
+            ("s3://models/%FF", "the key must be UTF-8"),
+        ] {
+            let error = key_of(url).unwrap_err();
+            assert!(error.contains(why), "{url}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_endpoint_is_the_regions_unless_the_spec_names_one() {
+        let url = Url::parse("s3://models/pump").unwrap();
+        let object = |load: &Load| bucket(load, &url).unwrap().object_url("pump").to_string();
+        let mut load: Load =
+            serde_json::from_value(serde_json::json!({ "url": url.as_str(), "region": "eu-west-1" })).unwrap();
+        assert_eq!(object(&load), "https://s3.eu-west-1.amazonaws.com/models/pump");
+        load.endpoint = Some("http://minio.plant:9000/".to_owned());
+        assert_eq!(object(&load), "http://minio.plant:9000/models/pump");
     }
 }
