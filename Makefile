@@ -2,16 +2,17 @@
 .DEFAULT_GOAL := help
 .PHONY: test test-all test-monitoring test-rust test-metrics test-imports test-fuzz test-readme test-images test-cluster lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-operator bench-monitoring bench-scrape bench-model test-aarch64 test-s3 help
 
-test: lint test-rust test-metrics test-imports test-fuzz test-readme test-cluster ## What CI runs, set-up included
+test: ## What CI runs, set-up included
+	tests/all
 test-all: test test-s3 test-monitoring test-images test-aarch64 ## What is too long for every change, too
 test-rust: ## The Rust tests; they need nothing but Rust
 	cargo test --quiet --workspace
 test-metrics: ## Both programs' metrics, by Prometheus' own linter
 	tests/metrics
 test-imports: ## Models of real scikit-learn versions and ONNX Runtime against ours
-	cargo build --quiet --release -p interchange --example convert && detector/interchange/tests/live/run target/release/examples/convert
+	tests/imports/run
 test-s3: ## Models from a server that speaks S3
-	detector/tests/s3/run
+	tests/s3/run
 test-aarch64: ## The same models and verdicts on aarch64, emulated
 	tests/aarch64
 test-fuzz: ## Every reader of foreign bytes, fuzzed for SECONDS each
@@ -48,9 +49,9 @@ bench-model: ## A model that lasts: start to ready, models that take over under 
 bench-nab: ## Streams beside half-space trees, by NAB's score: NAB=DIRECTORY make bench-nab
 	benches/nab/run
 bench-operator: ## The operator on the test cluster: seconds, writes, memory
-	operator/tests/figures
+	benches/operator/run
 bench-monitoring: ## The demo without a person: seconds from apply to Ready, to the first scrape, from fault to alert
-	operator/tests/figures prometheus
+	benches/operator/run prometheus
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 

@@ -70,6 +70,6 @@ agreements = {
 }
 broken = [name for name, (ours, theirs) in agreements.items() if ours != theirs]
 for name in broken:
-    print(f"charts/check/agreement.py: it is no longer so that {name}", file=sys.stderr)
+    print(f"tests/chart/agreement.py: it is no longer so that {name}", file=sys.stderr)
 print(f"{len(agreements)} agreements, {len(broken)} broken")
 sys.exit(bool(broken))

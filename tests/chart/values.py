@@ -18,7 +18,7 @@ from pathlib import Path
 import yaml
 
 HERE = Path(__file__).parent
-CHART = HERE.parent / "anomaly-operator"
+CHART = HERE.parent.parent / "charts/anomaly-operator"
 NEEDS = {"podDisruptionBudget.enabled": {"replicas": 2, "leaderElection": {"enabled": True}}}  # for the value to show
 UNREAD = {("global",)}
 
@@ -94,6 +94,6 @@ paths = list(leaves(SCHEMA))
 with ThreadPoolExecutor(4) as pool:
     wrong = [text for text in pool.map(lambda path: verdict(path, examples), paths) if text]
 for text in wrong:
-    print(f"charts/check/values.py: {text}", file=sys.stderr)
+    print(f"tests/chart/values.py: {text}", file=sys.stderr)
 print(f"{len(paths)} values, {len(wrong)} wrong")
 sys.exit(bool(wrong))
