@@ -1,6 +1,6 @@
 # One line a target; `make help` lists them. What a target needs on a machine (Debian, root) it installs.
 .DEFAULT_GOAL := help
-.PHONY: test test-all test-monitoring test-rust test-metrics test-imports test-fuzz test-readme test-images test-cluster lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-operator bench-monitoring bench-scrape bench-model test-aarch64 test-s3 help
+.PHONY: docs test test-reference test-all test-monitoring test-rust test-metrics test-imports test-fuzz test-readme test-images test-cluster lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-operator bench-monitoring bench-scrape bench-model test-aarch64 test-s3 help
 
 test: ## What CI runs, set-up included
 	tests/all
@@ -19,6 +19,8 @@ test-fuzz: ## Every reader of foreign bytes, fuzzed for SECONDS each
 	tests/fuzz $(SECONDS)
 test-readme: ## The README's laptop commands, as they stand there
 	tests/readme laptop
+test-reference: ## docs/reference is what the code says (UPDATE=1 rewrites it)
+	tests/reference
 test-images: images ## The images: small, without root, the same bytes wherever they are built
 	images/check twice
 test-cluster: ## End to end on a real Kubernetes: images, operator, chart, the README's cluster commands
@@ -27,6 +29,8 @@ test-monitoring: images ## End to end with a real Prometheus Operator and Promet
 	operator/tests/on-cluster prometheus
 lint: ## Formatting, clippy, licences, shell scripts, the chart
 	tests/lint
+docs: ## The site: target/book
+	docs/build
 images: ## Both images, into the test cluster if it is up
 	images/build
 cluster-up: ## A real Kubernetes of one node on this machine (with KUBECONFIG set: that cluster)

@@ -54,6 +54,7 @@ pub fn routes(config: &mut ServiceConfig) {
     config.service(resource("/readyz").route(get().to(readyz)));
 }
 
+/// `GET /metrics`: the Prometheus text format; with `--metrics-authorization` for those whom the cluster allows.
 async fn metrics(state: Data<State>, request: HttpRequest) -> HttpResponse {
     if state.metrics_by_tls_only && !request.app_config().secure() {
         return HttpResponse::NotFound().body("metrics are served by HTTPS");
@@ -80,11 +81,12 @@ fn refused(refusal: &Refusal) -> HttpResponse {
     answer.body(refusal.to_string())
 }
 
-/// That it answers is the answer.
+/// `GET /healthz`: the program answers.
 async fn healthz() -> HttpResponse {
     HttpResponse::Ok().body("ok")
 }
 
+/// `GET /readyz`: 503 while the operator starts or stops.
 async fn readyz(state: Data<State>) -> HttpResponse {
     if state.is_ready.load(Ordering::Relaxed) {
         HttpResponse::Ok().body("ok")
