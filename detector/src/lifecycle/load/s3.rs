@@ -10,7 +10,7 @@ use url::Url;
 
 use super::client::{Client, body};
 use super::credentials::Credentials;
-use super::{LoadError, MOST_TIME};
+use super::{LoadError, MAX_TIME};
 
 /// The object, within bounds. Without credentials the request is not signed: nobody is asked for some, least of all the
 /// node's metadata service.
@@ -23,7 +23,7 @@ pub(super) async fn fetch(
     let bucket = bucket(load, url)?;
     let key = key(url)?;
     let keys = credentials.map(keys).transpose()?;
-    let request = Request::new(Method::GET, bucket.get_object(keys.as_ref(), &key).sign(MOST_TIME));
+    let request = Request::new(Method::GET, bucket.get_object(keys.as_ref(), &key).sign(MAX_TIME));
     let response = client.answer(request, url).await?;
     if response.status() == StatusCode::NOT_FOUND {
         return Err(LoadError::NoSuchKey { url: url.to_string() });
