@@ -89,7 +89,8 @@ mod tests {
         let url = Url::parse("s3://models/pump").unwrap();
         let object = |load: &Load| bucket(load, &url).unwrap().object_url("pump").to_string();
         let mut load: Load =
-            serde_json::from_value(serde_json::json!({ "url": url.as_str(), "region": "eu-west-1" })).unwrap();
+            serde_json::from_value(serde_json::json!({ "url": url.as_str(), "region": "eu-west-1" }))
+                .unwrap();
         assert_eq!(object(&load), "https://s3.eu-west-1.amazonaws.com/models/pump");
         load.endpoint = Some("http://minio.plant:9000/".to_owned());
         assert_eq!(object(&load), "http://minio.plant:9000/models/pump");
