@@ -35,7 +35,7 @@ MODES = [
 THREE = ["Pima", "cardio", "vowels"]
 AUTO = ("Auto", 256, 0)
 #: What Auto is made of.
-COMMITTEE = tuple(CANDIDATES.index(member) for member in [("Standard", 256, 2), ("PooledGain", 256, 1), ("AdjustedDensity", 256, 0)])
+ENSEMBLE = tuple(CANDIDATES.index(member) for member in [("Standard", 256, 2), ("PooledGain", 256, 1), ("AdjustedDensity", 256, 0)])
 
 
 class Ours:
@@ -194,7 +194,7 @@ def main(cache, data, seeds):
     results = judged(ours, load(data), seeds)
     table_of_sets(results)
     reference = results[results.engine == "scikit-learn"].groupby("set")[["auc", "ap"]].mean()
-    left_out = table_of_selection(ours, load(data), dict(zip(reference.index, reference.to_numpy())), COMMITTEE)
+    left_out = table_of_selection(ours, load(data), dict(zip(reference.index, reference.to_numpy())), ENSEMBLE)
     three = {name: (rows, labels) for name, rows, labels in load(data) if name in THREE}
     if len(three) < len(THREE):
         sys.exit(f"the rest needs the sets {', '.join(THREE)}")

@@ -1,4 +1,4 @@
-"""Committees that are chosen without the sets that they are scored on: what to expect of them on other data.
+"""Ensembles that are chosen without the sets that they are scored on: what to expect of them on other data.
 
 Each candidate scores each set. Then, for each family of sets, the ensemble of two to four candidates that gains most on all other
 families is scored on that one. The most anomalous score of an ensemble counts, in bits: see detector/forest/src/ensemble/rarity.rs.
@@ -14,7 +14,7 @@ CANDIDATES = [
     ("PooledGain", 256, 0), ("PooledGain", 256, 1), ("PooledGain", 32, 1), ("AdjustedDepth", 256, 0), ("Density", 256, 0),
     ("Density", 1024, 0), ("AdjustedDensity", 256, 0), ("AdjustedDensity", 1024, 0),
 ]
-COMMITTEES = [chosen for size in (2, 3, 4) for chosen in itertools.combinations(range(len(CANDIDATES)), size)]
+ENSEMBLES = [chosen for size in (2, 3, 4) for chosen in itertools.combinations(range(len(CANDIDATES)), size)]
 #: Sets of the same origin; every other is a family of its own.
 FAMILIES = [
     {"Cardiotocography", "cardio"},  # the same recordings, labelled anew
@@ -24,8 +24,8 @@ FAMILIES = [
 #: What the best is: the gain in AUC, or that and the gain in average precision alike.
 CRITERIA = {"AUC": numpy.array([1, 0]), "AUC and AP": numpy.array([0.5, 0.5])}
 LEARNED, RESOLUTION, SLOPE = 512, 0.25, 3.0
-#: Halvings are told apart in so many steps, up to the most.
-STEPS, MOST = 4096, 18.0
+#: Bits are rounded to so many steps, up to the maximum.
+STEPS, MAX = 4096, 18.0
 
 
 def bits(scores):
@@ -44,7 +44,7 @@ def bits(scores):
         start = min(numpy.searchsorted(rarity, rarity[-1] - SLOPE), len(levels) - 2)
         slope = (rarity[-1] - rarity[start]) / (levels[-1] - levels[start])
         rare = numpy.where(scores > levels[-1], rarity[-1] + (scores - levels[-1]) * slope, rare)
-    return numpy.clip(rare * (STEPS / MOST), 0, STEPS - 1).astype(numpy.int16)
+    return numpy.clip(rare * (STEPS / MAX), 0, STEPS - 1).astype(numpy.int16)
 
 
 def metrics(rare, labels):
@@ -60,11 +60,11 @@ def gains(ours, sets, reference, seeds):
     """For each ensemble and set the mean over the seeds of AUC and average precision, less the reference's."""
     gained = []
     for name, rows, labels in sets:
-        sums = numpy.zeros((len(COMMITTEES), 2))
+        sums = numpy.zeros((len(ENSEMBLES), 2))
         for seed in range(seeds):
             fits = [(mode, size, min(extension, rows.shape[1] - 1)) for mode, size, extension in CANDIDATES]
             rare = numpy.array([bits(ours.ask("scores", fit, rows, seed)) for fit in fits])
-            sums += [metrics(rare[list(chosen)].max(0), labels) for chosen in COMMITTEES]
+            sums += [metrics(rare[list(chosen)].max(0), labels) for chosen in ENSEMBLES]
         gained.append(sums / seeds - reference[name])
     return numpy.array(gained).swapaxes(0, 1)
 
@@ -85,20 +85,20 @@ def table_of_selection(ours, sets, reference, stands, seeds=2):
     gained = gains(ours, sets, reference, seeds)
     names = [name for name, _, _ in sets]
     families = FAMILIES + [{name} for name in names if not any(name in family for family in FAMILIES)]
-    print(f"\nCommittees chosen among {len(COMMITTEES)}, less scikit-learn ({seeds} seeds; {len(families)} families)\n")
+    print(f"\nEnsembles chosen among {len(ENSEMBLES)}, less scikit-learn ({seeds} seeds; {len(families)} families)\n")
     print("| ensemble | AUC | AP |\n|---|---|---|")
     print("| the median one |", " | ".join(f"{gain:+.4f}" for gain in numpy.median(gained.mean(1), 0)), "|")
-    print(f"| the one that stands: {called(stands)} |", shown(gained[COMMITTEES.index(stands)]), "|")
+    print(f"| the one that stands: {called(stands)} |", shown(gained[ENSEMBLES.index(stands)]), "|")
     for criterion, weights in CRITERIA.items():
         values = gained @ weights
         best = values.mean(1).argmax()
-        print(f"| the best by {criterion}, on the sets that it was chosen on: {called(COMMITTEES[best])} |", shown(gained[best]), "|")
+        print(f"| the best by {criterion}, on the sets that it was chosen on: {called(ENSEMBLES[best])} |", shown(gained[best]), "|")
         left_out, picks = numpy.empty((len(names), 2)), collections.Counter()
         for family in families:
             out = numpy.array([name in family for name in names])
             picked = values[:, ~out].mean(1).argmax()
             left_out[out] = gained[picked][out]
-            picks[called(COMMITTEES[picked])] += 1
+            picks[called(ENSEMBLES[picked])] += 1
         (ensemble, times), others = picks.most_common()[0], len(picks) - 1
         often = f"{ensemble} {times} times, {others} others the rest"
         print(f"| chosen by {criterion} without the family that it is scored on: {often} |", shown(left_out), "|")

@@ -4,7 +4,7 @@
     schemas.py FOLDER
 
 The schemas are those that the Python package kubernetes-validate carries, in their strict form: an unknown field is an
-error. They refer to each other by URL, which nobody serves; here by file name. One folder for each minor of Kubernetes.
+error. They refer to each other by URL, which no server has; here by file name. One folder for each minor of Kubernetes.
 """
 
 import json

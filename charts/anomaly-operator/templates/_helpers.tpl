@@ -95,7 +95,7 @@ annotations:
 true
 {{- end -}}
 
-{{/* "true" where the operator's ServiceMonitor is to be rendered, else empty; fails where it was asked to. */}}
+{{/* "true" where the operator's ServiceMonitor is rendered, else empty; fails where it was asked to. */}}
 {{- define "anomaly-operator.serviceMonitor" -}}
 {{- with .Values.metrics.serviceMonitor -}}
 {{- if .enabled -}}

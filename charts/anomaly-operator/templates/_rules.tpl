@@ -38,15 +38,15 @@
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch, delete]
-# So that a detector talks to its sources and to nobody else.
+# So that a detector talks to its sources and to nothing else.
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
   verbs: [get, list, watch, create, patch]
-# So that Prometheus scrapes the detector and tells of its anomalies; delete, for when the spec asks for neither.
+# So that Prometheus scrapes the detector and alerts on its anomalies; delete, for when the spec asks for neither.
 - apiGroups: [monitoring.coreos.com]
   resources: [servicemonitors, prometheusrules]
   verbs: [get, list, watch, create, patch, delete]
-# So that `kubectl describe` tells what happened.
+# So that `kubectl describe` shows what happened.
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
