@@ -4,7 +4,7 @@
 
 test: ## What CI runs, set-up included
 	tests/all
-test-all: test test-s3 test-monitoring test-images test-aarch64 ## What is too long for every change, too
+test-all: test test-s3 test-monitoring test-images test-aarch64 ## make test, and what is too long for every change
 test-rust: ## The Rust tests; they need nothing but Rust
 	cargo test --quiet --workspace
 test-metrics: ## Both programs' metrics, by Prometheus' own linter
@@ -27,7 +27,7 @@ test-cluster: ## End to end on a real Kubernetes: images, operator, chart, the R
 	tests/end-to-end
 test-monitoring: images ## End to end with a real Prometheus Operator and Prometheus, on the test cluster
 	operator/tests/on-cluster prometheus
-lint: ## Formatting, clippy, licences, shell scripts, the chart
+lint: ## Formatting, clippy, lock files, import circles, licences, shell scripts, the chart
 	tests/lint
 docs: ## The site: target/book
 	docs/build
@@ -54,7 +54,7 @@ bench-nab: ## Streams beside half-space trees, by NAB's score: NAB=DIRECTORY mak
 	benches/nab/run
 bench-operator: ## The operator on the test cluster: seconds, writes, memory
 	benches/operator/run
-bench-monitoring: ## The demo without a person: seconds from apply to Ready, to the first scrape, from fault to alert
+bench-monitoring: ## The demo, measured: seconds from apply to Ready, to the first scrape, from fault to alert
 	benches/operator/run prometheus
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
