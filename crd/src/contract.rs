@@ -20,12 +20,21 @@ pub const STATE_DIRECTORY: &str = "/var/lib/anomaly-detector";
 pub const LOAD_DIRECTORY: &str = "/etc/anomaly-detector-load";
 /// Where the Secret of `model.load.credentialsSecretRef` is mounted.
 pub const CREDENTIALS_DIRECTORY: &str = "/etc/anomaly-detector-credentials";
-/// Where the Secret of `notify.webhook.signingSecret` is mounted.
+/// Where the signing keys of `notifications` are mounted: a file per notification, of its name.
 pub const SIGNING_DIRECTORY: &str = "/etc/anomaly-detector-signing";
+/// Where the certificates of `pod.caBundle` are mounted, and the file's name there.
+pub const CA_DIRECTORY: &str = "/etc/anomaly-detector-ca";
+/// The file with the certificates in that directory.
+pub const CA_FILE: &str = "ca.crt";
+/// Where csv sources find their files in a pod: a mount of `pod.volumeMounts`. They read nothing outside of it.
+pub const DATA_DIRECTORY: &str = "/data";
 /// A new value of this annotation has the detector train anew.
 pub const RETRAIN_ANNOTATION: &str = "anomaly.dev/retrain";
 /// The largest artifact that is kept, bytes: the API server takes ConfigMaps of 1 MiB, counted without base64.
 pub const MOST_STORED_BYTES: usize = 900 * 1024;
+/// When the training of the model ended, RFC 3339: a file beside the model in its directory, and a key beside it in the
+/// pointer ConfigMap.
+pub const TRAINED_AT_FILE: &str = "trained-at";
 /// The key of an artifact's own metadata in its safetensors header.
 pub const ARTIFACT_METADATA: &str = "anomaly.dev/forest";
 /// `POST /predict` and its kin.
@@ -69,7 +78,7 @@ pub struct Report {
 /// The most events that a report holds.
 pub const REPORTED_EVENTS: usize = 10;
 
-/// An event: anomalous verdicts without a normal one between them. What `GET :8080/events`, the webhook and the report
+/// An event: anomalous verdicts without a normal one between them. What `GET :8080/events`, notifications and the report
 /// say of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -184,8 +193,12 @@ pub enum Phase {
 pub struct ModelReport {
     /// `sha256:` and 64 hexadecimal digits.
     pub digest: String,
-    /// When it was trained.
-    pub trained_at: Timestamp,
+    /// When its training ended, where that is known. The artifact does not say: it is a function of its data alone. The
+    /// operator keeps it in the annotation `anomaly.dev/trained-at` of the model's ConfigMap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trained_at: Option<Timestamp>,
+    /// The time of the newest reading that it has learned from.
+    pub data_end_time: Timestamp,
     /// Samples learned from.
     pub samples: usize,
     /// The cut: a score over it is an anomaly.
@@ -208,7 +221,7 @@ pub struct ModelReport {
     pub expected_alerts_per_day: Option<f64>,
     /// Why its verdicts may not be trusted, a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub doubts: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 /// A source's state.

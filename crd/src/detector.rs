@@ -9,8 +9,9 @@ use crate::missing::Missing;
 use crate::model::Model;
 use crate::monitoring::Monitoring;
 use crate::mute_window::MuteWindow;
-use crate::notify::Notify;
-use crate::serving::{Pod, Service};
+use crate::notification::Notification;
+use crate::pod::Pod;
+use crate::service::Service;
 use crate::source::Source;
 use crate::status::AnomalyDetectorStatus;
 use crate::threshold::Threshold;
@@ -35,17 +36,17 @@ use crate::threshold::Threshold;
         status_replicas_path = ".status.replicas",
         label_selector_path = ".status.selector"
     ),
-    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status",
-        description = "Whether the detector watches its sensors and answers"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.ready",
+        description = "The replicas that answer, of those that the spec asks for"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        description = "Why the detector is ready, or not"),
     printcolumn(name = "Model", type_ = "string", json_path = ".status.model.revision",
         description = "The first ten hexadecimal digits of the digest of the model that serves"),
     printcolumn(name = "Sensors", type_ = "integer", json_path = ".status.sensors",
         description = "The number of sensors"),
-    printcolumn(name = "Replicas", type_ = "integer", json_path = ".status.readyReplicas",
-        description = "The replicas that answer"),
+    printcolumn(name = "Last-Alarm", type_ = "date", json_path = ".status.lastAlarmTime",
+        description = "How long ago the newest alarm was raised"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
-        description = "Why it is ready, or not", priority = 1),
     printcolumn(name = "Endpoint", type_ = "string", json_path = ".status.endpoint",
         description = "Where it answers", priority = 1)
 )]
@@ -88,27 +89,33 @@ pub struct AnomalyDetectorSpec {
     #[schemars(length(max = 16))]
     pub mute_windows: Vec<MuteWindow>,
 
-    /// Who hears of events, besides Prometheus and Kubernetes. Default: nobody.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub notify: Option<Notify>,
+    /// Who is notified of events, besides Prometheus and Kubernetes, at most 8 receivers. Default: nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub notifications: Vec<Notification>,
 
     /// What Prometheus and Grafana are given. Default: a ServiceMonitor and alerts.
     #[serde(default)]
     pub monitoring: Monitoring,
 
-    /// How many pods, each watching all sensors and answering predictions: 0 to 100. Default: 1. Leave it out
-    /// where a HorizontalPodAutoscaler decides.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// How many pods, each watching all sensors and answering predictions: 0 to 100. Default: 1. Leave it out of the
+    /// manifest where a HorizontalPodAutoscaler, whose target is this AnomalyDetector, or `kubectl scale` decides.
+    #[serde(default = "one")]
     #[schemars(range(min = 0, max = 100))]
-    pub replicas: Option<i32>,
+    pub replicas: i32,
 
     /// The Service in front of the replicas.
     #[serde(default)]
     pub service: Service,
 
-    /// What the pods may ask of the cluster.
+    /// The detector's pods: labels, resources, placement, volumes, certificate authorities.
     #[serde(default)]
     pub pod: Pod,
+}
+
+fn one() -> i32 {
+    1
 }
 
 fn each_second() -> Duration {

@@ -34,12 +34,14 @@ pub mod threshold;
 pub mod alarm;
 /// When no alarm is raised.
 pub mod mute_window;
-/// Who hears of events.
-pub mod notify;
+/// Who is notified of events.
+pub mod notification;
 /// What Prometheus and Grafana are given.
 pub mod monitoring;
-/// How the detector's pods run and are reached.
-pub mod serving;
+/// How the detector's pods run.
+pub mod pod;
+/// How they are reached.
+pub mod service;
 /// What the operator says of a detector: conditions, replicas, model.
 pub mod status;
 /// The resource itself: spec and status, printer columns.

@@ -33,6 +33,8 @@ pub struct Load {
     /// node, the link and the API server are refused. Example: https://models.plant/pump.safetensors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048), regex(pattern = r"^(https?|s3)://[^\s]+$"))]
+    #[x_kube(validation = Rule::new("!self.matches('^[a-z0-9]+://[^/]*@')")
+        .message("must have no user and no password: they belong into a Secret"))]
     pub url: Option<String>,
 
     /// The server of an s3:// url. Default: Amazon's. Example: http://minio.storage:9000.

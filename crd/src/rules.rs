@@ -40,6 +40,8 @@ pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     let mut found = Vec::new();
     let names: Vec<&str> = spec.sources.iter().map(|source| source.name.as_str()).collect();
     found.extend(twice("spec.sources", ".name", &names));
+    let notifications: Vec<&str> = spec.notifications.iter().map(|each| each.name.as_str()).collect();
+    found.extend(twice("spec.notifications", ".name", &notifications));
     let train = spec.model.train.as_ref().map(Training::from).unwrap_or_default();
     let features: Vec<String> = train.features.iter().map(|feature| format!("{feature:?}")).collect();
     found.extend(twice("spec.model.train.features", "", &features));

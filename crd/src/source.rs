@@ -31,7 +31,8 @@ pub struct Source {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Csv {
-    /// The file, relative to the working directory. `.gz` is decompressed on the way. Example: readings.csv.
+    /// The file, relative to the working directory; in a pod relative to `/data`, which `pod.volumeMounts` mounts and
+    /// which it cannot leave. `.gz` is decompressed on the way. Example: readings.csv.
     #[schemars(length(min = 1, max = 4096))]
     pub path: String,
 

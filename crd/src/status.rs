@@ -28,6 +28,10 @@ pub struct AnomalyDetectorStatus {
     #[serde(default)]
     pub ready_replicas: i32,
 
+    /// The pods that answer, of those that the spec asks for: what `kubectl get` prints. Example: 2/3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready: Option<String>,
+
     /// The label selector of the pods, for `kubectl scale` and HorizontalPodAutoscalers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
@@ -40,10 +44,10 @@ pub struct AnomalyDetectorStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelStatus>,
 
-    /// When the newest alarm was raised that an Event tells of. Alarms within five minutes are told together.
+    /// When the newest alarm was raised that an Event reports. Alarms within five minutes are reported together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
-    pub last_alarm: Option<Timestamp>,
+    pub last_alarm_time: Option<Timestamp>,
 
     /// Where the detector answers, inside the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -58,10 +62,14 @@ pub struct ModelStatus {
     pub digest: String,
     /// The first ten hexadecimal digits of the digest: enough for people to tell models apart.
     pub revision: String,
-    /// When it was trained.
+    /// When its training ended. Absent where that is not known, as of a model that was loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub trained_at: Option<Timestamp>,
+    /// The time of the newest reading that it has learned from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub data_end_time: Option<Timestamp>,
     /// How many samples it has learned from.
     pub samples: i64,
     /// The cut: a score over it is an anomaly.
@@ -77,9 +85,9 @@ pub struct ModelStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_alerts_per_day: Option<f64>,
     /// Why its verdicts may not be trusted, a sentence each: few samples, sensors that never varied or were mostly missing
-    /// while it learned, a threshold that the samples cannot keep. Absent where there is no doubt.
+    /// while it learned, a threshold that the samples cannot keep. Absent where there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub doubts: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 /// Where a model came from.

@@ -172,6 +172,34 @@ fn over_a_simulated_day_the_pumps_faults_are_found() {
 }
 
 #[test]
+fn in_a_pod_recordings_come_from_their_folder_and_the_words_of_other_files_are_not_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::copy(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/recorded.csv"),
+        data.join("recorded.csv"),
+    )
+    .unwrap();
+    for key in ["data/key", "key"] {
+        std::fs::write(folder.path().join(key), "swordfish\npudding\n").unwrap();
+    }
+    let run = |path: &str| {
+        let path = format!("spec.sources[0].csv.path={path}");
+        let mut command = detector(&["run", "manifests/recorded-volume.yaml", "--fast", "--duration", "1h"]);
+        command.args(["--set", &path]).env("DETECTOR_DATA", &data).output().unwrap()
+    };
+    assert_eq!(run("recorded.csv").status.code(), Some(0));
+    for (path, why) in [("key", "none of the columns that the spec names"), ("../key", "must be a file in ")]
+    {
+        let refused = run(path);
+        let said = text(&refused.stderr) + &text(&refused.stdout);
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(said.contains(why) && !said.contains("swordfish") && !said.contains("pudding"), "{said}");
+    }
+}
+
+#[test]
 fn the_recorded_failures_are_found() {
     for manifest in ["manifests/recorded.yaml", "manifests/stream.yaml"] {
         let output = done(&["run", "--fast", manifest]);

@@ -140,7 +140,7 @@ fn a_webhook_is_called_where_it_is_vouched_for_and_nowhere_else() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), Vec::new());
     let spec = format!(
-        "model: {{train: {{samples: 300, trees: 10}}}}\n  threshold: {{score: 0.001}}\n  notify: {{webhook: {{url: '{}/hook'}}}}",
+        "model: {{train: {{samples: 300, trees: 10}}}}\n  threshold: {{score: 0.001}}\n  notifications: [{{name: chat, webhook: {{url: '{}/hook'}}}}]",
         server.url
     );
     let stranger = Running::start(folder.path(), &spec, None);

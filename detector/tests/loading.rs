@@ -2,18 +2,18 @@
 #![cfg(test)]
 
 use std::path::PathBuf;
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 
 use actix_web::web::{self, Bytes};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use crd::Valid;
 use crd::status::Reason;
 use detector::ingest::reading::Readings;
-use detector::lifecycle::load::address::AddressGuard;
 use detector::lifecycle::load::loader::{Found, Loader};
 use detector::lifecycle::load::{LoadError, Mounts};
 use detector::model::model::Model;
 use detector::model::training::{TrainingSet, learn};
+use detector::outgoing::{AddressGuard, Outgoing};
 use jiff::Timestamp;
 
 const SENSORS: &str = "{name: heat}, {name: load}";
@@ -74,8 +74,26 @@ async fn answer(request: HttpRequest) -> HttpResponse {
         "/mapped" => redirect("http://[::ffff:169.254.169.254]/"),
         "/zero" => redirect("http://0/"),
         "/round" => redirect("/round"),
+        "/away" => redirect(&elsewhere(&request)),
+        path if path.starts_with("/s3-away/") => {
+            HttpResponse::TemporaryRedirect().insert_header(("Location", elsewhere(&request))).finish()
+        }
+        "/spy" => {
+            let sent =
+                ["authorization", "x-amz-security-token"].map(|name| request.headers().contains_key(name));
+            SPIED.lock().unwrap().push(sent);
+            HttpResponse::Ok().body(artifact())
+        }
         _ => HttpResponse::NotFound().finish(),
     }
+}
+
+/// Whether requests to `/spy` carried credentials: a password or token, a session token of S3.
+static SPIED: Mutex<Vec<[bool; 2]>> = Mutex::new(Vec::new());
+
+/// The same server by another name.
+fn elsewhere(request: &HttpRequest) -> String {
+    format!("http://localhost:{}/spy", request.app_config().local_addr().port())
 }
 
 fn zeros() -> impl futures::Stream<Item = Result<Bytes, std::io::Error>> {
@@ -105,7 +123,7 @@ impl Case {
     fn look(&self, sensors: &str, load: &str) -> Result<Model, LoadError> {
         let detector = detector(sensors, &format!("{{load: {load}}}"));
         let spec = detector.spec().model.load.clone().unwrap();
-        let mut loader = Loader::new(&spec, &self.mounts(), AddressGuard::default()).unwrap();
+        let mut loader = Loader::new(&spec, &self.mounts(), Outgoing::default()).unwrap();
         match loader.look(&detector)? {
             Found::Model(model) => Ok(std::sync::Arc::into_inner(model).unwrap()),
             found => panic!("a first look finds something: {found:?}"),
@@ -172,28 +190,28 @@ fn every_refusal_of_a_server_is_said_in_a_sentence_with_a_reason() {
         (
             format!("{{url: '{server}/metadata'}}"),
             Reason::AddressRefused,
-            format!("{server}/metadata: a model may not be fetched from 169.254.169.254, a link-local address"),
+            format!("{server}/metadata: a detector may not connect to 169.254.169.254, a link-local address; --allow-address permits it"),
         ),
         (
             format!("{{url: '{server}/mapped'}}"),
             Reason::AddressRefused,
-            format!("{server}/mapped: a model may not be fetched from ::ffff:169.254.169.254, a link-local address"),
+            format!("{server}/mapped: a detector may not connect to ::ffff:169.254.169.254, a link-local address; --allow-address permits it"),
         ),
         (
             format!("{{url: '{server}/zero'}}"),
             Reason::AddressRefused,
-            format!("{server}/zero: a model may not be fetched from 0.0.0.0, an unspecified address"),
+            format!("{server}/zero: a detector may not connect to 0.0.0.0, an unspecified address; --allow-address permits it"),
         ),
         (
             "{url: 'http://169.254.169.254/model'}".to_owned(),
             Reason::AddressRefused,
-            "http://169.254.169.254/model: a model may not be fetched from 169.254.169.254, a link-local address"
+            "http://169.254.169.254/model: a detector may not connect to 169.254.169.254, a link-local address; --allow-address permits it"
                 .to_owned(),
         ),
         (
             "{url: 's3://bucket/model', endpoint: 'http://169.254.169.254'}".to_owned(),
             Reason::AddressRefused,
-            "s3://bucket/model: a model may not be fetched from 169.254.169.254, a link-local address".to_owned(),
+            "s3://bucket/model: a detector may not connect to 169.254.169.254, a link-local address; --allow-address permits it".to_owned(),
         ),
         (
             format!("{{url: '{server}/round'}}"),
@@ -216,10 +234,11 @@ fn a_name_is_refused_by_what_it_resolves_to() {
     assert!(loaded(&load).is_ok(), "on a laptop");
     let detector = detector(SENSORS, &format!("{{load: {load}}}"));
     let spec = detector.spec().model.load.clone().unwrap();
-    let mut loader = Loader::new(&spec, &Mounts::default(), AddressGuard::pod()).unwrap();
+    let mut loader =
+        Loader::new(&spec, &Mounts::default(), Outgoing::guarded(AddressGuard::pod(), None)).unwrap();
     let error = loader.look(&detector).unwrap_err();
     assert_eq!(error.reason(), Reason::AddressRefused);
-    assert!(error.to_string().ends_with(", a loopback address"), "{error}");
+    assert!(error.to_string().contains(", a loopback address"), "{error}");
 }
 
 #[test]
@@ -248,6 +267,44 @@ fn secrets_open_what_is_locked() {
     assert_eq!(case.look(SENSORS, &load).unwrap_err().reason(), Reason::LoadFailed);
     case.secret("token", "swordfish");
     assert!(case.look(SENSORS, &load).is_ok());
+}
+
+#[test]
+fn a_redirect_to_another_host_carries_no_credentials() {
+    let (server, case) = (server(), Case::new());
+    case.secret("token", "swordfish");
+    assert!(
+        case.look(SENSORS, &format!("{{url: '{server}/away', credentialsSecretRef: {{name: key}}}}")).is_ok()
+    );
+    assert_eq!(*SPIED.lock().unwrap(), [[false, false]]);
+
+    for key in ["accessKeyId", "secretAccessKey", "sessionToken"] {
+        case.secret(key, "secret");
+    }
+    let load = format!(
+        "{{url: 's3://models/pump', endpoint: '{server}/s3-away', credentialsSecretRef: {{name: key}}}}"
+    );
+    let error = case.look(SENSORS, &load).unwrap_err().to_string();
+    assert!(error.starts_with("s3://models/pump: a redirect to http://localhost:"), "{error}");
+    assert!(error.ends_with(" would carry the credentials of another host"), "{error}");
+    assert_eq!(SPIED.lock().unwrap().len(), 1, "nobody has asked again");
+}
+
+#[test]
+fn a_password_in_a_url_is_not_repeated() {
+    let load = crd::load::Load {
+        url: Some("http://plum:pudding@127.0.0.1:1/model?token=swordfish".to_owned()),
+        ..from_a_url()
+    };
+    let detector = detector(SENSORS, "{load: {url: 'http://127.0.0.1:1/model'}}");
+    let mut loader = Loader::new(&load, &Mounts::default(), Outgoing::default()).unwrap();
+    let error = loader.look(&detector).unwrap_err().to_string();
+    assert!(error.starts_with("http://127.0.0.1:1/model: "), "{error}");
+    assert!(!["plum", "pudding", "swordfish"].iter().any(|secret| error.contains(secret)), "{error}");
+}
+
+fn from_a_url() -> crd::load::Load {
+    detector(SENSORS, "{load: {url: 'http://127.0.0.1:1/model'}}").spec().model.load.clone().unwrap()
 }
 
 #[test]

@@ -84,8 +84,8 @@ fn gzip(from: &Path, to: &Path) {
 #[test]
 fn what_is_trained_is_told_and_inspected() {
     let folder = Folder::new();
-    let output =
-        folder.run("train --input data.csv --output pump.model --trees 50 --trained-at 2026-11-22T12:00:00Z");
+    let output = folder
+        .run("train --input data.csv --output pump.model --trees 50 --data-end-time 2026-11-22T12:00:00Z");
     let told = String::from_utf8(output.stderr).unwrap();
     let description: HashMap<String, serde_json::Value> =
         serde_json::from_str(&folder.done("inspect pump.model")).unwrap();
@@ -99,7 +99,7 @@ fn what_is_trained_is_told_and_inspected() {
     assert_eq!(description["sampleSize"], 256);
     assert_eq!(description["samples"], ROWS);
     assert_eq!(description["origin"], "trained");
-    assert_eq!(description["trainedAt"], "2026-11-22T12:00:00Z");
+    assert_eq!(description["dataEndTime"], "2026-11-22T12:00:00Z");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use ipnet::IpNet;
 
 use crate::serving::tls;
 
@@ -17,6 +18,11 @@ pub struct Settings {
     /// When nodes pull that image: Always, IfNotPresent or Never. Default: the cluster's own rule.
     #[arg(long, env, value_enum)]
     pub detector_image_pull_policy: Option<PullPolicy>,
+
+    /// Networks that detectors may connect to although they are refused otherwise, as loopback, link-local addresses, the API
+    /// server and clouds' metadata services are: 169.254.20.10/32, separated by commas. Default: none.
+    #[arg(long, env, value_delimiter = ',', num_args = 0..)]
+    pub detector_allow_address: Vec<IpNet>,
 
     /// The namespaces to watch, separated by commas. Default: all of them.
     #[arg(long, env = "WATCH_NAMESPACES", value_delimiter = ',', num_args = 0..)]

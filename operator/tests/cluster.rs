@@ -67,12 +67,19 @@ async fn every_sample_runs_or_says_what_it_lacks() {
             continue;
         }
         let manifest = sample(&format!("{name}.yaml"), &name);
+        if name == "recorded-volume" {
+            place
+                .create_config_map("recordings", "recorded.csv", include_str!("../../manifests/recorded.csv"))
+                .await;
+        }
         place.apply(&manifest).await.unwrap();
-        match manifest["spec"]["sources"][0]["csv"]["path"].as_str() {
-            None => drop(place.ready(&name).await),
+        let is_csv = !manifest["spec"]["sources"][0]["csv"].is_null();
+        match is_csv && manifest["spec"]["pod"]["volumes"].is_null() {
+            false => drop(place.ready(&name).await),
             // Its recording is a file of the laptop that it was written on.
-            Some(file) => {
-                let lacks = |detector: &Value| condition(detector, "Ready").2.contains(file);
+            true => {
+                let lacks =
+                    |detector: &Value| condition(detector, "Ready").2.contains("spec.pod.volumeMounts");
                 let detector = place.detector_once(&name, "says what it lacks", lacks).await;
                 assert_eq!(condition(&detector, "Ready").0, "False");
             }
@@ -126,20 +133,26 @@ async fn replicas_belong_to_whoever_scales_them() {
     place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
     place.ready("pump").await;
 
-    // An autoscaler that has the Deployment as its target.
+    // What an autoscaler does whose target is the detector; the manifest leaves the number of replicas out.
+    let scale = json!(place.detectors().get_scale("pump").await.unwrap());
+    assert_eq!((&scale["spec"]["replicas"], &scale["status"]["replicas"]), (&json!(1), &json!(1)), "{scale}");
     let three = Patch::Merge(json!({"spec": {"replicas": 3}}));
-    place.api(Kind::Deployment).patch_scale("pump", &PatchParams::default(), &three).await.unwrap();
+    place.detectors().patch_scale("pump", &PatchParams::default(), &three).await.unwrap();
     let three_ready = |detector: &Value| detector["status"]["readyReplicas"] == 3;
     let detector = place.detector_once("pump", "has three replicas", three_ready).await;
     assert_eq!(condition(&detector, "Ready").0, "True", "{detector}");
+    assert_eq!(detector["status"]["ready"], "3/3");
+    place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
     place.edit("pump", json!({"service": {"port": 81}})).await;
     place.ready("pump").await;
     let deployment = place.api(Kind::Deployment).get("pump").await.unwrap();
-    assert_eq!(deployment.data["spec"]["replicas"], 3, "a reconcile leaves the autoscaler's number alone");
+    assert_eq!(
+        deployment.data["spec"]["replicas"], 3,
+        "neither applying the manifest again nor a reconcile changes the autoscaler's number"
+    );
     let budgets = place.api(Kind::PodDisruptionBudget);
     until("budget for three", async || budgets.get_opt("pump").await.unwrap()).await;
 
-    // `kubectl scale ad/pump`, or an autoscaler that has the detector as its target.
     let one = Patch::Merge(json!({"spec": {"replicas": 1}}));
     let scale = place.detectors().patch_scale("pump", &PatchParams::default(), &one).await.unwrap();
     assert_eq!(json!(scale.spec)["replicas"], 1);

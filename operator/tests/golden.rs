@@ -71,11 +71,19 @@ fn every_sample_becomes_the_recorded_objects() {
 
 fn is_current(name: &str) -> bool {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
-    let objects = format!("# What manifests/{name} becomes.\n{}", yaml(built(&sample(name))));
+    let objects = format!("# What manifests/{name} becomes.\n{}", becomes(&sample(name)));
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &objects).unwrap();
     }
     std::fs::read_to_string(&path).unwrap_or_default() == objects
+}
+
+/// The objects, or why there are none on a cluster.
+fn becomes(detector: &AnomalyDetector) -> String {
+    match Plan::new(detector, &Standing::default(), &settings(), Timestamp::UNIX_EPOCH) {
+        Ok(_) => yaml(built(detector)),
+        Err(invalid) => format!("# Refused: {invalid}\n"),
+    }
 }
 
 /// The pods of a Deployment, whose change rolls them.
@@ -91,7 +99,7 @@ fn what_the_pods_must_see_rolls_them_and_nothing_else_does() {
         edit(&mut detector);
         template(&built(&detector))
     };
-    assert_eq!(after(|detector| detector.spec.replicas = Some(3)), before);
+    assert_eq!(after(|detector| detector.spec.replicas = 3), before);
     assert_eq!(after(|detector| detector.spec.service.port = 8080), before);
     assert_eq!(after(|detector| detector.spec.monitoring.prometheus_rule.enabled = false), before);
     assert_eq!(
@@ -139,14 +147,15 @@ fn the_pods_read_the_very_detector_that_was_asked_for() {
             read.train().is_some_and(|train| train.data_end_time.is_some()),
             "{name}: replicas must agree on when history ends"
         );
-        assert_eq!(read.spec().replicas, None);
+        assert_eq!(read.spec().replicas, 1, "how many there are is none of a pod's business");
     }
 }
 
 #[test]
 fn a_workload_has_one_object_of_each_kind_at_most_and_all_of_one_name() {
     let mut detector = sample("quickstart.yaml");
-    detector.spec.replicas = Some(2);
+    detector.spec.replicas = 2;
+    detector.spec.notifications = sample("every-option.yaml").spec.notifications;
     detector.spec.monitoring.dashboard.enabled = true;
     let trained = Standing { has_model: true, ..Standing::default() };
     let plan = Plan::new(&detector, &trained, &settings(), Timestamp::UNIX_EPOCH).unwrap();
@@ -173,13 +182,12 @@ fn until_a_model_is_kept_one_pod_trains_it() {
     };
     let standing = |replicas, has_model| Standing { replicas, has_model, ..Standing::default() };
     let nothing = |_: &mut AnomalyDetector| {};
-    assert_eq!(replicas(Some(3), standing(None, false), nothing), Some(1));
-    assert_eq!(replicas(Some(3), standing(Some(1), false), nothing), Some(1));
-    assert_eq!(replicas(Some(3), standing(Some(1), true), nothing), Some(3));
-    assert_eq!(replicas(Some(0), standing(None, false), nothing), Some(0));
-    assert_eq!(replicas(None, standing(None, false), nothing), None, "an autoscaler's number is its own");
+    assert_eq!(replicas(3, standing(None, false), nothing), Some(1));
+    assert_eq!(replicas(3, standing(Some(1), false), nothing), Some(1));
+    assert_eq!(replicas(3, standing(Some(1), true), nothing), Some(3));
+    assert_eq!(replicas(0, standing(None, false), nothing), Some(0));
     assert_eq!(
-        replicas(Some(3), standing(Some(3), false), nothing),
+        replicas(3, standing(Some(3), false), nothing),
         Some(3),
         "what runs already is not taken away"
     );
@@ -188,7 +196,7 @@ fn until_a_model_is_kept_one_pod_trains_it() {
         let load = serde_json::json!({"configMap": {"name": "forest"}});
         detector.spec.model.load = Some(serde_json::from_value(load).unwrap());
     };
-    assert_eq!(replicas(Some(3), standing(None, false), load), Some(3), "nothing is trained");
+    assert_eq!(replicas(3, standing(None, false), load), Some(3), "nothing is trained");
 }
 
 #[test]
@@ -198,8 +206,10 @@ fn what_the_spec_names_is_mounted_and_need_not_be_there() {
     let load =
         serde_json::json!({"url": "https://models.plant/pump", "credentialsSecretRef": {"name": "reader"}});
     detector.spec.model.load = Some(serde_json::from_value(load).unwrap());
-    let notify = serde_json::json!({"webhook": {"url": "https://hooks.plant", "signingSecret": "pen"}});
-    detector.spec.notify = Some(serde_json::from_value(notify).unwrap());
+    let webhook =
+        serde_json::json!({"url": "https://hooks.plant", "signingSecretRef": {"name": "pen", "key": "key"}});
+    let chat = serde_json::json!([{"name": "chat", "webhook": webhook}]);
+    detector.spec.notifications = serde_json::from_value(chat).unwrap();
     let pod = template(&built(&detector))["spec"].clone();
     let mounts = pod["containers"][0]["volumeMounts"].as_array().unwrap();
     let mounts: Vec<_> = mounts
@@ -249,15 +259,18 @@ fn pods_go_out_only_where_the_spec_names_an_address() {
     };
     assert_eq!(ways_out(|_| {}), Value::Null);
     let webhook = ways_out(|detector| {
-        let notify = serde_json::json!({"webhook": {"url": "https://hooks.plant"}});
-        detector.spec.notify = Some(serde_json::from_value(notify).unwrap());
+        let chat = serde_json::json!([{"name": "chat", "webhook": {"url": "https://hooks.plant"}}]);
+        detector.spec.notifications = serde_json::from_value(chat).unwrap();
     });
     assert_eq!(webhook[0]["ports"][0], serde_json::json!({"port": 53, "protocol": "UDP"}));
     let everywhere = webhook[1]["to"].as_array().unwrap();
     assert_eq!(everywhere[0], serde_json::json!({"namespaceSelector": {}}));
     assert_eq!(
         everywhere[1]["ipBlock"],
-        serde_json::json!({"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]})
+        serde_json::json!({
+            "cidr": "0.0.0.0/0",
+            "except": ["169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.0/24"],
+        })
     );
     let url = ways_out(|detector| {
         detector.spec.model.train = None;
@@ -268,14 +281,61 @@ fn pods_go_out_only_where_the_spec_names_an_address() {
 }
 
 #[test]
-fn replicas_are_nobodys_where_the_spec_leaves_them_out() {
+fn the_spec_says_how_many_pods_there_are_and_one_where_it_does_not() {
     let mut detector = sample("quickstart.yaml");
-    detector.spec.replicas = None;
-    let scaled = Standing { replicas: Some(4), ..Standing::default() };
-    let plan = Plan::new(&detector, &scaled, &settings(), Timestamp::UNIX_EPOCH).unwrap();
-    let workload = resources::build(&plan);
-    assert_eq!(workload.deployment.spec.unwrap().replicas, None);
-    assert!(workload.pod_disruption_budget.is_some(), "the autoscaler's four replicas deserve a budget");
+    let trained = |replicas| Standing { replicas: Some(replicas), has_model: true, ..Standing::default() };
+    let planned = |detector: &AnomalyDetector, standing: &Standing| {
+        resources::build(&Plan::new(detector, standing, &settings(), Timestamp::UNIX_EPOCH).unwrap())
+    };
+    assert_eq!(planned(&detector, &trained(4)).deployment.spec.unwrap().replicas, Some(1));
+    detector.spec.replicas = 4;
+    let workload = planned(&detector, &trained(1));
+    assert_eq!(workload.deployment.spec.unwrap().replicas, Some(4));
+    assert!(workload.pod_disruption_budget.is_some(), "four replicas have a budget");
+}
+
+#[test]
+fn pods_get_what_the_spec_gives_them_and_keep_what_the_operator_needs() {
+    let pod = template(&built(&sample("every-option.yaml")));
+    assert_eq!(pod["metadata"]["labels"]["team"], "plant");
+    assert_eq!(pod["metadata"]["labels"]["app.kubernetes.io/instance"], "every-option");
+    let spread = &pod["spec"]["topologySpreadConstraints"];
+    assert_eq!(spread.as_array().unwrap().len(), 1, "the spec's constraint stands in for the operator's");
+    assert_eq!(spread[0]["labelSelector"]["matchLabels"]["app.kubernetes.io/instance"], "every-option");
+    assert_eq!(pod["spec"]["imagePullSecrets"], serde_json::json!([{"name": "registry"}]));
+    let container = &pod["spec"]["containers"][0];
+    let mounted = |path: &str| {
+        container["volumeMounts"].as_array().unwrap().iter().any(|mount| mount["mountPath"] == path)
+    };
+    for path in [
+        "/data",
+        "/scratch",
+        "/etc/anomaly-detector",
+        "/etc/anomaly-detector-ca",
+        "/etc/anomaly-detector-signing",
+    ] {
+        assert!(mounted(path), "{path}");
+    }
+    let volumes = pod["spec"]["volumes"].as_array().unwrap();
+    let signing = volumes.iter().find(|volume| volume["name"] == "signing").unwrap();
+    assert_eq!(
+        signing["projected"]["sources"][0]["secret"],
+        serde_json::json!({"name": "webhook", "optional": true, "items": [{"key": "key", "path": "chat"}]})
+    );
+    let variable =
+        |name: &str| container["env"].as_array().unwrap().iter().find(|each| each["name"] == name).cloned();
+    assert_eq!(variable("DETECTOR_PEERS").unwrap()["value"], "every-option-peers.plant.svc:8000");
+    assert_eq!(variable("DETECTOR_CA_BUNDLE").unwrap()["value"], "/etc/anomaly-detector-ca/ca.crt");
+}
+
+#[test]
+fn a_recording_without_a_volume_is_refused_on_a_cluster_in_a_sentence() {
+    let plan = Plan::new(&sample("recorded.yaml"), &Standing::default(), &settings(), Timestamp::UNIX_EPOCH);
+    assert_eq!(
+        plan.unwrap_err().to_string(),
+        "spec.pod.volumeMounts: a csv source needs a volume that is mounted at /data, or below: add it to pod.volumes and \
+         pod.volumeMounts"
+    );
 }
 
 #[test]

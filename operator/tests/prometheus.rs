@@ -28,7 +28,7 @@ const RUNS: usize = 3;
 const RARE: Duration = Duration::from_mins(6);
 
 /// What a detector promises to export, always.
-const METRICS: [&str; 26] = [
+const METRICS: [&str; 27] = [
     "anomaly_score",
     "anomaly_severity",
     "anomaly_raw_score",
@@ -42,6 +42,7 @@ const METRICS: [&str; 26] = [
     "anomaly_predictions_total",
     "anomaly_prediction_duration_seconds_bucket",
     "anomaly_model_info",
+    "anomaly_model_data_end_timestamp_seconds",
     "anomaly_model_trained_timestamp_seconds",
     "anomaly_model_training_duration_seconds",
     "anomaly_model_samples",

@@ -97,11 +97,11 @@ fn an_alert_that_could_never_be_right_is_left_out() {
     assert!(quickstart.contains("DetectorDown") && quickstart.contains("SensorStale"), "{quickstart}");
     assert!(!quickstart.contains("ModelStale"), "nobody asked for another model: {quickstart}");
 
-    let recorded = rules("recorded.yaml", |_| ());
+    let recorded = rules("recorded-volume.yaml", |_| ());
     let recorded = alerts(&recorded).join(" ");
     assert!(!recorded.contains("SensorStale"), "the times of a recording are past: {recorded}");
 
-    let nobody = rules("quickstart.yaml", |detector| detector.spec.replicas = Some(0));
+    let nobody = rules("quickstart.yaml", |detector| detector.spec.replicas = 0);
     let nobody = alerts(&nobody).join(" ");
     assert!(!nobody.contains("DetectorDown"), "nothing is to run: {nobody}");
 

@@ -12,5 +12,3 @@ pub mod table;
 pub mod stream;
 /// The readings that were.
 pub mod history;
-/// A client for other people's servers.
-pub mod https;

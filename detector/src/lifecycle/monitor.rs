@@ -62,6 +62,7 @@ pub fn train(
     let began = Instant::now();
     let training_set = TrainingSet { readings: &training_set, until: train.data_end_time, serving: None };
     let model = learn(detector, training_set, &|done| progress.grown(done, trees_to_grow(&train)))?;
+    let model = model.with_training_end(Some(Timestamp::now()));
     let took = Some(began.elapsed());
     let mut scorer = Scorer::new(Arc::new(model), detector, explain);
     scorer.remember_all(&lead_in);
@@ -80,7 +81,7 @@ pub fn resume(
     explain: Explain,
 ) -> Result<Started, MonitorError> {
     let past = model.recipe().memory() - 1;
-    let (learned, seen) = (model.trained_at(), snapshot.map(|snapshot| snapshot.time));
+    let (learned, seen) = (model.data_end_time(), snapshot.map(|snapshot| snapshot.time));
     let InitialData { stream, lead_in, note, .. } =
         InitialData::with_model(detector, past, learned, seen, now)?;
     let mut scorer = Scorer::new(model, detector, explain);
@@ -107,11 +108,8 @@ pub fn retrain(
     let train = detector.train().cloned().unwrap_or_default();
     let most = train.samples + Recipe::from(&train).memory() - 1;
     let readings = past.before(until.min(now), most)?;
-    Ok(learn(
-        detector,
-        TrainingSet { readings: &readings, until: Some(until), serving: Some(serving) },
-        &|_| (),
-    )?)
+    let training_set = TrainingSet { readings: &readings, until: Some(until), serving: Some(serving) };
+    Ok(learn(detector, training_set, &|_| ())?.with_training_end(Some(Timestamp::now())))
 }
 
 /// Who hears of a replay.

@@ -27,6 +27,7 @@ pub struct Model {
     digest: Arc<str>,
     bytes: Vec<u8>,
     origin: Origin,
+    trained_at: Option<Timestamp>,
 }
 
 /// A model and another threshold.
@@ -135,7 +136,20 @@ impl Model {
         if columns != artifact.ensemble.columns() {
             return Err(ModelError::Vectors { forest: artifact.ensemble.columns(), pipeline: columns });
         }
-        Ok(Self { digest: artifact::digest(&bytes).into(), artifact, pipeline, bytes, origin })
+        let trained_at = None;
+        Ok(Self { digest: artifact::digest(&bytes).into(), artifact, pipeline, bytes, origin, trained_at })
+    }
+
+    /// The same model, whose training ended then, if that is known. The artifact does not say: it is a function of its data
+    /// alone, so that replicas agree on it.
+    #[must_use]
+    pub fn with_training_end(self, trained_at: Option<Timestamp>) -> Self {
+        Self { trained_at, ..self }
+    }
+
+    /// When its training ended, where that is known.
+    pub fn trained_at(&self) -> Option<Timestamp> {
+        self.trained_at
     }
 
     /// The same model, which was not trained here.
@@ -170,7 +184,7 @@ impl Model {
         artifact.metadata.threshold = score;
         artifact.metadata.training.expected_alerts_per_day = None;
         let bytes = artifact.to_bytes()?;
-        Self::sealed(artifact, bytes, self.origin)
+        Ok(Self::sealed(artifact, bytes, self.origin)?.with_training_end(self.trained_at))
     }
 
     /// The judgement of one vector. With contributions it costs two to four times as much: `explain` asks for them.
@@ -341,14 +355,14 @@ impl Model {
     }
 
     /// The time of the newest reading that it has learned from.
-    pub fn trained_at(&self) -> Timestamp {
+    pub fn data_end_time(&self) -> Timestamp {
         self.artifact.metadata.training.trained_at.parse().unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
     /// The end of the history that it was to learn from; where nobody said, the newest reading that it has learned from.
     pub fn until(&self) -> Timestamp {
         let until = self.artifact.metadata.training.until.as_ref();
-        until.and_then(|until| until.parse().ok()).unwrap_or_else(|| self.trained_at())
+        until.and_then(|until| until.parse().ok()).unwrap_or_else(|| self.data_end_time())
     }
 
     /// What the operator is told of it where the threshold is chosen by `by`.
@@ -356,7 +370,8 @@ impl Model {
         let metadata = &self.artifact.metadata;
         ModelReport {
             digest: self.digest.to_string(),
-            trained_at: self.trained_at(),
+            trained_at: self.trained_at,
+            data_end_time: self.data_end_time(),
             samples: self.samples(),
             threshold: self.threshold(),
             origin: Some(self.origin),
@@ -364,7 +379,7 @@ impl Model {
             columns: metadata.columns.clone(),
             bytes: self.bytes.len(),
             expected_alerts_per_day: metadata.training.expected_alerts_per_day,
-            doubts: self.warnings(by),
+            warnings: self.warnings(by),
         }
     }
 }

@@ -92,7 +92,7 @@ impl Log {
             Event::Serves(model) => format!(
                 "{}: serves a model of {}, without training: {} trees, threshold {:.4}\nmodel {}{}",
                 self.detector,
-                model.trained_at(),
+                model.data_end_time(),
                 model.trees(),
                 model.threshold(),
                 model.digest(),

@@ -77,9 +77,9 @@ impl Metrics {
 
     /// Create the series that the spec bounds, so that rates start at 0 and not at the first event.
     fn with_sensors(mut self, detector: &Valid) -> Self {
-        if detector.spec().notify.is_some() {
+        for notification in &detector.spec().notifications {
             for outcome in notify::DeliveryOutcome::ALL {
-                self.notification(outcome, 0);
+                self.notification(&notification.name, outcome, 0);
             }
         }
         for source in detector.sources() {
@@ -154,9 +154,9 @@ impl Metrics {
         self.events.total.with_label_values(&[counted.label()]).inc();
     }
 
-    /// What came of so many messages to the webhook.
-    pub fn notification(&self, outcome: notify::DeliveryOutcome, count: u64) {
-        self.events.notifications.with_label_values(&[outcome.label()]).inc_by(count);
+    /// What became of so many messages to a receiver of notifications.
+    pub fn notification(&self, name: &str, outcome: notify::DeliveryOutcome, count: u64) {
+        self.events.notifications.with_label_values(&[name, outcome.label()]).inc_by(count);
     }
 
     /// A prediction was answered.
@@ -169,7 +169,11 @@ impl Metrics {
     pub fn model(&self, model: &Model, trained_in: Duration, after_another: bool) {
         self.model.info.reset();
         self.model.info.with_label_values(&[&**model.digest(), model.origin()]).set(1.0);
-        alone(&self.model.trained).set(model.trained_at().as_duration().as_secs_f64());
+        self.model.trained.reset();
+        if let Some(trained_at) = model.trained_at() {
+            alone(&self.model.trained).set(trained_at.as_duration().as_secs_f64());
+        }
+        alone(&self.model.data_end).set(model.data_end_time().as_duration().as_secs_f64());
         alone(&self.model.training_duration).set(trained_in.as_secs_f64());
         alone(&self.model.samples).set(model.samples() as f64);
         alone(&self.model.threshold).set(model.threshold());

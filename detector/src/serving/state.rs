@@ -11,7 +11,8 @@ use crd::contract::{EventReport, Phase, REPORTED_EVENTS, Rejected, Report, Sourc
 use jiff::Timestamp;
 
 use crate::alerting::event::Events;
-use crate::alerting::notify::Notifier;
+use crate::alerting::notify::ledger::Entry;
+use crate::alerting::notify::{self, Notifier};
 use crate::ingest::reading::Readings;
 use crate::scoring::scorer::{Outcome, Scorer};
 use crate::scoring::verdict::Verdict;
@@ -135,16 +136,21 @@ impl State {
         let mut events = lock(&self.events);
         let change = events.follow(verdict);
         self.metrics.event(change.as_ref(), events.alarm());
-        if let (Some(change), Some(notifier)) = (change, self.notifier.get())
-            && let Err(outcome) = notifier.tell(&change)
-        {
-            self.metrics.notification(outcome, 1);
+        if let (Some(change), Some(notifier)) = (change, self.notifier.get()) {
+            for name in notifier.notify(&change) {
+                self.metrics.notification(name, notify::DeliveryOutcome::Dropped, 1);
+            }
         }
     }
 
     /// From now on this one hears of events. There is one in the life of a detector.
     pub fn notify(&self, notifier: Notifier) {
         let _ = self.notifier.set(notifier);
+    }
+
+    /// What became of the newest messages to receivers of notifications, newest first.
+    pub fn notifications(&self) -> Vec<Entry> {
+        self.notifier.get().map_or(Vec::new(), |notifier| notifier.ledger().entries())
     }
 
     /// The newest events, at most `most`, newest first.

@@ -78,7 +78,7 @@ async fn readable(ctx: &Context, detector: &AnomalyDetector) -> Result<(&'static
     };
     let now = Timestamp::now();
     let status = status::of(detector, &outcome, &observed, &harvest, &before, now);
-    let alarms = alarms::told(before.last_alarm, status.last_alarm, &observed);
+    let alarms = alarms::told(before.last_alarm_time, status.last_alarm_time, &observed);
     let wait = tell(ctx, detector, &before, &status, alarms).await?;
     let plan = brought?.plan;
     let label = if matches!(outcome, Outcome::Applied) { "applied" } else { "refused" };

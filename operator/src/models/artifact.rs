@@ -90,7 +90,7 @@ mod tests {
 
     fn report(bytes: &[u8]) -> ModelReport {
         serde_json::from_value(serde_json::json!({
-            "digest": digest(bytes), "trainedAt": "2026-11-22T12:00:00Z", "samples": 4096, "threshold": 0.61,
+            "digest": digest(bytes), "dataEndTime": "2026-11-22T12:00:00Z", "samples": 4096, "threshold": 0.61,
             "origin": "Trained", "recipe": "as asked", "columns": ["temperature"],
         }))
         .unwrap()

@@ -18,15 +18,15 @@ use thiserror::Error;
 use crate::apply::drift;
 use crate::observe::Observed;
 use crate::plan::Plan;
-use crate::resources::model::{self, DIGEST, RECIPE, TOO_LARGE, TRAINED_AT};
+use crate::resources::model::{self, DATA_END_TIME, DIGEST, RECIPE, TOO_LARGE};
 
 /// A model that is kept, or pointed at.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Revision {
     /// `sha256:` and the digits of its bytes.
     pub digest: String,
-    /// When it was trained.
-    pub trained_at: Timestamp,
+    /// The time of the newest reading that it has learned from.
+    pub data_end_time: Timestamp,
     /// What shaped it, where that is known.
     pub recipe: Option<String>,
     /// When it was kept, an RFC 3339 time.
@@ -68,7 +68,7 @@ impl Revisions {
         let (pointers, others): (Vec<_>, Vec<_>) =
             objects.into_iter().filter(is_owned).partition(|object| object["metadata"]["name"] == pointer);
         let mut kept: Vec<_> = others.iter().filter_map(Revision::read).collect();
-        kept.sort_by_cached_key(|revision| Reverse((revision.trained_at, revision.kept_at.clone())));
+        kept.sort_by_cached_key(|revision| Reverse((revision.data_end_time, revision.kept_at.clone())));
         Self { kept, pointer: pointers.into_iter().next() }
     }
 
@@ -84,7 +84,7 @@ impl Revisions {
                 && (model.bytes <= MOST_STORED_BYTES || self.is_newest(plan, model))
         };
         let mut missing: Vec<_> = observed.models().filter(|(_, model)| is_wanted(model)).collect();
-        missing.sort_by_key(|(_, model)| Reverse(model.trained_at));
+        missing.sort_by_key(|(_, model)| Reverse(model.data_end_time));
         missing
     }
 
@@ -92,7 +92,7 @@ impl Revisions {
     fn is_newest(&self, plan: &Plan, model: &ModelReport) -> bool {
         let mut fitting = self.kept.iter().filter(|revision| fits(plan, revision.recipe.as_deref()));
         plan.detector.spec().model.pinned_digest.is_none()
-            && fitting.all(|revision| revision.trained_at < model.trained_at)
+            && fitting.all(|revision| revision.data_end_time < model.data_end_time)
     }
 
     /// One more is kept.
@@ -138,8 +138,8 @@ impl Revisions {
         let is_trained = plan.detector.train().is_some();
         let fitting = self.kept.iter().filter(|revision| fits(plan, revision.recipe.as_deref()));
         let newest = fitting.max_by_key(|revision| {
-            let trained_at = is_trained.then_some(revision.trained_at);
-            (trained_at, observed.serves(&revision.digest), &revision.kept_at)
+            let data_end_time = is_trained.then_some(revision.data_end_time);
+            (data_end_time, observed.serves(&revision.digest), &revision.kept_at)
         });
         Ok(newest.filter(|newest| !self.is_outgrown(newest)))
     }
@@ -154,7 +154,9 @@ impl Revisions {
     /// would bring back what it has replaced.
     fn is_outgrown(&self, newest: &Revision) -> bool {
         let marker = self.pointer.as_ref().filter(|_| self.too_large().is_some()).and_then(Revision::read);
-        marker.is_some_and(|marker| marker.recipe == newest.recipe && marker.trained_at >= newest.trained_at)
+        marker.is_some_and(|marker| {
+            marker.recipe == newest.recipe && marker.data_end_time >= newest.data_end_time
+        })
     }
 
     /// The revisions over `model.revisionHistoryLimit`, the oldest first to go. Never one that serves, is pinned or pointed at; and
@@ -194,7 +196,7 @@ impl Revision {
             serde_json::from_value(metadata["annotations"].clone()).ok()?;
         Some(Self {
             digest: annotations.get(DIGEST)?.clone(),
-            trained_at: annotations.get(TRAINED_AT)?.parse().ok()?,
+            data_end_time: annotations.get(DATA_END_TIME)?.parse().ok()?,
             recipe: annotations.get(RECIPE).cloned(),
             kept_at: metadata["creationTimestamp"].as_str().unwrap_or_default().to_owned(),
             object: metadata["name"].as_str()?.to_owned(),

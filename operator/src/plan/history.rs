@@ -117,7 +117,7 @@ mod tests {
     fn what_does_not_shape_the_model_keeps_the_end() {
         let first = History::new(&as_it_is(), [], at("2026-11-22T12:00:00Z"));
         let edited = quickstart(|detector| {
-            detector.spec.replicas = Some(3);
+            detector.spec.replicas = 3;
             detector.spec.threshold =
                 Some(crd::threshold::Threshold { score: Some(0.6), ..Default::default() });
             detector.spec.model.revision_history_limit = 7;

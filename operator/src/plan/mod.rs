@@ -6,9 +6,10 @@ pub mod history;
 
 use std::collections::BTreeMap;
 
-use crd::Valid;
-use crd::contract::{DETECTOR_LABEL, FIELD_MANAGER};
-use crd::valid::Invalid;
+use crd::contract::{DATA_DIRECTORY, DETECTOR_LABEL, FIELD_MANAGER};
+use crd::valid::{Invalid, SourceKind};
+use crd::{Valid, Violation};
+use ipnet::IpNet;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::{Resource, ResourceExt};
@@ -36,11 +37,13 @@ pub struct Plan {
     pub owner: OwnerReference,
     /// The image of the pods.
     pub image: String,
+    /// Networks that the pods may connect to although a detector refuses them.
+    pub allowed_addresses: Vec<IpNet>,
     /// When nodes pull it.
     pub pull_policy: Option<PullPolicy>,
     /// What is learned, up to when.
     pub history: History,
-    /// Pods that there will be: the spec's number, or the one that an autoscaler has chosen; at first one that trains.
+    /// Pods that there will be: the spec's number; at first one that trains.
     pub replicas: i32,
 }
 
@@ -67,10 +70,12 @@ impl Plan {
         now: Timestamp,
     ) -> Result<Self, Invalid> {
         let valid = Valid::new(detector.clone())?;
+        reads_from_a_volume(&valid)?;
         Ok(Self {
             namespace: detector.namespace().unwrap_or_default(),
             owner: detector.controller_owner_ref(&()).unwrap_or_default(),
             image: settings.detector_image.clone(),
+            allowed_addresses: settings.detector_allow_address.clone(),
             pull_policy: settings.detector_image_pull_policy,
             history: History::new(&valid, &standing.annotations, now),
             replicas: replicas(&valid, standing),
@@ -121,16 +126,27 @@ impl Plan {
     }
 }
 
-/// The spec's number of pods, or the one that an autoscaler has chosen. Where a model is to be trained and none is kept
+/// A rule of the cluster alone: on a laptop the same manifest reads files of the working directory.
+fn reads_from_a_volume(detector: &Valid) -> Result<(), Invalid> {
+    let reads = detector.sources().iter().any(|source| matches!(source.kind, SourceKind::Csv(_)));
+    let mut mounts = detector.spec().pod.volume_mounts.iter().map(|mount| &mount.mount_path);
+    let is_data = |path: &String| path == DATA_DIRECTORY || path.starts_with(&format!("{DATA_DIRECTORY}/"));
+    if !reads || mounts.any(is_data) {
+        return Ok(());
+    }
+    let message = format!(
+        "a csv source needs a volume that is mounted at {DATA_DIRECTORY}, or below: add it to pod.volumes and pod.volumeMounts"
+    );
+    Err(Invalid(vec![Violation::new("spec.pod.volumeMounts", message)]))
+}
+
+/// The spec's number of pods. Where a model is to be trained and none is kept
 /// yet, one pod trains it, and the others begin with what it has learned.
 fn replicas(detector: &Valid, standing: &Standing) -> i32 {
     let there = standing.replicas.unwrap_or(0);
     let trains_first = detector.train().is_some() && !standing.has_model && there <= 1;
-    match detector.spec().replicas {
-        Some(asked) if trains_first => asked.min(1),
-        Some(asked) => asked,
-        None => standing.replicas.unwrap_or(1),
-    }
+    let asked = detector.spec().replicas;
+    if trains_first { asked.min(1) } else { asked }
 }
 
 /// The labels by which a detector's pods are found.

@@ -190,7 +190,7 @@ fn model_stale(plan: &Plan) -> Option<Alert> {
         Retrain::Interval(interval) => {
             let limit = (Duration::from(*interval) * 2).as_secs();
             format!(
-                "time() - min by (namespace, detector) (anomaly_model_trained_timestamp_seconds{{{of}}}) > {limit}"
+                "time() - min by (namespace, detector) (anomaly_model_data_end_timestamp_seconds{{{of}}}) > {limit}"
             )
         }
         Retrain::Schedule { .. } => {

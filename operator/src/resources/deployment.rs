@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 
 use crd::contract::{
-    CONFIG_DIRECTORY, CONFIG_FILE, METRICS_PORT, METRICS_PORT_NAME, MODEL_DIRECTORY, MODEL_FILE,
-    PREDICT_PORT, PREDICT_PORT_NAME, STATE_DIRECTORY,
+    CA_DIRECTORY, CA_FILE, CONFIG_DIRECTORY, CONFIG_FILE, DATA_DIRECTORY, METRICS_PORT, METRICS_PORT_NAME,
+    MODEL_DIRECTORY, MODEL_FILE, PREDICT_PORT, PREDICT_PORT_NAME, STATE_DIRECTORY,
 };
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{
-    Capabilities, Container, ContainerPort, EnvVar, HTTPGetAction, PodSecurityContext, PodSpec,
-    PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecurityContext, TopologySpreadConstraint,
+    Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, LocalObjectReference,
+    ObjectFieldSelector, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements,
+    SeccompProfile, SecurityContext, TopologySpreadConstraint,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
+use super::peers;
 use super::volumes::{self, Mounted};
 use crate::plan::Plan;
 
@@ -33,14 +35,13 @@ pub fn build(plan: &Plan, config_digits: &str) -> Deployment {
     Deployment {
         metadata,
         spec: Some(DeploymentSpec {
-            // Left out where the spec leaves it out: then an autoscaler may own the field.
-            replicas: plan.detector.spec().replicas.map(|_| plan.replicas),
+            replicas: Some(plan.replicas),
             selector: LabelSelector { match_labels: Some(plan.selector()), ..LabelSelector::default() },
             strategy: Some(one_more_before_one_less()),
             revision_history_limit: Some(3),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {
-                    labels: Some(plan.pod_labels()),
+                    labels: Some(pod_labels(plan)),
                     annotations: Some(pod_annotations(plan, config_digits)),
                     ..ObjectMeta::default()
                 }),
@@ -61,6 +62,13 @@ fn one_more_before_one_less() -> DeploymentStrategy {
             max_unavailable: Some(IntOrString::Int(0)),
         }),
     }
+}
+
+/// The spec's labels, and the operator's, by which it finds its own.
+fn pod_labels(plan: &Plan) -> BTreeMap<String, String> {
+    let mut labels = plan.detector.spec().pod.labels.clone();
+    labels.extend(plan.pod_labels());
+    labels
 }
 
 fn pod_annotations(plan: &Plan, config_digits: &str) -> BTreeMap<String, String> {
@@ -84,9 +92,8 @@ fn pod(plan: &Plan) -> PodSpec {
         node_selector: Some(asked.node_selector.clone()).filter(|labels| !labels.is_empty()),
         tolerations: Some(asked.tolerations.clone()).filter(|tolerations| !tolerations.is_empty()),
         affinity: asked.affinity.clone(),
-        topology_spread_constraints: Some(
-            ["kubernetes.io/hostname", "topology.kubernetes.io/zone"].map(|key| spread(plan, key)).into(),
-        ),
+        topology_spread_constraints: Some(topology_spread(plan)),
+        image_pull_secrets: Some(pull_secrets(plan)).filter(|secrets| !secrets.is_empty()),
         security_context: Some(PodSecurityContext {
             run_as_non_root: Some(true),
             run_as_user: Some(USER),
@@ -100,9 +107,30 @@ fn pod(plan: &Plan) -> PodSpec {
         }),
         termination_grace_period_seconds: Some(30),
         containers: vec![container(plan)],
-        volumes: Some(volumes::of(plan).into_iter().map(Mounted::volume).collect()),
+        volumes: Some(
+            volumes::of(plan).into_iter().map(Mounted::volume).chain(volumes::asked(plan)).collect(),
+        ),
         ..PodSpec::default()
     }
+}
+
+fn pull_secrets(plan: &Plan) -> Vec<LocalObjectReference> {
+    let secrets = plan.detector.spec().pod.image_pull_secrets.iter();
+    secrets.map(|secret| LocalObjectReference { name: secret.name.clone() }).collect()
+}
+
+/// The spec's constraints, which count the detector's own pods where they do not say which; else one for nodes and one for
+/// zones.
+fn topology_spread(plan: &Plan) -> Vec<TopologySpreadConstraint> {
+    let asked = &plan.detector.spec().pod.topology_spread_constraints;
+    if asked.is_empty() {
+        return ["kubernetes.io/hostname", "topology.kubernetes.io/zone"].map(|key| spread(plan, key)).into();
+    }
+    let counted = |constraint: &TopologySpreadConstraint| TopologySpreadConstraint {
+        label_selector: constraint.label_selector.clone().or_else(|| spread(plan, "").label_selector),
+        ..constraint.clone()
+    };
+    asked.iter().map(counted).collect()
 }
 
 /// Replicas keep apart where they can, and share a place where they must.
@@ -125,8 +153,7 @@ fn container(plan: &Plan) -> Container {
         image: Some(plan.image.clone()),
         image_pull_policy: plan.pull_policy.map(crate::settings::PullPolicy::name),
         args: Some(arguments()),
-        // Logs for machines; and requests that are on their way while the endpoint is being removed are still answered.
-        env: Some([("DETECTOR_LOG", "json"), ("DETECTOR_DRAIN", "5s")].map(variable).into()),
+        env: Some(environment(plan)),
         ports: Some(vec![port(PREDICT_PORT_NAME, PREDICT_PORT), port(METRICS_PORT_NAME, METRICS_PORT)]),
         resources: Some(resources(plan)),
         // Training may take a while before the first answer: five minutes, looked at each second.
@@ -142,7 +169,9 @@ fn container(plan: &Plan) -> Container {
         }),
         // The last lines of the log say why a container ended, and the detector's status repeats them.
         termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
-        volume_mounts: Some(volumes::of(plan).iter().map(Mounted::mount).collect()),
+        volume_mounts: Some(
+            volumes::of(plan).iter().map(Mounted::mount).chain(volumes::asked_mounts(plan)).collect(),
+        ),
         ..Container::default()
     }
 }
@@ -154,7 +183,36 @@ fn arguments() -> Vec<String> {
     ["run", &manifest, "--stored-model", &model, "--state", STATE_DIRECTORY].map(str::to_owned).into()
 }
 
-fn variable((name, value): (&str, &str)) -> EnvVar {
+/// Logs for machines; requests that are on their way while the endpoint is being removed are still answered; recordings
+/// are read from their mount alone; certificate authorities of one's own are trusted; replicas find each other.
+fn environment(plan: &Plan) -> Vec<EnvVar> {
+    let spec = plan.detector.spec();
+    let mut environment = vec![
+        variable("DETECTOR_LOG", "json"),
+        variable("DETECTOR_DRAIN", "5s"),
+        variable("DETECTOR_DATA", DATA_DIRECTORY),
+    ];
+    if spec.pod.ca_bundle.is_some() {
+        environment.push(variable("DETECTOR_CA_BUNDLE", &format!("{CA_DIRECTORY}/{CA_FILE}")));
+    }
+    if !plan.allowed_addresses.is_empty() {
+        let allowed: Vec<String> = plan.allowed_addresses.iter().map(ToString::to_string).collect();
+        environment.push(variable("DETECTOR_ALLOW_ADDRESS", &allowed.join(",")));
+    }
+    if !spec.notifications.is_empty() {
+        environment.push(variable("DETECTOR_PEERS", &peers::address(plan)));
+        environment.push(from_field("DETECTOR_POD_IP", "status.podIP"));
+    }
+    environment
+}
+
+fn from_field(name: &str, path: &str) -> EnvVar {
+    let field = ObjectFieldSelector { field_path: path.to_owned(), ..ObjectFieldSelector::default() };
+    let source = EnvVarSource { field_ref: Some(field), ..EnvVarSource::default() };
+    EnvVar { name: name.to_owned(), value_from: Some(source), ..EnvVar::default() }
+}
+
+fn variable(name: &str, value: &str) -> EnvVar {
     EnvVar { name: name.to_owned(), value: Some(value.to_owned()), ..EnvVar::default() }
 }
 

@@ -14,6 +14,8 @@ pub mod network_policy;
 pub mod pod_disruption_budget;
 /// Where predictions and metrics are reached.
 pub mod service;
+/// Where replicas find each other.
+pub mod peers;
 /// Who the pods are: nobody, without a token.
 pub mod service_account;
 /// What makes Prometheus scrape the pods.
@@ -51,6 +53,8 @@ pub struct Workload {
     pub config_map: ConfigMap,
     /// The two ports.
     pub service: Service,
+    /// Where replicas find each other; none where they need not.
+    pub peers: Option<Service>,
     /// Who may talk to whom.
     pub network_policy: NetworkPolicy,
     /// None for a single pod, which must be evictable.
@@ -74,6 +78,8 @@ pub enum Kind {
     ConfigMap,
     /// The two ports.
     Service,
+    /// A Service of its own: where replicas find each other.
+    Peers,
     /// Who may talk to whom.
     NetworkPolicy,
     /// How many pods may be evicted.
@@ -95,6 +101,7 @@ pub fn build(plan: &Plan) -> Workload {
         deployment: deployment::build(plan, &config_map::digits(plan)),
         config_map: config_map::build(plan),
         service: service::build(plan),
+        peers: peers::build(plan),
         network_policy: network_policy::build(plan),
         pod_disruption_budget: pod_disruption_budget::build(plan),
         service_monitor: service_monitor::build(plan),
@@ -105,11 +112,12 @@ pub fn build(plan: &Plan) -> Workload {
 
 impl Workload {
     /// Each kind and its object as JSON, or `None` where there is to be none.
-    pub fn into_objects(self) -> [(Kind, Option<Value>); 9] {
+    pub fn into_objects(self) -> [(Kind, Option<Value>); 10] {
         let Self {
             service_account,
             config_map,
             service,
+            peers,
             network_policy,
             pod_disruption_budget,
             deployment,
@@ -121,6 +129,7 @@ impl Workload {
             (Kind::ServiceAccount, service_account.map(|object| json!(object))),
             (Kind::ConfigMap, Some(json!(config_map))),
             (Kind::Service, Some(json!(service))),
+            (Kind::Peers, peers.map(|object| json!(object))),
             (Kind::NetworkPolicy, Some(json!(network_policy))),
             (Kind::PodDisruptionBudget, pod_disruption_budget.map(|object| json!(object))),
             (Kind::Deployment, Some(json!(deployment))),
@@ -133,10 +142,11 @@ impl Workload {
 
 impl Kind {
     /// Every kind, in the order in which they are written.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ServiceAccount,
         Self::ConfigMap,
         Self::Service,
+        Self::Peers,
         Self::NetworkPolicy,
         Self::PodDisruptionBudget,
         Self::Deployment,
@@ -154,6 +164,7 @@ impl Kind {
     pub fn object_name(self, detector: &str) -> String {
         match self {
             Self::Dashboard => dashboard::name(detector),
+            Self::Peers => peers::name(detector),
             _ => detector.to_owned(),
         }
     }
@@ -163,6 +174,7 @@ impl Kind {
     pub fn watched(self) -> Self {
         match self {
             Self::Dashboard => Self::ConfigMap,
+            Self::Peers => Self::Service,
             kind => kind,
         }
     }
@@ -182,7 +194,7 @@ impl Kind {
         match self {
             Self::ServiceAccount => resource_of::<ServiceAccount>(),
             Self::ConfigMap | Self::Dashboard => resource_of::<ConfigMap>(),
-            Self::Service => resource_of::<Service>(),
+            Self::Service | Self::Peers => resource_of::<Service>(),
             Self::NetworkPolicy => resource_of::<NetworkPolicy>(),
             Self::PodDisruptionBudget => resource_of::<PodDisruptionBudget>(),
             Self::Deployment => resource_of::<Deployment>(),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crd::contract::{MODEL_FILE, ModelReport};
+use crd::contract::{MODEL_FILE, ModelReport, TRAINED_AT_FILE};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -12,8 +12,10 @@ use crate::plan::Plan;
 
 /// Digest, as an annotation of the ConfigMap.
 pub const DIGEST: &str = "anomaly.dev/digest";
-/// When it was trained.
+/// When its training ended: the artifact does not say.
 pub const TRAINED_AT: &str = "anomaly.dev/trained-at";
+/// The time of the newest reading that it has learned from.
+pub const DATA_END_TIME: &str = "anomaly.dev/data-end-time";
 /// What shaped it.
 pub const RECIPE: &str = "anomaly.dev/recipe";
 /// On the pointer: its model is over `MOST_STORED_BYTES`, and therefore not in it.
@@ -29,10 +31,12 @@ pub fn revision(plan: &Plan, model: &ModelReport, bytes: ByteString) -> ConfigMa
     }
 }
 
-/// The pointer: a copy of a model, or no more than its annotations where it is too large.
+/// The pointer: a copy of a model and the time of its training, or no more than its annotations where it is too large.
 pub fn pointer(plan: &Plan, annotations: BTreeMap<String, String>, bytes: Option<ByteString>) -> ConfigMap {
+    let trained_at = annotations.get(TRAINED_AT).filter(|_| bytes.is_some()).cloned();
     ConfigMap {
         metadata: metadata(plan, pointer_name(&plan.name()), annotations),
+        data: trained_at.map(|time| BTreeMap::from([(TRAINED_AT_FILE.to_owned(), time)])),
         binary_data: bytes.map(|bytes| BTreeMap::from([(MODEL_FILE.to_owned(), bytes)])),
         ..ConfigMap::default()
     }
@@ -42,7 +46,8 @@ pub fn pointer(plan: &Plan, annotations: BTreeMap<String, String>, bytes: Option
 pub fn annotations(model: &ModelReport) -> BTreeMap<String, String> {
     let said = [
         (DIGEST, Some(model.digest.clone())),
-        (TRAINED_AT, Some(model.trained_at.to_string())),
+        (TRAINED_AT, model.trained_at.map(|time| time.to_string())),
+        (DATA_END_TIME, Some(model.data_end_time.to_string())),
         (RECIPE, model.recipe.clone()),
         ("anomaly.dev/origin", model.origin.map(|origin| format!("{origin:?}"))),
         ("anomaly.dev/samples", Some(model.samples.to_string())),

@@ -12,8 +12,12 @@ use crate::plan::Plan;
 
 /// Where names are asked for.
 const DNS: u16 = 53;
-/// Every address, and of those the ones of the link, where clouds answer with credentials.
-const EVERYWHERE: [(&str, &str); 2] = [("0.0.0.0/0", "169.254.0.0/16"), ("::/0", "fe80::/10")];
+/// Every address, and of those the ones where clouds answer with credentials: the link's, and the services of AWS, Google,
+/// Alibaba, Azure and Oracle. The detector refuses the same.
+const EVERYWHERE: [(&str, &[&str]); 2] = [
+    ("0.0.0.0/0", &["169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.0/24"]),
+    ("::/0", &["fe80::/10", "fd00:ec2::/32", "fd20:ce::254/128"]),
+];
 
 /// Anyone may reach the two ports. The pods reach nobody: simulated and recorded sensors need no network. Only where the
 /// spec names an address may they go out.
@@ -35,14 +39,14 @@ pub fn build(plan: &Plan) -> NetworkPolicy {
     }
 }
 
-/// Whether the pods fetch their model, or tell somebody of events.
+/// Whether the pods fetch their model, or notify somebody of events.
 fn names_an_address(plan: &Plan) -> bool {
     let spec = plan.detector.spec();
     let loads = spec.model.load.as_ref().is_some_and(|load| load.url.is_some());
-    loads || spec.notify.as_ref().is_some_and(|notify| notify.webhook.is_some())
+    loads || !spec.notifications.is_empty()
 }
 
-/// To names, and to everywhere but the link. A policy knows no names, and of ports only those behind a Service: it cannot
+/// To names, and to everywhere but where credentials are. A policy knows no names, and of ports only those behind a Service: it cannot
 /// be narrower.
 fn way_out() -> Vec<NetworkPolicyEgressRule> {
     let names = NetworkPolicyEgressRule {
@@ -53,8 +57,11 @@ fn way_out() -> Vec<NetworkPolicyEgressRule> {
         namespace_selector: Some(LabelSelector::default()),
         ..NetworkPolicyPeer::default()
     };
-    let blocks = EVERYWHERE.map(|(all, link)| NetworkPolicyPeer {
-        ip_block: Some(IPBlock { cidr: all.to_owned(), except: Some(vec![link.to_owned()]) }),
+    let blocks = EVERYWHERE.map(|(all, refused)| NetworkPolicyPeer {
+        ip_block: Some(IPBlock {
+            cidr: all.to_owned(),
+            except: Some(refused.iter().map(|&network| network.to_owned()).collect()),
+        }),
         ..NetworkPolicyPeer::default()
     });
     let everywhere = NetworkPolicyEgressRule {

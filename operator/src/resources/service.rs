@@ -1,7 +1,7 @@
 //! A plan in, the Service in front of the pods out.
 
 use crd::contract::{METRICS_PORT, METRICS_PORT_NAME, PREDICT_PORT_NAME};
-use crd::serving::ServiceType;
+use crd::service::ServiceType;
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 

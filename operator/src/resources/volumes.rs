@@ -2,13 +2,15 @@
 //! a restart must not lose, and what the spec asks to be mounted.
 
 use crd::contract::{
-    CONFIG_DIRECTORY, CREDENTIALS_DIRECTORY, LOAD_DIRECTORY, MODEL_DIRECTORY, SIGNING_DIRECTORY,
-    STATE_DIRECTORY,
+    CA_DIRECTORY, CA_FILE, CONFIG_DIRECTORY, CREDENTIALS_DIRECTORY, LOAD_DIRECTORY, MODEL_DIRECTORY,
+    SIGNING_DIRECTORY, STATE_DIRECTORY,
 };
 use crd::load::Load;
+use crd::notification::Notification;
+use crd::pod::{self, CaBundle};
 use k8s_openapi::api::core::v1::{
-    ConfigMapVolumeSource, EmptyDirVolumeSource, PersistentVolumeClaimVolumeSource, SecretVolumeSource,
-    Volume, VolumeMount,
+    ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, PersistentVolumeClaimVolumeSource,
+    ProjectedVolumeSource, SecretProjection, SecretVolumeSource, Volume, VolumeMount, VolumeProjection,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
@@ -32,7 +34,6 @@ pub struct Mounted {
 pub fn of(plan: &Plan) -> Vec<Mounted> {
     let spec = plan.detector.spec();
     let load = spec.model.load.as_ref();
-    let webhook = spec.notify.as_ref().and_then(|notify| notify.webhook.as_ref());
     let mut mounted = vec![
         read_only("manifest", CONFIG_DIRECTORY, config_map(plan.name(), false)),
         read_only("model", MODEL_DIRECTORY, config_map(pointer_name(&plan.name()), true)),
@@ -43,9 +44,29 @@ pub fn of(plan: &Plan) -> Vec<Mounted> {
     mounted.extend(
         credentials.map(|reference| read_only("credentials", CREDENTIALS_DIRECTORY, secret(&reference.name))),
     );
-    let signing = webhook.and_then(|webhook| webhook.signing_secret.as_deref());
-    mounted.extend(signing.map(|name| read_only("signing", SIGNING_DIRECTORY, secret(name))));
     mounted
+        .extend(signing_keys(&spec.notifications).map(|keys| read_only("signing", SIGNING_DIRECTORY, keys)));
+    mounted.extend(
+        spec.pod.ca_bundle.as_ref().map(|from| read_only("ca-bundle", CA_DIRECTORY, certificates(from))),
+    );
+    mounted
+}
+
+/// The volumes of `spec.pod.volumes`.
+pub fn asked(plan: &Plan) -> Vec<Volume> {
+    plan.detector.spec().pod.volumes.iter().map(asked_volume).collect()
+}
+
+/// The mounts of `spec.pod.volumeMounts`.
+pub fn asked_mounts(plan: &Plan) -> Vec<VolumeMount> {
+    let mount = |mount: &pod::VolumeMount| VolumeMount {
+        name: mount.name.clone(),
+        mount_path: mount.mount_path.clone(),
+        sub_path: mount.sub_path.clone(),
+        read_only: mount.read_only.then_some(true),
+        ..VolumeMount::default()
+    };
+    plan.detector.spec().pod.volume_mounts.iter().map(mount).collect()
 }
 
 impl Mounted {
@@ -91,6 +112,76 @@ fn secret(name: &str) -> Volume {
         ..SecretVolumeSource::default()
     };
     Volume { secret: Some(source), ..Volume::default() }
+}
+
+/// The signing keys of all notifications, a file each of its name; none where nothing is signed.
+fn signing_keys(notifications: &[Notification]) -> Option<Volume> {
+    let key = |notification: &Notification| {
+        let key = notification.webhook.signing_secret_ref.as_ref()?;
+        let secret = SecretProjection {
+            name: key.name.clone(),
+            optional: Some(true),
+            items: Some(vec![KeyToPath {
+                key: key.key.clone(),
+                path: notification.name.clone(),
+                mode: None,
+            }]),
+        };
+        Some(VolumeProjection { secret: Some(secret), ..VolumeProjection::default() })
+    };
+    let keys: Vec<_> = notifications.iter().filter_map(key).collect();
+    let source = ProjectedVolumeSource { sources: Some(keys), default_mode: Some(0o440) };
+    let is_empty = source.sources.as_ref().is_none_or(Vec::is_empty);
+    (!is_empty).then(|| Volume { projected: Some(source), ..Volume::default() })
+}
+
+/// The spec's own words, in those of a pod.
+fn asked_volume(volume: &pod::Volume) -> Volume {
+    Volume {
+        name: volume.name.clone(),
+        config_map: volume.config_map.as_ref().map(|from| ConfigMapVolumeSource {
+            name: from.name.clone(),
+            optional: from.optional.then_some(true),
+            ..ConfigMapVolumeSource::default()
+        }),
+        secret: volume.secret.as_ref().map(|from| SecretVolumeSource {
+            secret_name: Some(from.secret_name.clone()),
+            optional: from.optional.then_some(true),
+            default_mode: Some(0o440),
+            ..SecretVolumeSource::default()
+        }),
+        persistent_volume_claim: volume.persistent_volume_claim.as_ref().map(|from| {
+            PersistentVolumeClaimVolumeSource {
+                claim_name: from.claim_name.clone(),
+                read_only: from.read_only.then_some(true),
+            }
+        }),
+        empty_dir: volume.empty_dir.as_ref().map(|from| EmptyDirVolumeSource {
+            size_limit: from.size_limit.clone().map(Quantity),
+            ..EmptyDirVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
+}
+
+/// The one key, under the name by which the detector knows it. It must be there: without it no server of the plant is trusted.
+fn certificates(from: &CaBundle) -> Volume {
+    let items =
+        |key: &str| Some(vec![KeyToPath { key: key.to_owned(), path: CA_FILE.to_owned(), mode: None }]);
+    Volume {
+        config_map: from.config_map.as_ref().map(|from| ConfigMapVolumeSource {
+            name: from.name.clone(),
+            items: items(&from.key),
+            ..ConfigMapVolumeSource::default()
+        }),
+        secret: from.secret.as_ref().map(|from| SecretVolumeSource {
+            secret_name: Some(from.name.clone()),
+            items: items(&from.key),
+            default_mode: Some(0o440),
+            ..SecretVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
 }
 
 fn state() -> Volume {

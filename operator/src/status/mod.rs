@@ -84,10 +84,11 @@ pub fn of(
         conditions: dated(sayings, detector.metadata.generation, &before.conditions, now),
         replicas: rollout.replicas,
         ready_replicas: rollout.ready,
+        ready: Some(format!("{}/{}", rollout.ready, detector.spec.replicas)),
         selector: Some(plan::selector_text(&name)),
         sensors: Some(sensors(detector)),
         model: reported.model.clone().or_else(|| before.model.clone().filter(|_| rollout.ready > 0)),
-        last_alarm: alarms::newest_told(before.last_alarm, observed, now),
+        last_alarm_time: alarms::newest_told(before.last_alarm_time, observed, now),
         endpoint: Some(endpoint(&name, &namespace, detector.spec.service.port)),
     }
 }

@@ -63,13 +63,14 @@ fn model_status(model: &ModelReport) -> ModelStatus {
     ModelStatus {
         digest: model.digest.clone(),
         revision: short(&model.digest),
-        trained_at: Some(model.trained_at),
+        trained_at: model.trained_at,
+        data_end_time: Some(model.data_end_time),
         samples: i64::try_from(model.samples).unwrap_or(i64::MAX),
         threshold: model.threshold,
         origin: model.origin,
         columns: model.columns.clone(),
         expected_alerts_per_day: model.expected_alerts_per_day,
-        doubts: model.doubts.clone(),
+        warnings: model.warnings.clone(),
     }
 }
 
@@ -132,7 +133,7 @@ fn serving(models: &[&ModelReport], concern: Option<&Concern>) -> Option<Saying>
         _ => Reason::Trained,
     };
     let concern = concern.map(ToString::to_string);
-    let afterthoughts = concern.into_iter().chain(first.doubts.iter().cloned());
+    let afterthoughts = concern.into_iter().chain(first.warnings.iter().cloned());
     let message = afterthoughts.fold(message, |message, thought| format!("{message}; {thought}"));
     Some(Saying { status: Truth::True, reason, message })
 }

@@ -29,8 +29,8 @@ pub struct Rollout {
 }
 
 impl Rollout {
-    /// From what is seen. `asked`: the spec's number of pods, where it has one.
-    pub fn of(observed: &Observed, asked: Option<i32>) -> Self {
+    /// From what is seen. `asked`: the spec's number of pods.
+    pub fn of(observed: &Observed, asked: i32) -> Self {
         let Some(deployment) = &observed.deployment else { return Self::default() };
         let status = deployment.status.clone().unwrap_or_default();
         let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
@@ -38,7 +38,7 @@ impl Rollout {
             [status.replicas, status.updated_replicas, status.ready_replicas, status.available_replicas]
                 .map(Option::unwrap_or_default);
         let is_seen = status.observed_generation >= deployment.metadata.generation;
-        let held_back = asked.map_or(0, |asked| (asked - wanted).max(0));
+        let held_back = (asked - wanted).max(0);
         let is_complete =
             is_seen && held_back == 0 && [replicas, updated, available].iter().all(|count| *count == wanted);
         Self {

@@ -66,6 +66,13 @@ impl Place {
         self.detectors().patch(name, &parameters, &Patch::Apply(manifest)).await
     }
 
+    /// A ConfigMap with one key.
+    pub async fn create_config_map(&self, name: &str, key: &str, text: &str) {
+        let object =
+            serde_json::from_value(json!({"metadata": {"name": name}, "data": {key: text}})).unwrap();
+        self.api(Kind::ConfigMap).create(&PostParams::default(), &object).await.unwrap();
+    }
+
     /// Merge into the detector's spec.
     pub async fn edit(&self, name: &str, spec: Value) {
         let patch = Patch::Merge(json!({"spec": spec}));

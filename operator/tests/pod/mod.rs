@@ -60,7 +60,7 @@ impl Pod {
     /// From now on it serves the model of these bytes, of that recipe, trained at that minute. Returns the digest.
     pub fn serve(&self, bytes: &[u8], recipe: &str, minute: u8) -> String {
         let model = json!({
-            "digest": digest(bytes), "trainedAt": format!("2026-11-22T12:{minute:02}:00Z"), "samples": 4096,
+            "digest": digest(bytes), "trainedAt": "2026-11-22T12:59:00Z", "dataEndTime": format!("2026-11-22T12:{minute:02}:00Z"), "samples": 4096,
             "threshold": 0.61, "origin": "Trained", "recipe": recipe, "columns": ["temperature"], "bytes": bytes.len(),
         });
         let mut answers = self.answers.lock().unwrap();

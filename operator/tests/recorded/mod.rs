@@ -68,7 +68,7 @@ fn report(phase: Value, connected: bool) -> Option<Value> {
     let serving = phase["name"] == "serving";
     Some(json!({
         "detector": "pump", "version": "0.1.0", "phase": phase,
-        "model": if serving { json!({"digest": format!("sha256:{}", "9f86d081".repeat(8)), "trainedAt": "2026-11-22T12:00:00Z", "samples": 4096, "threshold": 0.61}) } else { Value::Null },
+        "model": if serving { json!({"digest": format!("sha256:{}", "9f86d081".repeat(8)), "trainedAt": "2026-11-22T12:00:07Z", "dataEndTime": "2026-11-22T12:00:00Z", "samples": 4096, "threshold": 0.61}) } else { Value::Null },
         "sources": [{"name": "simulation", "connected": connected, "message": if connected { "" } else { "connection refused" }}],
     }))
 }
@@ -107,22 +107,28 @@ pub struct State {
     /// The verdict of kstatus.
     pub kstatus: &'static str,
     /// The spec's number of pods.
-    pub replicas: Option<i32>,
+    pub replicas: i32,
     pub outcome: Outcome,
     pub observed: Observed,
     pub harvest: Harvest,
 }
 
 pub fn states() -> Vec<State> {
-    let usual = |(name, kstatus, outcome, observed)| State {
+    let usual = |(name, kstatus, outcome, observed): (_, _, _, Observed)| State {
         name,
         kstatus,
-        replicas: None,
+        replicas: asked(&observed),
         outcome,
         observed,
         harvest: Harvest::default(),
     };
     workload_states().into_iter().map(usual).chain(model_states()).collect()
+}
+
+/// The number of pods that the Deployment was made for.
+fn asked(observed: &Observed) -> i32 {
+    let spec = observed.deployment.as_ref().and_then(|deployment| deployment.spec.as_ref());
+    spec.and_then(|spec| spec.replicas).unwrap_or(1)
 }
 
 /// What becomes of models.
@@ -131,7 +137,7 @@ fn model_states() -> Vec<State> {
     let state = |name, kstatus, observed, concern| State {
         name,
         kstatus,
-        replicas: None,
+        replicas: 1,
         outcome: Outcome::Applied,
         observed,
         harvest: Harvest { concern, ..Harvest::default() },
@@ -144,7 +150,7 @@ fn model_states() -> Vec<State> {
     let loaded = edited(&|report| report["model"]["origin"] = json!("Loaded"));
     let doubted = edited(&|report| {
         report["model"]["samples"] = json!(20);
-        report["model"]["doubts"] = json!([
+        report["model"]["warnings"] = json!([
             "20 rows are few to learn from: 64 or more are better",
             "nothing ever varied in load: any change there will look strange",
         ]);
@@ -165,9 +171,9 @@ fn model_states() -> Vec<State> {
     };
     let first = observed(Some(deployment(1, [1, 1, 0])), vec![(running("new"), None)]);
     vec![
-        State { replicas: Some(3), ..state("the first of three pods trains", "InProgress", first, None) },
+        State { replicas: 3, ..state("the first of three pods trains", "InProgress", first, None) },
         State {
-            replicas: Some(3),
+            replicas: 3,
             ..state(
                 "the first has trained, and its model is not kept yet",
                 "InProgress",

@@ -31,7 +31,7 @@ impl EventSource {
         Self { namespace: namespace.unwrap_or_else(|| "default".to_owned()), name: detector.name() }
     }
 
-    /// Its address in the Kubernetes API.
+    /// Its place in the Kubernetes API, whatever the version.
     fn source(&self) -> String {
         format!("/apis/anomaly.dev/namespaces/{}/anomalydetectors/{}", self.namespace, self.name)
     }

@@ -1,7 +1,8 @@
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 use actix_web::web::{Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
@@ -10,8 +11,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::outgoing::AddressGuard;
 use signature::SigningKey;
 
+const SIGNED: &str = ", signingSecretRef: {name: hook, key: key}";
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// A webhook that gives one answer after another, the last for ever, and keeps what it was told.
@@ -59,10 +62,11 @@ fn receiver(answers: &[u16]) -> (Data<Receiver>, String) {
     (receiver, format!("http://{address}/hook"))
 }
 
+/// A detector that notifies `chat`.
 fn detector(url: &str, secret: &str) -> Valid {
     let text = format!(
         "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {{name: mill, namespace: plant}}\nspec:\n  sources:\n  - name: s\n    \
-         simulated: {{sensors: [{{name: speed}}]}}\n  notify: {{webhook: {{url: \"{url}\"{secret}}}}}\n"
+         simulated: {{sensors: [{{name: speed}}]}}\n  notifications: [{{name: chat, webhook: {{url: \"{url}\"{secret}}}}}]\n"
     );
     crd::manifest::one_detector(&text).unwrap()
 }
@@ -86,44 +90,61 @@ fn ended(start: i64, outcome: EventOutcome) -> Change {
     Change::Ended(EventReport { end: Timestamp::from_second(start + 3).ok(), outcome, ..event(start) })
 }
 
-const QUICKLY: Retries =
-    Retries { attempts: 4, first_wait: Duration::from_millis(1), longest_wait: Duration::from_millis(2) };
+/// Retries of a test: the first attempt and so many more.
+const MORE_ATTEMPTS: usize = 3;
 
-type Told = Rc<RefCell<Vec<(DeliveryOutcome, Option<String>)>>>;
+/// What a test sends with: keys from a folder, quickly.
+fn settings(keys: &std::path::Path, peers: Peers) -> Settings {
+    let retries = ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(1))
+        .with_max_delay(Duration::from_millis(2))
+        .with_max_times(MORE_ATTEMPTS);
+    let takeover = Duration::from_millis(20);
+    Settings { takeover, retries, ..Settings::new(keys.to_owned(), Outgoing::default(), peers) }
+}
 
-/// A notifier with this key in its file, and what it says of its messages.
-fn notifier(detector: &Valid, key: &str) -> (Notifier, Told, tempfile::TempDir) {
+type Reported = Rc<RefCell<Vec<(DeliveryOutcome, Option<String>)>>>;
+
+/// A notifier with this key in its file, and what it reports of its messages.
+fn notifier(detector: &Valid, key: &str) -> (Notifier, Reported, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("key"), key).unwrap();
-    let told = Told::default();
-    let heard = told.clone();
-    let tell = move |outcome, why: Option<&str>| heard.borrow_mut().push((outcome, why.map(str::to_owned)));
-    let notifier = Notifier::start(detector, folder.path().join("key"), QUICKLY, tell).unwrap().unwrap();
-    (notifier, told, folder)
+    std::fs::write(folder.path().join("chat"), key).unwrap();
+    let (notifier, reported) = started(detector, settings(folder.path(), Peers::default()));
+    (notifier, reported, folder)
+}
+
+fn started(detector: &Valid, settings: Settings) -> (Notifier, Reported) {
+    let reported = Reported::default();
+    let heard = reported.clone();
+    let report = move |name: &str, outcome, why: Option<&str>| {
+        assert_eq!(name, "chat");
+        heard.borrow_mut().push((outcome, why.map(str::to_owned)));
+    };
+    (Notifier::start(detector, settings, report).unwrap(), reported)
 }
 
 /// Once so many messages have had an outcome.
-async fn outcomes(told: &Told, count: usize) -> Vec<(DeliveryOutcome, Option<String>)> {
-    while told.borrow().len() < count {
+async fn outcomes(reported: &Reported, count: usize) -> Vec<(DeliveryOutcome, Option<String>)> {
+    while reported.borrow().len() < count {
         tokio::task::yield_now().await;
     }
-    told.borrow().clone()
+    reported.borrow().clone()
 }
 
 #[actix_web::test]
 async fn an_alarm_and_its_end_are_posted_as_signed_cloud_events_and_other_events_are_not() {
     let (receiver, url) = receiver(&[202]);
-    let (notifier, told, _folder) = notifier(&detector(&url, ", signingSecret: hook"), KEY);
+    let (notifier, reported, _folder) = notifier(&detector(&url, SIGNED), KEY);
     for change in [
         ended(1_700_000_000, EventOutcome::TooShort),
         ended(1_700_000_010, EventOutcome::Muted),
         Change::Alarmed(event(1_700_000_020)),
         ended(1_700_000_020, EventOutcome::Alarmed),
     ] {
-        notifier.tell(&change).unwrap();
+        notifier.notify(&change);
     }
     let delivered = (DeliveryOutcome::Delivered, None);
-    assert_eq!(outcomes(&told, 2).await, [delivered.clone(), delivered]);
+    assert_eq!(outcomes(&reported, 2).await, [delivered.clone(), delivered]);
     let heard = receiver.heard.lock().unwrap().clone();
     let bodies: Vec<Value> = heard.iter().map(|heard| serde_json::from_str(&heard.body).unwrap()).collect();
     assert_eq!(
@@ -156,18 +177,18 @@ async fn an_alarm_and_its_end_are_posted_as_signed_cloud_events_and_other_events
 #[actix_web::test]
 async fn without_a_signing_secret_nothing_is_signed() {
     let (receiver, url) = receiver(&[200]);
-    let (notifier, told, _folder) = notifier(&detector(&url, ""), KEY);
-    notifier.tell(&Change::Alarmed(event(1))).unwrap();
-    outcomes(&told, 1).await;
+    let (notifier, reported, _folder) = notifier(&detector(&url, ""), KEY);
+    notifier.notify(&Change::Alarmed(event(1)));
+    outcomes(&reported, 1).await;
     assert_eq!(receiver.heard.lock().unwrap()[0].signature, None);
 }
 
 #[actix_web::test]
 async fn a_webhook_that_fails_for_a_while_is_told_again_the_very_same() {
     let (receiver, url) = receiver(&[503, 429, 200]);
-    let (notifier, told, _folder) = notifier(&detector(&url, ""), KEY);
-    notifier.tell(&Change::Alarmed(event(1))).unwrap();
-    assert_eq!(outcomes(&told, 1).await, [(DeliveryOutcome::Delivered, None)]);
+    let (notifier, reported, _folder) = notifier(&detector(&url, ""), KEY);
+    notifier.notify(&Change::Alarmed(event(1)));
+    assert_eq!(outcomes(&reported, 1).await, [(DeliveryOutcome::Delivered, None)]);
     let heard = receiver.heard.lock().unwrap().clone();
     assert_eq!(heard.len(), 3);
     assert!(heard.iter().all(|each| (&each.id, &each.body) == (&heard[0].id, &heard[0].body)));
@@ -175,17 +196,19 @@ async fn a_webhook_that_fails_for_a_while_is_told_again_the_very_same() {
 
 #[actix_web::test]
 async fn what_is_refused_for_good_or_too_often_is_given_up_and_the_next_is_told() {
-    for (answer, attempts) in [(400, 1), (302, 1), (500, QUICKLY.attempts as usize)] {
+    for (answer, attempts) in [(400, 1), (302, 1), (500, 1 + MORE_ATTEMPTS)] {
         let answers: Vec<u16> = std::iter::repeat_n(answer, attempts).chain([200]).collect();
         let (receiver, url) = receiver(&answers);
-        let (notifier, told, _folder) = notifier(&detector(&url, ""), KEY);
-        notifier.tell(&Change::Alarmed(event(1))).unwrap();
-        notifier.tell(&Change::Alarmed(event(2))).unwrap();
-        let told = outcomes(&told, 2).await;
+        let (notifier, reported, _folder) = notifier(&detector(&url, ""), KEY);
+        notifier.notify(&Change::Alarmed(event(1)));
+        notifier.notify(&Change::Alarmed(event(2)));
+        let told = outcomes(&reported, 2).await;
         assert_eq!((told[0].0, told[1].0), (DeliveryOutcome::Failed, DeliveryOutcome::Delivered));
         let why = told[0].1.as_deref().unwrap();
         assert!(
-            why.starts_with(&format!("the webhook must answer with a 2xx status, got {answer}")),
+            why.starts_with(&format!(
+                "notification \"chat\": the webhook must answer with a 2xx status, got {answer}"
+            )),
             "{why}"
         );
         assert_eq!(receiver.asked.load(Ordering::SeqCst), attempts + 1);
@@ -195,13 +218,16 @@ async fn what_is_refused_for_good_or_too_often_is_given_up_and_the_next_is_told(
 #[actix_web::test]
 async fn without_the_key_that_it_is_to_sign_with_it_does_not_call() {
     let (receiver, url) = receiver(&[200]);
-    let (notifier, told, folder) = notifier(&detector(&url, ", signingSecret: hook"), "");
-    notifier.tell(&Change::Alarmed(event(1))).unwrap();
-    let why = outcomes(&told, 1).await[0].1.clone().unwrap();
-    assert_eq!(why, "the webhook was not called: a signing key must have at least 1 byte, got 0");
-    std::fs::write(folder.path().join("key"), KEY).unwrap();
-    notifier.tell(&Change::Alarmed(event(2))).unwrap();
-    assert_eq!(outcomes(&told, 2).await[1].0, DeliveryOutcome::Delivered);
+    let (notifier, reported, folder) = notifier(&detector(&url, SIGNED), "");
+    notifier.notify(&Change::Alarmed(event(1)));
+    let why = outcomes(&reported, 1).await[0].1.clone().unwrap();
+    assert_eq!(
+        why,
+        "notification \"chat\": the webhook was not called: a signing key must have at least 1 byte, got 0"
+    );
+    std::fs::write(folder.path().join("chat"), KEY).unwrap();
+    notifier.notify(&Change::Alarmed(event(2)));
+    assert_eq!(outcomes(&reported, 2).await[1].0, DeliveryOutcome::Delivered);
     assert_eq!(receiver.asked.load(Ordering::SeqCst), 1);
 }
 
@@ -210,23 +236,130 @@ async fn without_the_key_that_it_is_to_sign_with_it_does_not_call() {
 async fn a_webhook_that_never_answers_keeps_nobody_waiting() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", silent.local_addr().unwrap());
-    let (notifier, _told, _folder) = notifier(&detector(&url, ""), KEY);
+    let (notifier, _reported, _folder) = notifier(&detector(&url, ""), KEY);
     let dropped = (0..QUEUE.cast_signed() as i64 + 10)
-        .filter(|start| notifier.tell(&Change::Alarmed(event(*start))).is_err());
+        .filter(|start| !notifier.notify(&Change::Alarmed(event(*start))).is_empty());
     assert_eq!(dropped.count(), 10);
 }
 
 #[actix_web::test]
-async fn a_spec_without_a_webhook_has_no_notifier() {
+async fn a_spec_without_notifications_has_no_notifier() {
     let manifest = include_str!("../../../../manifests/quickstart.yaml");
     let detector = crd::manifest::one_detector(manifest).unwrap();
-    let notifier = Notifier::start(&detector, "key".into(), QUICKLY, |_, _| ()).unwrap();
-    assert!(notifier.is_none());
+    let settings = settings(std::path::Path::new("keys"), Peers::default());
+    assert!(Notifier::start(&detector, settings, |_, _, _| ()).is_none());
 }
 
-#[test]
-fn waits_double_up_to_the_longest() {
-    let retries = Retries::default();
-    let waits: Vec<u64> = (1..=10).map_while(|attempts| Some(retries.wait(attempts)?.as_secs())).collect();
-    assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+/// A replica of the detector, at its address.
+struct Replica {
+    notifier: Notifier,
+    reported: Reported,
+}
+
+/// What replicas ask each other for, at an address of the loopback interface; empty until there is a notifier.
+fn ledger_server() -> (SocketAddr, Data<OnceLock<Notifier>>) {
+    let notifier = Data::new(OnceLock::<Notifier>::new());
+    let shared = notifier.clone();
+    let entries = |notifier: Data<OnceLock<Notifier>>| async move {
+        HttpResponse::Ok().json(notifier.get().map_or(Vec::new(), |notifier| notifier.ledger().entries()))
+    };
+    let server = HttpServer::new(move || {
+        App::new().app_data(shared.clone()).route("/notifications", web::get().to(entries))
+    });
+    let server = server.workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
+    let address = server.addrs()[0];
+    actix_web::rt::spawn(server.run());
+    (address, notifier)
+}
+
+/// Replicas of one detector, lowest address first, that know each other and the replicas at `others`.
+fn replicas(count: usize, url: &str, others: &[&str]) -> Vec<Replica> {
+    let mut servers: Vec<_> = (0..count).map(|_| ledger_server()).collect();
+    servers.sort_by_key(|(address, _)| *address);
+    let names = servers.iter().map(|(address, _)| address.to_string());
+    let names: Vec<String> = names.chain(others.iter().map(|&other| other.to_owned())).collect();
+    let start = |(own, served): &(SocketAddr, Data<OnceLock<Notifier>>)| {
+        let peers = Peers::new(names.clone(), Some(*own), Outgoing::default());
+        let (notifier, reported) = started(&detector(url, ""), settings(std::path::Path::new("keys"), peers));
+        served.set(notifier.clone()).unwrap();
+        Replica { notifier, reported }
+    };
+    servers.iter().map(start).collect()
+}
+
+#[actix_web::test]
+async fn of_several_replicas_the_one_with_the_lowest_address_sends_and_the_others_do_not() {
+    let (receiver, url) = receiver(&[200]);
+    let replicas = replicas(3, &url, &[]);
+    replicas[0].notifier.notify(&Change::Alarmed(event(1)));
+    assert_eq!(outcomes(&replicas[0].reported, 1).await, [(DeliveryOutcome::Delivered, None)]);
+    for replica in &replicas[1..] {
+        replica.notifier.notify(&Change::Alarmed(event(1)));
+        assert_eq!(outcomes(&replica.reported, 1).await, [(DeliveryOutcome::DeliveredByPeer, None)]);
+    }
+    assert_eq!(receiver.asked.load(Ordering::SeqCst), 1);
+}
+
+/// Port 1 has nobody who answers, and is the lowest of all.
+#[actix_web::test]
+async fn where_the_first_replica_is_away_the_next_one_sends_the_message_with_the_same_id() {
+    let (receiver, url) = receiver(&[200]);
+    let replicas = replicas(2, &url, &["127.0.0.1:1"]);
+    replicas[0].notifier.notify(&Change::Alarmed(event(1)));
+    assert_eq!(outcomes(&replicas[0].reported, 1).await, [(DeliveryOutcome::Delivered, None)]);
+    replicas[1].notifier.notify(&Change::Alarmed(event(1)));
+    assert_eq!(outcomes(&replicas[1].reported, 1).await, [(DeliveryOutcome::DeliveredByPeer, None)]);
+    let heard = receiver.heard.lock().unwrap().clone();
+    assert_eq!(
+        heard.iter().map(|heard| heard.id.as_str()).collect::<Vec<_>>(),
+        ["plant/mill/1970-01-01T00:00:01Z/alarmed"]
+    );
+}
+
+#[actix_web::test]
+async fn where_the_first_replica_has_not_seen_the_event_the_next_one_sends_it() {
+    let (receiver, url) = receiver(&[200]);
+    let replicas = replicas(2, &url, &[]);
+    replicas[1].notifier.notify(&Change::Alarmed(event(1)));
+    assert_eq!(outcomes(&replicas[1].reported, 1).await, [(DeliveryOutcome::Delivered, None)]);
+    assert_eq!(receiver.asked.load(Ordering::SeqCst), 1);
+}
+
+#[actix_web::test]
+async fn what_the_first_replica_could_not_deliver_the_next_one_tries() {
+    let answers: Vec<u16> = std::iter::repeat_n(500, 1 + MORE_ATTEMPTS).chain([200]).collect();
+    let (receiver, url) = receiver(&answers);
+    let replicas = replicas(2, &url, &[]);
+    replicas[0].notifier.notify(&Change::Alarmed(event(1)));
+    assert_eq!(outcomes(&replicas[0].reported, 1).await[0].0, DeliveryOutcome::Failed);
+    replicas[1].notifier.notify(&Change::Alarmed(event(1)));
+    assert_eq!(outcomes(&replicas[1].reported, 1).await, [(DeliveryOutcome::Delivered, None)]);
+    assert_eq!(receiver.asked.load(Ordering::SeqCst), 2 + MORE_ATTEMPTS);
+}
+
+#[actix_web::test]
+async fn a_name_that_nobody_knows_makes_a_replica_the_first() {
+    let peers = Peers::new(
+        vec!["no-such-host.invalid:8000".to_owned()],
+        "127.0.0.1:9".parse().ok(),
+        Outgoing::default(),
+    );
+    assert_eq!(peers.rank().await, 0);
+}
+
+#[actix_web::test]
+async fn a_webhook_where_a_pod_must_not_go_is_not_called() {
+    let (receiver, url) = receiver(&[200]);
+    let folder = tempfile::tempdir().unwrap();
+    let outgoing = Outgoing::guarded(AddressGuard::pod(), None);
+    let guarded = Settings { outgoing, ..settings(folder.path(), Peers::default()) };
+    let (notifier, reported) = started(&detector(&url, ""), guarded);
+    notifier.notify(&Change::Alarmed(event(1)));
+    let why = outcomes(&reported, 1).await[0].1.clone().unwrap();
+    assert_eq!(
+        why,
+        "notification \"chat\": the webhook did not answer: a detector may not connect to 127.0.0.1, a loopback address; \
+         --allow-address permits it"
+    );
+    assert_eq!(receiver.asked.load(Ordering::SeqCst), 0);
 }

@@ -41,7 +41,7 @@ struct Description<'a> {
     choice: Option<&'a str>,
     threshold: f64,
     samples: u64,
-    trained_at: &'a str,
+    data_end_time: &'a str,
     origin: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     recipe: Option<&'a str>,
@@ -102,7 +102,7 @@ fn description(model: &Model) -> String {
         choice: metadata.training.choice.as_deref(),
         threshold: metadata.threshold,
         samples: metadata.training.samples,
-        trained_at: &metadata.training.trained_at,
+        data_end_time: &metadata.training.trained_at,
         origin: &metadata.training.origin,
         recipe: metadata.recipe.as_deref(),
         expected_alerts_per_day: metadata.training.expected_alerts_per_day,

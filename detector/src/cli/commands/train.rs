@@ -83,10 +83,10 @@ pub struct TrainArgs {
     #[arg(long, value_name = "SCORE")]
     score: Option<f64>,
 
-    /// When the data was taken, as an RFC 3339 time. It is kept in the model; the clock is not asked, so that the
+    /// The time of the newest row, as an RFC 3339 time. It is kept in the model; the clock is not asked, so that the
     /// same data gives the same file
     #[arg(long, value_name = "TIME", default_value = "1970-01-01T00:00:00Z")]
-    trained_at: Timestamp,
+    data_end_time: Timestamp,
 }
 
 /// Why there is no model.
@@ -236,7 +236,7 @@ fn metadata(columns: Vec<String>, threshold: f64, training: Training) -> Metadat
 }
 
 fn training(args: &TrainArgs, samples: u64, origin: String) -> Training {
-    Training { samples, trained_at: args.trained_at.to_string(), origin, ..Training::default() }
+    Training { samples, trained_at: args.data_end_time.to_string(), origin, ..Training::default() }
 }
 
 /// `value`, which `POST /predict` knows, or `x0`, `x1` and so on.

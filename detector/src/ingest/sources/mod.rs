@@ -14,6 +14,8 @@ mod simulated;
 pub mod delimited;
 /// The ways in which recordings write time.
 mod timestamp;
+/// Where CSV files are.
+mod data_directory;
 /// A CSV file, replayed.
 mod recording;
 

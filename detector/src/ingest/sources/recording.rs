@@ -1,11 +1,10 @@
 //! A CSV file in, readings out, row by row: streamed, plain or gzipped.
 
-use std::path::Path;
-
-use crd::source::{Csv, TimeFormat};
+use crd::source::{Csv, CsvSensor, TimeFormat};
 use jiff::Timestamp;
 
-use super::delimited::{self, CsvError, Problem, Rows};
+use super::data_directory::DataDirectory;
+use super::delimited::{CsvError, Problem, Rows};
 use super::{SourceError, timestamp};
 use crate::ingest::reading::{ActiveFault, Readings};
 
@@ -42,9 +41,9 @@ impl Recording {
     /// # Errors
     /// The file cannot be read, has no rows, lacks a column, or its first timestamp is none.
     pub fn open(spec: &Csv) -> Result<Self, SourceError> {
-        let path = Path::new(&spec.path);
-        let mut rows = Rows::new(&spec.path, delimited::open(path)?)?;
-        let columns = Columns::find(spec, &rows)?;
+        let data = DataDirectory::here();
+        let mut rows = Rows::new(&spec.path, data.open(&spec.path)?)?;
+        let columns = Columns::find(spec, &rows, data.is_confined())?;
         if !rows.advance()? {
             return Err(rows.refused_whole(Problem::NoRows).into());
         }
@@ -113,15 +112,26 @@ impl Recording {
 }
 
 impl Columns {
-    fn find(spec: &Csv, rows: &Rows) -> Result<Self, CsvError> {
-        let column =
-            |sensor: &crd::source::CsvSensor| rows.column(sensor.column.as_deref().unwrap_or(&sensor.name));
+    /// In a pod, a header with none of the spec's columns is no CSV that anybody meant: its words may be a Secret's, and are
+    /// not repeated.
+    fn find(spec: &Csv, rows: &Rows, confined: bool) -> Result<Self, CsvError> {
+        let mut wanted =
+            spec.sensors.iter().map(name).chain([spec.time.as_str()]).chain(spec.label.as_deref());
+        if confined && !wanted.any(|name| rows.header().iter().any(|there| there == name)) {
+            return Err(rows.refused_whole(Problem::Foreign));
+        }
+        let column = |sensor: &CsvSensor| rows.column(name(sensor));
         Ok(Self {
             time: rows.column(&spec.time)?,
             values: spec.sensors.iter().map(column).collect::<Result<_, _>>()?,
             label: spec.label.as_ref().map(|label| rows.column(label)).transpose()?,
         })
     }
+}
+
+/// The name of the sensor's column.
+fn name(sensor: &CsvSensor) -> &str {
+    sensor.column.as_deref().unwrap_or(&sensor.name)
 }
 
 impl Iterator for Recording {

@@ -9,8 +9,8 @@ use crd::status::Reason;
 use thiserror::Error;
 
 use super::MAX_BYTES;
-use super::address::AddressRefused;
 use crate::model::model::ModelError;
+use crate::outgoing::{AddressRefused, OutgoingError};
 
 /// Why there is no model.
 #[derive(Debug, Error)]
@@ -24,11 +24,9 @@ pub enum LoadError {
         source: io::Error,
     },
     /// A url that is none.
-    #[error("model.load.url {url}: {why}")]
+    #[error("model.load.url is not valid: {why}")]
     Url {
-        /// What was there.
-        url: String,
-        /// What is wrong with it.
+        /// What is wrong with it. The url itself may hold a password.
         why: String,
     },
     /// A server that does not answer, or stops in the middle.
@@ -106,8 +104,11 @@ pub enum LoadError {
     #[error(transparent)]
     Import(Box<interchange::Error>),
     /// The program cannot speak HTTP.
-    #[error("the HTTP client cannot start: {0}")]
-    Client(String),
+    #[error(transparent)]
+    Outgoing(#[from] OutgoingError),
+    /// The system refuses threads.
+    #[error("the model cannot be looked for: {0}")]
+    Thread(std::io::Error),
 }
 
 impl LoadError {
@@ -120,7 +121,8 @@ impl LoadError {
             | Self::Status { .. }
             | Self::NoSuchKey { .. }
             | Self::Late { .. }
-            | Self::Client(_) => Reason::LoadFailed,
+            | Self::Outgoing(_)
+            | Self::Thread(_) => Reason::LoadFailed,
             Self::Address { .. } => Reason::AddressRefused,
             Self::TooLarge(_) | Self::Endless => Reason::ModelTooLarge,
             Self::Digest { .. } => Reason::DigestMismatch,

@@ -1,6 +1,5 @@
 //! `model.load` in; its model out, each time that there is another one, or why there is none.
 
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,11 +8,11 @@ use crd::load::Load;
 use forest::artifact;
 use tokio::runtime::{self, Runtime};
 
-use super::address::AddressGuard;
 use super::{LoadError, Mounts, Place, opening, read};
 use crate::lifecycle::backoff::Backoff;
 use crate::lifecycle::store::watched_file::WatchedFile;
 use crate::model::model::Model;
+use crate::outgoing::Outgoing;
 
 /// Looks at the place again and again: each `refresh`, after a failure sooner, and at files as soon as they change.
 #[derive(Debug)]
@@ -45,8 +44,8 @@ impl Loader {
     ///
     /// # Errors
     /// The url is none, or the system refuses threads.
-    pub fn new(load: &Load, mounts: &Mounts, guard: AddressGuard) -> Result<Self, LoadError> {
-        let place = Place::new(load, mounts, guard)?;
+    pub fn new(load: &Load, mounts: &Mounts, outgoing: Outgoing) -> Result<Self, LoadError> {
+        let place = Place::new(load, mounts, outgoing)?;
         let watched = match &place {
             Place::File(path) => Some(WatchedFile::new(path.clone())),
             Place::Remote(_) => None,
@@ -60,7 +59,7 @@ impl Loader {
             backoff: Backoff::default(),
             next: None,
             last: None,
-            runtime: runtime.map_err(|error: io::Error| LoadError::Client(error.to_string()))?,
+            runtime: runtime.map_err(LoadError::Thread)?,
         })
     }
 

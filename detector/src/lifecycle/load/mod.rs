@@ -1,13 +1,11 @@
 //! `model.load` in, the bytes of a file out, and of them a model: fetched within bounds, from nowhere that a detector has
 //! no business with.
 
-/// Where a detector may not go.
-pub mod address;
 /// Why a model that is wanted is not to be had.
 mod error;
 /// Names and passwords from a mounted Secret.
 mod credentials;
-/// HTTP, by names and redirects that are looked at first.
+/// Files by HTTP.
 mod client;
 /// Objects of S3 and what speaks like it.
 mod s3;
@@ -26,9 +24,10 @@ use std::time::Duration;
 use crd::load::Load;
 use url::Url;
 
-use address::AddressGuard;
-use client::Client;
 use credentials::Credentials;
+
+use crate::outgoing::failure::redacted;
+use crate::outgoing::{Outgoing, Redirects};
 
 /// The largest file that is read, bytes.
 pub const MAX_BYTES: u64 = 256 << 20;
@@ -69,7 +68,7 @@ pub struct Remote {
     load: Load,
     url: Url,
     credentials: PathBuf,
-    guard: AddressGuard,
+    outgoing: Outgoing,
 }
 
 impl Place {
@@ -77,7 +76,7 @@ impl Place {
     ///
     /// # Errors
     /// The url is none.
-    pub fn new(load: &Load, mounts: &Mounts, guard: AddressGuard) -> Result<Self, LoadError> {
+    pub fn new(load: &Load, mounts: &Mounts, outgoing: Outgoing) -> Result<Self, LoadError> {
         if let Some(config_map) = &load.config_map {
             return Ok(Self::File(mounts.load.join(&config_map.key)));
         }
@@ -85,10 +84,9 @@ impl Place {
             return Ok(Self::File(mounts.load.join(&claim.path)));
         }
         let text = load.url.as_deref().unwrap_or_default();
-        let url = Url::parse(text)
-            .map_err(|error| LoadError::Url { url: text.to_owned(), why: error.to_string() })?;
+        let url = Url::parse(text).map_err(|error| LoadError::Url { why: error.to_string() })?;
         let credentials = mounts.credentials.clone();
-        Ok(Self::Remote(Box::new(Remote { load: load.clone(), url, credentials, guard })))
+        Ok(Self::Remote(Box::new(Remote { load: load.clone(), url, credentials, outgoing })))
     }
 }
 
@@ -100,15 +98,23 @@ impl Remote {
     pub async fn fetch(&self) -> Result<Vec<u8>, LoadError> {
         let needs_credentials = self.load.credentials_secret_ref.is_some();
         let credentials = needs_credentials.then(|| Credentials::new(&self.credentials));
-        let client = Client::new(self.guard.with_api_server().await)?;
+        let client = self.outgoing.client(MAX_TIME, self.redirects()).await?;
         let fetched = async {
             match self.url.scheme() {
                 "s3" => s3::fetch(client, &self.load, &self.url, credentials.as_ref()).await,
-                _ => client.fetch(&self.url, credentials.as_ref()).await,
+                _ => client::fetch(&client, &self.url, credentials.as_ref()).await,
             }
         };
-        let late = LoadError::Late { url: self.url.to_string(), limit: MAX_TIME };
+        let late = LoadError::Late { url: redacted(&self.url), limit: MAX_TIME };
         tokio::time::timeout(MAX_TIME, fetched).await.unwrap_or(Err(late))
+    }
+}
+
+impl Remote {
+    /// A signature of S3, and its session token, are for one host.
+    fn redirects(&self) -> Redirects {
+        let signed = self.url.scheme() == "s3" && self.load.credentials_secret_ref.is_some();
+        if signed { Redirects::SameOrigin } else { Redirects::Any }
     }
 }
 

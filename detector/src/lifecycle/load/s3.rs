@@ -8,9 +8,11 @@ use reqwest::{Method, Request, StatusCode};
 use rusty_s3::{Bucket, Credentials as Keys, S3Action, UrlStyle};
 use url::Url;
 
-use super::client::{Client, body};
+use super::client::{answer, body};
 use super::credentials::Credentials;
 use super::{LoadError, MAX_TIME};
+use crate::outgoing::Client;
+use crate::outgoing::failure::redacted;
 
 /// The object, within bounds. Without credentials the request is not signed: nobody is asked for some, least of all the
 /// node's metadata service.
@@ -24,9 +26,9 @@ pub(super) async fn fetch(
     let key = key(url)?;
     let keys = credentials.map(keys).transpose()?;
     let request = Request::new(Method::GET, bucket.get_object(keys.as_ref(), &key).sign(MAX_TIME));
-    let response = client.answer(request, url).await?;
+    let response = answer(&client, request, url).await?;
     if response.status() == StatusCode::NOT_FOUND {
-        return Err(LoadError::NoSuchKey { url: url.to_string() });
+        return Err(LoadError::NoSuchKey { url: redacted(url) });
     }
     body(response, url).await
 }
@@ -35,7 +37,7 @@ pub(super) async fn fetch(
 fn bucket(load: &Load, url: &Url) -> Result<Bucket, LoadError> {
     let region = load.region.clone().unwrap_or_else(|| "us-east-1".to_owned());
     let endpoint = load.endpoint.clone().unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
-    let refused = |why: String| LoadError::Url { url: endpoint.clone(), why };
+    let refused = |why: String| LoadError::Url { why: format!("endpoint: {why}") };
     let address = Url::parse(&endpoint).map_err(|error| refused(error.to_string()))?;
     let name = url.host_str().unwrap_or_default().to_owned();
     Bucket::new(address, UrlStyle::Path, name, region).map_err(|error| refused(error.to_string()))
@@ -43,7 +45,7 @@ fn bucket(load: &Load, url: &Url) -> Result<Bucket, LoadError> {
 
 /// The key as it was before it became part of a url. A `.` or `..` in it would lead to another object.
 fn key(url: &Url) -> Result<Cow<'_, str>, LoadError> {
-    let refused = |why: &str| LoadError::Url { url: url.to_string(), why: why.to_owned() };
+    let refused = |why: &str| LoadError::Url { why: why.to_owned() };
     let path = url.path().trim_start_matches('/');
     let key = percent_decode_str(path).decode_utf8().map_err(|_| refused("the key must be UTF-8"))?;
     if key.is_empty() {

@@ -2,6 +2,8 @@
 
 /// A file that is whole or not there.
 mod atomic_write;
+/// When the training of a stored model ended.
+pub mod training_end;
 /// What a model remembers of its readings.
 pub mod snapshot;
 /// Which of the models that are there serves.
@@ -45,7 +47,10 @@ impl StateDirectory {
     /// # Errors
     /// The disk is full, or not ours.
     pub fn keep_model(&self, model: &Model) -> io::Result<()> {
-        atomic_write::write(&self.model(), model.bytes(), atomic_write::Sync::Now)
+        // A time without its model, or a model without its time, but never the time of another one.
+        training_end::remove(&self.model())?;
+        atomic_write::write(&self.model(), model.bytes(), atomic_write::Sync::Now)?;
+        training_end::write(&self.model(), model.trained_at())
     }
 
     /// Keep this snapshot. It outlives the process, not the machine.

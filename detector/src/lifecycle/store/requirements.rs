@@ -91,7 +91,7 @@ impl ModelRequirements {
         if let Some(pinned) = fitting.iter().find(|model| self.is_pinned(model)) {
             return (Some(pinned.clone()), None);
         }
-        let newest = fitting.iter().rev().max_by_key(|model| model.trained_at()).cloned();
+        let newest = fitting.iter().rev().max_by_key(|model| model.data_end_time()).cloned();
         (newest, self.pin.as_deref().map(pin_not_found))
     }
 }

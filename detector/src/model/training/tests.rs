@@ -79,7 +79,7 @@ fn the_end_of_the_history_that_was_asked_for_is_kept_and_makes_another_model() {
     )
     .unwrap();
     let unasked = learned(&readings(500, 50), None);
-    assert_eq!((asked.until(), unasked.until()), (until, unasked.trained_at()));
+    assert_eq!((asked.until(), unasked.until()), (until, unasked.data_end_time()));
     assert_ne!(asked.digest(), unasked.digest());
 }
 
@@ -100,7 +100,7 @@ fn a_model_says_why_it_may_not_be_trusted_and_most_say_nothing() {
             "threshold.alertsPerDay 2 cannot be promised: every tree has learned from all 17 samples, so none is left to measure by; learn from more samples than sampleSize",
         ]
     );
-    let kept = Model::open(model.bytes()).unwrap().report(Cut::Contamination(0.02)).doubts;
+    let kept = Model::open(model.bytes()).unwrap().report(Cut::Contamination(0.02)).warnings;
     assert_eq!((&kept[1], kept.len()), (&model.warnings(Cut::Score(0.5))[1], 4));
     assert!(kept[3].starts_with("threshold.contamination 0.02 calls no sample anomalous"), "{kept:?}");
 }

@@ -10,7 +10,7 @@ mod limit;
 mod verdicts;
 /// `GET /events`.
 mod events;
-/// `/livez`, `/readyz`, `/status`, `/metrics`, `/model`.
+/// `/livez`, `/readyz`, `/status`, `/notifications`, `/metrics`, `/model`.
 mod operations;
 
 use actix_web::HttpRequest;
@@ -38,6 +38,7 @@ pub fn configure_metrics(config: &mut ServiceConfig) {
         .service(web::resource("/livez").get(operations::live))
         .service(web::resource("/readyz").get(operations::ready))
         .service(web::resource("/status").get(operations::status))
+        .service(web::resource("/notifications").get(operations::notifications))
         .service(web::resource("/metrics").get(operations::metrics))
         .service(web::resource("/model").get(operations::model))
         .default_service(web::to(no_such_path));

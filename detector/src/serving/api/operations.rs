@@ -21,6 +21,11 @@ pub(super) async fn status(state: Data<State>) -> HttpResponse {
     HttpResponse::Ok().json(state.report())
 }
 
+/// `GET /notifications`: what became of the newest messages, for the other replicas.
+pub(super) async fn notifications(state: Data<State>) -> HttpResponse {
+    HttpResponse::Ok().json(state.notifications())
+}
+
 /// `GET /metrics`: the Prometheus text format.
 pub(super) async fn metrics(state: Data<State>) -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(state.metrics.text())

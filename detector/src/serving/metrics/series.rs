@@ -35,6 +35,7 @@ pub(super) struct PredictionMetrics {
 pub(super) struct ModelMetrics {
     pub(super) info: GaugeVec,
     pub(super) trained: GaugeVec,
+    pub(super) data_end: GaugeVec,
     pub(super) training_duration: GaugeVec,
     pub(super) samples: GaugeVec,
     pub(super) threshold: GaugeVec,
@@ -145,8 +146,8 @@ impl EventMetrics {
             make.gauges("anomaly_alarm", "1 while an event goes on that has raised an alarm, else 0.", &[]);
         let notifications = make.counters(
             "anomaly_notifications_total",
-            "Messages to the webhook, by outcome: delivered, failed (refused, or not taken in time), dropped (too many waited).",
-            &["outcome"],
+            "Messages to receivers of notifications, by outcome: delivered, delivered_by_peer (another replica sent it), failed (refused, or not taken in time), dropped (too many waited).",
+            &["notification", "outcome"],
         );
         Self { alarm, total, notifications }
     }
@@ -180,6 +181,11 @@ impl ModelMetrics {
             ),
             trained: make.gauges(
                 "anomaly_model_trained_timestamp_seconds",
+                "When the training of the model ended, in seconds since the Unix epoch; absent where that is not known.",
+                &[],
+            ),
+            data_end: make.gauges(
+                "anomaly_model_data_end_timestamp_seconds",
                 "The time of the newest reading that the model has learned from, in seconds since the Unix epoch.",
                 &[],
             ),

@@ -30,7 +30,7 @@ fn digest(letter: char) -> String {
 /// Trained at that minute.
 fn model(letter: char, minute: u8, recipe: Option<&str>) -> ModelReport {
     serde_json::from_value(json!({
-        "digest": digest(letter), "trainedAt": format!("2026-11-22T12:{minute:02}:00Z"), "samples": 4096,
+        "digest": digest(letter), "trainedAt": "2026-11-22T12:59:00Z", "dataEndTime": format!("2026-11-22T12:{minute:02}:00Z"), "samples": 4096,
         "threshold": 0.61, "origin": "Trained", "recipe": recipe, "columns": ["temperature"],
     }))
     .unwrap()
@@ -227,5 +227,5 @@ fn what_belongs_to_another_or_is_on_its_way_out_counts_for_nothing() {
     assert_eq!(edited(|_| {}), 1);
     assert_eq!(edited(|metadata| metadata["ownerReferences"][0]["uid"] = json!("another")), 0);
     assert_eq!(edited(|metadata| metadata["deletionTimestamp"] = json!("2026-11-22T12:00:00Z")), 0);
-    assert_eq!(edited(|metadata| metadata["annotations"]["anomaly.dev/trained-at"] = json!("monday")), 0);
+    assert_eq!(edited(|metadata| metadata["annotations"]["anomaly.dev/data-end-time"] = json!("monday")), 0);
 }

@@ -16,21 +16,24 @@ mod model_manager;
 mod serve;
 
 use std::io;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use crd::Valid;
 use crd::contract::{CREDENTIALS_DIRECTORY, LOAD_DIRECTORY, METRICS_PORT, PREDICT_PORT, SIGNING_DIRECTORY};
+use ipnet::IpNet;
 use jiff::Timestamp;
 use thiserror::Error;
 
+use crate::alerting::notify::{self, peers::Peers};
 use crate::cli::manifest::{self, FileError};
 use crate::lifecycle::load::{LoadError, Mounts};
 use crate::lifecycle::monitor::{self, MonitorError};
 use crate::lifecycle::store::StateDirectory;
 use crate::model::model::Explain;
+use crate::outgoing::{Outgoing, OutgoingError};
 use crate::scoring::scorer::Scorer;
 use crate::serving::log::{Format, Log};
 use progress::Bars;
@@ -74,9 +77,27 @@ pub struct RunArgs {
     #[arg(long, value_name = "ADDRESS", default_value_t = any(METRICS_PORT), env = "DETECTOR_METRICS_ADDRESS")]
     metrics_address: SocketAddr,
 
-    /// The key that messages to the webhook are signed with, where the manifest asks for it
-    #[arg(long, value_name = "FILE", default_value_os_t = signing_key(), env = "DETECTOR_SIGNING_KEY")]
-    signing_key: PathBuf,
+    /// The folder with the keys that notifications are signed with: a file per notification, of its name
+    #[arg(long, value_name = "FOLDER", default_value = SIGNING_DIRECTORY, env = "DETECTOR_SIGNING_KEYS")]
+    signing_keys: PathBuf,
+
+    /// Connect to addresses of this network although they are refused otherwise: link-local ones, clouds' metadata
+    /// services, and in a pod loopback and the API server. May be given several times
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', env = "DETECTOR_ALLOW_ADDRESS")]
+    allow_address: Vec<IpNet>,
+
+    /// Certificate authorities to trust beside the public ones, in PEM
+    #[arg(long, value_name = "FILE", env = "DETECTOR_CA_BUNDLE")]
+    ca_bundle: Option<PathBuf>,
+
+    /// The replicas of this detector, by the addresses of their metrics: one of them sends a notification. A name stands
+    /// for all its addresses
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', env = "DETECTOR_PEERS")]
+    peers: Vec<String>,
+
+    /// The address by which the other replicas know this one
+    #[arg(long, value_name = "IP", env = "DETECTOR_POD_IP", requires = "peers")]
+    pod_ip: Option<IpAddr>,
 
     /// After SIGTERM, go on answering this long while /readyz says no, so that no request is lost
     #[arg(long, value_name = "DURATION", default_value = "0s", env = "DETECTOR_DRAIN")]
@@ -101,13 +122,22 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
+    /// What makes connections to other people's servers.
+    fn outgoing(&self) -> Result<Outgoing, OutgoingError> {
+        Outgoing::new(&self.allow_address, self.ca_bundle.as_deref())
+    }
+
+    /// How notifications are sent.
+    fn notifications(&self) -> Result<notify::Settings, OutgoingError> {
+        let outgoing = self.outgoing()?;
+        let own = self.pod_ip.map(|ip| SocketAddr::new(ip, self.metrics_address.port()));
+        let peers = Peers::new(self.peers.clone(), own, outgoing.clone());
+        Ok(notify::Settings::new(self.signing_keys.clone(), outgoing, peers))
+    }
+
     fn mounts(&self) -> Mounts {
         Mounts { load: self.load.clone(), credentials: self.credentials.clone() }
     }
-}
-
-fn signing_key() -> PathBuf {
-    Path::new(SIGNING_DIRECTORY).join("key")
 }
 
 fn any(port: u16) -> SocketAddr {
@@ -145,9 +175,9 @@ pub enum RunError {
         /// Why.
         source: io::Error,
     },
-    /// There is no client to call the webhook with.
-    #[error("the webhook cannot be called: {0}")]
-    Notify(#[from] reqwest::Error),
+    /// No connections can be made.
+    #[error(transparent)]
+    Outgoing(#[from] OutgoingError),
     /// The system refuses threads or signals.
     #[error("the detector cannot start: {0}")]
     Start(io::Error),

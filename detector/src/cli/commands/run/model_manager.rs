@@ -19,7 +19,6 @@ use super::{RunArgs, RunError};
 use crate::cli::manifest;
 use crate::ingest::history::HistoryReader;
 use crate::lifecycle::backoff::Backoff;
-use crate::lifecycle::load::address::AddressGuard;
 use crate::lifecycle::load::loader::{Found, Loader};
 use crate::lifecycle::monitor::{self, MonitorError};
 use crate::lifecycle::retrain_schedule::RetrainSchedule;
@@ -77,7 +76,7 @@ impl ModelManager {
     ) -> Result<Self, RunError> {
         let detector = &state.detector;
         let loader = match detector.model() {
-            ModelKind::Load(load) => Some(Loader::new(load, &args.mounts(), AddressGuard::here())?),
+            ModelKind::Load(load) => Some(Loader::new(load, &args.mounts(), args.outgoing()?)?),
             ModelKind::Train(_) => None,
         };
         let seen = |path: &std::path::PathBuf| {
@@ -169,7 +168,8 @@ impl ModelManager {
         let (chosen, rejected) = self.requirements.choose(&fitting);
         self.unpinned = rejected;
         let Some(model) = chosen else { return };
-        let newer = self.serving.as_ref().is_none_or(|serving| model.trained_at() >= serving.trained_at());
+        let newer =
+            self.serving.as_ref().is_none_or(|serving| model.data_end_time() >= serving.data_end_time());
         if self.requirements.is_pinned(&model) {
             self.hand_over(model, None);
         } else if newer || pin_moved {
@@ -229,7 +229,7 @@ impl ModelManager {
     fn due(&mut self, serving: &Model, now: Timestamp) -> Option<Timestamp> {
         let asked = self.until.filter(|until| *until > serving.until());
         // A history that was to end in the future of a recording says nothing of the recording's clock.
-        let since = if serving.until() <= now { serving.until() } else { serving.trained_at() };
+        let since = if serving.until() <= now { serving.until() } else { serving.data_end_time() };
         asked.max(self.retrain_schedule.latest(since, now))
     }
 

@@ -16,7 +16,7 @@ use super::servers::Servers;
 use super::start::{Start, state_directory};
 use super::stop::Stop;
 use super::{RunArgs, RunError};
-use crate::alerting::notify::{Notifier, Retries};
+use crate::alerting::notify::Notifier;
 use crate::ingest::stream::ReadingStream;
 use crate::lifecycle::monitor::{self, MonitorError, Started};
 use crate::lifecycle::store::snapshot::Snapshot;
@@ -50,17 +50,16 @@ pub(super) async fn serve(args: &RunArgs, detector: Valid, record: &mut Record) 
     result
 }
 
-/// Call the webhook of the spec, if there is one, when events raise alarms and end.
+/// Notify the receivers of the spec, if there are any, when events raise alarms and end.
 fn notify(args: &RunArgs, state: &Data<State>) -> Result<(), RunError> {
     let (shared, log) = (state.clone(), Log::new(args.log, &state.detector));
-    let told = move |outcome, why: Option<&str>| {
-        shared.metrics.notification(outcome, 1);
+    let report = move |name: &str, outcome, why: Option<&str>| {
+        shared.metrics.notification(name, outcome, 1);
         if let Some(why) = why {
             log.tell(&Event::Note(why));
         }
     };
-    let key = args.signing_key.clone();
-    if let Some(notifier) = Notifier::start(&state.detector, key, Retries::default(), told)? {
+    if let Some(notifier) = Notifier::start(&state.detector, args.notifications()?, report) {
         state.notify(notifier);
     }
     Ok(())

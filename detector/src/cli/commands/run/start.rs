@@ -8,11 +8,10 @@ use crd::contract::Rejected;
 use crd::valid::ModelKind;
 
 use super::{RunArgs, RunError};
-use crate::lifecycle::load::address::AddressGuard;
 use crate::lifecycle::load::{self, LoadError, Place, opening};
-use crate::lifecycle::store::StateDirectory;
 use crate::lifecycle::store::requirements::ModelRequirements;
 use crate::lifecycle::store::snapshot::Snapshot;
+use crate::lifecycle::store::{StateDirectory, training_end};
 use crate::model::model::Model;
 
 /// What there is to begin with.
@@ -68,6 +67,7 @@ pub(super) fn fitted(
         return None;
     }
     let opened = load::read(file).and_then(|bytes| Ok(Model::open(&bytes)?));
+    let opened = opened.map(|model| model.with_training_end(training_end::read(file)));
     let note = match opened.map(|model| requirements.fitted(model)) {
         Ok(Ok(model)) => return Some(model),
         Ok(Err(incompatible)) => format!("{} does not serve: {incompatible}", file.display()),
@@ -90,7 +90,7 @@ pub(super) async fn load(args: &RunArgs, detector: &Valid) -> Result<Arc<Model>,
     let ModelKind::Load(spec) = detector.model() else {
         unreachable!("only a detector that trains nothing loads")
     };
-    let bytes = match Place::new(spec, &args.mounts(), AddressGuard::here())? {
+    let bytes = match Place::new(spec, &args.mounts(), args.outgoing()?)? {
         Place::File(path) => load::read(&path)?,
         Place::Remote(remote) => remote.fetch().await?,
     };

@@ -1,6 +1,7 @@
 //! What can be wrong with a file of delimited text: where, and one sentence.
 
 use std::io::{self, ErrorKind};
+use std::path::PathBuf;
 
 use thiserror::Error;
 
@@ -25,6 +26,12 @@ pub enum Problem {
     /// No such file.
     #[error("no such file")]
     NoFile,
+    /// Outside of the folder where recordings are.
+    #[error("must be a file in {}", .0.display())]
+    Outside(PathBuf),
+    /// None of the columns that the spec names.
+    #[error("the first line has none of the columns that the spec names: is it a CSV file?")]
+    Foreign,
     /// A directory.
     #[error("expected a CSV file, got a directory")]
     Directory,
@@ -95,7 +102,7 @@ pub enum Problem {
 
 impl Problem {
     /// What an error of the operating system, of gzip or of [`Metered`] means.
-    pub(super) fn of(error: io::Error) -> Self {
+    pub(in crate::ingest::sources) fn of(error: io::Error) -> Self {
         match error.kind() {
             ErrorKind::NotFound => Self::NoFile,
             ErrorKind::IsADirectory => Self::Directory,

@@ -1,10 +1,11 @@
-//! An address in; whether a detector may fetch from it out.
+//! An address in; whether a detector may connect to it out.
 //!
 //! Whoever writes a spec says where a pod connects to. It must not be led to what only the pod itself can reach: the
-//! node's metadata service, the pod's own ports, the API server.
+//! metadata service of the node's cloud, the pod's own ports, the API server.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::IpNet;
 use thiserror::Error;
 
 /// Set in every pod: the address of the API server.
@@ -12,9 +13,14 @@ const API_SERVER: &str = "KUBERNETES_SERVICE_HOST";
 /// Its name.
 const API_SERVER_NAME: &str = "kubernetes.default.svc:443";
 
-/// An address that a detector may not fetch from.
+/// Where clouds give a machine its credentials, beside the link-local addresses: AWS (all of its local services,
+/// `fd00:ec2::254` among them), Google, Alibaba, Azure, Oracle.
+const METADATA_SERVICES: [&str; 5] =
+    ["fd00:ec2::/32", "fd20:ce::254/128", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.0/24"];
+
+/// An address that a detector may not connect to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("a model may not be fetched from {address}, {what}")]
+#[error("a detector may not connect to {address}, {what}; --allow-address permits it")]
 pub struct AddressRefused {
     address: IpAddr,
     what: &'static str,
@@ -25,6 +31,7 @@ pub struct AddressRefused {
 pub struct AddressGuard {
     in_pod: bool,
     api_server: Vec<IpAddr>,
+    allowed: Vec<IpNet>,
 }
 
 impl AddressGuard {
@@ -38,7 +45,13 @@ impl AddressGuard {
 
     /// The guard of a pod, wherever this program runs.
     pub fn pod() -> Self {
-        Self { in_pod: true, api_server: Vec::new() }
+        Self { in_pod: true, ..Self::default() }
+    }
+
+    /// The same guard, which lets these addresses pass.
+    #[must_use]
+    pub fn allowing(self, allowed: &[IpNet]) -> Self {
+        Self { allowed: allowed.to_vec(), ..self }
     }
 
     /// With the addresses that the API server's name has now.
@@ -55,9 +68,13 @@ impl AddressGuard {
     /// Let an address pass.
     ///
     /// # Errors
-    /// It is link-local, multicast, unspecified, and in a pod also loopback or the API server's.
+    /// It is link-local, multicast, unspecified or a cloud's metadata service, and in a pod also loopback or the API
+    /// server's; and nobody allows it.
     pub fn check(&self, address: IpAddr) -> Result<(), AddressRefused> {
         let plain = embedded(address);
+        if self.allowed.iter().any(|network| network.contains(&plain) || network.contains(&address)) {
+            return Ok(());
+        }
         match self.refusal(plain) {
             Some(what) => Err(AddressRefused { address, what }),
             None => Ok(()),
@@ -74,6 +91,7 @@ impl AddressGuard {
         };
         match address {
             _ if link_local => Some("a link-local address"),
+            _ if is_metadata_service(address) => Some("a cloud's metadata service"),
             _ if address.is_multicast() => Some("a multicast address"),
             _ if this_host => Some("an unspecified address"),
             _ if address.is_loopback() && self.in_pod => Some("a loopback address"),
@@ -82,7 +100,13 @@ impl AddressGuard {
     }
 }
 
-/// The IPv4 address that an IPv6 one stands for: mapped (RFC 4291), or by way of NAT64 (RFC 6052) or 6to4 (RFC 3056).
+fn is_metadata_service(address: IpAddr) -> bool {
+    let network = |text: &&str| text.parse::<IpNet>().expect("a constant network");
+    METADATA_SERVICES.iter().map(network).any(|network| network.contains(&address))
+}
+
+/// The IPv4 address that an IPv6 one stands for: mapped (RFC 4291), by way of NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056)
+/// or Teredo (RFC 4380).
 fn embedded(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     let v4 = |high: u16, low: u16| {
@@ -91,7 +115,10 @@ fn embedded(address: IpAddr) -> IpAddr {
     };
     match v6.segments() {
         [0, 0, 0, 0, 0, 0 | 0xffff, high, low] if !is_special(v6) => v4(high, low),
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => v4(high, low),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x64, 0xff9b, 1, _, _, _, high, low]
+        | [0x2002, high, low, ..] => v4(high, low),
+        [0x2001, 0, _, _, _, _, high, low] => v4(!high, !low),
         _ => address,
     }
 }
@@ -110,7 +137,7 @@ mod tests {
     }
 
     fn in_pod() -> AddressGuard {
-        AddressGuard { in_pod: true, api_server: vec!["10.43.0.1".parse().unwrap()] }
+        AddressGuard { api_server: vec!["10.43.0.1".parse().unwrap()], ..AddressGuard::pod() }
     }
 
     #[test]
@@ -121,7 +148,16 @@ mod tests {
             ("::ffff:169.254.169.254", "a link-local address"),
             ("::169.254.169.254", "a link-local address"),
             ("64:ff9b::a9fe:a9fe", "a link-local address"),
+            ("64:ff9b:1::a9fe:a9fe", "a link-local address"),
             ("2002:a9fe:a9fe::1", "a link-local address"),
+            ("2001:0:4136:e378:8000:63bf:5601:5601", "a link-local address"),
+            ("fd00:ec2::254", "a cloud's metadata service"),
+            ("fd00:ec2::23", "a cloud's metadata service"),
+            ("fd20:ce::254", "a cloud's metadata service"),
+            ("100.100.100.200", "a cloud's metadata service"),
+            ("::ffff:100.100.100.200", "a cloud's metadata service"),
+            ("168.63.129.16", "a cloud's metadata service"),
+            ("192.0.0.192", "a cloud's metadata service"),
             ("127.0.0.1", "a loopback address"),
             ("127.8.8.8", "a loopback address"),
             ("::1", "a loopback address"),
@@ -135,16 +171,32 @@ mod tests {
             ("10.43.0.1", "the address of the API server"),
             ("::ffff:10.43.0.1", "the address of the API server"),
         ] {
-            let sentence =
-                format!("a model may not be fetched from {}, {what}", address.parse::<IpAddr>().unwrap());
+            let sentence = format!(
+                "a detector may not connect to {}, {what}; --allow-address permits it",
+                address.parse::<IpAddr>().unwrap()
+            );
             assert_eq!(refused(&in_pod(), address), Some(sentence));
         }
     }
 
     #[test]
     fn other_services_and_the_world_may_be_asked() {
-        for address in ["10.43.0.2", "192.168.1.7", "93.184.216.34", "2606:4700::1111", "fd00::7"] {
+        for address in
+            ["10.43.0.2", "192.168.1.7", "93.184.216.34", "2606:4700::1111", "fd00::7", "100.100.100.201"]
+        {
             assert_eq!(refused(&in_pod(), address), None, "{address}");
+        }
+    }
+
+    #[test]
+    fn what_is_allowed_passes_and_nothing_beside_it() {
+        let guard =
+            in_pod().allowing(&["127.0.0.0/8".parse().unwrap(), "fd00:ec2::253/128".parse().unwrap()]);
+        for address in ["127.0.0.1", "::ffff:127.0.0.1", "fd00:ec2::253"] {
+            assert_eq!(refused(&guard, address), None, "{address}");
+        }
+        for address in ["::1", "fd00:ec2::254", "169.254.169.254", "10.43.0.1"] {
+            assert!(refused(&guard, address).is_some(), "{address}");
         }
     }
 
@@ -153,5 +205,6 @@ mod tests {
         assert_eq!(refused(&AddressGuard::default(), "127.0.0.1"), None);
         assert_eq!(refused(&AddressGuard::default(), "::1"), None);
         assert!(refused(&AddressGuard::default(), "169.254.169.254").is_some());
+        assert!(refused(&AddressGuard::default(), "100.100.100.200").is_some());
     }
 }

@@ -1,0 +1,70 @@
+//! The path of a csv source in, the opened file out: in a pod only of the folder where recordings are mounted.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::delimited::{self, CsvError, Problem};
+
+/// Names the folder in a pod: the operator sets it.
+const VARIABLE: &str = "DETECTOR_DATA";
+
+/// Where recordings are looked for. Whoever writes a spec must not have a pod read its Secrets, so in a pod no path leads
+/// out of the folder. On somebody's own machine every path is theirs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DataDirectory(Option<PathBuf>);
+
+impl DataDirectory {
+    /// The folder of the pod; on somebody's own machine the working directory.
+    pub fn here() -> Self {
+        Self(std::env::var_os(VARIABLE).map(PathBuf::from))
+    }
+
+    /// Whether paths must not lead out of it.
+    pub fn is_confined(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Open a file.
+    ///
+    /// # Errors
+    /// There is no such file, it is a directory, it cannot be opened, or it lies outside of the folder, by `..`, from `/` on,
+    /// or by a link.
+    pub fn open(&self, path: &str) -> Result<File, CsvError> {
+        let Some(folder) = &self.0 else { return delimited::open(Path::new(path)) };
+        let refused = |problem| CsvError { file: path.to_owned(), line: None, problem };
+        let resolve = |path: &Path| path.canonicalize().map_err(|error| refused(Problem::of(error)));
+        let (folder, file) = (resolve(folder)?, resolve(&folder.join(path))?);
+        if !file.starts_with(&folder) {
+            return Err(refused(Problem::Outside(folder)));
+        }
+        delimited::open(&file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_file_of_the_folder_is_opened_and_no_path_leads_out_of_it() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        fs::create_dir_all(at("data/..v1")).unwrap();
+        fs::write(at("data/..v1/pump.csv"), "timestamp,value\n").unwrap();
+        fs::write(at("key"), "secret").unwrap();
+        // As a kubelet mounts a ConfigMap.
+        symlink("..v1", at("data/..data")).unwrap();
+        symlink("..data/pump.csv", at("data/pump.csv")).unwrap();
+        symlink("../key", at("data/link.csv")).unwrap();
+        let data = DataDirectory(Some(at("data")));
+        assert!(data.open("pump.csv").is_ok());
+        let folder = at("data").canonicalize().unwrap();
+        for path in ["../key", "link.csv", at("key").to_str().unwrap()] {
+            let refused = data.open(path).unwrap_err().to_string();
+            assert_eq!(refused, format!("{path}: must be a file in {}", folder.display()));
+        }
+        assert_eq!(data.open("none.csv").unwrap_err().to_string(), "none.csv: no such file");
+    }
+}

@@ -1,0 +1,56 @@
+//! Requests to other people's servers: every one goes through a [`Client`] of this room, which goes nowhere that a detector
+//! must not, trusts the public certificate authorities and those of the plant, and carries no secret to another host.
+
+/// Which addresses a detector may connect to.
+pub mod address;
+/// Connections: certificate authorities, names, redirects.
+pub mod client;
+/// Why there is no client, why a request failed, and urls as people may read them.
+pub mod failure;
+
+pub use address::{AddressGuard, AddressRefused};
+pub use client::{Client, Redirects};
+pub use failure::OutgoingError;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+/// What all clients of a detector have in common.
+#[derive(Clone, Debug, Default)]
+pub struct Outgoing {
+    guard: AddressGuard,
+    ca_bundle: Option<PathBuf>,
+}
+
+impl Outgoing {
+    /// For where this program runs, in a pod or on somebody's own machine. The addresses of `allowed` may be connected to
+    /// although they would be refused; the certificates of `ca_bundle`, a PEM file, are trusted beside the public ones.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds no certificate.
+    pub fn new(allowed: &[IpNet], ca_bundle: Option<&Path>) -> Result<Self, OutgoingError> {
+        let outgoing = Self::guarded(AddressGuard::here().allowing(allowed), ca_bundle);
+        outgoing.authorities()?;
+        Ok(outgoing)
+    }
+
+    /// With this guard, wherever this program runs.
+    pub fn guarded(guard: AddressGuard, ca_bundle: Option<&Path>) -> Self {
+        Self { guard, ca_bundle: ca_bundle.map(Path::to_owned) }
+    }
+
+    /// A client whose requests end within `deadline`, body included. The certificate authorities are read anew, since a
+    /// mounted file may have been renewed, and so are the API server's addresses.
+    ///
+    /// # Errors
+    /// As [`Outgoing::new`].
+    pub async fn client(&self, deadline: Duration, redirects: Redirects) -> Result<Client, OutgoingError> {
+        Client::new(self.guard.with_api_server().await, self.authorities()?, deadline, redirects)
+    }
+
+    fn authorities(&self) -> Result<rustls::RootCertStore, OutgoingError> {
+        client::authorities(self.ca_bundle.as_deref())
+    }
+}
