@@ -20,7 +20,9 @@ NOTE = "Generated from {} by `UPDATE=1 tests/reference`; do not edit.\n"
 #: The pattern of `crd::duration`.
 DURATION = "^([0-9]{1,9}"
 #: Below these the fields are Kubernetes' own.
-KUBERNETES = re.compile(r"^spec\.pod\.\w+$|^status\.conditions\[\]$")
+KUBERNETES = re.compile(
+    r"^spec\.pod\.(affinity|tolerations\[\]|topologySpreadConstraints\[\])$|^status\.conditions\[\]$"
+)
 
 
 def cell(text):
