@@ -14,10 +14,10 @@ const SHOWN: usize = 40;
 #[derive(Debug, Error)]
 #[error("{file}{}: {problem}", .line.map(|line| format!(":{line}")).unwrap_or_default())]
 pub struct CsvError {
-    pub(super) file: String,
+    pub(in crate::ingest::sources) file: String,
     /// Counted from 1; `None` where the whole file is meant.
-    pub(super) line: Option<u64>,
-    pub(super) problem: Problem,
+    pub(in crate::ingest::sources) line: Option<u64>,
+    pub(in crate::ingest::sources) problem: Problem,
 }
 
 /// What is wrong.
