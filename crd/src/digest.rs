@@ -1,4 +1,4 @@
-//! Bytes in, the hexadecimal digits of their SHA-256 (FIPS 180-4) out: by which models, specs and objects are told apart.
+//! Bytes in, the hexadecimal digits of their SHA-256 (FIPS 180-4) out: which identify models, specs and objects.
 
 use std::fmt::Write;
 

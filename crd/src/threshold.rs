@@ -1,4 +1,4 @@
-//! The threshold part of the spec: the cut between normal and anomalous scores, chosen in one of three ways.
+//! The threshold part of the spec: which scores are anomalous, by one of three rules.
 
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};

@@ -136,7 +136,7 @@ fn missing_cells_are_learned_from_and_scored_and_what_cannot_be_trusted_is_warne
         "{told}"
     );
     let inspected: serde_json::Value = serde_json::from_str(&folder.done("inspect holes.model")).unwrap();
-    assert_eq!(inspected["doubts"][1], "nothing ever varied in c: any change there will look anomalous");
+    assert_eq!(inspected["warnings"][1], "nothing ever varied in c: any change there will look anomalous");
     let scores = scores(&folder.done("score --model holes.model --input holes.csv"));
     assert_eq!(scores.len(), 40);
     assert!(scores.iter().all(|[score, ..]| *score > 0.0 && *score <= 1.0));

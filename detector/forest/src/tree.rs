@@ -122,7 +122,7 @@ impl Tree {
         self.path_lengths[at]
     }
 
-    /// How far a row with missing cells gets: at a split of a missing cell both ways, each with the weight of the training
+    /// How far a row with missing cells gets: at a split of a missing cell both sides, each with the weight of the training
     /// rows that went there. `samples` are [`Tree::samples`].
     pub(crate) fn path_length_with_missing(&self, samples: &[u32], row: &[f32]) -> PathLength {
         let mut edges = 0.0;

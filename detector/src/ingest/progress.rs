@@ -1,4 +1,4 @@
-//! How far a training is, told to whoever listens.
+//! How far a training is, reported to an observer.
 
 /// Who listens while a model is trained.
 pub trait Progress: Sync {

@@ -71,7 +71,7 @@ impl Samples {
     /// As [`Samples::new`], but a cell may be NaN: it is missing.
     ///
     /// A split looks at the cells that are there. In training, a row whose cell is missing goes to one of the sides at
-    /// random, by how many of the others went there. In scoring it goes both ways, each with the weight of the
+    /// random, by how many of the others went there. In scoring it goes down both sides, each with the weight of the
     /// training rows that went there: proportional distribution, which Zemicheal and Dietterich, "Anomaly detection in
     /// the presence of missing values for weather data quality control" (COMPASS 2019) found to serve best, and which
     /// Cortes uses (arXiv:1911.06646). A plane leaves missing columns out.

@@ -23,7 +23,7 @@ fn judgement(score: f64) -> Judgement {
     Judgement { score, severity: score / 0.5, anomalous, contributions, reasons, model: "sha256:1".into() }
 }
 
-/// `!` is an anomalous second, `^` a stranger one, `.` a normal one. Out: A larm, s hort, n o peak, c ooling down, m uted,
+/// `!` is an anomalous second, `^` a more anomalous one, `.` a normal one. Out: A larm, s hort, n o peak, c ooling down, m uted,
 /// o ngoing.
 fn said(alarm: &str, seconds: &str) -> String {
     said_from(0, alarm, seconds)

@@ -38,7 +38,7 @@ impl EventSource {
 }
 
 impl Message {
-    /// What is told of a change: an alarm, once it is raised, and the end of an event that raised one. Of other events
+    /// The message about a change: an alarm, once it is raised, and the end of an event that raised one. Of other events
     /// nobody is called.
     pub fn new(origin: &EventSource, change: &Change) -> Option<Self> {
         match change {

@@ -17,7 +17,7 @@ use signature::SigningKey;
 const SIGNED: &str = ", signingSecretRef: {name: hook, key: key}";
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-/// A webhook that gives one answer after another, the last for ever, and keeps what it was told.
+/// A webhook that gives one answer after another, the last for ever, and keeps what it received.
 struct Receiver {
     answers: Vec<u16>,
     asked: AtomicUsize,
@@ -202,9 +202,12 @@ async fn what_is_refused_for_good_or_too_often_is_given_up_and_the_next_is_told(
         let (notifier, reported, _folder) = notifier(&detector(&url, ""), KEY);
         notifier.notify(&Change::Alarmed(event(1)));
         notifier.notify(&Change::Alarmed(event(2)));
-        let told = outcomes(&reported, 2).await;
-        assert_eq!((told[0].0, told[1].0), (DeliveryOutcome::Failed, DeliveryOutcome::Delivered));
-        let why = told[0].1.as_deref().unwrap();
+        let reported_outcomes = outcomes(&reported, 2).await;
+        assert_eq!(
+            (reported_outcomes[0].0, reported_outcomes[1].0),
+            (DeliveryOutcome::Failed, DeliveryOutcome::Delivered)
+        );
+        let why = reported_outcomes[0].1.as_deref().unwrap();
         assert!(
             why.starts_with(&format!(
                 "notification \"chat\": the webhook must answer with a 2xx status, got {answer}"

@@ -49,7 +49,7 @@ struct Description<'a> {
     expected_alerts_per_day: Option<f64>,
     /// Why its verdicts may not be trusted.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    doubts: &'a [String],
+    warnings: &'a [String],
 }
 
 /// A forest of an ensemble.
@@ -106,7 +106,7 @@ fn description(model: &Model) -> String {
         origin: &metadata.training.origin,
         recipe: metadata.recipe.as_deref(),
         expected_alerts_per_day: metadata.training.expected_alerts_per_day,
-        doubts: &metadata.training.warnings,
+        warnings: &metadata.training.warnings,
     };
     serde_json::to_string_pretty(&description).expect("numbers and strings are JSON")
 }

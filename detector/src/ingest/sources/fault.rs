@@ -41,7 +41,7 @@ impl Fault {
         self.type_
     }
 
-    /// The starts of those occurrences that are active at `time`: begun, and not yet over. Seldom more than one.
+    /// The starts of those occurrences that are active at `time`: started, and not yet over. Seldom more than one.
     pub fn active(&self, time: i128) -> impl Iterator<Item = i128> {
         let slot = time.div_euclid(self.mean_interval);
         let starts = self.starts_in(slot - 1).chain(self.starts_in(slot));

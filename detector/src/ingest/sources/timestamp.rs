@@ -1,4 +1,4 @@
-//! A timestamp as text in, an instant out: the four ways in which recordings write them.
+//! A timestamp as text in, an instant out: in one of the four formats of recordings.
 
 use crd::source::TimeFormat;
 use jiff::{Timestamp, civil, tz::TimeZone};
@@ -6,7 +6,7 @@ use jiff::{Timestamp, civil, tz::TimeZone};
 /// Numbers from here on are milliseconds: as seconds they would be the year 5138, as milliseconds they are 1973.
 const FIRST_MILLISECONDS: f64 = 1e11;
 
-/// The format of `asked`, which for `Auto` is told by `text`, the recording's first timestamp.
+/// The format of `asked`, which for `Auto` is recognized from `text`, the recording's first timestamp.
 ///
 /// A number is seconds, or milliseconds from 100,000,000,000 on.
 ///
@@ -74,7 +74,7 @@ fn microseconds(text: &str, each: f64) -> Option<Timestamp> {
 mod tests {
     use super::*;
 
-    fn told(text: &str) -> Option<(TimeFormat, String)> {
+    fn recognized(text: &str) -> Option<(TimeFormat, String)> {
         let format = format_of(TimeFormat::Auto, text).ok()?;
         Some((format, parse(format, text)?.to_string()))
     }
@@ -97,14 +97,14 @@ mod tests {
             ("1795348800123.25", TimeFormat::EpochMilliseconds, "2026-11-22T12:00:00.12325Z"),
         ];
         for (text, format, time) in cases {
-            assert_eq!(told(text), Some((format, time.to_owned())), "{text}");
+            assert_eq!(recognized(text), Some((format, time.to_owned())), "{text}");
         }
     }
 
     #[test]
     fn what_is_no_time_is_none() {
         for text in ["", "x", "12:00", "22.11.2026", "2026-13-01 00:00:00", "NaN", "1e400", "1e300", "inf"] {
-            assert_eq!(told(text), None, "{text}");
+            assert_eq!(recognized(text), None, "{text}");
         }
     }
 

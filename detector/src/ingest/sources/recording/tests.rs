@@ -71,8 +71,8 @@ fn the_time_column_and_its_format_can_be_named() {
     let text = "when,load,Heat (C)\n1500,1,2\n";
     let named = readings(text, r#","time":"when","timeFormat":"EpochMilliseconds""#).unwrap();
     assert_eq!(named[0].time, time("1970-01-01T00:00:01.5Z"));
-    let told = readings(text, r#","time":"when""#).unwrap();
-    assert_eq!(told[0].time, time("1970-01-01T00:25:00Z"));
+    let found = readings(text, r#","time":"when""#).unwrap();
+    assert_eq!(found[0].time, time("1970-01-01T00:25:00Z"));
 }
 
 #[test]
