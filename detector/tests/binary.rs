@@ -105,7 +105,7 @@ fn the_quickstart_trains_answers_and_ends_with_a_summary_at_either_signal() {
         detector.signal(signal);
         let (rest, code) = detector.end();
         assert_eq!(code, Some(0));
-        assert!(rest.contains("figures: event_recall="), "{rest}");
+        assert!(rest.contains("figures: ") && rest.contains("faults found: "), "{rest}");
     }
 }
 
@@ -143,7 +143,8 @@ fn two_runs_agree_in_digest_and_in_every_verdict_on_any_number_of_threads() {
         (digest, std::fs::read_to_string(path).unwrap())
     });
     assert_eq!(runs[0].1.lines().count(), 1 + 20 * 60);
-    assert!(runs[0].1.starts_with("time,temperature,vibration,score,severity,anomaly,sensor,truth\n"));
+    let header = "time,temperature,vibration,score,severity,anomaly,sensor,feature,direction,expected_low,expected_high,truth";
+    assert_eq!(runs[0].1.lines().next(), Some(header));
     assert!(runs[0] == runs[1] && runs[1] == runs[2]);
 }
 
@@ -159,6 +160,47 @@ fn figures(output: &Output) -> (f64, f64) {
     assert!(last.starts_with("figures: "), "{last}");
     assert!(figure("readings_per_second=") > 0.0);
     (figure("event_recall="), figure("precision="))
+}
+
+#[test]
+fn an_event_is_one_line_with_its_direction_and_expected_range() {
+    let output = text(&done(&["run", "--fast", "--duration", "6h", "manifests/pump.yaml"]).stdout);
+    let events: Vec<&str> = output.lines().filter(|line| line.contains(" event, ")).collect();
+    assert!(output.contains(&format!("\nevents: {}, of which", events.len())), "{output}");
+    assert!(!events.is_empty() && !output.contains(" anomaly, "), "{output}");
+    for event in events {
+        let says = |words: &str| event.contains(words);
+        assert!(says(", high: expected ") || says(", low: expected ") || says(" missing ("), "{event}");
+    }
+}
+
+#[test]
+fn an_interrupt_ends_a_replay_after_a_whole_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("verdicts.csv");
+    let arguments =
+        ["run", "--fast", "--duration", "100000h", "manifests/pump.yaml", "--output", path.to_str().unwrap()];
+    let mut child = detector(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+    while std::fs::metadata(&path).map_or(0, |file| file.len()) < 100_000 {
+        std::thread::yield_now();
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let mut output = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut output).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(output.contains("figures: "), "{output}");
+    let rows = std::fs::read_to_string(&path).unwrap();
+    assert!(rows.ends_with('\n') && rows.lines().all(|row| row.matches(',').count() == 11));
+}
+
+#[test]
+fn a_manifest_is_read_from_the_standard_input_and_a_union_is_changed_by_set() {
+    let manifest =
+        std::fs::File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/pump.yaml")).unwrap();
+    let arguments = ["run", "--fast", "--duration", "1m", "-", "--set", "spec.threshold.score=0.9"];
+    let output = detector(&arguments).stdin(manifest).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("threshold 0.9000"), "{}", text(&output.stdout));
 }
 
 #[test]

@@ -93,19 +93,27 @@ impl Running {
             sources: [{name: s, simulated: {sensors: [{name: speed, noise: {gaussian: {standardDeviation: 1}}}]}}]\n";
         std::fs::write(&manifest, format!("{head}  {spec}\n")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_detector"));
-        command.arg("run").arg(manifest).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.arg("run").arg(manifest).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.args(["--predict-address", "127.0.0.1:0", "--metrics-address", "127.0.0.1:0"]);
         command.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
         command.envs(authorities.map(|file| ("SSL_CERT_FILE", file)));
         Self(command.spawn().unwrap())
     }
 
-    /// The first line that contains the words.
+    /// The first line of the output that contains the words.
     fn until(&mut self, words: &str) -> String {
-        let lines = BufReader::new(self.0.stdout.as_mut().unwrap()).lines();
-        let mut lines = lines.map(Result::unwrap);
-        lines.find(|line| line.contains(words)).unwrap_or_else(|| panic!("it ended without saying {words:?}"))
+        first(self.0.stdout.as_mut().unwrap(), words)
     }
+
+    /// The first line of the log that contains the words.
+    fn logged(&mut self, words: &str) -> String {
+        first(self.0.stderr.as_mut().unwrap(), words)
+    }
+}
+
+fn first(output: impl io::Read, words: &str) -> String {
+    let mut lines = BufReader::new(output).lines().map(Result::unwrap);
+    lines.find(|line| line.contains(words)).unwrap_or_else(|| panic!("it ended without saying {words:?}"))
 }
 
 #[test]
@@ -123,11 +131,11 @@ fn a_model_is_loaded_from_a_server_that_is_vouched_for_and_from_no_other() {
     let server = Server::start(folder.path(), model.bytes().to_vec());
     let spec = format!("model: {{load: {{url: '{}/fan.model'}}}}", server.url);
 
-    let mut stranger = Running::start(folder.path(), &spec, None);
-    let note = stranger.until("model.load: ");
+    let mut unknown = Running::start(folder.path(), &spec, None);
+    let note = unknown.logged("model.load: ");
     assert!(note.contains("invalid peer certificate: UnknownIssuer"), "{note}");
     assert!(server.next().unwrap_err().to_string().contains("UnknownCA"));
-    drop(stranger);
+    drop(unknown);
 
     let mut known = Running::start(folder.path(), &spec, Some(&server.certificate));
     assert_eq!(known.until("model sha256:"), format!("model {}", model.digest()));
@@ -143,9 +151,9 @@ fn a_webhook_is_called_where_it_is_vouched_for_and_nowhere_else() {
         "model: {{train: {{samples: 300, trees: 10}}}}\n  threshold: {{score: 0.001}}\n  notifications: [{{name: chat, webhook: {{url: '{}/hook'}}}}]",
         server.url
     );
-    let stranger = Running::start(folder.path(), &spec, None);
+    let unknown = Running::start(folder.path(), &spec, None);
     assert!(server.next().unwrap_err().to_string().contains("UnknownCA"), "an alarm is told to nobody");
-    drop(stranger);
+    drop(unknown);
 
     let _known = Running::start(folder.path(), &spec, Some(&server.certificate));
     let request = std::iter::repeat_with(|| server.next()).find_map(Result::ok).unwrap();

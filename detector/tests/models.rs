@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use detector::ingest::sources::Sources;
+use detector::model::judgement::severity;
 use detector::model::model::Explain;
 use detector::model::training::{TrainingSet, learn};
-use detector::scoring::verdict::severity;
 use tempfile::TempDir;
 
 /// A folder with a recording of 2000 readings of two sensors, the last of which is far off.
@@ -393,4 +393,39 @@ fn two_models_are_compared_by_order_verdicts_and_rates() {
         folder.refused("compare a d --input data.csv"),
         "both models must have the same columns, got heat, load and heat"
     );
+}
+
+#[test]
+fn a_label_an_index_and_a_first_row_are_not_learned_without_a_word() {
+    let folder = Folder::new();
+    let rows: String = (0..80).map(|i| format!("{i},{},0\n", f64::from(i).sin())).collect();
+    fs::write(folder.path("labelled.csv"), format!("id,heat,is_anomaly\n{rows}")).unwrap();
+    let said = String::from_utf8(folder.run("train --input labelled.csv --output a.model").stderr).unwrap();
+    assert!(said.contains("warning: column id counts the rows and is learned from"), "{said}");
+    assert!(said.contains("warning: column is_anomaly looks like a label and is learned from"), "{said}");
+    fs::write(folder.path("headless.csv"), &rows[5..]).unwrap();
+    let said = String::from_utf8(folder.run("train --input headless.csv --output b.model").stderr).unwrap();
+    assert!(said.contains("is taken for the header and looks like a row"), "{said}");
+}
+
+#[test]
+fn a_file_that_is_no_model_says_what_it_is() {
+    let folder = Folder::new();
+    assert_eq!(
+        folder.refused("inspect data.csv"),
+        "data.csv: expected a model that `detector train` or a detector wrote, got a CSV file: `detector train --input` \
+         makes a model of it"
+    );
+    gzip(&folder.path("data.csv"), &folder.path("data.csv.gz"));
+    assert!(folder.refused("inspect data.csv.gz").ends_with("got a gzip file"));
+}
+
+#[test]
+fn a_model_is_read_from_the_standard_input() {
+    let folder = Folder::new();
+    folder.done("train --input data.csv --output pump.model --trees 5");
+    let mut command = folder.command("inspect -");
+    let output = command.stdin(fs::File::open(folder.path("pump.model")).unwrap()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), folder.done("inspect pump.model"));
 }

@@ -4,10 +4,11 @@
 use std::collections::VecDeque;
 
 use crd::Valid;
-use crd::contract::{EventOutcome, EventReport, Peak, SensorShare};
+use crd::contract::{EventOutcome, EventReport, Peak, REPORTED_EVENTS, SensorShare};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use crate::alerting::alarm::AlarmState;
+use crate::scoring::verdict::AlarmState;
 use crate::scoring::verdict::Verdict;
 
 /// How many events are remembered.
@@ -35,8 +36,25 @@ pub enum Change {
     Ended(EventReport),
 }
 
+/// What outlives the process: the event that goes on, so that it keeps its start and raises no second alarm, and the
+/// newest that have ended.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventsState {
+    ongoing: Option<OngoingEvent>,
+    ended: VecDeque<EventReport>,
+}
+
+impl EventsState {
+    /// Whether it is of so many sensors.
+    pub fn is_of(&self, sensors: usize) -> bool {
+        self.ongoing.as_ref().is_none_or(|event| event.contributions.len() == sensors)
+    }
+}
+
 /// The event that goes on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct OngoingEvent {
     start: Timestamp,
     newest: Timestamp,
@@ -74,6 +92,21 @@ impl Events {
         }
         self.ended.push_back(report.clone());
         Some(Change::Ended(report))
+    }
+
+    /// What a process that comes after this one needs to go on.
+    pub fn state(&self) -> EventsState {
+        let ended = self.ended.iter().skip(self.ended.len().saturating_sub(REPORTED_EVENTS));
+        EventsState { ongoing: self.ongoing.clone(), ended: ended.cloned().collect() }
+    }
+
+    /// Go on where another process was. A window that the spec no longer has mutes nothing.
+    pub fn restore(&mut self, state: EventsState) {
+        let windows = self.reasons.len();
+        self.ongoing = state
+            .ongoing
+            .map(|event| OngoingEvent { window: event.window.filter(|window| *window < windows), ..event });
+        self.ended = state.ended;
     }
 
     /// Whether an event goes on that has raised an alarm.

@@ -1,10 +1,6 @@
-//! Verdicts in; alarms, events and notifications out.
+//! Verdicts in, events and notifications out.
 
-/// When no alarm is raised.
-pub mod mute_windows;
-/// Which judgements raise an alarm.
-pub mod alarm;
 /// Verdicts in a row -> events.
 pub mod event;
-/// Events -> whoever is to hear of them.
+/// Events -> webhooks.
 pub mod notify;

@@ -81,15 +81,15 @@ impl Evaluation {
         self.readings
     }
 
-    /// The share of faults, counted by event, during which at least one verdict was anomalous. 1 where there was none.
+    /// The share of faults, counted by event, during which at least one verdict was anomalous. None without a fault.
     pub fn event_recall(&self) -> Option<f64> {
-        self.judged_by_truth
-            .then(|| share(self.faults.values().filter(|found| **found).count(), self.faults.len()))
+        share(self.faults.values().filter(|found| **found).count(), self.faults.len())
     }
 
-    /// The share of anomalous verdicts that fell into a fault. 1 where there was none.
+    /// The share of anomalous verdicts that fell into a fault. None without an anomalous verdict, or where the source
+    /// does not know its faults.
     pub fn precision(&self) -> Option<f64> {
-        self.judged_by_truth.then(|| share(self.true_anomalies as usize, self.anomalies as usize))
+        self.judged_by_truth.then(|| share(self.true_anomalies as usize, self.anomalies as usize)).flatten()
     }
 
     /// `figures: event_recall=… precision=… readings=… readings_per_second=…`, for programs. What is not known is left out.
@@ -125,8 +125,14 @@ impl Evaluation {
     }
 }
 
-fn share(part: usize, all: usize) -> f64 {
-    if all == 0 { 1.0 } else { part as f64 / all as f64 }
+/// None of nothing: 0 of 0 is no figure.
+fn share(part: usize, all: usize) -> Option<f64> {
+    (all > 0).then(|| part as f64 / all as f64)
+}
+
+/// Three decimals, or `n/a`.
+fn figure(share: Option<f64>) -> String {
+    share.map_or_else(|| "n/a".to_owned(), |share| format!("{share:.3}"))
 }
 
 impl fmt::Display for Evaluation {
@@ -138,15 +144,18 @@ impl fmt::Display for Evaluation {
             "{readings} readings, {verdicts} verdicts, {anomalies} anomalous, {missing} without a verdict"
         )?;
         write!(f, "\nevents: {}, of which {} raised an alarm", self.events(), self.alarms)?;
-        let (Some(recall), Some(precision)) = (self.event_recall(), self.precision()) else { return Ok(()) };
+        if !self.judged_by_truth {
+            return Ok(());
+        }
+        let (recall, precision) = (figure(self.event_recall()), figure(self.precision()));
         let found = self.faults.values().filter(|found| **found).count();
-        write!(f, "\nfaults found: {found} of {} (recall {recall:.3})", self.faults.len())?;
+        write!(f, "\nfaults found: {found} of {} (recall {recall})", self.faults.len())?;
         for (kind, found, all) in self.by_kind() {
             write!(f, ", {kind} {found}/{all}")?;
         }
         write!(
             f,
-            "\nanomalous verdicts within a fault: {} of {anomalies} (precision {precision:.3})",
+            "\nanomalous verdicts within a fault: {} of {anomalies} (precision {precision})",
             self.true_anomalies
         )?;
         write!(f, ", {:.1} false a day", self.false_alarms_a_day())
@@ -156,8 +165,8 @@ impl fmt::Display for Evaluation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alerting::alarm::AlarmState;
-    use crate::scoring::verdict::Judgement;
+    use crate::model::judgement::Judgement;
+    use crate::scoring::verdict::AlarmState;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -224,5 +233,15 @@ mod tests {
         let mut evaluation = Evaluation::default();
         evaluation.count(at(1), None, &verdict(1, true, None));
         assert_eq!(evaluation.figures(Duration::from_secs(1)), "figures: readings=1 readings_per_second=1");
+    }
+
+    #[test]
+    fn without_faults_there_is_no_recall() {
+        let mut evaluation = Evaluation::default();
+        evaluation.count(at(1), Some(&[]), &Outcome::TooEarly);
+        assert_eq!((evaluation.event_recall(), evaluation.precision()), (None, None));
+        let text = evaluation.to_string();
+        assert!(text.contains("faults found: 0 of 0 (recall n/a)"), "{text}");
+        assert!(text.contains("0 of 0 (precision n/a)"), "{text}");
     }
 }

@@ -1,9 +1,15 @@
 //! The command line: arguments in, an answer or one sentence out.
 
+/// A file, or `-` for the standard input.
+pub mod input;
+/// `--set PATH=VALUE`.
+mod set;
 /// The manifest and what `--set` changes of it.
 pub mod manifest;
 /// Verdicts as the rows of a CSV file.
 pub mod output;
+/// What a run prints, for people or machines.
+pub mod lines;
 /// Verdicts against the truth: precision and recall.
 pub mod evaluation;
 /// How much two rows of numbers agree on the order.

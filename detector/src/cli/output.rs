@@ -8,6 +8,19 @@ use crd::Valid;
 
 use crate::scoring::verdict::Verdict;
 
+/// The columns after the sensors. `feature`, `direction` and the expected range are of the sensor that contributed most.
+const COLUMNS: [&str; 9] = [
+    "score",
+    "severity",
+    "anomaly",
+    "sensor",
+    "feature",
+    "direction",
+    "expected_low",
+    "expected_high",
+    "truth",
+];
+
 /// The file that `--output` names. Numbers are written so that they read back as the same number.
 pub struct Output {
     writer: csv::Writer<File>,
@@ -23,8 +36,7 @@ impl Output {
         let sensors: Vec<String> = detector.sensors().map(|sensor| sensor.name.to_owned()).collect();
         let mut writer = csv::Writer::from_writer(File::create(path)?);
         let columns = sensors.iter().map(String::as_str);
-        let header =
-            ["time"].into_iter().chain(columns).chain(["score", "severity", "anomaly", "sensor", "truth"]);
+        let header = ["time"].into_iter().chain(columns).chain(COLUMNS);
         writer.write_record(header)?;
         Ok(Self { writer, sensors })
     }
@@ -41,6 +53,7 @@ impl Output {
         row.push(judgement.severity.to_string());
         row.push(u8::from(judgement.anomalous).to_string());
         row.push(judgement.top_contributor().map_or(String::new(), |sensor| self.sensors[sensor].clone()));
+        row.extend(reason(verdict));
         row.push(
             verdict.truth.as_ref().map_or(String::new(), |faults| u8::from(!faults.is_empty()).to_string()),
         );
@@ -54,4 +67,15 @@ impl Output {
     pub fn finish(mut self) -> io::Result<()> {
         self.writer.flush()
     }
+}
+
+/// Feature, direction and expected range of the top contributor, in the sensor's unit; empty where they are not known.
+fn reason(verdict: &Verdict) -> [String; 4] {
+    let judgement = &verdict.judgement;
+    let Some(reason) = judgement.top_contributor().and_then(|sensor| judgement.reasons.get(sensor)) else {
+        return Default::default();
+    };
+    let [low, high] =
+        reason.expected.map_or_else(Default::default, |range: [f64; 2]| range.map(|end| end.to_string()));
+    [format!("{:?}", reason.feature), format!("{:?}", reason.direction), low, high]
 }

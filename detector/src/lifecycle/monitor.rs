@@ -15,10 +15,9 @@ use crate::ingest::reading::Readings;
 use crate::ingest::sources::SourceError;
 use crate::ingest::stream::ReadingStream;
 use crate::lifecycle::retrain_schedule::RetrainSchedule;
-use crate::lifecycle::store::snapshot::Snapshot;
 use crate::model::model::{Explain, Model, ModelError};
 use crate::model::training::{TrainingSet, learn, trees_to_grow};
-use crate::scoring::scorer::{Outcome, Scorer};
+use crate::scoring::scorer::{Outcome, Scorer, ScorerState};
 
 /// Why there is nothing to watch with.
 #[derive(Debug, Error)]
@@ -76,17 +75,17 @@ pub fn train(
 pub fn resume(
     detector: &Valid,
     model: Arc<Model>,
-    snapshot: Option<&Snapshot>,
+    state: Option<&ScorerState>,
     now: Timestamp,
     explain: Explain,
 ) -> Result<Started, MonitorError> {
     let past = model.recipe().memory() - 1;
-    let (learned, seen) = (model.data_end_time(), snapshot.map(|snapshot| snapshot.time));
+    let (learned, seen) = (model.data_end_time(), state.map(|state| state.time));
     let InitialData { stream, lead_in, note, .. } =
         InitialData::with_model(detector, past, learned, seen, now)?;
     let mut scorer = Scorer::new(model, detector, explain);
-    if let Some(snapshot) = snapshot {
-        scorer.restore(snapshot);
+    if let Some(state) = state {
+        scorer.restore(state);
     }
     scorer.remember_all(&lead_in);
     let gap = scorer.seen().map_or(Duration::ZERO, |seen| stream.gap_after(seen));
@@ -122,6 +121,10 @@ pub trait ReplayObserver {
     /// # Errors
     /// It listens no longer.
     fn judged(&mut self, readings: &Readings, outcome: &Outcome) -> Result<(), Self::Error>;
+    /// Whether the replay is to end before the next instant.
+    fn is_stopped(&self) -> bool {
+        false
+    }
     /// Another model has taken over.
     fn renewed(&mut self, model: &Model, took: Duration);
 }
@@ -141,6 +144,9 @@ pub fn replay<A: ReplayObserver>(
     let mut past = None;
     let mut end = None;
     for readings in &mut started.stream {
+        if observer.is_stopped() {
+            break;
+        }
         let readings = readings.map_err(MonitorError::from)?;
         let end = *end.get_or_insert_with(|| span.and_then(|span| readings.time.checked_add(span).ok()));
         if end.is_some_and(|end| readings.time >= end) {

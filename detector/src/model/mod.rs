@@ -1,7 +1,11 @@
 //! Vectors in, a model out; a model and a vector in, a judgement out.
 
+/// The judgement of a vector: score, severity, contributions.
+pub mod judgement;
 /// Training scores -> the threshold, and how many alerts a day it is worth.
 pub mod threshold;
+/// What a file is that is no model.
+mod file_kind;
 /// An artifact -> a model; vectors -> judgements.
 #[expect(clippy::module_inception, reason = "the room has the name of what it makes")]
 pub mod model;

@@ -16,8 +16,8 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::features::pipeline::{Features, Pipeline, Recipe, in_sensor_unit};
-use crate::model::threshold;
-use crate::scoring::verdict::{Direction, Judgement, SensorReason, severity};
+use crate::model::judgement::{Direction, Judgement, SensorReason, severity};
+use crate::model::{file_kind, threshold};
 
 /// A forest, the threshold, and how readings become its vectors. Immutable: a new training makes a new model.
 #[derive(Debug)]
@@ -71,6 +71,9 @@ pub enum ModelError {
     /// The artifact cannot be written or read.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
+    /// Another kind of file.
+    #[error("expected a model that `detector train` or a detector wrote, got {0}")]
+    NotAModel(&'static str),
     /// The artifact holds a pipeline that this version does not know.
     #[error("the model's pipeline is not one that this version knows: {0}")]
     Pipeline(#[source] serde_json::Error),
@@ -99,7 +102,11 @@ impl Model {
     /// # Errors
     /// The bytes are no artifact, or of a pipeline that this version does not know.
     pub fn open(bytes: &[u8]) -> Result<Self, ModelError> {
-        Self::sealed(Artifact::from_bytes(bytes)?, bytes.to_vec(), Origin::Trained)
+        let artifact = Artifact::from_bytes(bytes).map_err(|error| match file_kind::describe(bytes) {
+            Some(kind) => ModelError::NotAModel(kind),
+            None => error.into(),
+        })?;
+        Self::sealed(artifact, bytes.to_vec(), Origin::Trained)
     }
 
     /// The model that an artifact is.

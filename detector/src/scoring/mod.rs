@@ -1,6 +1,10 @@
-//! A model and readings in, verdicts out.
+//! A model and readings in, verdicts out: the judgement of each instant, and what it does to the alarm.
 
-/// What the model makes of an instant's readings.
+/// Judgements with their readings and the state of the alarm.
 pub mod verdict;
+/// When no alarm is raised.
+pub mod mute_windows;
+/// Which judgements raise an alarm.
+pub mod alarm;
 /// A model at work on a stream of readings.
 pub mod scorer;

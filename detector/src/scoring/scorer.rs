@@ -6,13 +6,14 @@ use std::time::Duration;
 use crd::Valid;
 use crd::valid::Missing;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use crate::alerting::alarm::Alarm;
 use crate::features::pipeline::Features;
 use crate::ingest::reading::Readings;
-use crate::lifecycle::store::snapshot::Snapshot;
+use crate::model::judgement::Judgement;
 use crate::model::model::{Explain, Model};
-use crate::scoring::verdict::{Judgement, Verdict};
+use crate::scoring::alarm::{Alarm, AlarmMemory};
+use crate::scoring::verdict::Verdict;
 
 /// A model at work on a stream of readings: it remembers what the next vector needs.
 #[derive(Clone, Debug)]
@@ -25,6 +26,20 @@ pub struct Scorer {
     /// The newest reading of each sensor, and when it was taken.
     previous: Vec<Option<(Timestamp, f64)>>,
     seen: Option<Timestamp>,
+}
+
+/// What a scorer remembers of the readings so far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ScorerState {
+    /// When the newest readings were taken.
+    pub time: Timestamp,
+    /// The complete readings that vectors are made of, and when they were taken, oldest first.
+    pub recent: Vec<(Timestamp, Vec<f64>)>,
+    /// The newest reading of each sensor, and when it was taken.
+    pub previous: Vec<Option<(Timestamp, f64)>>,
+    /// Which anomalous instants have raised an alarm.
+    pub alarm: AlarmMemory,
 }
 
 /// What became of an instant's readings.
@@ -71,18 +86,23 @@ impl Scorer {
     }
 
     /// What a process that comes after this one needs to go on; none where nothing was seen.
-    pub fn snapshot(&self) -> Option<Snapshot> {
-        let recent = self.features.recent().map(|(time, values)| (time, values.to_vec())).collect();
-        Some(Snapshot::new(self.model.sensors().to_vec(), self.seen?, recent, self.previous.clone()))
+    pub fn state(&self) -> Option<ScorerState> {
+        Some(ScorerState {
+            time: self.seen?,
+            recent: self.features.recent().map(|(time, values)| (time, values.to_vec())).collect(),
+            previous: self.previous.clone(),
+            alarm: self.alarm.memory().clone(),
+        })
     }
 
     /// Go on where another process was, which has seen the same sensors.
-    pub fn restore(&mut self, snapshot: &Snapshot) {
-        for (time, values) in &snapshot.recent {
+    pub fn restore(&mut self, state: &ScorerState) {
+        for (time, values) in &state.recent {
             self.features.push(*time, values);
         }
-        self.previous.clone_from(&snapshot.previous);
-        self.seen = Some(snapshot.time);
+        self.previous.clone_from(&state.previous);
+        self.alarm.restore(&state.alarm);
+        self.seen = Some(state.time);
     }
 
     /// Remember the readings of these instants, oldest first, without a judgement.

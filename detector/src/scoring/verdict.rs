@@ -1,13 +1,9 @@
 //! What the model makes of the readings of one instant.
 
-use std::sync::Arc;
-
-use crd::model::Feature;
 use jiff::Timestamp;
-use serde::Serialize;
 
-use crate::alerting::alarm::AlarmState;
 use crate::ingest::reading::{ActiveFault, Readings};
+use crate::model::judgement::Judgement;
 
 /// The judgement of one instant.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,83 +38,24 @@ impl Verdict {
     }
 }
 
-/// How strange a vector is, by which model, and which sensors made it so.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Judgement {
-    /// The paper's s(x), in (0, 1], higher is stranger. 1 for a missing reading that counts as an anomaly.
-    pub score: f64,
-    /// The score, mapped so that the threshold is 1: over 1 is anomalous. 0 to 2.
-    pub severity: f64,
-    /// Whether the score is over the threshold.
-    pub anomalous: bool,
-    /// One share a sensor, in the model's order; they add up to 1. Empty where nobody asked.
-    pub contributions: Vec<f64>,
-    /// One reason a sensor, in the model's order, as many as there are contributions where the model knows; else empty.
-    pub reasons: Vec<SensorReason>,
-    /// The digest of the model that judged.
-    pub model: Arc<str>,
-}
-
-/// In what a sensor is strange, as far as it is: of what the model sees of it, that which contributed most.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct SensorReason {
-    /// What the model sees of the sensor.
-    pub feature: Feature,
-    /// How many readings back.
-    pub lag: usize,
-    /// Whether that was high or low.
-    pub direction: Direction,
-    /// What it was, in the sensor's unit: of `LogStdDev`, the standard deviation.
-    pub value: f64,
-    /// Between which values 98 in 100 of the training readings had it, in the sensor's unit, where that is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expected: Option<[f64; 2]>,
-}
-
-/// On which side of the usual.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Direction {
-    /// Over it.
-    High,
-    /// Below it.
-    Low,
-}
-
-impl Judgement {
-    /// The sensor that contributed most, by its index.
-    pub fn top_contributor(&self) -> Option<usize> {
-        let shares = self.contributions.iter().enumerate();
-        shares.max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0))).map(|(sensor, _)| sensor)
-    }
-}
-
-/// The score on a scale where the threshold is 1: `score / threshold` up to the threshold, and on to 2 at score 1. Monotone and
-/// continuous, so detectors can be compared.
-///
-/// ```
-/// use detector::scoring::verdict::severity;
-/// assert_eq!(severity(0.3, 0.6), 0.5);
-/// assert_eq!(severity(0.6, 0.6), 1.0);
-/// assert_eq!(severity(0.8, 0.6), 1.5);
-/// assert_eq!(severity(1.0, 0.6), 2.0);
-/// ```
-pub fn severity(score: f64, threshold: f64) -> f64 {
-    if score <= threshold { score / threshold } else { 1.0 + (score - threshold) / (1.0 - threshold) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::severity;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn severity_keeps_the_order_and_the_verdict(a in 0.01..=1.0f64, b in 0.01..=1.0f64, threshold in 0.01..=1.0f64) {
-            prop_assert_eq!(severity(a, threshold) > 1.0, a > threshold);
-            prop_assert!((0.0..=2.0).contains(&severity(a, threshold)));
-            if a < b {
-                prop_assert!(severity(a, threshold) <= severity(b, threshold));
-            }
-        }
-    }
+/// What an instant does to the alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlarmState {
+    /// Nothing: it is not anomalous.
+    Normal,
+    /// Nothing yet: it is anomalous, but not for `minimumDuration` so far.
+    TooShort,
+    /// Nothing yet: a verdict within `lookback` before it was as anomalous or more.
+    NoPeak,
+    /// Nothing yet: the last alarm is not `coolDown` ago.
+    CoolingDown,
+    /// Nothing yet: this one of the spec's mute windows, counted from 0, is open.
+    Muted {
+        /// Its index.
+        window: usize,
+    },
+    /// The alarm: this is the instant that people are called for.
+    Alarm,
+    /// Nothing more: an alarm has been raised, and it is anomalous ever since.
+    Ongoing,
 }

@@ -6,5 +6,7 @@ pub mod metrics;
 pub mod state;
 /// HTTP.
 pub mod api;
-/// What happens, told to people or machines.
-pub mod log;
+/// The log.
+pub mod logging;
+/// A verdict as JSON, for the API and for lines.
+pub mod verdict_json;

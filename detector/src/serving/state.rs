@@ -10,7 +10,7 @@ use crd::Valid;
 use crd::contract::{EventReport, Phase, REPORTED_EVENTS, Rejected, Report, SourceReport};
 use jiff::Timestamp;
 
-use crate::alerting::event::Events;
+use crate::alerting::event::{Events, EventsState};
 use crate::alerting::notify::ledger::Entry;
 use crate::alerting::notify::{self, Notifier};
 use crate::ingest::reading::Readings;
@@ -35,6 +35,8 @@ pub struct State {
     phase: Mutex<Phase>,
     sources: Mutex<Vec<SourceReport>>,
     draining: AtomicBool,
+    /// Held while one instant's outcome and memory are taken or given.
+    instant: Mutex<()>,
     trainings: AtomicU64,
     rejected: Mutex<Option<Rejected>>,
 }
@@ -59,6 +61,7 @@ impl State {
             }),
             sources: Mutex::new(detector.sources().iter().map(|each| source(&each.name)).collect()),
             draining: AtomicBool::new(false),
+            instant: Mutex::new(()),
             trainings: AtomicU64::new(0),
             rejected: Mutex::new(None),
             detector,
@@ -116,6 +119,24 @@ impl State {
             message.clone_into(&mut source.message);
             self.metrics.source(&source.name, connected);
         }
+    }
+
+    /// The next instant was judged: what came of it, and what the scorer remembers now.
+    pub fn advance(&self, readings: &Readings, outcome: &Outcome, scorer: &Scorer) {
+        let _both = lock(&self.instant);
+        self.outcome(readings, outcome);
+        self.remember(scorer);
+    }
+
+    /// The scorer and the events, both of the same instant.
+    pub fn memory(&self) -> (Option<Arc<Scorer>>, EventsState) {
+        let _both = lock(&self.instant);
+        (self.scorer(), lock(&self.events).state())
+    }
+
+    /// Go on with the events of another process.
+    pub fn restore(&self, events: EventsState) {
+        lock(&self.events).restore(events);
     }
 
     /// An instant's readings, and what became of them.

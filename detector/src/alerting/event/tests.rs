@@ -2,7 +2,7 @@ use crd::contract::EventOutcome;
 use proptest::prelude::*;
 
 use super::*;
-use crate::scoring::verdict::Judgement;
+use crate::model::judgement::Judgement;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -123,4 +123,15 @@ proptest! {
             prop_assert!((event.sensors.iter().map(|sensor| sensor.share).sum::<f64>() - 1.0).abs() < 1e-9);
         }
     }
+}
+
+#[test]
+fn an_event_that_outlives_its_process_keeps_its_start_and_raises_no_second_alarm() {
+    let mut before = Events::new(&detector());
+    before.follow(&verdict(10, 1.2, AlarmState::Alarm, [0.2, 0.8])).unwrap();
+    let bytes = serde_json::to_vec(&before.state()).unwrap();
+    let mut after = Events::new(&detector());
+    after.restore(serde_json::from_slice(&bytes).unwrap());
+    assert_eq!(after.follow(&verdict(11, 1.6, AlarmState::Ongoing, [0.4, 0.6])), None);
+    assert_eq!(after.newest(1)[0].start, before.newest(1)[0].start);
 }

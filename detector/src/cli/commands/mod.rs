@@ -4,6 +4,8 @@
 pub mod run;
 /// Models and other files, read and written.
 pub mod model_file;
+/// Columns that are hardly measurements.
+mod column_warnings;
 /// `detector train`.
 pub mod train;
 /// A model that scores the rows of a table.
@@ -26,7 +28,7 @@ use thiserror::Error;
 pub enum CommandError {
     /// `run` failed.
     #[error(transparent)]
-    Run(#[from] run::RunError),
+    Run(#[from] run::error::RunError),
     /// `train` failed.
     #[error(transparent)]
     Train(#[from] train::TrainError),

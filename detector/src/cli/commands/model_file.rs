@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::cli::input;
 use crate::model::model::{Model, ModelError};
 
 /// Why a file of a subcommand cannot be read or written.
@@ -37,15 +38,15 @@ pub enum ModelFileError {
     },
 }
 
-/// The bytes of a file.
+/// The bytes of a file, `-` for the standard input.
 ///
 /// # Errors
 /// It cannot be read.
 pub fn bytes(path: &Path) -> Result<Vec<u8>, ModelFileError> {
-    fs::read(path).map_err(|source| ModelFileError::Unreadable { path: path.to_owned(), source })
+    input::bytes(path).map_err(|source| ModelFileError::Unreadable { path: path.to_owned(), source })
 }
 
-/// The model in a file.
+/// The model in a file, `-` for the standard input.
 ///
 /// # Errors
 /// It cannot be read, or holds no model.

@@ -12,7 +12,7 @@ use super::model_file::{self, ModelFileError};
 use super::table_scorer::{BLOCK, NoTimes, TableScorer};
 use crate::ingest::sources::delimited::CsvError;
 use crate::ingest::table::{Selection, Table};
-use crate::scoring::verdict::severity;
+use crate::model::judgement::severity;
 
 /// Score the rows of a CSV file.
 ///

@@ -16,6 +16,7 @@ use interchange::Imported;
 use jiff::Timestamp;
 use thiserror::Error;
 
+use super::column_warnings;
 use super::model_file::{self, ModelFileError};
 use crate::ingest::sources::delimited::CsvError;
 use crate::ingest::table::{Selection, Table};
@@ -172,7 +173,10 @@ fn learned(args: &TrainArgs) -> Result<Artifact, TrainError> {
     let params = training::in_mode(params, args.mode);
     let score = args.score.map(checked).transpose()?;
     let mut table = Table::open(input, &selection(args))?.with_missing();
-    let samples = Samples::with_missing(table.columns().len(), table.rest()?)?;
+    let cells = table.rest()?;
+    let suspicious =
+        if args.columns.is_some() { Vec::new() } else { column_warnings::of(table.columns(), &cells) };
+    let samples = Samples::with_missing(table.columns().len(), cells)?;
     if samples.len() < 2 {
         return Err(TrainError::TooFew { input: input.to_owned(), rows: samples.len() });
     }
@@ -181,7 +185,11 @@ fn learned(args: &TrainArgs) -> Result<Artifact, TrainError> {
     let scores = TrainingScores { seen: ensemble.scores(&samples), unseen: Vec::new(), seconds_apart: 1.0 };
     let threshold = scores.threshold(by)?.score;
     let warnings = samples.warnings(|column| table.columns()[column].clone()).into_iter();
-    let warnings = warnings.chain(threshold::silence(by, threshold, &scores.seen)).collect();
+    let warnings = suspicious
+        .into_iter()
+        .chain(warnings)
+        .chain(threshold::silence(by, threshold, &scores.seen))
+        .collect();
     let training = training(args, samples.len() as u64, "trained".to_owned());
     let (choice, central_ranges) = (ensemble.choice(&samples), samples.central_ranges());
     let training = Training { choice, central_ranges, warnings, ..training };

@@ -6,7 +6,7 @@ use reqwest::{Method, Request, RequestBuilder, Response, StatusCode};
 use url::Url;
 
 use super::credentials::Credentials;
-use super::{LoadError, check_size};
+use super::error::{LoadError, check_size};
 use crate::outgoing::failure::{causes, deepest, redacted};
 use crate::outgoing::{AddressRefused, Client};
 

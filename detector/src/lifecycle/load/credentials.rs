@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::LoadError;
+use super::error::LoadError;
 
 /// A mounted Secret.
 pub(super) struct Credentials {

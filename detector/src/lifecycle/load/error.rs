@@ -8,7 +8,7 @@ use crd::contract::Rejected;
 use crd::status::Reason;
 use thiserror::Error;
 
-use super::MAX_BYTES;
+use super::limits::MAX_BYTES;
 use crate::model::model::ModelError;
 use crate::outgoing::{AddressRefused, OutgoingError};
 
@@ -135,4 +135,9 @@ impl LoadError {
     pub fn rejected(&self) -> Rejected {
         Rejected { reason: self.reason(), message: self.to_string() }
     }
+}
+
+/// Refuse what is announced to be, or already is, too large.
+pub(super) fn check_size(bytes: u64) -> Result<(), LoadError> {
+    if bytes > MAX_BYTES { Err(LoadError::TooLarge(bytes)) } else { Ok(()) }
 }

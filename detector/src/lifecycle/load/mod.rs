@@ -1,6 +1,8 @@
 //! `model.load` in, the bytes of a file out, and of them a model: fetched within bounds, from nowhere that a detector has
 //! no business with.
 
+/// How large a file may be, and how long a fetch may take.
+mod limits;
 /// Why a model that is wanted is not to be had.
 mod error;
 /// Names and passwords from a mounted Secret.
@@ -19,20 +21,16 @@ pub use error::LoadError;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crd::load::Load;
 use url::Url;
 
 use credentials::Credentials;
+use error::check_size;
+use limits::{MAX_BYTES, MAX_TIME};
 
 use crate::outgoing::failure::redacted;
 use crate::outgoing::{Outgoing, Redirects};
-
-/// The largest file that is read, bytes.
-pub const MAX_BYTES: u64 = 256 << 20;
-/// How long a fetch may take, redirects and body included.
-pub const MAX_TIME: Duration = Duration::from_mins(2);
 
 /// Where the parts of `model.load` are mounted.
 #[derive(Clone, Debug)]
@@ -131,11 +129,6 @@ pub fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     check_size(bytes.len() as u64)?;
     Ok(bytes)
-}
-
-/// Refuse what is announced to be, or already is, too large.
-fn check_size(bytes: u64) -> Result<(), LoadError> {
-    if bytes > MAX_BYTES { Err(LoadError::TooLarge(bytes)) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crd::Valid;
 use crd::valid::Cut;
 use forest::artifact;
 
-use super::LoadError;
+use super::error::LoadError;
 use crate::model::model::Model;
 
 /// The model that a file holds. The bytes must have the SHA-256 `sha256`, if one is given, and the columns must be the

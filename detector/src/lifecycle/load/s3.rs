@@ -10,7 +10,8 @@ use url::Url;
 
 use super::client::{answer, body};
 use super::credentials::Credentials;
-use super::{LoadError, MAX_TIME};
+use super::error::LoadError;
+use super::limits::MAX_TIME;
 use crate::outgoing::Client;
 use crate::outgoing::failure::redacted;
 

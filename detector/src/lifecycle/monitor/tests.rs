@@ -158,7 +158,7 @@ fn a_model_that_is_there_goes_on_after_what_was_seen() {
     started.stream.by_ref().take(2).for_each(|readings| {
         started.scorer.judge(&readings.unwrap());
     });
-    let snapshot = started.scorer.snapshot().unwrap();
+    let snapshot = started.scorer.state().unwrap();
     assert_eq!(snapshot.recent.len(), 3);
     assert_eq!(go_on(Some(&snapshot)), [480, 540]);
 }
@@ -167,7 +167,7 @@ fn a_model_that_is_there_goes_on_after_what_was_seen() {
 fn what_happened_while_nobody_watched_is_filled_in_where_the_source_knows_it() {
     let detector = simulated("{train: {features: [Value, LogStdDev], window: 7, lags: 3}}");
     let started = trained(&detector);
-    let snapshot = started.scorer.snapshot().unwrap();
+    let snapshot = started.scorer.state().unwrap();
     let model = started.scorer.model().clone();
     let later = resume(&detector, model.clone(), Some(&snapshot), at(1_000_400), Explain::Never).unwrap();
     assert_eq!(later.gap, Duration::ZERO);

@@ -4,7 +4,7 @@
 mod atomic_write;
 /// When the training of a stored model ended.
 pub mod training_end;
-/// What a model remembers of its readings.
+/// What a detector remembers, as a file.
 pub mod snapshot;
 /// Which of the models that are there serves.
 pub mod requirements;

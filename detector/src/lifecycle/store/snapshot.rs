@@ -1,29 +1,29 @@
-//! What a model remembers of its readings in, a small file out, and back: so that a process that was killed goes on where
-//! it was.
+//! What a detector remembers of its readings, its alarm and its events in, a small file out, and back: so that a process
+//! that was killed goes on where it was.
 
 use std::io;
 
 use forest::artifact;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The format that this release writes, and the only one that it reads: what is lost is a few readings.
-const FORMAT: u32 = 2;
+use crate::alerting::event::EventsState;
+use crate::scoring::scorer::{Scorer, ScorerState};
 
-/// The readings that the next vector needs.
+/// The format that this release writes, and the only one that it reads: what is lost is a few readings.
+const FORMAT: u32 = 3;
+
+/// What the scorer and the events remember.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct Snapshot {
     format: u32,
     /// The sensors, in the order of the values.
     pub sensors: Vec<String>,
-    /// When the newest readings were taken.
-    pub time: Timestamp,
-    /// The complete readings that vectors are made of, and when they were taken, oldest first.
-    pub recent: Vec<(Timestamp, Vec<f64>)>,
-    /// The newest reading of each sensor, and when it was taken.
-    pub previous: Vec<Option<(Timestamp, f64)>>,
+    /// The newest readings, and the alarm.
+    pub scorer: ScorerState,
+    /// The event that goes on, and the newest that have ended.
+    pub events: EventsState,
 }
 
 /// Why a file is no snapshot.
@@ -57,14 +57,10 @@ struct Version {
 }
 
 impl Snapshot {
-    /// These readings.
-    pub fn new(
-        sensors: Vec<String>,
-        time: Timestamp,
-        recent: Vec<(Timestamp, Vec<f64>)>,
-        previous: Vec<Option<(Timestamp, f64)>>,
-    ) -> Self {
-        Self { format: FORMAT, sensors, time, recent, previous }
+    /// What these remember; none where nothing was seen.
+    pub fn new(scorer: &Scorer, events: EventsState) -> Option<Self> {
+        let sensors = scorer.model().sensors().to_vec();
+        Some(Self { format: FORMAT, sensors, scorer: scorer.state()?, events })
     }
 
     /// The file: the digest of the JSON, and the JSON.
@@ -99,7 +95,9 @@ impl Snapshot {
         if self.sensors != sensors {
             return Err(SnapshotError::Foreign { sensors: sensors.to_vec(), got: self.sensors });
         }
-        let whole = self.previous.len() == width && self.recent.iter().all(|(_, row)| row.len() == width);
+        let ScorerState { previous, recent, .. } = &self.scorer;
+        let whole = previous.len() == width && recent.iter().all(|(_, row)| row.len() == width);
+        let whole = whole && self.events.is_of(width);
         whole.then_some(self).ok_or(SnapshotError::Damaged)
     }
 }
@@ -107,6 +105,7 @@ impl Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::Timestamp;
     use proptest::prelude::*;
 
     fn at(second: i64) -> Timestamp {
@@ -115,12 +114,18 @@ mod tests {
 
     fn snapshot() -> Snapshot {
         let sensors = vec!["speed".to_owned(), "load".to_owned()];
-        Snapshot::new(
-            sensors,
-            "2026-11-22T12:00:00.25Z".parse().unwrap(),
-            vec![(at(0), vec![0.1 + 0.2, -1e-300]), (at(1), vec![1e300, 0.0])],
-            vec![Some(("2026-11-22T11:59:59Z".parse().unwrap(), 1e300)), None],
-        )
+        let alarm = serde_json::json!({
+            "peak": {"lookback": {"secs": 2, "nanos": 0}, "heights": [[at(1), 1.25]]},
+            "run": {"began": at(1), "peaked": true, "alarmed": true},
+            "alarmed_until": at(1),
+        });
+        let scorer = ScorerState {
+            time: "2026-11-22T12:00:00.25Z".parse().unwrap(),
+            recent: vec![(at(0), vec![0.1 + 0.2, -1e-300]), (at(1), vec![1e300, 0.0])],
+            previous: vec![Some((at(2), 1e300)), None],
+            alarm: serde_json::from_value(alarm).unwrap(),
+        };
+        Snapshot { format: FORMAT, sensors, scorer, events: EventsState::default() }
     }
 
     #[test]
@@ -130,14 +135,15 @@ mod tests {
 
     #[test]
     fn another_format_or_other_sensors_are_refused_in_a_sentence() {
-        let newer = Snapshot { format: 3, ..snapshot() };
+        let newer = Snapshot { format: 4, ..snapshot() };
         assert_eq!(
             Snapshot::from_bytes(&newer.to_bytes()).unwrap_err().to_string(),
-            "the snapshot must be of format 2, got 3"
+            "the snapshot must be of format 3, got 4"
         );
         let foreign = snapshot().of(&["speed".to_owned()]).unwrap_err();
         assert_eq!(foreign.to_string(), "the snapshot must be of the sensors speed, got speed, load");
-        let ragged = Snapshot { previous: vec![None], ..snapshot() };
+        let scorer = ScorerState { previous: vec![None], ..snapshot().scorer };
+        let ragged = Snapshot { scorer, ..snapshot() };
         assert!(matches!(ragged.of(&snapshot().sensors), Err(SnapshotError::Damaged)));
     }
 

@@ -5,7 +5,8 @@ use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 use thiserror::Error;
 
-use super::MAX_BYTES;
+/// The largest request body: batches beyond it belong into several requests.
+pub const MAX_BYTES: usize = 2 << 20;
 
 /// A request that cannot be answered as asked. The body is `{"error": "…"}`, one sentence.
 #[derive(Debug, Error)]

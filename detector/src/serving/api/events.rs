@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use serde_json::json;
 
-use super::ApiError;
+use super::error::ApiError;
 use super::limit::{Asked, within};
 use crate::alerting::event::REMEMBERED;
 use crate::serving::state::State;

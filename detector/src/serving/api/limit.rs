@@ -3,7 +3,7 @@
 use actix_web::web::Query;
 use serde::Deserialize;
 
-use super::ApiError;
+use super::error::ApiError;
 
 /// How many are wanted.
 #[derive(Debug, Deserialize)]

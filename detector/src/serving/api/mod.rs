@@ -16,11 +16,7 @@ mod operations;
 use actix_web::HttpRequest;
 use actix_web::web::{self, ServiceConfig};
 
-pub use error::ApiError;
-pub use verdicts::verdict_json;
-
-/// The largest request body: batches beyond it belong into several requests.
-pub const MAX_BYTES: usize = 2 << 20;
+use error::{ApiError, MAX_BYTES};
 
 /// The routes of the predict port. Expects `Data<State>`.
 pub fn configure_predict(config: &mut ServiceConfig) {

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 
-use super::ApiError;
+use super::error::ApiError;
 use crate::serving::state::State;
 
 /// `GET /livez`: the program answers.

@@ -9,10 +9,10 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-use super::ApiError;
+use super::error::ApiError;
+use crate::model::judgement::Judgement;
 use crate::model::model::{Explain, Model, Unjudgeable};
 use crate::scoring::scorer::Scorer;
-use crate::scoring::verdict::Judgement;
 use crate::serving::metrics::Protocol;
 use crate::serving::state::State;
 

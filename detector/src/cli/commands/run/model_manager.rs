@@ -14,8 +14,9 @@ use jiff::Timestamp;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::args::RunArgs;
+use super::error::RunError;
 use super::start::{fitted, state_directory};
-use super::{RunArgs, RunError};
 use crate::cli::manifest;
 use crate::ingest::history::HistoryReader;
 use crate::lifecycle::backoff::Backoff;

@@ -1,70 +1,88 @@
 //! Outcomes in; the evaluation, the lines on the terminal and the `--output` file out.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crd::Valid;
+use crd::contract::EventReport;
 
-use super::{RunArgs, RunError};
-use crate::alerting::event::{Change, Events};
+use super::args::RunArgs;
+use super::error::RunError;
+use crate::alerting::event::{Change, Events, EventsState};
 use crate::cli::evaluation::Evaluation;
+use crate::cli::lines::{Line, Lines};
 use crate::cli::output::Output;
 use crate::ingest::reading::Readings;
 use crate::lifecycle::monitor::{ReplayObserver, Started};
 use crate::model::model::Model;
 use crate::scoring::scorer::Outcome;
-use crate::serving::log::{Event, Log};
+use crate::scoring::verdict::Verdict;
 
 /// What is kept of a run: the evaluation, the file, the lines on the terminal.
 pub(super) struct Record {
-    pub(super) log: Log,
+    pub(super) lines: Lines,
     evaluation: Evaluation,
     events: Events,
+    /// The verdict of the highest severity of the event that goes on.
+    peak: Option<Verdict>,
     output: Option<(PathBuf, Output)>,
     watching_since: Instant,
+    /// Set when the run is to end.
+    pub(super) stopped: Arc<AtomicBool>,
 }
 
 impl Record {
-    pub(super) fn new(args: &RunArgs, detector: &Valid, log: Log) -> Result<Self, RunError> {
+    pub(super) fn new(args: &RunArgs, detector: &Valid, lines: Lines) -> Result<Self, RunError> {
         let create = |path: &PathBuf| match Output::create(path, detector) {
             Ok(output) => Ok((path.clone(), output)),
             Err(source) => Err(RunError::Output { path: path.clone(), source }),
         };
         let output = args.output.as_ref().map(create).transpose()?;
         Ok(Self {
-            log,
+            lines,
             evaluation: Evaluation::default(),
             events: Events::new(detector),
+            peak: None,
             output,
             watching_since: Instant::now(),
+            stopped: Arc::default(),
         })
     }
 
     pub(super) fn started(&mut self, started: &Started) {
         match started.took {
-            Some(took) => self.log.tell(&Event::Trained(started.scorer.model(), took)),
-            None => self.log.tell(&Event::Serves(started.scorer.model())),
+            Some(took) => self.lines.print(&Line::Trained(started.scorer.model(), took)),
+            None => self.lines.print(&Line::Serves(started.scorer.model())),
         }
         if !started.note.is_empty() {
-            self.log.tell(&Event::Note(&started.note));
+            tracing::warn!("{}", started.note);
         }
         self.watching_since = Instant::now();
     }
 
-    pub(super) fn note(&self, note: &str) {
-        self.log.tell(&Event::Note(note));
+    /// Go on with the events of another process.
+    pub(super) fn restore(&mut self, events: EventsState) {
+        self.events.restore(events);
+    }
+
+    /// What a process that comes after this one needs to go on.
+    pub(super) fn events(&self) -> EventsState {
+        self.events.state()
     }
 
     pub(super) fn outcome(&mut self, readings: &Readings, outcome: &Outcome) -> Result<(), RunError> {
         self.evaluation.count(readings.time, readings.truth.as_deref(), outcome);
         let Outcome::Verdict(verdict) = outcome else { return Ok(()) };
-        if verdict.judgement.anomalous {
-            self.log.tell(&Event::Anomaly(verdict));
+        let higher = |peak: &Verdict| verdict.judgement.severity > peak.judgement.severity;
+        if verdict.judgement.anomalous && self.peak.as_ref().is_none_or(higher) {
+            self.peak = Some(verdict.clone());
         }
         if let Some(change) = self.events.follow(verdict) {
             self.evaluation.event(&change);
             if let Change::Ended(event) = &change {
-                self.log.tell(&Event::Ended(event));
+                self.event(event);
             }
         }
         match &mut self.output {
@@ -75,12 +93,20 @@ impl Record {
         }
     }
 
-    pub(super) fn finish(self) -> Result<(), RunError> {
+    /// The line of an event.
+    fn event(&mut self, event: &EventReport) {
+        self.lines.print(&Line::Event(event, self.peak.take().as_ref()));
+    }
+
+    pub(super) fn finish(mut self) -> Result<(), RunError> {
+        if let Some(ongoing) = self.events.newest(1).first().filter(|event| event.end.is_none()) {
+            self.event(ongoing);
+        }
         let took = self.watching_since.elapsed();
         if let Some((path, output)) = self.output {
             output.finish().map_err(|source| RunError::Output { path, source })?;
         }
-        self.log.tell(&Event::Summary(&self.evaluation, took));
+        self.lines.print(&Line::Summary(&self.evaluation, took));
         Ok(())
     }
 }
@@ -92,7 +118,11 @@ impl ReplayObserver for Record {
         self.outcome(readings, outcome)
     }
 
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
     fn renewed(&mut self, model: &Model, took: Duration) {
-        self.log.tell(&Event::Trained(model, took));
+        self.lines.print(&Line::Trained(model, took));
     }
 }

@@ -9,20 +9,21 @@ use crd::Valid;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+use super::args::RunArgs;
+use super::error::RunError;
 use super::model_manager::{ModelManager, ModelUpdate};
 use super::progress::{Bars, TrainingProgress};
 use super::record::Record;
 use super::servers::Servers;
 use super::start::{Start, state_directory};
 use super::stop::Stop;
-use super::{RunArgs, RunError};
 use crate::alerting::notify::Notifier;
+use crate::cli::lines::Line;
 use crate::ingest::stream::ReadingStream;
 use crate::lifecycle::monitor::{self, MonitorError, Started};
 use crate::lifecycle::store::snapshot::Snapshot;
 use crate::model::model::{Explain, Model};
 use crate::scoring::scorer::Scorer;
-use crate::serving::log::{Event, Log};
 use crate::serving::state::State;
 
 /// Answer from the first moment on, train or load, then judge what comes at its pace.
@@ -32,7 +33,7 @@ pub(super) async fn serve(args: &RunArgs, detector: Valid, record: &mut Record) 
     let state = Data::new(State::new(detector));
     let servers = Servers::start(args, &state)?;
     notify(args, &state)?;
-    record.log.tell(&Event::Listening {
+    record.lines.print(&Line::Listening {
         predict: &args.predict_address.to_string(),
         metrics: &args.metrics_address.to_string(),
     });
@@ -52,11 +53,11 @@ pub(super) async fn serve(args: &RunArgs, detector: Valid, record: &mut Record) 
 
 /// Notify the receivers of the spec, if there are any, when events raise alarms and end.
 fn notify(args: &RunArgs, state: &Data<State>) -> Result<(), RunError> {
-    let (shared, log) = (state.clone(), Log::new(args.log, &state.detector));
+    let shared = state.clone();
     let report = move |name: &str, outcome, why: Option<&str>| {
         shared.metrics.notification(name, outcome, 1);
         if let Some(why) = why {
-            log.tell(&Event::Note(why));
+            tracing::warn!("{why}");
         }
     };
     if let Some(notifier) = Notifier::start(&state.detector, args.notifications()?, report) {
@@ -71,7 +72,8 @@ async fn start_and_score(
     start: Start,
     record: &mut Record,
 ) -> Result<(), RunError> {
-    start.notes.iter().for_each(|note| record.note(note));
+    start.notes.iter().for_each(|note| tracing::warn!("{note}"));
+    let events = start.snapshot.as_ref().map(|snapshot| snapshot.events.clone());
     state.reject(start.rejected.clone());
     let (updates, mut coming) = mpsc::unbounded_channel();
     let model_manager = ModelManager::new(args, state, updates, start.rejected.clone())?;
@@ -83,13 +85,17 @@ async fn start_and_score(
         model_manager.start(start.model.clone())?;
         let model = match start.model {
             Some(model) => model,
-            None => first(&mut coming, record).await,
+            None => first(&mut coming).await,
         };
         begin(state, Some(model), start.snapshot).await?
     };
     state.serve(&started.scorer, started.took.unwrap_or_default());
     state.restored(started.gap);
     state.sources(true, "");
+    if let (Some(events), None) = (events, started.took) {
+        state.restore(events.clone());
+        record.restore(events);
+    }
     record.started(&started);
     let Started { scorer, mut stream, .. } = started;
     stream.skip_to(Timestamp::now());
@@ -109,7 +115,13 @@ async fn begin(
     let work = move || {
         let (detector, now) = (&shared.detector, Timestamp::now());
         if let Some(model) = model {
-            return monitor::resume(detector, model, snapshot.as_ref(), now, Explain::Always);
+            return monitor::resume(
+                detector,
+                model,
+                snapshot.as_ref().map(|snapshot| &snapshot.scorer),
+                now,
+                Explain::Always,
+            );
         }
         let progress = TrainingProgress { state: &shared, bars: Bars::new() };
         let started = monitor::train(detector, now, Explain::Always, &progress);
@@ -122,11 +134,11 @@ async fn begin(
 }
 
 /// The first model that can be loaded.
-async fn first(coming: &mut mpsc::UnboundedReceiver<ModelUpdate>, record: &Record) -> Arc<Model> {
+async fn first(coming: &mut mpsc::UnboundedReceiver<ModelUpdate>) -> Arc<Model> {
     loop {
         match coming.recv().await {
             Some(ModelUpdate::Model { model, .. }) => return model,
-            Some(ModelUpdate::Note(note)) => record.note(&note),
+            Some(ModelUpdate::Note(note)) => tracing::warn!("{note}"),
             None => std::future::pending().await,
         }
     }
@@ -139,11 +151,12 @@ async fn keep_snapshots(args: &RunArgs, state: &Data<State>) -> Result<(), RunEr
     let mut kept = None;
     loop {
         second.tick().await;
-        let Some(scorer) = state.scorer().filter(|scorer| scorer.seen() != kept) else { continue };
+        let (scorer, events) = state.memory();
+        let Some(scorer) = scorer.filter(|scorer| scorer.seen() != kept) else { continue };
         kept = scorer.seen();
         let directory = directory.clone();
         // A full disk costs a few readings at the next restart, and is no reason to stop.
-        let keep = move || scorer.snapshot().map(|snapshot| directory.keep_snapshot(&snapshot));
+        let keep = move || Snapshot::new(&scorer, events).map(|snapshot| directory.keep_snapshot(&snapshot));
         let _ = tokio::task::spawn_blocking(keep).await;
     }
 }
@@ -167,13 +180,12 @@ async fn attend(
             take_over(state, record, &mut scorer, update);
         }
         let outcome = scorer.judge(&readings);
-        state.outcome(&readings, &outcome);
-        state.remember(&scorer);
+        state.advance(&readings, &outcome, &scorer);
         record.outcome(&readings, &outcome)?;
         stream.skip_to(Timestamp::now());
     }
     state.sources(false, "the recording has ended");
-    record.note("the recording has ended; predictions are still answered");
+    tracing::info!("the recording has ended; predictions are still answered");
     while let Some(update) = coming.recv().await {
         take_over(state, record, &mut scorer, update);
     }
@@ -198,10 +210,10 @@ fn take_over(state: &State, record: &Record, scorer: &mut Scorer, update: ModelU
             scorer.swap(model);
             state.serve(scorer, took.unwrap_or_default());
             match took {
-                Some(took) => record.log.tell(&Event::Trained(scorer.model(), took)),
-                None => record.log.tell(&Event::Serves(scorer.model())),
+                Some(took) => record.lines.print(&Line::Trained(scorer.model(), took)),
+                None => record.lines.print(&Line::Serves(scorer.model())),
             }
         }
-        ModelUpdate::Note(note) => record.note(&note),
+        ModelUpdate::Note(note) => tracing::warn!("{note}"),
     }
 }

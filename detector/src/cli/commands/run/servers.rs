@@ -1,11 +1,13 @@
 //! The shared state in, two servers out: predictions, and metrics with probes.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 
 use actix_web::web::Data;
 use actix_web::{App, HttpServer, dev::ServerHandle};
 
-use super::{RunArgs, RunError};
+use super::address::Address;
+use super::args::RunArgs;
+use super::error::RunError;
 use crate::serving::api::{configure_metrics, configure_predict};
 use crate::serving::state::State;
 
@@ -16,7 +18,7 @@ pub(super) struct Servers([ServerHandle; 2]);
 impl Servers {
     pub(super) fn start(args: &RunArgs, state: &Data<State>) -> Result<Self, RunError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let (predict, metrics) = (listen(args.predict_address)?, listen(args.metrics_address)?);
+        let (predict, metrics) = (listen(&args.predict_address)?, listen(&args.metrics_address)?);
         let shared = state.clone();
         let predict =
             HttpServer::new(move || App::new().app_data(shared.clone()).configure(configure_predict))
@@ -24,7 +26,7 @@ impl Servers {
                 .disable_signals()
                 .shutdown_timeout(10)
                 .listen(predict)
-                .map_err(|error| RunError::Listen(args.predict_address, error))?
+                .map_err(|error| RunError::Listen(args.predict_address.clone(), error))?
                 .run();
         let shared = state.clone();
         let metrics =
@@ -33,7 +35,7 @@ impl Servers {
                 .disable_signals()
                 .shutdown_timeout(1)
                 .listen(metrics)
-                .map_err(|error| RunError::Listen(args.metrics_address, error))?
+                .map_err(|error| RunError::Listen(args.metrics_address.clone(), error))?
                 .run();
         let handles = [predict.handle(), metrics.handle()];
         actix_web::rt::spawn(predict);
@@ -48,6 +50,6 @@ impl Servers {
     }
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
-    TcpListener::bind(address).map_err(|error| RunError::Listen(address, error))
+fn listen(address: &Address) -> Result<TcpListener, RunError> {
+    address.listen().map_err(|error| RunError::Listen(address.clone(), error))
 }

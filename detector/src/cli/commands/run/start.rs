@@ -7,7 +7,8 @@ use crd::Valid;
 use crd::contract::Rejected;
 use crd::valid::ModelKind;
 
-use super::{RunArgs, RunError};
+use super::args::RunArgs;
+use super::error::RunError;
 use crate::lifecycle::load::{self, LoadError, Place, opening};
 use crate::lifecycle::store::requirements::ModelRequirements;
 use crate::lifecycle::store::snapshot::Snapshot;

@@ -1,8 +1,12 @@
 //! Signals and `--duration` in; the moment to stop out.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The reasons to stop that are not errors.
@@ -36,4 +40,28 @@ impl Stop {
             () = end => false,
         }
     }
+}
+
+/// Set by the first SIGINT or SIGTERM from now on; the second ends the process at once. What writes a file can end it
+/// after a whole row.
+pub(super) fn flag() -> io::Result<Arc<AtomicBool>> {
+    let stopped = Arc::new(AtomicBool::new(false));
+    let (shared, runtime) = (stopped.clone(), Builder::new_current_thread().enable_all().build()?);
+    let (ready, is_ready) = mpsc::channel();
+    let wait = move || {
+        runtime.block_on(async {
+            let mut stop = match Stop::new(None) {
+                Ok(stop) => stop,
+                Err(error) => return drop(ready.send(Err(error))),
+            };
+            let _ = ready.send(Ok(()));
+            stop.asked().await;
+            shared.store(true, Ordering::Relaxed);
+            stop.asked().await;
+            std::process::exit(130);
+        });
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(wait)?;
+    is_ready.recv().unwrap_or(Ok(()))?;
+    Ok(stopped)
 }

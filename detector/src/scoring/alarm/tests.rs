@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::{Alarm, AlarmState, PeakFilter};
-use crate::scoring::verdict::Judgement;
+use crate::model::judgement::Judgement;
 
 const NOON: i64 = 12 * 60 * 60;
 
@@ -138,5 +138,30 @@ proptest! {
         let rule = format!("{{lookback: {lookback}s, minimumDuration: 1s, coolDown: 3s}}");
         let [a, b] = [&futures.0, &futures.1].map(|future| said(&rule, &format!("{past}{future}")));
         prop_assert_eq!(&a[..past.len()], &b[..past.len()]);
+    }
+}
+
+#[test]
+fn an_alarm_that_outlives_its_process_is_not_raised_again() {
+    let spec = detector("{minimumDuration: 2s, coolDown: 3s, lookback: 2s}");
+    let judge = |alarm: &mut Alarm, second: i64| {
+        let score = if (3..9).contains(&second) { 0.7 } else { 0.4 };
+        alarm.judge(Timestamp::from_second(second).unwrap(), &judgement(score))
+    };
+    let mut whole = Alarm::new(&spec);
+    let expected: Vec<AlarmState> = (0..12).map(|second| judge(&mut whole, second)).collect();
+    assert_eq!(expected.iter().filter(|state| **state == AlarmState::Alarm).count(), 1);
+    for restart in 0..12 {
+        let mut alarm = Alarm::new(&spec);
+        let mut states = Vec::new();
+        for second in 0..12 {
+            if second == restart {
+                let memory = serde_json::to_string(alarm.memory()).unwrap();
+                alarm = Alarm::new(&spec);
+                alarm.restore(&serde_json::from_str(&memory).unwrap());
+            }
+            states.push(judge(&mut alarm, second));
+        }
+        assert_eq!(states, expected, "restart before second {restart}");
     }
 }

@@ -5,31 +5,11 @@ use std::time::Duration;
 
 use crd::Valid;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use crate::alerting::mute_windows::MuteWindows;
-use crate::scoring::verdict::Judgement;
-
-/// What an instant does to the alarm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AlarmState {
-    /// Nothing: it is not anomalous.
-    Normal,
-    /// Nothing yet: it is anomalous, but not for `minimumDuration` so far.
-    TooShort,
-    /// Nothing yet: a verdict within `lookback` before it was as anomalous or more.
-    NoPeak,
-    /// Nothing yet: the last alarm is not `coolDown` ago.
-    CoolingDown,
-    /// Nothing yet: this one of the spec's mute windows, counted from 0, is open.
-    Muted {
-        /// Its index.
-        window: usize,
-    },
-    /// The alarm: this is the instant that people are called for.
-    Alarm,
-    /// Nothing more: an alarm has been raised, and it is anomalous ever since.
-    Ongoing,
-}
+use crate::model::judgement::Judgement;
+use crate::scoring::mute_windows::MuteWindows;
+use crate::scoring::verdict::AlarmState;
 
 /// The rule that makes alarms of anomalous instants, and what it remembers.
 ///
@@ -40,15 +20,21 @@ pub enum AlarmState {
 #[derive(Clone, Debug)]
 pub struct Alarm {
     minimum_duration: Duration,
-    peak: PeakFilter,
     cool_down: Duration,
     mute_windows: MuteWindows,
+    memory: AlarmMemory,
+}
+
+/// What the rule remembers of the instants so far: it outlives the process, so that no alarm is raised twice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AlarmMemory {
+    peak: PeakFilter,
     run: Option<Run>,
     alarmed_until: Option<Timestamp>,
 }
 
 /// Anomalous instants in a row.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Run {
     began: Timestamp,
     peaked: bool,
@@ -60,7 +46,7 @@ struct Run {
 ///
 /// On the series of the Numenta Anomaly Benchmark (Lavin and Ahmad, 2015) this does more than any other rule that was
 /// tried: see `benches/RESULTS.md`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PeakFilter {
     lookback: Duration,
     /// (time, severity) of those within `lookback` that no later one has reached: severities fall, times rise.
@@ -100,22 +86,37 @@ impl Alarm {
         let spec = &detector.spec().alarm;
         Self {
             minimum_duration: spec.minimum_duration.into(),
-            peak: PeakFilter::new(spec.lookback.into()),
             cool_down: spec.cool_down.into(),
             mute_windows: MuteWindows::new(&detector.spec().mute_windows),
-            run: None,
-            alarmed_until: None,
+            memory: AlarmMemory {
+                peak: PeakFilter::new(spec.lookback.into()),
+                run: None,
+                alarmed_until: None,
+            },
+        }
+    }
+
+    /// What a process that comes after this one needs to go on.
+    pub fn memory(&self) -> &AlarmMemory {
+        &self.memory
+    }
+
+    /// Go on where another process was. Heights are kept only where the spec looks as far back.
+    pub fn restore(&mut self, memory: &AlarmMemory) {
+        let peak = std::mem::replace(&mut self.memory, memory.clone()).peak;
+        if self.memory.peak.lookback != peak.lookback {
+            self.memory.peak = peak;
         }
     }
 
     /// What the judgement of the next instant does. Instants come in the order of time.
     pub fn judge(&mut self, time: Timestamp, judgement: &Judgement) -> AlarmState {
-        let peak = self.peak.reached(time, judgement.severity);
+        let peak = self.memory.peak.reached(time, judgement.severity);
         if !judgement.anomalous {
-            self.run = None;
+            self.memory.run = None;
             return AlarmState::Normal;
         }
-        let run = self.run.get_or_insert(Run { began: time, peaked: false, alarmed: false });
+        let run = self.memory.run.get_or_insert(Run { began: time, peaked: false, alarmed: false });
         run.peaked |= peak;
         let alarm_state = if run.alarmed {
             AlarmState::Ongoing
@@ -123,14 +124,14 @@ impl Alarm {
             AlarmState::TooShort
         } else if !run.peaked {
             AlarmState::NoPeak
-        } else if self.alarmed_until.is_some_and(|end| since(end, time) < self.cool_down) {
+        } else if self.memory.alarmed_until.is_some_and(|end| since(end, time) < self.cool_down) {
             AlarmState::CoolingDown
         } else {
             self.mute_windows.open_at(time).map_or(AlarmState::Alarm, |window| AlarmState::Muted { window })
         };
         if matches!(alarm_state, AlarmState::Alarm | AlarmState::Ongoing) {
             run.alarmed = true;
-            self.alarmed_until = Some(time);
+            self.memory.alarmed_until = Some(time);
         }
         alarm_state
     }

@@ -1,0 +1,115 @@
+//! The arguments of `detector run`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::Args;
+use crd::contract::{CREDENTIALS_DIRECTORY, LOAD_DIRECTORY, METRICS_PORT, PREDICT_PORT, SIGNING_DIRECTORY};
+use ipnet::IpNet;
+
+use super::address::Address;
+use crate::alerting::notify::{self, peers::Peers};
+use crate::lifecycle::load::Mounts;
+use crate::outgoing::{Outgoing, OutgoingError};
+use crate::serving::logging::Format;
+
+/// Train on the manifest's sensors, watch them, answer predictions.
+///
+/// Prints a line for each anomaly. Ends at Ctrl-C, SIGTERM, or after --duration, with a summary.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The manifest: an AnomalyDetector in YAML; - for the standard input
+    #[arg(value_name = "FILE")]
+    pub(super) manifest: PathBuf,
+
+    /// Change a field of the manifest first: spec.sources[0].csv.path=other.csv
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub(super) set: Vec<String>,
+
+    /// Stop by itself after this long, with a summary: 60s, 24h
+    #[arg(long, value_name = "DURATION")]
+    pub(super) duration: Option<crd::Duration>,
+
+    /// Replay as fast as it goes, without serving; --duration then counts the readings' own time
+    #[arg(long)]
+    pub(super) fast: bool,
+
+    /// Write every verdict to this CSV file
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+
+    /// How lines and the log are written; RUST_LOG sets the levels of the log
+    #[arg(long, value_enum, default_value_t, env = "DETECTOR_LOG")]
+    pub(super) log: Format,
+
+    /// Where predictions are answered: an IP address or a name, and a port
+    #[arg(long, value_name = "ADDRESS", default_value_t = Address::any(PREDICT_PORT), env = "DETECTOR_PREDICT_ADDRESS")]
+    pub(super) predict_address: Address,
+
+    /// Where metrics and probes are answered
+    #[arg(long, value_name = "ADDRESS", default_value_t = Address::any(METRICS_PORT), env = "DETECTOR_METRICS_ADDRESS")]
+    pub(super) metrics_address: Address,
+
+    /// The folder with the keys that notifications are signed with: a file per notification, of its name
+    #[arg(long, value_name = "FOLDER", default_value = SIGNING_DIRECTORY, env = "DETECTOR_SIGNING_KEYS")]
+    pub(super) signing_keys: PathBuf,
+
+    /// Connect to addresses of this network although they are refused otherwise: link-local ones, clouds' metadata
+    /// services, and in a pod loopback and the API server. May be given several times
+    #[arg(long, value_name = "CIDR", value_delimiter = ',', env = "DETECTOR_ALLOW_ADDRESS")]
+    pub(super) allow_address: Vec<IpNet>,
+
+    /// Certificate authorities to trust beside the public ones, in PEM
+    #[arg(long, value_name = "FILE", env = "DETECTOR_CA_BUNDLE")]
+    pub(super) ca_bundle: Option<PathBuf>,
+
+    /// The replicas of this detector, by the addresses of their metrics: one of them sends a notification. A name stands
+    /// for all its addresses
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', env = "DETECTOR_PEERS")]
+    pub(super) peers: Vec<String>,
+
+    /// The address by which the other replicas know this one
+    #[arg(long, value_name = "IP", env = "DETECTOR_POD_IP", requires = "peers")]
+    pub(super) pod_ip: Option<IpAddr>,
+
+    /// After SIGTERM, go on answering this long while /readyz says no, so that no request is lost
+    #[arg(long, value_name = "DURATION", default_value = "0s", env = "DETECTOR_DRAIN")]
+    pub(super) drain: crd::Duration,
+
+    /// A model that somebody keeps for this detector: if it fits the manifest, it serves, without training. It is
+    /// watched, and so is the manifest: a newer model, a moved `dataEndTime` and `pinnedDigest` take effect without a restart
+    #[arg(long, value_name = "FILE")]
+    pub(super) stored_model: Option<PathBuf>,
+
+    /// A folder in which to keep the model and what it remembers, so that a restart goes on where it was
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) state: Option<PathBuf>,
+
+    /// The folder in which `model.load` finds the files of a ConfigMap or a PersistentVolumeClaim
+    #[arg(long, value_name = "FOLDER", default_value = LOAD_DIRECTORY)]
+    pub(super) load: PathBuf,
+
+    /// The folder with the keys of `model.load.credentialsSecretRef`
+    #[arg(long, value_name = "FOLDER", default_value = CREDENTIALS_DIRECTORY)]
+    pub(super) credentials: PathBuf,
+}
+
+impl RunArgs {
+    /// What makes connections to other people's servers.
+    pub(super) fn outgoing(&self) -> Result<Outgoing, OutgoingError> {
+        Outgoing::new(&self.allow_address, self.ca_bundle.as_deref())
+    }
+
+    /// How notifications are sent.
+    pub(super) fn notifications(&self) -> Result<notify::Settings, OutgoingError> {
+        let outgoing = self.outgoing()?;
+        let own = self.pod_ip.zip(self.metrics_address.port());
+        let own = own.map(|(ip, port)| SocketAddr::new(ip, port));
+        let peers = Peers::new(self.peers.clone(), own, outgoing.clone());
+        Ok(notify::Settings::new(self.signing_keys.clone(), outgoing, peers))
+    }
+
+    pub(super) fn mounts(&self) -> Mounts {
+        Mounts { load: self.load.clone(), credentials: self.credentials.clone() }
+    }
+}

@@ -1,0 +1,51 @@
+//! Why `detector run` could not run: one sentence.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::address::Address;
+use crate::cli::manifest::FileError;
+use crate::lifecycle::load::LoadError;
+use crate::lifecycle::monitor::MonitorError;
+use crate::outgoing::OutgoingError;
+
+/// Why a detector could not run.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The manifest is of no use.
+    #[error(transparent)]
+    Manifest(#[from] FileError),
+    /// The sources or the training failed.
+    #[error(transparent)]
+    Monitor(#[from] MonitorError),
+    /// The model cannot be loaded.
+    #[error("model.load: {0}")]
+    Load(#[from] LoadError),
+    /// The folder of `--state` cannot be made or written.
+    #[error("{}: {source}", path.display())]
+    State {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// An address is taken, or not ours.
+    #[error("{0} cannot be listened on: {1}")]
+    Listen(Address, io::Error),
+    /// The output file cannot be written.
+    #[error("{}: {source}", path.display())]
+    Output {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// No connections can be made.
+    #[error(transparent)]
+    Outgoing(#[from] OutgoingError),
+    /// The system refuses threads or signals.
+    #[error("the detector cannot start: {0}")]
+    Start(io::Error),
+}

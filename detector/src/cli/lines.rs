@@ -1,0 +1,182 @@
+//! What happens in a run in; lines on standard output out: sentences for people, or JSON for machines.
+
+use std::fmt;
+use std::io::Write;
+use std::time::Duration;
+
+use crd::contract::{EventOutcome, EventReport};
+use crd::valid::Cut;
+use serde_json::{Value, json};
+
+use crate::cli::evaluation::Evaluation;
+use crate::model::model::Model;
+use crate::scoring::verdict::Verdict;
+use crate::serving::logging::Format;
+use crate::serving::verdict_json::verdict_json;
+
+/// The sensors' names and units, which lines speak of.
+pub struct Lines {
+    format: Format,
+    detector: String,
+    cut: Cut,
+    sensors: Vec<(String, String)>,
+}
+
+/// Something worth a line.
+pub enum Line<'a> {
+    /// A model was trained, and serves.
+    Trained(&'a Model, Duration),
+    /// A model that was there serves.
+    Serves(&'a Model),
+    /// The two addresses.
+    Listening {
+        /// Where predictions are answered.
+        predict: &'a str,
+        /// Where metrics and probes are answered.
+        metrics: &'a str,
+    },
+    /// Anomalous verdicts in a row, and the one of the highest severity among them, if this process has seen it.
+    Event(&'a EventReport, Option<&'a Verdict>),
+    /// The end.
+    Summary(&'a Evaluation, Duration),
+}
+
+impl Lines {
+    /// The lines of this detector.
+    pub fn new(format: Format, detector: &crd::Valid) -> Self {
+        let sensor = |sensor: crd::valid::SensorRef<'_>| {
+            (sensor.name.to_owned(), sensor.unit.unwrap_or_default().to_owned())
+        };
+        Self {
+            format,
+            detector: detector.name(),
+            cut: detector.cut(),
+            sensors: detector.sensors().map(sensor).collect(),
+        }
+    }
+
+    /// Write a line; more for the summary. A closed pipe is nobody listening, not a reason to stop watching.
+    pub fn print(&self, event: &Line<'_>) {
+        let line = match self.format {
+            Format::Text => self.text(event),
+            Format::Json => self.json(event).to_string(),
+        };
+        let _ = writeln!(std::io::stdout().lock(), "{line}");
+    }
+
+    fn text(&self, event: &Line<'_>) -> String {
+        match event {
+            Line::Trained(model, took) => format!(
+                "{}: trained on {} samples of {} in {:.0} ms: {} trees, threshold {:.4}\nmodel {}{}",
+                self.detector,
+                model.samples(),
+                self.sensors.iter().map(|sensor| sensor.0.as_str()).collect::<Vec<_>>().join(", "),
+                took.as_secs_f64() * 1e3,
+                model.trees(),
+                model.threshold(),
+                model.digest(),
+                self.warnings(model),
+            ),
+            Line::Serves(model) => format!(
+                "{}: serves a model of {}, without training: {} trees, threshold {:.4}\nmodel {}{}",
+                self.detector,
+                model.data_end_time(),
+                model.trees(),
+                model.threshold(),
+                model.digest(),
+                self.warnings(model),
+            ),
+            Line::Listening { predict, metrics } => {
+                format!("predictions at http://{predict}/predict, metrics at http://{metrics}/metrics")
+            }
+            Line::Event(event, peak) => self.event(event, *peak).to_string(),
+            Line::Summary(evaluation, took) => format!("{evaluation}\n{}", evaluation.figures(*took)),
+        }
+    }
+
+    /// A line each.
+    fn warnings(&self, model: &Model) -> String {
+        let line = |warning: String| format!("\n{}: warning: {warning}", self.detector);
+        model.warnings(self.cut).into_iter().map(line).collect()
+    }
+
+    /// `2026-11-22T12:00:03Z event, 12 s, 12 verdicts, peak severity 1.43 at 2026-11-22T12:00:05Z: temperature 81.2
+    /// celsius, high: expected 58.1 to 64.9 celsius (93 %); alarm`
+    fn event<'a>(&'a self, event: &'a EventReport, peak: Option<&'a Verdict>) -> impl fmt::Display + 'a {
+        fmt::from_fn(move |f| {
+            let EventReport { start, end, duration_seconds, verdicts, .. } = event;
+            let (s, ongoing) =
+                (if *verdicts == 1 { "" } else { "s" }, if end.is_none() { ", ongoing" } else { "" });
+            write!(f, "{start} event, {duration_seconds} s{ongoing}, {verdicts} verdict{s}, ")?;
+            write!(f, "peak severity {:.2} at {}: ", event.peak.severity, event.peak.time)?;
+            self.cause(f, event, peak)?;
+            write!(f, "; {}", alarm(event))
+        })
+    }
+
+    /// The sensor that contributed most over the event, and its reason at the peak.
+    fn cause(&self, f: &mut fmt::Formatter<'_>, event: &EventReport, peak: Option<&Verdict>) -> fmt::Result {
+        let Some(top) = event.sensors.first() else { return write!(f, "a reading is missing") };
+        let index = self.sensors.iter().position(|(name, _)| *name == top.name);
+        let reason = index.zip(peak).and_then(|(sensor, peak)| peak.judgement.reasons.get(sensor));
+        let unit = index.map_or("", |sensor| self.sensors[sensor].1.as_str());
+        write!(f, "{}", top.name)?;
+        let is_missing = index.zip(peak).is_some_and(|(sensor, peak)| peak.values[sensor].is_none());
+        match reason {
+            Some(reason) => write!(f, " {}", reason.sentence(unit))?,
+            None if is_missing => write!(f, " missing")?,
+            None => {}
+        }
+        write!(f, " ({:.0} %)", top.share * 100.0)
+    }
+
+    fn json(&self, event: &Line<'_>) -> Value {
+        let (name, mut fields) = match event {
+            Line::Trained(model, took) => (
+                "trained",
+                json!({ "model": model.report(self.cut), "trees": model.trees(), "seconds": took.as_secs_f64() }),
+            ),
+            Line::Serves(model) => {
+                ("serves", json!({ "model": model.report(self.cut), "trees": model.trees() }))
+            }
+            Line::Listening { predict, metrics } => {
+                ("listening", json!({ "predict": predict, "metrics": metrics }))
+            }
+            Line::Event(event, peak) => {
+                let mut fields = json!(event);
+                fields["peakVerdict"] = json!(peak.map(|peak| self.verdict(peak)));
+                ("event", fields)
+            }
+            Line::Summary(evaluation, took) => (
+                "summary",
+                json!({
+                    "readings": evaluation.readings(),
+                    "events": evaluation.events(),
+                    "alarms": evaluation.alarms(),
+                    "seconds": took.as_secs_f64(),
+                    "eventRecall": evaluation.event_recall(),
+                    "precision": evaluation.precision(),
+                }),
+            ),
+        };
+        fields["event"] = json!(name);
+        fields["detector"] = json!(self.detector);
+        fields
+    }
+
+    fn verdict(&self, verdict: &Verdict) -> Value {
+        let names: Vec<&str> = self.sensors.iter().map(|sensor| sensor.0.as_str()).collect();
+        verdict_json(&names, verdict)
+    }
+}
+
+/// Whether an event raised its alarm, or why it did not.
+fn alarm(event: &EventReport) -> String {
+    match event.outcome {
+        EventOutcome::Alarmed => "alarm".to_owned(),
+        EventOutcome::TooShort => "no alarm: shorter than minimumDuration".to_owned(),
+        EventOutcome::NoPeak => "no alarm: one shortly before was as anomalous or more".to_owned(),
+        EventOutcome::CoolingDown => "no alarm: within coolDown of the one before".to_owned(),
+        EventOutcome::Muted => format!("no alarm: muted ({})", event.reason.as_deref().unwrap_or_default()),
+    }
+}

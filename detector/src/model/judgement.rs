@@ -1,0 +1,137 @@
+//! What a model makes of one vector: its score, and the sensors that made it so.
+
+use std::sync::Arc;
+
+use crd::model::Feature;
+use serde::Serialize;
+
+/// How strange a vector is, by which model, and which sensors made it so.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judgement {
+    /// The paper's s(x), in (0, 1], higher is stranger. 1 for a missing reading that counts as an anomaly.
+    pub score: f64,
+    /// The score, mapped so that the threshold is 1: over 1 is anomalous. 0 to 2.
+    pub severity: f64,
+    /// Whether the score is over the threshold.
+    pub anomalous: bool,
+    /// One share a sensor, in the model's order; they add up to 1. Empty where nobody asked.
+    pub contributions: Vec<f64>,
+    /// One reason a sensor, in the model's order, as many as there are contributions where the model knows; else empty.
+    pub reasons: Vec<SensorReason>,
+    /// The digest of the model that judged.
+    pub model: Arc<str>,
+}
+
+/// In what a sensor is strange, as far as it is: of what the model sees of it, that which contributed most.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SensorReason {
+    /// What the model sees of the sensor.
+    pub feature: Feature,
+    /// How many readings back.
+    pub lag: usize,
+    /// Whether that was high or low.
+    pub direction: Direction,
+    /// What it was, in the sensor's unit: of `LogStdDev`, the standard deviation.
+    pub value: f64,
+    /// Between which values 98 in 100 of the training readings had it, in the sensor's unit,
+    /// where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<[f64; 2]>,
+}
+
+/// On which side of the usual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Direction {
+    /// Over it.
+    High,
+    /// Below it.
+    Low,
+}
+
+impl SensorReason {
+    /// `81.2 celsius, high: expected 58.1 to 64.9 celsius`: the value and the central 98 % of the training readings, in
+    /// the sensor's unit.
+    pub fn sentence(&self, unit: &str) -> String {
+        let quantity = |number: f64| format!("{number:.4} {unit}").trim_end().to_owned();
+        let side = match self.direction {
+            Direction::High => "high",
+            Direction::Low => "low",
+        };
+        let back = match self.lag {
+            0 => String::new(),
+            lag => format!(", {lag} back"),
+        };
+        let of = self.measure();
+        let expected = self.expected.map_or(String::new(), |[low, high]| {
+            format!(": expected {} to {}", quantity(low).trim_end_matches(unit).trim_end(), quantity(high))
+        });
+        format!("{of}{}{back}, {side}{expected}", quantity(self.value))
+    }
+
+    fn measure(&self) -> &'static str {
+        match self.feature {
+            Feature::Value => "",
+            Feature::Difference => "change ",
+            Feature::RollingMean => "rolling mean ",
+            Feature::LogStdDev => "standard deviation ",
+            Feature::DailyResidual => "distance from the time of day's usual ",
+        }
+    }
+}
+
+impl Judgement {
+    /// The sensor that contributed most, by its index.
+    pub fn top_contributor(&self) -> Option<usize> {
+        let shares = self.contributions.iter().enumerate();
+        shares.max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0))).map(|(sensor, _)| sensor)
+    }
+}
+
+/// The score on a scale where the threshold is 1: `score / threshold` up to the threshold, and on to 2 at score 1. Monotone and
+/// continuous, so detectors can be compared.
+///
+/// ```
+/// use detector::model::judgement::severity;
+/// assert_eq!(severity(0.3, 0.6), 0.5);
+/// assert_eq!(severity(0.6, 0.6), 1.0);
+/// assert_eq!(severity(0.8, 0.6), 1.5);
+/// assert_eq!(severity(1.0, 0.6), 2.0);
+/// ```
+pub fn severity(score: f64, threshold: f64) -> f64 {
+    if score <= threshold { score / threshold } else { 1.0 + (score - threshold) / (1.0 - threshold) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Direction, SensorReason, severity};
+    use crd::model::Feature;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn severity_keeps_the_order_and_the_verdict(a in 0.01..=1.0f64, b in 0.01..=1.0f64, threshold in 0.01..=1.0f64) {
+            prop_assert_eq!(severity(a, threshold) > 1.0, a > threshold);
+            prop_assert!((0.0..=2.0).contains(&severity(a, threshold)));
+            if a < b {
+                prop_assert!(severity(a, threshold) <= severity(b, threshold));
+            }
+        }
+    }
+
+    fn reason(feature: Feature, value: f64, expected: [f64; 2], lag: usize) -> SensorReason {
+        SensorReason { feature, lag, direction: Direction::High, value, expected: Some(expected) }
+    }
+
+    #[test]
+    fn a_reason_is_in_the_sensors_unit() {
+        let of = |reason: SensorReason| reason.sentence("celsius");
+        assert_eq!(
+            of(reason(Feature::Value, 81.2, [58.0, 65.0], 0)),
+            "81.2000 celsius, high: expected 58.0000 to 65.0000 celsius"
+        );
+        assert_eq!(
+            of(reason(Feature::LogStdDev, 10.0, [0.1, 1.0], 2)),
+            "standard deviation 10.0000 celsius, 2 back, high: expected 0.1000 to 1.0000 celsius"
+        );
+    }
+}

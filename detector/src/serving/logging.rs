@@ -1,0 +1,34 @@
+//! The log: what a person should know of a running detector, on standard error, for people or as JSON.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt, registry};
+
+/// Of the libraries only what somebody should look at.
+const LEVELS: &str = "info,actix_server=warn,actix_http=warn";
+
+/// How lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Sentences for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Write log lines to standard error from now on, at the levels that `RUST_LOG` sets (`debug`, or `info,detector=debug`),
+/// else `info`.
+pub fn start(format: Format) {
+    let asked = std::env::var("RUST_LOG").ok().and_then(|levels| levels.parse().ok());
+    let levels: Targets = asked.unwrap_or_else(|| LEVELS.parse().expect("LEVELS are levels"));
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = match format {
+        Format::Json => lines.json().flatten_event(true).boxed(),
+        Format::Text => lines.with_target(false).with_ansi(std::io::stderr().is_terminal()).boxed(),
+    };
+    registry().with(lines.with_filter(levels)).init();
+}
