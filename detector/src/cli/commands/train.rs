@@ -185,11 +185,8 @@ fn learned(args: &TrainArgs) -> Result<Artifact, TrainError> {
     let scores = TrainingScores { seen: ensemble.scores(&samples), unseen: Vec::new(), seconds_apart: 1.0 };
     let threshold = scores.threshold(by)?.score;
     let warnings = samples.warnings(|column| table.columns()[column].clone()).into_iter();
-    let warnings = suspicious
-        .into_iter()
-        .chain(warnings)
-        .chain(threshold::silence(by, threshold, &scores.seen))
-        .collect();
+    let warnings =
+        warnings.chain(suspicious).chain(threshold::silence(by, threshold, &scores.seen)).collect();
     let training = training(args, samples.len() as u64, "trained".to_owned());
     let (choice, central_ranges) = (ensemble.choice(&samples), samples.central_ranges());
     let training = Training { choice, central_ranges, warnings, ..training };
