@@ -74,7 +74,7 @@ pub struct ModelStatus {
     pub samples: i64,
     /// The cut: a score over it is an anomaly.
     pub threshold: f64,
-    /// Where it came from: Trained by a pod, Recut from a trained one for another threshold, or Loaded.
+    /// Where it came from: Trained by a pod, Rethresholded (a trained one with another threshold), or Loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
     /// The names of its columns, in order.
@@ -95,8 +95,8 @@ pub struct ModelStatus {
 pub enum Origin {
     /// A pod trained it from the sources.
     Trained,
-    /// The forest of a trained one, with a cut for another threshold.
-    Recut,
+    /// The forest of a trained one, with another threshold.
+    Rethresholded,
     /// It was loaded, as `model.load` asks.
     Loaded,
 }

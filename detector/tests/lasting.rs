@@ -189,7 +189,7 @@ fn a_change_that_touches_neither_sources_nor_model_never_trains() {
     let with_threshold = place.start(&STATE).report().unwrap();
     assert_eq!(
         (&with_threshold["trainings"], &with_threshold["model"]["origin"]),
-        (&0.into(), &"Recut".into())
+        (&0.into(), &"Rethresholded".into())
     );
     assert_ne!(digest(&with_threshold), digest(&first));
     // A detector that trains by the new threshold has the same model, to the bit.

@@ -179,7 +179,7 @@ impl Model {
             return Ok(Rethreshold::Same);
         }
         let bytes = artifact.to_bytes()?;
-        Ok(Rethreshold::Other(Box::new(Self::sealed(artifact, bytes, Origin::Recut)?)))
+        Ok(Rethreshold::Other(Box::new(Self::sealed(artifact, bytes, Origin::Rethresholded)?)))
     }
 
     /// The same forest with this threshold.
