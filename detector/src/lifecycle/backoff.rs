@@ -2,14 +2,25 @@
 
 use std::time::{Duration, Instant};
 
-/// The longest pause between two tries.
-const LONGEST: Duration = Duration::from_mins(5);
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
 /// When something that fails is tried again: after a second, then twice as long each time, up to five minutes.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub struct Backoff {
-    failures: u32,
+    pauses: ExponentialBackoff,
     not_before: Option<Instant>,
+}
+
+impl Default for Backoff {
+    /// Nothing has failed yet.
+    fn default() -> Self {
+        let pauses = ExponentialBuilder::new()
+            .with_min_delay(Duration::from_secs(1))
+            .with_factor(2.0)
+            .with_max_delay(Duration::from_mins(5))
+            .without_max_times();
+        Self { pauses: pauses.build(), not_before: None }
+    }
 }
 
 impl Backoff {
@@ -20,8 +31,7 @@ impl Backoff {
 
     /// It has failed; the pause, which is never longer than `most`.
     pub fn failed(&mut self, now: Instant, most: Duration) -> Duration {
-        let pause = Duration::from_secs(1 << self.failures.min(9)).min(LONGEST).min(most);
-        self.failures += 1;
+        let pause = self.pauses.next().map_or(most, |pause| pause.min(most));
         self.not_before = Some(now + pause);
         pause
     }
