@@ -27,7 +27,7 @@ pub struct Events {
     ended: VecDeque<EventReport>,
 }
 
-/// What a verdict does to the events, where it is something that others are told of.
+/// What a verdict does to the events, where it is something that is published.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// The event that goes on has raised its alarm.
@@ -107,6 +107,11 @@ impl Events {
             .ongoing
             .map(|event| OngoingEvent { window: event.window.filter(|window| *window < windows), ..event });
         self.ended = state.ended;
+    }
+
+    /// The event that goes on, if one does.
+    pub fn ongoing(&self) -> Option<EventReport> {
+        self.ongoing.as_ref().map(|event| self.report(event, None))
     }
 
     /// Whether an event goes on that has raised an alarm.

@@ -35,6 +35,8 @@ pub enum Line<'a> {
         /// Where metrics and probes are answered.
         metrics: &'a str,
     },
+    /// An event has raised its alarm with this verdict.
+    Alarm(&'a EventReport, &'a Verdict),
     /// Anomalous verdicts in a row, and the one of the highest severity among them, if this process has seen it.
     Event(&'a EventReport, Option<&'a Verdict>),
     /// The end.
@@ -89,6 +91,7 @@ impl Lines {
             Line::Listening { predict, metrics } => {
                 format!("predictions at http://{predict}/predict, metrics at http://{metrics}/metrics")
             }
+            Line::Alarm(event, verdict) => self.alarm(event, verdict).to_string(),
             Line::Event(event, peak) => self.event(event, *peak).to_string(),
             Line::Summary(evaluation, took) => format!("{evaluation}\n{}", evaluation.figures(*took)),
         }
@@ -110,7 +113,17 @@ impl Lines {
             write!(f, "{start} event, {duration_seconds} s{ongoing}, {verdicts} verdict{s}, ")?;
             write!(f, "peak severity {:.2} at {}: ", event.peak.severity, event.peak.time)?;
             self.cause(f, event, peak)?;
-            write!(f, "; {}", alarm(event))
+            write!(f, "; {}", alarm_outcome(event))
+        })
+    }
+
+    /// `2026-11-22T12:00:05Z alarm, event since 2026-11-22T12:00:03Z, severity 1.43: temperature 81.2 celsius, high:
+    /// expected 58.1 to 64.9 celsius (93 %)`
+    fn alarm<'a>(&'a self, event: &'a EventReport, verdict: &'a Verdict) -> impl fmt::Display + 'a {
+        fmt::from_fn(move |f| {
+            let severity = verdict.judgement.severity;
+            write!(f, "{} alarm, event since {}, severity {severity:.2}: ", verdict.time, event.start)?;
+            self.cause(f, event, Some(verdict))
         })
     }
 
@@ -142,6 +155,11 @@ impl Lines {
             Line::Listening { predict, metrics } => {
                 ("listening", json!({ "predict": predict, "metrics": metrics }))
             }
+            Line::Alarm(event, verdict) => {
+                let mut fields = json!(event);
+                fields["verdict"] = json!(self.verdict(verdict));
+                ("alarm", fields)
+            }
             Line::Event(event, peak) => {
                 let mut fields = json!(event);
                 fields["peakVerdict"] = json!(peak.map(|peak| self.verdict(peak)));
@@ -171,7 +189,7 @@ impl Lines {
 }
 
 /// Whether an event raised its alarm, or why it did not.
-fn alarm(event: &EventReport) -> String {
+fn alarm_outcome(event: &EventReport) -> String {
     match event.outcome {
         EventOutcome::Alarmed => "alarm".to_owned(),
         EventOutcome::TooShort => "no alarm: shorter than minimumDuration".to_owned(),

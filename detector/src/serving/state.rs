@@ -10,7 +10,7 @@ use crd::Valid;
 use crd::contract::{EventReport, Phase, REPORTED_EVENTS, Rejected, Report, SourceReport};
 use jiff::Timestamp;
 
-use crate::alerting::event::{Events, EventsState};
+use crate::alerting::event::{Change, Events, EventsState};
 use crate::alerting::notify::ledger::Entry;
 use crate::alerting::notify::{self, Notifier};
 use crate::ingest::reading::Readings;
@@ -121,11 +121,12 @@ impl State {
         }
     }
 
-    /// The next instant was judged: what came of it, and what the scorer remembers now.
-    pub fn advance(&self, readings: &Readings, outcome: &Outcome, scorer: &Scorer) {
+    /// The next instant was judged: what came of it, and what the scorer remembers now. What became of the events.
+    pub fn advance(&self, readings: &Readings, outcome: &Outcome, scorer: &Scorer) -> Option<Change> {
         let _both = lock(&self.instant);
-        self.outcome(readings, outcome);
+        let change = self.outcome(readings, outcome);
         self.remember(scorer);
+        change
     }
 
     /// The scorer and the events, both of the same instant.
@@ -139,32 +140,33 @@ impl State {
         lock(&self.events).restore(events);
     }
 
-    /// An instant's readings, and what became of them.
-    pub fn outcome(&self, readings: &Readings, outcome: &Outcome) {
+    /// An instant's readings, and what became of them and of the events.
+    pub fn outcome(&self, readings: &Readings, outcome: &Outcome) -> Option<Change> {
         self.metrics.readings(readings, outcome);
-        if let Outcome::Verdict(verdict) = outcome {
-            self.metrics.verdict(verdict);
-            self.follow(verdict);
-            let mut verdicts = lock(&self.verdicts);
-            if verdicts.len() == REMEMBERED {
-                verdicts.pop_front();
-            }
-            verdicts.push_back(verdict.clone());
+        let Outcome::Verdict(verdict) = outcome else { return None };
+        self.metrics.verdict(verdict);
+        let change = self.follow(verdict);
+        let mut verdicts = lock(&self.verdicts);
+        if verdicts.len() == REMEMBERED {
+            verdicts.pop_front();
         }
+        verdicts.push_back(verdict.clone());
+        change
     }
 
-    fn follow(&self, verdict: &Verdict) {
+    fn follow(&self, verdict: &Verdict) -> Option<Change> {
         let mut events = lock(&self.events);
         let change = events.follow(verdict);
         self.metrics.event(change.as_ref(), events.alarm());
-        if let (Some(change), Some(notifier)) = (change, self.notifier.get()) {
-            for name in notifier.notify(&change) {
+        if let (Some(change), Some(notifier)) = (&change, self.notifier.get()) {
+            for name in notifier.notify(change) {
                 self.metrics.notification(name, notify::DeliveryOutcome::Dropped, 1);
             }
         }
+        change
     }
 
-    /// From now on this one hears of events. There is one in the life of a detector.
+    /// From now on this one publishes events. There is one in the life of a detector.
     pub fn notify(&self, notifier: Notifier) {
         let _ = self.notifier.set(notifier);
     }
@@ -172,6 +174,11 @@ impl State {
     /// What became of the newest messages to receivers of notifications, newest first.
     pub fn notifications(&self) -> Vec<Entry> {
         self.notifier.get().map_or(Vec::new(), |notifier| notifier.ledger().entries())
+    }
+
+    /// The event that goes on, if one does.
+    pub fn ongoing_event(&self) -> Option<EventReport> {
+        lock(&self.events).ongoing()
     }
 
     /// The newest events, at most `most`, newest first.
@@ -211,7 +218,7 @@ impl State {
         }
     }
 
-    /// What the operator is told.
+    /// The report to the operator.
     pub fn report(&self) -> Report {
         Report {
             detector: self.detector.name(),

@@ -1,4 +1,4 @@
-//! `detector run`: a manifest in; a detector that trains, watches and answers, until it is told to stop.
+//! `detector run`: a manifest in; a detector that trains, watches and answers, until it is asked to stop.
 
 /// Where servers listen.
 pub mod address;
@@ -25,9 +25,10 @@ use std::io;
 use std::time::Duration;
 
 use crd::Valid;
+use crd::contract::EventReport;
 use jiff::Timestamp;
 
-use crate::alerting::event::EventsState;
+use crate::alerting::event::{Events, EventsState};
 use crate::cli::lines::Lines;
 use crate::cli::manifest;
 use crate::lifecycle::monitor;
@@ -39,7 +40,7 @@ use crate::serving::logging;
 use args::RunArgs;
 use error::RunError;
 use progress::Bars;
-use record::Record;
+use record::{Record, Replay};
 use start::Start;
 
 /// Run until it is asked to stop.
@@ -51,16 +52,16 @@ pub fn run(args: &RunArgs) -> Result<(), RunError> {
     let detector = manifest::detector(&args.manifest, &args.set)?;
     let lines = Lines::new(args.log, &detector);
     let mut record = Record::new(args, &detector, lines)?;
-    if args.fast {
-        replay(args, &detector, &mut record)?;
+    let ongoing = if args.fast {
+        replay(args, &detector, &mut record)?
     } else {
-        actix_web::rt::System::new().block_on(serve::serve(args, detector, &mut record))?;
-    }
-    record.finish()
+        actix_web::rt::System::new().block_on(serve::serve(args, detector, &mut record))?
+    };
+    record.finish(ongoing.as_ref())
 }
 
-/// `--fast`: no addresses, no clock.
-fn replay(args: &RunArgs, detector: &Valid, record: &mut Record) -> Result<(), RunError> {
+/// `--fast`: no addresses, no clock. The event that goes on at the end.
+fn replay(args: &RunArgs, detector: &Valid, record: &mut Record) -> Result<Option<EventReport>, RunError> {
     let until = detector.train().and_then(|train| train.data_end_time);
     let now = until.unwrap_or_else(Timestamp::now);
     let start = Start::new(args, detector)?;
@@ -79,23 +80,24 @@ fn replay(args: &RunArgs, detector: &Valid, record: &mut Record) -> Result<(), R
             monitor::resume(detector, model, memory, now, Explain::Anomalies)?
         }
     };
+    let mut events = Events::new(detector);
     if let (Some(snapshot), None) = (start.snapshot.as_ref(), started.took) {
-        record.restore(snapshot.events.clone());
+        events.restore(snapshot.events.clone());
     }
     record.started(&started);
-    record.stopped = stop::flag().map_err(RunError::Start)?;
+    let mut replay = Replay { record, events, stopped: stop::flag().map_err(RunError::Start)? };
     // Among the threads that train: so none has to be woken for each training.
     let span = args.duration.map(Duration::from);
-    rayon::scope(|_| monitor::replay(detector, &mut started, span, record))?;
+    rayon::scope(|_| monitor::replay(detector, &mut started, span, &mut replay))?;
     if let Some(directory) = start::state_directory(args)? {
-        keep(&directory, &started.scorer, record.events())
+        keep(&directory, &started.scorer, replay.events.state())
             .map_err(|source| RunError::State { path: directory.model(), source })?;
     }
-    Ok(())
+    Ok(replay.events.ongoing())
 }
 
 /// What the next run begins with.
 fn keep(directory: &StateDirectory, scorer: &Scorer, events: EventsState) -> io::Result<()> {
-    directory.keep_model(scorer.model())?;
-    Snapshot::new(scorer, events).map_or(Ok(()), |snapshot| directory.keep_snapshot(&snapshot))
+    directory.store_model(scorer.model())?;
+    Snapshot::new(scorer, events).map_or(Ok(()), |snapshot| directory.store_snapshot(&snapshot))
 }

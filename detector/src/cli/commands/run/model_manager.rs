@@ -269,7 +269,7 @@ impl ModelManager {
     }
 
     fn keep(&self, model: &Model) {
-        let kept = self.directory.as_ref().map(|directory| directory.keep_model(model));
+        let kept = self.directory.as_ref().map(|directory| directory.store_model(model));
         if let Some(Err(error)) = kept {
             self.note(format!("the model cannot be kept over a restart: {error}"));
         }

@@ -10,7 +10,7 @@ use crd::contract::EventReport;
 
 use super::args::RunArgs;
 use super::error::RunError;
-use crate::alerting::event::{Change, Events, EventsState};
+use crate::alerting::event::{Change, Events};
 use crate::cli::evaluation::Evaluation;
 use crate::cli::lines::{Line, Lines};
 use crate::cli::output::Output;
@@ -24,13 +24,10 @@ use crate::scoring::verdict::Verdict;
 pub(super) struct Record {
     pub(super) lines: Lines,
     evaluation: Evaluation,
-    events: Events,
     /// The verdict of the highest severity of the event that goes on.
     peak: Option<Verdict>,
     output: Option<(PathBuf, Output)>,
     watching_since: Instant,
-    /// Set when the run is to end.
-    pub(super) stopped: Arc<AtomicBool>,
 }
 
 impl Record {
@@ -43,11 +40,9 @@ impl Record {
         Ok(Self {
             lines,
             evaluation: Evaluation::default(),
-            events: Events::new(detector),
             peak: None,
             output,
             watching_since: Instant::now(),
-            stopped: Arc::default(),
         })
     }
 
@@ -62,28 +57,26 @@ impl Record {
         self.watching_since = Instant::now();
     }
 
-    /// Go on with the events of another process.
-    pub(super) fn restore(&mut self, events: EventsState) {
-        self.events.restore(events);
-    }
-
-    /// What a process that comes after this one needs to go on.
-    pub(super) fn events(&self) -> EventsState {
-        self.events.state()
-    }
-
-    pub(super) fn outcome(&mut self, readings: &Readings, outcome: &Outcome) -> Result<(), RunError> {
+    /// An instant was judged, and this became of the events.
+    pub(super) fn outcome(
+        &mut self,
+        readings: &Readings,
+        outcome: &Outcome,
+        change: Option<&Change>,
+    ) -> Result<(), RunError> {
         self.evaluation.count(readings.time, readings.truth.as_deref(), outcome);
         let Outcome::Verdict(verdict) = outcome else { return Ok(()) };
         let higher = |peak: &Verdict| verdict.judgement.severity > peak.judgement.severity;
         if verdict.judgement.anomalous && self.peak.as_ref().is_none_or(higher) {
             self.peak = Some(verdict.clone());
         }
-        if let Some(change) = self.events.follow(verdict) {
-            self.evaluation.event(&change);
-            if let Change::Ended(event) = &change {
-                self.event(event);
-            }
+        if let Some(change) = change {
+            self.evaluation.event(change);
+        }
+        match change {
+            Some(Change::Alarmed(event)) => self.lines.print(&Line::Alarm(event, verdict)),
+            Some(Change::Ended(event)) => self.event(event),
+            None => {}
         }
         match &mut self.output {
             Some((path, output)) => {
@@ -98,8 +91,9 @@ impl Record {
         self.lines.print(&Line::Event(event, self.peak.take().as_ref()));
     }
 
-    pub(super) fn finish(mut self) -> Result<(), RunError> {
-        if let Some(ongoing) = self.events.newest(1).first().filter(|event| event.end.is_none()) {
+    /// The end of the run: the line of the event that goes on, if one does, and the summary.
+    pub(super) fn finish(mut self, ongoing: Option<&EventReport>) -> Result<(), RunError> {
+        if let Some(ongoing) = ongoing {
             self.event(ongoing);
         }
         let took = self.watching_since.elapsed();
@@ -111,11 +105,23 @@ impl Record {
     }
 }
 
-impl ReplayObserver for Record {
+/// The record of a replay, which follows the events itself; where requests are answered, the state does.
+pub(super) struct Replay<'a> {
+    pub(super) record: &'a mut Record,
+    pub(super) events: Events,
+    /// Set when the run is to end.
+    pub(super) stopped: Arc<AtomicBool>,
+}
+
+impl ReplayObserver for Replay<'_> {
     type Error = RunError;
 
     fn judged(&mut self, readings: &Readings, outcome: &Outcome) -> Result<(), RunError> {
-        self.outcome(readings, outcome)
+        let change = match outcome {
+            Outcome::Verdict(verdict) => self.events.follow(verdict),
+            _ => None,
+        };
+        self.record.outcome(readings, outcome, change.as_ref())
     }
 
     fn is_stopped(&self) -> bool {
@@ -123,6 +129,6 @@ impl ReplayObserver for Record {
     }
 
     fn renewed(&mut self, model: &Model, took: Duration) {
-        self.lines.print(&Line::Trained(model, took));
+        self.record.lines.print(&Line::Trained(model, took));
     }
 }

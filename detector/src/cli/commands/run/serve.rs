@@ -1,4 +1,4 @@
-//! A detector in; requests answered and readings judged, each when it is due, until it is told to stop.
+//! A detector in; requests answered and readings judged, each when it is due, until it is asked to stop.
 
 use std::io;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::web::Data;
 use crd::Valid;
+use crd::contract::EventReport;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -26,8 +27,12 @@ use crate::model::model::{Explain, Model};
 use crate::scoring::scorer::Scorer;
 use crate::serving::state::State;
 
-/// Answer from the first moment on, train or load, then judge what comes at its pace.
-pub(super) async fn serve(args: &RunArgs, detector: Valid, record: &mut Record) -> Result<(), RunError> {
+/// Answer from the first moment on, train or load, then judge what comes at its pace. The event that goes on at the end.
+pub(super) async fn serve(
+    args: &RunArgs,
+    detector: Valid,
+    record: &mut Record,
+) -> Result<Option<EventReport>, RunError> {
     let mut stop = Stop::new(args.duration.map(Into::into)).map_err(RunError::Start)?;
     let start = Start::new(args, &detector)?;
     let state = Data::new(State::new(detector));
@@ -48,7 +53,7 @@ pub(super) async fn serve(args: &RunArgs, detector: Valid, record: &mut Record) 
         }
     };
     servers.stop().await;
-    result
+    result.map(|()| state.ongoing_event())
 }
 
 /// Notify the receivers of the spec, if there are any, when events raise alarms and end.
@@ -93,15 +98,14 @@ async fn start_and_score(
     state.restored(started.gap);
     state.sources(true, "");
     if let (Some(events), None) = (events, started.took) {
-        state.restore(events.clone());
-        record.restore(events);
+        state.restore(events);
     }
     record.started(&started);
     let Started { scorer, mut stream, .. } = started;
     stream.skip_to(Timestamp::now());
     tokio::select! {
         result = attend(state, record, scorer, stream, coming) => result,
-        result = keep_snapshots(args, state) => result,
+        result = store_snapshots(args, state) => result,
     }
 }
 
@@ -145,7 +149,7 @@ async fn first(coming: &mut mpsc::UnboundedReceiver<ModelUpdate>) -> Arc<Model> 
 }
 
 /// Keep what is remembered, each second in which something new was seen.
-async fn keep_snapshots(args: &RunArgs, state: &Data<State>) -> Result<(), RunError> {
+async fn store_snapshots(args: &RunArgs, state: &Data<State>) -> Result<(), RunError> {
     let Some(directory) = state_directory(args)? else { return std::future::pending().await };
     let mut second = tokio::time::interval(Duration::from_secs(1));
     let mut kept = None;
@@ -156,7 +160,7 @@ async fn keep_snapshots(args: &RunArgs, state: &Data<State>) -> Result<(), RunEr
         kept = scorer.seen();
         let directory = directory.clone();
         // A full disk costs a few readings at the next restart, and is no reason to stop.
-        let keep = move || Snapshot::new(&scorer, events).map(|snapshot| directory.keep_snapshot(&snapshot));
+        let keep = move || Snapshot::new(&scorer, events).map(|snapshot| directory.store_snapshot(&snapshot));
         let _ = tokio::task::spawn_blocking(keep).await;
     }
 }
@@ -180,8 +184,8 @@ async fn attend(
             take_over(state, record, &mut scorer, update);
         }
         let outcome = scorer.judge(&readings);
-        state.advance(&readings, &outcome, &scorer);
-        record.outcome(&readings, &outcome)?;
+        let change = state.advance(&readings, &outcome, &scorer);
+        record.outcome(&readings, &outcome, change.as_ref())?;
         stream.skip_to(Timestamp::now());
     }
     state.sources(false, "the recording has ended");
