@@ -8,9 +8,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use crd::valid::Cut;
 use detector::ingest::sources::Sources;
 use detector::model::judgement::severity;
-use detector::model::model::Explain;
+use detector::model::model::{Explain, Model, Rethreshold};
 use detector::model::training::{TrainingSet, learn};
 use tempfile::TempDir;
 
@@ -59,10 +60,10 @@ impl Folder {
     /// The one sentence with which it refuses.
     fn refused(&self, arguments: &str) -> String {
         let output = self.run(arguments);
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{arguments}: {told}");
-        assert_eq!(told.lines().count(), 1, "{told}");
-        told.trim_end().strip_prefix("error: ").expect("error: ").to_owned()
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+        stderr.trim_end().strip_prefix("error: ").expect("error: ").to_owned()
     }
 }
 
@@ -86,13 +87,13 @@ fn what_is_trained_is_told_and_inspected() {
     let folder = Folder::new();
     let output = folder
         .run("train --input data.csv --output pump.model --trees 50 --data-end-time 2026-11-22T12:00:00Z");
-    let told = String::from_utf8(output.stderr).unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
     let description: HashMap<String, serde_json::Value> =
         serde_json::from_str(&folder.done("inspect pump.model")).unwrap();
     let digest = description["digest"].as_str().unwrap();
-    assert_eq!(told.lines().count(), 1, "no progress bar in a pipe: {told}");
-    assert!(told.starts_with("trained: 50 trees over heat, load (2000 samples), threshold 0."), "{told}");
-    assert!(told.trim_end().ends_with(digest), "{told}");
+    assert_eq!(stderr.lines().count(), 1, "no progress bar in a pipe: {stderr}");
+    assert!(stderr.starts_with("trained: 50 trees over heat, load (2000 samples), threshold 0."), "{stderr}");
+    assert!(stderr.trim_end().ends_with(digest), "{stderr}");
     assert_eq!(digest, forest::artifact::digest(&fs::read(folder.path("pump.model")).unwrap()));
     assert_eq!(description["columns"], serde_json::json!(["heat", "load"]));
     assert_eq!(description["trees"], 50);
@@ -129,11 +130,11 @@ fn missing_cells_are_learned_from_and_scored_and_what_cannot_be_trusted_is_warne
         (0..40).map(|i| format!("{i},{},7\n", if i % 3 == 0 { String::new() } else { (i % 5).to_string() }));
     fs::write(folder.path("holes.csv"), "a,b,c\n".to_owned() + &rows.collect::<String>()).unwrap();
     let output = folder.run("train --input holes.csv --output holes.model");
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.starts_with("warning: 40 rows are few to train on: 64 or more are better\n"), "{told}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.starts_with("warning: 40 rows are few to train on: 64 or more are better\n"), "{stderr}");
     assert!(
-        told.contains("warning: nothing ever varied in c: any change there will look anomalous\n"),
-        "{told}"
+        stderr.contains("warning: nothing ever varied in c: any change there will look anomalous\n"),
+        "{stderr}"
     );
     let inspected: serde_json::Value = serde_json::from_str(&folder.done("inspect holes.model")).unwrap();
     assert_eq!(inspected["warnings"][1], "nothing ever varied in c: any change there will look anomalous");
@@ -428,4 +429,59 @@ fn a_model_is_read_from_the_standard_input() {
     let output = command.stdin(fs::File::open(folder.path("pump.model")).unwrap()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8(output.stdout).unwrap(), folder.done("inspect pump.model"));
+}
+
+#[test]
+fn a_table_is_trained_on_with_lags_features_and_alerts_per_day() {
+    let folder = Folder::new();
+    folder.done(
+        "train --input data.csv --output pump.model --trees 20 --features Value,RollingMean --window 3 --lags 1 \
+         --alerts-per-day 24",
+    );
+    let inspected: serde_json::Value = serde_json::from_str(&folder.done("inspect pump.model")).unwrap();
+    assert_eq!(
+        inspected["pipeline"],
+        serde_json::json!({"features": ["Value", "RollingMean"], "window": 3, "lags": 1})
+    );
+    assert_eq!(inspected["samples"], ROWS - 3, "three rows are the past of the first vector");
+    let expected = inspected["expectedAlertsPerDay"].as_f64().unwrap();
+    assert!(expected > 12.0 && expected <= 24.0, "{expected}");
+    let scores = folder.done("score --model pump.model --input data.csv");
+    assert!(scores.starts_with("score,severity,anomaly\n,,\n,,\n,,\n0."), "{scores:.60}");
+}
+
+#[test]
+fn another_threshold_of_a_trained_file_needs_no_training() {
+    let folder = Folder::new();
+    folder.done("train --input data.csv --output one.model --contamination 0.01");
+    folder.done("train --input data.csv --output five.model --contamination 0.05");
+    let model = |name: &str| Model::open(&fs::read(folder.path(name)).unwrap()).unwrap();
+    let Rethreshold::Other(five) = model("one.model").rethreshold(Cut::Contamination(0.05)).unwrap() else {
+        panic!("the training scores are in the file");
+    };
+    assert_eq!(five.digest(), model("five.model").digest());
+}
+
+#[test]
+fn alerts_per_day_need_times() {
+    let folder = Folder::new();
+    fs::write(folder.path("bare.csv"), "a\n1\n2\n3\n").unwrap();
+    fs::write(folder.path("falling.csv"), "timestamp,a\n60,1\n120,2\n90,3\n").unwrap();
+    let refused = |arguments: &str| folder.refused(&format!("train --output x {arguments}"));
+    assert_eq!(
+        refused("--input bare.csv --alerts-per-day 5"),
+        "--alerts-per-day needs the times of the rows: expected a column \"timestamp\", got none"
+    );
+    assert_eq!(
+        refused("--input bare.csv --features DailyResidual"),
+        "DailyResidual needs the times of the rows: expected a column \"timestamp\", got none"
+    );
+    assert_eq!(
+        refused("--input falling.csv --alerts-per-day 5"),
+        "falling.csv:4: column \"timestamp\": expected a time not before the row above, got \"90\""
+    );
+    assert_eq!(
+        refused("--input falling.csv --alerts-per-day 0"),
+        "alerts per day must be greater than 0, got 0"
+    );
 }

@@ -3,13 +3,18 @@
 use std::io;
 use std::path::Path;
 
+use crd::source::TimeFormat;
 use forest::cell;
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
 
 use crate::ingest::sources::delimited::{self, CsvError, Problem, Rows};
+use crate::ingest::sources::timestamp;
 
 /// The columns that are left out where nobody says anything: they are seldom measurements.
-pub const NO_MEASUREMENTS: [&str; 2] = ["timestamp", "label"];
+pub const NO_MEASUREMENTS: [&str; 2] = [TIMESTAMP, "label"];
+/// The column that has the times.
+const TIMESTAMP: &str = "timestamp";
 
 /// Which columns of a file to read.
 pub enum Selection<'a> {
@@ -28,6 +33,14 @@ pub struct Table {
     names: Vec<String>,
     line: ProgressBar,
     may_miss: bool,
+    times: Option<Times>,
+}
+
+/// The times of the rows read so far, from the column `timestamp`.
+struct Times {
+    column: usize,
+    format: TimeFormat,
+    read: Result<Vec<Timestamp>, CsvError>,
 }
 
 impl Table {
@@ -46,13 +59,29 @@ impl Table {
         };
         let columns = selection.columns(&rows)?;
         let names = columns.iter().map(|column| rows.header()[*column].clone()).collect();
-        Ok(Self { rows, columns, names, line, may_miss: false })
+        Ok(Self { rows, columns, names, line, may_miss: false, times: None })
     }
 
     /// The same file, whose cells may be empty, `NaN`, `NA` or `null`: they are NaN then, and not refused.
     #[must_use]
     pub fn with_missing(self) -> Self {
         Self { may_miss: true, ..self }
+    }
+
+    /// The same file, whose times are read too where it has a column `timestamp`.
+    #[must_use]
+    pub fn with_times(self) -> Self {
+        let column = self.rows.header().iter().position(|name| name == TIMESTAMP);
+        let times = column.map(|column| Times { column, format: TimeFormat::Auto, read: Ok(Vec::new()) });
+        Self { times, ..self }
+    }
+
+    /// The times of the rows read so far; none where the file has no column `timestamp`.
+    ///
+    /// # Errors
+    /// A cell of the column is no time, or before the one above it.
+    pub fn times(&mut self) -> Result<Option<Vec<Timestamp>>, CsvError> {
+        self.times.take().map(|times| times.read).transpose()
     }
 
     /// The names of the columns that are read, in order.
@@ -71,6 +100,9 @@ impl Table {
             if !self.rows.advance()? {
                 self.line.finish_and_clear();
                 break;
+            }
+            if let Some(times) = &mut self.times {
+                times.push(&self.rows);
             }
             for column in &self.columns {
                 let value = self.rows.number(*column)?;
@@ -94,6 +126,31 @@ impl Table {
         let cells = self.block(usize::MAX)?;
         if cells.is_empty() { Err(self.rows.refused_whole(Problem::NoRows)) } else { Ok(cells) }
     }
+}
+
+impl Times {
+    /// Read the row's time. After the first cell that is none, no more are read.
+    fn push(&mut self, rows: &Rows) {
+        let Ok(read) = &mut self.read else { return };
+        match time(rows, self.column, &mut self.format, read.last().copied()) {
+            Ok(time) => read.push(time),
+            Err(error) => self.read = Err(error),
+        }
+    }
+}
+
+fn time(
+    rows: &Rows,
+    column: usize,
+    format: &mut TimeFormat,
+    last: Option<Timestamp>,
+) -> Result<Timestamp, CsvError> {
+    let text = rows.text(column);
+    *format = timestamp::format_of(*format, &text).map_err(|expected| rows.unexpected(column, expected))?;
+    let time = timestamp::parse(*format, &text);
+    let time = time.ok_or_else(|| rows.unexpected(column, timestamp::expected(*format)))?;
+    let rises = last.is_none_or(|last| time >= last);
+    if rises { Ok(time) } else { Err(rows.unexpected(column, "a time not before the row above")) }
 }
 
 impl Selection<'_> {

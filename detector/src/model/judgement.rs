@@ -5,10 +5,10 @@ use std::sync::Arc;
 use crd::model::Feature;
 use serde::Serialize;
 
-/// How strange a vector is, by which model, and which sensors made it so.
+/// How anomalous a vector is, by which model, and which sensors made it so.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {
-    /// The paper's s(x), in (0, 1], higher is stranger. 1 for a missing reading that counts as an anomaly.
+    /// The paper's s(x), in (0, 1], higher is more anomalous. 1 for a missing reading that counts as an anomaly.
     pub score: f64,
     /// The score, mapped so that the threshold is 1: over 1 is anomalous. 0 to 2.
     pub severity: f64,
@@ -22,7 +22,7 @@ pub struct Judgement {
     pub model: Arc<str>,
 }
 
-/// In what a sensor is strange, as far as it is: of what the model sees of it, that which contributed most.
+/// Why a sensor is anomalous: its feature that contributed most.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SensorReason {
     /// What the model sees of the sensor.
@@ -39,7 +39,7 @@ pub struct SensorReason {
     pub expected: Option<[f64; 2]>,
 }
 
-/// On which side of the usual.
+/// On which side of the expected range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Direction {
     /// Over it.

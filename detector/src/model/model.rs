@@ -37,7 +37,7 @@ pub enum Rethreshold {
     Same,
     /// The same forest with that threshold.
     Other(Box<Model>),
-    /// What the artifact keeps of the training scores does not tell the threshold: it takes another training.
+    /// What the artifact keeps of the training scores does not determine the threshold: it takes another training.
     Unknown,
 }
 
@@ -68,6 +68,9 @@ pub enum ModelError {
     /// No threshold can be found.
     #[error(transparent)]
     Threshold(#[from] ThresholdError),
+    /// Alerts per day are asked for, and nothing says how many readings a day there are.
+    #[error("a threshold by alerts per day needs the times of the readings, got readings without times")]
+    NoTimes,
     /// The artifact cannot be written or read.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
@@ -92,7 +95,7 @@ pub enum ModelError {
 #[error("expected a finite number within the range of 32-bit floats, got {0}")]
 pub struct Unjudgeable(pub f64);
 
-/// How many doubts of an artifact are told, and how much of each.
+/// How many warnings of an artifact are reported, and how much of each.
 const MAX_WARNINGS: usize = 8;
 const MAX_WARNING_CHARS: usize = 500;
 
@@ -372,7 +375,7 @@ impl Model {
         until.and_then(|until| until.parse().ok()).unwrap_or_else(|| self.data_end_time())
     }
 
-    /// What the operator is told of it where the threshold is chosen by `by`.
+    /// The report to the operator, where the threshold is chosen by `by`.
     pub fn report(&self, by: Cut) -> ModelReport {
         let metadata = &self.artifact.metadata;
         ModelReport {
@@ -397,7 +400,7 @@ pub fn as_they_are() -> serde_json::Value {
     serde_json::to_value(recipe).expect("a recipe is JSON")
 }
 
-/// Whose contributions are worth their cost.
+/// Which verdicts are explained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Explain {
     /// Every verdict's.

@@ -4,7 +4,6 @@ use crd::valid::Cut;
 use forest::artifact::{Greatest, Scores};
 use forest::threshold::{self, ThresholdError};
 use forest::{Ensemble, Samples};
-use jiff::Timestamp;
 
 /// What a threshold is chosen from.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,8 +13,8 @@ pub struct TrainingScores {
     /// What each scores in the trees that were grown without it: what new readings of the kind would score. Empty where
     /// every tree has learned from all of them.
     pub unseen: Vec<f64>,
-    /// The mean time from one vector to the next, in seconds, over 0.
-    pub seconds_apart: f64,
+    /// The mean time from one vector to the next, in seconds, over 0; none where the vectors have no times.
+    pub seconds_apart: Option<f64>,
 }
 
 /// The threshold that the spec asks for.
@@ -31,17 +30,16 @@ pub struct Threshold {
 const SECONDS_A_DAY: f64 = 86_400.0;
 
 impl TrainingScores {
-    /// The scores of the samples, taken at these times, that an ensemble was trained on with this seed.
-    pub fn new(ensemble: &Ensemble, samples: &Samples, seed: u64, times: &[Timestamp]) -> Self {
-        let span = times[times.len() - 1].duration_since(times[0]).as_secs_f64();
+    /// The scores of the samples that an ensemble was trained on with this seed, and the mean time between them.
+    pub fn new(ensemble: &Ensemble, samples: &Samples, seed: u64, seconds_apart: Option<f64>) -> Self {
         let [seen, unseen] = ensemble.training_scores(samples, seed);
-        Self { seen, unseen, seconds_apart: (span / (times.len() - 1).max(1) as f64).max(1e-3) }
+        Self { seen, unseen, seconds_apart }
     }
 
     /// Scores of training vectors that the forest was not grown from.
     pub fn add_unseen(&mut self, scores: &[f64]) {
         self.seen.extend(scores);
-        // Where every tree has seen every other row, these alone would be a sample of the strange.
+        // Where every tree has seen every other row, these alone would be a sample of the anomalous.
         if !self.unseen.is_empty() {
             self.unseen.extend(scores);
         }
@@ -56,22 +54,24 @@ impl TrainingScores {
         }
     }
 
-    /// Where normal ends, chosen in this way.
+    /// The threshold that this setting asks for; none where it asks for alerts per day and the times are not known.
     ///
     /// # Errors
     /// There are no scores to choose from.
-    pub fn threshold(&self, by: Cut) -> Result<Threshold, ThresholdError> {
-        let verdicts_a_day = SECONDS_A_DAY / self.seconds_apart;
+    pub fn threshold(&self, by: Cut) -> Result<Option<Threshold>, ThresholdError> {
+        let verdicts_a_day = self.seconds_apart.map(|seconds| SECONDS_A_DAY / seconds);
         let score = match by {
             Cut::Score(score) => score,
             Cut::Contamination(share) => threshold::contamination(&self.seen, share)?,
             Cut::AlertsPerDay(alerts) => {
+                let Some(verdicts_a_day) = verdicts_a_day else { return Ok(None) };
                 let scores = if self.unseen.is_empty() { &self.seen } else { &self.unseen };
                 threshold::conformal(scores, alerts / verdicts_a_day)?
             }
         };
         let exceedance = (!self.unseen.is_empty()).then(|| threshold::exceedance(&self.unseen, score));
-        Ok(Threshold { score, expected_alerts_per_day: exceedance.map(|share| share * verdicts_a_day) })
+        let expected = exceedance.zip(verdicts_a_day).map(|(share, verdicts)| share * verdicts);
+        Ok(Some(Threshold { score, expected_alerts_per_day: expected }))
     }
 }
 
@@ -82,7 +82,8 @@ impl TrainingScores {
 /// There are no scores to choose from.
 pub fn rethreshold(kept: &Scores, by: Cut) -> Result<Option<Threshold>, ThresholdError> {
     let (Some(seen), Some(unseen)) = (filled(&kept.seen), filled(&kept.unseen)) else { return Ok(None) };
-    let threshold = TrainingScores { seen, unseen, seconds_apart: kept.seconds_apart }.threshold(by)?;
+    let scores = TrainingScores { seen, unseen, seconds_apart: kept.seconds_apart };
+    let Some(threshold) = scores.threshold(by)? else { return Ok(None) };
     let known = |greatest: &Greatest| {
         greatest.is_whole() || greatest.scores().last().is_some_and(|least| threshold.score > *least)
     };
@@ -110,7 +111,7 @@ pub fn shortfall(by: Cut, expected_alerts_per_day: Option<f64>, samples: usize) 
         Some(expected) if expected > asked * (1.0 + 1e-9) => {
             let needed = (expected * (samples + 1) as f64 / asked).ceil() - 1.0;
             Some(format!(
-                "threshold.alertsPerDay {asked} cannot be promised: {samples} samples tell no more than that there are at most {expected:.1} a day; learn from {needed:.0} samples or more"
+                "threshold.alertsPerDay {asked} cannot be promised: {samples} samples show only that there are at most {expected:.1} a day; learn from {needed:.0} samples or more"
             ))
         }
         Some(_) => None,
@@ -123,7 +124,7 @@ pub fn silence(by: Cut, threshold: f64, seen: &[f64]) -> Option<String> {
     let Cut::Contamination(share) = by else { return None };
     seen.iter().all(|score| *score <= threshold).then(|| {
         format!(
-            "threshold.contamination {share} calls no sample anomalous, since more of them than that are the strangest alike: a reading must be stranger than all of them"
+            "threshold.contamination {share} calls no sample anomalous, since more of them than that share the highest score: a reading must score higher than all of them"
         )
     })
 }
@@ -135,13 +136,13 @@ mod tests {
     /// A verdict a minute, 1440 a day; the scores are 0.001, 0.002 and so on.
     fn scores(count: u32) -> TrainingScores {
         let scores: Vec<f64> = (1..=count).map(|i| f64::from(i) / 1000.0).collect();
-        TrainingScores { seen: scores.clone(), unseen: scores, seconds_apart: 60.0 }
+        TrainingScores { seen: scores.clone(), unseen: scores, seconds_apart: Some(60.0) }
     }
 
     #[test]
     fn alerts_a_day_are_a_share_of_the_verdicts_a_day() {
         // 10 of 1440 verdicts, with 999 scores: the 6th greatest, which lets 6 of 1000 pass.
-        let threshold = scores(999).threshold(Cut::AlertsPerDay(10.0)).unwrap();
+        let threshold = scores(999).threshold(Cut::AlertsPerDay(10.0)).unwrap().unwrap();
         assert_eq!(threshold.score.to_bits(), 0.994f64.to_bits());
         assert!((threshold.expected_alerts_per_day.unwrap() - 8.64).abs() < 1e-9);
         assert_eq!(shortfall(Cut::AlertsPerDay(10.0), threshold.expected_alerts_per_day, 999), None);
@@ -149,18 +150,18 @@ mod tests {
 
     #[test]
     fn every_choice_of_threshold_says_what_to_expect() {
-        let expected = |by| scores(999).threshold(by).unwrap().expected_alerts_per_day.unwrap();
+        let expected = |by| scores(999).threshold(by).unwrap().unwrap().expected_alerts_per_day.unwrap();
         assert!((expected(Cut::Score(0.5)) - 720.0).abs() < 1e-9);
         assert!((expected(Cut::Contamination(0.01)) - 15.84).abs() < 1e-9);
     }
 
     #[test]
     fn a_promise_that_the_samples_cannot_keep_is_not_made() {
-        let threshold = scores(99).threshold(Cut::AlertsPerDay(2.0)).unwrap();
+        let threshold = scores(99).threshold(Cut::AlertsPerDay(2.0)).unwrap().unwrap();
         assert_eq!(threshold.score.to_bits(), 0.099f64.to_bits());
         assert_eq!(
             shortfall(Cut::AlertsPerDay(2.0), threshold.expected_alerts_per_day, 99).unwrap(),
-            "threshold.alertsPerDay 2 cannot be promised: 99 samples tell no more than that there are at most 14.4 a day; learn from 719 samples or more"
+            "threshold.alertsPerDay 2 cannot be promised: 99 samples show only that there are at most 14.4 a day; learn from 719 samples or more"
         );
         assert_eq!(shortfall(Cut::Contamination(0.01), threshold.expected_alerts_per_day, 99), None);
     }
@@ -169,8 +170,8 @@ mod tests {
     fn samples_that_are_alike_may_leave_none_to_be_over_the_threshold() {
         let scores = |rare: usize| [vec![0.4; 100 - rare], vec![0.7; rare]].concat();
         let silent = |rare, by| {
-            let scores = TrainingScores { seen: scores(rare), unseen: Vec::new(), seconds_apart: 60.0 };
-            silence(by, scores.threshold(by).unwrap().score, &scores.seen)
+            let scores = TrainingScores { seen: scores(rare), unseen: Vec::new(), seconds_apart: Some(60.0) };
+            silence(by, scores.threshold(by).unwrap().unwrap().score, &scores.seen)
         };
         assert!(
             silent(10, Cut::Contamination(0.05))
@@ -184,8 +185,17 @@ mod tests {
     #[test]
     fn rows_that_all_trees_have_learned_from_promise_nothing() {
         let scores = TrainingScores { unseen: Vec::new(), ..scores(99) };
-        let threshold = scores.threshold(Cut::AlertsPerDay(2.0)).unwrap();
+        let threshold = scores.threshold(Cut::AlertsPerDay(2.0)).unwrap().unwrap();
         assert_eq!(threshold, Threshold { score: 0.099, expected_alerts_per_day: None });
         assert!(shortfall(Cut::AlertsPerDay(2.0), None, 99).unwrap().contains("all 99 samples"));
+    }
+
+    #[test]
+    fn without_times_alerts_per_day_have_no_threshold() {
+        let scores = TrainingScores { seconds_apart: None, ..scores(999) };
+        assert_eq!(scores.threshold(Cut::AlertsPerDay(10.0)).unwrap(), None);
+        let threshold = scores.threshold(Cut::Contamination(0.01)).unwrap().unwrap();
+        assert_eq!(threshold.expected_alerts_per_day, None);
+        assert_eq!(rethreshold(&scores.kept(), Cut::AlertsPerDay(10.0)).unwrap(), None);
     }
 }

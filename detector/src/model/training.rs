@@ -3,6 +3,7 @@
 use crd::Valid;
 use crd::model::ExperimentalMode;
 use crd::training::{self, ForestMode};
+use crd::valid::Cut;
 use forest::artifact::{Artifact, Metadata, Training};
 use forest::{Ensemble, EnsembleParams, Mode, Params, ParamsError, Samples};
 use jiff::Timestamp;
@@ -28,10 +29,10 @@ pub struct TrainingSet<'a> {
 pub const MAX_LEFT_OUT: f64 = 0.1;
 
 /// Learn. The model's time is that of the newest reading: the same lesson gives the same artifact, to the bit, on any
-/// number of threads. `trees_done` hears the number of trees grown so far.
+/// number of threads. `trees_done` receives the number of trees grown so far.
 ///
 /// The forest is grown from what is not left out; the threshold is made from the scores of everything. Otherwise each
-/// training would cut a little off the last, until half of the world was strange.
+/// training would cut a little off the last, until half of all readings were anomalous.
 ///
 /// # Errors
 /// Fewer than two complete readings, or parameters that the data does not allow.
@@ -42,85 +43,177 @@ pub fn learn(
 ) -> Result<Model, ModelError> {
     let train = &detector.train().cloned().unwrap_or_default();
     let recipe = Recipe::from(train);
-    let columns: Vec<String> = detector.sensors().map(|sensor| sensor.name.to_owned()).collect();
-    let Vectors { cells, times, pipeline, incomplete } = Vectors::of(&recipe, training_set.readings)?;
-    let all = Samples::new(recipe.columns(columns.len()), cells)?;
+    let sensors: Vec<String> = detector.sensors().map(|sensor| sensor.name.to_owned()).collect();
+    let mut vectors = VectorBuilder::new(recipe.clone(), sensors.len(), Missing::Skip);
+    let mut values = Vec::new();
+    for readings in training_set.readings {
+        values.clear();
+        values.extend(readings.values.iter().map(|value| value.unwrap_or(f64::NAN)));
+        vectors.push(Some(readings.time), &values);
+    }
+    let Vectors { samples: all, newest, seconds_apart, pipeline, warnings } = vectors.finish()?;
     let left_out = training_set.serving.map_or(Vec::new(), |serving| left_out(&all, &recipe, serving));
-    let kept = rows(&all, |row| left_out.binary_search(&row).is_err()).ok_or(ModelError::TooFew {
+    let samples = rows(&all, |row| left_out.binary_search(&row).is_err()).ok_or(ModelError::TooFew {
         samples: 0,
         readings: all.len(),
         past: recipe.memory() - 1,
     })?;
+    let held_out = rows(&all, |row| left_out.binary_search(&row).is_ok());
+    let fit = Fit {
+        vectors: Vectors { samples, newest, seconds_apart, pipeline, warnings },
+        held_out,
+        sensors,
+        params: params(train)?,
+        threshold: detector.cut(),
+    };
+    let mut artifact = fit.artifact(trees_done)?;
+    artifact.metadata.recipe = detector.recipe_digest();
+    artifact.metadata.training.until = training_set.until.map(|until| until.to_string());
+    Model::new(artifact)
+}
 
-    let params = params(train)?;
-    let ensemble = Ensemble::fit_with_progress(&kept, &params, trees_done)?;
-    let mut scores = TrainingScores::new(&ensemble, &kept, params.seed(), &times);
-    if let Some(strange) = rows(&all, |row| left_out.binary_search(&row).is_ok()) {
-        scores.add_unseen(&ensemble.scores(&strange));
-    }
-    let threshold = scores.threshold(detector.cut())?;
-    let sensor = |column| columns[recipe.sensor_of(column, columns.len())].clone();
-    let warnings = kept.warnings(sensor).into_iter().chain(incomplete).collect();
-    let metadata = Metadata {
-        columns,
-        lags: recipe.lags as u32,
-        pipeline: serde_json::to_value(pipeline).expect("a pipeline is JSON"),
-        threshold: threshold.score,
-        training: Training {
-            samples: kept.len() as u64,
-            trained_at: times[times.len() - 1].to_string(),
+/// Everything that decides a model: the one way from vectors to an artifact.
+pub struct Fit {
+    /// What the forest is grown from.
+    pub vectors: Vectors,
+    /// Vectors that the forest is not grown from, but that the threshold is chosen from too.
+    pub held_out: Option<Samples>,
+    /// The names of the sensors.
+    pub sensors: Vec<String>,
+    /// How the forest is grown.
+    pub params: EnsembleParams,
+    /// How the threshold is chosen.
+    pub threshold: Cut,
+}
+
+impl Fit {
+    /// Grow the forest, choose the threshold, and keep the training scores, so that another threshold needs no training.
+    ///
+    /// # Errors
+    /// Parameters that the data does not allow, or alerts per day from vectors without times.
+    pub fn artifact(self, trees_done: &(dyn Fn(usize) + Sync)) -> Result<Artifact, ModelError> {
+        let Self { vectors, held_out, sensors, params, threshold } = self;
+        let Vectors { samples, newest, seconds_apart, pipeline, warnings } = vectors;
+        let ensemble = Ensemble::fit_with_progress(&samples, &params, trees_done)?;
+        let mut scores = TrainingScores::new(&ensemble, &samples, params.seed(), seconds_apart);
+        if let Some(held_out) = held_out {
+            scores.add_unseen(&ensemble.scores(&held_out));
+        }
+        let threshold = scores.threshold(threshold)?.ok_or(ModelError::NoTimes)?;
+        let sensor = |column| sensors[pipeline.recipe.sensor_of(column, sensors.len())].clone();
+        let training = Training {
+            samples: samples.len() as u64,
+            trained_at: newest.unwrap_or(Timestamp::UNIX_EPOCH).to_string(),
             origin: "trained".to_owned(),
             expected_alerts_per_day: threshold.expected_alerts_per_day,
-            until: training_set.until.map(|until| until.to_string()),
-            choice: ensemble.choice(&kept),
-            central_ranges: kept.central_ranges(),
-            warnings,
-        },
-        recipe: detector.recipe_digest(),
-    };
-    Model::new(Artifact { ensemble, metadata, scores: Some(scores.kept()) })
-}
-
-/// The vectors of complete readings, when each was taken, how they were made, and a doubt where most were not complete.
-struct Vectors {
-    cells: Vec<f64>,
-    times: Vec<Timestamp>,
-    pipeline: Pipeline,
-    incomplete: Option<String>,
-}
-
-impl Vectors {
-    fn of(recipe: &Recipe, readings: &[Readings]) -> Result<Self, ModelError> {
-        let mut learning = Learning::new(recipe.clone());
-        let all = readings.len();
-        let (mut cells, mut times, mut complete) = (Vec::new(), Vec::with_capacity(all), 0);
-        let mut values = Vec::new();
-        for readings in readings {
-            values.clear();
-            values.extend(readings.values.iter().flatten());
-            if values.len() < readings.values.len() {
-                continue;
-            }
-            complete += 1;
-            if learning.push_onto(&mut cells, readings.time, &values) {
-                times.push(readings.time);
-            }
-        }
-        if times.len() < 2 {
-            let past = recipe.memory() - 1;
-            return Err(ModelError::TooFew { samples: times.len(), readings: complete, past });
-        }
-        let incomplete = (complete < all - complete).then(|| {
-            format!(
-                "{} of {all} readings lacked a sensor's value: nothing was learned from them",
-                all - complete
-            )
-        });
-        Ok(Self { cells, times, pipeline: learning.finish(), incomplete })
+            choice: ensemble.choice(&samples),
+            central_ranges: samples.central_ranges(),
+            warnings: samples.warnings(sensor).into_iter().chain(warnings).collect(),
+            ..Training::default()
+        };
+        let metadata = Metadata {
+            lags: pipeline.recipe.lags as u32,
+            pipeline: serde_json::to_value(&pipeline).expect("a pipeline is JSON"),
+            threshold: threshold.score,
+            training,
+            columns: sensors,
+            ..Metadata::default()
+        };
+        Ok(Artifact { ensemble, metadata, scores: Some(scores.kept()) })
     }
 }
 
-/// The rows that the serving model calls anomalous, in rising order; of too many, the strangest. None where it looks at
+/// Vectors to train on, and how they were made.
+pub struct Vectors {
+    /// The vectors.
+    pub samples: Samples,
+    /// The time of the newest, where times are known.
+    pub newest: Option<Timestamp>,
+    /// The mean time from one to the next, in seconds, where times are known.
+    pub seconds_apart: Option<f64>,
+    /// How they were made.
+    pub pipeline: Pipeline,
+    /// What is wrong with them, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// What becomes of readings with a missing value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// No vector is made of them.
+    Skip,
+    /// Their vectors have missing cells. Only for vectors that are readings as they are: what looks back would take a
+    /// missing value for a value in every window that it is in.
+    Keep,
+}
+
+/// Readings in, one after another; vectors out.
+pub struct VectorBuilder {
+    learning: Learning,
+    sensors: usize,
+    missing: Missing,
+    cells: Vec<f64>,
+    count: usize,
+    /// The times of the first and the newest vector.
+    span: Option<(Timestamp, Timestamp)>,
+    readings: usize,
+    complete: usize,
+}
+
+impl VectorBuilder {
+    /// No vectors yet.
+    pub fn new(recipe: Recipe, sensors: usize, missing: Missing) -> Self {
+        let learning = Learning::new(recipe);
+        Self { learning, sensors, missing, cells: Vec::new(), count: 0, span: None, readings: 0, complete: 0 }
+    }
+
+    /// The next readings, one value a sensor, NaN where it is missing. A time is given for all readings or for none.
+    pub fn push(&mut self, time: Option<Timestamp>, values: &[f64]) {
+        self.readings += 1;
+        if self.missing == Missing::Skip && values.iter().any(|value| value.is_nan()) {
+            return;
+        }
+        self.complete += 1;
+        if !self.learning.push_onto(&mut self.cells, time.unwrap_or(Timestamp::UNIX_EPOCH), values) {
+            return;
+        }
+        self.count += 1;
+        if let Some(time) = time {
+            self.span = Some((self.span.map_or(time, |(first, _)| first), time));
+        }
+    }
+
+    /// All vectors.
+    ///
+    /// # Errors
+    /// Fewer than two, or a value that the forest cannot hold.
+    pub fn finish(self) -> Result<Vectors, ModelError> {
+        let Self { learning, sensors, cells, count, span, readings, complete, .. } = self;
+        let pipeline = learning.finish();
+        if count < 2 {
+            let past = pipeline.recipe.memory() - 1;
+            return Err(ModelError::TooFew { samples: count, readings: complete, past });
+        }
+        let incomplete = readings - complete;
+        let warning = (complete < incomplete).then(|| {
+            format!(
+                "{incomplete} of {readings} readings lacked a sensor's value: nothing was learned from them"
+            )
+        });
+        let apart = |(first, newest): (Timestamp, Timestamp)| {
+            (newest.duration_since(first).as_secs_f64() / (count - 1) as f64).max(1e-3)
+        };
+        Ok(Vectors {
+            samples: Samples::with_missing(pipeline.recipe.columns(sensors), cells)?,
+            newest: span.map(|(_, newest)| newest),
+            seconds_apart: span.map(apart),
+            pipeline,
+            warnings: warning.into_iter().collect(),
+        })
+    }
+}
+
+/// The rows that the serving model calls anomalous, in rising order; of too many, the most anomalous. None where it looks at
 /// readings in another way.
 fn left_out(all: &Samples, recipe: &Recipe, serving: &Model) -> Vec<usize> {
     if serving.recipe() != recipe || serving.columns() != all.columns() {

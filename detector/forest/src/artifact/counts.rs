@@ -8,5 +8,6 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Counts {
     pub(super) seen: u64,
     pub(super) unseen: u64,
-    pub(super) seconds_apart: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) seconds_apart: Option<f64>,
 }

@@ -16,8 +16,8 @@ pub struct Scores {
     pub seen: Greatest,
     /// In the trees that were grown without the row.
     pub unseen: Greatest,
-    /// The mean time from one row to the next, in seconds.
-    pub seconds_apart: f64,
+    /// The mean time from one row to the next, in seconds; none where the rows have no times.
+    pub seconds_apart: Option<f64>,
 }
 
 /// The greatest of some scores, in falling order, and how many there were.

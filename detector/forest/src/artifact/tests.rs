@@ -188,7 +188,8 @@ fn a_forged_artifact_is_refused_by_what_is_in_it() {
 #[test]
 fn the_greatest_scores_are_kept_and_how_many_there_were() {
     let many: Vec<f64> = (1..=10_000).map(|i| f64::from(i) / 10_000.0).collect();
-    let scores = Scores { seen: Greatest::of(&many), unseen: Greatest::of(&[0.4, 0.6]), seconds_apart: 60.0 };
+    let scores =
+        Scores { seen: Greatest::of(&many), unseen: Greatest::of(&[0.4, 0.6]), seconds_apart: Some(60.0) };
     assert_eq!(
         (scores.seen.scores().len(), scores.seen.count(), scores.seen.is_whole()),
         (MAX_SCORES, 10_000, false)
@@ -201,7 +202,8 @@ fn the_greatest_scores_are_kept_and_how_many_there_were() {
 #[test]
 fn scores_that_are_none_are_refused() {
     for wrong in [vec![0.5, f64::NAN], vec![1.5], vec![0.0]] {
-        let scores = Scores { seen: Greatest::of(&wrong), unseen: Greatest::of(&[]), seconds_apart: 1.0 };
+        let scores =
+            Scores { seen: Greatest::of(&wrong), unseen: Greatest::of(&[]), seconds_apart: Some(1.0) };
         let bytes = Artifact { scores: Some(scores), ..artifact(0) }.to_bytes().unwrap();
         assert_eq!(
             Artifact::from_bytes(&bytes).unwrap_err().to_string(),

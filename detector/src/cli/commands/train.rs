@@ -3,14 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use crd::model::Feature;
 use crd::training::ForestMode;
 use crd::valid::Cut;
 use forest::artifact::{self, ArtifactError};
-use forest::threshold::ThresholdError;
-use forest::{
-    Artifact, Ensemble, EnsembleParams, ForestError, Metadata, Params, ParamsError, Samples, SamplesError,
-    Training,
-};
+use forest::{Artifact, EnsembleParams, Metadata, Params, ParamsError, Training};
 use indicatif::{ProgressBar, ProgressStyle};
 use interchange::Imported;
 use jiff::Timestamp;
@@ -18,11 +15,12 @@ use thiserror::Error;
 
 use super::column_warnings;
 use super::model_file::{self, ModelFileError};
+use crate::features::pipeline::Recipe;
 use crate::ingest::sources::delimited::CsvError;
 use crate::ingest::table::{Selection, Table};
-use crate::model::model::as_they_are;
-use crate::model::threshold::{self, TrainingScores};
-use crate::model::training;
+use crate::model::model::{ModelError, as_they_are};
+use crate::model::threshold;
+use crate::model::training::{self, Fit, Missing, VectorBuilder, Vectors};
 
 /// Train an isolation forest on the rows of a CSV file, or import one that was trained elsewhere.
 ///
@@ -80,9 +78,26 @@ pub struct TrainArgs {
     #[arg(long, value_name = "SHARE", conflicts_with_all = ["score", "from_sklearn"])]
     contamination: Option<f64>,
 
+    /// How many anomalous rows a day to expect on ordinary data. The file needs a column `timestamp`
+    #[arg(long, value_name = "N", conflicts_with_all = ["contamination", "score", "from_sklearn"])]
+    alerts_per_day: Option<f64>,
+
     /// A fixed score between 0 and 1 over which a row is anomalous
     #[arg(long, value_name = "SCORE")]
     score: Option<f64>,
+
+    /// What the model sees of each column: Value, Difference, RollingMean, LogStdDev, DailyResidual; as in an
+    /// AnomalyDetector's `model.train`. Features of more than a row leave out rows with a missing cell
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "Value", value_parser = feature, conflicts_with = "from_sklearn")]
+    features: Vec<Feature>,
+
+    /// How many rows RollingMean and LogStdDev are taken over, 2 to 1000
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = within(2, 1000), conflicts_with = "from_sklearn")]
+    window: usize,
+
+    /// Append the features of this many previous rows to each vector, 0 to 100
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = within(0, 100), conflicts_with = "from_sklearn")]
+    lags: usize,
 
     /// The time of the newest row, as an RFC 3339 time. It is kept in the model; the clock is not asked, so that the
     /// same data gives the same file
@@ -104,21 +119,21 @@ pub enum TrainError {
         /// Its rows.
         rows: usize,
     },
-    /// The data is no data.
-    #[error(transparent)]
-    Samples(#[from] SamplesError),
     /// Parameters out of range.
     #[error(transparent)]
     Params(#[from] ParamsError),
     /// What is chosen cannot be given.
     #[error("mode Auto chooses --sample-size and --extension: they must be left out")]
     Chosen,
-    /// The forest cannot be grown.
+    /// The data allows no forest, or no threshold.
     #[error(transparent)]
-    Forest(#[from] ForestError),
-    /// No threshold can be found.
-    #[error(transparent)]
-    Threshold(#[from] ThresholdError),
+    Model(#[from] ModelError),
+    /// Times are needed that the file does not have.
+    #[error("{0} needs the times of the rows: expected a column \"timestamp\", got none")]
+    NoTimes(&'static str),
+    /// A rate that is none.
+    #[error("alerts per day must be greater than 0, got {0}")]
+    AlertsPerDay(f64),
     /// A fixed score that is none.
     #[error("score must be greater than 0 and less than 1, got {0}")]
     Score(f64),
@@ -157,40 +172,87 @@ pub fn run(args: &TrainArgs) -> Result<(), TrainError> {
     };
     let bytes = artifact.to_bytes()?;
     model_file::write(&args.output, &bytes)?;
-    artifact.metadata.training.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
-    eprintln!("{}", told(&artifact, &artifact::digest(&bytes)));
+    warnings(args, &artifact).iter().for_each(|warning| eprintln!("warning: {warning}"));
+    eprintln!("{}", summary(&artifact, &artifact::digest(&bytes)));
     Ok(())
 }
 
-/// A forest that is grown from the rows of the input.
+/// Why its verdicts may not be trusted: what the artifact says, and what its threshold cannot keep.
+fn warnings(args: &TrainArgs, artifact: &Artifact) -> Vec<String> {
+    let Training { warnings, expected_alerts_per_day, samples, .. } = &artifact.metadata.training;
+    let (Some(scores), Ok(by)) = (&artifact.scores, threshold_by(args)) else { return warnings.clone() };
+    let shortfall = threshold::shortfall(by, *expected_alerts_per_day, *samples as usize);
+    let silence = threshold::silence(by, artifact.metadata.threshold, scores.seen.scores());
+    warnings.iter().cloned().chain(shortfall).chain(silence).collect()
+}
+
+/// A forest that is grown from the rows of the input, as `training` grows that of a detector.
 fn learned(args: &TrainArgs) -> Result<Artifact, TrainError> {
+    let params = params(args)?;
+    let by = threshold_by(args)?;
+    let Rows { sensors, vectors } = rows(args)?;
+    let trained = Fit { vectors, held_out: None, sensors, params, threshold: by };
+    let mut artifact = with_bar(&params, |trees_done| trained.artifact(trees_done))?;
+    artifact.metadata.training.trained_at = args.data_end_time.to_string();
+    Ok(artifact)
+}
+
+/// The vectors of the rows, and the names of the columns that they are made of.
+struct Rows {
+    sensors: Vec<String>,
+    vectors: Vectors,
+}
+
+fn rows(args: &TrainArgs) -> Result<Rows, TrainError> {
     let input = args.input.as_deref().expect("clap asks for an input unless there is something to import");
+    let recipe = Recipe { features: args.features.clone(), window: args.window, lags: args.lags };
+    let missing =
+        if recipe.features == [Feature::Value] && recipe.lags == 0 { Missing::Keep } else { Missing::Skip };
+    let mut table = Table::open(input, &selection(args))?.with_missing().with_times();
+    let cells = table.rest()?;
+    let sensors = table.columns().to_vec();
+    let suspicious = if args.columns.is_some() { Vec::new() } else { column_warnings::of(&sensors, &cells) };
+    let count = cells.len() / sensors.len();
+    if count < 2 {
+        return Err(TrainError::TooFew { input: input.to_owned(), rows: count });
+    }
+    let times = times(args, &mut table)?;
+    let mut vectors = VectorBuilder::new(recipe, sensors.len(), missing);
+    for (row, values) in cells.chunks_exact(sensors.len()).enumerate() {
+        vectors.push(times.as_ref().map(|times| times[row]), values);
+    }
+    let mut vectors = vectors.finish()?;
+    vectors.warnings.extend(suspicious);
+    Ok(Rows { sensors, vectors })
+}
+
+/// The times of the rows. Where nothing depends on them, a column that is no times is not refused.
+fn times(args: &TrainArgs, table: &mut Table) -> Result<Option<Vec<Timestamp>>, TrainError> {
+    let by = args.alerts_per_day.map(|_| "--alerts-per-day");
+    let needed = by.or_else(|| args.features.contains(&Feature::DailyResidual).then_some("DailyResidual"));
+    match (table.times(), needed) {
+        (Ok(None), Some(by)) => Err(TrainError::NoTimes(by)),
+        (Err(error), Some(_)) => Err(error.into()),
+        (times, _) => Ok(times.ok().flatten()),
+    }
+}
+
+fn params(args: &TrainArgs) -> Result<EnsembleParams, TrainError> {
     if args.mode == ForestMode::Auto && (args.sample_size.is_some() || args.extension.is_some()) {
         return Err(TrainError::Chosen);
     }
     let (sample_size, extension) = (args.sample_size.unwrap_or(256), args.extension.unwrap_or(0));
     let params = Params::new(args.trees, sample_size, extension, args.seed)?;
-    let params = training::in_mode(params, args.mode);
-    let score = args.score.map(checked).transpose()?;
-    let mut table = Table::open(input, &selection(args))?.with_missing();
-    let cells = table.rest()?;
-    let suspicious =
-        if args.columns.is_some() { Vec::new() } else { column_warnings::of(table.columns(), &cells) };
-    let samples = Samples::with_missing(table.columns().len(), cells)?;
-    if samples.len() < 2 {
-        return Err(TrainError::TooFew { input: input.to_owned(), rows: samples.len() });
+    Ok(training::in_mode(params, args.mode))
+}
+
+fn threshold_by(args: &TrainArgs) -> Result<Cut, TrainError> {
+    match (args.score, args.alerts_per_day) {
+        (Some(score), _) => Ok(Cut::Score(checked(score)?)),
+        (None, Some(alerts)) if alerts > 0.0 && alerts.is_finite() => Ok(Cut::AlertsPerDay(alerts)),
+        (None, Some(alerts)) => Err(TrainError::AlertsPerDay(alerts)),
+        (None, None) => Ok(Cut::Contamination(args.contamination.unwrap_or(0.01))),
     }
-    let ensemble = grown(&samples, &params)?;
-    let by = score.map_or(Cut::Contamination(args.contamination.unwrap_or(0.01)), Cut::Score);
-    let scores = TrainingScores { seen: ensemble.scores(&samples), unseen: Vec::new(), seconds_apart: 1.0 };
-    let threshold = scores.threshold(by)?.score;
-    let warnings = samples.warnings(|column| table.columns()[column].clone()).into_iter();
-    let warnings =
-        warnings.chain(suspicious).chain(threshold::silence(by, threshold, &scores.seen)).collect();
-    let training = training(args, samples.len() as u64, "trained".to_owned());
-    let (choice, central_ranges) = (ensemble.choice(&samples), samples.central_ranges());
-    let training = Training { choice, central_ranges, warnings, ..training };
-    Ok(Artifact { ensemble, metadata: metadata(table.columns().to_vec(), threshold, training), scores: None })
 }
 
 /// A forest that was grown elsewhere. Its data is not known, so its samples are those of one tree.
@@ -221,18 +283,31 @@ fn mode(name: &str) -> Result<ForestMode, String> {
     known.ok_or_else(|| format!("expected one of {}", ForestMode::ALL.map(ForestMode::name).join(", ")))
 }
 
+/// A number of rows.
+fn within(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+        number.ok_or_else(|| format!("must be {least} to {most}"))
+    }
+}
+
 fn checked(score: f64) -> Result<f64, TrainError> {
     if score > 0.0 && score < 1.0 { Ok(score) } else { Err(TrainError::Score(score)) }
 }
 
 /// indicatif shows the trees that are done on a terminal only.
-fn grown(samples: &Samples, params: &EnsembleParams) -> Result<Ensemble, ForestError> {
+fn with_bar<T>(params: &EnsembleParams, train: impl FnOnce(&(dyn Fn(usize) + Sync)) -> T) -> T {
     let style = ProgressStyle::with_template("growing {wide_bar} {pos}/{len} trees")
         .expect("the template is well-formed: a test trains");
     let bar = ProgressBar::new(u64::from(params.total_trees())).with_style(style);
-    let ensemble = Ensemble::fit_with_progress(samples, params, &|_| bar.inc(1));
+    let trained = train(&|_| bar.inc(1));
     bar.finish_and_clear();
-    ensemble
+    trained
+}
+
+/// A feature by the name that manifests know.
+fn feature(name: &str) -> Result<Feature, String> {
+    serde_json::from_value(name.into()).map_err(|error| error.to_string())
 }
 
 /// What is known of a forest whose rows are readings as they are.
@@ -253,7 +328,7 @@ fn unnamed(columns: usize) -> Vec<String> {
 }
 
 /// One line for the person who waits.
-fn told(artifact: &Artifact, digest: &str) -> String {
+fn summary(artifact: &Artifact, digest: &str) -> String {
     let Artifact { ensemble, metadata, .. } = artifact;
     let Metadata { columns, training, threshold, .. } = metadata;
     format!(

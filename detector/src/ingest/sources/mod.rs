@@ -13,7 +13,7 @@ mod simulated;
 /// Files of delimited text, row by row.
 pub mod delimited;
 /// The ways in which recordings write time.
-mod timestamp;
+pub mod timestamp;
 /// Where CSV files are.
 mod data_directory;
 /// A CSV file, replayed.
