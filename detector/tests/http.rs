@@ -214,7 +214,7 @@ async fn the_newest_verdicts_come_first_and_are_bounded() {
     }
 }
 
-/// What the state is told of one instant.
+/// What the state gets of one instant.
 fn judged(state: &State, second: i64, severity: f64, alarm_state: AlarmState) {
     let model = state.scorer().unwrap().model().digest().clone();
     let judgement = Judgement {

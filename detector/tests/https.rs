@@ -152,7 +152,10 @@ fn a_webhook_is_called_where_it_is_vouched_for_and_nowhere_else() {
         server.url
     );
     let unknown = Running::start(folder.path(), &spec, None);
-    assert!(server.next().unwrap_err().to_string().contains("UnknownCA"), "an alarm is told to nobody");
+    assert!(
+        server.next().unwrap_err().to_string().contains("UnknownCA"),
+        "nothing is sent to an unknown server"
+    );
     drop(unknown);
 
     let _known = Running::start(folder.path(), &spec, Some(&server.certificate));

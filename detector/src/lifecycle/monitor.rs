@@ -111,15 +111,15 @@ pub fn retrain(
     Ok(learn(detector, training_set, &|_| ())?.with_training_end(Some(Timestamp::now())))
 }
 
-/// Who hears of a replay.
+/// Who follows a replay.
 pub trait ReplayObserver {
-    /// Why it stops listening.
+    /// Why it stops the replay.
     type Error: From<MonitorError>;
 
     /// An instant was judged.
     ///
     /// # Errors
-    /// It listens no longer.
+    /// It stops the replay.
     fn judged(&mut self, readings: &Readings, outcome: &Outcome) -> Result<(), Self::Error>;
     /// Whether the replay is to end before the next instant.
     fn is_stopped(&self) -> bool {

@@ -12,7 +12,7 @@ pub struct Verdict {
     pub time: Timestamp,
     /// One value a sensor, in the model's order; none where the reading was missing.
     pub values: Vec<Option<f64>>,
-    /// How strange, and why.
+    /// How anomalous, and why.
     pub judgement: Judgement,
     /// What this instant does to the alarm.
     pub alarm_state: AlarmState,

@@ -100,7 +100,7 @@ fn the_newest_events_are_remembered() {
 }
 
 proptest! {
-    /// Every anomalous verdict is in one event; each event is told of once when it ends, and of its alarm once at most.
+    /// Every anomalous verdict is in one event; each event is published once when it ends, and of its alarm once at most.
     #[test]
     fn no_verdict_is_lost_and_nothing_is_told_twice(steps in prop::collection::vec((0..3u8, 0..5u8), 1..200)) {
         let (mut events, mut anomalous, mut alarms, mut ended) = (Events::new(&detector()), 0, 0, Vec::new());

@@ -17,7 +17,7 @@ pub struct EventSource {
 /// A request's identity and body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// The same for every replica that judges the same instants by the same model: receivers tell by it what they have heard
+    /// The same for every replica that judges the same instants by the same model: receivers recognise by it what they have received
     /// already.
     pub id: String,
     /// The CloudEvent.

@@ -17,7 +17,7 @@ use crate::ingest::table::{Selection, Table};
 /// Compare what two models make of the same rows.
 ///
 /// Rows that either model has no score for, since it looks back on earlier ones, are left out. Say before a retrained model
-/// takes over how much it would change: whether both find the same rows strange (the rank correlation), how many verdicts
+/// takes over how much it would change: whether both find the same rows anomalous (the rank correlation), how many verdicts
 /// differ, and how often each would raise one.
 #[derive(Debug, Args)]
 pub struct CompareArgs {

@@ -16,7 +16,7 @@ use crate::model::judgement::severity;
 
 /// Score the rows of a CSV file.
 ///
-/// Writes a CSV file with the columns `score` (0 to 1, higher is stranger), `severity` (over 1 is anomalous) and
+/// Writes a CSV file with the columns `score` (0 to 1, higher is more anomalous), `severity` (over 1 is anomalous) and
 /// `anomaly` (0 or 1), one row for each row of the input, in its order. Where a model also looks at earlier rows, the first
 /// rows have empty cells: their past is not known.
 #[derive(Debug, Args)]

@@ -131,7 +131,7 @@ impl LoadError {
         }
     }
 
-    /// What the operator is told.
+    /// The report to the operator.
     pub fn rejected(&self) -> Rejected {
         Rejected { reason: self.reason(), message: self.to_string() }
     }

@@ -46,7 +46,7 @@ impl StateDirectory {
     ///
     /// # Errors
     /// The disk is full, or not ours.
-    pub fn keep_model(&self, model: &Model) -> io::Result<()> {
+    pub fn store_model(&self, model: &Model) -> io::Result<()> {
         // A time without its model, or a model without its time, but never the time of another one.
         training_end::remove(&self.model())?;
         atomic_write::write(&self.model(), model.bytes(), atomic_write::Sync::Now)?;
@@ -57,7 +57,7 @@ impl StateDirectory {
     ///
     /// # Errors
     /// The disk is full, or not ours.
-    pub fn keep_snapshot(&self, snapshot: &Snapshot) -> io::Result<()> {
+    pub fn store_snapshot(&self, snapshot: &Snapshot) -> io::Result<()> {
         atomic_write::write(&self.snapshot(), &snapshot.to_bytes(), atomic_write::Sync::Later)
     }
 

@@ -12,7 +12,7 @@ pub struct WatchedFile {
     seen: Option<Look>,
 }
 
-/// What tells that a file was changed, without reading it.
+/// What shows that a file was changed, without reading it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Look {
     file: PathBuf,

@@ -108,12 +108,12 @@ impl VerdictMetrics {
             score: make.gauges("anomaly_score", "The newest verdict: 0 is normal, 1 is anomalous.", &[]),
             severity: make.gauges(
                 "anomaly_severity",
-                "How strange the newest readings are, 0 to 2, higher is stranger: 1 is the border, over 1 is anomalous.",
+                "How anomalous the newest readings are, 0 to 2: 1 is the threshold, over 1 is anomalous.",
                 &[],
             ),
             raw_score: make.gauges(
                 "anomaly_raw_score",
-                "The isolation forest's score of the newest readings, over 0 and at most 1, higher is stranger.",
+                "The isolation forest's score of the newest readings, over 0 and at most 1, higher is more anomalous.",
                 &[],
             ),
             contribution: make.gauges(
