@@ -1,6 +1,6 @@
 //! A model file of another system in, its scores out: `convert MODEL < ROWS.json > SCORES.json`.
 //!
-//! `ROWS.json` is a list of rows; the answer has `origin`, `columns`, `cut`, `scores` and `anomalies`. With a second
+//! `ROWS.json` is a list of rows; the answer has `origin`, `columns`, `threshold`, `scores` and `anomalies`. With a second
 //! argument the forest is written there as an ONNX model. The live test compares both with the systems themselves.
 
 use std::error::Error;
@@ -15,14 +15,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let forest = &imported.ensemble;
     let rows: Vec<Vec<f64>> = serde_json::from_reader(io::stdin())?;
     let scores = forest.scores(&Samples::new(forest.columns(), rows.concat())?);
-    let anomalies: Vec<u8> = scores.iter().map(|&score| (score > imported.cut).into()).collect();
+    let anomalies: Vec<u8> = scores.iter().map(|&score| (score > imported.threshold).into()).collect();
     if let Some(path) = rest.first() {
         let numbered = || (0..forest.columns()).map(|column| format!("column{column}")).collect();
         let columns = imported.columns.clone().unwrap_or_else(numbered);
-        std::fs::write(path, interchange::onnx::write(forest, imported.cut, &columns)?)?;
+        std::fs::write(path, interchange::onnx::write(forest, imported.threshold, &columns)?)?;
     }
     let answer = serde_json::json!({
-        "origin": imported.origin, "columns": imported.columns, "cut": imported.cut,
+        "origin": imported.origin, "columns": imported.columns, "threshold": imported.threshold,
         "scores": scores, "anomalies": anomalies,
     });
     println!("{answer}");

@@ -5,8 +5,8 @@
 //! and numbers, and any class that is not part of an isolation forest is refused by its name.
 //!
 //! Scores of an imported forest equal scikit-learn's `-score_samples` to 1e-12 on finite rows, and
-//! `score > cut` is scikit-learn's `predict == -1`. (From ONNX: to what `f32` keeps of the sample size and the cut,
-//! see [`onnx`].)
+//! `score > threshold` is scikit-learn's `predict == -1`. (From ONNX: to what `f32` keeps of the sample size and the
+//! threshold, see [`onnx`].)
 //!
 //! ```
 //! let error = interchange::read(b"\x80\x04cos\nsystem\n.").unwrap_err();

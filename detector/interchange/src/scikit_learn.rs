@@ -1,4 +1,4 @@
-//! A Python `IsolationForest` as data in, a forest, its cut and its columns out.
+//! A Python `IsolationForest` as data in, a forest, its threshold and its columns out.
 //!
 //! What differs between scikit-learn's versions is left aside: parameters, cached path lengths, names of private
 //! attributes. A forest is its trees, the columns that each tree sees, the sample size and `offset_`, and those have
@@ -9,7 +9,7 @@ use forest::{Forest, ForestError};
 
 use crate::arrays::pickled::{array, objects};
 use crate::class::Class;
-use crate::imported::{Imported, cut};
+use crate::imported::{Imported, threshold};
 use crate::numpy::NumpyError;
 use crate::numpy::array::Array;
 use crate::object::{Graph, Id, Object};
@@ -101,7 +101,7 @@ pub(crate) fn forest(graph: &Graph<'_>, bytes: usize) -> Result<Imported> {
     let trees = trees(&model, columns, bytes)?;
     let sample_size = sample_size(&model)?;
     let forest = Forest::from_trees(columns as usize, sample_size, trees)?;
-    Ok(Imported { ensemble: forest.into(), cut: cut(offset(&model)?), columns: names, origin })
+    Ok(Imported { ensemble: forest.into(), threshold: threshold(offset(&model)?), columns: names, origin })
 }
 
 /// A Python object's `__dict__`.

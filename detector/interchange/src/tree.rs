@@ -5,8 +5,8 @@ use forest::tree::{Node, threshold};
 /// Why arrays are no tree.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum TreeError {
-    /// A split asks for a column that is not there.
-    #[error("node {node} must ask for one of the {columns} columns")]
+    /// A split on a column that the forest has not.
+    #[error("node {node} must split on one of the {columns} columns")]
     Column {
         /// Counted from 0.
         node: usize,
@@ -126,7 +126,7 @@ mod tests {
         let refusal = |arrays: Arrays| nodes(&arrays, 2).unwrap_err().to_string();
         assert_eq!(
             refusal(Arrays { column: vec![2, 0, 0], ..stump() }),
-            "node 0 must ask for one of the 2 columns"
+            "node 0 must split on one of the 2 columns"
         );
         assert_eq!(
             refusal(Arrays { right: vec![-7, -1, -1], ..stump() }),

@@ -14,7 +14,7 @@ use serde::Deserialize;
 struct Expected {
     version: String,
     columns: Option<Vec<String>>,
-    cut: f64,
+    threshold: f64,
     rows: Vec<Vec<f64>>,
     scores: Vec<f64>,
     anomalies: Vec<u8>,
@@ -56,19 +56,19 @@ fn every_version_and_format_scores_as_scikit_learn_did() {
     assert!(models.len() >= 50, "only {} fixtures", models.len());
     for model in models {
         let expected = expected(&model);
-        let Imported { ensemble: forest, cut, columns, origin } =
+        let Imported { ensemble: forest, threshold, columns, origin } =
             interchange::read(&fs::read(&model).unwrap()).unwrap();
         let shown = model.display();
         for (row, score) in forest.scores(&rows(&expected)).into_iter().enumerate() {
             let wanted = expected.scores[row];
             assert!((score - wanted).abs() <= 1e-12, "{shown}, row {row}: {score}, not {wanted}");
-            assert_eq!(u8::from(score > cut), expected.anomalies[row], "{shown}, row {row}");
+            assert_eq!(u8::from(score > threshold), expected.anomalies[row], "{shown}, row {row}");
         }
         if model.extension().unwrap() == "onnx" {
-            assert!((cut - expected.cut).abs() < 1e-7, "{shown}");
+            assert!((threshold - expected.threshold).abs() < 1e-7, "{shown}");
             assert!(origin.starts_with("ONNX by skl2onnx "), "{shown}: {origin}");
         } else {
-            assert!((cut - interchange::TIE - expected.cut).abs() <= 1e-15, "{shown}");
+            assert!((threshold - interchange::TIE - expected.threshold).abs() <= 1e-15, "{shown}");
             assert_eq!(columns, expected.columns, "{shown}");
             assert_eq!(origin, format!("scikit-learn {}", expected.version), "{shown}");
         }
@@ -80,7 +80,7 @@ fn a_row_on_the_cut_itself_is_among_the_fixtures() {
     for model in models().iter().filter(|model| model.ends_with("tied.p2.pkl")) {
         let expected = expected(model);
         assert!(
-            expected.scores.iter().any(|&score| (score - expected.cut).abs() < 1e-13),
+            expected.scores.iter().any(|&score| (score - expected.threshold).abs() < 1e-13),
             "{}",
             model.display()
         );
@@ -119,9 +119,9 @@ fn refused_or_sound(bytes: &[u8]) -> bool {
             assert!(!refusal.to_string().is_empty());
             true
         }
-        Ok(Imported { ensemble: forest, cut, .. }) => {
+        Ok(Imported { ensemble: forest, threshold, .. }) => {
             let score = forest.score(&vec![0.5; forest.columns()]);
-            assert!(score > 0.0 && score <= 1.0 && cut.is_finite());
+            assert!(score > 0.0 && score <= 1.0 && threshold.is_finite());
             false
         }
     }

@@ -127,7 +127,7 @@ impl Model {
     /// # Errors
     /// A threshold that no score can be compared with.
     pub fn imported(imported: Imported, columns: Vec<String>) -> Result<Self, ModelError> {
-        let Imported { ensemble, cut, origin, .. } = imported;
+        let Imported { ensemble, threshold, origin, .. } = imported;
         let training = Training {
             samples: u64::from(ensemble.members()[0].sample_size()),
             trained_at: Timestamp::UNIX_EPOCH.to_string(),
@@ -135,7 +135,7 @@ impl Model {
             ..Training::default()
         };
         let metadata =
-            Metadata { columns, pipeline: as_they_are(), threshold: cut, training, ..Metadata::default() };
+            Metadata { columns, pipeline: as_they_are(), threshold, training, ..Metadata::default() };
         Self::new(Artifact { ensemble, metadata, scores: None })
     }
 

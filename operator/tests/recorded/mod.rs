@@ -151,8 +151,8 @@ fn model_states() -> Vec<State> {
     let doubted = edited(&|report| {
         report["model"]["samples"] = json!(20);
         report["model"]["warnings"] = json!([
-            "20 rows are few to learn from: 64 or more are better",
-            "nothing ever varied in load: any change there will look strange",
+            "20 rows are few to train on: 64 or more are better",
+            "nothing ever varied in load: any change there will look anomalous",
         ]);
     });
     let rejected = edited(&|report| {

@@ -6,7 +6,7 @@ pub fn check(bytes: &[u8]) {
     let columns = imported.ensemble.columns();
     let score = imported.ensemble.score(&vec![0.5; columns]);
     assert!(score > 0.0 && score <= 1.0, "{score}");
-    assert!((0.0..=1.1).contains(&imported.cut), "{}", imported.cut);
+    assert!((0.0..=1.1).contains(&imported.threshold), "{}", imported.threshold);
     let names = vec![String::new(); columns];
-    interchange::onnx::write(&imported.ensemble, imported.cut, &names).expect("as many names as columns");
+    interchange::onnx::write(&imported.ensemble, imported.threshold, &names).expect("as many names as columns");
 }

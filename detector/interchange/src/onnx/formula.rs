@@ -39,13 +39,14 @@ impl<'g> Formula<'g> {
         if graph.number(two) != Some(2.0) {
             return Err(RULE);
         }
-        let cut = graph.number(offset).filter(|cut| (0.0..=1.0).contains(cut)).ok_or(RULE)?;
+        let threshold =
+            graph.number(offset).filter(|threshold| (0.0..=1.0).contains(threshold)).ok_or(RULE)?;
         let divisor = graph.number(divisor).ok_or(RULE)?;
         let sum = graph.any(sum).filter(|node| node.op_type == "Sum").ok_or(RULE)?;
         Ok(Self {
             path_lengths: sum.input.iter().map(String::as_str).collect(),
             divisor,
-            offset: -(cut as f32),
+            offset: -(threshold as f32),
         })
     }
 }

@@ -38,12 +38,12 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Imported> {
     let sample_size = sample_size(formula.divisor, trees.len())?;
     let forest = Forest::from_trees(columns as usize, sample_size, trees)?;
     let origin = format!("ONNX by {}", shown(&graph.producer));
-    Ok(Imported { ensemble: forest.into(), cut: cut(formula.offset), columns: None, origin })
+    Ok(Imported { ensemble: forest.into(), threshold: threshold(formula.offset), columns: None, origin })
 }
 
-/// The cut for an offset that was rounded to `f32`: the next `f32`, so that a row that sits on scikit-learn's own cut
-/// is normal here too.
-fn cut(offset: f32) -> f64 {
+/// The threshold for an offset that was rounded to `f32`: the next `f32`, so that a row that sits on scikit-learn's own
+/// threshold is normal here too.
+fn threshold(offset: f32) -> f64 {
     (-offset).next_up().into()
 }
 

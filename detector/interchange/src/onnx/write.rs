@@ -1,4 +1,4 @@
-//! A forest and its cut in, an ONNX model out that gives `score` and `anomaly` for rows of `float`.
+//! A forest and its threshold in, an ONNX model out that gives `score` and `anomaly` for rows of `float`.
 //!
 //! One `TreeEnsemble` (ai.onnx.ml 5) adds up the path lengths in `double`, so that ONNX Runtime's scores equal
 //! [`Forest::score`] to 1e-12: a sum in `float` would only to 1e-6.
@@ -45,10 +45,10 @@ pub enum WriteError {
 }
 
 /// Writes a model of one input, `input`: `float[rows, columns]`, and two outputs of `[rows, 1]`: `score`, a `double` in
-/// (0, 1] that is higher for more anomalous rows, and `anomaly`, an `int64` that is 1 where the score is over `cut`, else 0.
-/// The names of the columns stand in the model's metadata under `columns`, as a JSON list.
+/// (0, 1] that is higher for more anomalous rows, and `anomaly`, an `int64` that is 1 where the score is over `threshold`,
+/// else 0. The metadata has `columns`, their names as a JSON list, and `threshold`.
 ///
-/// The model's own cut is higher by [`TIE`], so that a score that equals the cut stays normal.
+/// The model's own threshold is higher by [`TIE`], so that a score that equals the threshold stays normal.
 ///
 /// # Errors
 /// An extended forest, one in [`Mode::Density`], an ensemble of several forests, or names that are not as many as the forest's columns.
@@ -61,7 +61,7 @@ pub enum WriteError {
 /// assert!(interchange::onnx::write(&ensemble, 0.6, &[]).is_err());
 /// # assert!(model.len() > 1000);
 /// ```
-pub fn write(ensemble: &Ensemble, cut: f64, columns: &[String]) -> Result<Vec<u8>, WriteError> {
+pub fn write(ensemble: &Ensemble, threshold: f64, columns: &[String]) -> Result<Vec<u8>, WriteError> {
     let forest = ensemble.single().ok_or(WriteError::Ensemble)?;
     if columns.len() != forest.columns() {
         return Err(WriteError::Columns { forest: forest.columns(), names: columns.len() });
@@ -74,28 +74,28 @@ pub fn write(ensemble: &Ensemble, cut: f64, columns: &[String]) -> Result<Vec<u8
         producer_name: "anomaly-operator".to_owned(),
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
         doc_string:
-            "Isolation forest. score: in (0, 1], higher is more anomalous. anomaly: 1 where score > cut."
+            "Isolation forest. score: in (0, 1], higher is more anomalous. anomaly: 1 where score > threshold."
                 .to_owned(),
-        graph: Some(graph(forest, cut)?),
+        graph: Some(graph(forest, threshold)?),
         opset_import: vec![operator_set("", OPERATORS), operator_set("ai.onnx.ml", TREE_OPERATORS)],
         metadata_props: vec![
             property("columns", serde_json::Value::from(columns).to_string()),
-            property("cut", cut.to_string()),
+            property("threshold", threshold.to_string()),
         ],
     };
     Ok(model.encode_to_vec())
 }
 
-fn graph(forest: &Forest, cut: f64) -> Result<Graph, WriteError> {
+fn graph(forest: &Forest, threshold: f64) -> Result<Graph, WriteError> {
     let nodes = [
         node("Cast", &["input"], "cells", &[int("to", DOUBLE.into())]),
         TreeEnsemble::of(forest)?.node("cells", "length"),
         node("Mul", &["length", "scale"], "exponent", &[]),
         node("Pow", &["two", "exponent"], "score", &[]),
-        node("Greater", &["score", "cut"], "over", &[]),
+        node("Greater", &["score", "threshold"], "over", &[]),
         node("Cast", &["over"], "anomaly", &[int("to", INT64.into())]),
     ];
-    let constants = [("scale", scale(forest)), ("two", 2.0), ("cut", cut + TIE)];
+    let constants = [("scale", scale(forest)), ("two", 2.0), ("threshold", threshold + TIE)];
     let constant = |(name, value)| Tensor { name: String::from(name), dims: vec![], ..doubles(&[value]) };
     Ok(Graph {
         name: "isolation forest".to_owned(),

@@ -259,14 +259,14 @@ fn threshold_by(args: &TrainArgs) -> Result<Cut, TrainError> {
 fn imported(args: &TrainArgs, path: &Path) -> Result<Artifact, TrainError> {
     let score = args.score.map(checked).transpose()?;
     let refused = |error| TrainError::Import { path: path.to_owned(), source: Box::new(error) };
-    let Imported { ensemble, cut, columns, origin } =
+    let Imported { ensemble, threshold, columns, origin } =
         interchange::read(&model_file::bytes(path)?).map_err(refused)?;
     let names = args.columns.clone().or(columns).unwrap_or_else(|| unnamed(ensemble.columns()));
     if names.len() != ensemble.columns() {
         return Err(TrainError::Columns { forest: ensemble.columns(), names: names.len() });
     }
     let training = training(args, u64::from(ensemble.members()[0].sample_size()), origin);
-    Ok(Artifact { metadata: metadata(names, score.unwrap_or(cut), training), ensemble, scores: None })
+    Ok(Artifact { metadata: metadata(names, score.unwrap_or(threshold), training), ensemble, scores: None })
 }
 
 fn selection(args: &TrainArgs) -> Selection<'_> {
