@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use kube::Resource;
-use kube::core::cel::{ErrorKind, Validator as CelValidator};
+use kube::core::cel::{ErrorKind, ValidationErrors, Validator as CelValidator};
 use serde_json::{Value, json};
 
 use crate::AnomalyDetector;
@@ -56,7 +56,7 @@ pub fn violations(document: &Value) -> Vec<Violation> {
 
 /// The rules that fields break together: CEL's, failing as `counts` says, and those that no schema can say.
 fn rule_violations(document: &Value, counts: impl Fn(&ErrorKind) -> bool) -> Vec<Violation> {
-    let broken = CelValidator::new().validate(&SCHEMA, document, None).err().map(|broken| broken.into_vec());
+    let broken = CelValidator::new().validate(&SCHEMA, document, None).err().map(ValidationErrors::into_vec);
     let broken = broken.into_iter().flatten().filter(|error| counts(&error.kind));
     let mut found: Vec<Violation> = broken
         .map(|error| {

@@ -32,8 +32,8 @@ const SECONDS_A_DAY: f64 = 86_400.0;
 impl TrainingScores {
     /// The scores of the samples that an ensemble was trained on with this seed, and the mean time between them.
     pub fn new(ensemble: &Ensemble, samples: &Samples, seed: u64, seconds_apart: Option<f64>) -> Self {
-        let [seen, unseen] = ensemble.training_scores(samples, seed);
-        Self { seen, unseen, seconds_apart }
+        let [in_all, out_of_bag] = ensemble.training_scores(samples, seed);
+        Self { seen: in_all, unseen: out_of_bag, seconds_apart }
     }
 
     /// Scores of training vectors that the forest was not grown from.

@@ -28,7 +28,7 @@ pub struct TrainingSet<'a> {
 /// least strange of them are learned from.
 pub const MAX_LEFT_OUT: f64 = 0.1;
 
-/// Learn. The model's time is that of the newest reading: the same lesson gives the same artifact, to the bit, on any
+/// Train a model. Its time is that of the newest reading: the same training set gives the same artifact, to the bit, on any
 /// number of threads. `trees_done` receives the number of trees grown so far.
 ///
 /// The forest is grown from what is not left out; the threshold is made from the scores of everything. Otherwise each

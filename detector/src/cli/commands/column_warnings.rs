@@ -43,6 +43,7 @@ fn is_label(name: &str) -> bool {
 }
 
 /// Whether each cell is one more than the last, over at least three rows.
+#[expect(clippy::float_cmp, reason = "whole numbers are exact")]
 fn counts(mut cells: impl Iterator<Item = f64>) -> bool {
     let Some(first) = cells.next() else { return false };
     let mut rows = 1_u32;
@@ -53,6 +54,7 @@ fn counts(mut cells: impl Iterator<Item = f64>) -> bool {
 }
 
 /// A header of numbers is a first row, unless it is 0, 1, 2 and so on: pandas names columns so.
+#[expect(clippy::float_cmp, reason = "whole numbers are exact")]
 fn header(names: &[String]) -> Option<String> {
     let numbers: Option<Vec<f64>> = names.iter().map(|name| name.trim().parse().ok()).collect();
     let numbers = numbers.filter(|numbers| !numbers.is_empty())?;

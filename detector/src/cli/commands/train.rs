@@ -172,7 +172,9 @@ pub fn run(args: &TrainArgs) -> Result<(), TrainError> {
     };
     let bytes = artifact.to_bytes()?;
     model_file::write(&args.output, &bytes)?;
-    warnings(args, &artifact).iter().for_each(|warning| eprintln!("warning: {warning}"));
+    for warning in warnings(args, &artifact) {
+        eprintln!("warning: {warning}");
+    }
     eprintln!("{}", summary(&artifact, &artifact::digest(&bytes)));
     Ok(())
 }

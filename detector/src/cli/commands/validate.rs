@@ -65,11 +65,13 @@ fn check(path: &Path) -> Vec<Checked> {
             if ours.is_empty() { vec![(path.to_owned(), nothing_in(path))] } else { ours }
         }
     };
-    checked.iter().for_each(|(path, checked)| match checked {
-        Checked::Valid => println!("{}: valid", shown(path)),
-        Checked::Broken(rules) => rules.iter().for_each(|rule| println!("{rule}")),
-        Checked::Other(_) => {}
-    });
+    for (path, checked) in &checked {
+        match checked {
+            Checked::Valid => println!("{}: valid", shown(path)),
+            Checked::Broken(rules) => rules.iter().for_each(|rule| println!("{rule}")),
+            Checked::Other(_) => {}
+        }
+    }
     checked.into_iter().map(|(_, checked)| checked).collect()
 }
 

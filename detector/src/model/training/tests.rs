@@ -109,6 +109,6 @@ fn a_model_says_why_it_may_not_be_trusted_and_most_say_nothing() {
 fn of_the_doubts_of_a_model_from_elsewhere_only_so_many_letters_are_told() {
     let mut artifact = Artifact::from_bytes(learned(&readings(500, 50), None).bytes()).unwrap();
     artifact.metadata.training.warnings = vec!["ü".repeat(100_000); 100];
-    let doubts = Model::new(artifact).unwrap().warnings(Cut::Score(0.5));
-    assert_eq!(doubts, vec!["ü".repeat(500); 8]);
+    let warnings = Model::new(artifact).unwrap().warnings(Cut::Score(0.5));
+    assert_eq!(warnings, vec!["ü".repeat(500); 8]);
 }
