@@ -1,6 +1,6 @@
 # One line a target; `make help` lists them. What a target needs on a machine (Debian, root) it installs.
 .DEFAULT_GOAL := help
-.PHONY: docs test test-reference test-all test-monitoring test-rust test-metrics test-imports test-fuzz test-readme test-images test-cluster lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-operator bench-monitoring bench-scrape bench-model test-aarch64 test-s3 help
+.PHONY: docs test test-reference test-all test-monitoring test-rust test-metrics test-imports test-fuzz test-readme test-images test-cluster lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-model test-aarch64 test-s3 help
 
 test: ## What CI runs, set-up included
 	tests/all
@@ -41,7 +41,7 @@ kubectl: ## The test cluster's kubectl: make kubectl ARGS='get ad -A'
 	tests/cluster/kubectl $(ARGS)
 demo: ## Detectors, Prometheus Operator and Prometheus on the test cluster, with what to look at; Ctrl-C ends it
 	demo/run
-bench: bench-forest bench-quality bench-nab bench-operator bench-monitoring bench-scrape bench-model ## Every benchmark; two want their data: see bench-quality, bench-nab
+bench: bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-model ## Every benchmark; two want their data: see bench-quality, bench-nab
 bench-forest: ## The forest beside scikit-learn, isotree, coniferest, tl2cgen, ONNX Runtime and Rust crates
 	benches/forest/run
 bench-scrape: ## How long a scrape of 100 sensors takes
@@ -52,6 +52,10 @@ bench-model: ## A model that lasts: start to ready, models that take over under 
 	benches/model/run
 bench-nab: ## Streams beside half-space trees, by NAB's score: NAB=DIRECTORY make bench-nab
 	benches/nab/run
+bench-skab: ## A test rig's faults beside scikit-learn, PCA and MSET, by SKAB's rule: SKAB=DIRECTORY make bench-skab
+	benches/skab/run
+bench-calibration: ## Realised to promised alarm rate on real and simulated drift: SKAB=DIRECTORY NAB=DIRECTORY make bench-calibration
+	benches/skab/run calibration
 bench-operator: ## The operator on the test cluster: seconds, writes, memory
 	benches/operator/run
 bench-monitoring: ## The demo, measured: seconds from apply to Ready, to the first scrape, from fault to alert

@@ -4,6 +4,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::Duration;
+use crate::adaptation::Adaptation;
 use crate::alarm::Alarm;
 use crate::missing::Missing;
 use crate::model::Model;
@@ -79,6 +80,10 @@ pub struct AnomalyDetectorSpec {
     // No default of the schema: one that is applied later would merge with it, and two are refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<Threshold>,
+
+    /// Whether slow change of the sensors is followed. Default: it is, at a time scale of 1h.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adaptation: Option<Adaptation>,
 
     /// When anomalous verdicts raise an alarm. Default: each run of them, at once.
     #[serde(default)]

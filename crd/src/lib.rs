@@ -32,6 +32,8 @@ pub mod model;
 pub mod threshold;
 /// When anomalous verdicts raise an alarm.
 pub mod alarm;
+/// What is slow enough to be the new normal.
+pub mod adaptation;
 /// When no alarm is raised.
 pub mod mute_window;
 /// Who is notified of events.

@@ -5,6 +5,7 @@ use kube::ResourceExt;
 use serde_json::json;
 use thiserror::Error;
 
+use crate::adaptation::AdaptationPolicy;
 use crate::digest;
 use crate::load::Load;
 use crate::missing::MissingPolicy;
@@ -80,6 +81,18 @@ pub enum Missing {
     },
     /// The verdict is anomalous.
     Anomaly,
+}
+
+/// Whether slow change is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adaptation {
+    /// It is.
+    Follow {
+        /// What is slow; none: what is by default.
+        time_scale: Option<Duration>,
+    },
+    /// It is not.
+    Fixed,
 }
 
 /// The one way in which the threshold is chosen.
@@ -194,8 +207,20 @@ impl Valid {
         let mut recipe = json!({
             "sources": spec.sources, "interval": spec.interval, "train": self.train()?.changed_fields(),
         });
+        if self.adaptation() != (Adaptation::Follow { time_scale: None }) {
+            recipe["adaptation"] = json!(spec.adaptation);
+        }
         recipe.sort_all_objects(); // whatever order this program's serde_json keeps
         Some(digest::sha256(recipe.to_string().as_bytes()))
+    }
+
+    /// Whether slow change is followed.
+    pub fn adaptation(&self) -> Adaptation {
+        let spec = self.detector.spec.adaptation.unwrap_or_default();
+        match spec.policy {
+            AdaptationPolicy::Follow => Adaptation::Follow { time_scale: spec.time_scale },
+            AdaptationPolicy::Fixed => Adaptation::Fixed,
+        }
     }
 
     /// How the threshold is chosen.

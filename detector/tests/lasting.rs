@@ -245,7 +245,8 @@ fn a_pin_takes_effect_at_once_and_its_end_goes_on_with_the_newest() {
 #[test]
 fn trainings_by_the_clock_swap_and_every_answer_is_of_one_model() {
     let place = Place::new();
-    place.change("model: {train", "model: {retrain: {interval: 1s}, train");
+    // A threshold that follows would tell no models apart.
+    place.change("model: {train", "adaptation: {policy: Fixed}\n  model: {retrain: {interval: 1s}, train");
     let running = place.start(&STATE);
     let mut models = std::collections::HashMap::new();
     let deadline = Instant::now() + Duration::from_secs(30);

@@ -244,7 +244,7 @@ fn a_model_that_looks_back_scores_the_rows_that_have_a_past_as_the_detector_does
         learn(&detector, TrainingSet { readings: &readings, until: None, serving: None }, &|_| ()).unwrap();
     fs::write(folder.path("pump.model"), model.bytes()).unwrap();
 
-    let mut past = model.features();
+    let mut past = model.features().frozen();
     let expected = readings.into_iter().map(|readings| {
         let values = readings.values.into_iter().map(Option::unwrap).collect::<Vec<_>>();
         let vector = past.push(readings.time, &values)?;

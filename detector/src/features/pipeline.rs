@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::features::daily::{Daily, Days};
+use crate::features::reference::Reference;
+use crate::model::judgement::SensorReason;
 
 /// How readings become vectors. It travels with the model, so that a model is always fed as it was trained.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +39,11 @@ impl Recipe {
     /// The sensor, of so many, that a column of a vector is of.
     pub fn sensor_of(&self, column: usize, sensors: usize) -> usize {
         column / self.features.len() % sensors
+    }
+
+    /// Whether a column follows the level of its sensor.
+    pub fn is_level(&self, column: usize) -> bool {
+        matches!(self.features[column % self.features.len()], Feature::Value | Feature::RollingMean)
     }
 
     /// Readings needed before the first vector is complete.
@@ -72,12 +79,16 @@ pub struct Pipeline {
     /// What is usual at which time of the day; empty where no feature asks.
     #[serde(default, skip_serializing_if = "Daily::is_empty")]
     pub daily: Daily,
+    /// The level of each sensor at the end of the training; none where vectors are not measured against it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
 }
 
 impl Pipeline {
     /// The memory of readings that vectors are made of, empty.
     pub fn features(&self) -> Features {
-        Features::new(self.recipe.clone(), Arc::new(self.daily.clone()))
+        let features = Features::new(self.recipe.clone(), Arc::new(self.daily.clone()));
+        Features { reference: self.reference.clone(), ..features }
     }
 }
 
@@ -86,6 +97,11 @@ impl Pipeline {
 pub struct Features {
     recipe: Recipe,
     daily: Arc<Daily>,
+    reference: Option<Reference>,
+    /// Whether the levels stay.
+    is_frozen: bool,
+    /// What the levels were that the newest vector was measured against.
+    measured: Vec<f64>,
     recent: VecDeque<Instant>,
 }
 
@@ -102,7 +118,7 @@ const STILL: f64 = 1e-9;
 impl Features {
     /// Nothing seen yet, but for what is usual at which time of the day.
     pub fn new(recipe: Recipe, daily: Arc<Daily>) -> Self {
-        Self { recent: VecDeque::with_capacity(recipe.memory()), recipe, daily }
+        Self { recent: VecDeque::with_capacity(recipe.memory()), recipe, daily, reference: None, is_frozen: false, measured: Vec::new() }
     }
 
     /// The vector of these readings, one value a sensor, which are remembered; none until the past is long enough.
@@ -117,7 +133,53 @@ impl Features {
         let oldest = self.recent.pop_front_if(|_| is_full);
         let values = in_place_of(oldest.map(|oldest| oldest.values), values);
         self.recent.push_back(Instant { time, values });
-        self.put_vector(vectors)
+        let is_complete = self.put_vector(vectors);
+        if let (Some(reference), Some(newest)) = (&mut self.reference, self.recent.back()) {
+            reference.levels().clone_into(&mut self.measured);
+            if !self.is_frozen {
+                reference.follow(time, &newest.values);
+            }
+        }
+        is_complete
+    }
+
+    /// The same for rows that have no times: the levels stay.
+    #[must_use]
+    pub fn frozen(self) -> Self {
+        Self { is_frozen: true, ..self }
+    }
+
+    /// The level that the next vector is measured against; none where none is.
+    pub fn reference(&self) -> Option<&Reference> {
+        self.reference.as_ref()
+    }
+
+    /// From now on vectors are measured against this level, where they are measured against one.
+    pub fn refer_to(&mut self, reference: Reference) {
+        if self.reference.is_some() {
+            self.reference = Some(reference);
+        }
+    }
+
+    /// Reasons of a judgement on the newest vector, one a sensor, in the sensors' own terms.
+    pub fn as_read(&self, reasons: &mut [SensorReason]) {
+        let Some(newest) = self.recent.back() else { return };
+        for ((reason, level), value) in reasons.iter_mut().zip(&self.measured).zip(newest.values.iter()) {
+            if !matches!(reason.feature, Feature::Value | Feature::RollingMean) {
+                continue;
+            }
+            let is_reading = reason.feature == Feature::Value && reason.lag == 0;
+            reason.value = if is_reading { *value } else { reason.value + level };
+            reason.expected = reason.expected.map(|range| range.map(|end| end + level));
+        }
+    }
+
+    /// A whole vector as it was read, measured against the level.
+    pub fn against_level(&self, vector: &mut [f64]) {
+        let Some(reference) = &self.reference else { return };
+        let sensors = vector.len() / (self.recipe.features.len() * (1 + self.recipe.lags));
+        let levels = vector.iter_mut().enumerate().filter(|(column, _)| self.recipe.is_level(*column));
+        levels.for_each(|(column, cell)| *cell -= reference.centre(self.recipe.sensor_of(column, sensors)));
     }
 
     /// The readings that the next vector looks back on, oldest first.
@@ -138,9 +200,16 @@ impl Features {
     /// The vector of these readings as if they came next, at the time of the newest; none where that is not known and
     /// matters. Nothing is remembered.
     pub fn peek(&self, values: &[f64]) -> Option<Vec<f64>> {
+        self.after(values).map(|(_, vector)| vector)
+    }
+
+    /// The same with the memory that there would be then.
+    pub fn after(&self, values: &[f64]) -> Option<(Self, Vec<f64>)> {
         let newest = self.recent.back().map(|instant| instant.time);
         let time = if self.recipe.is_daily() { newest? } else { newest.unwrap_or_default() };
-        self.clone().push(time, values)
+        let mut next = self.clone();
+        let vector = next.push(time, values)?;
+        Some((next, vector))
     }
 
     /// The newest readings' features, then those of the readings before them, `lags` times; false where there are too few.
@@ -149,12 +218,14 @@ impl Features {
             return false;
         }
         let newest = self.recent.len() - 1;
+        let start = vectors.len();
         let sensors = self.recent[newest].values.len();
         for at in (newest - self.recipe.lags..=newest).rev() {
             for sensor in 0..sensors {
                 vectors.extend(self.recipe.features.iter().map(|feature| self.feature(*feature, sensor, at)));
             }
         }
+        self.against_level(&mut vectors[start..]);
         true
     }
 
@@ -202,7 +273,7 @@ impl Learning {
     pub fn finish(self) -> Pipeline {
         let mut daily = Arc::unwrap_or_clone(self.features.daily);
         self.days.finish().into_iter().for_each(|usual| daily.set(usual));
-        Pipeline { recipe: self.features.recipe, daily }
+        Pipeline { recipe: self.features.recipe, daily, reference: None }
     }
 }
 

@@ -2,6 +2,8 @@
 
 /// The judgement of a vector: score, severity, contributions.
 pub mod judgement;
+/// The greatest scores -> the threshold for any small share.
+pub mod tail;
 /// Training scores -> the threshold, and how many alerts a day it is worth.
 pub mod threshold;
 /// What a file is that is no model.

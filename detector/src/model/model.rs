@@ -6,7 +6,7 @@ use crd::contract::ModelReport;
 use crd::model::Feature;
 use crd::status::Origin;
 use crd::valid::Cut;
-use forest::artifact::{self, Artifact, ArtifactError, Metadata, Training};
+use forest::artifact::{self, Artifact, ArtifactError, Metadata, Scores, Training};
 use forest::threshold::ThresholdError;
 use forest::{
     Contribution, Ensemble, Explained, ForestError, ParamsError, Samples, SamplesError, Side, cell,
@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::features::pipeline::{Features, Pipeline, Recipe, in_sensor_unit};
+use crate::features::reference::Reference;
 use crate::model::judgement::{Direction, Judgement, SensorReason, severity};
 use crate::model::{file_kind, threshold};
 
@@ -80,6 +81,9 @@ pub enum ModelError {
     /// The artifact holds a pipeline that this version does not know.
     #[error("the model's pipeline is not one that this version knows: {0}")]
     Pipeline(#[source] serde_json::Error),
+    /// The artifact holds levels that no reading can be measured against.
+    #[error("the model's reference must have a finite level and a deviation over 0 for each of its sensors")]
+    Reference,
     /// The artifact's forest does not take what its pipeline gives.
     #[error("the model's pipeline must give as many columns as its forest has, {forest}, got {pipeline}")]
     Vectors {
@@ -142,7 +146,11 @@ impl Model {
     fn sealed(artifact: Artifact, bytes: Vec<u8>, origin: Origin) -> Result<Self, ModelError> {
         let pipeline: Pipeline =
             serde_json::from_value(artifact.metadata.pipeline.clone()).map_err(ModelError::Pipeline)?;
-        let columns = pipeline.recipe.columns(artifact.metadata.columns.len());
+        let sensors = artifact.metadata.columns.len();
+        if pipeline.reference.as_ref().is_some_and(|reference| !reference.is_of(sensors)) {
+            return Err(ModelError::Reference);
+        }
+        let columns = pipeline.recipe.columns(sensors);
         if columns != artifact.ensemble.columns() {
             return Err(ModelError::Vectors { forest: artifact.ensemble.columns(), pipeline: columns });
         }
@@ -174,7 +182,12 @@ impl Model {
     /// The training scores are none that a threshold can be made of.
     pub fn rethreshold(&self, by: Cut) -> Result<Rethreshold, ModelError> {
         let Some(scores) = &self.artifact.scores else { return Ok(Rethreshold::Unknown) };
-        let Some(threshold) = threshold::rethreshold(scores, by)? else { return Ok(Rethreshold::Unknown) };
+        let found = if self.follows() {
+            threshold::initial(scores, by, self.samples())?
+        } else {
+            threshold::rethreshold(scores, by)?
+        };
+        let Some(threshold) = found else { return Ok(Rethreshold::Unknown) };
         let mut artifact = self.artifact.clone();
         artifact.metadata.threshold = threshold.score;
         artifact.metadata.training.expected_alerts_per_day = threshold.expected_alerts_per_day;
@@ -197,7 +210,8 @@ impl Model {
         Ok(Self::sealed(artifact, bytes, self.origin)?.with_training_end(self.trained_at))
     }
 
-    /// The judgement of one vector. With contributions it costs two to four times as much: `explain` asks for them.
+    /// The judgement of one vector by the model's own threshold. With contributions it costs two to four times as much:
+    /// `explain` asks for them.
     ///
     /// # Errors
     /// A value that is not finite as a 32-bit float.
@@ -205,6 +219,17 @@ impl Model {
     /// # Panics
     /// When the vector has not as many values as the model has columns.
     pub fn judge(&self, vector: &[f64], explain: Explain) -> Result<Judgement, Unjudgeable> {
+        self.judge_by(self.threshold(), vector, explain)
+    }
+
+    /// The same by another threshold.
+    ///
+    /// # Errors
+    /// As [`Model::judge`].
+    ///
+    /// # Panics
+    /// As [`Model::judge`].
+    pub fn judge_by(&self, threshold: f64, vector: &[f64], explain: Explain) -> Result<Judgement, Unjudgeable> {
         let row: Vec<f32> =
             vector.iter().map(|value| cell(*value).ok_or(Unjudgeable(*value))).collect::<Result<_, _>>()?;
         let forest = &self.artifact.ensemble;
@@ -215,14 +240,14 @@ impl Model {
             }
             Explain::Anomalies | Explain::Never => (forest.score(&row), Vec::new()),
         };
-        let anomalous = score > self.threshold();
+        let anomalous = score > threshold;
         if anomalous && explain == Explain::Anomalies {
             columns = forest.explain(&row);
         }
         let explained = !columns.is_empty();
         Ok(Judgement {
             score,
-            severity: severity(score, self.threshold()),
+            severity: severity(score, threshold),
             anomalous,
             contributions: if explained { self.by_sensor(&columns) } else { Vec::new() },
             reasons: if explained { self.reasons(&columns, vector) } else { Vec::new() },
@@ -293,6 +318,21 @@ impl Model {
         self.artifact.ensemble.columns()
     }
 
+    /// Whether its vectors are measured against a level that follows the readings, and its threshold follows the scores.
+    pub fn follows(&self) -> bool {
+        self.pipeline.reference.is_some()
+    }
+
+    /// The level of its sensors at the end of the training; none where it does not follow.
+    pub fn reference(&self) -> Option<&Reference> {
+        self.pipeline.reference.as_ref()
+    }
+
+    /// What the readings that it has learned from score, where it is kept.
+    pub fn training_scores(&self) -> Option<&Scores> {
+        self.artifact.scores.as_ref()
+    }
+
     /// How readings become vectors.
     pub fn recipe(&self) -> &Recipe {
         &self.pipeline.recipe
@@ -337,13 +377,13 @@ impl Model {
     /// Why its verdicts may not be trusted where the threshold is chosen by `by`, a sentence each.
     pub fn warnings(&self, by: Cut) -> Vec<String> {
         let training = &self.artifact.metadata.training;
+        if self.follows() {
+            return bounded(&training.warnings);
+        }
         let shortfall = threshold::shortfall(by, training.expected_alerts_per_day, self.samples());
         let seen = self.artifact.scores.as_ref().map(|scores| scores.seen.scores());
         let silence = seen.and_then(|seen| threshold::silence(by, self.threshold(), seen));
-        // An artifact may come from anywhere, and a report has its bounds.
-        let kept = training.warnings.iter().take(MAX_WARNINGS);
-        let kept = kept.map(|warning| warning.chars().take(MAX_WARNING_CHARS).collect());
-        kept.chain(shortfall).chain(silence).collect()
+        bounded(&training.warnings).into_iter().chain(shortfall).chain(silence).collect()
     }
 
     /// The forests themselves.
@@ -392,6 +432,12 @@ impl Model {
             warnings: self.warnings(by),
         }
     }
+}
+
+/// An artifact may come from anywhere, and a report has its bounds.
+fn bounded(warnings: &[String]) -> Vec<String> {
+    let kept = warnings.iter().take(MAX_WARNINGS);
+    kept.map(|warning| warning.chars().take(MAX_WARNING_CHARS).collect()).collect()
 }
 
 /// The pipeline of a model whose vectors are readings as they are.

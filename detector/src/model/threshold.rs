@@ -5,6 +5,8 @@ use forest::artifact::{Greatest, Scores};
 use forest::threshold::{self, ThresholdError};
 use forest::{Ensemble, Samples};
 
+use crate::model::tail::{Promise, Tail, sigmoid};
+
 /// What a threshold is chosen from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainingScores {
@@ -72,6 +74,39 @@ impl TrainingScores {
         let exceedance = (!self.unseen.is_empty()).then(|| threshold::exceedance(&self.unseen, score));
         let expected = exceedance.zip(verdicts_a_day).map(|(share, verdicts)| share * verdicts);
         Ok(Some(Threshold { score, expected_alerts_per_day: expected }))
+    }
+}
+
+/// Where normal ends at first where the threshold follows the scores, chosen in this way: the scores are of rows as they
+/// may come, of `samples` that were learned from. How many alerts to expect is what is promised. None where too few
+/// scores are kept.
+///
+/// # Errors
+/// There are no scores to choose from.
+pub fn initial(kept: &Scores, by: Cut, samples: usize) -> Result<Option<Threshold>, ThresholdError> {
+    let Some(seconds_apart) = kept.seconds_apart else { return Ok(None) };
+    let Some(promise) = promise(by, seconds_apart) else {
+        let scores = TrainingScores { seen: Vec::new(), unseen: Vec::new(), seconds_apart: kept.seconds_apart };
+        return scores.threshold(by);
+    };
+    let share = promise.share();
+    let threshold = |tail: Tail| Threshold {
+        score: sigmoid(tail.border(share, samples as f64)),
+        expected_alerts_per_day: Some(share * SECONDS_A_DAY / seconds_apart),
+    };
+    Ok(Tail::of(kept, share).map(threshold))
+}
+
+/// What a threshold that is chosen in this way promises of ordinary readings that are so many seconds apart; none where it
+/// promises nothing.
+pub fn promise(by: Cut, seconds_apart: f64) -> Option<Promise> {
+    const MOST: f64 = 0.5;
+    match by {
+        Cut::Score(_) => None,
+        Cut::Contamination(share) => Some(Promise::Readings(share)),
+        Cut::AlertsPerDay(alerts) => {
+            Some(Promise::Alerts((alerts * seconds_apart / SECONDS_A_DAY).min(MOST)))
+        }
     }
 }
 

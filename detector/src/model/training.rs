@@ -3,15 +3,17 @@
 use crd::Valid;
 use crd::model::ExperimentalMode;
 use crd::training::{self, ForestMode};
-use crd::valid::Cut;
+use crd::valid::{Adaptation, Cut};
 use forest::artifact::{Artifact, Metadata, Training};
 use forest::{Ensemble, EnsembleParams, Mode, Params, ParamsError, Samples};
 use jiff::Timestamp;
 
 use crate::features::pipeline::{Learning, Pipeline, Recipe};
+use crate::features::reference::TimeScale;
+use crate::features::wander::Wander;
 use crate::ingest::reading::Readings;
 use crate::model::model::{Model, ModelError};
-use crate::model::threshold::TrainingScores;
+use crate::model::threshold::{self, TrainingScores};
 
 /// What to learn from.
 #[derive(Clone, Copy)]
@@ -51,8 +53,20 @@ pub fn learn(
         values.extend(readings.values.iter().map(|value| value.unwrap_or(f64::NAN)));
         vectors.push(Some(readings.time), &values);
     }
-    let Vectors { samples: all, newest, seconds_apart, pipeline, warnings } = vectors.finish()?;
-    let left_out = training_set.serving.map_or(Vec::new(), |serving| left_out(&all, &recipe, serving));
+    let vectors = vectors.finish()?;
+    let until = training_set.until.map(|until| until.to_string());
+    let scale = vectors.seconds_apart.and_then(|apart| time_scale(detector.adaptation(), apart));
+    let cells: Vec<f64> = vectors.samples.cells().iter().copied().map(f64::from).collect();
+    let wander = scale.and_then(|scale| Wander::new(&recipe, sensors.len(), &cells, &vectors.values, scale));
+    if let Some(wander) = wander {
+        let following = Following { wander, sensors, params: params(train)?, threshold: detector.cut() };
+        let mut artifact = following.artifact(&vectors, training_set.serving, trees_done)?;
+        artifact.metadata.recipe = detector.recipe_digest();
+        artifact.metadata.training.until = until;
+        return Model::new(artifact);
+    }
+    let Vectors { samples: all, values, newest, seconds_apart, pipeline, warnings } = vectors;
+    let left_out = training_set.serving.map_or(Vec::new(), |serving| left_out(&all, &recipe, serving, false));
     let samples = rows(&all, |row| left_out.binary_search(&row).is_err()).ok_or(ModelError::TooFew {
         samples: 0,
         readings: all.len(),
@@ -60,7 +74,7 @@ pub fn learn(
     })?;
     let held_out = rows(&all, |row| left_out.binary_search(&row).is_ok());
     let fit = Fit {
-        vectors: Vectors { samples, newest, seconds_apart, pipeline, warnings },
+        vectors: Vectors { samples, values, newest, seconds_apart, pipeline, warnings },
         held_out,
         sensors,
         params: params(train)?,
@@ -68,8 +82,74 @@ pub fn learn(
     };
     let mut artifact = fit.artifact(trees_done)?;
     artifact.metadata.recipe = detector.recipe_digest();
-    artifact.metadata.training.until = training_set.until.map(|until| until.to_string());
+    artifact.metadata.training.until = until;
     Model::new(artifact)
+}
+
+/// The same from vectors as they look when the level of their sensors has wandered on, with the threshold that a calibration
+/// begins with.
+struct Following<'a> {
+    wander: Wander<'a>,
+    sensors: Vec<String>,
+    params: EnsembleParams,
+    threshold: Cut,
+}
+
+impl Following<'_> {
+    fn artifact(
+        self,
+        vectors: &Vectors,
+        serving: Option<&Model>,
+        trees_done: &(dyn Fn(usize) + Sync),
+    ) -> Result<Artifact, ModelError> {
+        let Self { wander, sensors, params, threshold } = self;
+        let (recipe, columns) = (&vectors.pipeline.recipe, vectors.samples.columns());
+        let judged = Samples::new(columns, wander.as_judged())?;
+        let left_out = serving.map_or(Vec::new(), |serving| left_out(&judged, recipe, serving, true));
+        let kept = wander.rows().enumerate().filter(|(at, _)| left_out.binary_search(at).is_err());
+        let kept = Samples::new(columns, wander.for_forest(kept.map(|(_, row)| row)))?;
+        let ensemble = Ensemble::fit_with_progress(&kept, &params, trees_done)?;
+        let seen = ensemble.scores(&Samples::new(columns, wander.for_threshold())?);
+        let seconds_apart = vectors.seconds_apart;
+        let scores = TrainingScores { seen, unseen: Vec::new(), seconds_apart }.kept();
+        let samples = vectors.samples.len() - left_out.len();
+        let threshold = threshold::initial(&scores, threshold, samples)?.ok_or(ModelError::NoTimes)?;
+        let newest = vectors.newest.unwrap_or(Timestamp::UNIX_EPOCH);
+        let pipeline = Pipeline { reference: Some(wander.reference(newest)), ..vectors.pipeline.clone() };
+        let sensor = |column| sensors[recipe.sensor_of(column, sensors.len())].clone();
+        let training = Training {
+            samples: samples as u64,
+            trained_at: newest.to_string(),
+            origin: "trained".to_owned(),
+            expected_alerts_per_day: threshold.expected_alerts_per_day,
+            choice: ensemble.choice(&kept),
+            central_ranges: judged.central_ranges(),
+            warnings: vectors.samples.warnings(sensor).into_iter().chain(vectors.warnings.clone()).collect(),
+            ..Training::default()
+        };
+        let metadata = Metadata {
+            lags: recipe.lags as u32,
+            pipeline: serde_json::to_value(&pipeline).expect("a pipeline is JSON"),
+            threshold: threshold.score,
+            training,
+            columns: sensors,
+            ..Metadata::default()
+        };
+        Ok(Artifact { ensemble, metadata, scores: Some(scores) })
+    }
+}
+
+/// The time scale of readings that are so many seconds apart; none where nothing follows.
+fn time_scale(adaptation: Adaptation, apart: f64) -> Option<TimeScale> {
+    /// Unless the spec says so, fewer readings than this tell no level.
+    const FEWEST: f64 = 500.0;
+    const HOUR: f64 = 3600.0;
+    let seconds = match adaptation {
+        Adaptation::Fixed => return None,
+        Adaptation::Follow { time_scale: Some(scale) } => std::time::Duration::from(scale).as_secs_f64(),
+        Adaptation::Follow { time_scale: None } => HOUR.max(FEWEST * apart),
+    };
+    Some(TimeScale { seconds, readings: (seconds / apart).max(1.0) })
 }
 
 /// Everything that decides a model: the one way from vectors to an artifact.
@@ -93,7 +173,7 @@ impl Fit {
     /// Parameters that the data does not allow, or alerts per day from vectors without times.
     pub fn artifact(self, trees_done: &(dyn Fn(usize) + Sync)) -> Result<Artifact, ModelError> {
         let Self { vectors, held_out, sensors, params, threshold } = self;
-        let Vectors { samples, newest, seconds_apart, pipeline, warnings } = vectors;
+        let Vectors { samples, newest, seconds_apart, pipeline, warnings, .. } = vectors;
         let ensemble = Ensemble::fit_with_progress(&samples, &params, trees_done)?;
         let mut scores = TrainingScores::new(&ensemble, &samples, params.seed(), seconds_apart);
         if let Some(held_out) = held_out {
@@ -127,6 +207,8 @@ impl Fit {
 pub struct Vectors {
     /// The vectors.
     pub samples: Samples,
+    /// The readings at the time of each vector, one value a sensor.
+    pub values: Vec<f64>,
     /// The time of the newest, where times are known.
     pub newest: Option<Timestamp>,
     /// The mean time from one to the next, in seconds, where times are known.
@@ -153,6 +235,7 @@ pub struct VectorBuilder {
     sensors: usize,
     missing: Missing,
     cells: Vec<f64>,
+    values: Vec<f64>,
     count: usize,
     /// The times of the first and the newest vector.
     span: Option<(Timestamp, Timestamp)>,
@@ -164,7 +247,7 @@ impl VectorBuilder {
     /// No vectors yet.
     pub fn new(recipe: Recipe, sensors: usize, missing: Missing) -> Self {
         let learning = Learning::new(recipe);
-        Self { learning, sensors, missing, cells: Vec::new(), count: 0, span: None, readings: 0, complete: 0 }
+        Self { learning, sensors, missing, cells: Vec::new(), values: Vec::new(), count: 0, span: None, readings: 0, complete: 0 }
     }
 
     /// The next readings, one value a sensor, NaN where it is missing. A time is given for all readings or for none.
@@ -178,6 +261,7 @@ impl VectorBuilder {
             return;
         }
         self.count += 1;
+        self.values.extend_from_slice(values);
         if let Some(time) = time {
             self.span = Some((self.span.map_or(time, |(first, _)| first), time));
         }
@@ -188,7 +272,7 @@ impl VectorBuilder {
     /// # Errors
     /// Fewer than two, or a value that the forest cannot hold.
     pub fn finish(self) -> Result<Vectors, ModelError> {
-        let Self { learning, sensors, cells, count, span, readings, complete, .. } = self;
+        let Self { learning, sensors, cells, values, count, span, readings, complete, .. } = self;
         let pipeline = learning.finish();
         if count < 2 {
             let past = pipeline.recipe.memory() - 1;
@@ -205,6 +289,7 @@ impl VectorBuilder {
         };
         Ok(Vectors {
             samples: Samples::with_missing(pipeline.recipe.columns(sensors), cells)?,
+            values,
             newest: span.map(|(_, newest)| newest),
             seconds_apart: span.map(apart),
             pipeline,
@@ -215,8 +300,8 @@ impl VectorBuilder {
 
 /// The rows that the serving model calls anomalous, in rising order; of too many, the most anomalous. None where it looks at
 /// readings in another way.
-fn left_out(all: &Samples, recipe: &Recipe, serving: &Model) -> Vec<usize> {
-    if serving.recipe() != recipe || serving.columns() != all.columns() {
+fn left_out(all: &Samples, recipe: &Recipe, serving: &Model, follows: bool) -> Vec<usize> {
+    if serving.recipe() != recipe || serving.columns() != all.columns() || serving.follows() != follows {
         return Vec::new();
     }
     let scores = serving.ensemble().scores(all);

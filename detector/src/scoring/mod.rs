@@ -6,5 +6,7 @@ pub mod verdict;
 pub mod mute_windows;
 /// Which judgements raise an alarm.
 pub mod alarm;
+/// Scores -> the threshold that keeps the promised alarm rate.
+pub mod calibration;
 /// A model at work on a stream of readings.
 pub mod scorer;

@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crd::Valid;
-use crd::valid::Missing;
+use crd::valid::{Cut, Missing};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::features::pipeline::Features;
+use crate::features::reference::Reference;
 use crate::ingest::reading::Readings;
 use crate::model::judgement::Judgement;
-use crate::model::model::{Explain, Model};
+use crate::model::model::{Explain, Model, Unjudgeable};
+use crate::model::threshold;
 use crate::scoring::alarm::{Alarm, AlarmMemory};
+use crate::scoring::calibration::Calibration;
 use crate::scoring::verdict::Verdict;
 
 /// A model at work on a stream of readings: it remembers what the next vector needs.
@@ -23,6 +26,8 @@ pub struct Scorer {
     explain: Explain,
     features: Features,
     alarm: Alarm,
+    cut: Cut,
+    calibration: Option<Calibration>,
     /// The newest reading of each sensor, and when it was taken.
     previous: Vec<Option<(Timestamp, f64)>>,
     seen: Option<Timestamp>,
@@ -40,6 +45,12 @@ pub struct ScorerState {
     pub previous: Vec<Option<(Timestamp, f64)>>,
     /// Which anomalous instants have raised an alarm.
     pub alarm: AlarmMemory,
+    /// The level that vectors are measured against, where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
+    /// The threshold and what it follows, where it follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
 }
 
 /// What became of an instant's readings.
@@ -61,6 +72,8 @@ impl Scorer {
         Self {
             features: model.features(),
             alarm: Alarm::new(detector),
+            cut: detector.cut(),
+            calibration: calibration(&model, detector.cut()),
             previous: vec![None; model.sensors().len()],
             seen: None,
             missing: detector.missing(),
@@ -82,6 +95,11 @@ impl Scorer {
     /// Another model takes over; what is remembered stays.
     pub fn swap(&mut self, model: Arc<Model>) {
         self.features = self.features.by(model.features());
+        let next = calibration(&model, self.cut);
+        self.calibration = match (&self.calibration, next) {
+            (Some(previous), Some(next)) => Some(previous.carried_over(next)),
+            (_, next) => next,
+        };
         self.model = model;
     }
 
@@ -92,6 +110,8 @@ impl Scorer {
             recent: self.features.recent().map(|(time, values)| (time, values.to_vec())).collect(),
             previous: self.previous.clone(),
             alarm: self.alarm.memory().clone(),
+            reference: self.features.reference().cloned(),
+            calibration: self.calibration.clone(),
         })
     }
 
@@ -99,6 +119,14 @@ impl Scorer {
     pub fn restore(&mut self, state: &ScorerState) {
         for (time, values) in &state.recent {
             self.features.push(*time, values);
+        }
+        if let Some(reference) = state.reference.clone() {
+            self.features.refer_to(reference);
+        }
+        if let (Some(kept), Some(own)) = (&state.calibration, &mut self.calibration)
+            && kept.is_like(own)
+        {
+            own.clone_from(kept);
         }
         self.previous.clone_from(&state.previous);
         self.alarm.restore(&state.alarm);
@@ -117,8 +145,15 @@ impl Scorer {
         let complete = self.complete(readings);
         self.keep_newest(readings);
         let Some(values) = complete else { return };
-        if values.iter().all(|value| forest::cell(*value).is_some()) {
-            self.features.push(readings.time, &values);
+        if values.iter().any(|value| forest::cell(*value).is_none()) {
+            return;
+        }
+        let Some(vector) = self.features.push(readings.time, &values) else { return };
+        // Nobody is told of a verdict, but the threshold is what it would be had somebody watched.
+        if let Some(calibration) = &mut self.calibration
+            && let Ok(judgement) = self.model.judge(&vector, Explain::Never)
+        {
+            calibration.follow(judgement.score);
         }
     }
 
@@ -133,15 +168,52 @@ impl Scorer {
             return Outcome::Unjudgeable(*value);
         }
         let Some(vector) = self.features.push(readings.time, &values) else { return Outcome::TooEarly };
-        match self.model.judge(&vector, self.explain) {
-            Ok(judgement) => self.verdict(readings, judgement),
+        match self.model.judge_by(self.threshold(), &vector, self.explain) {
+            Ok(mut judgement) => {
+                self.features.as_read(&mut judgement.reasons);
+                if let Some(calibration) = &mut self.calibration {
+                    calibration.follow(judgement.score);
+                }
+                self.verdict(readings, judgement)
+            }
             Err(refused) => Outcome::Unjudgeable(refused.0),
         }
     }
 
-    /// The vector of these values as if they were the next readings; none where the past is too short.
-    pub fn vector_of_next(&self, values: &[f64]) -> Option<Vec<f64>> {
-        self.features.peek(values)
+    /// The judgement of these values as if they were the next readings; none where the past is too short. Nothing is
+    /// remembered.
+    ///
+    /// # Errors
+    /// Values that no model can judge.
+    pub fn judge_next(&self, values: &[f64], explain: Explain) -> Option<Result<Judgement, Unjudgeable>> {
+        let (features, vector) = self.features.after(values)?;
+        let judgement = self.model.judge_by(self.threshold(), &vector, explain);
+        Some(judgement.map(|mut judgement| {
+            features.as_read(&mut judgement.reasons);
+            judgement
+        }))
+    }
+
+    /// The judgement of a whole vector as it was read.
+    ///
+    /// # Errors
+    /// Values that no model can judge.
+    ///
+    /// # Panics
+    /// When the vector has not as many values as the model has columns.
+    pub fn judge_vector(&self, mut vector: Vec<f64>, explain: Explain) -> Result<Judgement, Unjudgeable> {
+        self.features.against_level(&mut vector);
+        self.model.judge_by(self.threshold(), &vector, explain)
+    }
+
+    /// A score over this is anomalous, now.
+    pub fn threshold(&self) -> f64 {
+        self.calibration.as_ref().map_or_else(|| self.model.threshold(), Calibration::threshold)
+    }
+
+    /// What the threshold follows; none where it stays.
+    pub fn calibration(&self) -> Option<&Calibration> {
+        self.calibration.as_ref()
     }
 
     /// All values, the missing ones from previous readings that are not too old, where the spec says so.
@@ -176,6 +248,13 @@ impl Scorer {
             Missing::Skip | Missing::Previous { .. } => Outcome::Missing,
         }
     }
+}
+
+/// What the threshold of a model follows that promises something, and has been trained to follow.
+fn calibration(model: &Model, cut: Cut) -> Option<Calibration> {
+    let (reference, scores) = (model.reference()?, model.training_scores()?);
+    let promise = threshold::promise(cut, scores.seconds_apart?)?;
+    Calibration::new(promise, scores, model.samples(), reference.readings())
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::alerting::event::Change;
 use crate::alerting::notify;
 use crate::ingest::reading::Readings;
 use crate::model::model::Model;
+use crate::scoring::calibration::{Calibration, Totals};
 use crate::scoring::scorer::Outcome;
 use crate::scoring::verdict::Verdict;
 
@@ -176,13 +177,29 @@ impl Metrics {
         alone(&self.model.data_end).set(model.data_end_time().as_duration().as_secs_f64());
         alone(&self.model.training_duration).set(trained_in.as_secs_f64());
         alone(&self.model.samples).set(model.samples() as f64);
-        alone(&self.model.threshold).set(model.threshold());
         self.model.expected_alerts.reset();
         if let Some(expected) = model.expected_alerts_per_day() {
             alone(&self.model.expected_alerts).set(expected);
         }
         if after_another {
             self.model.life.swaps.with_label_values::<&str>(&[]).inc();
+        }
+    }
+
+    /// The threshold has moved on by a reading, with what it follows, if it does.
+    pub fn threshold(&self, threshold: f64, calibration: Option<&Calibration>) {
+        alone(&self.model.threshold).set(threshold);
+        let Some(calibration) = calibration else { return };
+        let Totals { promised, realised, .. } = calibration.totals();
+        let metrics = &self.model.calibration;
+        alone(&metrics.shift).set(calibration.shift());
+        for (counter, total) in [(&metrics.promised, promised), (&metrics.realised, realised)] {
+            let counter = counter.with_label_values::<&str>(&[]);
+            // Another promise begins anew, as a process does.
+            if total < counter.get() {
+                counter.reset();
+            }
+            counter.inc_by(total - counter.get());
         }
     }
 

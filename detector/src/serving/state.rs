@@ -104,6 +104,7 @@ impl State {
 
     /// What the model at work remembers has moved on by a reading.
     pub fn remember(&self, scorer: &Scorer) {
+        self.metrics.threshold(scorer.threshold(), scorer.calibration());
         self.scorer.store(Some(Arc::new(scorer.clone())));
     }
 

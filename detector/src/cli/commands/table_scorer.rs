@@ -28,12 +28,14 @@ impl TableScorer {
         if model.recipe().is_daily() {
             return Err(NoTimes);
         }
-        Ok(Self { past: model.features(), model })
+        Ok(Self { past: model.features().frozen(), model })
     }
 
     /// The scores of a block of rows; none for those whose past is too short.
-    pub(super) fn scores(&mut self, block: Vec<f64>) -> Result<Vec<Option<f64>>, SamplesError> {
+    pub(super) fn scores(&mut self, mut block: Vec<f64>) -> Result<Vec<Option<f64>>, SamplesError> {
         if self.model.recipe().memory() == 1 {
+            let rows = block.chunks_exact_mut(self.model.columns());
+            rows.for_each(|row| self.past.against_level(row));
             return Ok(self.model.scores(block)?.into_iter().map(Some).collect());
         }
         let rows = block

@@ -9,7 +9,7 @@ use super::{Explain, MonitorError, ReplayObserver, Started, replay, resume, trai
 use crate::ingest::progress::NoProgress;
 use crate::ingest::reading::Readings;
 use crate::model::model::Model;
-use crate::scoring::scorer::Outcome;
+use crate::scoring::scorer::{Outcome, Scorer};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -166,16 +166,19 @@ fn a_model_that_is_there_goes_on_after_what_was_seen() {
 #[test]
 fn what_happened_while_nobody_watched_is_filled_in_where_the_source_knows_it() {
     let detector = simulated("{train: {features: [Value, LogStdDev], window: 7, lags: 3}}");
-    let started = trained(&detector);
-    let snapshot = started.scorer.state().unwrap();
-    let model = started.scorer.model().clone();
-    let later = resume(&detector, model.clone(), Some(&snapshot), at(1_000_400), Explain::Never).unwrap();
+    let mut whole = trained(&detector);
+    let snapshot = whole.scorer.state().unwrap();
+    let model = whole.scorer.model().clone();
+    let later = resume(&detector, model, Some(&snapshot), at(1_000_400), Explain::Never).unwrap();
     assert_eq!(later.gap, Duration::ZERO);
     // As if it had never been away.
-    let whole = resume(&detector, model, None, at(1_000_400), Explain::Never).unwrap();
+    for readings in whole.stream.map(Result::unwrap).take_while(|readings| readings.time < at(1_000_400)) {
+        whole.scorer.judge(&readings);
+    }
     assert_eq!(later.scorer.seen(), whole.scorer.seen());
     let next = vec![0.5];
-    assert_eq!(later.scorer.vector_of_next(&next), whole.scorer.vector_of_next(&next));
+    let judged = |scorer: &Scorer| scorer.judge_next(&next, Explain::Never);
+    assert_eq!(judged(&later.scorer), judged(&whole.scorer));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::alerting::event::EventsState;
 use crate::scoring::scorer::{Scorer, ScorerState};
 
 /// The format that this release writes, and the only one that it reads: what is lost is a few readings.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// What the scorer and the events remember.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -124,6 +124,8 @@ mod tests {
             recent: vec![(at(0), vec![0.1 + 0.2, -1e-300]), (at(1), vec![1e300, 0.0])],
             previous: vec![Some((at(2), 1e300)), None],
             alarm: serde_json::from_value(alarm).unwrap(),
+            reference: None,
+            calibration: None,
         };
         Snapshot { format: FORMAT, sensors, scorer, events: EventsState::default() }
     }
@@ -135,10 +137,10 @@ mod tests {
 
     #[test]
     fn another_format_or_other_sensors_are_refused_in_a_sentence() {
-        let newer = Snapshot { format: 4, ..snapshot() };
+        let newer = Snapshot { format: 5, ..snapshot() };
         assert_eq!(
             Snapshot::from_bytes(&newer.to_bytes()).unwrap_err().to_string(),
-            "the snapshot must be of format 3, got 4"
+            "the snapshot must be of format 4, got 5"
         );
         let foreign = snapshot().of(&["speed".to_owned()]).unwrap_err();
         assert_eq!(foreign.to_string(), "the snapshot must be of the sensors speed, got speed, load");

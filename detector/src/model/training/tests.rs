@@ -4,7 +4,7 @@ use super::*;
 
 fn detector() -> Valid {
     let text = "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {name: fan}\nspec:\n  \
-        sources: [{name: s, simulated: {sensors: [{name: speed}]}}]\n  threshold: {contamination: 0.02}\n";
+        sources: [{name: s, simulated: {sensors: [{name: speed}]}}]\n  threshold: {contamination: 0.02}\n  adaptation: {policy: Fixed}\n";
     crd::manifest::one_detector(text).unwrap()
 }
 

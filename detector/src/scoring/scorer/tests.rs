@@ -122,3 +122,27 @@ fn the_same_readings_give_the_same_model_to_the_bit() {
     assert_eq!(digest("{}"), digest("{}"));
     assert_ne!(digest("{}"), digest("{seed: 1}"));
 }
+
+#[test]
+fn a_restart_changes_no_verdict() {
+    let drifting = |second: i64| {
+        let wobble = (second as f64 * 0.9).sin() + (second as f64 * 1.53).sin();
+        let level = 10.0 + second as f64 / 300.0 + if second % 700 < 5 { 30.0 } else { 0.0 };
+        readings(second, [Some(level + wobble), Some(-10.0 - wobble)])
+    };
+    let mut whole = scorer("{features: [Value, RollingMean], window: 5}", "policy: Skip");
+    let mut restarted = whole.clone();
+    for second in 500..2500 {
+        let judgements = [&mut whole, &mut restarted].map(|scorer| match scorer.judge(&drifting(second)) {
+            Outcome::Verdict(verdict) => Some(verdict.judgement),
+            _ => None,
+        });
+        assert_eq!(judgements[0], judgements[1], "second {second}");
+        if second % 333 == 0 {
+            let file = serde_json::to_vec(&restarted.state().unwrap()).unwrap();
+            restarted = scorer("{features: [Value, RollingMean], window: 5}", "policy: Skip");
+            restarted.restore(&serde_json::from_slice(&file).unwrap());
+        }
+    }
+    assert!(whole.calibration().unwrap().totals().readings > 1900);
+}

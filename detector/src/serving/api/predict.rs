@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::ApiError;
 use crate::model::judgement::Judgement;
-use crate::model::model::{Explain, Model, Unjudgeable};
+use crate::model::model::{Explain, Unjudgeable};
 use crate::scoring::scorer::Scorer;
 use crate::serving::metrics::Protocol;
 use crate::serving::state::State;
@@ -70,13 +70,13 @@ fn answer(
     let question = question(&body)?;
     let explain = if options.detail { Explain::Always } else { Explain::Never };
     let one = |judgement: &Judgement| {
-        if options.detail { detail(scorer.model(), judgement) } else { bare(judgement) }
+        if options.detail { detail(&scorer, judgement) } else { bare(judgement) }
     };
     match (question.value, question.values, question.instances) {
         (Some(value), None, None) => Ok(one(&judge_value(&scorer, &value, explain)?)),
         (None, Some(values), None) => Ok(one(&judge_values(&scorer, values, explain)?)),
         (None, None, Some(rows)) => {
-            let judgements = judge_rows(scorer.model(), rows, explain)?;
+            let judgements = judge_rows(&scorer, rows, explain)?;
             Ok(json!({ "predictions": judgements.iter().map(one).collect::<Vec<_>>() }))
         }
         _ => Err(ApiError::Malformed("expected exactly one of value, values, instances".to_owned())),
@@ -136,11 +136,10 @@ fn judge_values(scorer: &Arc<Scorer>, values: Value, explain: Explain) -> Result
 
 /// Judge values as the reading that follows those that the detector has seen.
 fn judge_next(scorer: &Arc<Scorer>, values: &[f64], explain: Explain) -> Result<Judgement, ApiError> {
-    let vector = scorer.vector_of_next(values);
-    let vector = vector.ok_or_else(|| {
+    let judgement = scorer.judge_next(values, explain).ok_or_else(|| {
         ApiError::NotReady("the model looks back on readings that have not come yet".to_owned())
     })?;
-    scorer.model().judge(&vector, explain).map_err(|Unjudgeable(value)| {
+    judgement.map_err(|Unjudgeable(value)| {
         ApiError::Unprocessable(
             "value".to_owned(),
             format!("too far from the readings before to be judged: {value}"),
@@ -148,7 +147,7 @@ fn judge_next(scorer: &Arc<Scorer>, values: &[f64], explain: Explain) -> Result<
     })
 }
 
-fn judge_rows(model: &Model, rows: Value, explain: Explain) -> Result<Vec<Judgement>, ApiError> {
+fn judge_rows(scorer: &Scorer, rows: Value, explain: Explain) -> Result<Vec<Judgement>, ApiError> {
     let Value::Array(rows) = rows else {
         return Err(ApiError::Unprocessable(
             "instances".to_owned(),
@@ -157,12 +156,12 @@ fn judge_rows(model: &Model, rows: Value, explain: Explain) -> Result<Vec<Judgem
     };
     rows.iter()
         .enumerate()
-        .map(|(i, row)| judge_row(model, &format!("instances[{i}]"), row, explain))
+        .map(|(i, row)| judge_row(scorer, &format!("instances[{i}]"), row, explain))
         .collect()
 }
 
-fn judge_row(model: &Model, field: &str, row: &Value, explain: Explain) -> Result<Judgement, ApiError> {
-    let columns = model.columns();
+fn judge_row(scorer: &Scorer, field: &str, row: &Value, explain: Explain) -> Result<Judgement, ApiError> {
+    let columns = scorer.model().columns();
     let cells = match row {
         Value::Array(cells) if cells.len() == columns => cells,
         Value::Array(cells) => {
@@ -176,8 +175,8 @@ fn judge_row(model: &Model, field: &str, row: &Value, explain: Explain) -> Resul
     };
     let cells = cells.iter().enumerate().map(|(j, cell)| number(&format!("{field}[{j}]"), cell));
     let vector = cells.collect::<Result<Vec<f64>, _>>()?;
-    model
-        .judge(&vector, explain)
+    scorer
+        .judge_vector(vector, explain)
         .map_err(|error| ApiError::Unprocessable(field.to_owned(), error.to_string()))
 }
 
@@ -206,7 +205,8 @@ fn bare(judgement: &Judgement) -> Value {
     json!({ "anomaly": u8::from(judgement.anomalous) })
 }
 
-fn detail(model: &Model, judgement: &Judgement) -> Value {
+fn detail(scorer: &Scorer, judgement: &Judgement) -> Value {
+    let model = scorer.model();
     let shares =
         model.sensors().iter().cloned().zip(judgement.contributions.iter().map(|share| json!(share)));
     let reasons = model.sensors().iter().cloned().zip(judgement.reasons.iter().map(|reason| json!(reason)));
@@ -214,7 +214,7 @@ fn detail(model: &Model, judgement: &Judgement) -> Value {
         "anomaly": u8::from(judgement.anomalous),
         "score": judgement.score,
         "severity": judgement.severity,
-        "threshold": model.threshold(),
+        "threshold": scorer.threshold(),
         "contributions": shares.collect::<Map<String, Value>>(),
         "reasons": reasons.collect::<Map<String, Value>>(),
         "model": &*judgement.model,

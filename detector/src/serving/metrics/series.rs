@@ -2,7 +2,7 @@
 
 use crd::contract::EventOutcome;
 use prometheus::core::Collector;
-use prometheus::{GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{CounterVec, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
 
 pub(super) struct ReadingMetrics {
     pub(super) sensor_value: GaugeVec,
@@ -40,7 +40,15 @@ pub(super) struct ModelMetrics {
     pub(super) samples: GaugeVec,
     pub(super) threshold: GaugeVec,
     pub(super) expected_alerts: GaugeVec,
+    pub(super) calibration: CalibrationMetrics,
     pub(super) life: LifeMetrics,
+}
+
+/// What the threshold follows.
+pub(super) struct CalibrationMetrics {
+    pub(super) shift: GaugeVec,
+    pub(super) promised: CounterVec,
+    pub(super) realised: CounterVec,
 }
 
 /// How models come and go.
@@ -62,6 +70,10 @@ impl Maker {
 
     fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
         self.registered(IntCounterVec::new(Opts::new(name, help), labels).expect("a constant name"))
+    }
+
+    fn real_counters(&self, name: &str, help: &str) -> CounterVec {
+        self.registered(CounterVec::new(Opts::new(name, help), &[]).expect("a constant name"))
     }
 
     fn registered<C: Collector + Clone + 'static>(&self, collector: C) -> C {
@@ -92,6 +104,26 @@ impl ReadingMetrics {
                 "anomaly_readings_total",
                 "Readings by source and outcome: scored, missing, refused (no model can judge them), dropped (no verdict was made).",
                 &["source", "outcome"],
+            ),
+        }
+    }
+}
+
+impl CalibrationMetrics {
+    fn new(make: &Maker) -> Self {
+        Self {
+            shift: make.gauges(
+                "anomaly_calibration_shift",
+                "By how much the threshold is above what the tail of recent scores says, in mean excesses over its quantile; below 0 where less came than was promised. Absent while the threshold stays.",
+                &[],
+            ),
+            promised: make.real_counters(
+                "anomaly_calibration_promised_total",
+                "What the threshold has promised for the readings so far: anomalous verdicts (contamination) or alerts (alertsPerDay). A sum of shares, so no whole number.",
+            ),
+            realised: make.real_counters(
+                "anomaly_calibration_realised_total",
+                "What came of that: divided by anomaly_calibration_promised_total, the realised to the promised alarm rate, 1 where the promise holds.",
             ),
         }
     }
@@ -201,7 +233,7 @@ impl ModelMetrics {
             ),
             threshold: make.gauges(
                 "anomaly_threshold",
-                "The cut: a raw score over it is anomalous. Over 0 and at most 1.",
+                "The threshold now: a raw score over it is anomalous. Over 0 and at most 1. It follows the scores, unless adaptation.policy is Fixed or threshold.score is set.",
                 &[],
             ),
             expected_alerts: make.gauges(
@@ -209,6 +241,7 @@ impl ModelMetrics {
                 "How many anomalous verdicts a day to expect on readings like those that the model was trained on.",
                 &[],
             ),
+            calibration: CalibrationMetrics::new(make),
             life: LifeMetrics::new(make),
         }
     }

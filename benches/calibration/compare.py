@@ -1,0 +1,161 @@
+"""Whether the promised alarm rate holds: streams in which nothing is wrong, or their stretches outside labelled windows.
+
+    compare.py SKAB_DIRECTORY NAB_DIRECTORY DETECTOR [PICTURE]
+
+Realised to promised: of `contamination` the share of anomalous verdicts, of `alertsPerDay` the runs of them a day; what one run
+counts in verdicts stands beside it. scikit-learn's forest and half-space trees have no promise of alerts a day: theirs is a share
+of verdicts, by the training rows' quantile. NAB_DIRECTORY may be -. PICTURE: where to draw the anomaly-free recording.
+"""
+import datetime
+import sys
+import tempfile
+
+import numpy as np
+
+from engine import verdicts
+from series import anomaly_free
+
+LENGTHS = (2048, 4096, 6000)
+MODES = ("Standard", "Auto")
+PROMISES = {"contamination 0.01": ("contamination", 0.01), "contamination 0.001": ("contamination", 0.001),
+            "alertsPerDay 100": ("alertsPerDay", 100)}
+FIXED = {"adaptation": {"policy": "Fixed"}}
+
+
+def main(skab, nab, binary, picture=None):
+    free = anomaly_free(skab)
+    with tempfile.TemporaryDirectory() as folder:
+        def ours(times, values, train, promise, spec=None, mode="Standard"):
+            key, value = PROMISES[promise]
+            return verdicts(binary, times, values, train, {"threshold": {key: value}, **(spec or {})}, folder, mode=mode)[1]
+
+        print("| recording | learned from | promise | ours, Standard | ours, Auto | policy: Fixed | scikit-learn | half-space trees |")
+        print("|---|---|---|---|---|---|---|---|")
+        on_free = [row("SKAB anomaly-free", free.times, free.values, train, promise, ours) for train in LENGTHS for promise in PROMISES]
+        simulated = [row(name, times, values, 4096, promise, ours)
+                     for name, times, values in drifts() for promise in PROMISES]
+        outside = outside_windows(nab, ours) if nab != "-" else []
+        if picture:
+            threshold = {"threshold": {"contamination": 0.01}}
+            draw(free, lambda spec: verdicts(binary, free.times, free.values, 4096, {**threshold, **spec}, folder), picture)
+    ratios = np.concatenate(on_free)
+    print(f"\nfigures: rate_ratio_median={np.median(ratios):.2f} rate_ratio_worst={ratios.max():.2f} "
+          f"rate_ratio_simulated_median={np.median(simulated):.2f} rate_ratio_simulated_worst={np.max(simulated):.2f}"
+          + (f" rate_ratio_nab_median={np.median(outside):.2f} rate_ratio_nab_worst={np.max(outside):.2f}" if outside else ""))
+
+
+def row(name, times, values, train, promise, ours):
+    """Print a row of the table; the two ratios of the detector with its defaults."""
+    every = {mode: ours(times, values, train, promise, mode=mode) for mode in MODES}
+    fixed = ours(times, values, train, promise, FIXED)
+    share = PROMISES[promise][1] if promise.startswith("c") else PROMISES[promise][1] * apart(times) / 86400
+    rivals = [(found(values, train, share)) for found in (scikit_learn, half_space_trees)]
+    cells = [cell(found, times[train:], promise) for found in (*every.values(), fixed)]
+    cells += [f"{found.mean() / share:.1f}" for found in rivals]
+    print(f"| {name} | {train} | {promise} | " + " | ".join(cells) + " |", flush=True)
+    return [ratio(found, times[train:], promise) for found in every.values()]
+
+
+def cell(found, times, promise):
+    text = f"{ratio(found, times, promise):.2f}"
+    if promise.startswith("alerts"):
+        text += f" ({found.mean() * 86400 / apart(times) / PROMISES[promise][1]:.1f} in verdicts)"
+    return text
+
+
+def ratio(found, times, promise):
+    key, value = PROMISES[promise]
+    if key == "contamination":
+        return found.mean() / value
+    runs = (found & ~np.concatenate([[False], found[:-1]])).sum()
+    return runs / (value * len(found) * apart(times) / 86400)
+
+
+def apart(times):
+    span = datetime.datetime.fromisoformat(times[-1]) - datetime.datetime.fromisoformat(times[0])
+    return span.total_seconds() / (len(times) - 1)
+
+
+def scikit_learn(values, train, share):
+    from sklearn.ensemble import IsolationForest
+
+    return IsolationForest(contamination=min(share, 0.5), random_state=0, n_jobs=1).fit(values[:train]).predict(values[train:]) < 0
+
+
+def half_space_trees(values, train, share):
+    from river.anomaly import HalfSpaceTrees
+
+    low, high = values[:train].min(axis=0), values[:train].max(axis=0)
+    margin = (high - low) * 0.5 + 1e-9
+    scaled = np.clip((values - low + margin) / (high - low + 2 * margin), 0, 1)
+    trees, scores = HalfSpaceTrees(n_trees=25, height=8, window_size=250, seed=0), []
+    for each in scaled:
+        cells = {str(i): float(cell) for i, cell in enumerate(each)}
+        scores.append(trees.score_one(cells))
+        trees.learn_one(cells)
+    scores = np.array(scores)
+    return scores[train:] > np.quantile(scores[250:train], 1 - min(share, 0.5))
+
+
+def drifts(rows=14096, seed=1):
+    """Two sensors, a reading a second, whose level drifts in the way that the name says; nothing is wrong with them."""
+    random = np.random.default_rng(seed)
+    start, at = datetime.datetime(2026, 1, 1), np.arange(rows)
+    times = [str(start + datetime.timedelta(seconds=int(second))) for second in at]
+    steps = np.repeat(random.normal(0, 3, rows // 1200 + 1), 1200)[:rows]
+    kinds = {
+        "steady": 0 * at, "linear": at / 1000, "warm-up": 10 * (1 - np.exp(-at / 5000)), "waves": 5 * np.sin(at / 573),
+        "level shifts": steps, "random walk": np.cumsum(random.normal(0, 0.05, rows)), "heavy tails": 0 * at,
+    }
+    for name, level in kinds.items():
+        noise = random.standard_t(3, (rows, 2)) if name == "heavy tails" else random.normal(0, 1, (rows, 2))
+        yield f"simulated, {name}", times, np.round(noise + np.stack([level, 0 * at], axis=1), 4)
+
+
+def outside_windows(directory, ours):
+    """Verdicts outside the labelled windows of NAB's series, with a week learned from."""
+    sys.path.append(__file__.rsplit("/", 2)[0] + "/nab")
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("nab_series", __file__.rsplit("/", 2)[0] + "/nab/series.py")
+    nab = importlib.util.module_from_spec(spec)
+    sys.modules["nab_series"] = nab
+    spec.loader.exec_module(nab)
+    ratios = []
+    for promise in ("contamination 0.01",):
+        for mode in MODES:
+            shares = []
+            for one in nab.load(directory):
+                train = len(one.times) // 3
+                found = ours(one.times, one.values[:, None], train, promise, mode=mode)
+                within = np.zeros(len(one.times), bool)
+                for first, last in one.windows:
+                    within[first : last + 1] = True
+                shares.append(found[~within[train:]].mean() / PROMISES[promise][1])
+            print(f"| NAB outside windows, {len(shares)} series, {mode} | a third | {promise} | median {np.median(shares):.2f}, "
+                  f"worst {max(shares):.2f} | | | | |", flush=True)
+            ratios += shares
+    return ratios
+
+
+def draw(free, judged, path):
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(2, 1, figsize=(9, 5), sharex=True, sharey=True)
+    for axis, spec, title in zip(axes, (FIXED, {}), ("policy: Fixed", "policy: Follow")):
+        severity, anomalous = judged(spec)
+        axis.plot(severity, linewidth=0.4, color="tab:blue", label="severity")
+        axis.plot(np.flatnonzero(anomalous), severity[anomalous], ".", markersize=2, color="tab:red", label="anomalous")
+        axis.axhline(1, color="black", linewidth=0.7)
+        axis.set_title(f"{title}: {anomalous.mean():.1%} anomalous, 1 % promised", loc="left", fontsize=9)
+        axis.legend(loc="upper left", fontsize=7)
+    axes[1].set_xlabel("seconds after the training")
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

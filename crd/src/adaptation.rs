@@ -1,0 +1,41 @@
+//! The adaptation part of the spec: what is slow enough to be the new normal.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Duration;
+
+/// Whether the detector follows slow change of its sensors, and what is slow.
+///
+/// With `Follow`, readings are measured against the level of their sensor, which follows them at this time scale, and the
+/// threshold follows the scores, so that the promised rate of alarms holds while sensors drift. A fault that is slower than
+/// the time scale becomes the new normal: watch such sensors by their limits. A threshold that is a `score` stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.timeScale) || !has(self.policy) || self.policy == 'Follow'")
+    .message("timeScale must be left out unless policy is Follow").field_path(".timeScale"))]
+pub struct Adaptation {
+    /// `Follow`: the level of each sensor and the threshold follow the readings. `Fixed`: they stay what they were at the end
+    /// of the training. Default: Follow.
+    #[serde(default)]
+    pub policy: AdaptationPolicy,
+
+    /// What changes more slowly than this is the new normal, what changes faster is an anomaly: 10s to 2160h. Default: 1h, or
+    /// 500 readings where they take longer. Example: 1h.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('10s') && duration(self) <= duration('2160h')")
+        .message(Message::Expression("'must be between 10s and 2160h, got ' + self".into())))]
+    pub time_scale: Option<Duration>,
+}
+
+/// Whether the detector follows slow change.
+// `Off` would be a boolean to YAML 1.1, which kubectl reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum AdaptationPolicy {
+    /// It does.
+    #[default]
+    Follow,
+    /// It does not.
+    Fixed,
+}

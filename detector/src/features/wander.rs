@@ -1,0 +1,199 @@
+//! Training vectors in; out come the vectors that a forest grows from and those that a threshold is made from, each measured against
+//! the level of its sensors a while before, and the level at the end.
+//!
+//! A sensor whose level wanders during the training will wander on, up or down: a warm-up, a tank that empties, an axle
+//! that wears. So the forest is grown from what the readings would look like after more of it, in both directions, and the
+//! threshold is made from blocks of time that were judged from where the level was before them, never from a level that
+//! they took part in: block-wise validation (Bergmeir and Benítez, Information Sciences 191, 2012).
+
+use jiff::Timestamp;
+
+use super::pipeline::Recipe;
+use super::reference::{Reference, TimeScale};
+
+/// The share of the training that a level is a mean over.
+const LEVEL: usize = 12;
+/// How far back the level is taken that the forest's rows are measured against, as a part of the training.
+const LAG: usize = 4;
+/// How much further than in the training the level may wander: the forest's rows, and the threshold's.
+const FOREST_GAIN: f64 = 1.75;
+const THRESHOLD_GAIN: f64 = 1.5;
+/// With fewer vectors no level can be told from noise.
+const FEWEST: usize = 24;
+/// As many scores as an artifact keeps.
+const MOST_FOR_THRESHOLD: usize = 8192;
+/// The deviation of a sensor that never varied, as a share of its level, and at least.
+const STILL: [f64; 2] = [1e-3, 1e-9];
+
+/// The vectors of a training, their sensors' values, and the means of these.
+pub struct Wander<'a> {
+    recipe: &'a Recipe,
+    sensors: usize,
+    cells: &'a [f64],
+    values: &'a [f64],
+    means: Vec<f64>,
+    lag: usize,
+    scale: TimeScale,
+}
+
+impl<'a> Wander<'a> {
+    /// Of vectors and, one a sensor, the values at their time, row by row. None where there are too few.
+    pub fn new(recipe: &'a Recipe, sensors: usize, cells: &'a [f64], values: &'a [f64], scale: TimeScale) -> Option<Self> {
+        let rows = values.len() / sensors;
+        let lag = (rows / LAG).min(scale.readings as usize).max(1);
+        let wander = |means| Self { recipe, sensors, cells, values, means, lag, scale };
+        (rows >= FEWEST).then(|| wander(means(values, sensors, rows / LEVEL)))
+    }
+
+    /// How many sensors there are.
+    pub fn sensors(&self) -> usize {
+        self.sensors
+    }
+
+    /// The rows, counted from 0, that have a level a lag before them.
+    pub fn rows(&self) -> std::ops::Range<usize> {
+        self.len() / LEVEL + self.lag..self.len()
+    }
+
+    /// What the forest grows from: these rows, with what the level has wandered up and down.
+    pub fn for_forest(&self, rows: impl Iterator<Item = usize>) -> Vec<f64> {
+        let mut cells = Vec::new();
+        for row in rows {
+            self.put(&mut cells, row, self.lag, FOREST_GAIN);
+            self.put(&mut cells, row, self.lag, -FOREST_GAIN);
+        }
+        cells
+    }
+
+    /// The rows as they are, seen from the level a lag before them.
+    pub fn as_judged(&self) -> Vec<f64> {
+        let mut cells = Vec::new();
+        self.rows().for_each(|row| self.put(&mut cells, row, self.lag, 1.0));
+        cells
+    }
+
+    /// What the threshold is made from: rows seen from the levels of two lags before them, evenly spaced where there are
+    /// many.
+    pub fn for_threshold(&self) -> Vec<f64> {
+        let level = self.len() / LEVEL;
+        let far = (2 * self.lag).min(self.scale.readings as usize).max(1);
+        let lags = [self.lag, far];
+        let all: usize = lags.iter().map(|lag| 2 * self.len().saturating_sub(level + lag)).sum();
+        let step = all.div_ceil(MOST_FOR_THRESHOLD).max(1);
+        let mut cells = Vec::new();
+        for lag in lags {
+            for row in (level + lag..self.len()).step_by(step) {
+                self.put(&mut cells, row, lag, THRESHOLD_GAIN);
+                self.put(&mut cells, row, lag, -THRESHOLD_GAIN);
+            }
+        }
+        cells
+    }
+
+    /// The level at the end.
+    pub fn reference(&self, until: Timestamp) -> Reference {
+        let centre = self.means[self.means.len() - self.sensors..].to_vec();
+        let deviation = (0..self.sensors).map(|sensor| self.deviation(sensor)).collect();
+        Reference::new(centre, deviation, self.scale, until)
+    }
+
+    fn len(&self) -> usize {
+        self.values.len() / self.sensors
+    }
+
+    /// 1.25 times the mean distance from the level a lag before: the standard deviation, were it normal.
+    fn deviation(&self, sensor: usize) -> f64 {
+        let rows = self.rows();
+        let distance = |row: usize| (self.value(row, sensor) - self.mean(row - self.lag, sensor)).abs();
+        let mean = rows.clone().map(distance).sum::<f64>() / rows.len() as f64;
+        let level = rows.clone().map(|row| self.value(row, sensor).abs()).sum::<f64>() / rows.len() as f64;
+        let still = (STILL[0] * level).max(STILL[1]);
+        if mean > 1e-9 * level { 1.25 * mean } else { still }
+    }
+
+    fn value(&self, row: usize, sensor: usize) -> f64 {
+        self.values[row * self.sensors + sensor]
+    }
+
+    fn mean(&self, row: usize, sensor: usize) -> f64 {
+        self.means[row * self.sensors + sensor]
+    }
+
+    /// The row, its distance from its own level as it is, and what the level has wandered in a lag so many times.
+    fn put(&self, cells: &mut Vec<f64>, row: usize, lag: usize, gain: f64) {
+        let columns = self.recipe.columns(self.sensors);
+        let vector = &self.cells[row * columns..][..columns];
+        cells.extend(vector.iter().enumerate().map(|(column, cell)| {
+            if !self.recipe.is_level(column) {
+                return *cell;
+            }
+            let sensor = self.recipe.sensor_of(column, self.sensors);
+            let (now, before) = (self.mean(row, sensor), self.mean(row - lag, sensor));
+            cell - now + gain * (now - before)
+        }));
+    }
+}
+
+/// The mean of each sensor's newest `window` values, those of the first rows of what there is.
+fn means(values: &[f64], sensors: usize, window: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; sensors];
+    let first = values[..sensors].to_vec();
+    let mut means = Vec::with_capacity(values.len());
+    for (row, newest) in values.chunks_exact(sensors).enumerate() {
+        for sensor in 0..sensors {
+            // Distances from the first value keep a flat line at exactly its level.
+            sums[sensor] += newest[sensor] - first[sensor];
+            if row >= window {
+                sums[sensor] -= values[(row - window) * sensors + sensor] - first[sensor];
+            }
+            means.push(first[sensor] + sums[sensor] / (row + 1).min(window) as f64);
+        }
+    }
+    means
+}
+
+#[cfg(test)]
+mod tests {
+    use crd::model::Feature;
+
+    use super::*;
+
+    fn recipe() -> Recipe {
+        Recipe { features: vec![Feature::Value, Feature::Difference], window: 2, lags: 0 }
+    }
+
+    /// A ramp of 1 a reading, and its difference.
+    fn ramp() -> (Vec<f64>, Vec<f64>) {
+        let values: Vec<f64> = (0..48).map(f64::from).collect();
+        (values.iter().flat_map(|value| [*value, 1.0]).collect(), values)
+    }
+
+    #[test]
+    fn a_level_that_wanders_wanders_further_and_both_ways() {
+        let (cells, values) = ramp();
+        let recipe = recipe();
+        let scale = TimeScale { seconds: 1e6, readings: 1e6 };
+        let wander = Wander::new(&recipe, 1, &cells, &values, scale).unwrap();
+        // The newest of four is 1.5 above their mean, and a lag is 12.
+        assert_eq!(wander.as_judged()[..2], [13.5, 1.0]);
+        assert_eq!(wander.for_forest(16..17), [1.5 + 21.0, 1.0, 1.5 - 21.0, 1.0]);
+        assert!((wander.reference(Timestamp::UNIX_EPOCH).centre(0) - 45.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_flat_line_is_exactly_at_its_level() {
+        let values = vec![0.1; 48];
+        let cells: Vec<f64> = values.iter().flat_map(|value| [*value, 0.0]).collect();
+        let recipe = recipe();
+        let scale = TimeScale { seconds: 10.0, readings: 10.0 };
+        let wander = Wander::new(&recipe, 1, &cells, &values, scale).unwrap();
+        assert!(wander.for_threshold().iter().all(|cell| cell.abs() < 1e-12));
+    }
+
+    #[test]
+    fn a_few_vectors_tell_no_level() {
+        let (cells, values) = ramp();
+        let scale = TimeScale { seconds: 10.0, readings: 10.0 };
+        assert!(Wander::new(&recipe(), 1, &cells[..46], &values[..23], scale).is_none());
+    }
+}
