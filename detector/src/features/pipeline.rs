@@ -118,7 +118,14 @@ const STILL: f64 = 1e-9;
 impl Features {
     /// Nothing seen yet, but for what is usual at which time of the day.
     pub fn new(recipe: Recipe, daily: Arc<Daily>) -> Self {
-        Self { recent: VecDeque::with_capacity(recipe.memory()), recipe, daily, reference: None, is_frozen: false, measured: Vec::new() }
+        Self {
+            recent: VecDeque::with_capacity(recipe.memory()),
+            recipe,
+            daily,
+            reference: None,
+            is_frozen: false,
+            measured: Vec::new(),
+        }
     }
 
     /// The vector of these readings, one value a sensor, which are remembered; none until the past is long enough.

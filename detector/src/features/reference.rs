@@ -72,7 +72,11 @@ impl Reference {
     pub fn is_of(&self, sensors: usize) -> bool {
         let finite = |values: &[f64]| values.len() == sensors && values.iter().all(|value| value.is_finite());
         let scale = self.seconds > 0.0 && self.readings >= 1.0 && self.age >= 0.0;
-        finite(&self.centre) && finite(&self.deviation) && finite(&self.reach) && self.deviation.iter().all(|d| *d > 0.0) && scale
+        finite(&self.centre)
+            && finite(&self.deviation)
+            && finite(&self.reach)
+            && self.deviation.iter().all(|d| *d > 0.0)
+            && scale
     }
 
     /// Follow the readings of the next instant. What is no newer than the newest is known already; after a gap of more

@@ -38,7 +38,13 @@ pub struct Wander<'a> {
 
 impl<'a> Wander<'a> {
     /// Of vectors and, one a sensor, the values at their time, row by row. None where there are too few.
-    pub fn new(recipe: &'a Recipe, sensors: usize, cells: &'a [f64], values: &'a [f64], scale: TimeScale) -> Option<Self> {
+    pub fn new(
+        recipe: &'a Recipe,
+        sensors: usize,
+        cells: &'a [f64],
+        values: &'a [f64],
+        scale: TimeScale,
+    ) -> Option<Self> {
         let rows = values.len() / sensors;
         let lag = (rows / LAG).min(scale.readings as usize).max(1);
         let wander = |means| Self { recipe, sensors, cells, values, means, lag, scale };

@@ -229,7 +229,12 @@ impl Model {
     ///
     /// # Panics
     /// As [`Model::judge`].
-    pub fn judge_by(&self, threshold: f64, vector: &[f64], explain: Explain) -> Result<Judgement, Unjudgeable> {
+    pub fn judge_by(
+        &self,
+        threshold: f64,
+        vector: &[f64],
+        explain: Explain,
+    ) -> Result<Judgement, Unjudgeable> {
         let row: Vec<f32> =
             vector.iter().map(|value| cell(*value).ok_or(Unjudgeable(*value))).collect::<Result<_, _>>()?;
         let forest = &self.artifact.ensemble;

@@ -86,7 +86,8 @@ impl TrainingScores {
 pub fn initial(kept: &Scores, by: Cut, samples: usize) -> Result<Option<Threshold>, ThresholdError> {
     let Some(seconds_apart) = kept.seconds_apart else { return Ok(None) };
     let Some(promise) = promise(by, seconds_apart) else {
-        let scores = TrainingScores { seen: Vec::new(), unseen: Vec::new(), seconds_apart: kept.seconds_apart };
+        let scores =
+            TrainingScores { seen: Vec::new(), unseen: Vec::new(), seconds_apart: kept.seconds_apart };
         return scores.threshold(by);
     };
     let share = promise.share();

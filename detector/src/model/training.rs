@@ -247,7 +247,17 @@ impl VectorBuilder {
     /// No vectors yet.
     pub fn new(recipe: Recipe, sensors: usize, missing: Missing) -> Self {
         let learning = Learning::new(recipe);
-        Self { learning, sensors, missing, cells: Vec::new(), values: Vec::new(), count: 0, span: None, readings: 0, complete: 0 }
+        Self {
+            learning,
+            sensors,
+            missing,
+            cells: Vec::new(),
+            values: Vec::new(),
+            count: 0,
+            span: None,
+            readings: 0,
+            complete: 0,
+        }
     }
 
     /// The next readings, one value a sensor, NaN where it is missing. A time is given for all readings or for none.

@@ -148,7 +148,8 @@ mod tests {
     /// After 4000 training scores between 0.3 and 0.5.
     fn calibration(promise: Promise, readings: f64) -> Calibration {
         let scores: Vec<f64> = (0..4000).map(|i| 0.3 + 0.2 * usual(i)).collect();
-        let scores = Scores { seen: Greatest::of(&scores), unseen: Greatest::of(&[]), seconds_apart: Some(1.0) };
+        let scores =
+            Scores { seen: Greatest::of(&scores), unseen: Greatest::of(&[]), seconds_apart: Some(1.0) };
         Calibration::new(promise, &scores, 4000, readings).unwrap()
     }
 
