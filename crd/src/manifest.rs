@@ -1,7 +1,8 @@
 //! The text of a manifest in, valid detectors out, or every rule that it breaks.
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON};
 use kube::CustomResourceExt;
-use serde_json::Value;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::AnomalyDetector;
@@ -85,6 +86,18 @@ pub fn one_detector(text: &str) -> Result<Valid, ManifestError> {
 
 /// The CustomResourceDefinition as `crd/anomalydetectors.yaml` holds it and `operator crd` prints it.
 pub fn crd_yaml() -> String {
-    let crd = serde_saphyr::to_string(&AnomalyDetector::crd()).expect("a CRD is YAML");
+    let crd = serde_saphyr::to_string(&crd()).expect("a CRD is YAML");
     format!("# Generated from the types in crd/src; a test fails when it is not current.\n{crd}")
+}
+
+/// The CustomResourceDefinition. An object that the operator has not seen yet has observed no generation: tools that wait
+/// by kstatus, such as `helm --wait`, take an object without a status for one that is done.
+pub(crate) fn crd() -> CustomResourceDefinition {
+    let mut crd = AnomalyDetector::crd();
+    let schemas = crd.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut());
+    let schemas = schemas.filter_map(|schema| schema.open_api_v3_schema.as_mut());
+    for status in schemas.filter_map(|schema| schema.properties.as_mut()?.get_mut("status")) {
+        status.default = Some(JSON(json!({ "observedGeneration": -1 })));
+    }
+    crd
 }

@@ -255,7 +255,6 @@ fn dotted(pointer: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kube::CustomResourceExt;
 
     /// Where they differ, but for documentation.
     fn differences(path: &str, types: &Value, schema: &Value, found: &mut Vec<String>) {
@@ -273,7 +272,7 @@ mod tests {
 
     #[test]
     fn the_rules_that_are_checked_here_are_those_of_the_types() {
-        let crd = serde_json::to_value(AnomalyDetector::crd()).unwrap();
+        let crd = serde_json::to_value(crate::manifest::crd()).unwrap();
         let types = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
         let mut found = Vec::new();
         differences("", types, &SCHEMA, &mut found);

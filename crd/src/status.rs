@@ -192,6 +192,17 @@ impl ConditionType {
     pub fn name(self) -> String {
         format!("{self:?}")
     }
+
+    /// The condition of this type.
+    pub fn find(self, conditions: &[Condition]) -> Option<&Condition> {
+        let name = self.name();
+        conditions.iter().find(|condition| condition.type_ == name)
+    }
+
+    /// The status of the condition of this type: True, False, Unknown, or empty where there is none.
+    pub fn status_in(self, conditions: &[Condition]) -> &str {
+        self.find(conditions).map_or("", |condition| &condition.status)
+    }
 }
 
 impl Reason {

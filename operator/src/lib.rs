@@ -16,14 +16,14 @@ pub mod observe;
 pub mod models;
 /// What was asked, done and seen -> the status and Events.
 pub mod status;
-/// /metrics, /healthz, /readyz.
-pub mod serving;
 /// The way to the API server: what every reconcile is handed, the cache, the Lease, retries.
 pub mod client;
 /// Flags and environment -> settings.
 pub mod settings;
-/// Log lines.
+/// Log lines and metrics.
 pub mod telemetry;
+/// /metrics, /healthz, /readyz.
+pub mod serving;
 /// Everything, started and stopped.
 pub mod run;
 /// A release -> a proof that it works.

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use operator::settings::Settings;
 use operator::smoke::Smoke;
-use operator::{run, smoke, telemetry};
+use operator::telemetry::logging;
+use operator::{run, smoke};
 use tracing::error;
 
 /// Runs the detectors that AnomalyDetectors ask for.
@@ -51,7 +52,7 @@ async fn try_out(smoke: &Smoke) -> ExitCode {
 
 #[tokio::main]
 async fn start(settings: Settings) -> ExitCode {
-    telemetry::start(settings.log);
+    logging::start(settings.log);
     match run::run(settings).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,7 +1,6 @@
 //! Settings in, a running operator out: HTTP, the Lease, the watches; and all of it stopped again in order.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crd::AnomalyDetector;
 use futures::FutureExt;
@@ -11,20 +10,30 @@ use kube::{Api, Client, Config};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing::info;
+use tracing::{debug, info, warn};
 
+use crate::client::cache::Caches;
 use crate::client::context::DEADLINE;
 use crate::client::discovery::Discovery;
-use crate::client::lease::{Candidate, Leadership};
+use crate::client::health::{Health, Phase};
+use crate::client::lease::{Candidate, Leadership, Term};
 use crate::controller::Scope;
 use crate::observe::pod_client;
-use crate::serving::authorization::Guard;
+use crate::serving::authorization::Authorization;
 use crate::serving::http;
-use crate::serving::metrics::Metrics;
 use crate::serving::tls::{self, TlsError};
 use crate::settings::Settings;
+use crate::telemetry::metrics::Metrics;
 
-/// The operator could not start, or must not go on.
+/// How often an API server that is away is asked again before the operator has started.
+const START_PERIOD: Duration = Duration::from_secs(2);
+/// The longest that connecting to the API server may take.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+/// What is missing where the API server does not know the resource.
+const NO_CRD: &str =
+    "the cluster does not know AnomalyDetectors; install the CRD first: operator crd | kubectl apply -f -";
+
+/// The operator could not start.
 #[derive(Debug, Error)]
 pub enum RunError {
     /// No way to the API server is configured.
@@ -33,14 +42,6 @@ pub enum RunError {
     /// The client could not be made, or the API server refused it.
     #[error("cannot reach the API server: {0}")]
     Client(#[from] kube::Error),
-    /// The API server does not know the resource.
-    #[error(
-        "the cluster does not know AnomalyDetectors; install the CRD first: operator crd | kubectl apply -f -"
-    )]
-    NoCrd,
-    /// The API server is silent.
-    #[error("the API server did not answer within {DEADLINE:?}")]
-    Deadline,
     /// The port is taken, or signals cannot be had.
     #[error("cannot serve HTTP: {0}")]
     Http(#[from] std::io::Error),
@@ -50,90 +51,117 @@ pub enum RunError {
     /// The client for the pods' reports could not be made.
     #[error("cannot make an HTTP client: {0}")]
     Pods(#[from] reqwest::Error),
-    /// Another replica leads by now: this one starts over.
-    #[error("lost the Lease; another replica may lead by now")]
-    LeaseLost,
 }
 
-/// Run until SIGTERM or SIGINT.
+/// Run until SIGTERM or SIGINT. An API server that is away is waited for.
 ///
 /// # Errors
-/// The operator could not start, or has lost the Lease.
+/// The operator could not start.
 pub async fn run(settings: Settings) -> Result<(), RunError> {
     let mut config = Config::infer().await?;
-    // The client's own retries are silent and last for minutes; the reconciler's are told, and spread.
+    // The client's own retries are silent and last for minutes; the reconciler's are reported, and spread.
     config.default_retry = false;
-    let namespace = settings.lease_namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+    config.connect_timeout = Some(CONNECT_DEADLINE);
+    let term = Term {
+        namespace: settings.lease_namespace.clone().unwrap_or_else(|| config.default_namespace.clone()),
+        name: settings.lease_name.clone(),
+        duration: settings.lease_duration,
+    };
     let client = Client::try_from(config)?;
     let stop = stopping()?;
 
-    let candidate =
-        settings.leader_election.then(|| Candidate::new(client.clone(), &namespace, settings.identity()));
+    let (health, caches) = (Health::default(), Caches::default());
+    let candidate = settings
+        .leader_election
+        .then(|| Candidate::new(client.clone(), term, settings.identity(), health.clone()));
     let leadership = candidate.as_ref().map_or_else(Leadership::without_election, Candidate::leadership);
     let metrics = Metrics::new();
     let pods = pod_client()?;
     let discovery = Discovery::default();
-    let scope =
-        |namespace| Scope::new(namespace, &client, &settings, &metrics, &leadership, &pods, &discovery);
-    let scopes: Vec<Scope> = settings.scopes().into_iter().map(scope).collect();
+    let scopes = || -> Vec<Scope> {
+        let scope = |namespace| {
+            Scope::new(namespace, &client, &settings, &metrics, &leadership, &pods, &discovery, &health)
+        };
+        let scopes: Vec<Scope> = settings.scopes().into_iter().map(scope).collect();
+        caches.set(scopes.iter().map(Scope::cache).collect());
+        scopes
+    };
 
-    let is_ready = Arc::new(AtomicBool::new(false));
     let state = http::State {
         metrics: metrics.clone(),
         leadership: leadership.clone(),
-        caches: scopes.iter().map(Scope::cache).collect(),
-        is_ready: is_ready.clone(),
+        caches: caches.clone(),
+        health: health.clone(),
         metrics_by_tls_only: settings.metrics_tls_cert.is_some(),
-        guard: settings.metrics_authorization.then(|| Guard::new(client.clone())),
+        authorization: settings.metrics_authorization.then(|| Authorization::new(client.clone())),
     };
     let tls = settings.metrics_tls().map(tls::config).transpose()?;
     let server = http::serve(state, settings.http_port, tls.map(|config| (settings.metrics_port, config)))?;
     let server_handle = server.handle();
     let serving = tokio::spawn(server);
 
-    check_crd(&client, &settings).await?;
-    is_ready.store(true, Ordering::Relaxed);
-    info!(version = env!("CARGO_PKG_VERSION"), namespaces = ?settings.namespaces, "started");
-    let result = tokio::select! {
-        result = lead(candidate, scopes, stop) => result,
-        never = discovery.keep_looking(&client) => never,
+    let is_there = tokio::select! {
+        () = wait_for_api(&client, &settings, &health) => true,
+        () = stopped(stop.clone()) => false,
     };
+    if is_there {
+        health.enter(Phase::Running);
+        info!(version = env!("CARGO_PKG_VERSION"), namespaces = ?settings.namespaces, "started");
+        tokio::select! {
+            () = lead(candidate, scopes, stop) => {}
+            never = discovery.keep_looking(&client) => never,
+        }
+    }
 
-    is_ready.store(false, Ordering::Relaxed);
+    health.enter(Phase::Stopping);
     server_handle.stop(true).await;
     serving.await.map_err(std::io::Error::other)??;
     info!("stopped");
-    result
+    Ok(())
 }
 
-/// Reconcile while this process leads.
-async fn lead(
-    candidate: Option<Candidate>,
-    scopes: Vec<Scope>,
-    stop: watch::Receiver<bool>,
-) -> Result<(), RunError> {
+/// Reconcile while this process leads. When it loses the Lease it stands by again: what it has seen is forgotten.
+async fn lead(candidate: Option<Candidate>, scopes: impl Fn() -> Vec<Scope>, stop: watch::Receiver<bool>) {
     let Some(mut candidate) = candidate else {
-        reconcile_all(scopes, stop).await;
-        return Ok(());
+        return reconcile_all(scopes(), stop).await;
     };
-    tokio::select! {
-        () = candidate.acquire() => {}
-        () = told(stop.clone()) => return Ok(()),
+    loop {
+        tokio::select! {
+            () = candidate.acquire() => {}
+            () = stopped(stop.clone()) => return,
+        }
+        let is_over = tokio::select! {
+            () = reconcile_all(scopes(), stop.clone()) => true,
+            () = candidate.hold() => false,
+        };
+        candidate.release().await;
+        if is_over {
+            return;
+        }
+        info!("standing by");
     }
-    let result = tokio::select! {
-        () = reconcile_all(scopes, stop) => Ok(()),
-        () = candidate.hold() => Err(RunError::LeaseLost),
-    };
-    candidate.release().await;
-    result
 }
 
 async fn reconcile_all(scopes: Vec<Scope>, stop: watch::Receiver<bool>) {
-    join_all(scopes.into_iter().map(|scope| scope.run(told(stop.clone())))).await;
+    join_all(scopes.into_iter().map(|scope| scope.run(stopped(stop.clone())))).await;
+}
+
+/// Wait until the API server answers, knows the resource, and lets it be read. All of that may be so at any time: a
+/// server that is just starting knows neither custom resources nor who may read them.
+async fn wait_for_api(client: &Client, settings: &Settings, health: &Health) {
+    while let Err(why) = list_one(client, settings).await {
+        if health.unreached(why.clone()) {
+            warn!(error = why, "waiting for the API server");
+        } else {
+            debug!(error = why, "still waiting for the API server");
+        }
+        tokio::time::sleep(START_PERIOD).await;
+    }
+    health.reached();
 }
 
 /// Ask for one detector: is there such a kind, and may we read it?
-async fn check_crd(client: &Client, settings: &Settings) -> Result<(), RunError> {
+async fn list_one(client: &Client, settings: &Settings) -> Result<(), String> {
     let api: Api<AnomalyDetector> = match settings.scopes().into_iter().flatten().next() {
         Some(namespace) => Api::namespaced(client.clone(), &namespace),
         None => Api::all(client.clone()),
@@ -141,9 +169,9 @@ async fn check_crd(client: &Client, settings: &Settings) -> Result<(), RunError>
     let one = ListParams::default().limit(1);
     match tokio::time::timeout(DEADLINE, api.list_metadata(&one)).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(kube::Error::Api(status))) if status.code == 404 => Err(RunError::NoCrd),
-        Ok(Err(error)) => Err(error.into()),
-        Err(_) => Err(RunError::Deadline),
+        Ok(Err(kube::Error::Api(status))) if status.code == 404 => Err(NO_CRD.to_owned()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no answer within {DEADLINE:?}")),
     }
 }
 
@@ -151,17 +179,17 @@ async fn check_crd(client: &Client, settings: &Settings) -> Result<(), RunError>
 fn stopping() -> std::io::Result<watch::Receiver<bool>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let (tell, told) = watch::channel(false);
+    let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tell.send_replace(true);
+        sender.send_replace(true);
     });
-    Ok(told)
+    Ok(receiver)
 }
 
-async fn told(mut stop: watch::Receiver<bool>) {
+async fn stopped(mut stop: watch::Receiver<bool>) {
     stop.wait_for(|stop| *stop).map(|_| ()).await;
 }

@@ -6,9 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
-use crate::serving::tls;
-
-/// What `operator run` is told. Every flag has an environment variable, so that a Deployment needs no arguments.
+/// The settings of `operator run`. Every flag has an environment variable, so that a Deployment needs no arguments.
 #[derive(Args, Clone, Debug)]
 pub struct Settings {
     /// The image of the detectors' pods.
@@ -63,6 +61,15 @@ pub struct Settings {
     #[arg(long, env)]
     pub leader_election: bool,
 
+    /// The name of the Lease. Operators that share it exclude each other: give each release its own.
+    #[arg(long, env, default_value = "anomaly-operator")]
+    pub lease_name: String,
+
+    /// How long the Lease lasts when its holder does not renew it: another replica acts after that long. The holder
+    /// renews it each third of that time, and stops acting after two thirds without. 5s to 5m.
+    #[arg(long, env, default_value = "15s", value_parser = lease_duration)]
+    pub lease_duration: Duration,
+
     /// The namespace of the Lease. Default: the namespace of the current context or of the pod.
     #[arg(long, env = "POD_NAMESPACE")]
     pub lease_namespace: Option<String>,
@@ -97,11 +104,20 @@ pub enum LogFormat {
     Text,
 }
 
+/// Where a certificate is.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// The certificate and those that it is signed by, in PEM.
+    pub certificate: PathBuf,
+    /// Its key, in PEM.
+    pub key: PathBuf,
+}
+
 impl Settings {
     /// The files that /metrics is served by HTTPS with; none: it is served by HTTP.
-    pub fn metrics_tls(&self) -> Option<tls::Files> {
+    pub fn metrics_tls(&self) -> Option<TlsFiles> {
         let (certificate, key) = (self.metrics_tls_cert.clone()?, self.metrics_tls_key.clone()?);
-        Some(tls::Files { certificate, key })
+        Some(TlsFiles { certificate, key })
     }
 
     /// The namespaces to watch; `None` stands for all of them.
@@ -131,12 +147,21 @@ impl PullPolicy {
 }
 
 fn resync(text: &str) -> Result<Duration, String> {
-    let duration: Duration = text.parse::<crd::Duration>().map_err(|error| error.to_string())?.into();
-    if (Duration::from_secs(1)..=Duration::from_hours(1)).contains(&duration) {
-        Ok(duration)
-    } else {
-        Err(format!("resync must be between 1s and 1h, got {text}"))
+    match duration(text)? {
+        duration if (Duration::from_secs(1)..=Duration::from_hours(1)).contains(&duration) => Ok(duration),
+        _ => Err(format!("resync must be between 1s and 1h, got {text}")),
     }
+}
+
+fn lease_duration(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        duration if (Duration::from_secs(5)..=Duration::from_mins(5)).contains(&duration) => Ok(duration),
+        _ => Err(format!("lease-duration must be between 5s and 5m, got {text}")),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    Ok(text.parse::<crd::Duration>().map_err(|error| error.to_string())?.into())
 }
 
 #[cfg(test)]
@@ -167,5 +192,7 @@ mod tests {
         let refused = settings(&["--resync", "2h"]).unwrap_err().to_string();
         assert!(refused.contains("resync must be between 1s and 1h, got 2h"), "{refused}");
         assert!(settings(&["--concurrency", "0"]).is_err());
+        let refused = settings(&["--lease-duration", "4s"]).unwrap_err().to_string();
+        assert!(refused.contains("lease-duration must be between 5s and 5m, got 4s"), "{refused}");
     }
 }

@@ -13,9 +13,8 @@ use kube::{Api, Client};
 use reqwest::Client as Http;
 use serde_json::{Value, json};
 use thiserror::Error;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout};
-
-use crate::status::find;
 
 /// One sensor for which 0.95 is normal and 1.5 is not.
 const QUICKSTART: &str = include_str!("../../manifests/quickstart.yaml");
@@ -72,6 +71,9 @@ pub enum SmokeError {
         /// What it was.
         got: String,
     },
+    /// It was stopped, as a test is that its release does not wait for any longer.
+    #[error("stopped")]
+    Stopped,
     /// The client could not be made.
     #[error("no HTTP client: {0}")]
     Client(#[from] reqwest::Error),
@@ -85,9 +87,26 @@ pub enum SmokeError {
 pub async fn run(smoke: &Smoke) -> Result<(), SmokeError> {
     let client = Client::try_default().await.map_err(call("reach", &smoke.name))?;
     let detectors = Api::namespaced(client, &smoke.namespace);
-    let outcome = walk(&detectors, smoke).await;
+    let outcome = tokio::select! {
+        outcome = walk(&detectors, smoke) => outcome,
+        () = stopped() => Err(SmokeError::Stopped),
+    };
     let deleted = within(smoke, "its deletion", delete(&detectors, &smoke.name)).await;
     outcome.and(deleted)
+}
+
+/// Wait for SIGTERM or SIGINT.
+async fn stopped() {
+    let signals = [SignalKind::terminate(), SignalKind::interrupt()].map(|kind| {
+        let signal = signal(kind);
+        Box::pin(async move {
+            match signal {
+                Ok(mut signal) => drop(signal.recv().await),
+                Err(_) => std::future::pending().await, // then it cannot be stopped early
+            }
+        })
+    });
+    drop(futures::future::select_all(signals).await);
 }
 
 async fn within(
@@ -234,7 +253,7 @@ fn detector(name: &str) -> Value {
 
 /// What the detector's Ready condition says, in one line.
 fn said(detector: &AnomalyDetector) -> String {
-    let ready = detector.status.as_ref().and_then(|status| find(&status.conditions, ConditionType::Ready));
+    let ready = detector.status.as_ref().and_then(|status| ConditionType::Ready.find(&status.conditions));
     ready.map_or_else(
         || "no condition Ready: does an operator watch this namespace?".to_owned(),
         |ready| format!("Ready={} {}: {}", ready.status, ready.reason, ready.message),
@@ -244,7 +263,7 @@ fn said(detector: &AnomalyDetector) -> String {
 /// Where a detector answers, once it is Ready as its spec now stands.
 fn endpoint(detector: AnomalyDetector) -> Option<String> {
     let status = detector.status?;
-    let ready = find(&status.conditions, ConditionType::Ready)?;
+    let ready = ConditionType::Ready.find(&status.conditions)?;
     let is_ready = ready.status == "True" && ready.observed_generation == detector.metadata.generation;
     status.endpoint.filter(|_| is_ready)
 }

@@ -10,6 +10,11 @@
 {{- end -}}
 {{- end -}}
 
+{{/* The Lease that the pods of a release share, and no other release. */}}
+{{- define "anomaly-operator.leaseName" -}}
+{{- .Values.leaderElection.leaseName | default (include "anomaly-operator.fullname" .) -}}
+{{- end -}}
+
 {{- define "anomaly-operator.serviceAccountName" -}}
 {{- .Values.serviceAccount.name | default (ternary (include "anomaly-operator.fullname" .) "default" .Values.serviceAccount.create) -}}
 {{- end -}}

@@ -1,8 +1,11 @@
 //! The object that should be and the object that is in, whether there is something to write out.
 //!
 //! The API server fills in defaults and other people add fields of their own, so the stored object is always larger
-//! than ours. It is as it should be when it says everything that ours says, and carries the digits of ours: those
-//! give away a field that was once applied and is no longer.
+//! than ours. It matches when it has everything that ours has, where the API merges field by field, and nothing else
+//! where the API replaces as a whole (`x-kubernetes-map-type: atomic`, `x-kubernetes-list-type: atomic`). It carries the
+//! digits of ours as well: those give away a field that was once applied and is no longer.
+
+use std::collections::BTreeSet;
 
 use crd::digest;
 use serde_json::{Map, Value, json};
@@ -10,8 +13,38 @@ use serde_json::{Map, Value, json};
 /// The annotation with the digits of what was applied last.
 const APPLIED: &str = "anomaly.dev/applied";
 
-/// Fields by which an item of a list is known, so that others may add items of their own.
-const ITEM_KEYS: [&str; 3] = ["uid", "name", "topologyKey"];
+/// Lists that the API merges item by item, so that others may add items of their own, and the fields by which it knows
+/// an item. Of Service and container ports the API knows the number and the protocol; the name is as unique, and stays
+/// where the number was edited.
+const KEYED_LISTS: [(&str, &[&str]); 9] = [
+    ("ownerReferences", &["uid"]),
+    ("containers", &["name"]),
+    ("env", &["name"]),
+    ("ports", &["name"]),
+    ("volumeMounts", &["mountPath"]),
+    ("volumes", &["name"]),
+    ("imagePullSecrets", &["name"]),
+    ("topologySpreadConstraints", &["topologyKey", "whenUnsatisfiable"]),
+    ("groups", &["name"]),
+];
+
+/// Fields that the API replaces as a whole, and to which it adds no defaults: one more label in a selector selects
+/// other pods, one more rule of a policy lets others in.
+const ATOMIC_FIELDS: [&str; 9] = [
+    "selector",
+    "podSelector",
+    "labelSelector",
+    "namespaceSelector",
+    "nodeSelector",
+    "tolerations",
+    "ingress",
+    "egress",
+    "policyTypes",
+];
+
+/// Fields that the API server stores as absent when they are false. Of others absent may mean true, or the default.
+const ABSENT_IS_FALSE: [&str; 5] =
+    ["paused", "hostNetwork", "hostPID", "hostIPC", "publishNotReadyAddresses"];
 
 /// The object with the digits of its own content in an annotation.
 pub fn stamped(mut desired: Value) -> Value {
@@ -23,40 +56,76 @@ pub fn stamped(mut desired: Value) -> Value {
     desired
 }
 
-/// Whether the stored object says all that the desired one says.
-pub fn says(stored: &Value, desired: &Value) -> bool {
+/// Whether the stored object is as the desired one asks.
+pub fn matches(stored: &Value, desired: &Value) -> bool {
     match (stored, desired) {
         (_, Value::Null) => true,
         (Value::Object(stored), Value::Object(desired)) => {
-            desired.iter().all(|(key, wanted)| says_field(stored, key, wanted))
+            desired.iter().all(|(name, wanted)| matches_field(stored, name, wanted))
         }
-        (Value::Array(stored), Value::Array(desired)) => says_list(stored, desired),
-        (Value::Null, Value::Object(desired)) => desired.is_empty(),
-        (Value::Null, Value::Array(desired)) => desired.is_empty(),
+        // An item of an atomic list: the API server fills in its defaults here too.
+        (Value::Array(stored), Value::Array(desired)) => {
+            stored.len() == desired.len() && stored.iter().zip(desired).all(|(a, b)| matches(a, b))
+        }
+        (Value::Null, desired) => is_empty(desired),
         _ => stored == desired,
     }
 }
 
-fn says_field(stored: &Map<String, Value>, key: &str, wanted: &Value) -> bool {
-    let stored = stored.get(key).unwrap_or(&Value::Null);
-    match (key, stored, wanted) {
-        ("requests" | "limits", Value::Object(stored), Value::Object(wanted)) => {
-            wanted.iter().all(|(name, amount)| same_amount(stored.get(name), amount))
+fn matches_field(stored: &Map<String, Value>, name: &str, desired: &Value) -> bool {
+    let stored = stored.get(name).unwrap_or(&Value::Null);
+    if ATOMIC_FIELDS.contains(&name) {
+        return desired.is_null() || is_same(stored, desired);
+    }
+    match (name, stored, desired) {
+        (_, Value::Null, Value::Bool(false)) => ABSENT_IS_FALSE.contains(&name),
+        ("requests" | "limits", Value::Object(stored), Value::Object(desired)) => {
+            desired.iter().all(|(name, amount)| same_amount(stored.get(name), amount))
         }
-        _ => says(stored, wanted),
+        (_, Value::Array(stored), Value::Array(desired)) => match keys_of(name, desired) {
+            Some(keys) => matches_keyed(stored, desired, keys),
+            None => stored.len() == desired.len() && stored.iter().zip(desired).all(|(a, b)| matches(a, b)),
+        },
+        _ => matches(stored, desired),
     }
 }
 
-fn says_list(stored: &[Value], desired: &[Value]) -> bool {
-    let key = ITEM_KEYS.into_iter().find(|key| desired.iter().all(|item| item.get(key).is_some()));
-    match key {
-        Some(key) => desired.iter().all(|item| {
-            stored.iter().find(|other| other.get(key) == item.get(key)).is_some_and(|other| says(other, item))
-        }),
-        None => {
-            stored.len() == desired.len()
-                && stored.iter().zip(desired).all(|(stored, item)| says(stored, item))
+/// The keys of a list that is merged item by item; none where it is atomic. Lists of one name are told apart by their
+/// items: the ports of a policy have no names.
+fn keys_of(name: &str, items: &[Value]) -> Option<&'static [&'static str]> {
+    let (_, keys) = KEYED_LISTS.iter().find(|(list, _)| *list == name)?;
+    items.iter().all(|item| keys.iter().all(|key| item.get(key).is_some())).then_some(*keys)
+}
+
+fn matches_keyed(stored: &[Value], desired: &[Value], keys: &[&str]) -> bool {
+    let is_it = |a: &Value, b: &Value| keys.iter().all(|key| a.get(key) == b.get(key));
+    desired.iter().all(|item| stored.iter().any(|other| is_it(other, item) && matches(other, item)))
+}
+
+/// Whether two values are equal, where what is empty may be left out.
+fn is_same(stored: &Value, desired: &Value) -> bool {
+    match (stored, desired) {
+        (Value::Object(stored), Value::Object(desired)) => {
+            let names: BTreeSet<&String> = stored.keys().chain(desired.keys()).collect();
+            let field =
+                |object: &Map<String, Value>, name: &String| object.get(name).cloned().unwrap_or_default();
+            names.into_iter().all(|name| is_same(&field(stored, name), &field(desired, name)))
         }
+        (Value::Array(stored), Value::Array(desired)) => {
+            stored.len() == desired.len() && stored.iter().zip(desired).all(|(a, b)| is_same(a, b))
+        }
+        (Value::Null, other) | (other, Value::Null) => is_empty(other),
+        _ => stored == desired,
+    }
+}
+
+/// Whether the API server stores nothing for a value.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(fields) => fields.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 
@@ -107,8 +176,8 @@ mod tests {
             "metadata": {"labels": {"a": "1", "team": "plant"}, "uid": "7"},
             "spec": {"ports": [{"name": "http", "port": 80, "protocol": "TCP"}], "clusterIP": "10.0.0.1"},
         });
-        assert!(says(&stored, &desired));
-        assert!(!says(&desired, &stored));
+        assert!(matches(&stored, &desired));
+        assert!(!matches(&desired, &stored));
     }
 
     #[test]
@@ -119,8 +188,8 @@ mod tests {
         let longer = json!({"containers": [{"name": "detector", "args": ["run", "file", "--verbose"]}]});
         let beside =
             json!({"containers": [{"name": "sidecar"}, {"name": "detector", "args": ["run", "file"]}]});
-        assert!(!says(&edited, &desired) && !says(&lost, &desired) && !says(&longer, &desired));
-        assert!(says(&beside, &desired));
+        assert!(!matches(&edited, &desired) && !matches(&lost, &desired) && !matches(&longer, &desired));
+        assert!(matches(&beside, &desired));
     }
 
     #[test]
@@ -134,18 +203,63 @@ mod tests {
             ("1k", "1e3"),
             ("2E", "2e18"),
         ] {
-            assert!(says(&limits(stored), &limits(wanted)), "{stored} is {wanted}");
+            assert!(matches(&limits(stored), &limits(wanted)), "{stored} is {wanted}");
         }
-        assert!(!says(&limits("1"), &limits("1001m")));
-        assert!(!says(&limits("1M"), &limits("1Mi")));
-        assert!(!says(&json!({"limits": {}}), &limits("1")));
+        assert!(!matches(&limits("1"), &limits("1001m")));
+        assert!(!matches(&limits("1M"), &limits("1Mi")));
+        assert!(!matches(&json!({"limits": {}}), &limits("1")));
+    }
+
+    #[test]
+    fn what_is_added_to_an_atomic_map_or_list_is_drift() {
+        for (desired, stored) in [
+            (json!({"selector": {"app": "a"}}), json!({"selector": {"app": "a", "x": "y"}})),
+            (
+                json!({"selector": {"matchLabels": {"app": "a"}}}),
+                json!({"selector": {"matchLabels": {"app": "a", "x": "y"}}}),
+            ),
+            (json!({"egress": []}), json!({"egress": [{}]})),
+            (
+                json!({"ingress": [{"ports": [{"port": 80}]}]}),
+                json!({"ingress": [{"ports": [{"port": 80}]}, {}]}),
+            ),
+            (
+                json!({"ingress": [{"ports": [{"port": 80}]}]}),
+                json!({"ingress": [{"from": [{}], "ports": [{"port": 80}]}]}),
+            ),
+            (json!({"nodeSelector": {}}), json!({"nodeSelector": {"disk": "ssd"}})),
+            (json!({"tolerations": []}), json!({"tolerations": [{"operator": "Exists"}]})),
+            (json!({"paused": false}), json!({"paused": true})),
+            (json!({"command": []}), json!({"command": ["sh"]})),
+        ] {
+            assert!(!matches(&stored, &desired), "{stored} is not {desired}");
+            assert!(matches(&desired, &desired), "{desired}");
+        }
+    }
+
+    #[test]
+    fn what_is_empty_may_be_left_out() {
+        let desired =
+            json!({"egress": [], "nodeSelector": {}, "paused": false, "selector": {"matchLabels": {}}});
+        assert!(matches(&json!({"selector": {}}), &desired));
+        let token = json!({"automountServiceAccountToken": false});
+        assert!(!matches(&json!({}), &token), "without it there would be one");
+    }
+
+    #[test]
+    fn terms_of_one_topology_key_are_compared_in_order() {
+        let term = |app: &str| json!({"labelSelector": {"matchLabels": {"app": app}}, "topologyKey": "zone"});
+        let terms =
+            |apps: [&str; 2]| json!({"requiredDuringSchedulingIgnoredDuringExecution": apps.map(term)});
+        assert!(matches(&terms(["a", "b"]), &terms(["a", "b"])));
+        assert!(!matches(&terms(["b", "a"]), &terms(["a", "b"])));
     }
 
     #[test]
     fn the_digits_give_away_a_field_that_is_no_longer_asked_for() {
         let with = stamped(json!({"spec": {"nodeSelector": {"disk": "ssd"}}}));
         let without = stamped(json!({"spec": {}}));
-        assert!(says(&with, &with) && says(&without, &without));
-        assert!(!says(&with, &without), "the selector must go");
+        assert!(matches(&with, &with) && matches(&without, &without));
+        assert!(!matches(&with, &without), "the selector must go");
     }
 }

@@ -1,6 +1,6 @@
 //! A [`Workload`] in, the cluster as the workload says out: the one place that writes owned objects and statuses.
 //!
-//! What stands as it should is not written. What has the right name but belongs to somebody else is never written.
+//! What matches is not written. What has the right name but belongs to somebody else is never written.
 
 /// The object that should be and the one that is -> whether to write.
 pub mod drift;
@@ -32,13 +32,15 @@ pub struct NameTaken {
     pub name: String,
 }
 
-/// What stands after the writes.
-#[derive(Clone, Debug, PartialEq)]
+/// The workload after the writes.
+#[derive(Debug)]
 pub struct Applied {
     /// The Deployment, newer than any watch may have seen it.
     pub deployment: Option<Value>,
     /// The objects that show what the detector does, as far as they were asked for.
     pub monitoring: Vec<(Kind, Result<Value, Unwritten>)>,
+    /// What could not be written, of the objects that the detector needs.
+    pub failed: Vec<Error>,
 }
 
 /// Why an object that shows what a detector does is not as asked. The detector goes on without it.
@@ -59,10 +61,19 @@ enum Step {
     Delete { kind: Kind, before: Option<String> },
 }
 
-/// Make the cluster say what the workload says. Nothing is written while any of the names is taken.
+impl Step {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Write { kind, .. } | Self::Delete { kind, .. } => *kind,
+        }
+    }
+}
+
+/// Write the objects of a workload that are not as it asks. Nothing is written while any of the names is taken. An object
+/// that cannot be written stops no other, but for the pods where they would start without it.
 ///
 /// # Errors
-/// A call failed; what was written before it stays, and the next reconcile goes on from there.
+/// The API server cannot be read, or nothing may be written any more.
 pub async fn workload(
     ctx: &Context,
     plan: &Plan,
@@ -70,45 +81,62 @@ pub async fn workload(
 ) -> Result<Result<Applied, NameTaken>, Error> {
     let (monitoring, objects): (Vec<_>, Vec<_>) =
         workload.into_objects().into_iter().partition(|(kind, _)| kind.is_monitoring());
-    let looks = objects.iter().map(|(kind, desired)| look(ctx, plan, *kind, desired.is_some()));
-    let mut stored = try_join_all(looks).await?;
+    let reads = objects.iter().map(|(kind, desired)| stored(ctx, plan, *kind, desired.is_some()));
+    let mut before = try_join_all(reads).await?;
     let mut steps = Vec::new();
-    for ((kind, desired), stored) in objects.into_iter().zip(&stored) {
+    for ((kind, desired), stored) in objects.into_iter().zip(&before) {
         match decide(kind, desired.map(drift::stamped), stored.as_ref(), plan) {
             Ok(step) => steps.extend(step),
             Err(taken) => return Ok(Err(taken)),
         }
     }
-    let mut deployment = stored.pop().flatten(); // the last of them
+    let deployment = before.pop().flatten(); // the last of them
     if deployment.is_none()
         && let Err(taken) = free_or_ours(ctx, plan, &pointer_name(&plan.name())).await?
     {
         return Ok(Err(taken)); // the pods would mount it
     }
-    for step in steps {
-        let is_deployment = matches!(step, Step::Write { kind: Kind::Deployment, .. });
-        let after = take(ctx, plan, step).await?;
-        if is_deployment {
-            deployment = after;
-        }
-    }
-    let mut shown = Vec::new();
+    let mut applied = Applied { deployment, monitoring: Vec::new(), failed: Vec::new() };
+    write_all(ctx, plan, steps, &mut applied).await?;
     for (kind, desired) in monitoring {
         let was_asked = desired.is_some();
-        match show(ctx, plan, kind, desired).await? {
-            Ok(after) => shown.extend(after.filter(|_| was_asked).map(|object| (kind, Ok(object)))),
-            Err(unwritten) => shown.push((kind, Err(unwritten))),
+        match apply_monitoring(ctx, plan, kind, desired).await? {
+            Ok(after) => {
+                applied.monitoring.extend(after.filter(|_| was_asked).map(|object| (kind, Ok(object))));
+            }
+            Err(unwritten) => applied.monitoring.push((kind, Err(unwritten))),
         }
     }
-    Ok(Ok(Applied { deployment, monitoring: shown }))
+    Ok(Ok(applied))
 }
 
-/// Bring about one object that shows what the detector does. Whatever keeps it from being written is told, and keeps
+/// Take every step, in order, and note those that fail.
+async fn write_all(ctx: &Context, plan: &Plan, steps: Vec<Step>, applied: &mut Applied) -> Result<(), Error> {
+    let mut are_pods_held = false;
+    for step in steps {
+        let kind = step.kind();
+        if kind == Kind::Deployment && are_pods_held {
+            continue;
+        }
+        match take(ctx, plan, step).await {
+            Ok(after) if kind == Kind::Deployment => applied.deployment = after,
+            Ok(_) => {}
+            Err(error) if error.ends_reconcile() => return Err(error),
+            Err(error) => {
+                are_pods_held |= kind.is_needed_by_pods();
+                applied.failed.push(error);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Write one object that shows what the detector does. Whatever keeps it from being written is returned, and keeps
 /// nothing else.
 ///
 /// # Errors
 /// Nothing at all may be written any more.
-async fn show(
+async fn apply_monitoring(
     ctx: &Context,
     plan: &Plan,
     kind: Kind,
@@ -117,21 +145,20 @@ async fn show(
     if !ctx.discovery.has(kind) {
         return Ok(if desired.is_some() { Err(Unwritten::Absent) } else { Ok(None) });
     }
-    match look_and_take(ctx, plan, kind, desired).await {
+    match read_and_write(ctx, plan, kind, desired).await {
         Ok(taken) => Ok(taken.map_err(Unwritten::NameTaken)),
-        Err(error @ (Error::NotLeading | Error::Stopping)) => Err(error),
-        Err(error) if error.namespace_is_terminating() => Err(error),
+        Err(error) if error.ends_reconcile() => Err(error),
         Err(error) => Ok(Err(Unwritten::Failed(error.to_string()))),
     }
 }
 
-async fn look_and_take(
+async fn read_and_write(
     ctx: &Context,
     plan: &Plan,
     kind: Kind,
     desired: Option<Value>,
 ) -> Result<Result<Option<Value>, NameTaken>, Error> {
-    let stored = look(ctx, plan, kind, desired.is_some()).await?;
+    let stored = stored(ctx, plan, kind, desired.is_some()).await?;
     match decide(kind, desired.map(drift::stamped), stored.as_ref(), plan) {
         Ok(Some(step)) => take(ctx, plan, step).await.map(Ok),
         Ok(None) => Ok(Ok(stored)),
@@ -139,9 +166,9 @@ async fn look_and_take(
     }
 }
 
-/// The object as it stands. What no watch has seen may still be there without our label: before its first write the
-/// API server is asked.
-async fn look(ctx: &Context, plan: &Plan, kind: Kind, wanted: bool) -> Result<Option<Value>, Error> {
+/// The object as it is stored. What no watch has seen may still be there without our label: before its first write it is
+/// read from the API server.
+async fn stored(ctx: &Context, plan: &Plan, kind: Kind, wanted: bool) -> Result<Option<Value>, Error> {
     let name = kind.object_name(&plan.name());
     match ctx.cache.owned(kind, &plan.namespace, &name) {
         None if wanted => {
@@ -166,7 +193,7 @@ fn decide(
             kind: kind.name(),
             name: desired["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
         }),
-        (Some(desired), Some(stored)) if drift::says(stored, &untyped(&desired)) => Ok(None),
+        (Some(desired), Some(stored)) if drift::matches(stored, &untyped(&desired)) => Ok(None),
         (Some(desired), Some(_)) => Ok(Some(Step::Write { kind, verb: "patch", desired, before })),
         (Some(desired), None) => Ok(Some(Step::Write { kind, verb: "create", desired, before: None })),
         (None, Some(stored)) if is_ours(stored, plan) => Ok(Some(Step::Delete { kind, before })),
@@ -206,32 +233,70 @@ fn untyped(object: &Value) -> Value {
     object
 }
 
-/// Returns the object as it stands after the write.
+/// Returns the object as it is stored after the write.
 async fn take(ctx: &Context, plan: &Plan, step: Step) -> Result<Option<Value>, Error> {
     match step {
         Step::Write { kind, verb, desired, before } => {
             let name = kind.object_name(&plan.name());
-            let api = api(ctx, plan, kind);
-            let (parameters, patch) = (PatchParams::apply(FIELD_MANAGER).force(), Patch::Apply(&desired));
-            let after = ctx.write(verb, (&kind.name(), &name), api.patch(&name, &parameters, &patch)).await?;
-            let after = json!(after);
+            let after = write(ctx, plan, verb, kind, &desired).await?;
             ctx.cache.remember(kind, &plan.namespace, &name, before.as_deref(), after.clone());
             info!(namespace = plan.namespace, name, kind = kind.name(), verb, "wrote");
             Ok(Some(after))
         }
-        Step::Delete { kind, before } => {
-            let name = kind.object_name(&plan.name());
-            let api = api(ctx, plan, kind);
-            let exactly = Preconditions { resource_version: before, uid: None };
-            let parameters = DeleteParams { preconditions: Some(exactly), ..DeleteParams::background() };
-            match ctx.write("delete", (&kind.name(), &name), api.delete(&name, &parameters)).await {
-                Err(error) if error.is_gone() => Ok(None),
+        Step::Delete { kind, before } => delete(ctx, plan, kind, before).await.map(|()| None),
+    }
+}
+
+/// Apply the object. Where the API server refuses the merge of what others have written with ours (a Service port whose
+/// number was edited is another port of the same name), ours replaces it, where that loses nothing.
+async fn write(
+    ctx: &Context,
+    plan: &Plan,
+    verb: &'static str,
+    kind: Kind,
+    desired: &Value,
+) -> Result<Value, Error> {
+    match apply(ctx, plan, verb, kind, desired).await {
+        Err(refused) if refused.is_invalid() && verb == "patch" && kind.is_replaceable() => {
+            info!(namespace = plan.namespace, kind = kind.name(), error = %refused, "replacing what cannot be merged");
+            let (name, spec) =
+                (kind.object_name(&plan.name()), Patch::Merge(json!({ "spec": desired["spec"] })));
+            let parameters =
+                PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+            let replaced = api(ctx, plan, kind);
+            match ctx.write(verb, (&kind.name(), &name), replaced.patch(&name, &parameters, &spec)).await {
+                Ok(_) => apply(ctx, plan, verb, kind, desired).await,
+                Err(error) if error.is_invalid() => Err(refused),
                 Err(error) => Err(error),
-                Ok(_) => {
-                    info!(namespace = plan.namespace, name, kind = kind.name(), verb = "delete", "wrote");
-                    Ok(None)
-                }
             }
+        }
+        outcome => outcome,
+    }
+}
+
+async fn apply(
+    ctx: &Context,
+    plan: &Plan,
+    verb: &'static str,
+    kind: Kind,
+    desired: &Value,
+) -> Result<Value, Error> {
+    let (name, api) = (kind.object_name(&plan.name()), api(ctx, plan, kind));
+    let (parameters, patch) = (PatchParams::apply(FIELD_MANAGER).force(), Patch::Apply(desired));
+    Ok(json!(ctx.write(verb, (&kind.name(), &name), api.patch(&name, &parameters, &patch)).await?))
+}
+
+/// Delete the object as it was read; one that is gone already is deleted.
+async fn delete(ctx: &Context, plan: &Plan, kind: Kind, before: Option<String>) -> Result<(), Error> {
+    let (name, api) = (kind.object_name(&plan.name()), api(ctx, plan, kind));
+    let exactly = Preconditions { resource_version: before, uid: None };
+    let parameters = DeleteParams { preconditions: Some(exactly), ..DeleteParams::background() };
+    match ctx.write("delete", (&kind.name(), &name), api.delete(&name, &parameters)).await {
+        Err(error) if error.is_gone() => Ok(()),
+        Err(error) => Err(error),
+        Ok(_) => {
+            info!(namespace = plan.namespace, name, kind = kind.name(), verb = "delete", "wrote");
+            Ok(())
         }
     }
 }

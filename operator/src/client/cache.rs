@@ -40,6 +40,22 @@ pub struct Cache {
     listed: OnceCell<()>,
 }
 
+/// The caches of all scopes, for those who only read them. They change when this process comes to lead.
+#[derive(Clone, Default)]
+pub struct Caches(Arc<Mutex<Vec<Arc<Cache>>>>);
+
+impl Caches {
+    /// These are the caches from now on.
+    pub fn set(&self, caches: Vec<Arc<Cache>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = caches;
+    }
+
+    /// The caches.
+    pub fn get(&self) -> Vec<Arc<Cache>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// Kind, namespace and name.
 type Key = (String, String, String);
 

@@ -1,4 +1,4 @@
-//! What every reconcile is handed: client, settings, cache, metrics. The ground floor: it knows nobody above it.
+//! What every reconcile is handed: client, settings, cache, metrics.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,17 +10,18 @@ use crate::client::backoff::Backoff;
 use crate::client::cache::Cache;
 use crate::client::discovery::Discovery;
 use crate::client::error::Error;
+use crate::client::health::Health;
 use crate::client::lease::Leadership;
-use crate::serving::metrics::Metrics;
+use crate::client::status_throttle::StatusThrottle;
 use crate::settings::Settings;
-use crate::status::throttle::Pace;
+use crate::telemetry::metrics::Metrics;
 
 /// The longest that a call to the API server may take.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// What every reconcile is handed.
 pub struct Context {
-    /// Talks to the API server. It does not retry: the reconciler does, and tells.
+    /// Talks to the API server. It does not retry: the reconciler does, and reports it.
     pub client: Client,
     /// The operator's own settings.
     pub settings: Settings,
@@ -36,10 +37,12 @@ pub struct Context {
     pub pods: reqwest::Client,
     /// Which kinds there are, of those that a cluster need not have.
     pub discovery: Discovery,
+    /// Whether the watches see the cluster as it is.
+    pub health: Health,
     /// Failures in a row, by namespace and name.
     pub backoff: Backoff<(String, String)>,
     /// When each status was last written.
-    pub pace: Pace,
+    pub status_throttle: StatusThrottle,
 }
 
 impl Context {

@@ -8,7 +8,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum Error {
     /// A call was refused or failed.
-    #[error("cannot {verb} {kind} {name}: {}", says(source))]
+    #[error("cannot {verb} {kind} {name}: {}", message(source))]
     Call {
         /// What was tried.
         verb: &'static str,
@@ -41,7 +41,7 @@ pub enum Error {
 }
 
 /// The API server's own sentence, else the client's.
-fn says(error: &kube::Error) -> String {
+fn message(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => status.message.clone(),
         other => other.to_string(),
@@ -65,6 +65,25 @@ impl Error {
     /// Whether the API server found the object invalid: to try again would not help.
     pub fn is_invalid(&self) -> bool {
         self.code() == Some(422)
+    }
+
+    /// Whether the API server refuses what is asked of it: to try again helps only once something else has changed.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.code(), Some(400 | 422))
+    }
+
+    /// Whether the API server gave no answer, or cannot answer now.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Deadline { .. } => true,
+            Self::Call { .. } => self.code().is_none_or(|code| code == 429 || code >= 500),
+            Self::NotLeading | Self::Stopping => false,
+        }
+    }
+
+    /// Whether nothing else may be written either.
+    pub fn ends_reconcile(&self) -> bool {
+        matches!(self, Self::NotLeading | Self::Stopping) || self.namespace_is_terminating()
     }
 
     fn code(&self) -> Option<u16> {

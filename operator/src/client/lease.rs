@@ -15,21 +15,47 @@ use kube::{Api, Client};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
-/// The name of the Lease.
-pub const NAME: &str = "anomaly-operator";
-/// Others may take a Lease that has not changed for this long.
-const DURATION: Duration = Duration::from_secs(15);
-/// The holder acts no longer than this after it last began to renew: less than the duration, so that two never act.
-const RENEW_DEADLINE: Duration = Duration::from_secs(10);
-/// How often the holder renews and others look.
-const PERIOD: Duration = Duration::from_secs(2);
+use crate::client::health::Health;
+
+/// Which Lease, and how long it lasts. All other times follow from its duration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// The namespace of the Lease.
+    pub namespace: String,
+    /// Its name: operators that share it exclude each other.
+    pub name: String,
+    /// Others may take a Lease that has not changed for this long. At least 5 s.
+    pub duration: Duration,
+}
+
+impl Term {
+    /// The holder acts no longer than this after it last began to renew: less than the duration, so that two never act.
+    fn deadline(&self) -> Duration {
+        self.duration * 2 / 3
+    }
+
+    /// How often the holder renews: one call each.
+    fn renewal(&self) -> Duration {
+        self.duration / 3
+    }
+
+    /// How often others look, and the longest that a call may take.
+    fn look(&self) -> Duration {
+        self.duration / 6
+    }
+
+    /// How soon a renewal that failed is tried again.
+    fn retry(&self) -> Duration {
+        self.duration / 15
+    }
+}
 
 /// Whether this process may act, asked before each write.
 #[derive(Clone, Debug)]
-pub struct Leadership(Arc<Mutex<Term>>);
+pub struct Leadership(Arc<Mutex<Held>>);
 
 #[derive(Clone, Copy, Debug)]
-enum Term {
+enum Held {
     Endless,
     Until(Instant),
     None,
@@ -38,36 +64,38 @@ enum Term {
 impl Leadership {
     /// There is no election: this process may always act.
     pub fn without_election() -> Self {
-        Self(Arc::new(Mutex::new(Term::Endless)))
+        Self(Arc::new(Mutex::new(Held::Endless)))
     }
 
     fn none() -> Self {
-        Self(Arc::new(Mutex::new(Term::None)))
+        Self(Arc::new(Mutex::new(Held::None)))
     }
 
     /// Whether this process may act now.
     pub fn is_held(&self) -> bool {
-        match self.term() {
-            Term::Endless => true,
-            Term::Until(end) => Instant::now() < end,
-            Term::None => false,
+        match self.held() {
+            Held::Endless => true,
+            Held::Until(end) => Instant::now() < end,
+            Held::None => false,
         }
     }
 
-    fn term(&self) -> Term {
+    fn held(&self) -> Held {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, term: Term) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = term;
+    fn set(&self, held: Held) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = held;
     }
 }
 
 /// A candidate for the Lease.
 pub struct Candidate {
     leases: Api<Lease>,
+    term: Term,
     identity: String,
     leadership: Leadership,
+    health: Health,
     seen: Option<Seen>,
 }
 
@@ -79,12 +107,14 @@ struct Seen {
 }
 
 impl Candidate {
-    /// For the Lease of that namespace. The client should not retry: a late answer is no answer.
-    pub fn new(client: Client, namespace: &str, identity: String) -> Self {
+    /// For that Lease. The client should not retry: a late answer is no answer.
+    pub fn new(client: Client, term: Term, identity: String, health: Health) -> Self {
         Self {
-            leases: Api::namespaced(client, namespace),
+            leases: Api::namespaced(client, &term.namespace),
+            term,
             identity,
             leadership: Leadership::none(),
+            health,
             seen: None,
         }
     }
@@ -96,26 +126,27 @@ impl Candidate {
 
     /// Wait for the Lease.
     pub async fn acquire(&mut self) {
-        info!(identity = self.identity, "waiting for the Lease");
+        info!(identity = self.identity, lease = self.term.name, "waiting for the Lease");
         while !self.attempt().await {
-            sleep(PERIOD).await;
+            sleep(self.term.look()).await;
         }
-        info!(identity = self.identity, "holding the Lease");
+        info!(identity = self.identity, lease = self.term.name, "holding the Lease");
     }
 
     /// Renew the Lease, until it is lost.
     pub async fn hold(&mut self) {
+        let mut wait = self.term.renewal();
         while self.leadership.is_held() {
-            sleep(PERIOD).await;
-            self.attempt().await;
+            sleep(wait).await;
+            wait = if self.attempt().await { self.term.renewal() } else { self.term.retry() };
         }
-        warn!(identity = self.identity, "lost the Lease");
+        warn!(identity = self.identity, lease = self.term.name, "lost the Lease");
     }
 
     /// Give the Lease back, so that the next one need not wait for its end.
     pub async fn release(&mut self) {
         let held = self.leadership.is_held();
-        self.leadership.set(Term::None);
+        self.leadership.set(Held::None);
         let Some(seen) = self.seen.clone().filter(|_| held) else { return };
         let mut lease = seen.lease;
         lease.spec = Some(LeaseSpec {
@@ -123,7 +154,7 @@ impl Candidate {
             lease_duration_seconds: Some(1),
             ..lease.spec.unwrap_or_default()
         });
-        match timeout(PERIOD, self.leases.replace(NAME, &PostParams::default(), &lease)).await {
+        match timeout(self.term.look(), self.replace(&lease)).await {
             Ok(Ok(_)) => info!("gave the Lease back"),
             Ok(Err(error)) => warn!(%error, "could not give the Lease back"),
             Err(_) => warn!("could not give the Lease back in time"),
@@ -133,39 +164,64 @@ impl Candidate {
     /// Take or renew the Lease, if it is free or ours.
     async fn attempt(&mut self) -> bool {
         let began = Instant::now();
-        match timeout(RENEW_DEADLINE / 2, self.take()).await {
-            Ok(Ok(true)) => {
-                self.leadership.set(Term::Until(began + RENEW_DEADLINE));
-                return true;
+        let failure = match timeout(self.term.look(), self.take()).await {
+            Ok(Ok(is_ours)) => {
+                self.health.reached();
+                let held = if is_ours { Held::Until(began + self.term.deadline()) } else { Held::None };
+                self.leadership.set(held);
+                return is_ours;
             }
-            Ok(Ok(false)) => self.leadership.set(Term::None),
-            Ok(Err(error)) => warn!(%error, "could not take or renew the Lease"),
-            Err(_) => warn!("could not take or renew the Lease in time"),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {:?}", self.term.look()),
+        };
+        if self.health.unreached(failure.clone()) {
+            warn!(error = failure, "could not take or renew the Lease; trying again");
         }
         false
     }
 
     async fn take(&mut self) -> kube::Result<bool> {
-        let now = Timestamp::now();
-        let taken = match self.leases.get_opt(NAME).await? {
-            None => self.leases.create(&PostParams::default(), &signed(None, &self.identity, now)).await,
+        // The holder knows the Lease: it renews with one call.
+        let known = self.seen.clone().filter(|_| self.leadership.is_held()).map(|seen| seen.lease);
+        if let Some(known) = known
+            && self.write(Some(known)).await?
+        {
+            return Ok(true);
+        }
+        match self.leases.get_opt(&self.term.name).await? {
+            None => self.write(None).await,
             Some(lease) => {
                 let seen = self.observe(lease);
-                if !is_free(&seen, &self.identity, Instant::now()) {
-                    return Ok(false);
+                if is_free(&seen, &self.identity, Instant::now()) {
+                    self.write(Some(seen.lease)).await
+                } else {
+                    Ok(false)
                 }
-                let lease = signed(Some(seen.lease), &self.identity, now);
-                self.leases.replace(NAME, &PostParams::default(), &lease).await
             }
+        }
+    }
+
+    /// Write the Lease with our name on it; false where somebody was faster, or it is gone.
+    async fn write(&mut self, lease: Option<Lease>) -> kube::Result<bool> {
+        let is_new = lease.is_none();
+        let ours = signed(lease, &self.term, &self.identity, Timestamp::now());
+        let written = if is_new {
+            self.leases.create(&PostParams::default(), &ours).await
+        } else {
+            self.replace(&ours).await
         };
-        match taken {
+        match written {
             Ok(lease) => {
                 self.observe(lease);
                 Ok(true)
             }
-            Err(kube::Error::Api(status)) if status.code == 409 => Ok(false), // somebody was faster
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    async fn replace(&self, lease: &Lease) -> kube::Result<Lease> {
+        self.leases.replace(&self.term.name, &PostParams::default(), lease).await
     }
 
     /// A Lease that has not changed keeps the time at which it was seen to change.
@@ -190,16 +246,16 @@ fn is_free(seen: &Seen, identity: &str, now: Instant) -> bool {
 }
 
 /// The Lease with our name on it, renewed now.
-fn signed(lease: Option<Lease>, identity: &str, now: Timestamp) -> Lease {
+fn signed(lease: Option<Lease>, term: &Term, identity: &str, now: Timestamp) -> Lease {
     let lease = lease.unwrap_or_else(|| Lease {
-        metadata: ObjectMeta { name: Some(NAME.to_owned()), ..ObjectMeta::default() },
+        metadata: ObjectMeta { name: Some(term.name.clone()), ..ObjectMeta::default() },
         spec: None,
     });
     let before = lease.spec.unwrap_or_default();
     let ours = before.holder_identity.as_deref() == Some(identity);
     let spec = LeaseSpec {
         holder_identity: Some(identity.to_owned()),
-        lease_duration_seconds: Some(DURATION.as_secs() as i32),
+        lease_duration_seconds: Some(term.duration.as_secs() as i32),
         renew_time: Some(MicroTime(now)),
         acquire_time: if ours { before.acquire_time } else { Some(MicroTime(now)) },
         lease_transitions: Some(before.lease_transitions.unwrap_or_default() + i32::from(!ours)),
@@ -212,8 +268,14 @@ fn signed(lease: Option<Lease>, identity: &str, now: Timestamp) -> Lease {
 mod tests {
     use super::*;
 
+    const DURATION: Duration = Duration::from_secs(15);
+
+    fn term() -> Term {
+        Term { namespace: "plant".to_owned(), name: "operator".to_owned(), duration: DURATION }
+    }
+
     fn held_by(holder: &str) -> Seen {
-        Seen { lease: signed(None, holder, Timestamp::UNIX_EPOCH), at: Instant::now() }
+        Seen { lease: signed(None, &term(), holder, Timestamp::UNIX_EPOCH), at: Instant::now() }
     }
 
     #[tokio::test(start_paused = true)]
@@ -236,20 +298,26 @@ mod tests {
     async fn the_holder_stops_acting_before_others_may_begin() {
         let leadership = Leadership::none();
         assert!(!leadership.is_held());
-        leadership.set(Term::Until(Instant::now() + RENEW_DEADLINE));
+        leadership.set(Held::Until(Instant::now() + term().deadline()));
         assert!(leadership.is_held());
-        tokio::time::advance(RENEW_DEADLINE).await;
+        tokio::time::advance(term().deadline()).await;
         assert!(!leadership.is_held());
-        assert!(RENEW_DEADLINE < DURATION);
+        assert!(term().deadline() < DURATION);
     }
 
     #[test]
     fn taking_over_counts_a_transition_and_renewing_does_not() {
-        let first = signed(None, "a", Timestamp::UNIX_EPOCH);
-        let renewed = signed(Some(first.clone()), "a", Timestamp::now());
-        let taken = signed(Some(renewed.clone()), "b", Timestamp::now());
+        let first = signed(None, &term(), "a", Timestamp::UNIX_EPOCH);
+        let renewed = signed(Some(first.clone()), &term(), "a", Timestamp::now());
+        let taken = signed(Some(renewed.clone()), &term(), "b", Timestamp::now());
         let transitions = |lease: &Lease| lease.spec.as_ref().unwrap().lease_transitions;
         assert_eq!([&first, &renewed, &taken].map(transitions), [Some(1), Some(1), Some(2)]);
         assert_eq!(renewed.spec.unwrap().acquire_time, first.spec.unwrap().acquire_time);
+    }
+
+    #[test]
+    fn a_renewal_that_fails_once_is_tried_again_before_the_deadline() {
+        let term = term();
+        assert!(term.renewal() + term.look() + term.retry() < term.deadline());
     }
 }

@@ -10,5 +10,9 @@ pub mod lease;
 pub mod discovery;
 /// What the watches have seen.
 pub mod cache;
+/// How often progress is published.
+pub mod status_throttle;
+/// Whether the operator sees the cluster as it is.
+pub mod health;
 /// What every reconcile is handed.
 pub mod context;

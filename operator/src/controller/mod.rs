@@ -5,33 +5,36 @@ pub mod reconcile;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::DynamicObject;
 use kube::core::NamespaceResourceScope;
 use kube::runtime::controller::{Action, Error as ControllerError};
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::{ObjectRef, Store, store, store::Writer};
-use kube::runtime::watcher::Config as WatchConfig;
+use kube::runtime::utils::{Backoff as WatchBackoff, StreamBackoff};
+use kube::runtime::watcher::{Config as WatchConfig, Event};
 use kube::runtime::{Config, Controller, Predicate, PredicateConfig, WatchStreamExt, predicates, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
-use crate::client::backoff::Backoff;
+use crate::client::backoff::{Backoff, jittered};
 use crate::client::cache::{Cache, ModelObject, Stored};
 use crate::client::context::Context;
 use crate::client::discovery::{Discovery, Events};
 use crate::client::error::Error;
+use crate::client::health::Health;
 use crate::client::lease::Leadership;
+use crate::client::status_throttle::StatusThrottle;
 use crate::controller::reconcile::{key, reconcile};
 use crate::models::revisions::changes_model;
 use crate::plan::{INSTANCE, MODEL, NO_MODEL, OURS};
 use crate::resources::Kind;
-use crate::serving::metrics::Metrics;
 use crate::settings::Settings;
 use crate::status::events;
-use crate::status::throttle::Pace;
+use crate::telemetry::metrics::Metrics;
 
 /// The watches of one namespace, or of the whole cluster, and the reconciler that they wake.
 pub struct Scope {
@@ -53,6 +56,7 @@ impl Scope {
         leadership: &Leadership,
         pods_client: &reqwest::Client,
         discovery: &Discovery,
+        health: &Health,
     ) -> Self {
         let (detectors, detectors_writer) = store();
         let (pods, pods_writer) = store();
@@ -70,8 +74,9 @@ impl Scope {
             leadership: leadership.clone(),
             pods: pods_client.clone(),
             discovery: discovery.clone(),
+            health: health.clone(),
             backoff: Backoff::default(),
-            pace: Pace::default(),
+            status_throttle: StatusThrottle::default(),
         });
         Self {
             namespace,
@@ -88,13 +93,14 @@ impl Scope {
         self.context.cache.clone()
     }
 
-    /// Watch and reconcile until told to stop; what is being reconciled then is finished.
+    /// Watch and reconcile until `stop` ends; what is being reconciled then is finished.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + Sync + 'static) {
         let Self { namespace, context, detectors, owned, pods, models } = self;
         let client = &context.client;
         let settings = Config::default().concurrency(context.settings.concurrency);
-        let mut controller =
-            watch_detectors(api(client, namespace.as_deref()), detectors).with_config(settings);
+        let mut controller = watch_detectors(&context, api(client, namespace.as_deref()), detectors)
+            .with_config(settings)
+            .trigger_backoff(NoWait);
         for (kind, writer) in owned {
             let labels = if kind == Kind::ConfigMap { format!("{OURS},{NO_MODEL}") } else { OURS.to_owned() };
             let events = context.discovery.watch(
@@ -102,25 +108,86 @@ impl Scope {
                 owned_api(client, namespace.as_deref(), kind),
                 WatchConfig::default().labels(&labels),
             );
-            controller = watch_owned(controller, kind, events, writer);
+            controller = watch_owned(controller, &context, kind, events, writer);
         }
-        controller = watch_pods(controller, api(client, namespace.as_deref()), pods)
+        controller = watch_pods(controller, &context, api(client, namespace.as_deref()), pods)
             .reconcile_all_on(context.discovery.changes());
-        controller = watch_models(controller, api(client, namespace.as_deref()), models);
+        controller = watch_models(controller, &context, api(client, namespace.as_deref()), models);
         let outcomes = controller.graceful_shutdown_on(stop).run(reconcile, try_again, context.clone());
         outcomes.for_each(|outcome| async { report(&context, outcome) }).await;
     }
 }
 
+/// The first wait of a watch that has failed, and the longest: a server that comes back is seen within seconds.
+const FIRST_WATCH_WAIT: Duration = Duration::from_millis(500);
+const MAX_WATCH_WAIT: Duration = Duration::from_secs(5);
+
+/// The next wait of a watch that has failed, twice as long each time.
+struct WatchWait(Duration);
+
+impl Iterator for WatchWait {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let wait = self.0;
+        self.0 = (wait * 2).min(MAX_WATCH_WAIT);
+        Some(jittered(wait, rand::random()))
+    }
+}
+
+impl WatchBackoff for WatchWait {
+    fn reset(&mut self) {
+        self.0 = FIRST_WATCH_WAIT;
+    }
+}
+
+/// No wait after an error in the merged stream of all watches: each watch waits for itself, and an error of one must not
+/// make the others wait.
+struct NoWait;
+
+impl Iterator for NoWait {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        Some(Duration::ZERO)
+    }
+}
+
+impl WatchBackoff for NoWait {
+    fn reset(&mut self) {}
+}
+
+/// A watch that is tried again soon after each failure, and reports its failures.
+fn retried<K: 'static>(
+    ctx: &Arc<Context>,
+    kind: &str,
+    is_needed: bool,
+    events: impl Stream<Item = watcher::Result<Event<K>>> + Send + 'static,
+) -> impl Stream<Item = watcher::Result<Event<K>>> + Send + 'static {
+    let (failed, seen) = ((ctx.clone(), kind.to_owned()), (ctx.clone(), kind.to_owned()));
+    StreamBackoff::new(events, WatchWait(FIRST_WATCH_WAIT))
+        .inspect_err(move |error| {
+            let (ctx, kind) = &failed;
+            ctx.metrics.watch_errors.with_label_values(&[kind]).inc();
+            if ctx.health.watch_failed(kind, error.to_string(), is_needed) {
+                warn!(kind, %error, "a watch has failed and is tried again");
+            }
+        })
+        .inspect_ok(move |_| {
+            let (ctx, kind) = &seen;
+            if ctx.health.watch_goes_on(kind) {
+                info!(kind, "the watch goes on");
+            }
+        })
+}
+
 /// Edits of the spec and of annotations wake the reconciler; our own status does not.
-fn watch_detectors(api: Api<Stored>, writer: Writer<Stored>) -> Controller<Stored> {
+fn watch_detectors(ctx: &Arc<Context>, api: Api<Stored>, writer: Writer<Stored>) -> Controller<Stored> {
     let reader = writer.as_reader();
-    let stream = watcher(api, WatchConfig::default())
-        .modify(|detector| detector.managed_fields_mut().clear())
-        .default_backoff()
-        .reflect(writer)
-        .touched_objects()
-        .predicate_filter(
+    let events =
+        watcher(api, WatchConfig::default()).modify(|detector| detector.managed_fields_mut().clear());
+    let stream =
+        retried(ctx, "AnomalyDetector", true, events).reflect(writer).touched_objects().predicate_filter(
             predicates::generation.combine(predicates::annotations).combine(predicates::finalizers),
             PredicateConfig::default(),
         );
@@ -130,15 +197,13 @@ fn watch_detectors(api: Api<Stored>, writer: Writer<Stored>) -> Controller<Store
 /// Whatever happens to an object of ours wakes the reconciler of the detector that it belongs to.
 fn watch_owned(
     controller: Controller<Stored>,
+    ctx: &Arc<Context>,
     kind: Kind,
     events: Events,
     writer: Writer<DynamicObject>,
 ) -> Controller<Stored> {
-    let stream = events
-        .modify(|object| object.managed_fields_mut().clear())
-        .default_backoff()
-        .reflect(writer)
-        .touched_objects();
+    let events = events.modify(|object| object.managed_fields_mut().clear());
+    let stream = retried(ctx, &kind.name(), !kind.is_optional(), events).reflect(writer).touched_objects();
     controller.watches_stream_with(
         stream,
         |object| {
@@ -150,33 +215,34 @@ fn watch_owned(
 }
 
 /// So does a pod. Of pods only name, labels and status are kept.
-fn watch_pods(controller: Controller<Stored>, api: Api<Pod>, writer: Writer<Pod>) -> Controller<Stored> {
-    let stream = watcher(api, WatchConfig::default().labels(OURS))
-        .modify(|pod| {
-            pod.managed_fields_mut().clear();
-            pod.spec = None;
-        })
-        .default_backoff()
-        .reflect(writer)
-        .touched_objects();
+fn watch_pods(
+    controller: Controller<Stored>,
+    ctx: &Arc<Context>,
+    api: Api<Pod>,
+    writer: Writer<Pod>,
+) -> Controller<Stored> {
+    let events = watcher(api, WatchConfig::default().labels(OURS)).modify(|pod| {
+        pod.managed_fields_mut().clear();
+        pod.spec = None;
+    });
+    let stream = retried(ctx, "Pod", true, events).reflect(writer).touched_objects();
     controller.watches_stream(stream, |pod| {
         let name = pod.labels().get(INSTANCE)?;
         detector_called(name, &pod)
     })
 }
 
-/// So does a model that is kept. Of models only the metadata is ever sent: a list of them all is never held. Who manages
-/// their fields is kept where that gives away that somebody else has changed one.
+/// So does a stored model. Of models only the metadata is ever sent: a list of them all is never held. Who manages their
+/// fields is kept where that shows that somebody else has changed one.
 fn watch_models(
     controller: Controller<Stored>,
+    ctx: &Arc<Context>,
     api: Api<ModelObject>,
     writer: Writer<ModelObject>,
 ) -> Controller<Stored> {
-    let stream = watcher(api, WatchConfig::default().labels(&format!("{OURS},{MODEL}")))
-        .modify(|object| object.managed_fields_mut().retain(changes_model))
-        .default_backoff()
-        .reflect(writer)
-        .touched_objects();
+    let events = watcher(api, WatchConfig::default().labels(&format!("{OURS},{MODEL}")))
+        .modify(|object| object.managed_fields_mut().retain(changes_model));
+    let stream = retried(ctx, "model ConfigMap", true, events).reflect(writer).touched_objects();
     controller.watches_stream(stream, |object| {
         let name = object.labels().get(INSTANCE)?;
         detector_called(name, &object)
@@ -204,11 +270,15 @@ fn owned_api(client: &Client, namespace: Option<&str>, kind: Kind) -> Api<Dynami
     }
 }
 
-/// A failure is told once, here, and tried again, later each time.
+/// The longest wait after a failure that is the API server's: it may answer again at any time.
+const MAX_UNAVAILABLE_WAIT: Duration = Duration::from_secs(5);
+
+/// A failure is logged once, here, and tried again, later each time.
 #[allow(clippy::needless_pass_by_value, reason = "the signature is the controller's")]
 fn try_again(detector: Arc<Stored>, error: &Error, ctx: Arc<Context>) -> Action {
     let (namespace, name) = key(&detector);
     let wait = ctx.backoff.failed((namespace.clone(), name.clone()));
+    let wait = if error.is_unavailable() { wait.min(MAX_UNAVAILABLE_WAIT) } else { wait };
     match error {
         Error::NotLeading | Error::Stopping => debug!(namespace, name, %error, "stopped"),
         Error::Call { .. } | Error::Deadline { .. } => {
@@ -223,15 +293,15 @@ fn report(
     outcome: Result<(ObjectRef<Stored>, Action), ControllerError<Error, watcher::Error>>,
 ) {
     match outcome {
-        Ok(_) | Err(ControllerError::ReconcilerFailed(..)) => {} // told already
+        Ok(_) | Err(ControllerError::ReconcilerFailed(..)) => {} // logged already
         Err(ControllerError::ObjectNotFound(gone)) => {
             let (namespace, name) = (gone.namespace.clone().unwrap_or_default(), gone.name.clone());
             ctx.cache.forget(&namespace, &name);
             let key = (namespace, name);
             ctx.backoff.reset(&key);
-            ctx.pace.forget(&key);
+            ctx.status_throttle.forget(&key);
         }
-        Err(ControllerError::QueueError(error)) => warn!(%error, "a watch was interrupted; it goes on"),
+        Err(ControllerError::QueueError(error)) => debug!(%error, "a watch was interrupted"), // logged already
         Err(ControllerError::RunnerError(error)) => error!(%error, "the watches have ended"),
     }
 }

@@ -1,4 +1,4 @@
-//! A detector in, the cluster as it asks and a status that says so out: deciding and doing take turns.
+//! A detector in, the cluster as it asks and a status that says so out: each step decides or does, in turns.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,22 +20,23 @@ use crate::client::backoff::jittered;
 use crate::client::cache::Stored;
 use crate::client::context::Context;
 use crate::client::error::Error;
-use crate::models::model_sync::{self, Halt, Harvest};
+use crate::models::model_sync::{self, ModelSync, SyncError};
 use crate::observe::{self, Observed};
 use crate::plan::Plan;
-use crate::status::{self, Outcome};
+use crate::status;
+use crate::status::outcome::Outcome;
 use crate::status::{alarms, events};
 use crate::{apply, resources};
 
 /// How soon a pod that runs but does not serve yet is asked again.
 const REPORT_PERIOD: Duration = Duration::from_secs(2);
-/// How soon a refused detector is looked at again: a name may have become free, which no watch tells.
+/// How soon a refused detector is looked at again: a name may have become free, which no watch shows.
 const REFUSED_PERIOD: Duration = Duration::from_secs(30);
 
-/// Bring about what one stored detector asks.
+/// Make the cluster as one stored detector asks.
 ///
 /// # Errors
-/// A call failed: it is to be tried again.
+/// A call failed: try again.
 pub async fn reconcile(stored: Arc<Stored>, ctx: Arc<Context>) -> Result<Action, Error> {
     ctx.cache.ready().await.map_err(|_| Error::Stopping)?;
     let timer = ctx.metrics.reconcile_duration.start_timer();
@@ -43,8 +44,8 @@ pub async fn reconcile(stored: Arc<Stored>, ctx: Arc<Context>) -> Result<Action,
         Ok(detector) if detector.metadata.deletion_timestamp.is_some() => {
             Ok(("applied", Action::await_change()))
         }
-        Ok(detector) => Box::pin(readable(&ctx, detector)).await, // its many steps would weigh on the stack
-        Err(invalid) => unreadable(&ctx, invalid).await,
+        Ok(detector) => Box::pin(reconcile_valid(&ctx, detector)).await, // its many steps would weigh on the stack
+        Err(invalid) => reconcile_invalid(&ctx, invalid).await,
     };
     timer.observe_duration();
     let outcome = result.as_ref().map_or("failed", |(outcome, _)| outcome);
@@ -59,28 +60,31 @@ pub fn key(detector: &Stored) -> (String, String) {
     (detector.namespace().unwrap_or_default(), detector.name_any())
 }
 
-async fn readable(ctx: &Context, detector: &AnomalyDetector) -> Result<(&'static str, Action), Error> {
+async fn reconcile_valid(ctx: &Context, detector: &AnomalyDetector) -> Result<(&'static str, Action), Error> {
     let (namespace, name) = (detector.namespace().unwrap_or_default(), detector.name_any());
     let before: AnomalyDetectorStatus =
         serde_json::from_value(ctx.cache.status(detector)).unwrap_or_default();
 
-    let mut brought = bring_about(ctx, detector, &namespace, &name).await;
-    let applied = brought.as_ref().ok().and_then(|brought| brought.applied.clone());
+    let mut attempt = apply_spec(ctx, detector, &namespace, &name).await;
+    let applied = attempt.as_mut().ok().and_then(|attempt| attempt.applied.take());
     let observed = observe::workload(ctx, &namespace, &name, applied).await;
-    let harvest = keep_models(ctx, detector, &mut brought, &observed).await;
-    let outcome = match &brought {
-        Ok(brought) => brought.outcome.clone(),
+    let sync = sync_models(ctx, detector, &mut attempt, &observed).await;
+    let outcome = match &attempt {
+        Ok(attempt) => attempt.outcome.clone(),
         Err(Error::NotLeading | Error::Stopping) => {
-            return brought.map(|_| ("failed", Action::await_change()));
+            return attempt.map(|_| ("failed", Action::await_change()));
         }
         Err(error) if error.namespace_is_terminating() => return Ok(("applied", Action::await_change())),
         Err(error) => Outcome::Failed { message: error.to_string() },
     };
     let now = Timestamp::now();
-    let status = status::of(detector, &outcome, &observed, &harvest, &before, now);
-    let alarms = alarms::told(before.last_alarm_time, status.last_alarm_time, &observed);
-    let wait = tell(ctx, detector, &before, &status, alarms).await?;
-    let plan = brought?.plan;
+    let status = status::of(detector, &outcome, &observed, &sync, &before, now);
+    let alarms = alarms::event(before.last_alarm_time, status.last_alarm_time, &observed);
+    let wait = publish_status(ctx, detector, &before, &status, alarms).await?;
+    let Attempt { plan, failed, .. } = attempt?;
+    if let Some(error) = failed {
+        return Err(error);
+    }
     let label = if matches!(outcome, Outcome::Applied) { "applied" } else { "refused" };
     let awaits_training = plan.is_some_and(|plan| plan.history.is_awaited(now));
     let next = if awaits_training { REPORT_PERIOD } else { next_look(ctx, &outcome, &observed, &status) };
@@ -88,29 +92,29 @@ async fn readable(ctx: &Context, detector: &AnomalyDetector) -> Result<(&'static
     Ok((label, Action::requeue(wait.map_or(next, |wait| wait.min(next)))))
 }
 
-/// Keep the models that the pods serve, once the workload stands. What goes wrong takes the place of what went well.
-async fn keep_models(
+/// Store the models that the pods serve, once the workload is applied. A failure takes the place of the outcome so far.
+async fn sync_models(
     ctx: &Context,
     detector: &AnomalyDetector,
-    brought: &mut Result<Brought, Error>,
+    attempt: &mut Result<Attempt, Error>,
     observed: &Observed,
-) -> Harvest {
-    let Ok(Brought { plan: Some(plan), outcome, .. }) = brought else { return Harvest::default() };
+) -> ModelSync {
+    let Ok(Attempt { plan: Some(plan), outcome, .. }) = attempt else { return ModelSync::default() };
     match model_sync::models(ctx, plan, observed).await {
-        Ok(harvest) => {
-            if let Some(digest) = &harvest.moved_to {
+        Ok(sync) => {
+            if let Some(digest) = &sync.moved_to {
                 events::publish(ctx, detector, &events::model_changed(digest)).await;
             }
-            return harvest;
+            return sync;
         }
-        Err(Halt::Taken(taken)) => *outcome = taken.into(),
-        Err(Halt::Call(error)) => *brought = Err(error),
+        Err(SyncError::Taken(taken)) => *outcome = taken.into(),
+        Err(SyncError::Call(error)) => *attempt = Err(error),
     }
-    Harvest::default()
+    ModelSync::default()
 }
 
 /// Write the status, if it has changed and is not to wait, and publish what is new; returns how long it is to wait.
-async fn tell(
+async fn publish_status(
     ctx: &Context,
     detector: &AnomalyDetector,
     before: &AnomalyDetectorStatus,
@@ -121,14 +125,14 @@ async fn tell(
     if status == before {
         return Ok(None);
     }
-    if let Some(wait) = ctx.pace.wait(&key, before, status, Instant::now()) {
+    if let Some(wait) = ctx.status_throttle.wait(&key, before, status, Instant::now()) {
         return Ok(Some(wait));
     }
     apply::status(ctx, detector, status).await?;
-    if let Some(ready) = status::find(&status.conditions, ConditionType::Ready) {
+    if let Some(ready) = ConditionType::Ready.find(&status.conditions) {
         info!(namespace = key.0, name = key.1, ready = ready.status, reason = ready.reason, "status");
     }
-    ctx.pace.told(key, Instant::now());
+    ctx.status_throttle.published(key, Instant::now());
     if let Some(event) = events::between(&before.conditions, &status.conditions) {
         events::publish(ctx, detector, &event).await;
     }
@@ -138,49 +142,52 @@ async fn tell(
     Ok(None)
 }
 
-/// What came of a spec: the plan and what stands, where it was applied.
-struct Brought {
+/// What became of a spec: the plan and what was written, where it was applied.
+struct Attempt {
     outcome: Outcome,
     plan: Option<Plan>,
     applied: Option<Applied>,
+    failed: Option<Error>,
 }
 
-impl From<Outcome> for Brought {
+impl From<Outcome> for Attempt {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome, plan: None, applied: None }
+        Self { outcome, plan: None, applied: None, failed: None }
     }
 }
 
 /// Plan, build, apply.
-async fn bring_about(
+async fn apply_spec(
     ctx: &Context,
     detector: &AnomalyDetector,
     namespace: &str,
     name: &str,
-) -> Result<Brought, Error> {
-    let standing = observe::standing(&ctx.cache, namespace, name);
-    let plan = match Plan::new(detector, &standing, &ctx.settings, Timestamp::now()) {
+) -> Result<Attempt, Error> {
+    let current_state = observe::current_state(&ctx.cache, namespace, name);
+    let plan = match Plan::new(detector, &current_state, &ctx.settings, Timestamp::now()) {
         Ok(plan) => plan,
         Err(invalid) => return Ok(Outcome::from(invalid).into()),
     };
-    let applied = match apply::workload(ctx, &plan, resources::build(&plan)).await? {
+    let mut applied = match apply::workload(ctx, &plan, resources::build(&plan)).await? {
         Ok(applied) => applied,
         Err(taken) => return Ok(Outcome::from(taken).into()),
     };
     if plan.history.asked_anew {
         events::publish(ctx, detector, &events::retraining(&plan.history)).await;
     }
-    Ok(Brought { outcome: Outcome::Applied, plan: Some(plan), applied: Some(applied) })
+    let outcome = Outcome::of_writes(&applied.failed);
+    let failed = applied.failed.drain(..).next();
+    Ok(Attempt { outcome, plan: Some(plan), applied: Some(applied), failed })
 }
 
-/// Watches tell of all that changes in the cluster; only reports have to be asked for.
+/// Watches show all that changes in the cluster; only reports have to be asked for.
 fn next_look(
     ctx: &Context,
     outcome: &Outcome,
     observed: &Observed,
     status: &AnomalyDetectorStatus,
 ) -> Duration {
-    let is_ready = status::status_of(&status.conditions, ConditionType::Ready) == "True";
+    let is_ready = ConditionType::Ready.status_in(&status.conditions) == "True";
     let is_unwritten = observed
         .monitoring
         .iter()
@@ -195,7 +202,7 @@ fn next_look(
 }
 
 /// A stored object that cannot be read: say so on it, and let all others go on.
-async fn unreadable(ctx: &Context, invalid: &InvalidObject) -> Result<(&'static str, Action), Error> {
+async fn reconcile_invalid(ctx: &Context, invalid: &InvalidObject) -> Result<(&'static str, Action), Error> {
     let (namespace, name) = (
         invalid.metadata.namespace.clone().unwrap_or_default(),
         invalid.metadata.name.clone().unwrap_or_default(),
@@ -207,7 +214,7 @@ async fn unreadable(ctx: &Context, invalid: &InvalidObject) -> Result<(&'static 
     };
     let before: AnomalyDetectorStatus =
         serde_json::from_value(stored.data["status"].clone()).unwrap_or_default();
-    let status = status::of_unreadable(&invalid.metadata, &invalid.error, &before, Timestamp::now());
+    let status = status::of_invalid(&invalid.metadata, &invalid.error, &before, Timestamp::now());
     if status != before {
         warn!(namespace, name, error = invalid.error, "cannot read a stored detector");
         match apply::patch_status(ctx, &namespace, &name, &json!(status)).await {

@@ -24,12 +24,12 @@ use crate::resources::Kind;
 use crate::resources::model::{self, DIGEST, pointer_name, revision_name, short};
 
 /// Pods that are asked for a model, by one reconcile.
-const MOST_TRIES: usize = 3;
+const MAX_TRIES: usize = 3;
 const KIND: &str = "ConfigMap";
 
 /// What came of it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Harvest {
+pub struct ModelSync {
     /// What a person should know.
     pub concern: Option<Concern>,
     /// The pointer has moved from another model to the one of this digest.
@@ -60,7 +60,7 @@ pub enum Concern {
 
 /// Why it went no further.
 #[derive(Debug, Error)]
-pub enum Halt {
+pub enum SyncError {
     /// A name that is needed belongs to somebody else.
     #[error(transparent)]
     Taken(#[from] NameTaken),
@@ -79,9 +79,9 @@ enum Fetched {
 ///
 /// # Errors
 /// A name is taken, or a call to the API server failed.
-pub async fn models(ctx: &Context, plan: &Plan, observed: &Observed) -> Result<Harvest, Halt> {
-    let mut revisions = standing(&ctx.cache, plan);
-    let mut harvest = Harvest::default();
+pub async fn models(ctx: &Context, plan: &Plan, observed: &Observed) -> Result<ModelSync, SyncError> {
+    let mut revisions = current_state(&ctx.cache, plan);
+    let mut sync = ModelSync::default();
     let mut fresh = None;
     match fetch(ctx, plan, &revisions, observed).await {
         Ok(Some(Fetched::Model(report, bytes))) => {
@@ -90,26 +90,26 @@ pub async fn models(ctx: &Context, plan: &Plan, observed: &Observed) -> Result<H
         }
         Ok(Some(Fetched::TooLarge(report))) => {
             let marker = model::pointer(plan, model::too_large(&report), None);
-            revisions.pointer = Some(point(ctx, plan, &revisions, marker).await?);
+            revisions.pointer = Some(write_pointer(ctx, plan, &revisions, marker).await?);
         }
         Ok(None) => {}
-        Err(concern) => harvest.concern = Some(concern),
+        Err(concern) => sync.concern = Some(concern),
     }
     match revisions.chosen(plan, observed).map(Option::<&Revision>::cloned) {
-        Ok(Some(chosen)) => harvest.moved_to = aim(ctx, plan, &mut revisions, chosen, fresh).await?,
+        Ok(Some(chosen)) => sync.moved_to = update_pointer(ctx, plan, &mut revisions, chosen, fresh).await?,
         Ok(None) => {}
-        Err(not_found) => harvest.concern = Some(not_found.into()),
+        Err(not_found) => sync.concern = Some(not_found.into()),
     }
     for surplus in revisions.surplus(plan, observed) {
         prune(ctx, plan, surplus).await?;
     }
     let is_too_large = revisions.too_large().is_some_and(|digest| observed.serves(digest));
-    harvest.concern = harvest.concern.or(is_too_large.then_some(Concern::TooLarge));
-    Ok(harvest)
+    sync.concern = sync.concern.or(is_too_large.then_some(Concern::TooLarge));
+    Ok(sync)
 }
 
 /// What is kept of the detector's models.
-fn standing(cache: &Cache, plan: &Plan) -> Revisions {
+fn current_state(cache: &Cache, plan: &Plan) -> Revisions {
     let name = plan.name();
     Revisions::of(cache.models(&plan.namespace, &name), &pointer_name(&name), &plan.owner.uid)
 }
@@ -122,7 +122,7 @@ async fn fetch(
     observed: &Observed,
 ) -> Result<Option<Fetched>, Concern> {
     let mut concern = None;
-    for (pod, report) in revisions.missing(plan, observed).into_iter().take(MOST_TRIES) {
+    for (pod, report) in revisions.missing(plan, observed).into_iter().take(MAX_TRIES) {
         if report.bytes > MOST_STORED_BYTES {
             return Ok(Some(Fetched::TooLarge(report.clone())));
         }
@@ -141,7 +141,12 @@ async fn fetch(
 }
 
 /// Write the ConfigMap of a revision. What no watch has seen may still be there without our labels.
-async fn keep(ctx: &Context, plan: &Plan, report: &ModelReport, bytes: ByteString) -> Result<Revision, Halt> {
+async fn keep(
+    ctx: &Context,
+    plan: &Plan,
+    report: &ModelReport,
+    bytes: ByteString,
+) -> Result<Revision, SyncError> {
     let name = revision_name(&plan.name(), &report.digest);
     free_or_ours(ctx, plan, &name).await??;
     let written = write(ctx, plan, "create", &name, &model::revision(plan, report, bytes)).await?;
@@ -150,25 +155,30 @@ async fn keep(ctx: &Context, plan: &Plan, report: &ModelReport, bytes: ByteStrin
 }
 
 /// Have the pointer hold that revision; returns its digest where it held another one before.
-async fn aim(
+async fn update_pointer(
     ctx: &Context,
     plan: &Plan,
     revisions: &mut Revisions,
     chosen: Revision,
     fresh: Option<(String, ByteString)>,
-) -> Result<Option<String>, Halt> {
+) -> Result<Option<String>, SyncError> {
     if revisions.points_at(plan, &chosen) {
         return Ok(None);
     }
     let Some(bytes) = bytes_of(ctx, plan, &chosen, fresh).await? else { return Ok(None) };
     let moves = revisions.pointed_digest().is_some_and(|before| before != chosen.digest);
     let pointer = model::pointer(plan, chosen.annotations, Some(bytes));
-    revisions.pointer = Some(point(ctx, plan, revisions, pointer).await?);
+    revisions.pointer = Some(write_pointer(ctx, plan, revisions, pointer).await?);
     Ok(moves.then_some(chosen.digest))
 }
 
 /// Write the pointer.
-async fn point(ctx: &Context, plan: &Plan, revisions: &Revisions, pointer: ConfigMap) -> Result<Value, Halt> {
+async fn write_pointer(
+    ctx: &Context,
+    plan: &Plan,
+    revisions: &Revisions,
+    pointer: ConfigMap,
+) -> Result<Value, SyncError> {
     let name = pointer_name(&plan.name());
     let before = revisions.pointer.as_ref().and_then(|seen| seen["metadata"]["resourceVersion"].as_str());
     if before.is_none() {

@@ -115,7 +115,7 @@ impl Revisions {
             && self
                 .pointer
                 .as_ref()
-                .is_some_and(|pointer| drift::says(pointer, &desired) && changes(pointer) == 0)
+                .is_some_and(|pointer| drift::matches(pointer, &desired) && changes(pointer) == 0)
     }
 
     /// The digest of the newest model, where it was too large to be kept.

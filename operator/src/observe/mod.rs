@@ -20,13 +20,13 @@ use tracing::debug;
 use crate::apply::{Applied, Unwritten};
 use crate::client::cache::Cache;
 use crate::client::context::Context;
-use crate::plan::Standing;
+use crate::plan::CurrentState;
 use crate::resources::Kind;
 use crate::resources::model::pointer_name;
 
 /// The longest that a report may take, and the largest that it may be.
 const DEADLINE: Duration = Duration::from_secs(2);
-const MOST_BYTES: usize = 64 * 1024;
+const MAX_REPORT_BYTES: usize = 1024 * 1024;
 /// The longest that a model may take.
 const MODEL_DEADLINE: Duration = Duration::from_secs(10);
 /// Reports asked for at once, by one reconcile.
@@ -52,6 +52,8 @@ pub struct PodReport {
     pub pod: Arc<Pod>,
     /// Its report, or `None` where it gave none.
     pub report: Option<Report>,
+    /// Why what it answers is no report. A pod that does not answer may only be starting.
+    pub unusable: Option<String>,
 }
 
 impl Observed {
@@ -87,10 +89,10 @@ pub enum NoAnswer {
 }
 
 /// What stands already and a plan takes over.
-pub fn standing(cache: &Cache, namespace: &str, name: &str) -> Standing {
+pub fn current_state(cache: &Cache, namespace: &str, name: &str) -> CurrentState {
     let objects = [Kind::ConfigMap, Kind::Deployment].map(|kind| cache.owned(kind, namespace, name));
     let annotations = objects.iter().flatten().map(|object| &object["metadata"]["annotations"]);
-    Standing {
+    CurrentState {
         annotations: annotations.filter_map(|list| serde_json::from_value(list.clone()).ok()).collect(),
         replicas: objects[1]
             .as_ref()
@@ -122,10 +124,14 @@ pub async fn workload(ctx: &Context, namespace: &str, name: &str, applied: Optio
 
 async fn ask(client: &reqwest::Client, pod: Arc<Pod>, address: IpAddr) -> PodReport {
     let report = report(client, address).await;
-    let tell =
-        |error: &NoAnswer| debug!(namespace = pod.namespace(), pod = pod.name_any(), %error, "no report");
-    let report = report.inspect_err(tell).ok();
-    PodReport { pod, report }
+    match report {
+        Ok(report) => PodReport { pod, report: Some(report), unusable: None },
+        Err(error) => {
+            debug!(namespace = pod.namespace(), pod = pod.name_any(), %error, "no report");
+            let is_answer = matches!(error, NoAnswer::TooLarge(_) | NoAnswer::Malformed(_));
+            PodReport { pod, report: None, unusable: is_answer.then(|| error.to_string()) }
+        }
+    }
 }
 
 /// Whether the pod is one that the Deployment of that name made: others may carry its labels too.
@@ -145,7 +151,7 @@ fn address(pod: &Pod) -> Option<IpAddr> {
 }
 
 async fn report(client: &reqwest::Client, address: IpAddr) -> Result<Report, NoAnswer> {
-    let body = get(client, address, "status", MOST_BYTES, DEADLINE).await?;
+    let body = get(client, address, "status", MAX_REPORT_BYTES, DEADLINE).await?;
     Ok(serde_json::from_slice(&body)?)
 }
 

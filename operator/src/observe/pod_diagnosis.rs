@@ -8,24 +8,24 @@ use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, Conta
 use kube::ResourceExt;
 
 /// The longest part of somebody else's message that is repeated, in characters.
-const LONGEST_QUOTE: usize = 400;
+const MAX_QUOTE: usize = 400;
 
 /// What keeps pods from running.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
+pub struct PodDiagnosis {
     /// The reason of the conditions.
     pub reason: Reason,
     /// What happened, and what would help.
     pub message: String,
 }
 
-/// The first trouble found: in making pods of the newest version at all, else in the newest pods.
-pub fn of(deployment: &Deployment, pods: &[Arc<Pod>]) -> Option<Trouble> {
+/// The first diagnosis found: in making pods of the newest version at all, else in the newest pods.
+pub fn of(deployment: &Deployment, pods: &[Arc<Pod>]) -> Option<PodDiagnosis> {
     let staying = pods.iter().rev().filter(|pod| pod.metadata.deletion_timestamp.is_none());
     of_making_pods(deployment).or_else(|| staying.into_iter().find_map(|pod| of_pod(pod)))
 }
 
-fn of_pod(pod: &Pod) -> Option<Trouble> {
+fn of_pod(pod: &Pod) -> Option<PodDiagnosis> {
     let status = pod.status.as_ref()?;
     let containers = status.container_statuses.iter().flatten();
     containers
@@ -34,7 +34,7 @@ fn of_pod(pod: &Pod) -> Option<Trouble> {
         .or_else(|| of_scheduling(pod))
 }
 
-fn of_container(pod: &str, container: &ContainerStatus) -> Option<Trouble> {
+fn of_container(pod: &str, container: &ContainerStatus) -> Option<PodDiagnosis> {
     let waiting = container.state.as_ref()?.waiting.as_ref();
     let says = quoted(waiting.and_then(|waiting| waiting.message.as_deref()).unwrap_or("no details"));
     let (reason, message) = match waiting.and_then(|waiting| waiting.reason.as_deref()).unwrap_or_default() {
@@ -52,11 +52,11 @@ fn of_container(pod: &str, container: &ContainerStatus) -> Option<Trouble> {
         }
         _ => return of_ended(pod, container),
     };
-    Some(Trouble { reason, message })
+    Some(PodDiagnosis { reason, message })
 }
 
 /// A container that has ended badly, and does not answer now.
-fn of_ended(pod: &str, container: &ContainerStatus) -> Option<Trouble> {
+fn of_ended(pod: &str, container: &ContainerStatus) -> Option<PodDiagnosis> {
     let ended = |state: Option<&ContainerState>| state?.terminated.clone();
     let ended = ended(container.state.as_ref()).or_else(|| ended(container.last_state.as_ref()))?;
     if container.ready || ended.exit_code == 0 {
@@ -68,7 +68,7 @@ fn of_ended(pod: &str, container: &ContainerStatus) -> Option<Trouble> {
     } else {
         (Reason::CrashLooping, format!("pod {pod} ends again and again, {}", last_words(&ended)))
     };
-    Some(Trouble { reason, message })
+    Some(PodDiagnosis { reason, message })
 }
 
 fn last_words(ended: &ContainerStateTerminated) -> String {
@@ -79,7 +79,7 @@ fn last_words(ended: &ContainerStateTerminated) -> String {
     }
 }
 
-fn of_scheduling(pod: &Pod) -> Option<Trouble> {
+fn of_scheduling(pod: &Pod) -> Option<PodDiagnosis> {
     let conditions = pod.status.as_ref()?.conditions.as_ref()?;
     let scheduled = conditions.iter().find(|condition| condition.type_ == "PodScheduled")?;
     if scheduled.status != "False" || scheduled.reason.as_deref() != Some("Unschedulable") {
@@ -88,10 +88,10 @@ fn of_scheduling(pod: &Pod) -> Option<Trouble> {
     let says = quoted(scheduled.message.as_deref().unwrap_or("no details"));
     let help = "add nodes, or ask for less in spec.pod (resources, nodeSelector, affinity, tolerations)";
     let message = format!("no node can take pod {}: {says}; {help}", pod.name_any());
-    Some(Trouble { reason: Reason::Unschedulable, message })
+    Some(PodDiagnosis { reason: Reason::Unschedulable, message })
 }
 
-fn of_making_pods(deployment: &Deployment) -> Option<Trouble> {
+fn of_making_pods(deployment: &Deployment) -> Option<PodDiagnosis> {
     let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
     let failure = conditions
         .iter()
@@ -99,17 +99,34 @@ fn of_making_pods(deployment: &Deployment) -> Option<Trouble> {
     let says = quoted(failure.message.as_deref().unwrap_or("no details"));
     let help = "change the quota, limits or policies of the namespace, or what spec.pod asks for";
     let message = format!("the cluster refuses to make the pods: {says}; {help}");
-    Some(Trouble { reason: Reason::PodsForbidden, message })
+    Some(PodDiagnosis { reason: Reason::PodsForbidden, message })
 }
 
-/// The last part of a message, on one line, without the full stop that our sentences do without.
+/// A message on one line, without the full stop that our sentences do without. Of a long one the beginning, which says
+/// what happened, and the end, which often says why.
 fn quoted(message: &str) -> String {
     let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
     let line = line.trim_end_matches('.');
     let length = line.chars().count();
-    if length <= LONGEST_QUOTE {
+    if length <= MAX_QUOTE {
         return line.to_owned();
     }
-    let end: String = line.chars().skip(length - LONGEST_QUOTE).collect();
-    format!("...{end}")
+    let half = MAX_QUOTE / 2;
+    let beginning: String = line.chars().take(half).collect();
+    let end: String = line.chars().skip(length - half).collect();
+    format!("{beginning} ... {end}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_message_keeps_its_beginning_and_its_end() {
+        let long = format!("error: {}: no such file.", "x".repeat(1000));
+        let quote = quoted(&long);
+        assert!(quote.starts_with("error: x") && quote.ends_with("x: no such file"), "{quote}");
+        assert!(quote.chars().count() <= MAX_QUOTE + 5);
+        assert_eq!(quoted(" short\n one. "), "short one");
+    }
 }

@@ -47,9 +47,9 @@ pub struct Plan {
     pub replicas: i32,
 }
 
-/// What the plan takes over from the workload that stands already.
+/// What the plan takes over from the workload that is there already.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Standing {
+pub struct CurrentState {
     /// The annotations of ConfigMap and Deployment.
     pub annotations: Vec<BTreeMap<String, String>>,
     /// The Deployment's number of pods.
@@ -65,7 +65,7 @@ impl Plan {
     /// Every rule that the spec breaks.
     pub fn new(
         detector: &crd::AnomalyDetector,
-        standing: &Standing,
+        current_state: &CurrentState,
         settings: &Settings,
         now: Timestamp,
     ) -> Result<Self, Invalid> {
@@ -73,12 +73,12 @@ impl Plan {
         reads_from_a_volume(&valid)?;
         Ok(Self {
             namespace: detector.namespace().unwrap_or_default(),
-            owner: detector.controller_owner_ref(&()).unwrap_or_default(),
+            owner: owner(detector),
             image: settings.detector_image.clone(),
             allowed_addresses: settings.detector_allow_address.clone(),
             pull_policy: settings.detector_image_pull_policy,
-            history: History::new(&valid, &standing.annotations, now),
-            replicas: replicas(&valid, standing),
+            history: History::new(&valid, &current_state.annotations, now),
+            replicas: replicas(&valid, current_state),
             detector: valid,
         })
     }
@@ -126,6 +126,13 @@ impl Plan {
     }
 }
 
+/// The reference that has the cluster delete what a detector owns. It blocks: `kubectl delete --cascade=foreground`
+/// returns once all of it is gone.
+fn owner(detector: &crd::AnomalyDetector) -> OwnerReference {
+    let owner = detector.controller_owner_ref(&()).unwrap_or_default();
+    OwnerReference { block_owner_deletion: Some(true), ..owner }
+}
+
 /// A rule of the cluster alone: on a laptop the same manifest reads files of the working directory.
 fn reads_from_a_volume(detector: &Valid) -> Result<(), Invalid> {
     let reads = detector.sources().iter().any(|source| matches!(source.kind, SourceKind::Csv(_)));
@@ -142,9 +149,9 @@ fn reads_from_a_volume(detector: &Valid) -> Result<(), Invalid> {
 
 /// The spec's number of pods. Where a model is to be trained and none is kept
 /// yet, one pod trains it, and the others begin with what it has learned.
-fn replicas(detector: &Valid, standing: &Standing) -> i32 {
-    let there = standing.replicas.unwrap_or(0);
-    let trains_first = detector.train().is_some() && !standing.has_model && there <= 1;
+fn replicas(detector: &Valid, current_state: &CurrentState) -> i32 {
+    let there = current_state.replicas.unwrap_or(0);
+    let trains_first = detector.train().is_some() && !current_state.has_model && there <= 1;
     let asked = detector.spec().replicas;
     if trains_first { asked.min(1) } else { asked }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crd::valid::{Retrain, SourceKind};
+use serde::Serialize;
 
-use super::prometheus_duration;
-use super::prometheus_rule::Rule;
+use super::prometheus::prometheus_duration;
 use crate::plan::Plan;
 
 /// Where `docs/runbooks.md` is read.
@@ -19,6 +19,33 @@ const ANOMALIES_PER_HOUR: &str = "detector:anomaly_verdicts_anomalous:increase1h
 const PATIENCE: Duration = Duration::from_mins(5);
 /// The severity of alerts about the detector rather than the sensors.
 const WARNING: &str = "warning";
+
+/// What is computed from metrics: a series that is recorded, or an alert.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Rule {
+    /// A series under a name of its own.
+    Recording {
+        /// Its name, `level:metric:operation`.
+        record: &'static str,
+        /// How it is computed.
+        expr: String,
+    },
+    /// An alert.
+    Alert {
+        /// Its name.
+        alert: &'static str,
+        /// When it is so.
+        expr: String,
+        /// For how long it must be so; left out where it fires at once.
+        #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
+        for_: Option<String>,
+        /// What it is routed by.
+        labels: BTreeMap<String, String>,
+        /// What people are told.
+        annotations: BTreeMap<&'static str, String>,
+    },
+}
 
 /// What differs from alert to alert.
 struct Alert {

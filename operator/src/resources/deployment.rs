@@ -37,6 +37,7 @@ pub fn build(plan: &Plan, config_digits: &str) -> Deployment {
         spec: Some(DeploymentSpec {
             replicas: Some(plan.replicas),
             selector: LabelSelector { match_labels: Some(plan.selector()), ..LabelSelector::default() },
+            paused: Some(false),
             strategy: Some(one_more_before_one_less()),
             revision_history_limit: Some(3),
             template: PodTemplateSpec {
@@ -89,8 +90,12 @@ fn pod(plan: &Plan) -> PodSpec {
         enable_service_links: Some(false),
         service_account_name: Some(asked.service_account_name.clone().unwrap_or_else(|| plan.name())),
         priority_class_name: asked.priority_class_name.clone(),
-        node_selector: Some(asked.node_selector.clone()).filter(|labels| !labels.is_empty()),
-        tolerations: Some(asked.tolerations.clone()).filter(|tolerations| !tolerations.is_empty()),
+        // Stated though they are empty: then what somebody else adds is taken away again.
+        host_network: Some(false),
+        host_pid: Some(false),
+        host_ipc: Some(false),
+        node_selector: Some(asked.node_selector.clone()),
+        tolerations: Some(asked.tolerations.clone()),
         affinity: asked.affinity.clone(),
         topology_spread_constraints: Some(topology_spread(plan)),
         image_pull_secrets: Some(pull_secrets(plan)).filter(|secrets| !secrets.is_empty()),
@@ -152,8 +157,10 @@ fn container(plan: &Plan) -> Container {
         name: CONTAINER.to_owned(),
         image: Some(plan.image.clone()),
         image_pull_policy: plan.pull_policy.map(crate::settings::PullPolicy::name),
+        command: Some(Vec::new()),
         args: Some(arguments()),
         env: Some(environment(plan)),
+        env_from: Some(Vec::new()),
         ports: Some(vec![port(PREDICT_PORT_NAME, PREDICT_PORT), port(METRICS_PORT_NAME, METRICS_PORT)]),
         resources: Some(resources(plan)),
         // Training may take a while before the first answer: five minutes, looked at each second.
@@ -162,7 +169,7 @@ fn container(plan: &Plan) -> Container {
         readiness_probe: Some(probe("/readyz", 2, 2)),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
-            capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
+            capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: Some(Vec::new()) }),
             privileged: Some(false),
             read_only_root_filesystem: Some(true),
             ..SecurityContext::default()

@@ -34,7 +34,8 @@ pub fn build(plan: &Plan) -> NetworkPolicy {
                 ports: Some([PREDICT_PORT, METRICS_PORT].map(|number| port("TCP", number)).into()),
                 ..NetworkPolicyIngressRule::default()
             }]),
-            egress: names_an_address(plan).then(way_out),
+            // Stated though it may be empty: then a rule that somebody else adds is taken away again.
+            egress: Some(if names_an_address(plan) { way_out() } else { Vec::new() }),
         }),
     }
 }

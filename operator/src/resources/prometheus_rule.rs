@@ -3,13 +3,13 @@
 //!
 //! Replicas see the same and would each raise the same alert: every expression is aggregated over them.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 
-use super::{alerts, prometheus_duration};
+use super::alerts::{self, Rule};
+use super::prometheus::{MONITORING, prometheus_duration};
 use crate::plan::Plan;
 
 /// The longest time between two evaluations: what an alert's `for` needs.
@@ -39,39 +39,12 @@ struct Group {
     rules: Vec<Rule>,
 }
 
-/// What is computed from metrics: a series that is recorded, or an alert.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum Rule {
-    /// A series under a name of its own.
-    Recording {
-        /// Its name, `level:metric:operation`.
-        record: &'static str,
-        /// How it is computed.
-        expr: String,
-    },
-    /// An alert.
-    Alert {
-        /// Its name.
-        alert: &'static str,
-        /// When it is so.
-        expr: String,
-        /// For how long it must be so; left out where it fires at once.
-        #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
-        for_: Option<String>,
-        /// What it is routed by.
-        labels: BTreeMap<String, String>,
-        /// What people are told.
-        annotations: BTreeMap<&'static str, String>,
-    },
-}
-
 /// The PrometheusRule, or none where the spec asks for none.
 pub fn build(plan: &Plan) -> Option<PrometheusRule> {
     let monitoring = &plan.detector.spec().monitoring;
     let period = Duration::from(monitoring.service_monitor.interval).min(LONGEST_PERIOD);
     monitoring.prometheus_rule.enabled.then(|| PrometheusRule {
-        api_version: super::MONITORING,
+        api_version: MONITORING,
         kind: "PrometheusRule",
         metadata: plan.metadata_with(&monitoring.prometheus_rule.labels),
         spec: PrometheusRuleSpec {

@@ -21,6 +21,10 @@ pub fn build(plan: &Plan) -> Service {
             type_: Some(type_name(asked.type_).to_owned()),
             selector: Some(plan.selector()),
             ports: Some(ports),
+            // Stated though they are the defaults: then what somebody else adds is taken away again.
+            external_ips: Some(Vec::new()),
+            publish_not_ready_addresses: Some(false),
+            session_affinity: Some("None".to_owned()),
             ..ServiceSpec::default()
         }),
         ..Service::default()

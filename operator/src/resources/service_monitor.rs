@@ -7,7 +7,7 @@ use crd::contract::METRICS_PORT_NAME;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use serde::Serialize;
 
-use super::prometheus_duration;
+use super::prometheus::{MONITORING, prometheus_duration};
 use crate::plan::Plan;
 
 /// The longest that a scrape may take: Prometheus' own default.
@@ -45,7 +45,7 @@ struct Endpoint {
 pub fn build(plan: &Plan) -> Option<ServiceMonitor> {
     let asked = &plan.detector.spec().monitoring.service_monitor;
     asked.enabled.then(|| ServiceMonitor {
-        api_version: super::MONITORING,
+        api_version: MONITORING,
         kind: "ServiceMonitor",
         metadata: plan.metadata_with(&asked.labels),
         spec: ServiceMonitorSpec {

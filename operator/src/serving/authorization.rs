@@ -13,7 +13,7 @@ use crate::client::context::DEADLINE;
 
 /// Asks the API server who may read the metrics.
 #[derive(Clone)]
-pub struct Guard(Client);
+pub struct Authorization(Client);
 
 /// Why somebody may not.
 #[derive(Debug, Error)]
@@ -32,7 +32,7 @@ pub enum Refusal {
     Unasked(String),
 }
 
-impl Guard {
+impl Authorization {
     /// One that asks through this client.
     pub fn new(client: Client) -> Self {
         Self(client)

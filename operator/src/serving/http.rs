@@ -1,7 +1,7 @@
 //! The operator's own HTTP: /metrics for Prometheus, /healthz and /readyz for the kubelet.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 
 use actix_web::dev::Server;
 use actix_web::http::header::AUTHORIZATION;
@@ -10,11 +10,11 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use crd::status::ConditionType;
 use rustls::ServerConfig;
 
-use crate::client::cache::Cache;
+use crate::client::cache::{Cache, Caches, Stored};
+use crate::client::health::Health;
 use crate::client::lease::Leadership;
-use crate::serving::authorization::{Guard, Refusal};
-use crate::serving::metrics::Metrics;
-use crate::status::status_of;
+use crate::serving::authorization::{Authorization, Refusal};
+use crate::telemetry::metrics::Metrics;
 
 /// What the handlers answer from.
 #[derive(Clone)]
@@ -23,28 +23,49 @@ pub struct State {
     pub metrics: Metrics,
     /// Whether this process leads.
     pub leadership: Leadership,
-    /// The detectors, one cache a scope.
-    pub caches: Vec<Arc<Cache>>,
-    /// Set once the API server has answered, cleared when the operator stops.
-    pub is_ready: Arc<AtomicBool>,
+    /// The detectors.
+    pub caches: Caches,
+    /// Whether the operator sees the cluster as it is.
+    pub health: Health,
     /// Whether the metrics are kept from those who come without TLS.
     pub metrics_by_tls_only: bool,
     /// Who asks whether somebody may read the metrics; none: anybody may.
-    pub guard: Option<Guard>,
+    pub authorization: Option<Authorization>,
 }
 
 /// The server, which runs when awaited. With TLS the metrics are served there, and there alone; probes stay where they are.
 ///
 /// # Errors
 /// A port is taken.
-pub fn serve(state: State, port: u16, tls: Option<(u16, ServerConfig)>) -> std::io::Result<Server> {
+pub fn serve(state: State, port: u16, tls: Option<(u16, ServerConfig)>) -> io::Result<Server> {
     let server = HttpServer::new(move || App::new().app_data(Data::new(state.clone())).configure(routes));
-    let server = server.workers(1).disable_signals().shutdown_timeout(1).bind(("::", port))?;
+    let server =
+        server.workers(1).disable_signals().shutdown_timeout(1).listen(listen(&EVERY_ADDRESS, port)?)?;
     Ok(match tls {
-        Some((port, config)) => server.bind_rustls_0_23(("::", port), config)?,
+        Some((port, config)) => server.listen_rustls_0_23(listen(&EVERY_ADDRESS, port)?, config)?,
         None => server,
     }
     .run())
+}
+
+/// Every address of the node: of both families, or of IPv4 where the node has no other.
+const EVERY_ADDRESS: [IpAddr; 2] = [IpAddr::V6(Ipv6Addr::UNSPECIFIED), IpAddr::V4(Ipv4Addr::UNSPECIFIED)];
+
+/// Listen on the first address that the node has. A port that is taken is an error at once.
+fn listen(addresses: &[IpAddr], port: u16) -> io::Result<TcpListener> {
+    let mut absent = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in addresses {
+        match TcpListener::bind((*address, port)) {
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied) =>
+            {
+                return Err(error);
+            }
+            Err(error) => absent = error,
+            listener => return listener,
+        }
+    }
+    Err(absent)
 }
 
 /// The routes.
@@ -59,15 +80,16 @@ async fn metrics(state: Data<State>, request: HttpRequest) -> HttpResponse {
     if state.metrics_by_tls_only && !request.app_config().secure() {
         return HttpResponse::NotFound().body("metrics are served by HTTPS");
     }
-    if let Some(guard) = &state.guard {
+    if let Some(authorizer) = &state.authorization {
         let authorization = request.headers().get(AUTHORIZATION).and_then(|header| header.to_str().ok());
-        if let Err(refusal) = guard.admit(authorization).await {
+        if let Err(refusal) = authorizer.admit(authorization).await {
             return refused(&refusal);
         }
     }
     let (ready, not_ready) =
-        state.caches.iter().map(|cache| count(cache)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+        state.caches.get().iter().map(|cache| count(cache)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
     state.metrics.count_detectors(ready, not_ready);
+    state.metrics.show_behind(&state.health.behind());
     state.metrics.leader.set(state.leadership.is_held().into());
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(state.metrics.text())
 }
@@ -88,20 +110,44 @@ async fn healthz() -> HttpResponse {
 
 /// `GET /readyz`: 503 while the operator starts or stops.
 async fn readyz(state: Data<State>) -> HttpResponse {
-    if state.is_ready.load(Ordering::Relaxed) {
-        HttpResponse::Ok().body("ok")
-    } else {
-        HttpResponse::ServiceUnavailable().body("starting or stopping")
+    match state.health.not_ready() {
+        None => HttpResponse::Ok().body("ok"),
+        Some(why) => HttpResponse::ServiceUnavailable().body(why),
     }
 }
 
 /// Detectors that are ready, and those that are not.
 fn count(cache: &Cache) -> (usize, usize) {
     let detectors = cache.detectors.state();
-    let is_ready = |stored: &&Arc<crate::client::cache::Stored>| {
+    let is_ready = |stored: &&std::sync::Arc<Stored>| {
         let status = stored.0.as_ref().ok().and_then(|detector| detector.status.as_ref());
-        status.is_some_and(|status| status_of(&status.conditions, ConditionType::Ready) == "True")
+        status.is_some_and(|status| ConditionType::Ready.status_in(&status.conditions) == "True")
     };
     let ready = detectors.iter().filter(is_ready).count();
     (ready, detectors.len() - ready)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_without_the_first_address_is_listened_to_on_the_next() {
+        let documentation: IpAddr = "2001:db8::1".parse().unwrap(); // RFC 3849: no node has it
+        let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let listener = listen(&[documentation, loopback], 0).unwrap();
+        assert_eq!(listener.local_addr().unwrap().ip(), loopback);
+        assert!(listen(&[documentation], 0).is_err());
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_an_error() {
+        let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let first = listen(&[loopback], 0).unwrap();
+        let port = first.local_addr().unwrap().port();
+        assert_eq!(
+            listen(&[loopback, IpAddr::V4(Ipv4Addr::UNSPECIFIED)], port).unwrap_err().kind(),
+            io::ErrorKind::AddrInUse
+        );
+    }
 }

@@ -1,9 +1,7 @@
-//! What the operator serves: metrics for Prometheus, probes for the kubelet.
+//! What the operator serves by HTTP: metrics for Prometheus, probes for the kubelet.
 
 /// Files -> what HTTPS is served with.
 pub mod tls;
-/// What the operator counts.
-pub mod metrics;
 /// A scrape -> whether it may.
 pub mod authorization;
 /// /metrics, /healthz, /readyz.

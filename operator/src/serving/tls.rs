@@ -1,4 +1,4 @@
-//! The files of a certificate and its key in, what HTTPS is served with out. Files that change are read again.
+//! The files of a certificate and its key in, what HTTPS is served with out. TlsFiles that change are read again.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,14 +13,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use thiserror::Error;
 
-/// Where a certificate is.
-#[derive(Clone, Debug)]
-pub struct Files {
-    /// The certificate and those that it is signed by, in PEM.
-    pub certificate: PathBuf,
-    /// Its key, in PEM.
-    pub key: PathBuf,
-}
+use crate::settings::TlsFiles;
 
 /// HTTPS cannot be served.
 #[derive(Debug, Error)]
@@ -41,7 +34,7 @@ pub enum TlsError {
 /// The certificate in the files, as it was when they last changed.
 #[derive(Debug)]
 struct Current {
-    files: Files,
+    files: TlsFiles,
     key: Mutex<(Option<SystemTime>, Arc<CertifiedKey>)>,
 }
 
@@ -49,14 +42,14 @@ struct Current {
 ///
 /// # Errors
 /// The files hold no certificate and key that belong together.
-pub fn config(files: Files) -> Result<ServerConfig, TlsError> {
+pub fn config(files: TlsFiles) -> Result<ServerConfig, TlsError> {
     let key = Mutex::new((files.changed(), files.read()?));
     let builder = ServerConfig::builder_with_provider(ring::default_provider().into());
     let builder = builder.with_safe_default_protocol_versions()?.with_no_client_auth();
     Ok(builder.with_cert_resolver(Arc::new(Current { files, key })))
 }
 
-impl Files {
+impl TlsFiles {
     fn changed(&self) -> Option<SystemTime> {
         fs::metadata(&self.certificate).and_then(|file| file.modified()).ok()
     }

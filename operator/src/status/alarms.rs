@@ -1,6 +1,6 @@
-//! The pods' reports in, the Event that tells of alarms which nobody has been told of out.
+//! The pods' reports in, the Event for alarms that no Event has reported yet out.
 //!
-//! An alarm that several replicas report is one. Alarms that come within five minutes are told together, so that a
+//! An alarm that several replicas report is one. Alarms that come within five minutes are reported together, so that a
 //! detector that raises them without end adds twelve Events an hour to the cluster.
 
 use std::collections::BTreeMap;
@@ -14,26 +14,26 @@ use crate::observe::Observed;
 /// The least time from one Event to the next.
 const PERIOD: SignedDuration = SignedDuration::from_mins(5);
 
-/// When the newest alarm was raised that is told of by now, where `before` was the newest so far.
-pub fn newest_told(before: Option<Timestamp>, observed: &Observed, now: Timestamp) -> Option<Timestamp> {
+/// When the newest alarm was raised that an Event has reported by now, where `before` was the newest so far.
+pub fn newest_notified(before: Option<Timestamp>, observed: &Observed, now: Timestamp) -> Option<Timestamp> {
     let is_too_soon = before.is_some_and(|before| now.duration_since(before) < PERIOD);
-    let newest = untold(before, observed).filter_map(|event| event.alarmed_at).max();
+    let newest = not_notified(before, observed).filter_map(|event| event.alarmed_at).max();
     newest.filter(|_| !is_too_soon).or(before)
 }
 
-/// What is told when the newest alarm told of moves on; nothing where it stays.
-pub fn told(before: Option<Timestamp>, after: Option<Timestamp>, observed: &Observed) -> Option<Event> {
+/// The Event, when the newest reported alarm moves on; none where it stays.
+pub fn event(before: Option<Timestamp>, after: Option<Timestamp>, observed: &Observed) -> Option<Event> {
     if before == after {
         return None;
     }
     // Replicas that judge the same instants begin an event at the same one.
     let alarms: BTreeMap<Timestamp, &EventReport> =
-        untold(before, observed).map(|event| (event.start, event)).collect();
-    let strangest = alarms.values().max_by(|a, b| a.peak.severity.total_cmp(&b.peak.severity))?;
-    let said = sentence(strangest);
+        not_notified(before, observed).map(|event| (event.start, event)).collect();
+    let most_severe = alarms.values().max_by(|a, b| a.peak.severity.total_cmp(&b.peak.severity))?;
+    let said = sentence(most_severe);
     let note = match alarms.len() {
         1 => said,
-        count => format!("{count} alarms; the strangest: {said}"),
+        count => format!("{count} alarms; the most severe: {said}"),
     };
     Some(Event {
         type_: EventType::Warning,
@@ -45,7 +45,7 @@ pub fn told(before: Option<Timestamp>, after: Option<Timestamp>, observed: &Obse
 }
 
 /// Events that have raised an alarm since.
-fn untold(before: Option<Timestamp>, observed: &Observed) -> impl Iterator<Item = &EventReport> {
+fn not_notified(before: Option<Timestamp>, observed: &Observed) -> impl Iterator<Item = &EventReport> {
     let reports = observed.reports.iter().filter_map(|pod| pod.report.as_ref());
     reports.flat_map(|report| &report.newest_events).filter(move |event| {
         event.outcome == EventOutcome::Alarmed && event.alarmed_at.is_some_and(|at| Some(at) > before)
@@ -104,22 +104,22 @@ mod tests {
             rejected: None,
             newest_events: events.clone(),
         };
-        let pod = |events| PodReport { pod: Arc::default(), report: Some(report(events)) };
+        let pod = |events| PodReport { pod: Arc::default(), report: Some(report(events)), unusable: None };
         Observed { reports: pods.iter().map(pod).collect(), ..Observed::default() }
     }
 
     fn note(before: Option<i64>, observed: &Observed, now: i64) -> Option<String> {
         let before = before.map(at);
-        told(before, newest_told(before, observed, at(now)), observed)?.note
+        super::event(before, newest_notified(before, observed, at(now)), observed)?.note
     }
 
     const ALARMED: EventOutcome = EventOutcome::Alarmed;
 
     #[test]
-    fn an_alarm_that_several_replicas_report_is_told_once() {
+    fn an_alarm_that_several_replicas_report_is_reported_once() {
         let alarm = event(1000, 1.5, ALARMED);
         let observed = observed(&[vec![alarm.clone()], vec![alarm.clone()], vec![alarm]]);
-        assert_eq!(newest_told(None, &observed, at(1010)), Some(at(1001)));
+        assert_eq!(newest_notified(None, &observed, at(1010)), Some(at(1001)));
         assert_eq!(
             note(None, &observed, 1010).unwrap(),
             "anomalous since 1970-01-01T00:16:40Z, 3 s long, severity up to 1.50 by load (75 %), speed (25 %)"
@@ -128,28 +128,31 @@ mod tests {
     }
 
     #[test]
-    fn alarms_within_five_minutes_of_the_last_wait_and_are_told_together() {
+    fn alarms_within_five_minutes_of_the_last_wait_and_are_reported_together() {
         let both = observed(&[vec![
             event(1100, 1.25, ALARMED),
             event(1050, 1.75, ALARMED),
             event(1000, 1.5, ALARMED),
         ]]);
         assert_eq!(note(Some(1001), &both, 1200), None);
-        let told = note(Some(1001), &both, 1301).unwrap();
-        assert!(told.starts_with("2 alarms; the strangest: anomalous since 1970-01-01T00:17:30Z"), "{told}");
+        let note = note(Some(1001), &both, 1301).unwrap();
+        assert!(
+            note.starts_with("2 alarms; the most severe: anomalous since 1970-01-01T00:17:30Z"),
+            "{note}"
+        );
     }
 
     #[test]
-    fn events_without_an_alarm_are_not_told() {
+    fn events_without_an_alarm_are_not_reported() {
         let muted = observed(&[vec![event(1000, 1.5, EventOutcome::Muted)], vec![]]);
-        assert_eq!(newest_told(Some(at(5)), &muted, at(9999)), Some(at(5)));
+        assert_eq!(newest_notified(Some(at(5)), &muted, at(9999)), Some(at(5)));
         assert_eq!(note(None, &muted, 9999), None);
     }
 
     #[test]
     fn an_alarm_that_goes_on_says_so() {
         let ongoing = EventReport { end: None, sensors: Vec::new(), ..event(1000, 1.5, ALARMED) };
-        let told = note(None, &observed(&[vec![ongoing]]), 1010).unwrap();
-        assert_eq!(told, "anomalous since 1970-01-01T00:16:40Z, still going on, severity up to 1.50");
+        let note = note(None, &observed(&[vec![ongoing]]), 1010).unwrap();
+        assert_eq!(note, "anomalous since 1970-01-01T00:16:40Z, still going on, severity up to 1.50");
     }
 }

@@ -13,7 +13,6 @@ use crate::client::context::Context;
 use crate::plan::history::History;
 use crate::resources::model::short;
 use crate::settings::Settings;
-use crate::status::find;
 
 /// Reasons that somebody should look at.
 const CONCERNS: [Reason; 17] = [
@@ -37,19 +36,19 @@ const CONCERNS: [Reason; 17] = [
 ];
 
 /// What the API takes.
-const MOST_NOTE_BYTES: usize = 1024;
+const MAX_NOTE_BYTES: usize = 1024;
 
 /// The Event of a transition into, between or out of concerns. That a detector comes up as it was asked to is no news:
 /// its conditions say so, and its pods have Events of their own.
 pub fn between(before: &[Condition], after: &[Condition]) -> Option<Event> {
-    let after = find(after, ConditionType::Ready)?;
-    let before = find(before, ConditionType::Ready);
+    let after = ConditionType::Ready.find(after)?;
+    let before = ConditionType::Ready.find(before);
     let is_news = before.map(|before| &before.reason) != Some(&after.reason)
         && (is_concern(after) || before.is_some_and(is_concern));
     is_news.then(|| Event {
         type_: if is_concern(after) { EventType::Warning } else { EventType::Normal },
         reason: if after.status == "True" { ConditionType::Ready.name() } else { after.reason.clone() },
-        note: Some(within(MOST_NOTE_BYTES, &after.message)),
+        note: Some(within(MAX_NOTE_BYTES, &after.message)),
         action: "Reconcile".to_owned(),
         secondary: None,
     })

@@ -7,27 +7,27 @@
 use crd::status::Reason;
 use serde_json::Value;
 
-use super::conditions::{Saying, Truth};
+use super::condition::{ConditionState, ConditionStatus};
 use crate::apply::Unwritten;
 use crate::resources::Kind;
 
 /// What the condition says: the first thing that is not as asked, else that all is.
-pub fn of(objects: &[(Kind, Result<Value, Unwritten>)]) -> Saying {
+pub fn of(objects: &[(Kind, Result<Value, Unwritten>)]) -> ConditionState {
     if objects.is_empty() {
-        return Saying::yes(Reason::NotRequested, "the spec asks for no monitoring objects");
+        return ConditionState::yes(Reason::NotRequested, "the spec asks for no monitoring objects");
     }
     not_written(objects).or_else(|| not_accepted(objects)).unwrap_or_else(|| {
         let names = objects.iter().map(|(kind, _)| label(*kind));
-        Saying::yes(Reason::AsSpecified, format!("as asked: {}{}", list(names), accepted(objects)))
+        ConditionState::yes(Reason::AsSpecified, format!("as asked: {}{}", list(names), accepted(objects)))
     })
 }
 
-fn not_written(objects: &[(Kind, Result<Value, Unwritten>)]) -> Option<Saying> {
+fn not_written(objects: &[(Kind, Result<Value, Unwritten>)]) -> Option<ConditionState> {
     let absent = objects.iter().filter(|(_, written)| *written == Err(Unwritten::Absent));
     let absent: Vec<_> = absent.map(|(kind, _)| label(*kind)).collect();
     let other = objects.iter().find_map(|(_, written)| match written {
-        Err(Unwritten::NameTaken(taken)) => Some(Saying::no(Reason::NameTaken, taken.to_string())),
-        Err(Unwritten::Failed(message)) => Some(Saying::no(Reason::ApplyFailed, message.clone())),
+        Err(Unwritten::NameTaken(taken)) => Some(ConditionState::no(Reason::NameTaken, taken.to_string())),
+        Err(Unwritten::Failed(message)) => Some(ConditionState::no(Reason::ApplyFailed, message.clone())),
         Ok(_) | Err(Unwritten::Absent) => None,
     });
     other.or_else(|| {
@@ -36,25 +36,25 @@ fn not_written(objects: &[(Kind, Result<Value, Unwritten>)]) -> Option<Saying> {
                 "the cluster does not know the kind of {}: install the Prometheus Operator, or ask for none in spec.monitoring; the detector goes on without",
                 list(absent)
             );
-            Saying::no(Reason::PrometheusOperatorNotInstalled, message)
+            ConditionState::no(Reason::PrometheusOperatorNotInstalled, message)
         })
     })
 }
 
-fn not_accepted(objects: &[(Kind, Result<Value, Unwritten>)]) -> Option<Saying> {
+fn not_accepted(objects: &[(Kind, Result<Value, Unwritten>)]) -> Option<ConditionState> {
     bindings(objects).find_map(|(kind, binding)| {
         let verdict = verdict(binding).filter(|verdict| verdict["status"] == "False")?;
         let says = verdict["message"].as_str().filter(|message| !message.is_empty());
         let says = says.or(verdict["reason"].as_str()).unwrap_or("no details");
         let message = format!("{} has refused the {}: {says}", workload(binding), label(kind));
-        Some(Saying::no(Reason::RefusedByPrometheus, message))
+        Some(ConditionState::no(Reason::RefusedByPrometheus, message))
     })
 }
 
 /// Who has accepted what, where anybody says so.
 fn accepted(objects: &[(Kind, Result<Value, Unwritten>)]) -> String {
     let accepted = bindings(objects).filter(|(_, binding)| {
-        verdict(binding).is_some_and(|verdict| verdict["status"] == Truth::True.name())
+        verdict(binding).is_some_and(|verdict| verdict["status"] == ConditionStatus::True.name())
     });
     accepted
         .map(|(kind, binding)| format!("; {} has accepted the {}", workload(binding), label(kind)))

@@ -8,7 +8,7 @@ use crd::status::{ModelStatus, Origin, Reason};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
-use super::conditions::{Saying, Truth};
+use super::condition::{ConditionState, ConditionStatus};
 use crate::models::model_sync::Concern;
 use crate::observe::{Observed, PodReport};
 use crate::resources::deployment::CONFIG_DIGITS;
@@ -20,9 +20,9 @@ pub struct Reported {
     /// The model that serves: of a pod with the newest manifest, where one serves already.
     pub model: Option<ModelStatus>,
     /// Whether every pod with the newest manifest serves a model.
-    pub model_ready: Option<Saying>,
+    pub model_ready: Option<ConditionState>,
     /// Whether every source of those pods gives readings.
-    pub sources_connected: Option<Saying>,
+    pub sources_connected: Option<ConditionState>,
     /// A pod answers the kubelet's probes, though maybe not us.
     pub some_pod_is_ready: bool,
 }
@@ -42,11 +42,18 @@ impl Reported {
                 .chain(older)
                 .find_map(|report| report.model.as_ref())
                 .map(model_status),
-            model_ready: model_ready(&reports, concern),
-            sources_connected: sources_connected(&reports),
+            model_ready: model_ready(&reports, concern).or_else(|| unusable(&current)),
+            sources_connected: sources_connected(&reports).or_else(|| unusable(&current)),
             some_pod_is_ready: current.iter().any(|pod| is_ready(&pod.pod)),
         }
     }
+}
+
+/// Nothing is known of a pod whose answer is no report; the reason is.
+fn unusable(pods: &[&PodReport]) -> Option<ConditionState> {
+    let (pod, why) = pods.iter().find_map(|pod| Some((pod.pod.name_any(), pod.unusable.as_ref()?)))?;
+    let message = format!("pod {pod} gives no report that can be read: {why}");
+    Some(ConditionState { status: ConditionStatus::Unknown, reason: Reason::NoReport, message })
 }
 
 fn newest_config(observed: &Observed) -> Option<String> {
@@ -75,10 +82,10 @@ fn model_status(model: &ModelReport) -> ModelStatus {
 }
 
 /// The least advanced report speaks for all.
-fn model_ready(reports: &[&Report], concern: Option<&Concern>) -> Option<Saying> {
+fn model_ready(reports: &[&Report], concern: Option<&Concern>) -> Option<ConditionState> {
     let models: Vec<&ModelReport> = reports.iter().filter_map(|report| report.model.as_ref()).collect();
     let rejected = reports.iter().find_map(|report| report.rejected.as_ref());
-    let rejected = rejected.map(|rejected| Saying::no(rejected.reason, rejected.message.clone()));
+    let rejected = rejected.map(|rejected| ConditionState::no(rejected.reason, rejected.message.clone()));
     not_found(concern)
         .or(rejected)
         .or_else(|| failed(reports))
@@ -86,21 +93,25 @@ fn model_ready(reports: &[&Report], concern: Option<&Concern>) -> Option<Saying>
         .or_else(|| serving(&models, concern))
 }
 
-fn not_found(concern: Option<&Concern>) -> Option<Saying> {
+fn not_found(concern: Option<&Concern>) -> Option<ConditionState> {
     match concern? {
-        Concern::PinNotFound(not_found) => Some(Saying::no(Reason::PinNotFound, not_found.to_string())),
+        Concern::PinNotFound(not_found) => {
+            Some(ConditionState::no(Reason::PinNotFound, not_found.to_string()))
+        }
         Concern::TooLarge | Concern::NotFetched { .. } => None,
     }
 }
 
-fn failed(reports: &[&Report]) -> Option<Saying> {
+fn failed(reports: &[&Report]) -> Option<ConditionState> {
     reports.iter().find_map(|report| match &report.phase {
-        Phase::TrainingFailed { message } => Some(Saying::no(Reason::TrainingFailed, message.clone())),
+        Phase::TrainingFailed { message } => {
+            Some(ConditionState::no(Reason::TrainingFailed, message.clone()))
+        }
         Phase::WarmingUp { .. } | Phase::Serving => None,
     })
 }
 
-fn slowest(reports: &[&Report]) -> Option<Saying> {
+fn slowest(reports: &[&Report]) -> Option<ConditionState> {
     let warming = reports.iter().filter_map(|report| match report.phase {
         Phase::WarmingUp { have, need } => Some((have, need)),
         Phase::TrainingFailed { .. } | Phase::Serving => None,
@@ -108,15 +119,18 @@ fn slowest(reports: &[&Report]) -> Option<Saying> {
     warming.min_by(|(a, n), (b, m)| (a * m).cmp(&(b * n))).map(|(have, need)| warming_up(have, need))
 }
 
-/// Told by the whole percent, so that the status changes a hundred times at most.
-fn warming_up(have: usize, need: usize) -> Saying {
+/// In whole percent, so that the status changes a hundred times at most.
+fn warming_up(have: usize, need: usize) -> ConditionState {
     let need = need.max(1);
     let percent = (have.min(need) as u128 * 100 / need as u128) as usize;
     let have = (percent as u128 * need as u128).div_ceil(100);
-    Saying::no(Reason::WarmingUp, format!("{percent} %: {have} of {need} samples to learn from are gathered"))
+    ConditionState::no(
+        Reason::WarmingUp,
+        format!("{percent} %: {have} of {need} samples to learn from are gathered"),
+    )
 }
 
-fn serving(models: &[&ModelReport], concern: Option<&Concern>) -> Option<Saying> {
+fn serving(models: &[&ModelReport], concern: Option<&Concern>) -> Option<ConditionState> {
     let first = models.first()?;
     let revisions: BTreeSet<String> = models.iter().map(|model| short(&model.digest)).collect();
     let message = match (revisions.len(), first.origin) {
@@ -135,10 +149,10 @@ fn serving(models: &[&ModelReport], concern: Option<&Concern>) -> Option<Saying>
     let concern = concern.map(ToString::to_string);
     let afterthoughts = concern.into_iter().chain(first.warnings.iter().cloned());
     let message = afterthoughts.fold(message, |message, thought| format!("{message}; {thought}"));
-    Some(Saying { status: Truth::True, reason, message })
+    Some(ConditionState { status: ConditionStatus::True, reason, message })
 }
 
-fn sources_connected(reports: &[&Report]) -> Option<Saying> {
+fn sources_connected(reports: &[&Report]) -> Option<ConditionState> {
     let sources: Vec<_> = reports.iter().flat_map(|report| &report.sources).collect();
     let silent = sources.iter().filter(|source| !source.connected);
     let silent: BTreeSet<String> =
@@ -146,13 +160,13 @@ fn sources_connected(reports: &[&Report]) -> Option<Saying> {
     let silent: Vec<_> = silent.into_iter().collect();
     match (reports.first(), silent.is_empty()) {
         (None, _) => None,
-        (Some(_), false) => Some(Saying::no(Reason::SourceDisconnected, silent.join("; "))),
+        (Some(_), false) => Some(ConditionState::no(Reason::SourceDisconnected, silent.join("; "))),
         (Some(report), true) => {
             let message = match report.sources.len() {
                 1 => "the source gives readings".to_owned(),
                 count => format!("all {count} sources give readings"),
             };
-            Some(Saying { status: Truth::True, reason: Reason::Connected, message })
+            Some(ConditionState { status: ConditionStatus::True, reason: Reason::Connected, message })
         }
     }
 }

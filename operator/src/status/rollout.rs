@@ -3,7 +3,7 @@
 use k8s_openapi::api::apps::v1::Deployment;
 
 use crate::observe::Observed;
-use crate::observe::pod_diagnosis::{self, Trouble};
+use crate::observe::pod_diagnosis::{self, PodDiagnosis};
 
 /// How far the pods are. The default stands for no Deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Rollout {
     /// The Deployment's controller has given up hope.
     pub is_overdue: bool,
     /// What keeps pods from running, while they are not as asked.
-    pub trouble: Option<Trouble>,
+    pub diagnosis: Option<PodDiagnosis>,
 }
 
 impl Rollout {
@@ -50,7 +50,7 @@ impl Rollout {
             ready,
             is_complete,
             is_overdue: is_overdue(deployment),
-            trouble: if is_complete { None } else { pod_diagnosis::of(deployment, &observed.pods) },
+            diagnosis: if is_complete { None } else { pod_diagnosis::of(deployment, &observed.pods) },
         }
     }
 }

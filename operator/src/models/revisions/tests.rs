@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::observe::PodReport;
-use crate::plan::Standing;
+use crate::plan::CurrentState;
 use crate::settings::Settings;
 
 #[derive(Parser)]
@@ -20,7 +20,7 @@ fn plan(edit: impl FnOnce(&mut crd::model::Model)) -> Plan {
     detector.metadata.uid = Some("8fd1c1e4".to_owned());
     edit(&mut detector.spec.model);
     let settings = Program::parse_from(["operator"]).settings;
-    Plan::new(&detector, &Standing::default(), &settings, Timestamp::UNIX_EPOCH).unwrap()
+    Plan::new(&detector, &CurrentState::default(), &settings, Timestamp::UNIX_EPOCH).unwrap()
 }
 
 fn digest(letter: char) -> String {
@@ -61,7 +61,11 @@ fn serving(models: &[Option<&ModelReport>]) -> Observed {
         let report = json!({"detector": "quickstart", "version": "1", "phase": {"name": "serving"}, "model": model, "sources": []});
         serde_json::from_value(report).unwrap()
     };
-    let pod = |model: Option<&ModelReport>| PodReport { pod: Arc::default(), report: model.map(report) };
+    let pod = |model: Option<&ModelReport>| PodReport {
+        pod: Arc::default(),
+        report: model.map(report),
+        unusable: None,
+    };
     Observed { reports: models.iter().copied().map(pod).collect(), ..Observed::default() }
 }
 

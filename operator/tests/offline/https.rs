@@ -1,20 +1,21 @@
 //! /metrics by HTTPS, for those whom the cluster lets: the real server, a certificate of its own, a scripted API server.
-#![cfg(test)]
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use http::{Request, Response};
 use kube::Client;
 use kube::client::Body;
+use operator::client::cache::Caches;
+use operator::client::health::{Health, Phase};
 use operator::client::lease::Leadership;
-use operator::serving::authorization::Guard;
+use operator::serving::authorization::Authorization;
 use operator::serving::http::{State, serve};
-use operator::serving::metrics::Metrics;
-use operator::serving::tls::{self, Files};
+use operator::serving::tls;
+use operator::settings::TlsFiles;
+use operator::telemetry::metrics::Metrics;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -49,9 +50,9 @@ fn api_server() -> Client {
 }
 
 /// A certificate for localhost and its key, put into the folder.
-fn certified(folder: &Path) -> Files {
+fn certified(folder: &Path) -> TlsFiles {
     let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let files = Files { certificate: folder.join("tls.crt"), key: folder.join("tls.key") };
+    let files = TlsFiles { certificate: folder.join("tls.crt"), key: folder.join("tls.key") };
     std::fs::write(&files.key, certified.signing_key.serialize_pem()).unwrap();
     std::fs::write(&files.certificate, certified.cert.pem()).unwrap();
     files
@@ -97,15 +98,17 @@ async fn ask(
 }
 
 /// (HTTP port, HTTPS port, files) of a server that runs until the test ends.
-fn started(guard: Option<Guard>, folder: &Path) -> (u16, u16, Files) {
+fn started(guard: Option<Authorization>, folder: &Path) -> (u16, u16, TlsFiles) {
     let (http, https, files) = (free_port(), free_port(), certified(folder));
+    let health = Health::default();
+    health.enter(Phase::Running);
     let state = State {
         metrics: Metrics::new(),
         leadership: Leadership::without_election(),
-        caches: Vec::new(),
-        is_ready: Arc::new(AtomicBool::new(true)),
+        caches: Caches::default(),
+        health,
         metrics_by_tls_only: true,
-        guard,
+        authorization: guard,
     };
     let config = tls::config(files.clone()).unwrap();
     tokio::spawn(serve(state, http, Some((https, config))).unwrap());
@@ -115,7 +118,7 @@ fn started(guard: Option<Guard>, folder: &Path) -> (u16, u16, Files) {
 #[tokio::test]
 async fn metrics_are_for_those_whom_the_cluster_lets() {
     let folder = tempfile::tempdir().unwrap();
-    let (_, https, files) = started(Some(Guard::new(api_server())), folder.path());
+    let (_, https, files) = started(Some(Authorization::new(api_server())), folder.path());
     for (token, status, words) in [
         (None, "HTTP/1.1 401 Unauthorized", "expected the header Authorization: Bearer TOKEN"),
         (Some("nobody"), "HTTP/1.1 401 Unauthorized", "the cluster does not accept the token"),
@@ -156,7 +159,7 @@ async fn a_certificate_that_is_replaced_is_served_at_once() {
 #[test]
 fn a_certificate_that_is_none_is_refused_with_its_file() {
     let folder = tempfile::tempdir().unwrap();
-    let files = Files { certificate: folder.path().join("tls.crt"), key: folder.path().join("tls.key") };
+    let files = TlsFiles { certificate: folder.path().join("tls.crt"), key: folder.path().join("tls.key") };
     let said = tls::config(files).unwrap_err().to_string();
     assert!(said.contains("tls.crt: "), "{said}");
 }

@@ -1,7 +1,6 @@
 //! The operator's metrics as they are scraped: names, helps and labels in a golden file, which Prometheus' linter reads too.
-#![cfg(test)]
 
-use operator::serving::metrics::Metrics;
+use operator::telemetry::metrics::Metrics;
 
 /// `UPDATE=1` rewrites the file.
 #[test]

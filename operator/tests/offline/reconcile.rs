@@ -1,9 +1,7 @@
 //! Scenarios of the reconciler against a scripted API server: what is asked and written, and what is not.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod api_server;
-
-use api_server::{Cluster, Fault};
+use crate::api_server::{Cluster, Fault};
 use operator::client::error::Error;
 use serde_json::json;
 
@@ -260,17 +258,62 @@ async fn a_detector_that_is_gone_by_the_time_of_its_status_is_no_failure() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_conflict_is_told_and_the_next_look_goes_on_from_there() {
+async fn a_conflict_is_reported_and_the_next_look_goes_on_from_there() {
     let mut cluster = Cluster::new();
     cluster.server.lock().unwrap().faults.insert(3, Fault::Refused(409));
     cluster.see();
     let error = cluster.reconcile().await.unwrap_err();
     assert!(error.to_string().starts_with("cannot create Service pump: "), "{error}");
     assert_eq!(cluster.condition("Ready").1, "ApplyFailed");
-    assert_eq!(cluster.workload().len(), 2);
+    assert_eq!(cluster.workload().len(), 4, "one object that fails stops no other");
     cluster.settle().await;
     assert_eq!(cluster.workload().len(), 5);
     assert_eq!(cluster.condition("Ready").1, "RollingOut");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pods_wait_for_what_they_read_and_are_guarded_by() {
+    for (write, kind) in [(1, "ServiceAccount"), (2, "ConfigMap"), (4, "NetworkPolicy")] {
+        let mut cluster = Cluster::new();
+        cluster.server.lock().unwrap().faults.insert(write, Fault::Refused(500));
+        cluster.see();
+        let error = cluster.reconcile().await.unwrap_err();
+        assert!(error.to_string().starts_with(&format!("cannot create {kind} pump: ")), "{error}");
+        assert_eq!(cluster.workload().len(), 3, "neither {kind} nor the Deployment is there");
+        cluster.settle().await;
+        assert_eq!(cluster.workload().len(), 5);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_api_server_refuses_is_stalled_until_it_takes_it() {
+    let mut cluster = Cluster::new();
+    cluster.server.lock().unwrap().faults.insert(5, Fault::Refused(422));
+    cluster.see();
+    cluster.reconcile().await.unwrap_err();
+    for (type_, status) in
+        [("Accepted", "False"), ("Ready", "False"), ("Progressing", "False"), ("Stalled", "True")]
+    {
+        let (is, reason, message) = cluster.condition(type_);
+        assert_eq!((is.as_str(), reason.as_str()), (status, "ApplyFailed"), "{type_}");
+        assert_eq!(message, "cannot create Deployment pump: as scripted", "{type_}");
+    }
+    cluster.settle().await;
+    assert_eq!(
+        (cluster.condition("Accepted").0, cluster.condition("Stalled").0),
+        ("True".to_owned(), String::new())
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_cannot_be_merged_is_replaced() {
+    let mut cluster = at_rest().await;
+    cluster.edit(SERVICE, |service| service["spec"]["ports"][0]["port"] = json!(8181));
+    cluster.see();
+    cluster.fail(1, Fault::Refused(422));
+    cluster.reconcile().await.unwrap();
+    assert_eq!(cluster.writes(), ["PATCH services", "PATCH services", "PATCH services"]);
+    assert_eq!(cluster.get(SERVICE)["spec"]["ports"][0]["port"], 80);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,21 +3,19 @@
 //! shown by `operator/tests/on-cluster prometheus`.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod linter;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::linter::{expressions, lint, metrics, panels, promql};
 use clap::Parser;
 use jiff::Timestamp;
-use linter::{expressions, lint, metrics, panels, promql};
-use operator::plan::{Plan, Standing};
+use operator::plan::{CurrentState, Plan};
 use operator::resources::dashboard;
 use operator::settings::Settings;
 use serde_json::{Value, json};
 
-const DETECTORS: &str = include_str!("../../charts/anomaly-operator/dashboards/detectors.json");
-const OPERATOR: &str = include_str!("../../charts/anomaly-operator/dashboards/operator.json");
+const DETECTORS: &str = include_str!("../../../charts/anomaly-operator/dashboards/detectors.json");
+const OPERATOR: &str = include_str!("../../../charts/anomaly-operator/dashboards/operator.json");
 
 #[derive(Parser)]
 struct Program {
@@ -31,12 +29,12 @@ fn read(text: &str) -> Value {
 
 /// The dashboard of the pump alone, and the name of its file.
 fn of_pump() -> (String, Value) {
-    let text = include_str!("../../manifests/pump.yaml");
+    let text = include_str!("../../../manifests/pump.yaml");
     let mut detector = crd::manifest::one_detector(text).unwrap().detector().clone();
     detector.metadata.namespace = Some("plant".to_owned());
     detector.spec.monitoring.dashboard.enabled = true;
     let settings = Program::parse_from(["operator"]).settings;
-    let plan = Plan::new(&detector, &Standing::default(), &settings, Timestamp::UNIX_EPOCH).unwrap();
+    let plan = Plan::new(&detector, &CurrentState::default(), &settings, Timestamp::UNIX_EPOCH).unwrap();
     let config_map = dashboard::build(&plan).unwrap();
     assert_eq!(config_map.metadata.labels.unwrap()["grafana_dashboard"], "1");
     let (file, text) = config_map.data.unwrap().pop_first().unwrap();

@@ -21,13 +21,14 @@ use operator::client::cache::{Cache, ModelObject, Stored};
 use operator::client::context::Context;
 use operator::client::discovery::Discovery;
 use operator::client::error::Error;
-use operator::client::lease::{Candidate, Leadership};
+use operator::client::health::Health;
+use operator::client::lease::{Candidate, Leadership, Term};
+use operator::client::status_throttle::StatusThrottle;
 use operator::controller::reconcile::reconcile;
 use operator::observe::pod_client;
 use operator::resources::Kind;
-use operator::serving::metrics::Metrics;
 use operator::settings::Settings;
-use operator::status::throttle::Pace;
+use operator::telemetry::metrics::Metrics;
 use serde_json::{Value, json};
 
 /// What is done to a call instead of answering it.
@@ -205,7 +206,17 @@ impl Cluster {
 
     /// Another replica leads.
     pub fn lose_the_lease(&mut self) {
-        let other = Candidate::new(self.client.clone(), "plant", "b".to_owned()).leadership();
+        let other = Candidate::new(
+            self.client.clone(),
+            Term {
+                namespace: "plant".to_owned(),
+                name: "operator".to_owned(),
+                duration: std::time::Duration::from_secs(15),
+            },
+            "b".to_owned(),
+            Health::default(),
+        )
+        .leadership();
         self.operator = operator(&self.client, other, &self.discovery);
         self.see();
     }
@@ -251,8 +262,9 @@ fn operator(client: &Client, leadership: Leadership, discovery: &Discovery) -> O
         leadership,
         pods: pod_client().unwrap(),
         discovery: discovery.clone(),
+        health: Health::default(),
         backoff: Backoff::default(),
-        pace: Pace::default(),
+        status_throttle: StatusThrottle::default(),
     });
     Operator { context, detectors: detectors_writer, owned, pods: pods_writer, models: models_writer }
 }

@@ -2,17 +2,15 @@
 //! Each source, and each refusal with its reason, which goes by itself once the file is good.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod place;
-
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use crate::place::{Place, condition, sample, until};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume, PersistentVolumeClaim};
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
-use place::{Place, condition, sample, until};
 use serde_json::{Value, json};
 
 /// This machine, as pods of `tests/cluster` reach it.

@@ -9,7 +9,7 @@ use std::path::Path;
 use clap::Parser;
 use crd::model::Retrain;
 use jiff::Timestamp;
-use operator::plan::{Plan, Standing};
+use operator::plan::{CurrentState, Plan};
 use operator::resources::prometheus_rule;
 use operator::settings::Settings;
 use serde_json::Value;
@@ -28,7 +28,7 @@ fn rules(sample: &str, edit: impl FnOnce(&mut crd::AnomalyDetector)) -> Value {
     detector.metadata.namespace = Some("plant".to_owned());
     edit(&mut detector);
     let settings = Program::parse_from(["operator"]).settings;
-    let plan = Plan::new(&detector, &Standing::default(), &settings, Timestamp::UNIX_EPOCH).unwrap();
+    let plan = Plan::new(&detector, &CurrentState::default(), &settings, Timestamp::UNIX_EPOCH).unwrap();
     prometheus_rule::build(&plan).map_or(Value::Null, |rule| serde_json::to_value(rule.spec).unwrap())
 }
 
@@ -78,7 +78,7 @@ fn promtool_tests_the_rules_as_they_are() {
 
 #[test]
 fn every_alert_has_a_section_in_the_runbooks_and_every_section_an_alert() {
-    let runbooks = include_str!("../../docs/runbooks.md");
+    let runbooks = include_str!("../../../docs/runbooks.md");
     let sections: BTreeSet<&str> = runbooks.lines().filter_map(|line| line.strip_prefix("## ")).collect();
     let (pump, patient) = (pump(), patient());
     let alerts: BTreeSet<&str> = alerts(&pump).into_iter().chain(alerts(&patient)).collect();

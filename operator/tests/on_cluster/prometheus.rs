@@ -4,21 +4,18 @@
 //! It ends with the figures of `make bench-monitoring`.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod linter;
-mod place;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::place::prometheus::{prometheus, query, targets};
+use crate::place::{Place, SYSTEM, condition, operator_metric, operator_pods, until, until_within};
 use http::Request;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::{DeleteParams, ListParams, LogParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use operator::resources::Kind;
-use place::prometheus::{prometheus, query, targets};
-use place::{Place, SYSTEM, condition, operator_metric, operator_pods, until, until_within};
 use serde_json::{Value, json};
 
 /// How often seconds are measured: their median is told.
@@ -151,7 +148,7 @@ async fn every_panel_of_every_dashboard_has_data(place: &Place) {
         let path =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/anomaly-operator/dashboards").join(file);
         let dashboard: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-        for panel in linter::panels(&dashboard) {
+        for panel in crate::linter::panels(&dashboard) {
             for target in panel["targets"].as_array().unwrap() {
                 let expression = chosen(place, target["expr"].as_str().unwrap());
                 // Predictions are a rate: somebody must be asking.
@@ -356,7 +353,7 @@ fn some(series: &[Value]) -> Option<()> {
 
 /// The pump of the demo, by another name.
 fn pump(name: &str) -> Value {
-    let text = include_str!("../../demo/pump.yaml");
+    let text = include_str!("../../../demo/pump.yaml");
     let mut manifest = crd::manifest::documents(text).unwrap().remove(0);
     manifest["metadata"] = json!({"name": name});
     manifest

@@ -4,14 +4,12 @@
 //! Calls are counted in the audit log of the cluster that `tests/cluster/up` started.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod place;
-
 use std::time::Instant;
 
+use crate::place::{Place, SYSTEM, operator_metric, operator_pods, sample, until};
 use http::Request;
 use jiff::Timestamp;
 use kube::ResourceExt;
-use place::{Place, SYSTEM, operator_metric, operator_pods, sample, until};
 use serde_json::{Value, json};
 
 const AUDIT_LOG: &str = "/var/lib/anomaly-operator/logs/audit.log";

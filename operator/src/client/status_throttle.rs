@@ -1,4 +1,4 @@
-//! How often progress is told. What people and tools wait for (a new generation seen, ready or not ready, stalled) is
+//! How often progress is published. What people and tools wait for (a new generation seen, ready or not ready, stalled) is
 //! written at once; what happens on the way, replica by replica and percent by percent, at most every three seconds.
 
 use std::collections::HashMap;
@@ -8,19 +8,17 @@ use std::time::Duration;
 use crd::status::{AnomalyDetectorStatus, ConditionType};
 use tokio::time::Instant;
 
-use crate::status::status_of;
-
-/// The least time between two tellings of mere progress.
+/// The least time between two reports of mere progress.
 const PERIOD: Duration = Duration::from_secs(3);
 
 /// When each detector's status was last written, by namespace and name.
 #[derive(Debug, Default)]
-pub struct Pace {
-    told: Mutex<HashMap<(String, String), Instant>>,
+pub struct StatusThrottle {
+    published: Mutex<HashMap<(String, String), Instant>>,
 }
 
-impl Pace {
-    /// How long the change may wait; `None` if it is to be told now.
+impl StatusThrottle {
+    /// How long the change may wait; `None` if it is to be published now.
     pub fn wait(
         &self,
         key: &(String, String),
@@ -28,13 +26,13 @@ impl Pace {
         after: &AnomalyDetectorStatus,
         now: Instant,
     ) -> Option<Duration> {
-        let told = *self.lock().get(key).filter(|_| is_mere_progress(before, after))?;
-        let wait = PERIOD.saturating_sub(now.duration_since(told));
+        let published = *self.lock().get(key).filter(|_| is_mere_progress(before, after))?;
+        let wait = PERIOD.saturating_sub(now.duration_since(published));
         (!wait.is_zero()).then_some(wait)
     }
 
     /// The status was written.
-    pub fn told(&self, key: (String, String), now: Instant) {
+    pub fn published(&self, key: (String, String), now: Instant) {
         self.lock().insert(key, now);
     }
 
@@ -44,12 +42,13 @@ impl Pace {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), Instant>> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+        self.published.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn is_mere_progress(before: &AnomalyDetectorStatus, after: &AnomalyDetectorStatus) -> bool {
-    let stays = |type_| status_of(&before.conditions, type_) == status_of(&after.conditions, type_);
+    let stays =
+        |type_: ConditionType| type_.status_in(&before.conditions) == type_.status_in(&after.conditions);
     before.observed_generation == after.observed_generation
         && [ConditionType::Ready, ConditionType::Stalled].into_iter().all(stays)
 }
@@ -78,19 +77,21 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn progress_waits_for_the_rest_of_three_seconds_and_no_longer() {
-        let (pace, start) = (Pace::default(), Instant::now());
-        pace.told(key(), start);
-        let wait = |after| pace.wait(&key(), &status("False", 0), &status("False", 1), start + after);
+        let (status_throttle, start) = (StatusThrottle::default(), Instant::now());
+        status_throttle.published(key(), start);
+        let wait =
+            |after| status_throttle.wait(&key(), &status("False", 0), &status("False", 1), start + after);
         assert_eq!(wait(Duration::from_millis(500)), Some(Duration::from_millis(2500)));
         assert_eq!(wait(Duration::from_secs(3)), None);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn readiness_a_new_generation_and_the_first_look_are_told_at_once() {
-        let (pace, start) = (Pace::default(), Instant::now());
-        let wait = |after: &AnomalyDetectorStatus| pace.wait(&key(), &status("False", 0), after, start);
+    async fn readiness_a_new_generation_and_the_first_look_are_published_at_once() {
+        let (status_throttle, start) = (StatusThrottle::default(), Instant::now());
+        let wait =
+            |after: &AnomalyDetectorStatus| status_throttle.wait(&key(), &status("False", 0), after, start);
         assert_eq!(wait(&status("False", 1)), None, "after a start of the operator");
-        pace.told(key(), start);
+        status_throttle.published(key(), start);
         assert_eq!(wait(&status("True", 1)), None);
         assert_eq!(wait(&AnomalyDetectorStatus { observed_generation: Some(2), ..status("False", 1) }), None);
     }

@@ -5,17 +5,15 @@
     reason = "a test may panic, and a table of cases is long"
 )]
 
-mod place;
-mod unions;
-
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use crate::place::{Place, condition, restart_operator, sample, until};
+use crate::unions;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use operator::resources::Kind;
-use place::{Place, condition, restart_operator, sample, until};
 use serde_json::{Value, json};
 use tokio::sync::RwLock;
 
@@ -69,7 +67,7 @@ async fn every_sample_runs_or_says_what_it_lacks() {
         let manifest = sample(&format!("{name}.yaml"), &name);
         if name == "recorded-volume" {
             place
-                .create_config_map("recordings", "recorded.csv", include_str!("../../manifests/recorded.csv"))
+                .create_config_map("recordings", "recorded.csv", include_str!("../../../manifests/recorded.csv"))
                 .await;
         }
         place.apply(&manifest).await.unwrap();
@@ -127,7 +125,7 @@ async fn pinned(place: &Place) -> String {
 
 #[tokio::test]
 #[ignore = "needs a cluster: operator/tests/on-cluster"]
-async fn replicas_belong_to_whoever_scales_them() {
+async fn a_detector_is_scaled_by_its_scale() {
     let _shared = SHARED.read().await;
     let place = Place::new("scale").await;
     place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
@@ -339,7 +337,7 @@ async fn an_object_of_that_name_is_left_alone_and_the_detector_says_so() {
 #[ignore = "needs a cluster: operator/tests/on-cluster"]
 async fn what_keeps_pods_from_running_is_told_on_the_detector() {
     let _shared = SHARED.read().await;
-    let place = Place::new("trouble").await;
+    let place = Place::new("diagnosis").await;
     let quota: DynamicObject = serde_json::from_value(
         json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "small"}, "spec": {"hard": {"pods": "0"}}}),
     )

@@ -2,9 +2,7 @@
 //! Operator, asked for and no longer.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod api_server;
-
-use api_server::{Cluster, Fault};
+use crate::api_server::{Cluster, Fault};
 use serde_json::json;
 
 const MONITOR: &str = "/apis/monitoring.coreos.com/v1/namespaces/plant/servicemonitors/pump";
@@ -17,7 +15,7 @@ fn configured(cluster: &Cluster) -> (String, String) {
     (status, reason)
 }
 
-fn says(status: &str, reason: &str) -> (String, String) {
+fn matches(status: &str, reason: &str) -> (String, String) {
     (status.to_owned(), reason.to_owned())
 }
 
@@ -34,7 +32,7 @@ async fn at_rest(has_prometheus_operator: bool) -> Cluster {
 #[tokio::test(start_paused = true)]
 async fn without_the_prometheus_operator_nothing_is_asked_and_the_condition_says_so() {
     let cluster = at_rest(false).await;
-    assert_eq!(configured(&cluster), says("False", "PrometheusOperatorNotInstalled"));
+    assert_eq!(configured(&cluster), matches("False", "PrometheusOperatorNotInstalled"));
     assert_eq!(
         cluster.condition("MonitoringConfigured").2,
         "the cluster does not know the kind of ServiceMonitor, PrometheusRule: install the Prometheus Operator, or ask for none in spec.monitoring; the detector goes on without"
@@ -53,7 +51,7 @@ async fn once_it_is_installed_the_next_look_heals() {
         cluster.writes(),
         ["PATCH servicemonitors", "PATCH prometheusrules", "PATCH anomalydetectors/status"]
     );
-    assert_eq!(configured(&cluster), says("True", "AsSpecified"));
+    assert_eq!(configured(&cluster), matches("True", "AsSpecified"));
     cluster.settle().await;
     cluster.calls();
     cluster.reconcile().await.unwrap();
@@ -65,7 +63,7 @@ async fn what_is_no_longer_asked_for_goes() {
     let mut cluster = at_rest(true).await;
     cluster.edit_spec(|spec| {
         spec["monitoring"] = json!({
-            "serviceMonitor": {"enabled": false}, "rules": {"enabled": false}, "dashboard": {"enabled": true},
+            "serviceMonitor": {"enabled": false}, "prometheusRule": {"enabled": false}, "dashboard": {"enabled": true},
         });
     });
     cluster.see();
@@ -81,14 +79,14 @@ async fn what_is_no_longer_asked_for_goes() {
     );
     assert_eq!(cluster.get(DASHBOARD)["metadata"]["labels"]["grafana_dashboard"], "1");
     cluster.settle().await;
-    assert_eq!(configured(&cluster), says("True", "AsSpecified"));
+    assert_eq!(configured(&cluster), matches("True", "AsSpecified"));
 
     cluster.calls();
     cluster.edit_spec(|spec| spec["monitoring"]["dashboard"]["enabled"] = json!(false));
     cluster.see();
     cluster.reconcile().await.unwrap();
     assert_eq!(cluster.writes(), ["DELETE configmaps", "PATCH anomalydetectors/status"]);
-    assert_eq!(configured(&cluster), says("True", "NotRequested"));
+    assert_eq!(configured(&cluster), matches("True", "NotRequested"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -107,7 +105,7 @@ async fn a_name_that_is_taken_is_told_and_stops_nothing_else() {
     cluster.install_prometheus_operator();
     cluster.put(MONITOR, json!({"metadata": {"name": "pump", "namespace": "plant"}, "spec": {"mine": true}}));
     cluster.settle().await;
-    assert_eq!(configured(&cluster), says("False", "NameTaken"));
+    assert_eq!(configured(&cluster), matches("False", "NameTaken"));
     assert_eq!(cluster.get(MONITOR)["spec"], json!({"mine": true}));
     assert_eq!(cluster.get(RULE)["metadata"]["name"], "pump", "the rules are written all the same");
     assert_eq!(cluster.condition("Ready").1, "RollingOut");
@@ -121,12 +119,12 @@ async fn a_write_that_is_refused_is_told_and_tried_again_and_stops_nothing_else(
     cluster.server.lock().unwrap().faults.insert(monitor, Fault::Refused(422));
     cluster.see();
     cluster.reconcile().await.unwrap();
-    assert_eq!(configured(&cluster), says("False", "ApplyFailed"));
+    assert_eq!(configured(&cluster), matches("False", "ApplyFailed"));
     assert_eq!(cluster.condition("MonitoringConfigured").2, "cannot create ServiceMonitor pump: as scripted");
     assert_eq!(cluster.condition("Ready").1, "RollingOut");
     assert_eq!(cluster.get(RULE)["metadata"]["name"], "pump");
     cluster.settle().await;
-    assert_eq!(configured(&cluster), says("True", "AsSpecified"));
+    assert_eq!(configured(&cluster), matches("True", "AsSpecified"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,7 +138,7 @@ async fn what_a_prometheus_says_of_the_monitor_shows_on_the_detector() {
     };
     cluster.edit(MONITOR, |monitor| monitor["status"] = binding("False", "scrapeClass \"x\" not found"));
     cluster.settle().await;
-    assert_eq!(configured(&cluster), says("False", "RefusedByPrometheus"));
+    assert_eq!(configured(&cluster), matches("False", "RefusedByPrometheus"));
     assert_eq!(
         cluster.condition("MonitoringConfigured").2,
         "prometheuses monitoring/k8s has refused the ServiceMonitor: scrapeClass \"x\" not found"
@@ -149,7 +147,7 @@ async fn what_a_prometheus_says_of_the_monitor_shows_on_the_detector() {
 
     cluster.edit(MONITOR, |monitor| monitor["status"] = binding("True", ""));
     cluster.settle().await;
-    assert_eq!(configured(&cluster), says("True", "AsSpecified"));
+    assert_eq!(configured(&cluster), matches("True", "AsSpecified"));
     assert_eq!(
         cluster.condition("MonitoringConfigured").2,
         "as asked: ServiceMonitor, PrometheusRule; prometheuses monitoring/k8s has accepted the ServiceMonitor"
@@ -165,5 +163,5 @@ async fn a_refused_spec_leaves_what_was_said_of_monitoring() {
     });
     cluster.settle().await;
     assert_eq!(cluster.condition("Accepted").0, "False");
-    assert_eq!(configured(&cluster), says("True", "AsSpecified"));
+    assert_eq!(configured(&cluster), matches("True", "AsSpecified"));
 }

@@ -1,17 +1,15 @@
 //! A model that lasts, on a real cluster with the operator installed by its chart: `operator/tests/on-cluster lasting`.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod place;
-
 use std::collections::BTreeMap;
 use std::process::Command;
 
+use crate::place::{Place, SYSTEM, condition, operator_pods, restart_operator, sample, until};
 use http::Request;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use operator::resources::Kind;
-use place::{Place, SYSTEM, condition, operator_pods, restart_operator, sample, until};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 

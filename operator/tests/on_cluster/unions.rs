@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::place::Place;
+use crate::place::Place;
 
 /// A group of fields.
 struct Union {

@@ -11,17 +11,16 @@
     reason = "a test may panic, and a table of cases is long"
 )]
 
-mod recorded;
-
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use crate::recorded::{State, deployment, detector, observed, running, serving, states};
 use crd::status::{AnomalyDetectorStatus, ConditionType};
 use jiff::Timestamp;
-use operator::models::model_sync::Harvest;
+use operator::models::model_sync::ModelSync;
 use operator::observe::Observed;
-use operator::status::{self, Outcome};
-use recorded::{State, deployment, detector, observed, running, serving, states};
+use operator::status;
+use operator::status::outcome::Outcome;
 use serde_json::json;
 
 fn at(text: &str) -> Timestamp {
@@ -32,7 +31,7 @@ fn at(text: &str) -> Timestamp {
 fn status_of(state: &State, before: &AnomalyDetectorStatus, time: &str) -> AnomalyDetectorStatus {
     let mut detector = detector();
     detector.spec.replicas = state.replicas;
-    status::of(&detector, &state.outcome, &state.observed, &state.harvest, before, at(time))
+    status::of(&detector, &state.outcome, &state.observed, &state.sync, before, at(time))
 }
 
 /// The first status of what is seen of an applied workload.
@@ -41,12 +40,12 @@ fn first_status(observed: &Observed) -> AnomalyDetectorStatus {
 }
 
 fn next_status(observed: &Observed, before: &AnomalyDetectorStatus, time: &str) -> AnomalyDetectorStatus {
-    status::of(&detector(), &Outcome::Applied, observed, &Harvest::default(), before, at(time))
+    status::of(&detector(), &Outcome::Applied, observed, &ModelSync::default(), before, at(time))
 }
 
 /// The rules of kstatus (sigs.k8s.io/cli-utils) for a custom resource.
 fn kstatus(generation: Option<i64>, status: &AnomalyDetectorStatus) -> &'static str {
-    let is = |type_| status::status_of(&status.conditions, type_);
+    let is = |type_| ConditionType::status_in(type_, &status.conditions);
     if status.observed_generation != generation {
         "InProgress"
     } else if is(ConditionType::Stalled) == "True" {
@@ -129,7 +128,7 @@ fn a_condition_keeps_its_time_while_its_status_stays() {
     let all: BTreeMap<_, _> = states().into_iter().map(|state| (state.name, state)).collect();
     let status = |state: &str, before: &AnomalyDetectorStatus, time| status_of(&all[state], before, time);
     let time_of = |status: &AnomalyDetectorStatus, type_| {
-        status::find(&status.conditions, type_).unwrap().last_transition_time.0
+        ConditionType::find(type_, &status.conditions).unwrap().last_transition_time.0
     };
     let first = status(
         "a quarter of the samples is gathered",
@@ -164,7 +163,7 @@ fn replicas_that_disagree_say_so() {
         vec![(running("new"), serving()), (running("new"), Some(other))],
     );
     let status = first_status(&observed);
-    let message = &status::find(&status.conditions, ConditionType::ModelReady).unwrap().message;
+    let message = &ConditionType::ModelReady.find(&status.conditions).unwrap().message;
     assert_eq!(message, "replicas serve different models: 00aa00aa00, 9f86d0819f");
 }
 
@@ -177,10 +176,10 @@ fn an_unreadable_object_keeps_what_was_known_and_fails() {
         ..Default::default()
     };
     let status =
-        status::of_unreadable(&metadata, "missing field `sources`", &before, at("2026-11-22T12:01:00Z"));
+        status::of_invalid(&metadata, "missing field `sources`", &before, at("2026-11-22T12:01:00Z"));
     assert_eq!(kstatus(Some(4), &status), "Failed");
     assert_eq!(status.model, before.model);
-    let ready = status::find(&status.conditions, ConditionType::Ready).unwrap();
+    let ready = ConditionType::Ready.find(&status.conditions).unwrap();
     assert_eq!((ready.reason.as_str(), ready.status.as_str()), ("InvalidSpec", "False"));
     assert_eq!(
         ready.message,

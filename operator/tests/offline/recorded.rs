@@ -6,10 +6,10 @@ use crd::AnomalyDetector;
 use crd::contract::Report;
 use crd::status::Reason;
 use k8s_openapi::api::core::v1::Pod;
-use operator::models::model_sync::{Concern, Harvest};
+use operator::models::model_sync::{Concern, ModelSync};
 use operator::models::revisions::PinNotFound;
 use operator::observe::{Observed, PodReport};
-use operator::status::Outcome;
+use operator::status::outcome::Outcome;
 use serde_json::{Value, json};
 
 pub fn detector() -> AnomalyDetector {
@@ -94,7 +94,7 @@ pub fn observed(deployment: Option<Value>, pods: Vec<(Value, Option<Value>)>) ->
         reports: pods
             .iter()
             .filter(|(pod, _)| is_running(pod))
-            .map(|(pod, report)| PodReport { pod: pod.clone(), report: report.clone() })
+            .map(|(pod, report)| PodReport { pod: pod.clone(), report: report.clone(), unusable: None })
             .collect(),
         pods: pods.into_iter().map(|(pod, _)| pod).collect(),
         monitoring: Some(Vec::new()),
@@ -110,7 +110,7 @@ pub struct State {
     pub replicas: i32,
     pub outcome: Outcome,
     pub observed: Observed,
-    pub harvest: Harvest,
+    pub sync: ModelSync,
 }
 
 pub fn states() -> Vec<State> {
@@ -120,7 +120,7 @@ pub fn states() -> Vec<State> {
         replicas: asked(&observed),
         outcome,
         observed,
-        harvest: Harvest::default(),
+        sync: ModelSync::default(),
     };
     workload_states().into_iter().map(usual).chain(model_states()).collect()
 }
@@ -140,7 +140,7 @@ fn model_states() -> Vec<State> {
         replicas: 1,
         outcome: Outcome::Applied,
         observed,
-        harvest: Harvest { concern, ..Harvest::default() },
+        sync: ModelSync { concern, ..ModelSync::default() },
     };
     let edited = |edit: &dyn Fn(&mut Value)| {
         let mut report = serving();

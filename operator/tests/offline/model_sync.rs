@@ -2,13 +2,10 @@
 //! at, pinned and pruned, and what is not.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod api_server;
-mod pod;
-
 use std::collections::BTreeMap;
 
-use api_server::{Cluster, Fault};
-use pod::{Pod, artifact};
+use crate::api_server::{Cluster, Fault};
+use crate::pod::{Pod, artifact};
 use serde_json::{Value, json};
 
 const CONFIG_MAPS: &str = "/api/v1/namespaces/plant/configmaps/";
@@ -18,7 +15,7 @@ const POD: &str = "/api/v1/namespaces/plant/pods/pump-7d9f-x";
 
 /// What shapes the quickstart's model.
 fn recipe() -> String {
-    let quickstart = include_str!("../../manifests/quickstart.yaml");
+    let quickstart = include_str!("../../../manifests/quickstart.yaml");
     crd::manifest::one_detector(quickstart).unwrap().recipe_digest().unwrap()
 }
 
@@ -73,7 +70,7 @@ fn is_pointed_at(cluster: &Cluster, digest: &str) -> bool {
         && pointer["binaryData"] == kept["binaryData"]
 }
 
-/// What a fresh operator says of the model: nothing of its pace holds anything back.
+/// What a fresh operator says of the model: nothing of its status_throttle holds anything back.
 async fn model_ready(cluster: &mut Cluster) -> (String, String, String) {
     cluster.restart();
     cluster.reconcile().await.unwrap();

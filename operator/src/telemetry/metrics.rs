@@ -14,6 +14,10 @@ pub struct Metrics {
     pub reconcile_duration: Histogram,
     /// Writes to the API server, by kind and verb.
     pub api_writes: IntCounterVec,
+    /// Failures of watches, by kind.
+    pub watch_errors: IntCounterVec,
+    /// 1 for each kind whose watch is behind.
+    pub watches_behind: IntGaugeVec,
     /// Detectors, by the status of their Ready condition.
     pub detectors: IntGaugeVec,
     /// 1 while this process may act.
@@ -46,6 +50,22 @@ impl Metrics {
                 &["kind", "verb"],
             )
             .expect(NAMES),
+            watch_errors: IntCounterVec::new(
+                Opts::new(
+                    "anomaly_operator_watch_errors_total",
+                    "Failures of the watches on the API server, by kind. Each is tried again within seconds.",
+                ),
+                &["kind"],
+            )
+            .expect(NAMES),
+            watches_behind: IntGaugeVec::new(
+                Opts::new(
+                    "anomaly_operator_watch_behind",
+                    "1 while the watch of a kind fails: what happens to its objects is not seen.",
+                ),
+                &["kind"],
+            )
+            .expect(NAMES),
             detectors: IntGaugeVec::new(
                 Opts::new("anomaly_operator_detectors", "AnomalyDetectors, by the status of their Ready condition."),
                 &["ready"],
@@ -62,12 +82,31 @@ impl Metrics {
     }
 
     fn register(&self) {
-        let Self { registry, reconciles, reconcile_duration, api_writes, detectors, leader } = self;
+        let Self {
+            registry,
+            reconciles,
+            reconcile_duration,
+            api_writes,
+            watch_errors,
+            watches_behind,
+            detectors,
+            leader,
+        } = self;
         registry.register(Box::new(reconciles.clone())).expect(NAMES);
         registry.register(Box::new(reconcile_duration.clone())).expect(NAMES);
         registry.register(Box::new(api_writes.clone())).expect(NAMES);
+        registry.register(Box::new(watch_errors.clone())).expect(NAMES);
+        registry.register(Box::new(watches_behind.clone())).expect(NAMES);
         registry.register(Box::new(detectors.clone())).expect(NAMES);
         registry.register(Box::new(leader.clone())).expect(NAMES);
+    }
+
+    /// The kinds whose watch is behind, and no others.
+    pub fn show_behind(&self, kinds: &[String]) {
+        self.watches_behind.reset();
+        for kind in kinds {
+            self.watches_behind.with_label_values(&[kind]).set(1);
+        }
     }
 
     /// The number of detectors with each status of Ready.

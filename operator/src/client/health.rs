@@ -1,0 +1,144 @@
+//! What watches and calls report in, whether the operator sees the cluster as it is out: for /readyz and the metrics.
+//!
+//! A watch that fails is tried again within seconds, and one that goes on in silence reports nothing. So a watch is
+//! behind while its newest failure is younger than the longest time from one try to the next.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The longest time from one failure of a watch to the next: its backoff, and a connection that is not answered.
+const STALE: Duration = Duration::from_secs(15);
+
+/// Whether the operator sees the cluster as it is. Its clones share what is known.
+#[derive(Clone, Debug, Default)]
+pub struct Health(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    phase: Phase,
+    unreachable: Option<String>,
+    watches: BTreeMap<String, Failure>,
+}
+
+/// How far the process is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// The API server has not answered yet.
+    #[default]
+    Starting,
+    /// It acts, or stands by for the Lease.
+    Running,
+    /// It ends.
+    Stopping,
+}
+
+#[derive(Debug)]
+struct Failure {
+    at: Instant,
+    message: String,
+    is_needed: bool,
+}
+
+impl Health {
+    /// The process is so far.
+    pub fn enter(&self, phase: Phase) {
+        self.lock().phase = phase;
+    }
+
+    /// A call that is made again and again was answered.
+    pub fn reached(&self) {
+        self.lock().unreachable = None;
+    }
+
+    /// Such a call failed; returns whether the one before had not.
+    pub fn unreached(&self, message: String) -> bool {
+        self.lock().unreachable.replace(message).is_none()
+    }
+
+    /// The watch of a kind has failed; returns whether it was well before. The operator can be ready without a watch
+    /// that is not needed.
+    pub fn watch_failed(&self, kind: &str, message: String, is_needed: bool) -> bool {
+        let failure = Failure { at: Instant::now(), message, is_needed };
+        let before = self.lock().watches.insert(kind.to_owned(), failure);
+        before.is_none_or(|before| before.at.elapsed() >= STALE)
+    }
+
+    /// The watch of a kind has seen something; returns whether it had failed before.
+    pub fn watch_goes_on(&self, kind: &str) -> bool {
+        self.lock().watches.remove(kind).is_some()
+    }
+
+    /// The kinds whose watch is behind.
+    pub fn behind(&self) -> Vec<String> {
+        let state = self.lock();
+        let behind = state.watches.iter().filter(|(_, failure)| failure.at.elapsed() < STALE);
+        behind.map(|(kind, _)| kind.clone()).collect()
+    }
+
+    /// Why the operator is not ready; none where it is.
+    pub fn not_ready(&self) -> Option<String> {
+        let state = self.lock();
+        let behind = state
+            .watches
+            .iter()
+            .find(|(_, failure)| failure.is_needed && failure.at.elapsed() < STALE)
+            .map(|(kind, failure)| format!("the watch of {kind} is behind: {}", failure.message));
+        let unreachable =
+            state.unreachable.as_ref().map(|message| format!("the API server does not answer: {message}"));
+        match state.phase {
+            Phase::Starting => Some(unreachable.unwrap_or_else(|| "starting".to_owned())),
+            Phase::Running => unreachable.or(behind),
+            Phase::Stopping => Some("stopping".to_owned()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn running() -> Health {
+        let health = Health::default();
+        health.enter(Phase::Running);
+        health
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_is_behind_until_it_has_not_failed_for_a_while_or_sees_something() {
+        let health = running();
+        assert!(health.watch_failed("Pod", "connection refused".to_owned(), true));
+        assert_eq!(health.not_ready().unwrap(), "the watch of Pod is behind: connection refused");
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert!(!health.watch_failed("Pod", "connection refused".to_owned(), true), "no news");
+        tokio::time::advance(STALE).await;
+        assert_eq!((health.not_ready(), health.behind()), (None, vec![]));
+        health.watch_failed("Pod", "connection refused".to_owned(), true);
+        assert!(health.watch_goes_on("Pod"));
+        assert_eq!(health.not_ready(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_is_not_needed_shows_and_keeps_nobody_from_being_ready() {
+        let health = running();
+        health.watch_failed("ServiceMonitor", "forbidden".to_owned(), false);
+        assert_eq!((health.not_ready(), health.behind()), (None, vec!["ServiceMonitor".to_owned()]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_api_server_that_is_away_is_not_ready_until_it_answers() {
+        let health = Health::default();
+        assert_eq!(health.not_ready().unwrap(), "starting");
+        assert!(health.unreached("timed out".to_owned()) && !health.unreached("timed out".to_owned()));
+        assert_eq!(health.not_ready().unwrap(), "the API server does not answer: timed out");
+        health.enter(Phase::Running);
+        health.reached();
+        assert_eq!(health.not_ready(), None);
+    }
+}

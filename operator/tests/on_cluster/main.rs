@@ -1,0 +1,14 @@
+//! End to end, on a real cluster with the operator installed by its chart: `operator/tests/on-cluster MODULE`.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod cluster;
+mod figures;
+mod lasting;
+#[path = "../linter/mod.rs"]
+mod linter;
+mod loading;
+mod outages;
+mod place;
+mod prometheus;
+mod repair;
+mod unions;

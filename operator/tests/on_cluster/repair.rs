@@ -1,0 +1,230 @@
+//! What others do to the objects of a detector, and what the API server refuses: `operator/tests/on-cluster repair`.
+
+use std::time::{Duration, Instant};
+
+use kube::ResourceExt;
+use kube::api::{Patch, PatchParams};
+use operator::resources::Kind;
+use serde_json::{Value, json};
+
+use crate::place::{Place, condition, sample, until_within};
+
+/// An edited object is as it was within this time.
+const REPAIR: Duration = Duration::from_secs(5);
+
+/// Edits by somebody else, each a JSON patch of one operation: (kind, operation, path, value).
+fn edits() -> Vec<(Kind, &'static str, &'static str, Value)> {
+    use Kind::{ConfigMap, Deployment, NetworkPolicy, PodDisruptionBudget, Service, ServiceAccount};
+    let template = |field: &str| -> &'static str { Box::leak(format!("/spec/template/spec/{field}").into()) };
+    let container = |field: &str| template(&format!("containers/0/{field}"));
+    let own = "/metadata/labels/app.kubernetes.io~1part-of";
+    let mut edits: Vec<_> =
+        [ServiceAccount, ConfigMap, Service, NetworkPolicy, PodDisruptionBudget, Deployment]
+            .into_iter()
+            .flat_map(|kind| {
+                [
+                    (kind, "replace", own, json!("something-else")),
+                    (kind, "remove", own, json!(null)),
+                    (kind, "replace", "/metadata/annotations/anomaly.dev~1applied", json!("0")),
+                    (kind, "remove", "/metadata/annotations/anomaly.dev~1applied", json!(null)),
+                    (kind, "replace", "/metadata/ownerReferences/0/blockOwnerDeletion", json!(false)),
+                ]
+            })
+            .collect();
+    edits.extend([
+        (ServiceAccount, "replace", "/automountServiceAccountToken", json!(true)),
+        (ServiceAccount, "remove", "/automountServiceAccountToken", json!(null)),
+        (ConfigMap, "replace", "/data/detector.yaml", json!("nothing")),
+        (ConfigMap, "remove", "/data/detector.yaml", json!(null)),
+        (Service, "add", "/spec/selector/more", json!("labels")),
+        (Service, "replace", "/spec/selector/app.kubernetes.io~1instance", json!("other")),
+        (Service, "replace", "/spec/ports/0/port", json!(8181)),
+        (Service, "replace", "/spec/ports/0/targetPort", json!(1)),
+        (Service, "replace", "/spec/ports/0/name", json!("renamed")),
+        (Service, "remove", "/spec/ports/1", json!(null)),
+        (Service, "add", "/spec/externalIPs", json!(["192.0.2.1"])),
+        (Service, "add", "/spec/publishNotReadyAddresses", json!(true)),
+        (Service, "replace", "/spec/sessionAffinity", json!("ClientIP")),
+        (Service, "replace", "/spec/type", json!("NodePort")),
+        (NetworkPolicy, "add", "/spec/egress", json!([{}])),
+        (NetworkPolicy, "add", "/spec/ingress/-", json!({})),
+        (NetworkPolicy, "add", "/spec/ingress/0/from", json!([{"podSelector": {}}])),
+        (NetworkPolicy, "add", "/spec/ingress/0/ports/-", json!({"port": 22, "protocol": "TCP"})),
+        (NetworkPolicy, "replace", "/spec/ingress", json!([])),
+        (NetworkPolicy, "add", "/spec/podSelector/matchLabels/more", json!("labels")),
+        (NetworkPolicy, "replace", "/spec/policyTypes", json!(["Ingress"])),
+        (PodDisruptionBudget, "add", "/spec/selector/matchLabels/more", json!("labels")),
+        (PodDisruptionBudget, "replace", "/spec/maxUnavailable", json!(0)),
+        (PodDisruptionBudget, "replace", "/spec/unhealthyPodEvictionPolicy", json!("IfHealthyBudget")),
+        (Deployment, "add", "/spec/paused", json!(true)),
+        (Deployment, "replace", "/spec/replicas", json!(1)),
+        (Deployment, "replace", "/spec/revisionHistoryLimit", json!(0)),
+        (Deployment, "replace", "/spec/strategy/rollingUpdate/maxUnavailable", json!(1)),
+        (
+            Deployment,
+            "replace",
+            "/spec/template/metadata/labels/app.kubernetes.io~1component",
+            json!("other"),
+        ),
+        (Deployment, "remove", "/spec/template/metadata/annotations/anomaly.dev~1config", json!(null)),
+        (Deployment, "add", template("nodeSelector"), json!({"kubernetes.io/os": "linux"})),
+        (Deployment, "add", template("tolerations"), json!([{"operator": "Exists"}])),
+        (Deployment, "add", template("hostPID"), json!(true)),
+        (Deployment, "add", template("hostIPC"), json!(true)),
+        (Deployment, "replace", template("automountServiceAccountToken"), json!(true)),
+        (Deployment, "replace", template("enableServiceLinks"), json!(true)),
+        (Deployment, "replace", template("serviceAccountName"), json!("default")),
+        (Deployment, "replace", template("terminationGracePeriodSeconds"), json!(1)),
+        (Deployment, "replace", template("securityContext/runAsUser"), json!(1000)),
+        (Deployment, "replace", template("securityContext/runAsNonRoot"), json!(false)),
+        (
+            Deployment,
+            "add",
+            template("topologySpreadConstraints/0/labelSelector/matchLabels/more"),
+            json!("labels"),
+        ),
+        (Deployment, "remove", template("topologySpreadConstraints/0"), json!(null)),
+        (Deployment, "replace", container("image"), json!("localhost/other:dev")),
+        (Deployment, "replace", container("args"), json!(["--help"])),
+        (Deployment, "add", container("args/-"), json!("--verbose")),
+        (Deployment, "add", container("command"), json!(["/other"])),
+        (
+            Deployment,
+            "add",
+            container("envFrom"),
+            json!([{"configMapRef": {"name": "pump", "optional": true}}]),
+        ),
+        (Deployment, "replace", container("env/0/value"), json!("text")),
+        (Deployment, "remove", container("env/0"), json!(null)),
+        (Deployment, "replace", container("resources/limits/memory"), json!("1Gi")),
+        (Deployment, "remove", container("resources/limits"), json!(null)),
+        (Deployment, "replace", container("readinessProbe/httpGet/path"), json!("/livez")),
+        (Deployment, "replace", container("livenessProbe/periodSeconds"), json!(60)),
+        (Deployment, "replace", container("securityContext/readOnlyRootFilesystem"), json!(false)),
+        (Deployment, "add", container("securityContext/capabilities/add"), json!(["NET_ADMIN"])),
+        (Deployment, "replace", container("volumeMounts/0/readOnly"), json!(false)),
+    ]);
+    edits
+}
+
+/// What of an object is the same whenever it is as the detector asks.
+fn content(object: &kube::api::DynamicObject) -> Value {
+    let mut object = json!(object);
+    for field in ["resourceVersion", "managedFields", "generation"] {
+        object["metadata"].as_object_mut().unwrap().remove(field);
+    }
+    if let Some(annotations) = object["metadata"]["annotations"].as_object_mut() {
+        annotations.remove("deployment.kubernetes.io/revision");
+    }
+    if let Some(spec) = object["spec"].as_object_mut() {
+        spec.remove("healthCheckNodePort");
+    }
+    object.as_object_mut().unwrap().remove("status");
+    object
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster repair"]
+async fn whatever_others_edit_add_or_remove_of_what_is_ours_is_as_it_was() {
+    let place = Place::new("repair").await;
+    let mut manifest = sample("quickstart.yaml", "pump");
+    manifest["spec"]["replicas"] = json!(2);
+    place.apply(&manifest).await.unwrap();
+    place.ready("pump").await;
+
+    let (mut repaired, mut left) = (0, Vec::new());
+    for (kind, op, path, value) in edits() {
+        let api = place.api(kind);
+        let before = content(&api.get("pump").await.unwrap());
+        let patch = match op {
+            "remove" => json!([{"op": op, "path": path}]),
+            _ => json!([{"op": op, "path": path, "value": value}]),
+        };
+        let what = format!("{op} {path} of {kind:?}");
+        let patch = Patch::<()>::Json(serde_json::from_value(patch).unwrap());
+        let by_somebody =
+            PatchParams { field_manager: Some("somebody".to_owned()), ..PatchParams::default() };
+        if let Err(refused) = api.patch("pump", &by_somebody, &patch).await {
+            panic!("{what}: {refused}");
+        }
+        let began = Instant::now();
+        while began.elapsed() < REPAIR && content(&api.get("pump").await.unwrap()) != before {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        if content(&api.get("pump").await.unwrap()) == before {
+            repaired += 1;
+        } else {
+            left.push(what);
+        }
+    }
+    println!("figures: drift_kinds_repaired={repaired} drift_kinds={}", repaired + left.len());
+    assert_eq!(left, Vec::<String>::new(), "not repaired");
+    place.ready("pump").await;
+    place.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster repair"]
+async fn an_object_that_the_api_server_refuses_stops_no_other_and_is_named() {
+    let place = Place::new("rejected").await;
+    place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
+    place.ready("pump").await;
+    for (pod, says) in [
+        (
+            json!({"resources": {"requests": {"memory": "64Mi"}, "limits": {"memory": "32Mi"}}}),
+            "memory limit",
+        ),
+        (json!({"resources": null, "tolerations": [{"operator": "Sometimes"}]}), "tolerations"),
+    ] {
+        place.edit("pump", json!({"pod": pod, "service": {"port": 81}})).await;
+        let is_stalled = |detector: &Value| condition(detector, "Stalled").0 == "True";
+        let detector = place.detector_once("pump", "is stalled", is_stalled).await;
+        for (type_, status) in [("Ready", "False"), ("Accepted", "False"), ("Progressing", "False")] {
+            let (is, reason, message) = condition(&detector, type_);
+            assert_eq!((is.as_str(), reason.as_str()), (status, "ApplyFailed"), "{type_}: {message}");
+            assert!(message.contains("Deployment") && message.contains(says), "{type_}: {message}");
+        }
+        let service = json!(place.api(Kind::Service).get("pump").await.unwrap());
+        assert_eq!(service["spec"]["ports"][0]["port"], 81, "the Service is as asked all the same");
+    }
+    place.edit("pump", json!({"pod": {"tolerations": null}})).await;
+    let detector = place.ready("pump").await;
+    assert_eq!(condition(&detector, "Stalled").0, "");
+    place.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster repair"]
+async fn foreground_deletion_returns_once_all_that_is_owned_is_gone() {
+    let place = Place::new("foreground").await;
+    place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
+    place.ready("pump").await;
+    place.detectors().delete("pump", &kube::api::DeleteParams::foreground()).await.unwrap();
+    until_within(Duration::from_mins(1), "end of the detector", async || {
+        place.detectors().get_opt("pump").await.unwrap().is_none().then_some(())
+    })
+    .await;
+    for kind in Kind::ALL.into_iter().filter(|kind| !kind.is_monitoring()) {
+        assert!(place.find(kind, "pump").await.is_none_or(|object| object.name_any() != "pump"), "{kind:?}");
+    }
+    place.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster repair"]
+async fn a_detector_without_a_number_of_replicas_can_be_scaled() {
+    let place = Place::new("scale").await;
+    let mut manifest = sample("quickstart.yaml", "pump");
+    manifest["spec"].as_object_mut().unwrap().remove("replicas");
+    place.apply(&manifest).await.unwrap();
+    let scale = json!(place.detectors().get_scale("pump").await.unwrap());
+    assert_eq!(scale["spec"]["replicas"], 1);
+    let two = Patch::Merge(json!({"spec": {"replicas": 2}}));
+    place.detectors().patch_scale("pump", &PatchParams::default(), &two).await.unwrap();
+    let two_ready = |detector: &Value| detector["status"]["readyReplicas"] == 2;
+    place.detector_once("pump", "has two replicas", two_ready).await;
+    place.apply(&manifest).await.unwrap();
+    let detector = json!(place.detectors().get("pump").await.unwrap());
+    assert_eq!(detector["spec"]["replicas"], 2, "applying it again leaves the number alone");
+    place.leave().await;
+}
