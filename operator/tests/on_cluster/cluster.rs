@@ -67,7 +67,11 @@ async fn every_sample_runs_or_says_what_it_lacks() {
         let manifest = sample(&format!("{name}.yaml"), &name);
         if name == "recorded-volume" {
             place
-                .create_config_map("recordings", "recorded.csv", include_str!("../../../manifests/recorded.csv"))
+                .create_config_map(
+                    "recordings",
+                    "recorded.csv",
+                    include_str!("../../../manifests/recorded.csv"),
+                )
                 .await;
         }
         place.apply(&manifest).await.unwrap();
