@@ -141,7 +141,7 @@ def outside_windows(directory, ours):
 def draw(free, judged, path):
     import matplotlib
 
-    matplotlib.use("svg")
+    matplotlib.use("agg")
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(2, 1, figsize=(9, 5), sharex=True, sharey=True)
@@ -154,7 +154,7 @@ def draw(free, judged, path):
         axis.legend(loc="upper left", fontsize=7)
     axes[1].set_xlabel("seconds after the training")
     figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
+    figure.savefig(path, dpi=90)
 
 
 if __name__ == "__main__":
