@@ -89,7 +89,7 @@ pub struct EventReport {
     pub end: Option<Timestamp>,
     /// From the start to the end, or to the newest anomalous instant while it goes on.
     pub duration_seconds: f64,
-    /// The strangest instant; of equals, the first.
+    /// The most anomalous instant; of equals, the first.
     pub peak: Peak,
     /// How many verdicts were anomalous.
     pub verdicts: u64,
@@ -105,7 +105,7 @@ pub struct EventReport {
     pub sensors: Vec<SensorShare>,
 }
 
-/// The strangest instant of an event.
+/// The most anomalous instant of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Peak {

@@ -23,7 +23,12 @@ pub struct Evaluation {
     /// Alarms that were raised, and events that ended without one.
     alarms: u64,
     without_alarm: u64,
+    /// Ended events that had raised an alarm, and those of them with an anomalous verdict within a fault.
+    ended_alarms: u64,
+    true_alarms: u64,
     true_anomalies: u64,
+    /// The newest anomalous verdict within a fault.
+    last_true_anomaly: Option<Timestamp>,
     judged_by_truth: bool,
     faults: HashMap<ActiveFault, bool>,
     first: Option<Timestamp>,
@@ -53,7 +58,10 @@ impl Evaluation {
         self.verdicts += 1;
         if verdict.judgement.anomalous {
             self.anomalies += 1;
-            self.true_anomalies += u64::from(verdict.truth.as_ref().is_some_and(|faults| !faults.is_empty()));
+            if verdict.truth.as_ref().is_some_and(|faults| !faults.is_empty()) {
+                self.true_anomalies += 1;
+                self.last_true_anomaly = Some(verdict.time);
+            }
         }
     }
 
@@ -61,8 +69,11 @@ impl Evaluation {
     pub fn event(&mut self, change: &Change) {
         match change {
             Change::Alarmed(_) => self.alarms += 1,
-            Change::Ended(event) if event.outcome != EventOutcome::Alarmed => self.without_alarm += 1,
-            Change::Ended(_) => {}
+            Change::Ended(event) if event.outcome == EventOutcome::Alarmed => {
+                self.ended_alarms += 1;
+                self.true_alarms += u64::from(self.last_true_anomaly.is_some_and(|time| time >= event.start));
+            }
+            Change::Ended(_) => self.without_alarm += 1,
         }
     }
 
@@ -92,14 +103,25 @@ impl Evaluation {
         self.judged_by_truth.then(|| share(self.true_anomalies as usize, self.anomalies as usize)).flatten()
     }
 
-    /// `figures: event_recall=… precision=… readings=… readings_per_second=…`, for programs. What is not known is left out.
+    /// The share of alarms whose event has an anomalous verdict within a fault. Alarms of events that have not ended are not
+    /// counted. None without an alarm, or where the source does not know its faults.
+    pub fn alarm_precision(&self) -> Option<f64> {
+        self.judged_by_truth.then(|| share(self.true_alarms as usize, self.ended_alarms as usize)).flatten()
+    }
+
+    /// `figures: event_recall=… precision=… alarm_precision=… readings=… readings_per_second=…`, for programs. What is not
+    /// known is left out.
     pub fn figures(&self, took: Duration) -> String {
         let known =
             |name: &str, figure: Option<f64>| figure.map_or(String::new(), |f| format!("{name}={f:.4} "));
         let rate = self.readings as f64 / took.as_secs_f64().max(1e-9);
-        let (recall, precision) =
-            (known("event_recall", self.event_recall()), known("precision", self.precision()));
-        format!("figures: {recall}{precision}readings={} readings_per_second={rate:.0}", self.readings)
+        let shares = [
+            ("event_recall", self.event_recall()),
+            ("precision", self.precision()),
+            ("alarm_precision", self.alarm_precision()),
+        ];
+        let shares: String = shares.into_iter().map(|(name, share)| known(name, share)).collect();
+        format!("figures: {shares}readings={} readings_per_second={rate:.0}", self.readings)
     }
 
     /// (kind, found, all) of the faults, in the order of the kinds' names; `labelled` for a recording's spans.
@@ -118,7 +140,7 @@ impl Evaluation {
     }
 
     /// Anomalous verdicts outside every fault, a day of recorded time.
-    fn false_alarms_a_day(&self) -> f64 {
+    fn false_anomalies_a_day(&self) -> f64 {
         let (Some(first), Some(last)) = (self.first, self.last) else { return 0.0 };
         let days = last.duration_since(first).as_secs_f64() / 86_400.0;
         if days > 0.0 { (self.anomalies - self.true_anomalies) as f64 / days } else { 0.0 }
@@ -158,12 +180,20 @@ impl fmt::Display for Evaluation {
             "\nanomalous verdicts within a fault: {} of {anomalies} (precision {precision})",
             self.true_anomalies
         )?;
-        write!(f, ", {:.1} false a day", self.false_alarms_a_day())
+        write!(f, ", {:.1} false a day", self.false_anomalies_a_day())?;
+        let precision = figure(self.alarm_precision());
+        write!(
+            f,
+            "\nalarms within a fault: {} of {} (precision {precision})",
+            self.true_alarms, self.ended_alarms
+        )
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use crd::contract::{EventReport, Peak};
+
     use super::*;
     use crate::model::judgement::Judgement;
     use crate::scoring::verdict::AlarmState;
@@ -195,6 +225,20 @@ mod tests {
         evaluation.count(at(second), Some(&truth), &verdict(second, anomalous, Some(truth.clone())));
     }
 
+    fn event(start: i64, outcome: EventOutcome) -> EventReport {
+        EventReport {
+            start: at(start),
+            end: Some(at(start + 2)),
+            duration_seconds: 2.0,
+            peak: Peak { time: at(start), severity: 1.5 },
+            verdicts: 2,
+            outcome,
+            reason: None,
+            alarmed_at: None,
+            sensors: Vec::new(),
+        }
+    }
+
     fn fault(type_: FaultType, start: i64) -> ActiveFault {
         ActiveFault { sensor: Some(0), type_: Some(type_), start: at(start) }
     }
@@ -218,7 +262,27 @@ mod tests {
         events: 0, of which 0 raised an alarm
         faults found: 1 of 2 (recall 0.500), Spike 0/1, Step 1/1
         anomalous verdicts within a fault: 1 of 2 (precision 0.500), 4320.0 false a day
+        alarms within a fault: 0 of 0 (precision n/a)
         ");
+    }
+
+    #[test]
+    fn an_alarm_is_right_when_its_event_has_an_anomalous_verdict_within_a_fault() {
+        let mut evaluation = Evaluation::default();
+        let ended = |evaluation: &mut Evaluation, start, outcome| {
+            evaluation.event(&Change::Ended(event(start, outcome)));
+            (evaluation.true_alarms, evaluation.ended_alarms)
+        };
+        assert_eq!(ended(&mut evaluation, 5, EventOutcome::Alarmed), (0, 1), "no fault yet");
+        count(&mut evaluation, 10, true, Some(fault(FaultType::Step, 10)));
+        assert_eq!(ended(&mut evaluation, 9, EventOutcome::Alarmed), (1, 2));
+        assert_eq!(ended(&mut evaluation, 9, EventOutcome::CoolingDown), (1, 2), "no alarm was raised");
+        assert_eq!(
+            ended(&mut evaluation, 11, EventOutcome::Alarmed),
+            (1, 3),
+            "the fault was before this event"
+        );
+        assert_eq!(evaluation.alarm_precision(), Some(1.0 / 3.0));
     }
 
     #[test]

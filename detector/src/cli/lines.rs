@@ -174,6 +174,7 @@ impl Lines {
                     "seconds": took.as_secs_f64(),
                     "eventRecall": evaluation.event_recall(),
                     "precision": evaluation.precision(),
+                    "alarmPrecision": evaluation.alarm_precision(),
                 }),
             ),
         };
