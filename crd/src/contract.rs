@@ -20,6 +20,8 @@ pub const STATE_DIRECTORY: &str = "/var/lib/anomaly-detector";
 pub const LOAD_DIRECTORY: &str = "/etc/anomaly-detector-load";
 /// Where the Secret of `model.load.credentialsSecretRef` is mounted.
 pub const CREDENTIALS_DIRECTORY: &str = "/etc/anomaly-detector-credentials";
+/// Where the Secrets of sources are mounted, each in a folder of the source's name.
+pub const SOURCE_CREDENTIALS_DIRECTORY: &str = "/etc/anomaly-detector-sources";
 /// Where the signing keys of `notifications` are mounted: a file per notification, of its name.
 pub const SIGNING_DIRECTORY: &str = "/etc/anomaly-detector-signing";
 /// Where the certificates of `pod.caBundle` are mounted, and the file's name there.
@@ -172,11 +174,16 @@ pub struct Rejected {
 #[serde(rename_all = "camelCase", tag = "name")]
 pub enum Phase {
     /// Gathering samples to train on.
+    #[serde(rename_all = "camelCase")]
     WarmingUp {
         /// Samples gathered.
         have: usize,
         /// Samples needed.
         need: usize,
+        /// Where no source remembers anything and samples are those that arrive: the seconds until the last one is there,
+        /// as one comes each interval.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seconds_left: Option<u64>,
     },
     /// Training went wrong, or could not begin; it will be tried again.
     TrainingFailed {

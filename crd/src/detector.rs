@@ -55,6 +55,8 @@ use crate::threshold::Threshold;
 // has(): a stored object of another version may lack them, and this rule must not keep it from getting a status.
 #[x_kube(validation = Rule::new("!has(self.sources) || !self.sources.exists(source, has(source.csv)) || self.sources.size() == 1")
     .message("a csv source must be the only source: its timestamps pace the detector").field_path(".sources"))]
+#[x_kube(validation = Rule::new("!has(self.sources) || self.sources.filter(source, has(source.http)).size() <= 1")
+    .message("at most one source may be of kind http: POST /readings is one path").field_path(".sources"))]
 pub struct AnomalyDetectorSpec {
     /// One reading of every sensor, and one verdict, each interval: 10ms to 24h. A csv source is paced by its own
     /// timestamps instead. Default: 1s.

@@ -42,6 +42,17 @@ impl Duration {
         Self(std::time::Duration::from_secs(seconds))
     }
 
+    /// That many times as long.
+    #[must_use]
+    pub fn times(self, count: u32) -> Self {
+        Self(self.0.saturating_mul(count))
+    }
+
+    /// The length in whole nanoseconds; those of the longest duration, 32 digits of hours, fit by far.
+    pub fn as_nanos(self) -> i128 {
+        self.0.as_nanos().cast_signed()
+    }
+
     /// The length in seconds.
     pub fn as_secs_f64(self) -> f64 {
         self.0.as_secs_f64()

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::AnomalyDetectorSpec;
 use crate::missing::MissingPolicy;
 use crate::schedule::{Schedule, ScheduleError};
-use crate::source::Source;
+use crate::source::{Source, SourceKind};
 use crate::training::Training;
 
 /// A rule that a manifest breaks: where, and one sentence with the rule and the value.
@@ -46,11 +46,11 @@ pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     let features: Vec<String> = train.features.iter().map(|feature| format!("{feature:?}")).collect();
     found.extend(twice("spec.model.train.features", "", &features));
     found.extend(bad_choices(spec));
-    let mut seen: HashMap<&str, &str> = HashMap::new();
+    let mut seen: HashMap<String, &str> = HashMap::new();
     let mut count = 0;
     for (source, path, name) in sensors(&spec.sources) {
         count += 1;
-        if let Some(other) = seen.insert(name, source) {
+        if let Some(other) = seen.insert(name.clone(), source) {
             found.push(Violation::new(
                 path,
                 format!("must be unique over all sources, got {name:?}, which source {other:?} has too"),
@@ -99,8 +99,11 @@ fn bad_choices(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
         (thresholds != 1, "threshold", "exactly one of contamination, score, alertsPerDay"),
     ];
     let sources = spec.sources.iter().enumerate().map(|(i, source)| {
-        let kinds = set(&[source.simulated.is_some(), source.csv.is_some()]);
-        (kinds != 1, format!("sources[{i}]"), "exactly one of simulated, csv")
+        (
+            source.kinds().len() != 1,
+            format!("sources[{i}]"),
+            "exactly one of simulated, csv, prometheus, http",
+        )
     });
     let groups = groups.into_iter().map(|(broken, path, rule)| (broken, path.to_owned(), rule));
     let broken = sources.chain(groups).filter(|(broken, ..)| *broken);
@@ -157,16 +160,19 @@ fn twice<T: PartialEq + fmt::Debug>(list: &str, key: &str, entries: &[T]) -> Vec
 const MAX_COLUMNS: usize = 4096;
 
 /// (source, path of the name, name) of every sensor.
-fn sensors(sources: &[Source]) -> impl Iterator<Item = (&str, String, &str)> {
-    sources.iter().enumerate().flat_map(|(i, source)| {
-        let simulated = source.simulated.iter().flat_map(|kind| &kind.sensors).map(|sensor| &sensor.name);
-        let csv = source.csv.iter().flat_map(|kind| &kind.sensors).map(|sensor| &sensor.name);
-        let simulated = simulated.enumerate().map(|(j, name)| ("simulated", j, name));
-        let csv = csv.enumerate().map(|(j, name)| ("csv", j, name));
-        simulated.chain(csv).map(move |(kind, j, name)| {
-            (source.name.as_str(), format!("spec.sources[{i}].{kind}.sensors[{j}].name"), name.as_str())
-        })
-    })
+fn sensors(sources: &[Source]) -> Vec<(&str, String, String)> {
+    let of_source = |(i, source): (usize, &'_ Source)| {
+        let of_kind = |kind: SourceKind| {
+            let path = |j| format!("spec.sources[{i}].{}.sensors[{j}].name", kind.field());
+            let names = kind.sensors().into_iter().enumerate();
+            names.map(|(j, (name, _))| (path(j), name.to_owned())).collect::<Vec<_>>()
+        };
+        source.kinds().into_iter().flat_map(of_kind).collect::<Vec<_>>()
+    };
+    let named = |(i, source)| {
+        of_source((i, source)).into_iter().map(|(path, name)| (source.name.as_str(), path, name))
+    };
+    sources.iter().enumerate().flat_map(named).collect()
 }
 
 #[cfg(test)]
@@ -191,7 +197,7 @@ mod tests {
         assert_eq!(
             broken,
             [
-                "spec.sources[0]: exactly one of simulated, csv must be set",
+                "spec.sources[0]: exactly one of simulated, csv, prometheus, http must be set",
                 "spec.model: at most one of train, load must be set",
                 "spec.model.retrain: exactly one of interval, schedule must be set",
                 "spec.model.train: at most one of mode, experimental must be set",

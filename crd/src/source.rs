@@ -1,16 +1,26 @@
-//! The sources part of the spec: where readings come from.
+//! The sources part of the spec: where readings come from. Each kind of source has a file of its own.
+
+/// A recording in a file.
+mod csv;
+/// Readings that others push.
+mod http;
+/// Queries of a Prometheus server.
+mod prometheus;
 
 use kube::KubeSchema;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::csv::{Csv, CsvSensor, TimeFormat};
+pub use self::http::{Http, HttpSensor};
+pub use self::prometheus::{Prometheus, PrometheusSensor};
+use crate::Duration;
 use crate::simulated::Simulated;
 
-/// A source of readings. Exactly one of `simulated`, `csv`.
+/// A source of readings. Exactly one of `simulated`, `csv`, `prometheus`, `http`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("(has(self.simulated) ? 1 : 0) + (has(self.csv) ? 1 : 0) == 1")
-    .message("exactly one of simulated, csv must be set"))]
+#[x_kube(validation = Rule::new("[has(self.simulated), has(self.csv), has(self.prometheus), has(self.http)].filter(kind, kind).size() == 1")
+    .message("exactly one of simulated, csv, prometheus, http must be set"))]
 pub struct Source {
     /// Its name, unique among the sources and the `source` label of its metrics. Lower-case letters, digits and
     /// `-`. Example: plant.
@@ -24,84 +34,104 @@ pub struct Source {
     /// A recording, replayed. It paces the detector by its own timestamps, so it is the only source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csv: Option<Csv>,
-}
 
-/// A recording in a CSV file with a header line, plain or gzipped. It is streamed: any size will do. Each row is
-/// one reading of every sensor; an empty cell is a missing reading.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Csv {
-    /// The file, relative to the working directory; in a pod relative to `/data`, which `pod.volumeMounts` mounts and
-    /// which it cannot leave. `.gz` is decompressed on the way. Example: readings.csv.
-    #[schemars(length(min = 1, max = 4096))]
-    pub path: String,
-
-    /// The column with the timestamps, in rising order. Default: timestamp.
-    #[serde(default = "timestamp")]
-    #[schemars(length(min = 1, max = 256))]
-    pub time: String,
-
-    /// How timestamps are written. Default: Auto, told by the first row.
-    #[serde(default)]
-    pub time_format: TimeFormat,
-
-    /// The sensors, 1 to 128, and the columns that hold their values.
-    #[schemars(length(min = 1, max = 128))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
-    pub sensors: Vec<CsvSensor>,
-
-    /// A column with the truth, 0 or 1, that the detector is judged by in the summary. Default: none.
-    /// Example: in_window.
+    /// Sensors that are queries of a Prometheus server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 256))]
-    pub label: Option<String>,
+    pub prometheus: Option<Prometheus>,
 
-    /// How many times faster than recorded to replay; 0 is as fast as it goes. 0 to 1000000. Default: 1.
-    #[serde(default = "real_time")]
-    #[schemars(range(min = 0.0, max = 1_000_000.0))]
-    pub speed: f64,
-}
-
-/// A sensor of a recording.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct CsvSensor {
-    /// Its name: a column of the model and the `sensor` label of its metrics. Letters, digits, `_`, `-` and `.`,
-    /// a letter first. Example: load.
-    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[A-Za-z][A-Za-z0-9_.-]*$"))]
-    pub name: String,
-
-    /// The unit of its readings, for people and for the `unit` label. Default: none. Example: percent.
+    /// Sensors whose readings other programs send to the detector: `POST /readings`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 32))]
-    pub unit: Option<String>,
+    pub http: Option<Http>,
 
-    /// The column that holds its values. Default: the column of the sensor's name. Example: value.
+    /// For how long a sensor's last reading stands for it where sensors are read at different times: an older one is
+    /// missing. For sources that are live. 0s to 24h. Default: five times `interval`. Example: 30s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 256))]
-    pub column: Option<String>,
+    #[x_kube(validation = Rule::new("duration(self) >= duration('0s') && duration(self) <= duration('24h')")
+        .message(Message::Expression("'must be between 0s and 24h, got ' + self".into())))]
+    pub staleness: Option<Duration>,
+
+    /// How long a verdict waits for readings that arrive late, counted from the instant that it is on. For sources that
+    /// are live. 0s to 1h. Default: 0s: a reading that comes later than its instant counts for the next. Example: 2s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('0s') && duration(self) <= duration('1h')")
+        .message(Message::Expression("'must be between 0s and 1h, got ' + self".into())))]
+    pub lateness: Option<Duration>,
 }
 
-/// How a recording writes its timestamps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum TimeFormat {
-    /// Told by the first row.
-    #[default]
-    Auto,
-    /// RFC 3339: `2026-11-22T12:00:00Z`.
-    Rfc3339,
-    /// `2026-11-22 12:00:00`, with or without a fraction, in UTC.
-    DateTime,
-    /// Seconds since the Unix epoch, with or without a fraction.
-    EpochSeconds,
-    /// Milliseconds since the Unix epoch.
-    EpochMilliseconds,
+/// The kinds of sources.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SourceKind {
+    /// Sensors that need no hardware.
+    Simulated(Simulated),
+    /// A recording.
+    Csv(Csv),
+    /// Queries of a Prometheus server.
+    Prometheus(Prometheus),
+    /// Readings that others push.
+    Http(Http),
 }
 
-fn timestamp() -> String {
-    "timestamp".to_owned()
+impl Source {
+    /// The kinds that are set: one, where the source keeps the rules.
+    pub fn kinds(&self) -> Vec<SourceKind> {
+        let simulated = self.simulated.clone().map(SourceKind::Simulated);
+        let csv = self.csv.clone().map(SourceKind::Csv);
+        let prometheus = self.prometheus.clone().map(SourceKind::Prometheus);
+        let http = self.http.clone().map(SourceKind::Http);
+        [simulated, csv, prometheus, http].into_iter().flatten().collect()
+    }
 }
 
-fn real_time() -> f64 {
-    1.0
+impl SourceKind {
+    /// The field that holds it.
+    pub fn field(&self) -> &'static str {
+        match self {
+            Self::Simulated(_) => "simulated",
+            Self::Csv(_) => "csv",
+            Self::Prometheus(_) => "prometheus",
+            Self::Http(_) => "http",
+        }
+    }
+
+    /// Name and unit of its sensors, in order.
+    pub fn sensors(&self) -> Vec<(&str, Option<&str>)> {
+        match self {
+            Self::Simulated(kind) => {
+                kind.sensors.iter().map(|s| (s.name.as_str(), s.unit.as_deref())).collect()
+            }
+            Self::Csv(kind) => kind.sensors.iter().map(|s| (s.name.as_str(), s.unit.as_deref())).collect(),
+            Self::Prometheus(kind) => {
+                kind.sensors.iter().map(|s| (s.name.as_str(), s.unit.as_deref())).collect()
+            }
+            Self::Http(kind) => kind.sensors.iter().map(|s| (s.name.as_str(), s.unit.as_deref())).collect(),
+        }
+    }
+
+    /// The Secret that it needs, and of it the only key, where one is named.
+    pub fn secret(&self) -> Option<(&str, Option<&str>)> {
+        match self {
+            Self::Simulated(_) | Self::Csv(_) => None,
+            Self::Prometheus(kind) => {
+                kind.credentials_secret_ref.as_ref().map(|secret| (&*secret.name, None))
+            }
+            Self::Http(kind) => {
+                kind.token_secret_ref.as_ref().map(|secret| (&*secret.name, Some(&*secret.key)))
+            }
+        }
+    }
+
+    /// Whether the detector's pod connects to a server for it.
+    pub fn connects(&self) -> bool {
+        matches!(self, Self::Prometheus(_))
+    }
+
+    /// Whether other programs push its readings.
+    pub fn is_pushed_to(&self) -> bool {
+        matches!(self, Self::Http(_))
+    }
+
+    /// Whether its timestamps pace the detector, whatever a clock says.
+    pub fn paces_itself(&self) -> bool {
+        matches!(self, Self::Csv(_))
+    }
 }

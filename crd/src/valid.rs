@@ -11,8 +11,7 @@ use crate::load::Load;
 use crate::missing::MissingPolicy;
 use crate::model;
 use crate::rules::{Violation, spec_violations};
-use crate::simulated::Simulated;
-use crate::source::Csv;
+use crate::source::SourceKind;
 use crate::threshold::Threshold;
 use crate::training::Training;
 use crate::{AnomalyDetector, AnomalyDetectorSpec, Duration};
@@ -44,15 +43,10 @@ pub struct ValidSource {
     pub name: String,
     /// What it is.
     pub kind: SourceKind,
-}
-
-/// The kinds of sources.
-#[derive(Clone, Debug, PartialEq)]
-pub enum SourceKind {
-    /// Sensors that need no hardware.
-    Simulated(Simulated),
-    /// A recording.
-    Csv(Csv),
+    /// For how long a sensor's last reading stands for it.
+    pub staleness: Duration,
+    /// How long a verdict waits for late readings.
+    pub lateness: Duration,
 }
 
 /// When a model is trained anew.
@@ -135,11 +129,9 @@ impl Valid {
         }
         let sources = detector.spec.sources.iter().map(|source| ValidSource {
             name: source.name.clone(),
-            kind: match (&source.simulated, &source.csv) {
-                (Some(simulated), _) => SourceKind::Simulated(simulated.clone()),
-                (_, Some(csv)) => SourceKind::Csv(csv.clone()),
-                (None, None) => unreachable!("a rule of the spec: exactly one of simulated, csv"),
-            },
+            kind: source.kinds().pop().expect("a rule of the spec: exactly one kind is set"),
+            staleness: source.staleness.unwrap_or_else(|| detector.spec.interval.times(5)),
+            lateness: source.lateness.unwrap_or_else(|| Duration::from_secs(0)),
         });
         let model = match (&detector.spec.model.train, &detector.spec.model.load) {
             (_, Some(load)) => ModelKind::Load(load.clone()),
@@ -276,13 +268,6 @@ impl ValidSource {
     /// The source's sensors, in order.
     pub fn sensors(&self) -> Vec<SensorRef<'_>> {
         let sensor = |(name, unit)| SensorRef { source: &self.name, name, unit };
-        match &self.kind {
-            SourceKind::Simulated(simulated) => {
-                simulated.sensors.iter().map(|s| (s.name.as_str(), s.unit.as_deref())).map(sensor).collect()
-            }
-            SourceKind::Csv(csv) => {
-                csv.sensors.iter().map(|s| (s.name.as_str(), s.unit.as_deref())).map(sensor).collect()
-            }
-        }
+        self.kind.sensors().into_iter().map(sensor).collect()
     }
 }

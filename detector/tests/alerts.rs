@@ -1,7 +1,11 @@
 //! The promise of `threshold.alertsPerDay`: what it lets pass on clean readings that come after the training.
 #![cfg(test)]
 
+use std::sync::Arc;
+
 use detector::ingest::progress::NoProgress;
+use detector::ingest::sources::Sources;
+use detector::ingest::sources::access::Access;
 use detector::lifecycle::monitor;
 use detector::model::model::Explain;
 use detector::scoring::scorer::Outcome;
@@ -22,8 +26,10 @@ fn manifest(seed: u64) -> crd::Valid {
 /// (expected, realised) anomalous verdicts a day.
 fn alerts_a_day(seed: u64) -> (f64, f64) {
     let now = Timestamp::from_second(1_700_000_000).unwrap();
-    let mut trained = monitor::train(&manifest(seed), now, Explain::Never, &NoProgress).unwrap();
-    let days = trained.stream.by_ref().take(24 * 60 * DAYS as usize);
+    let detector = manifest(seed);
+    let sources = Arc::new(Sources::unreported(&detector, &Access::default()).unwrap());
+    let mut trained = monitor::train(&detector, &sources, now, Explain::Never, &NoProgress).unwrap();
+    let days = trained.stream.foreseen().unwrap().take(24 * 60 * DAYS as usize);
     let outcomes = days.map(|readings| trained.scorer.judge(&readings.unwrap()));
     let anomalous = outcomes
         .filter(|outcome| matches!(outcome, Outcome::Verdict(verdict) if verdict.judgement.anomalous));

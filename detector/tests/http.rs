@@ -1,13 +1,17 @@
 //! Every route, through the same `configure` as the program: what a request gets, good and bad.
 #![cfg(test)]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
 use actix_web::{App, test};
+use detector::ingest::alignment::Aligned;
 use detector::ingest::progress::NoProgress;
 use detector::ingest::reading::Readings;
+use detector::ingest::sources::Sources;
+use detector::ingest::sources::access::Access;
 use detector::lifecycle::monitor;
 use detector::model::judgement::Judgement;
 use detector::model::model::Explain;
@@ -33,12 +37,14 @@ const TWO: &str = "{name: pressure, baseline: 5, noise: {gaussian: {standardDevi
 /// A detector that has judged one instant.
 fn serving(sensors: &str, train: &str) -> Data<State> {
     let state = State::new(manifest(sensors, train));
-    let mut trained = monitor::train(&state.detector, at(1_000_000), Explain::Always, &NoProgress).unwrap();
+    let sources = Arc::new(Sources::open(&state.detector, &Access::default(), state.sources()).unwrap());
+    let mut trained =
+        monitor::train(&state.detector, &sources, at(1_000_000), Explain::Always, &NoProgress).unwrap();
     state.serve(&trained.scorer, Duration::from_millis(5));
-    state.sources(true, "");
-    let readings = trained.stream.next().unwrap().unwrap();
+    sources.set_connected(None);
+    let readings = trained.stream.foreseen().unwrap().next().unwrap().unwrap();
     let outcome = trained.scorer.judge(&readings);
-    state.outcome(&readings, &outcome);
+    state.outcome(&Aligned { readings, carried: Vec::new() }, &outcome);
     state.remember(&trained.scorer);
     Data::new(state)
 }
@@ -49,7 +55,10 @@ fn at(second: i64) -> Timestamp {
 
 async fn ask(state: &Data<State>, method: Method, path: &str, body: &[u8]) -> (StatusCode, String) {
     let configure = |config: &mut actix_web::web::ServiceConfig| match path {
-        path if ["/predict", "/verdicts", "/events"].iter().any(|route| path.starts_with(route)) => {
+        path if ["/predict", "/readings", "/verdicts", "/events"]
+            .iter()
+            .any(|route| path.starts_with(route)) =>
+        {
             configure_predict(config);
         }
         _ => configure_metrics(config),
@@ -228,7 +237,7 @@ fn judged(state: &State, second: i64, severity: f64, alarm_state: AlarmState) {
     let values = vec![Some(5.0), Some(-3.0)];
     let readings = Readings { time: at(second), values, truth: None };
     let verdict = Verdict::new(&readings, judgement, alarm_state);
-    state.outcome(&readings, &Outcome::Verdict(verdict));
+    state.outcome(&Aligned { readings, carried: Vec::new() }, &Outcome::Verdict(verdict));
 }
 
 #[actix_web::test]
@@ -379,4 +388,14 @@ async fn a_metric_without_a_verdict_yet_does_not_pretend_to_be_one() {
     let (_, text) = ask(&warming, Method::GET, "/metrics", b"").await;
     assert!(!text.contains("anomaly_score"), "{text}");
     assert!(text.contains("anomaly_source_up{source=\"cellar\",detector=\"boiler\"} 0"), "{text}");
+}
+
+#[actix_web::test]
+async fn nothing_can_be_pushed_to_a_detector_without_a_source_for_it() {
+    let state = serving(ONE, "{}");
+    assert_eq!(
+        ask(&state, Method::POST, "/readings", b"{}").await,
+        (StatusCode::NOT_FOUND, error("the detector has no source of kind http to push readings to"))
+    );
+    assert_eq!(ask(&state, Method::GET, "/readings", b"").await.0, StatusCode::METHOD_NOT_ALLOWED);
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crd::valid::Cut;
-use detector::ingest::sources::Sources;
+use detector::ingest::sources::csv::Recording;
 use detector::model::judgement::severity;
 use detector::model::model::{Explain, Model, Rethreshold};
 use detector::model::training::{TrainingSet, learn};
@@ -238,7 +238,7 @@ fn a_model_that_looks_back_scores_the_rows_that_have_a_past_as_the_detector_does
         folder.path("data.csv").display().to_string()
     );
     let detector = crd::manifest::one_detector(&manifest).unwrap();
-    let Sources::Recorded(recording) = Sources::open(&detector).unwrap() else { panic!("a recording") };
+    let recording = Recording::open(detector.spec().sources[0].csv.as_ref().unwrap()).unwrap();
     let readings: Vec<_> = recording.map(Result::unwrap).collect();
     let model =
         learn(&detector, TrainingSet { readings: &readings, until: None, serving: None }, &|_| ()).unwrap();
@@ -399,7 +399,7 @@ fn two_models_are_compared_by_order_verdicts_and_rates() {
 #[test]
 fn a_label_an_index_and_a_first_row_are_not_learned_without_a_word() {
     let folder = Folder::new();
-    let rows = (0..80).map(|i| format!("{i},{},0\n", f64::from(i).sin())).collect::<Vec<_>>().concat();
+    let rows: String = (0..80).map(|i| format!("{i},{},0\n", f64::from(i).sin())).collect();
     fs::write(folder.path("labelled.csv"), format!("id,heat,is_anomaly\n{rows}")).unwrap();
     let said = String::from_utf8(folder.run("train --input labelled.csv --output a.model").stderr).unwrap();
     assert!(said.contains("warning: column id counts the rows and is learned from"), "{said}");

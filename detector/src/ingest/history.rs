@@ -2,17 +2,21 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::io;
+use std::sync::Arc;
 
-use crd::Valid;
 use crd::training::Training;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use crate::features::pipeline::Recipe;
-use crate::ingest::progress::Progress;
-use crate::ingest::reading::Readings;
-use crate::ingest::sources::{Recording, SimulatedSource, SourceError, Sources};
-use crate::ingest::stream::{ReadingStream, aligned};
+use super::buffer::Buffer;
+use super::progress::Progress;
+use super::reading::Readings;
+use super::source::{Clock, Rows, SourceError, Span, aligned};
+use super::sources::Sources;
+use super::stream::{Foreseen, Live, ReadingStream};
+
+/// The most instants between two processes that are filled in.
+const MOST_BETWEEN: usize = 10_000;
 
 /// What to learn from first, and what comes after it.
 pub struct InitialData {
@@ -27,30 +31,28 @@ pub struct InitialData {
 }
 
 impl InitialData {
-    /// With a first training: what simulated sensors would have given before `now` (or `dataEndTime`), or the first rows of a
-    /// recording.
+    /// With a first training: what was there before `now` (or `dataEndTime`); of a source with a clock of its own, its first
+    /// readings. A model looks `past` readings back.
     ///
     /// # Errors
     /// A source fails.
     pub fn with_training(
-        detector: &Valid,
+        sources: &Arc<Sources>,
         train: &Training,
+        past: usize,
         now: Timestamp,
         progress: &dyn Progress,
     ) -> Result<Self, SourceError> {
         // The first vectors need a past of their own.
-        let past = Recipe::from(train).memory() - 1;
-        match Sources::open(detector)? {
-            Sources::SimulatedSource(source) => {
-                let samples = train.samples + past;
-                let next = aligned(now, interval(detector));
-                let until = train.data_end_time.unwrap_or(next);
-                let history = source.history(samples, until, detector.spec().interval.into());
-                let training_set = with_progress(history, samples, progress).collect();
-                Ok(Self { training_set, ..Self::of_simulated(detector, source, past, now) })
-            }
-            Sources::Recorded(recording) => Self::of_recorded(recording, train, past, progress),
+        let samples = train.samples + past;
+        if let Clock::Own { .. } = sources.clock() {
+            return Self::of_recorded(sources, train, samples, past, progress);
         }
+        let next = aligned(now, sources.interval());
+        let history =
+            sources.history(Span::last(samples, train.data_end_time.unwrap_or(next), sources.interval()))?;
+        let training_set = with_progress(history, samples, progress).collect::<Result<_, _>>()?;
+        Ok(Self { training_set, ..Self::at(sources, past, now)? })
     }
 
     /// With a model that is there, has learned from readings up to `learned`, and looks `past` readings back. A process
@@ -59,58 +61,73 @@ impl InitialData {
     /// # Errors
     /// A source fails.
     pub fn with_model(
-        detector: &Valid,
+        sources: &Arc<Sources>,
         past: usize,
         learned: Timestamp,
         seen: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Self, SourceError> {
-        match Sources::open(detector)? {
-            Sources::SimulatedSource(source) => {
-                let mut initial_data = Self::of_simulated(detector, source, past, now);
-                if let (Some(seen), ReadingStream::SimulatedSource { source, next, interval }) =
-                    (seen, &initial_data.stream)
-                {
-                    initial_data.lead_in = between(source, seen, *next, *interval);
-                }
-                Ok(initial_data)
-            }
-            Sources::Recorded(mut rest) => {
-                let mut before = VecDeque::new();
-                let after = seen.unwrap_or(learned);
-                let first = last_before(&mut rest, &mut None, &mut before, past, |time| time <= after)?;
-                // All of it was learned from, and nobody has watched it: as after the training.
-                if first.is_none() && seen.is_none() {
-                    return Ok(Self::whole(rest.reopen()?));
-                }
-                let lead_in = if seen.is_some() { Vec::new() } else { before.into() };
-                let stream = ReadingStream::Recorded { first, rest: Box::new(rest) };
-                Ok(Self { training_set: Vec::new(), stream, lead_in, note: String::new() })
-            }
+        if let Clock::Wall = sources.clock() {
+            return match seen {
+                Some(seen) => Self::after(sources, seen, now),
+                None => Self::at(sources, past, now),
+            };
         }
+        let mut rest = sources.history(Span::all(sources.interval()))?;
+        let mut before = VecDeque::new();
+        let after = seen.unwrap_or(learned);
+        let first = last_before(&mut rest, &mut None, &mut before, past, |time| time <= after)?;
+        // All of it was learned from, and nobody has watched it: as after the training.
+        if first.is_none() && seen.is_none() {
+            return Self::whole(sources);
+        }
+        let lead_in = if seen.is_some() { Vec::new() } else { before.into() };
+        let stream = ReadingStream::Foreseen(Foreseen::after(sources.clone(), first, rest));
+        Ok(Self { training_set: Vec::new(), stream, lead_in, note: String::new() })
     }
 
-    fn whole(recording: Recording) -> Self {
-        let stream = ReadingStream::Recorded { first: None, rest: Box::new(recording) };
-        Self { training_set: Vec::new(), stream, lead_in: Vec::new(), note: String::new() }
+    fn whole(sources: &Arc<Sources>) -> Result<Self, SourceError> {
+        let rows = sources.history(Span::all(sources.interval()))?;
+        let stream = ReadingStream::Foreseen(Foreseen::after(sources.clone(), None, rows));
+        Ok(Self { training_set: Vec::new(), stream, lead_in: Vec::new(), note: String::new() })
     }
 
-    fn of_simulated(detector: &Valid, source: SimulatedSource, past: usize, now: Timestamp) -> Self {
-        let interval = interval(detector);
+    /// From now on.
+    fn at(sources: &Arc<Sources>, past: usize, now: Timestamp) -> Result<Self, SourceError> {
+        let next = aligned(now, sources.interval());
+        Self::between(sources, Span::last(past, next, sources.interval()), next)
+    }
+
+    /// From now on, with the instants between the last one that was seen and the first one to come; of very many, the last.
+    fn after(sources: &Arc<Sources>, seen: Timestamp, now: Timestamp) -> Result<Self, SourceError> {
+        let interval = sources.interval();
         let next = aligned(now, interval);
-        let past = i32::try_from(past).expect("a window is at most 1000, lags at most 100");
-        let lead_in = (1..=past).rev().map(|back| source.at(next - interval * back)).collect();
-        let stream = ReadingStream::SimulatedSource { source, next, interval };
-        Self { training_set: Vec::new(), stream, lead_in, note: String::new() }
+        let missed = next.duration_since(seen).as_nanos().div_euclid(interval.as_nanos().max(1));
+        let exact = next.duration_since(seen).as_nanos().rem_euclid(interval.as_nanos().max(1)) == 0;
+        let missed = usize::try_from(missed - i128::from(exact)).unwrap_or_default().min(MOST_BETWEEN);
+        Self::between(sources, Span::last(missed, next, interval), next)
+    }
+
+    fn between(sources: &Arc<Sources>, span: Span, next: Timestamp) -> Result<Self, SourceError> {
+        let lead_in = sources.history(span)?.collect::<Result<Vec<_>, _>>()?;
+        let stream = if sources.foresee() {
+            let mut rows = sources.history(Span::onwards(next, sources.interval()))?;
+            let first = rows.next().transpose()?;
+            ReadingStream::Foreseen(Foreseen::after(sources.clone(), first, rows))
+        } else {
+            live(sources, lead_in.last().map(|readings| readings.time))?
+        };
+        Ok(Self { training_set: Vec::new(), stream, lead_in, note: String::new() })
     }
 
     fn of_recorded(
-        mut rest: Recording,
+        sources: &Arc<Sources>,
         train: &Training,
+        samples: usize,
         past: usize,
         progress: &dyn Progress,
     ) -> Result<Self, SourceError> {
-        let samples = train.samples + past;
+        let mut rest = sources.history(Span::all(sources.interval()))?;
         let mut training_set = Vec::new();
         let mut first = None;
         for row in with_progress(rest.by_ref(), samples, progress) {
@@ -123,63 +140,55 @@ impl InitialData {
         }
         if first.is_some() {
             let lead_in = training_set[training_set.len().saturating_sub(past)..].to_vec();
-            let stream = ReadingStream::Recorded { first, rest: Box::new(rest) };
+            let stream = ReadingStream::Foreseen(Foreseen::after(sources.clone(), first, rest));
             return Ok(Self { training_set, stream, lead_in, note: String::new() });
         }
         let note = format!(
             "the recording's {} rows are no more than the model learns from: they are trained on, and then watched, as a whole",
             training_set.len()
         );
-        Ok(Self { training_set, note, ..Self::whole(rest.reopen()?) })
+        Ok(Self { training_set, note, ..Self::whole(sources)? })
     }
 }
 
-/// The instants between two, of which the first was seen and the second is to come; of very many, the last.
-fn between(
-    source: &SimulatedSource,
-    seen: Timestamp,
-    next: Timestamp,
-    interval: SignedDuration,
-) -> Vec<Readings> {
-    const MAX: i32 = 10_000;
-    let instants = (1..=MAX).map(|back| next - interval * back).take_while(|instant| *instant > seen);
-    let mut readings: Vec<Readings> = instants.map(|instant| source.at(instant)).collect();
-    readings.reverse();
-    readings
+/// What arrives from now on.
+///
+/// # Errors
+/// The system refuses threads.
+pub fn live(sources: &Sources, seen: Option<Timestamp>) -> Result<ReadingStream, SourceError> {
+    let refused = |error: io::Error| SourceError::Server(format!("the sources cannot be read: {error}"));
+    Live::start(sources, seen).map(ReadingStream::Live).map_err(refused)
 }
 
 /// The readings before any moment, for the trainings after the first. Moments come in rising order.
 pub enum HistoryReader {
-    /// Simulated sensors, which can be asked for any time.
-    SimulatedSource {
-        /// The sensors.
-        source: SimulatedSource,
-        /// From one instant to the next.
-        interval: Duration,
-    },
-    /// The rows of a recording, read once more as far as they are needed.
-    Recorded {
+    /// The sources are asked.
+    Asked(Arc<Sources>),
+    /// A source with a clock of its own is read once more, as far as it is needed.
+    Read {
         /// The rows to come.
-        rest: Box<Recording>,
+        rest: Rows,
         /// The row that was read already.
         ahead: Option<Readings>,
         /// The newest rows.
         recent: VecDeque<Readings>,
     },
+    /// No source remembers anything: what has arrived was kept.
+    Kept(Arc<Buffer>),
 }
 
 impl HistoryReader {
-    /// The detector's.
+    /// The sources', or what was kept of them.
     ///
     /// # Errors
     /// A source cannot be opened.
-    pub fn open(detector: &Valid) -> Result<Self, SourceError> {
-        Ok(match Sources::open(detector)? {
-            Sources::SimulatedSource(source) => {
-                Self::SimulatedSource { source, interval: detector.spec().interval.into() }
-            }
-            Sources::Recorded(rest) => {
-                Self::Recorded { rest: Box::new(rest), ahead: None, recent: VecDeque::new() }
+    pub fn open(sources: &Arc<Sources>, kept: Option<&Arc<Buffer>>) -> Result<Self, SourceError> {
+        Ok(match (kept, sources.clock()) {
+            (Some(kept), _) => Self::Kept(kept.clone()),
+            (None, Clock::Wall) => Self::Asked(sources.clone()),
+            (None, Clock::Own { .. }) => {
+                let rest = sources.history(Span::all(sources.interval()))?;
+                Self::Read { rest, ahead: None, recent: VecDeque::new() }
             }
         })
     }
@@ -190,14 +199,16 @@ impl HistoryReader {
     /// A source fails.
     pub fn before(&mut self, until: Timestamp, most: usize) -> Result<Cow<'_, [Readings]>, SourceError> {
         match self {
-            Self::SimulatedSource { source, interval } => {
-                Ok(source.history(most, until, *interval).collect())
+            Self::Asked(sources) => {
+                let rows = sources.history(Span::last(most, until, sources.interval()))?;
+                Ok(Cow::Owned(rows.collect::<Result<_, _>>()?))
             }
-            Self::Recorded { rest, ahead, recent } => {
+            Self::Read { rest, ahead, recent } => {
                 let next = last_before(rest, ahead, recent, most, |time| time < until)?;
                 *ahead = next;
                 Ok(Cow::Borrowed(recent.make_contiguous()))
             }
+            Self::Kept(buffer) => Ok(Cow::Owned(buffer.before(until, most))),
         }
     }
 }
@@ -205,7 +216,7 @@ impl HistoryReader {
 /// Move rows into `recent`, of which the newest `most` stay, while their time is one that counts; the first row whose time
 /// is not, if there is one.
 fn last_before(
-    rest: &mut Recording,
+    rest: &mut Rows,
     ahead: &mut Option<Readings>,
     recent: &mut VecDeque<Readings>,
     most: usize,
@@ -222,10 +233,6 @@ fn last_before(
         }
     }
     Ok(None)
-}
-
-fn interval(detector: &Valid) -> SignedDuration {
-    SignedDuration::try_from(Duration::from(detector.spec().interval)).expect("intervals are at most 24h")
 }
 
 /// The same readings, while `progress` hears of them now and then.

@@ -4,8 +4,18 @@
 pub mod reading;
 /// How far a training is.
 pub mod progress;
-/// Where readings come from.
+/// A source's state, and what became of its readings.
+pub mod status;
+/// The seam: what every kind of source can do.
+pub mod source;
+/// Where readings come from, a file a kind.
 pub mod sources;
+/// A source that is connected to, again and again.
+pub mod connection;
+/// Readings that arrive at any time -> instants.
+pub mod alignment;
+/// The newest readings, where no source remembers any.
+pub mod buffer;
 /// CSV files as training and scoring data.
 pub mod table;
 /// The readings to come.

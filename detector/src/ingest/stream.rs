@@ -1,52 +1,48 @@
 //! Sources in, the readings to come out, one instant after another.
 
-use std::time::Duration;
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
+use futures::future::join_all;
+use jiff::Timestamp;
+use tokio::runtime;
+use tokio::sync::{mpsc, oneshot};
 
-use crate::ingest::reading::Readings;
-use crate::ingest::sources::{Recording, SimulatedSource, SourceError};
+use super::alignment::{Aligned, Alignment};
+use super::connection;
+use super::reading::Readings;
+use super::source::{Clock, Feed, Rows, Sent, SourceError, Span, aligned, channel};
+use super::sources::Sources;
 
 /// Readings to come, one instant after another.
+#[allow(clippy::large_enum_variant, reason = "a detector has one of it")]
 pub enum ReadingStream {
-    /// Simulated sensors, from an instant on, each interval.
-    SimulatedSource {
-        /// The sensors.
-        source: SimulatedSource,
-        /// The next instant.
-        next: Timestamp,
-        /// From one instant to the next.
-        interval: SignedDuration,
-    },
-    /// The rows of a recording that are left.
-    Recorded {
-        /// The row that was read already.
-        first: Option<Readings>,
-        /// The rows after it.
-        rest: Box<Recording>,
-    },
-}
-
-impl Iterator for ReadingStream {
-    type Item = Result<Readings, SourceError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        match self {
-            Self::SimulatedSource { source, next, interval } => {
-                let readings = source.at(*next);
-                *next += *interval;
-                Some(Ok(readings))
-            }
-            Self::Recorded { first, rest } => first.take().map(Ok).or_else(|| rest.next()),
-        }
-    }
+    /// From a history that reaches into the future.
+    Foreseen(Foreseen),
+    /// As they arrive.
+    Live(Live),
 }
 
 impl ReadingStream {
-    /// Leave out instants that are over: after a pause, the newest readings count, not all that were missed.
-    pub fn skip_to(&mut self, now: Timestamp) {
-        if let Self::SimulatedSource { next, interval, .. } = self {
-            *next = (*next).max(aligned(now, *interval));
+    /// The readings of the next instant, when they are due; none where there are no more. What was not waited for is not
+    /// lost.
+    ///
+    /// # Errors
+    /// A source fails.
+    pub async fn next(&mut self) -> Option<Result<Aligned, SourceError>> {
+        match self {
+            Self::Foreseen(foreseen) => foreseen.next_due().await,
+            Self::Live(live) => Some(Ok(live.next().await)),
+        }
+    }
+
+    /// The stream as one that need not be waited for; none where it is live.
+    pub fn foreseen(&mut self) -> Option<&mut Foreseen> {
+        match self {
+            Self::Foreseen(foreseen) => Some(foreseen),
+            Self::Live(_) => None,
         }
     }
 
@@ -54,27 +50,146 @@ impl ReadingStream {
     /// recording follow each other, whatever time lies between them.
     pub fn gap_after(&self, seen: Timestamp) -> Duration {
         match self {
-            Self::SimulatedSource { next, interval, .. } => {
-                Duration::try_from(next.duration_since(seen) - *interval).unwrap_or_default()
-            }
-            Self::Recorded { .. } => Duration::ZERO,
-        }
-    }
-
-    /// How the stream's time relates to the clock on the wall.
-    pub fn pace(&self) -> Pace {
-        match self {
-            Self::SimulatedSource { .. } => Pace::Clock,
-            Self::Recorded { rest, .. } => Pace::Replay { speed: rest.speed() },
+            Self::Foreseen(foreseen) => foreseen.gap_after(seen),
+            Self::Live(_) => Duration::try_from(Timestamp::now().duration_since(seen)).unwrap_or_default(),
         }
     }
 }
 
-/// The last multiple of the interval, counted from the Unix epoch, at or before an instant: so that replicas judge the
-/// same instants, and the first is judged at once.
-pub fn aligned(instant: Timestamp, interval: SignedDuration) -> Timestamp {
-    let (at, step) = (instant.as_nanosecond(), interval.as_nanos());
-    Timestamp::from_nanosecond(at.div_euclid(step) * step).unwrap_or(instant)
+/// Readings that are known before they are due.
+pub struct Foreseen {
+    sources: Arc<Sources>,
+    rows: Rows,
+    ahead: Option<Result<Readings, SourceError>>,
+    clock: Clock,
+    /// The time of the first readings, and when they were given.
+    began: Option<(Timestamp, Instant)>,
+}
+
+impl Foreseen {
+    /// All instants from the last one at or before `from`.
+    ///
+    /// # Errors
+    /// A source cannot be opened.
+    pub fn onwards(sources: Arc<Sources>, from: Timestamp) -> Result<Self, SourceError> {
+        let rows = sources.history(Span::onwards(from, sources.interval()))?;
+        Ok(Self::after(sources, None, rows))
+    }
+
+    /// A row that was read already, and the rows after it.
+    pub fn after(sources: Arc<Sources>, first: Option<Readings>, rows: Rows) -> Self {
+        let clock = sources.clock();
+        Self { sources, rows, ahead: first.map(Ok), clock, began: None }
+    }
+
+    async fn next_due(&mut self) -> Option<Result<Aligned, SourceError>> {
+        if let Err(error) = self.skip_to(Timestamp::now()) {
+            return Some(Err(error));
+        }
+        if self.ahead.is_none() {
+            self.ahead = Some(self.rows.next()?);
+        }
+        if let Some(Ok(readings)) = &self.ahead {
+            let (first, began) = *self.began.get_or_insert_with(|| (readings.time, Instant::now()));
+            let pace = Pace::from(self.clock);
+            tokio::time::sleep(pace.wait(readings.time, Timestamp::now(), first, began.elapsed())).await;
+            self.sources.all_arrived();
+        }
+        let readings = self.ahead.take()?;
+        Some(readings.map(|readings| Aligned { readings, carried: Vec::new() }))
+    }
+
+    /// Leave out instants that are over: after a pause, the newest readings count, not all that were missed.
+    fn skip_to(&mut self, now: Timestamp) -> Result<(), SourceError> {
+        let Clock::Wall = self.clock else { return Ok(()) };
+        let newest = aligned(now, self.sources.interval());
+        if self.ahead.is_none() {
+            self.ahead = self.rows.next();
+        }
+        if matches!(&self.ahead, Some(Ok(readings)) if readings.time < newest) {
+            *self = Self { began: self.began, ..Self::onwards(self.sources.clone(), newest)? };
+        }
+        Ok(())
+    }
+
+    fn gap_after(&self, seen: Timestamp) -> Duration {
+        match (&self.ahead, self.clock) {
+            (Some(Ok(next)), Clock::Wall) => {
+                let gap = next.time.duration_since(seen) - self.sources.interval();
+                Duration::try_from(gap).unwrap_or_default()
+            }
+            _ => Duration::ZERO,
+        }
+    }
+}
+
+impl Iterator for Foreseen {
+    type Item = Result<Readings, SourceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.ahead.take().or_else(|| self.rows.next())
+    }
+}
+
+/// Readings as they arrive. The sources are read on a thread of their own, beside the one that judges.
+pub struct Live {
+    alignment: Alignment,
+    batches: mpsc::Receiver<Sent>,
+    _end: oneshot::Sender<()>,
+}
+
+impl Live {
+    /// Connect to the sources. Instants up to `seen` have been judged before.
+    ///
+    /// # Errors
+    /// The system refuses threads.
+    pub fn start(sources: &Sources, seen: Option<Timestamp>) -> io::Result<Self> {
+        let (outlet, batches) = channel();
+        let (end, ended) = oneshot::channel();
+        let connections = sources.each().enumerate().map(|(index, each)| {
+            let feed = Feed::new(index, sources.interval(), each.status.clone(), outlet.clone());
+            connection::keep(each.source.clone(), feed)
+        });
+        let connections = join_all(connections.collect::<Vec<_>>());
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let read = move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = connections => {}
+                    _ = ended => {} // dropped: nobody wants readings any more
+                }
+            });
+        };
+        thread::Builder::new().name("ingest".to_owned()).spawn(read)?;
+        let alignment = Alignment::new(sources.lanes(), sources.interval(), seen, Timestamp::now());
+        Ok(Self { alignment, batches, _end: end })
+    }
+
+    async fn next(&mut self) -> Aligned {
+        loop {
+            while let Ok(sent) = self.batches.try_recv() {
+                self.alignment.add(sent.source, sent.batch, Timestamp::now());
+            }
+            let now = Timestamp::now();
+            if let Some(aligned) = self.alignment.next(now) {
+                return aligned;
+            }
+            tokio::select! {
+                Some(sent) = self.batches.recv() => self.alignment.add(sent.source, sent.batch, Timestamp::now()),
+                () = tokio::time::sleep(self.alignment.wait(now)) => {}
+            }
+        }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.batches.close();
+        while let Ok(sent) = self.batches.try_recv() {
+            self.alignment.add(sent.source, sent.batch, Timestamp::now());
+        }
+        self.alignment.give_up();
+    }
 }
 
 /// When readings are due.
@@ -87,6 +202,15 @@ pub enum Pace {
         /// How many times faster.
         speed: f64,
     },
+}
+
+impl From<Clock> for Pace {
+    fn from(clock: Clock) -> Self {
+        match clock {
+            Clock::Wall => Self::Clock,
+            Clock::Own { speed } => Self::Replay { speed },
+        }
+    }
 }
 
 impl Pace {
@@ -110,15 +234,6 @@ mod tests {
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
-    }
-
-    #[test]
-    fn instants_are_multiples_of_the_interval() {
-        let five = SignedDuration::from_secs(5);
-        assert_eq!(
-            (aligned(at(10), five), aligned(at(11), five), aligned(at(-1), five)),
-            (at(10), at(10), at(-5))
-        );
     }
 
     #[test]

@@ -12,7 +12,8 @@ use crate::features::pipeline::Recipe;
 use crate::ingest::history::{HistoryReader, InitialData};
 use crate::ingest::progress::Progress;
 use crate::ingest::reading::Readings;
-use crate::ingest::sources::SourceError;
+use crate::ingest::source::SourceError;
+use crate::ingest::sources::Sources;
 use crate::ingest::stream::ReadingStream;
 use crate::lifecycle::retrain_schedule::RetrainSchedule;
 use crate::model::model::{Explain, Model, ModelError};
@@ -28,6 +29,9 @@ pub enum MonitorError {
     /// Training failed.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// There is nothing to replay.
+    #[error("--fast replays what is known before it is due: the readings of source {0:?} arrive")]
+    Live(String),
 }
 
 /// A model, and the readings that it is to judge.
@@ -44,20 +48,21 @@ pub struct Started {
     pub note: String,
 }
 
-/// Train on the sources' history: what simulated sensors would have given before `now` (or `dataEndTime`), or the first rows of
-/// a recording.
+/// Train on the sources' history: what was there before `now` (or `dataEndTime`), or the first rows of a recording.
 ///
 /// # Errors
 /// A source fails, or gives too little to learn from.
 pub fn train(
     detector: &Valid,
+    sources: &Arc<Sources>,
     now: Timestamp,
     explain: Explain,
     progress: &dyn Progress,
 ) -> Result<Started, MonitorError> {
     let train = detector.train().cloned().unwrap_or_default();
+    let past = Recipe::from(&train).memory() - 1;
     let InitialData { training_set, stream, lead_in, note } =
-        InitialData::with_training(detector, &train, now, progress)?;
+        InitialData::with_training(sources, &train, past, now, progress)?;
     let began = Instant::now();
     let training_set = TrainingSet { readings: &training_set, until: train.data_end_time, serving: None };
     let model = learn(detector, training_set, &|done| progress.grown(done, trees_to_grow(&train)))?;
@@ -74,6 +79,7 @@ pub fn train(
 /// A source fails.
 pub fn resume(
     detector: &Valid,
+    sources: &Arc<Sources>,
     model: Arc<Model>,
     state: Option<&ScorerState>,
     now: Timestamp,
@@ -82,7 +88,7 @@ pub fn resume(
     let past = model.recipe().memory() - 1;
     let (learned, seen) = (model.data_end_time(), state.map(|state| state.time));
     let InitialData { stream, lead_in, note, .. } =
-        InitialData::with_model(detector, past, learned, seen, now)?;
+        InitialData::with_model(sources, past, learned, seen, now)?;
     let mut scorer = Scorer::new(model, detector, explain);
     if let Some(state) = state {
         scorer.restore(state);
@@ -90,6 +96,31 @@ pub fn resume(
     scorer.remember_all(&lead_in);
     let gap = scorer.seen().map_or(Duration::ZERO, |seen| stream.gap_after(seen));
     Ok(Started { scorer, stream, took: None, gap, note })
+}
+
+/// Train on readings that have arrived, because no source remembers them; then go on with what arrives.
+///
+/// # Errors
+/// They are too few to learn from.
+pub fn train_on(
+    detector: &Valid,
+    arrived: &[Readings],
+    stream: ReadingStream,
+    explain: Explain,
+    progress: &dyn Progress,
+) -> Result<Started, (ModelError, ReadingStream)> {
+    let train = detector.train().cloned().unwrap_or_default();
+    let began = Instant::now();
+    let training_set = TrainingSet { readings: arrived, until: None, serving: None };
+    let model = match learn(detector, training_set, &|done| progress.grown(done, trees_to_grow(&train))) {
+        Ok(model) => model.with_training_end(Some(Timestamp::now())),
+        Err(error) => return Err((error, stream)),
+    };
+    let took = Some(began.elapsed());
+    let past = model.recipe().memory() - 1;
+    let mut scorer = Scorer::new(Arc::new(model), detector, explain);
+    scorer.remember_all(&arrived[arrived.len().saturating_sub(past)..]);
+    Ok(Started { scorer, stream, took, gap: Duration::ZERO, note: String::new() })
 }
 
 /// Learn anew from the readings before `until`, as far as it is not later than `now`, but for those that the serving model
@@ -133,9 +164,10 @@ pub trait ReplayObserver {
 /// by the stream's own clock.
 ///
 /// # Errors
-/// A source fails, a training fails, or the observer leaves.
+/// A source is live or fails, a training fails, or the observer leaves.
 pub fn replay<A: ReplayObserver>(
     detector: &Valid,
+    sources: &Arc<Sources>,
     started: &mut Started,
     span: Option<Duration>,
     observer: &mut A,
@@ -143,7 +175,11 @@ pub fn replay<A: ReplayObserver>(
     let mut retrain_schedule = RetrainSchedule::new(detector);
     let mut past = None;
     let mut end = None;
-    for readings in &mut started.stream {
+    let Some(stream) = started.stream.foreseen() else {
+        let name = sources.first_live().unwrap_or_default().to_owned();
+        return Err(MonitorError::Live(name).into());
+    };
+    for readings in stream {
         if observer.is_stopped() {
             break;
         }
@@ -156,7 +192,7 @@ pub fn replay<A: ReplayObserver>(
             let since = Instant::now();
             let past = match &mut past {
                 Some(past) => past,
-                none => none.insert(HistoryReader::open(detector).map_err(MonitorError::from)?),
+                none => none.insert(HistoryReader::open(sources, None).map_err(MonitorError::from)?),
             };
             let model = Arc::new(retrain(detector, started.scorer.model(), past, until, readings.time)?);
             observer.renewed(&model, since.elapsed());

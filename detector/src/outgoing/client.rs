@@ -2,14 +2,14 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::{Attempt, Policy};
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use url::{Host, Origin, Url};
 
@@ -45,9 +45,10 @@ impl Client {
         authorities: RootCertStore,
         deadline: Duration,
         redirects: Redirects,
+        identity: Option<&Identity>,
     ) -> Result<Self, OutgoingError> {
         let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls(authorities))
+            .tls_backend_preconfigured(tls(authorities, identity)?)
             .no_proxy()
             .user_agent(concat!("anomaly-detector/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_WITHIN)
@@ -80,12 +81,42 @@ impl Client {
     }
 }
 
-fn tls(authorities: RootCertStore) -> ClientConfig {
-    ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+/// Who to be for a server that asks: two files in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// A client certificate, and those that signed it.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
+impl Identity {
+    fn read(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), OutgoingError> {
+        let unreadable = |path: &Path| {
+            let path = path.to_owned();
+            move |error: rustls::pki_types::pem::Error| OutgoingError::Identity {
+                path,
+                why: error.to_string(),
+            }
+        };
+        let chain = CertificateDer::pem_file_iter(&self.certificate);
+        let chain = chain.and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(unreadable(&self.key))?;
+        Ok((chain.map_err(unreadable(&self.certificate))?, key))
+    }
+}
+
+fn tls(authorities: RootCertStore, identity: Option<&Identity>) -> Result<ClientConfig, OutgoingError> {
+    let config = ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
         .with_safe_default_protocol_versions()
         .expect("ring supports the versions of TLS that rustls does")
-        .with_root_certificates(authorities)
-        .with_no_client_auth()
+        .with_root_certificates(authorities);
+    let Some(identity) = identity else { return Ok(config.with_no_client_auth()) };
+    let (chain, key) = identity.read()?;
+    config.with_client_auth_cert(chain, key).map_err(|error| OutgoingError::Identity {
+        path: identity.certificate.clone(),
+        why: error.to_string(),
+    })
 }
 
 /// Mozilla's certificate authorities, those of the system or of `SSL_CERT_FILE`, and those of the bundle.

@@ -22,6 +22,14 @@ pub enum OutgoingError {
         /// The file.
         path: PathBuf,
     },
+    /// A client certificate or its key is of no use.
+    #[error("the client certificate of {} cannot be used: {why}", path.display())]
+    Identity {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// The HTTP client refuses.
     #[error("the HTTP client cannot start: {0}")]
     Client(String),

@@ -9,7 +9,7 @@ pub mod client;
 pub mod failure;
 
 pub use address::{AddressGuard, AddressRefused};
-pub use client::{Client, Redirects};
+pub use client::{Client, Identity, Redirects};
 pub use failure::OutgoingError;
 
 use std::path::{Path, PathBuf};
@@ -47,7 +47,22 @@ impl Outgoing {
     /// # Errors
     /// As [`Outgoing::new`].
     pub async fn client(&self, deadline: Duration, redirects: Redirects) -> Result<Client, OutgoingError> {
-        Client::new(self.guard.with_api_server().await, self.authorities()?, deadline, redirects)
+        Client::new(self.guard.with_api_server().await, self.authorities()?, deadline, redirects, None)
+    }
+
+    /// The same for a server of its own: where `authorities`, a PEM file, is given it is trusted beside the others, and
+    /// `identity` is who to be.
+    ///
+    /// # Errors
+    /// As [`Outgoing::new`], or the identity cannot be read.
+    pub async fn client_of(
+        &self,
+        authorities: Option<&Path>,
+        identity: Option<&Identity>,
+        deadline: Duration,
+    ) -> Result<Client, OutgoingError> {
+        let trusted = client::authorities(authorities.or(self.ca_bundle.as_deref()))?;
+        Client::new(self.guard.with_api_server().await, trusted, deadline, Redirects::None, identity)
     }
 
     fn authorities(&self) -> Result<rustls::RootCertStore, OutgoingError> {

@@ -17,9 +17,9 @@ use self::series::{
 use crate::alerting::event::Change;
 use crate::alerting::notify;
 use crate::ingest::reading::Readings;
+use crate::ingest::status::Counters;
 use crate::model::model::Model;
 use crate::scoring::calibration::{Calibration, Totals};
-use crate::scoring::scorer::Outcome;
 use crate::scoring::verdict::Verdict;
 
 /// The detector's metrics. Every series has the label `detector`; no label value comes from outside the spec.
@@ -35,7 +35,6 @@ pub struct Metrics {
 
 /// The label values of one sensor.
 struct SensorLabels {
-    source: String,
     sensor: String,
     unit: String,
 }
@@ -83,16 +82,9 @@ impl Metrics {
                 self.notification(&notification.name, outcome, 0);
             }
         }
-        for source in detector.sources() {
-            self.readings.source_up.with_label_values(&[&source.name]).set(0.0);
-            for outcome in ["scored", "missing", "refused", "dropped"] {
-                self.readings.total.with_label_values(&[source.name.as_str(), outcome]);
-            }
-        }
         self.sensors = detector
             .sensors()
             .map(|sensor| SensorLabels {
-                source: sensor.source.to_owned(),
                 sensor: sensor.name.to_owned(),
                 unit: sensor.unit.unwrap_or_default().to_owned(),
             })
@@ -100,22 +92,23 @@ impl Metrics {
         self
     }
 
-    /// A source gives readings, or does not.
-    pub fn source(&self, name: &str, up: bool) {
-        self.readings.source_up.with_label_values(&[name]).set(f64::from(u8::from(up)));
+    /// The counts of a source, at 0.
+    pub fn counters(&self, source: &str) -> Counters {
+        let of = |outcome: &str| self.readings.total.with_label_values(&[source, outcome]);
+        Counters {
+            up: self.readings.source_up.with_label_values(&[source]),
+            arrived: self.readings.arrived.with_label_values(&[source]),
+            scored: of("scored"),
+            missing: of("missing"),
+            refused: of("refused"),
+            dropped: of("dropped"),
+        }
     }
 
-    /// What an instant's readings were, and what became of them.
-    pub fn readings(&self, readings: &Readings, outcome: &Outcome) {
+    /// What the sensors gave at an instant.
+    pub fn readings(&self, readings: &Readings) {
         let seconds = readings.time.as_duration().as_secs_f64();
         for (labels, value) in self.sensors.iter().zip(&readings.values) {
-            let outcome = match (value, outcome) {
-                (None, _) => "missing",
-                (Some(value), _) if forest::cell(*value).is_none() => "refused",
-                (_, Outcome::Verdict(_)) => "scored",
-                (_, Outcome::Missing | Outcome::TooEarly | Outcome::Unjudgeable(_)) => "dropped",
-            };
-            self.readings.total.with_label_values(&[labels.source.as_str(), outcome]).inc();
             if let Some(value) = value {
                 self.readings.sensor_value.with_label_values(&[&labels.sensor, &labels.unit]).set(*value);
                 self.readings.last_reading.with_label_values(&[&labels.sensor]).set(seconds);

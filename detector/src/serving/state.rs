@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use crd::Valid;
-use crd::contract::{EventReport, Phase, REPORTED_EVENTS, Rejected, Report, SourceReport};
+use crd::contract::{EventReport, Phase, REPORTED_EVENTS, Rejected, Report};
 use jiff::Timestamp;
+use tokio::sync::broadcast;
 
 use crate::alerting::event::{Change, Events, EventsState};
 use crate::alerting::notify::ledger::Entry;
 use crate::alerting::notify::{self, Notifier};
-use crate::ingest::reading::Readings;
+use crate::ingest::alignment::Aligned;
+use crate::ingest::sources::http::Inlet;
+use crate::ingest::status::{Fate, SourceStatus};
 use crate::scoring::scorer::{Outcome, Scorer};
 use crate::scoring::verdict::Verdict;
 use crate::serving::metrics::Metrics;
@@ -33,7 +36,9 @@ pub struct State {
     events: Mutex<Events>,
     notifier: OnceLock<Notifier>,
     phase: Mutex<Phase>,
-    sources: Mutex<Vec<SourceReport>>,
+    sources: Vec<Arc<SourceStatus>>,
+    inlet: OnceLock<Arc<Inlet>>,
+    judged: broadcast::Sender<Judged>,
     draining: AtomicBool,
     /// Held while one instant's outcome and memory are taken or given.
     instant: Mutex<()>,
@@ -41,16 +46,28 @@ pub struct State {
     rejected: Mutex<Option<Rejected>>,
 }
 
+/// What became of an instant.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// The instant.
+    pub time: Timestamp,
+    /// The verdict, if there is one.
+    pub verdict: Option<Verdict>,
+}
+
+/// How many instants a request may be behind that waits for its verdicts.
+const WAITED_FOR: usize = 4096;
+
 impl State {
     /// A detector that has not begun.
     pub fn new(detector: Valid) -> Self {
-        let source = |name: &str| SourceReport {
-            name: name.to_owned(),
-            connected: false,
-            message: "not opened yet".to_owned(),
-        };
+        let metrics = Metrics::new(&detector);
+        let status = |name: &str| Arc::new(SourceStatus::new(name, metrics.counters(name)));
         Self {
-            metrics: Metrics::new(&detector),
+            sources: detector.sources().iter().map(|each| status(&each.name)).collect(),
+            inlet: OnceLock::new(),
+            judged: broadcast::Sender::new(WAITED_FOR),
+            metrics,
             scorer: ArcSwapOption::empty(),
             events: Mutex::new(Events::new(&detector)),
             notifier: OnceLock::new(),
@@ -58,8 +75,8 @@ impl State {
             phase: Mutex::new(Phase::WarmingUp {
                 have: 0,
                 need: detector.train().map_or(0, |train| train.samples),
+                seconds_left: None,
             }),
-            sources: Mutex::new(detector.sources().iter().map(|each| source(&each.name)).collect()),
             draining: AtomicBool::new(false),
             instant: Mutex::new(()),
             trainings: AtomicU64::new(0),
@@ -110,22 +127,51 @@ impl State {
 
     /// So many of the samples to train on are there.
     pub fn gathered(&self, have: usize, need: usize) {
-        *lock(&self.phase) = Phase::WarmingUp { have, need };
+        *lock(&self.phase) = Phase::WarmingUp { have, need, seconds_left: None };
     }
 
-    /// Every source gives readings, or none does, and why.
-    pub fn sources(&self, connected: bool, message: &str) {
-        for source in lock(&self.sources).iter_mut() {
-            source.connected = connected;
-            message.clone_into(&mut source.message);
-            self.metrics.source(&source.name, connected);
-        }
+    /// So many of the samples to train on have arrived, and the others will have in so many seconds: they come one an
+    /// interval. Requests may come meanwhile.
+    pub fn collected(&self, have: usize, need: usize, seconds_left: u64) {
+        *lock(&self.phase) = Phase::WarmingUp { have, need, seconds_left: Some(seconds_left) };
+    }
+
+    /// The training on what was collected has failed; more is collected.
+    pub fn training_failed(&self, message: String) {
+        *lock(&self.phase) = Phase::TrainingFailed { message };
+    }
+
+    /// The sources' states and counts, in the order of the spec.
+    pub fn sources(&self) -> &[Arc<SourceStatus>] {
+        &self.sources
+    }
+
+    /// Where requests put readings; none where the detector has no source that is pushed to, or has not begun.
+    pub fn inlet(&self) -> Option<&Arc<Inlet>> {
+        self.inlet.get()
+    }
+
+    /// From now on requests put readings here. There is one in the life of a detector.
+    pub fn take_in(&self, inlet: Arc<Inlet>) {
+        let _ = self.inlet.set(inlet);
+    }
+
+    /// What becomes of each instant from now on.
+    pub fn judged(&self) -> broadcast::Receiver<Judged> {
+        self.judged.subscribe()
+    }
+
+    /// An instant's readings that no model was there to judge.
+    pub fn unjudged(&self, aligned: &Aligned) {
+        self.metrics.readings(&aligned.readings);
+        self.settle(aligned, false);
+        self.announce(aligned.readings.time, None);
     }
 
     /// The next instant was judged: what came of it, and what the scorer remembers now. What became of the events.
-    pub fn advance(&self, readings: &Readings, outcome: &Outcome, scorer: &Scorer) -> Option<Change> {
+    pub fn advance(&self, aligned: &Aligned, outcome: &Outcome, scorer: &Scorer) -> Option<Change> {
         let _both = lock(&self.instant);
-        let change = self.outcome(readings, outcome);
+        let change = self.outcome(aligned, outcome);
         self.remember(scorer);
         change
     }
@@ -142,9 +188,12 @@ impl State {
     }
 
     /// An instant's readings, and what became of them and of the events.
-    pub fn outcome(&self, readings: &Readings, outcome: &Outcome) -> Option<Change> {
-        self.metrics.readings(readings, outcome);
-        let Outcome::Verdict(verdict) = outcome else { return None };
+    pub fn outcome(&self, aligned: &Aligned, outcome: &Outcome) -> Option<Change> {
+        self.metrics.readings(&aligned.readings);
+        self.settle(aligned, matches!(outcome, Outcome::Verdict(_)));
+        let verdict = if let Outcome::Verdict(verdict) = outcome { Some(verdict) } else { None };
+        self.announce(aligned.readings.time, verdict);
+        let verdict = verdict?;
         self.metrics.verdict(verdict);
         let change = self.follow(verdict);
         let mut verdicts = lock(&self.verdicts);
@@ -153,6 +202,35 @@ impl State {
         }
         verdicts.push_back(verdict.clone());
         change
+    }
+
+    fn announce(&self, time: Timestamp, verdict: Option<&Verdict>) {
+        if self.judged.receiver_count() > 0 {
+            let _ = self.judged.send(Judged { time, verdict: verdict.cloned() });
+        }
+    }
+
+    /// Count what became of each reading that has arrived for an instant.
+    fn settle(&self, aligned: &Aligned, scored: bool) {
+        let widths = self.detector.sources().iter().map(|source| source.sensors().len());
+        let sources = self.sources.iter().zip(widths);
+        let sources = sources.flat_map(|(source, width)| std::iter::repeat_n(source, width));
+        let mut carried = aligned.carried.iter().copied().peekable();
+        for (sensor, (value, source)) in aligned.readings.values.iter().zip(sources).enumerate() {
+            let fate = match value {
+                None => Fate::Missing,
+                // Counted when it was fresh.
+                Some(_) if carried.peek() == Some(&sensor) => {
+                    carried.next();
+                    continue;
+                }
+                Some(value) if forest::cell(*value).is_none() => Fate::Refused,
+                Some(_) if scored => Fate::Scored,
+                Some(_) => Fate::Dropped,
+            };
+            carried.next_if_eq(&sensor);
+            source.settle(fate);
+        }
     }
 
     fn follow(&self, verdict: &Verdict) -> Option<Change> {
@@ -212,10 +290,22 @@ impl State {
                     lock(&self.rejected).as_ref().map_or(String::new(), |why| format!(": {}", why.message));
                 Err(format!("the model is not loaded yet{why}"))
             }
-            Phase::WarmingUp { have, need } => {
+            Phase::WarmingUp { seconds_left: Some(_), .. } => Ok(()),
+            Phase::WarmingUp { have, need, .. } => {
                 Err(format!("warming up: {have} of {need} samples to train on"))
             }
             Phase::TrainingFailed { message } => Err(format!("training failed: {message}")),
+        }
+    }
+
+    /// One sentence on why there is no model.
+    pub fn why_no_model(&self) -> String {
+        let phase = lock(&self.phase).clone();
+        match phase {
+            Phase::WarmingUp { have, need, seconds_left: Some(left) } => {
+                format!("warming up: {have} of {need} readings, {} min left", left.div_ceil(60))
+            }
+            _ => self.ready().err().unwrap_or_default(),
         }
     }
 
@@ -226,7 +316,7 @@ impl State {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             phase: lock(&self.phase).clone(),
             model: self.scorer().map(|scorer| scorer.model().report(self.detector.cut())),
-            sources: lock(&self.sources).clone(),
+            sources: self.sources.iter().map(|source| source.report()).collect(),
             newest_events: self.events(REPORTED_EVENTS),
             trainings: self.trainings.load(Ordering::Relaxed),
             rejected: lock(&self.rejected).clone(),

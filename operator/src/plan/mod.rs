@@ -7,7 +7,7 @@ pub mod history;
 use std::collections::BTreeMap;
 
 use crd::contract::{DATA_DIRECTORY, DETECTOR_LABEL, FIELD_MANAGER};
-use crd::valid::{Invalid, SourceKind};
+use crd::valid::Invalid;
 use crd::{Valid, Violation};
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -135,7 +135,7 @@ fn owner(detector: &crd::AnomalyDetector) -> OwnerReference {
 
 /// A rule of the cluster alone: on a laptop the same manifest reads files of the working directory.
 fn reads_from_a_volume(detector: &Valid) -> Result<(), Invalid> {
-    let reads = detector.sources().iter().any(|source| matches!(source.kind, SourceKind::Csv(_)));
+    let reads = detector.sources().iter().any(|source| source.kind.paces_itself());
     let mut mounts = detector.spec().pod.volume_mounts.iter().map(|mount| &mount.mount_path);
     let is_data = |path: &String| path == DATA_DIRECTORY || path.starts_with(&format!("{DATA_DIRECTORY}/"));
     if !reads || mounts.any(is_data) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crd::valid::{Retrain, SourceKind};
+use crd::valid::Retrain;
 use serde::Serialize;
 
 use super::prometheus::prometheus_duration;
@@ -167,7 +167,7 @@ fn detector_down(plan: &Plan) -> Option<Alert> {
 
 /// A recording has the times of its past, so that it says nothing of now.
 fn sensor_stale(plan: &Plan) -> Option<Alert> {
-    let is_live = plan.detector.sources().iter().any(|source| !matches!(source.kind, SourceKind::Csv(_)));
+    let is_live = plan.detector.sources().iter().any(|source| !source.kind.paces_itself());
     let limit = (Duration::from(plan.detector.spec().interval) * 3).max(PATIENCE).as_secs();
     is_live.then(|| Alert {
         name: "SensorStale",

@@ -40,11 +40,12 @@ pub fn build(plan: &Plan) -> NetworkPolicy {
     }
 }
 
-/// Whether the pods fetch their model, or notify somebody of events.
+/// Whether the pods fetch their model, ask a server for readings, or notify somebody of events.
 fn names_an_address(plan: &Plan) -> bool {
     let spec = plan.detector.spec();
     let loads = spec.model.load.as_ref().is_some_and(|load| load.url.is_some());
-    loads || !spec.notifications.is_empty()
+    let asks = plan.detector.sources().iter().any(|source| source.kind.connects());
+    loads || asks || !spec.notifications.is_empty()
 }
 
 /// To names, and to everywhere but where credentials are. A policy knows no names, and of ports only those behind a Service: it cannot

@@ -3,7 +3,7 @@
 
 use crd::contract::{
     CA_DIRECTORY, CA_FILE, CONFIG_DIRECTORY, CREDENTIALS_DIRECTORY, LOAD_DIRECTORY, MODEL_DIRECTORY,
-    SIGNING_DIRECTORY, STATE_DIRECTORY,
+    SIGNING_DIRECTORY, SOURCE_CREDENTIALS_DIRECTORY, STATE_DIRECTORY,
 };
 use crd::load::Load;
 use crd::notification::Notification;
@@ -23,7 +23,7 @@ const MOST_STATE: &str = "64Mi";
 /// A volume and the directory where the container finds it.
 pub struct Mounted {
     volume: Volume,
-    directory: &'static str,
+    directory: String,
     read_only: bool,
 }
 
@@ -37,13 +37,14 @@ pub fn of(plan: &Plan) -> Vec<Mounted> {
     let mut mounted = vec![
         read_only("manifest", CONFIG_DIRECTORY, config_map(plan.name(), false)),
         read_only("model", MODEL_DIRECTORY, config_map(pointer_name(&plan.name()), true)),
-        Mounted { volume: named("state", state()), directory: STATE_DIRECTORY, read_only: false },
+        Mounted { volume: named("state", state()), directory: STATE_DIRECTORY.to_owned(), read_only: false },
     ];
     mounted.extend(load.and_then(source).map(|source| read_only("load", LOAD_DIRECTORY, source)));
     let credentials = load.and_then(|load| load.credentials_secret_ref.as_ref());
     mounted.extend(
         credentials.map(|reference| read_only("credentials", CREDENTIALS_DIRECTORY, secret(&reference.name))),
     );
+    mounted.extend(sources(plan));
     mounted
         .extend(signing_keys(&spec.notifications).map(|keys| read_only("signing", SIGNING_DIRECTORY, keys)));
     mounted.extend(
@@ -69,6 +70,20 @@ pub fn asked_mounts(plan: &Plan) -> Vec<VolumeMount> {
     plan.detector.spec().pod.volume_mounts.iter().map(mount).collect()
 }
 
+/// The Secrets of sources, each in a folder of the source's name. The volume's name must be short, so it is a number.
+fn sources(plan: &Plan) -> impl Iterator<Item = Mounted> {
+    plan.detector.sources().iter().enumerate().filter_map(|(index, source)| {
+        let (name, key) = source.kind.secret()?;
+        let mut volume = secret(name);
+        if let (Some(secret), Some(key)) = (&mut volume.secret, key) {
+            let item = KeyToPath { key: key.to_owned(), path: key.to_owned(), mode: None };
+            secret.items = Some(vec![item]);
+        }
+        let directory = format!("{SOURCE_CREDENTIALS_DIRECTORY}/{}", source.name);
+        Some(read_only(&format!("source-{index}"), &directory, volume))
+    })
+}
+
 impl Mounted {
     /// As the pod lists it.
     pub fn volume(self) -> Volume {
@@ -79,15 +94,15 @@ impl Mounted {
     pub fn mount(&self) -> VolumeMount {
         VolumeMount {
             name: self.volume.name.clone(),
-            mount_path: self.directory.to_owned(),
+            mount_path: self.directory.clone(),
             read_only: self.read_only.then_some(true),
             ..VolumeMount::default()
         }
     }
 }
 
-fn read_only(name: &str, directory: &'static str, volume: Volume) -> Mounted {
-    Mounted { volume: named(name, volume), directory, read_only: true }
+fn read_only(name: &str, directory: &str, volume: Volume) -> Mounted {
+    Mounted { volume: named(name, volume), directory: directory.to_owned(), read_only: true }
 }
 
 fn named(name: &str, volume: Volume) -> Volume {

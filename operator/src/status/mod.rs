@@ -81,10 +81,8 @@ pub fn of_invalid(
 }
 
 fn sensors(detector: &AnomalyDetector) -> i32 {
-    let of_source = |source: &crd::source::Source| {
-        source.simulated.as_ref().map_or(0, |simulated| simulated.sensors.len())
-            + source.csv.as_ref().map_or(0, |csv| csv.sensors.len())
-    };
+    let of_source =
+        |source: &crd::source::Source| source.kinds().iter().map(|kind| kind.sensors().len()).sum::<usize>();
     i32::try_from(detector.spec.sources.iter().map(of_source).sum::<usize>()).unwrap_or(i32::MAX)
 }
 

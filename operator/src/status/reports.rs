@@ -113,21 +113,24 @@ fn failed(reports: &[&Report]) -> Option<ConditionState> {
 
 fn slowest(reports: &[&Report]) -> Option<ConditionState> {
     let warming = reports.iter().filter_map(|report| match report.phase {
-        Phase::WarmingUp { have, need } => Some((have, need)),
+        Phase::WarmingUp { have, need, seconds_left } => Some((have, need, seconds_left)),
         Phase::TrainingFailed { .. } | Phase::Serving => None,
     });
-    warming.min_by(|(a, n), (b, m)| (a * m).cmp(&(b * n))).map(|(have, need)| warming_up(have, need))
+    let slowest = warming.min_by(|(a, n, _), (b, m, _)| (a * m).cmp(&(b * n)));
+    slowest.map(|(have, need, seconds_left)| warming_up(have, need, seconds_left))
 }
 
 /// In whole percent, so that the status changes a hundred times at most.
-fn warming_up(have: usize, need: usize) -> ConditionState {
+fn warming_up(have: usize, need: usize, seconds_left: Option<u64>) -> ConditionState {
+    let each = seconds_left.map(|left| left as f64 / need.saturating_sub(have).max(1) as f64);
     let need = need.max(1);
     let percent = (have.min(need) as u128 * 100 / need as u128) as usize;
     let have = (percent as u128 * need as u128).div_ceil(100);
-    ConditionState::no(
-        Reason::WarmingUp,
-        format!("{percent} %: {have} of {need} samples to learn from are gathered"),
-    )
+    let left = each.map_or(String::new(), |each| {
+        format!(", {:.0} min left", ((need as f64 - have as f64) * each / 60.0).ceil())
+    });
+    let message = format!("{percent} %: {have} of {need} samples to learn from are gathered{left}");
+    ConditionState::no(Reason::WarmingUp, message)
 }
 
 fn serving(models: &[&ModelReport], concern: Option<&Concern>) -> Option<ConditionState> {

@@ -6,7 +6,6 @@
 
 use crd::simulated::{Fault as Spec, FaultType};
 
-use super::nanoseconds;
 use super::random::RandomStream;
 
 /// A Step has reached its new level after this share of its duration.
@@ -29,8 +28,8 @@ impl Fault {
         Self {
             type_: spec.type_,
             magnitude: spec.magnitude.unwrap_or(0.0),
-            mean_interval: nanoseconds(spec.mean_interval),
-            duration: nanoseconds(spec.duration),
+            mean_interval: spec.mean_interval.as_nanos(),
+            duration: spec.duration.as_nanos(),
             starts: RandomStream::new(seed, sensor, &format!("starts of fault {index}")),
             tremor: RandomStream::new(seed, sensor, &format!("tremor of fault {index}")),
         }

@@ -1,5 +1,7 @@
-//! A spec's sources in, readings out: simulated ones at any time that is asked for, recorded ones row by row.
+//! A spec's sources in, sources behind the seam out: a file a kind, and the one place that knows all kinds.
 
+/// What sources need of the place where the program runs.
+pub mod access;
 /// Random numbers that are found by an index.
 mod random;
 /// Baseline, waves, trend.
@@ -8,8 +10,8 @@ mod signal;
 mod noise;
 /// What goes wrong, and when.
 mod fault;
-/// Sources that answer for any instant.
-mod simulated;
+/// Sensors that need no hardware.
+pub mod simulated;
 /// Files of delimited text, row by row.
 pub mod delimited;
 /// The ways in which recordings write time.
@@ -17,50 +19,237 @@ pub mod timestamp;
 /// Where CSV files are.
 mod data_directory;
 /// A CSV file, replayed.
-mod recording;
+pub mod csv;
+/// Queries of a Prometheus server.
+pub mod prometheus;
+/// Readings that other programs push.
+pub mod http;
 
-pub use recording::Recording;
-pub use simulated::SimulatedSource;
+use std::sync::Arc;
+use std::time::Duration;
 
 use crd::Valid;
-use crd::valid::SourceKind;
-use thiserror::Error;
+use crd::source::SourceKind;
+use jiff::{SignedDuration, Timestamp};
 
-use delimited::CsvError;
+use self::access::Access;
+use self::http::Inlet;
+use super::alignment::Lane;
+use super::reading::{ActiveFault, Readings};
+use super::source::{Clock, Rows, Source, SourceError, Span};
+use super::status::SourceStatus;
 
-/// Why a source cannot be opened or read.
-#[derive(Debug, Error)]
-pub enum SourceError {
-    /// A recording: file, line, column, and what was expected.
-    #[error(transparent)]
-    Csv(#[from] CsvError),
+/// Open a source; where requests put its readings, if it is pushed to.
+///
+/// # Errors
+/// A file cannot be opened, or has not the columns that the spec names.
+fn open(
+    kind: &SourceKind,
+    access: &Access,
+    interval: SignedDuration,
+) -> Result<(Arc<dyn Source>, Option<Arc<Inlet>>), SourceError> {
+    let source: Arc<dyn Source> = match kind {
+        SourceKind::Simulated(spec) => Arc::new(simulated::SimulatedSource::new(spec)),
+        SourceKind::Csv(spec) => Arc::new(csv::File::open(spec)?),
+        SourceKind::Prometheus(spec) => Arc::new(prometheus::Queries::new(spec, access, interval)),
+        SourceKind::Http(spec) => {
+            let pushed = http::Pushed::new(spec, &access.credentials);
+            let inlet = pushed.inlet();
+            return Ok((Arc::new(pushed), Some(inlet)));
+        }
+    };
+    Ok((source, None))
 }
 
-/// The sources of one detector.
-#[allow(clippy::large_enum_variant, reason = "a detector has one of it")]
-pub enum Sources {
-    /// Simulated sensors: a pure function of time.
-    SimulatedSource(SimulatedSource),
-    /// A recording, which paces the detector by its own timestamps; it is the only source.
-    Recorded(Recording),
+/// The sources of one detector, in the order of the spec. The sensors of all, in this order, are what the model sees.
+pub struct Sources {
+    all: Vec<Opened>,
+    interval: SignedDuration,
+}
+
+/// A source, and how its readings meet the interval.
+pub struct Opened {
+    /// The source.
+    pub source: Arc<dyn Source>,
+    /// Where requests put its readings, if it is pushed to.
+    inlet: Option<Arc<Inlet>>,
+    /// Its state and counts.
+    pub status: Arc<SourceStatus>,
+    /// How many sensors it has.
+    pub sensors: usize,
+    staleness: Duration,
+    lateness: Duration,
 }
 
 impl Sources {
-    /// Make the detector's sources ready: a recording is opened, its columns and time format are found.
+    /// Open all of them. `statuses` are in the order of the spec.
     ///
     /// # Errors
-    /// The recording cannot be opened, or has not the columns that the spec names.
-    pub fn open(detector: &Valid) -> Result<Self, SourceError> {
-        for source in detector.sources() {
-            if let SourceKind::Csv(csv) = &source.kind {
-                return Ok(Self::Recorded(Recording::open(csv)?));
+    /// A file cannot be opened, or has not the columns that the spec names.
+    pub fn open(
+        detector: &Valid,
+        access: &Access,
+        statuses: &[Arc<SourceStatus>],
+    ) -> Result<Self, SourceError> {
+        let interval = Duration::from(detector.spec().interval);
+        let interval = SignedDuration::try_from(interval).expect("intervals are at most 24h");
+        let opened = |(spec, status): (&crd::valid::ValidSource, &Arc<SourceStatus>)| {
+            let credentials = access.credentials.join(&spec.name);
+            let access = Access { credentials, outgoing: access.outgoing.clone() };
+            let (source, inlet) = open(&spec.kind, &access, interval)?;
+            Ok(Opened {
+                lateness: Duration::from(spec.lateness).max(source.patience()),
+                source,
+                inlet,
+                status: status.clone(),
+                sensors: spec.sensors().len(),
+                staleness: spec.staleness.into(),
+            })
+        };
+        let all = detector.sources().iter().zip(statuses).map(opened).collect::<Result<_, SourceError>>()?;
+        Ok(Self { all, interval })
+    }
+
+    /// Open all of them where nobody asks for their state: for a replay.
+    ///
+    /// # Errors
+    /// As [`Sources::open`].
+    pub fn unreported(detector: &Valid, access: &Access) -> Result<Self, SourceError> {
+        let statuses: Vec<_> =
+            detector.sources().iter().map(|source| Arc::new(SourceStatus::unseen(&source.name))).collect();
+        Self::open(detector, access, &statuses)
+    }
+
+    /// From one instant to the next.
+    pub fn interval(&self) -> SignedDuration {
+        self.interval
+    }
+
+    /// What time it is: a source with a clock of its own is the only one.
+    pub fn clock(&self) -> Clock {
+        self.all.first().map_or(Clock::Wall, |first| first.source.clock())
+    }
+
+    /// Whether there is a history of all sensors.
+    pub fn remember(&self) -> bool {
+        self.all.iter().all(|each| each.source.remembers())
+    }
+
+    /// Whether the history of all sensors reaches into the future.
+    pub fn foresee(&self) -> bool {
+        self.all.iter().all(|each| each.source.foresees())
+    }
+
+    /// The name of the first source that does not foresee.
+    pub fn first_live(&self) -> Option<&str> {
+        self.all.iter().find(|each| !each.source.foresees()).map(|each| each.status.name())
+    }
+
+    /// The readings of all sensors at the instants of a span.
+    ///
+    /// # Errors
+    /// A source cannot be opened.
+    pub fn history(&self, span: Span) -> Result<Rows, SourceError> {
+        let rows = |each: &Opened| each.source.history(span);
+        if let [only] = &*self.all {
+            return rows(only);
+        }
+        let parts = self
+            .all
+            .iter()
+            .map(|each| Ok(Part { rows: rows(each)?, next: None, sensors: each.sensors, ended: false }));
+        Ok(Box::new(Merged { parts: parts.collect::<Result<_, SourceError>>()? }))
+    }
+
+    /// The sources one by one.
+    pub fn each(&self) -> impl Iterator<Item = &Opened> {
+        self.all.iter()
+    }
+
+    /// Where requests put readings.
+    pub fn inlets(&self) -> Vec<Arc<Inlet>> {
+        self.all.iter().filter_map(|each| each.inlet.clone()).collect()
+    }
+
+    /// How the readings of each meet the interval.
+    pub fn lanes(&self) -> Vec<Lane> {
+        let lane = |each: &Opened| Lane {
+            status: each.status.clone(),
+            sensors: each.sensors,
+            staleness: each.staleness,
+            lateness: each.lateness,
+        };
+        self.all.iter().map(lane).collect()
+    }
+
+    /// The readings of an instant were taken from history: each sensor's has arrived.
+    pub fn all_arrived(&self) {
+        self.all.iter().for_each(|each| each.status.arrived(each.sensors));
+    }
+
+    /// All of them give readings, or have ended, and why.
+    pub fn set_connected(&self, why_not: Option<&str>) {
+        for each in &self.all {
+            match why_not {
+                None => each.status.connected(),
+                Some(why) => each.status.disconnected(why),
             }
         }
-        Ok(Self::SimulatedSource(SimulatedSource::new(detector.sources())))
     }
 }
 
-/// Whole nanoseconds; those of the longest duration, 32 digits of hours, fit by far.
-fn nanoseconds(duration: crd::Duration) -> i128 {
-    std::time::Duration::from(duration).as_nanos().cast_signed()
+/// The histories of several sources, instant after instant.
+struct Merged {
+    parts: Vec<Part>,
+}
+
+struct Part {
+    rows: Rows,
+    next: Option<Readings>,
+    sensors: usize,
+    ended: bool,
+}
+
+impl Part {
+    /// The time of the next row.
+    fn peek(&mut self) -> Result<Option<Timestamp>, SourceError> {
+        if self.next.is_none() && !self.ended {
+            self.next = self.rows.next().transpose()?;
+            self.ended = self.next.is_none();
+        }
+        Ok(self.next.as_ref().map(|row| row.time))
+    }
+}
+
+impl Merged {
+    fn row(&mut self) -> Result<Option<Readings>, SourceError> {
+        let mut earliest: Option<Timestamp> = None;
+        for part in &mut self.parts {
+            let time = part.peek()?;
+            earliest = earliest.into_iter().chain(time).min();
+        }
+        let Some(time) = earliest else { return Ok(None) };
+        let (mut values, mut truth) = (Vec::new(), Some(Vec::new()));
+        for part in &mut self.parts {
+            let first = values.len();
+            let row = part.next.take_if(|row| row.time == time);
+            let known = row.as_ref().and_then(|row| row.truth.as_deref());
+            truth = truth.zip(known).map(|(mut truth, known)| {
+                let of_all =
+                    |fault: &ActiveFault| ActiveFault { sensor: fault.sensor.map(|s| s + first), ..*fault };
+                truth.extend(known.iter().map(of_all));
+                truth
+            });
+            values.extend(row.map_or_else(|| vec![None; part.sensors], |row| row.values));
+        }
+        Ok(Some(Readings { time, values, truth }))
+    }
+}
+
+impl Iterator for Merged {
+    type Item = Result<Readings, SourceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.row().transpose()
+    }
 }

@@ -4,8 +4,6 @@ use std::f64::consts::TAU;
 
 use crd::simulated::{SimulatedSensor, Wave};
 
-use super::nanoseconds;
-
 /// 2026-01-01T00:00:00Z, from where a trend is counted, in nanoseconds since the Unix epoch.
 const TREND_START: i128 = 1_767_225_600_000_000_000;
 const NANOSECONDS_PER_HOUR: f64 = 3.6e12;
@@ -46,7 +44,7 @@ impl Signal {
 
 impl Sine {
     fn new(wave: &Wave) -> Self {
-        let (period, phase) = (nanoseconds(wave.period), nanoseconds(wave.phase));
+        let (period, phase) = (wave.period.as_nanos(), wave.phase.as_nanos());
         Self { amplitude: wave.amplitude, period, phase: phase % period }
     }
 

@@ -1,9 +1,10 @@
-//! The simulated sources of a spec in, readings for any instant out: a pure function of the time.
+//! A simulated source of the spec in, readings for any instant out: a pure function of the time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crd::simulated::{FaultType, SimulatedSensor};
-use crd::valid::{SourceKind, ValidSource};
+use async_trait::async_trait;
+use crd::simulated::{FaultType, Simulated, SimulatedSensor};
 use jiff::Timestamp;
 
 use super::fault::Fault;
@@ -11,11 +12,12 @@ use super::noise::Noise;
 use super::random::RandomStream;
 use super::signal::Signal;
 use crate::ingest::reading::{ActiveFault, Readings};
+use crate::ingest::source::{Feed, Rows, Source, SourceError, Span, replay};
 
-/// Sources that answer for any instant, in any order, in constant time: the same on every machine, to the bit.
+/// Sensors that answer for any instant, in any order, in constant time: the same on every machine, to the bit.
 #[derive(Clone, Debug)]
 pub struct SimulatedSource {
-    sensors: Vec<Sensor>,
+    sensors: Arc<[Sensor]>,
 }
 
 /// A sensor that needs no hardware.
@@ -33,15 +35,9 @@ struct Occurrence<'a> {
 }
 
 impl SimulatedSource {
-    /// The simulated sensors of these sources, in order.
-    pub fn new(sources: &[ValidSource]) -> Self {
-        let sensors = sources.iter().flat_map(|source| match &source.kind {
-            SourceKind::Simulated(simulated) => {
-                simulated.sensors.iter().map(|sensor| Sensor::new(sensor, simulated.seed)).collect()
-            }
-            SourceKind::Csv(_) => Vec::new(),
-        });
-        Self { sensors: sensors.collect() }
+    /// The sensors of a source, in order.
+    pub fn new(spec: &Simulated) -> Self {
+        Self { sensors: spec.sensors.iter().map(|sensor| Sensor::new(sensor, spec.seed)).collect() }
     }
 
     /// What every sensor gives at this instant, and the faults that are active.
@@ -56,21 +52,26 @@ impl SimulatedSource {
         }
         Readings { time, values, truth: Some(truth) }
     }
+}
 
-    /// The readings of the last `samples` instants before `until`, oldest first. Instants are the multiples of
-    /// `interval` since the Unix epoch; those before the year -9999 are left out.
-    pub fn history(
-        &self,
-        samples: usize,
-        until: Timestamp,
-        interval: Duration,
-    ) -> impl Iterator<Item = Readings> {
-        let interval = interval.as_nanos().cast_signed().max(1);
-        let after_last = (until.as_nanosecond() + interval - 1).div_euclid(interval);
-        let instants = after_last - samples as i128..after_last;
-        instants
-            .filter_map(move |instant| Timestamp::from_nanosecond(instant * interval).ok())
-            .map(|time| self.at(time))
+#[async_trait]
+impl Source for SimulatedSource {
+    fn foresees(&self) -> bool {
+        true
+    }
+
+    fn history(&self, span: Span) -> Result<Rows, SourceError> {
+        let sensors = self.clone();
+        Ok(Box::new(span.instants().map(move |instant| Ok(sensors.at(instant)))))
+    }
+
+    /// A row is sent one interval before it is due.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    async fn live(&self, feed: &Feed) -> Result<(), SourceError> {
+        replay(self, feed).await
     }
 }
 

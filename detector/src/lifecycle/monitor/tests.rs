@@ -1,15 +1,18 @@
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crd::Valid;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::{Explain, MonitorError, ReplayObserver, Started, replay, resume, train};
+use super::{Explain, MonitorError, ReplayObserver, Started};
 use crate::ingest::progress::NoProgress;
 use crate::ingest::reading::Readings;
+use crate::ingest::sources::Sources;
+use crate::ingest::sources::access::Access;
 use crate::model::model::Model;
-use crate::scoring::scorer::{Outcome, Scorer};
+use crate::scoring::scorer::{Outcome, Scorer, ScorerState};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -38,6 +41,29 @@ fn watching(path: &Path, model: &str, alarm: &str) -> Valid {
         path.display()
     );
     crd::manifest::one_detector(&text).unwrap()
+}
+
+fn sources(detector: &Valid) -> Arc<Sources> {
+    Arc::new(Sources::unreported(detector, &Access::default()).unwrap())
+}
+
+fn train(
+    detector: &Valid,
+    now: Timestamp,
+    explain: Explain,
+    progress: &NoProgress,
+) -> Result<Started, MonitorError> {
+    super::train(detector, &sources(detector), now, explain, progress)
+}
+
+fn resume(
+    detector: &Valid,
+    model: Arc<Model>,
+    state: Option<&ScorerState>,
+    now: Timestamp,
+    explain: Explain,
+) -> Result<Started, MonitorError> {
+    super::resume(detector, &sources(detector), model, state, now, explain)
 }
 
 /// Writes down who judged what.
@@ -72,7 +98,7 @@ impl ReplayObserver for Scribe {
 
 fn heard(detector: &Valid, mut started: Started, span: Option<Duration>) -> Scribe {
     let mut scribe = Scribe::default();
-    replay(detector, &mut started, span, &mut scribe).unwrap();
+    super::replay(detector, &sources(detector), &mut started, span, &mut scribe).unwrap();
     scribe
 }
 
@@ -155,7 +181,7 @@ fn a_model_that_is_there_goes_on_after_what_was_seen() {
     };
     assert_eq!(go_on(None), [360, 420, 480, 540], "as after the training");
     let mut started = first;
-    started.stream.by_ref().take(2).for_each(|readings| {
+    started.stream.foreseen().unwrap().take(2).for_each(|readings| {
         started.scorer.judge(&readings.unwrap());
     });
     let snapshot = started.scorer.state().unwrap();
@@ -172,7 +198,8 @@ fn what_happened_while_nobody_watched_is_filled_in_where_the_source_knows_it() {
     let later = resume(&detector, model, Some(&snapshot), at(1_000_400), Explain::Never).unwrap();
     assert_eq!(later.gap, Duration::ZERO);
     // As if it had never been away.
-    for readings in whole.stream.map(Result::unwrap).take_while(|readings| readings.time < at(1_000_400)) {
+    let instants = whole.stream.foreseen().unwrap().map(Result::unwrap);
+    for readings in instants.take_while(|readings| readings.time < at(1_000_400)) {
         whole.scorer.judge(&readings);
     }
     assert_eq!(later.scorer.seen(), whole.scorer.seen());

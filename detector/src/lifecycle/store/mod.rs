@@ -42,6 +42,11 @@ impl StateDirectory {
         self.0.join("snapshot")
     }
 
+    /// Where the readings are kept that arrive from sources without a memory.
+    pub fn readings(&self) -> PathBuf {
+        self.0.join("readings")
+    }
+
     /// Keep this model, and not the one before. It is on the disk when this returns.
     ///
     /// # Errors

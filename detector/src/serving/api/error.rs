@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
-use serde_json::json;
+use serde_json::{Value, json};
 use thiserror::Error;
 
 /// The largest request body: batches beyond it belong into several requests.
@@ -31,6 +31,23 @@ pub enum ApiError {
         /// How.
         method: String,
     },
+    /// 400: some of what was pushed is no reading; the rest counts.
+    #[error("item {}; {accepted} readings count", first(refused))]
+    Items {
+        /// How many readings count.
+        accepted: usize,
+        /// The first items that are none, by their place, each with a sentence.
+        refused: Vec<Value>,
+    },
+    /// 401.
+    #[error("{0}")]
+    Unauthorized(String),
+    /// 404: nothing is pushed to this detector.
+    #[error("the detector has no source of kind http to push readings to")]
+    NoInlet,
+    /// 429: more arrives than is judged.
+    #[error("{0}")]
+    TooMany(String),
     /// 503: nobody can answer yet, or any more.
     #[error("{0}")]
     NotReady(String),
@@ -45,14 +62,33 @@ impl ResponseError for ApiError {
             Self::NoSuchPath(_) => StatusCode::NOT_FOUND,
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Items { .. } => StatusCode::BAD_REQUEST,
+            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            Self::NoInlet => StatusCode::NOT_FOUND,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
-        if matches!(self, Self::NotReady(_)) {
+        if matches!(self, Self::NotReady(_) | Self::TooMany(_)) {
             response.insert_header(("Retry-After", "1"));
         }
-        response.json(json!({ "error": self.to_string() }))
+        if let Self::Unauthorized(_) = self {
+            response.insert_header(("WWW-Authenticate", "Bearer"));
+        }
+        let mut body = json!({ "error": self.to_string() });
+        if let Self::Items { accepted, refused } = self {
+            body["accepted"] = json!(accepted);
+            body["refused"] = json!(refused);
+        }
+        response.json(body)
     }
+}
+
+/// `2: what is wrong with it`, of the first item that is.
+fn first(refused: &[Value]) -> String {
+    refused.first().map_or_else(String::new, |item| {
+        format!("{}: {}", item["item"], item["error"].as_str().unwrap_or_default())
+    })
 }

@@ -4,6 +4,8 @@
 mod error;
 /// `POST /predict`.
 mod predict;
+/// `POST /readings`.
+mod readings;
 /// `?limit=`.
 mod limit;
 /// `GET /verdicts`.
@@ -23,6 +25,7 @@ pub fn configure_predict(config: &mut ServiceConfig) {
     config
         .app_data(web::PayloadConfig::new(MAX_BYTES))
         .service(web::resource("/predict").post(predict::predict).default_service(web::to(wrong_method)))
+        .service(web::resource("/readings").post(readings::push).default_service(web::to(wrong_method)))
         .service(web::resource("/verdicts").get(verdicts::newest).default_service(web::to(wrong_method)))
         .service(web::resource("/events").get(events::newest).default_service(web::to(wrong_method)))
         .default_service(web::to(no_such_path));

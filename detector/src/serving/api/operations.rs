@@ -33,7 +33,7 @@ pub(super) async fn metrics(state: Data<State>) -> HttpResponse {
 
 /// `GET /model`: the artifact, as `detector inspect` reads it.
 pub(super) async fn model(state: Data<State>) -> Result<HttpResponse, ApiError> {
-    let scorer = state.scorer().ok_or_else(|| ApiError::NotReady(state.ready().err().unwrap_or_default()))?;
+    let scorer = state.scorer().ok_or_else(|| ApiError::NotReady(state.why_no_model()))?;
     let model = scorer.model();
     Ok(HttpResponse::Ok()
         .insert_header(("ETag", format!("\"{}\"", model.digest())))

@@ -66,7 +66,7 @@ fn answer(
     let options = Query::<Options>::from_query(request.query_string())
         .map_err(|error| ApiError::Malformed(format!("expected ?detail=true or nothing: {error}")))?;
     let body = body.map_err(|error| unreadable(&error))?;
-    let scorer = state.scorer().ok_or_else(|| ApiError::NotReady(state.ready().err().unwrap_or_default()))?;
+    let scorer = state.scorer().ok_or_else(|| ApiError::NotReady(state.why_no_model()))?;
     let question = question(&body)?;
     let explain = if options.detail { Explain::Always } else { Explain::Never };
     let one = |judgement: &Judgement| {

@@ -8,6 +8,7 @@ pub(super) struct ReadingMetrics {
     pub(super) sensor_value: GaugeVec,
     pub(super) last_reading: GaugeVec,
     pub(super) source_up: GaugeVec,
+    pub(super) arrived: IntCounterVec,
     pub(super) total: IntCounterVec,
 }
 
@@ -97,12 +98,17 @@ impl ReadingMetrics {
             ),
             source_up: make.gauges(
                 "anomaly_source_up",
-                "1 while the source gives readings, else 0.",
+                "1 while the source is connected, else 0.",
+                &["source"],
+            ),
+            arrived: make.counters(
+                "anomaly_readings_arrived_total",
+                "Readings that have arrived, by source: the sum of anomaly_readings_total over all outcomes, and what is under way.",
                 &["source"],
             ),
             total: make.counters(
                 "anomaly_readings_total",
-                "Readings by source and outcome: scored, missing, refused (no model can judge them), dropped (no verdict was made).",
+                "Readings by source and outcome: scored, missing (without a value), refused (they can be no reading), dropped (late, followed by a newer one before they counted, or no verdict was made).",
                 &["source", "outcome"],
             ),
         }

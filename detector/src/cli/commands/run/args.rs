@@ -4,11 +4,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
-use crd::contract::{CREDENTIALS_DIRECTORY, LOAD_DIRECTORY, METRICS_PORT, PREDICT_PORT, SIGNING_DIRECTORY};
+use crd::contract::{
+    CREDENTIALS_DIRECTORY, LOAD_DIRECTORY, METRICS_PORT, PREDICT_PORT, SIGNING_DIRECTORY,
+    SOURCE_CREDENTIALS_DIRECTORY,
+};
 use ipnet::IpNet;
 
 use super::address::Address;
 use crate::alerting::notify::{self, peers::Peers};
+use crate::ingest::sources::access::Access;
 use crate::lifecycle::load::Mounts;
 use crate::outgoing::{Outgoing, OutgoingError};
 use crate::serving::logging::Format;
@@ -92,9 +96,18 @@ pub struct RunArgs {
     /// The folder with the keys of `model.load.credentialsSecretRef`
     #[arg(long, value_name = "FOLDER", default_value = CREDENTIALS_DIRECTORY)]
     pub(super) credentials: PathBuf,
+
+    /// The folder with a folder for each source that has a Secret, by the source's name, with the Secret's keys
+    #[arg(long, value_name = "FOLDER", default_value = SOURCE_CREDENTIALS_DIRECTORY)]
+    pub(super) source_credentials: PathBuf,
 }
 
 impl RunArgs {
+    /// What sources need of the place where the program runs.
+    pub(super) fn access(&self) -> Result<Access, OutgoingError> {
+        Ok(Access { credentials: self.source_credentials.clone(), outgoing: self.outgoing()? })
+    }
+
     /// What makes connections to other people's servers.
     pub(super) fn outgoing(&self) -> Result<Outgoing, OutgoingError> {
         Outgoing::new(&self.allow_address, self.ca_bundle.as_deref())

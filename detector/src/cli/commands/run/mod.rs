@@ -22,6 +22,7 @@ mod model_manager;
 mod serve;
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crd::Valid;
@@ -31,7 +32,8 @@ use jiff::Timestamp;
 use crate::alerting::event::{Events, EventsState};
 use crate::cli::lines::Lines;
 use crate::cli::manifest;
-use crate::lifecycle::monitor;
+use crate::ingest::sources::Sources;
+use crate::lifecycle::monitor::{self, MonitorError};
 use crate::lifecycle::store::StateDirectory;
 use crate::lifecycle::store::snapshot::Snapshot;
 use crate::model::model::Explain;
@@ -64,20 +66,25 @@ pub fn run(args: &RunArgs) -> Result<(), RunError> {
 fn replay(args: &RunArgs, detector: &Valid, record: &mut Record) -> Result<Option<EventReport>, RunError> {
     let until = detector.train().and_then(|train| train.data_end_time);
     let now = until.unwrap_or_else(Timestamp::now);
+    let sources = Sources::unreported(detector, &args.access()?).map_err(MonitorError::from)?;
+    let sources = Arc::new(sources);
+    if let Some(live) = sources.first_live() {
+        return Err(MonitorError::Live(live.to_owned()).into());
+    }
     let start = Start::new(args, detector)?;
     start.notes.iter().for_each(|note| tracing::warn!("{note}"));
     let memory = start.snapshot.as_ref().map(|snapshot| &snapshot.scorer);
     let mut started = match (start.model, detector.train()) {
-        (Some(model), _) => monitor::resume(detector, model, memory, now, Explain::Anomalies)?,
+        (Some(model), _) => monitor::resume(detector, &sources, model, memory, now, Explain::Anomalies)?,
         (None, Some(_)) => {
             let bars = Bars::new();
-            let started = monitor::train(detector, now, Explain::Anomalies, &bars);
+            let started = monitor::train(detector, &sources, now, Explain::Anomalies, &bars);
             bars.clear();
             started?
         }
         (None, None) => {
             let model = actix_web::rt::System::new().block_on(start::load(args, detector))?;
-            monitor::resume(detector, model, memory, now, Explain::Anomalies)?
+            monitor::resume(detector, &sources, model, memory, now, Explain::Anomalies)?
         }
     };
     let mut events = Events::new(detector);
@@ -88,7 +95,7 @@ fn replay(args: &RunArgs, detector: &Valid, record: &mut Record) -> Result<Optio
     let mut replay = Replay { record, events, stopped: stop::flag().map_err(RunError::Start)? };
     // Among the threads that train: so none has to be woken for each training.
     let span = args.duration.map(Duration::from);
-    rayon::scope(|_| monitor::replay(detector, &mut started, span, &mut replay))?;
+    rayon::scope(|_| monitor::replay(detector, &sources, &mut started, span, &mut replay))?;
     if let Some(directory) = start::state_directory(args)? {
         keep(&directory, &started.scorer, replay.events.state())
             .map_err(|source| RunError::State { path: directory.model(), source })?;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::web::Data;
 use crd::contract::Rejected;
-use crd::valid::{ModelKind, SourceKind};
+use crd::valid::ModelKind;
 use jiff::Timestamp;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::mpsc::UnboundedSender;
@@ -18,7 +18,10 @@ use super::args::RunArgs;
 use super::error::RunError;
 use super::start::{fitted, state_directory};
 use crate::cli::manifest;
+use crate::ingest::buffer::Buffer;
 use crate::ingest::history::HistoryReader;
+use crate::ingest::source::Clock;
+use crate::ingest::sources::Sources;
 use crate::lifecycle::backoff::Backoff;
 use crate::lifecycle::load::loader::{Found, Loader};
 use crate::lifecycle::monitor::{self, MonitorError};
@@ -59,6 +62,8 @@ pub(super) struct ModelManager {
     retrain_schedule: RetrainSchedule,
     /// The end of the history that the manifest asks for.
     until: Option<Timestamp>,
+    sources: Arc<Sources>,
+    kept: Option<Arc<Buffer>>,
     past: Option<HistoryReader>,
     backoff: Backoff,
     /// Half of the cores: the others answer.
@@ -72,6 +77,7 @@ impl ModelManager {
     pub(super) fn new(
         args: &RunArgs,
         state: &Data<State>,
+        (sources, kept): (Arc<Sources>, Option<Arc<Buffer>>),
         updates: UnboundedSender<ModelUpdate>,
         unpinned: Option<Rejected>,
     ) -> Result<Self, RunError> {
@@ -98,6 +104,8 @@ impl ModelManager {
             loader,
             retrain_schedule: RetrainSchedule::new(detector),
             until: detector.train().and_then(|train| train.data_end_time),
+            sources,
+            kept,
             past: None,
             backoff: Backoff::default(),
             pool: pool.map_err(|error| RunError::Start(io::Error::other(error)))?,
@@ -238,18 +246,17 @@ impl ModelManager {
         let detector = &self.state.detector;
         let past = match &mut self.past {
             Some(past) => past,
-            none => none.insert(HistoryReader::open(detector)?),
+            none => none.insert(HistoryReader::open(&self.sources, self.kept.as_ref())?),
         };
         self.pool.install(|| monitor::retrain(detector, serving, past, until, now))
     }
 
     /// The time by which trainings are due: a recording's own, as far as it was watched.
     fn now(&self) -> Option<Timestamp> {
-        let sources = self.state.detector.sources();
-        if sources.iter().any(|source| matches!(source.kind, SourceKind::Csv(_))) {
-            return self.state.scorer()?.seen();
+        match self.sources.clock() {
+            Clock::Own { .. } => self.state.scorer()?.seen(),
+            Clock::Wall => Some(Timestamp::now()),
         }
-        Some(Timestamp::now())
     }
 
     /// Keep a model, and let it serve unless another one is pinned.

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_web::web::Data;
 use crd::Valid;
@@ -20,6 +20,13 @@ use super::start::{Start, state_directory};
 use super::stop::Stop;
 use crate::alerting::notify::Notifier;
 use crate::cli::lines::Line;
+use crate::features::pipeline::Recipe;
+use crate::ingest::alignment::Aligned;
+use crate::ingest::buffer::Buffer;
+use crate::ingest::connection::Pauses;
+use crate::ingest::history;
+use crate::ingest::source::SourceError;
+use crate::ingest::sources::Sources;
 use crate::ingest::stream::ReadingStream;
 use crate::lifecycle::monitor::{self, MonitorError, Started};
 use crate::lifecycle::store::snapshot::Snapshot;
@@ -65,7 +72,7 @@ fn notify(args: &RunArgs, state: &Data<State>) -> Result<(), RunError> {
             tracing::warn!("{why}");
         }
     };
-    if let Some(notifier) = Notifier::start(&state.detector, &args.notifications()?, report) {
+    if let Some(notifier) = Notifier::start(&state.detector, args.notifications()?, report) {
         state.notify(notifier);
     }
     Ok(())
@@ -80,10 +87,16 @@ async fn start_and_score(
     start.notes.iter().for_each(|note| tracing::warn!("{note}"));
     let events = start.snapshot.as_ref().map(|snapshot| snapshot.events.clone());
     state.reject(start.rejected.clone());
+    let open = Sources::open(&state.detector, &args.access()?, state.sources());
+    let sources = Arc::new(open.map_err(MonitorError::from)?);
+    sources.inlets().into_iter().for_each(|inlet| state.take_in(inlet));
+    let kept = if sources.remember() { None } else { Some(Arc::new(kept(args, state)?)) };
+    let begin = Begin { state, sources: &sources, kept: kept.as_deref() };
     let (updates, mut coming) = mpsc::unbounded_channel();
-    let model_manager = ModelManager::new(args, state, updates, start.rejected.clone())?;
+    let past = (sources.clone(), kept.clone());
+    let model_manager = ModelManager::new(args, state, past, updates, start.rejected.clone())?;
     let started = if state.detector.train().is_some() {
-        let started = begin(state, start.model, start.snapshot).await?;
+        let started = begin.with(start.model, start.snapshot).await?;
         model_manager.start(Some(started.scorer.model().clone()))?;
         started
     } else {
@@ -92,49 +105,153 @@ async fn start_and_score(
             Some(model) => model,
             None => first(&mut coming).await,
         };
-        begin(state, Some(model), start.snapshot).await?
+        begin.with(Some(model), start.snapshot).await?
     };
     state.serve(&started.scorer, started.took.unwrap_or_default());
     state.restored(started.gap);
-    state.sources(true, "");
+    if sources.foresee() {
+        sources.set_connected(None);
+    }
     if let (Some(events), None) = (events, started.took) {
         state.restore(events);
     }
     record.started(&started);
-    let Started { scorer, mut stream, .. } = started;
-    stream.skip_to(Timestamp::now());
+    let Started { scorer, stream, .. } = started;
     tokio::select! {
-        result = attend(state, record, scorer, stream, coming) => result,
+        result = attend(state, record, scorer, stream, kept.as_deref(), coming) => result,
         result = store_snapshots(args, state) => result,
     }
 }
 
-/// With this model, else with one that is trained.
-async fn begin(
-    state: &Data<State>,
-    model: Option<Arc<Model>>,
-    snapshot: Option<Snapshot>,
-) -> Result<Started, RunError> {
-    let shared = state.clone();
-    let work = move || {
-        let (detector, now) = (&shared.detector, Timestamp::now());
-        if let Some(model) = model {
-            return monitor::resume(
-                detector,
-                model,
-                snapshot.as_ref().map(|snapshot| &snapshot.scorer),
-                now,
-                Explain::Always,
-            );
+/// What has arrived, where no source remembers anything: in memory, and in the folder of `--state`.
+fn kept(args: &RunArgs, state: &State) -> Result<Buffer, RunError> {
+    let sensors: Vec<String> = state.detector.sensors().map(|sensor| sensor.name.to_owned()).collect();
+    let train = state.detector.train().cloned().unwrap_or_default();
+    let most = train.samples + Recipe::from(&train).memory() - 1;
+    let in_memory = || Buffer::new(sensors.len(), most);
+    let Some(directory) = state_directory(args)? else { return Ok(in_memory()) };
+    Ok(Buffer::open(&directory.readings(), &sensors, most).unwrap_or_else(|error| {
+        tracing::warn!("{} is not used: {error}", directory.readings().display());
+        in_memory()
+    }))
+}
+
+/// What a detector begins with.
+struct Begin<'a> {
+    state: &'a Data<State>,
+    sources: &'a Arc<Sources>,
+    kept: Option<&'a Buffer>,
+}
+
+impl Begin<'_> {
+    /// With this model, else with one that is trained.
+    async fn with(&self, model: Option<Arc<Model>>, snapshot: Option<Snapshot>) -> Result<Started, RunError> {
+        match (model, self.kept) {
+            (None, Some(kept)) => self.collect(kept).await,
+            (model, _) => self.resume_or_train(model, snapshot).await,
         }
-        let progress = TrainingProgress { state: &shared, bars: Bars::new() };
-        let started = monitor::train(detector, now, Explain::Always, &progress);
-        progress.bars.clear();
-        shared.trained(started.is_ok());
-        started
-    };
-    let started = tokio::task::spawn_blocking(work).await;
-    Ok(started.map_err(|panic| RunError::Start(io::Error::other(panic)))??)
+    }
+
+    /// A server that is away is asked again; whatever else is wrong does not get better by itself.
+    async fn resume_or_train(
+        &self,
+        model: Option<Arc<Model>>,
+        snapshot: Option<Snapshot>,
+    ) -> Result<Started, RunError> {
+        let snapshot = Arc::new(snapshot);
+        let mut pauses = Pauses::default();
+        loop {
+            let (state, sources, model) = (self.state.clone(), self.sources.clone(), model.clone());
+            let snapshot = snapshot.clone();
+            let work = move || match model {
+                Some(model) => {
+                    let (detector, now) = (&state.detector, Timestamp::now());
+                    let memory = (*snapshot).as_ref().map(|snapshot| &snapshot.scorer);
+                    monitor::resume(detector, &sources, model, memory, now, Explain::Always)
+                }
+                None => train(&state, &sources),
+            };
+            match in_background(work).await? {
+                Ok(started) => return Ok(started),
+                Err(MonitorError::Source(SourceError::Server(why))) => {
+                    self.sources.set_connected(Some(&why));
+                    tracing::warn!("the history cannot be read, it is tried again: {why}");
+                    tokio::time::sleep(pauses.next()).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Keep what arrives until it is enough, then train on it.
+    async fn collect(&self, kept: &Buffer) -> Result<Started, RunError> {
+        let mut stream = history::live(self.sources, kept.newest()).map_err(MonitorError::from)?;
+        let mut need = kept.most();
+        loop {
+            self.gather(kept, &mut stream, need).await?;
+            let (state, arrived) = (self.state.clone(), kept.all());
+            let work = move || {
+                let bars = Bars::new();
+                let started = monitor::train_on(&state.detector, &arrived, stream, Explain::Always, &bars);
+                bars.clear();
+                state.trained(started.is_ok());
+                started
+            };
+            match in_background(work).await? {
+                Ok(started) => return Ok(started),
+                Err((error, still)) => {
+                    let message = format!("{error}; it is tried again with more readings");
+                    tracing::warn!("{message}");
+                    self.state.training_failed(message);
+                    (stream, need) = (still, kept.complete() + need.div_ceil(10));
+                }
+            }
+        }
+    }
+
+    /// Keep what arrives until so many instants are complete.
+    async fn gather(&self, kept: &Buffer, stream: &mut ReadingStream, need: usize) -> Result<(), RunError> {
+        let each = self.sources.interval().as_secs_f64();
+        let mut is_told = false;
+        loop {
+            let have = kept.complete();
+            let left = (need.saturating_sub(have) as f64 * each).ceil() as u64;
+            self.state.collected(have.min(need), need, left);
+            if have >= need {
+                return Ok(());
+            }
+            if !std::mem::replace(&mut is_told, true) {
+                tracing::info!(
+                    "no source remembers what was: {have} of {need} readings to learn from are there, {} min left",
+                    left.div_ceil(60)
+                );
+            }
+            let Some(aligned) = stream.next().await else { return Ok(()) };
+            let aligned = aligned.map_err(MonitorError::from)?;
+            self.state.unjudged(&aligned);
+            keep(kept, &aligned);
+        }
+    }
+}
+
+/// A full disk costs what was collected at the next restart, and is no reason to stop.
+fn keep(kept: &Buffer, aligned: &Aligned) {
+    if let Err(error) = kept.push(&aligned.readings) {
+        tracing::warn!("what arrives is kept in memory alone: {error}");
+    }
+}
+
+fn train(state: &Data<State>, sources: &Arc<Sources>) -> Result<Started, MonitorError> {
+    let progress = TrainingProgress { state, bars: Bars::new() };
+    let started = monitor::train(&state.detector, sources, Timestamp::now(), Explain::Always, &progress);
+    progress.bars.clear();
+    state.trained(started.is_ok());
+    started
+}
+
+async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, RunError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|panic| RunError::Start(io::Error::other(panic)))
 }
 
 /// The first model that can be loaded.
@@ -171,41 +288,36 @@ async fn attend(
     record: &mut Record,
     mut scorer: Scorer,
     mut stream: ReadingStream,
+    kept: Option<&Buffer>,
     mut coming: mpsc::UnboundedReceiver<ModelUpdate>,
 ) -> Result<(), RunError> {
-    let (pace, began) = (stream.pace(), Instant::now());
-    let mut first = None;
-    while let Some(readings) = stream.next() {
-        let readings = readings.map_err(MonitorError::from)?;
-        let first = *first.get_or_insert(readings.time);
-        let wait = pace.wait(readings.time, Timestamp::now(), first, began.elapsed());
-        let due = tokio::time::Instant::now() + wait;
-        while let Some(update) = sooner(&mut coming, due).await {
-            take_over(state, record, &mut scorer, update);
+    loop {
+        let aligned = tokio::select! {
+            biased;
+            Some(update) = coming.recv() => {
+                take_over(state, record, &mut scorer, update);
+                continue;
+            }
+            next = stream.next() => match next {
+                Some(aligned) => aligned.map_err(MonitorError::from)?,
+                None => break,
+            },
+        };
+        let outcome = scorer.judge(&aligned.readings);
+        let change = state.advance(&aligned, &outcome, &scorer);
+        record.outcome(&aligned.readings, &outcome, change.as_ref())?;
+        if let Some(kept) = kept {
+            keep(kept, &aligned);
         }
-        let outcome = scorer.judge(&readings);
-        let change = state.advance(&readings, &outcome, &scorer);
-        record.outcome(&readings, &outcome, change.as_ref())?;
-        stream.skip_to(Timestamp::now());
     }
-    state.sources(false, "the recording has ended");
+    for source in state.sources() {
+        source.disconnected("the recording has ended");
+    }
     tracing::info!("the recording has ended; predictions are still answered");
     while let Some(update) = coming.recv().await {
         take_over(state, record, &mut scorer, update);
     }
     std::future::pending().await
-}
-
-/// The successor that comes before something else is due.
-async fn sooner(
-    coming: &mut mpsc::UnboundedReceiver<ModelUpdate>,
-    due: tokio::time::Instant,
-) -> Option<ModelUpdate> {
-    tokio::select! {
-        biased;
-        Some(update) = coming.recv() => Some(update),
-        () = tokio::time::sleep_until(due) => None,
-    }
 }
 
 fn take_over(state: &State, record: &Record, scorer: &mut Scorer, update: ModelUpdate) {

@@ -13,10 +13,7 @@ fn one(seed: i64, rest: &str) -> SimulatedSource {
 fn simulated(seed: i64, sensors: &[&str]) -> SimulatedSource {
     let json = format!(r#"{{"seed":{seed},"sensors":[{}]}}"#, sensors.join(","));
     let simulated = serde_json::from_str(&json).unwrap();
-    SimulatedSource::new(&[ValidSource {
-        name: "simulation".to_owned(),
-        kind: SourceKind::Simulated(simulated),
-    }])
+    SimulatedSource::new(&simulated)
 }
 
 fn fault(type_: &str, mean_interval: &str, duration: &str, magnitude: &str) -> String {
@@ -51,6 +48,15 @@ fn everything(seed: i64) -> SimulatedSource {
 
 fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
+}
+
+fn history(
+    source: &SimulatedSource,
+    count: usize,
+    until: &str,
+    interval: SignedDuration,
+) -> impl Iterator<Item = Readings> {
+    source.history(Span::last(count, time(until), interval)).unwrap().map(Result::unwrap)
 }
 
 fn each_second(source: &SimulatedSource, seconds: i64) -> impl Iterator<Item = Readings> {
@@ -268,7 +274,7 @@ fn a_sum_that_no_number_can_hold_is_a_missing_reading() {
 fn history_ends_before_its_end_on_multiples_of_the_interval() {
     let source = everything(1);
     let times = |until: &str| -> Vec<String> {
-        let history = source.history(3, time(until), Duration::from_secs(10));
+        let history = history(&source, 3, until, SignedDuration::from_secs(10));
         history.map(|readings| readings.time.to_string()).collect()
     };
     let expected = ["2026-01-01T00:00:00Z", "2026-01-01T00:00:10Z", "2026-01-01T00:00:20Z"];
@@ -280,7 +286,7 @@ fn history_ends_before_its_end_on_multiples_of_the_interval() {
 #[test]
 fn history_gives_what_was_there_at_the_time() {
     let source = everything(9);
-    for readings in source.history(100, time("2026-01-01T00:00:30Z"), Duration::from_mins(1)) {
+    for readings in history(&source, 100, "2026-01-01T00:00:30Z", SignedDuration::from_mins(1)) {
         assert_eq!(readings, source.at(readings.time));
     }
 }
@@ -288,6 +294,13 @@ fn history_gives_what_was_there_at_the_time() {
 #[test]
 fn history_before_the_first_year_is_left_out() {
     let source = everything(9);
-    assert_eq!(source.history(10, Timestamp::MIN, Duration::from_hours(1)).count(), 0);
-    assert_eq!(source.history(1_000_000, Timestamp::UNIX_EPOCH, Duration::from_secs(u64::MAX)).count(), 0);
+    let count = |count, until, hours| {
+        source.history(Span::last(count, until, SignedDuration::from_hours(hours))).unwrap().count()
+    };
+    assert_eq!(count(10, Timestamp::MIN, 1), 0);
+    assert_eq!(
+        count(1_000_000, Timestamp::UNIX_EPOCH, 24 * 365 * 10_000),
+        1,
+        "the epoch itself is not before it"
+    );
 }

@@ -132,11 +132,17 @@ fn after_an_error_there_is_nothing_more() {
 }
 
 #[test]
-fn a_reopened_recording_starts_again() {
+fn a_history_starts_at_the_first_row_each_time_and_may_end_before_the_last() {
     let directory = tempfile::tempdir().unwrap();
-    let text = format!("{HEADER}\n1,1,1,0\n1,2,1,0\n");
-    let mut first = recording(&directory, &text, r#","speed":60"#).unwrap();
-    let one = first.next().unwrap().unwrap();
-    let again: Vec<Readings> = first.reopen().unwrap().map(Result::unwrap).collect();
-    assert_eq!((first.speed(), again.len(), &again[0]), (60.0, 2, &one));
+    let path = directory.path().join("rows.csv");
+    fs::write(&path, "timestamp,value\n1,1\n2,2\n3,3\n").unwrap();
+    let json = format!(r#"{{"path":{path:?},"sensors":[{{"name":"value"}}],"speed":60}}"#);
+    let file = File::open(&serde_json::from_str(&json).unwrap()).unwrap();
+    assert_eq!(file.clock(), Clock::Own { speed: 60.0 });
+    let second = jiff::SignedDuration::from_secs(1);
+    let times =
+        |span| -> Vec<i64> { file.history(span).unwrap().map(|row| row.unwrap().time.as_second()).collect() };
+    assert_eq!(times(Span::all(second)), [1, 2, 3]);
+    assert_eq!(times(Span::all(second)), [1, 2, 3]);
+    assert_eq!(times(Span::last(2, Timestamp::from_second(3).unwrap(), second)), [1, 2]);
 }

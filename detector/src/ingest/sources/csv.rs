@@ -1,12 +1,49 @@
 //! A CSV file in, readings out, row by row: streamed, plain or gzipped.
 
+use async_trait::async_trait;
 use crd::source::{Csv, CsvSensor, TimeFormat};
 use jiff::Timestamp;
 
 use super::data_directory::DataDirectory;
 use super::delimited::{CsvError, Problem, Rows};
-use super::{SourceError, timestamp};
+use super::timestamp;
 use crate::ingest::reading::{ActiveFault, Readings};
+use crate::ingest::source::{self, Clock, Feed, Source, SourceError, Span, replay};
+
+/// A recording as a source: its history is all there is.
+pub struct File(Csv);
+
+impl File {
+    /// The file, which is looked into: so that what is wrong with its header or its first row is known at once.
+    ///
+    /// # Errors
+    /// As [`Recording::open`].
+    pub fn open(spec: &Csv) -> Result<Self, SourceError> {
+        Recording::open(spec).map(|_| Self(spec.clone()))
+    }
+}
+
+#[async_trait]
+impl Source for File {
+    fn clock(&self) -> Clock {
+        Clock::Own { speed: self.0.speed }
+    }
+
+    fn foresees(&self) -> bool {
+        true
+    }
+
+    fn history(&self, span: Span) -> Result<source::Rows, SourceError> {
+        let rows = Recording::open(&self.0)?;
+        let is_of_span =
+            move |row: &Result<Readings, _>| row.as_ref().map_or(true, |row| span.contains(row.time));
+        Ok(Box::new(rows.filter(is_of_span)))
+    }
+
+    async fn live(&self, feed: &Feed) -> Result<(), SourceError> {
+        replay(self, feed).await
+    }
+}
 
 /// A recording, replayed from its first row to its last. After an error it gives nothing more.
 pub struct Recording {
@@ -51,19 +88,6 @@ impl Recording {
             .map_err(|expected| rows.unexpected(columns.time, expected))?;
         let (place, before, labelled_since) = (Place::First, None, None);
         Ok(Self { spec: spec.clone(), rows, columns, format, place, before, labelled_since })
-    }
-
-    /// How many times faster than recorded to replay; 0 is as fast as it goes.
-    pub fn speed(&self) -> f64 {
-        self.spec.speed
-    }
-
-    /// The same recording, from its first row.
-    ///
-    /// # Errors
-    /// As [`Recording::open`].
-    pub fn reopen(&self) -> Result<Self, SourceError> {
-        Self::open(&self.spec)
     }
 
     /// The next row; false after the last.

@@ -1,0 +1,56 @@
+//! The prometheus source of the spec: queries that a Prometheus server answers, now and of the past.
+
+use kube::KubeSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Duration;
+use crate::secret::SecretRef;
+
+/// Sensors that are PromQL queries, asked of a Prometheus server or of one with its HTTP API (Thanos, Mimir,
+/// VictoriaMetrics). Each interval all of them are asked for the same time; the model is trained on their past.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Prometheus {
+    /// The server, with a path prefix if it has one, without /api/v1. The detector's pod asks it.
+    /// Example: http://prometheus-operated.monitoring:9090.
+    #[schemars(length(min = 1, max = 2048), regex(pattern = r"^https?://[^\s/?#@]+(/[^\s?#]*)?$"))]
+    pub url: String,
+
+    /// A Secret of the detector's namespace, mounted into its pods and never read by the operator. Its keys: `token`, or
+    /// `username` and `password`; `ca.crt`, to trust a private authority; `tls.crt` and `tls.key`, a client certificate;
+    /// `headers`, a line `Name: value` each, such as a tenant. Each may be left out. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_secret_ref: Option<SecretRef>,
+
+    /// How far behind the clock the server is asked, because what it scrapes is there only some time later. 0s to 1h.
+    /// Default: `interval`. Example: 30s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('0s') && duration(self) <= duration('1h')")
+        .message(Message::Expression("'must be between 0s and 1h, got ' + self".into())))]
+    pub delay: Option<Duration>,
+
+    /// The sensors, 1 to 128; names are unique over all sources.
+    #[schemars(length(min = 1, max = 128))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub sensors: Vec<PrometheusSensor>,
+}
+
+/// A sensor that is a query.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PrometheusSensor {
+    /// Its name: a column of the model and the `sensor` label of its metrics. Letters, digits, `_`, `-` and `.`,
+    /// a letter first. Example: latency.
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[A-Za-z][A-Za-z0-9_.-]*$"))]
+    pub name: String,
+
+    /// The unit of its readings, for people and for the `unit` label. Default: none. Example: seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub unit: Option<String>,
+
+    /// PromQL that gives one series or a scalar; several series are refused, no series is a missing reading.
+    /// Example: sum(rate(http_requests_total{job="api"}[5m])).
+    #[schemars(length(min = 1, max = 8192))]
+    pub query: String,
+}

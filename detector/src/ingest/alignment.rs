@@ -1,0 +1,378 @@
+//! Readings that arrive at any time and in any order in; the readings of all sensors at one instant after another out.
+//! Pure: what time it is, is an argument.
+//!
+//! Instants are the multiples of the interval since the Unix epoch. An instant takes from each sensor the newest reading
+//! that is no later than itself and no older than the source's staleness. It is *closed*, and judged, once its readings
+//! are there: when every source has said so, when each sensor has a reading of that very time, or when the source's
+//! lateness has passed on the clock. What arrives for a closed instant counts for the next one if it is still the sensor's
+//! newest, and is dropped if it is not.
+//!
+//! Until the first instant that is near the clock, the readings' own time paces: so that a history can be pushed as fast as
+//! it goes. From then on the clock does, and an instant without readings is one at which they are missing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::reading::{ActiveFault, Readings};
+use super::source::{Batch, Reading};
+use super::status::SourceStatus;
+
+/// The most instants that are open at once: beyond, the oldest is closed, whatever is late.
+const MOST_OPEN: usize = 4096;
+/// The most instants without readings that are made up for after a pause; beyond, they are left out.
+const MOST_OVERDUE: i128 = 60;
+/// How far ahead of the clock a reading may be, or two intervals: clocks differ.
+const AHEAD: i128 = 60 * SECOND;
+const SECOND: i128 = 1_000_000_000;
+
+/// How the readings of a source meet the interval.
+#[derive(Clone, Debug)]
+pub struct Lane {
+    /// Where it is counted what became of each reading.
+    pub status: Arc<SourceStatus>,
+    /// How many sensors it has.
+    pub sensors: usize,
+    /// For how long a reading stands for its sensor.
+    pub staleness: Duration,
+    /// How long an instant waits for it.
+    pub lateness: Duration,
+}
+
+/// The readings of an instant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aligned {
+    /// The readings.
+    pub readings: Readings,
+    /// The sensors, in order, of which nothing has arrived for this instant: their value, if there is one, was counted
+    /// before.
+    pub carried: Vec<usize>,
+}
+
+/// The readings that wait for their instant.
+#[derive(Debug)]
+pub struct Alignment {
+    interval: i128,
+    lanes: Vec<Progress>,
+    columns: Vec<Column>,
+    open: BTreeMap<i128, Open>,
+    closed: Option<i128>,
+    pace: Pace,
+    /// When something arrived last, by the clock.
+    arrived: i128,
+}
+
+#[derive(Debug)]
+struct Progress {
+    status: Arc<SourceStatus>,
+    first: usize,
+    staleness: i128,
+    lateness: i128,
+    /// It has said what it has up to this time.
+    complete_to: Option<i128>,
+    /// The time of its newest reading.
+    newest: Option<i128>,
+}
+
+#[derive(Debug)]
+struct Column {
+    lane: usize,
+    current: Option<Current>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Current {
+    time: i128,
+    value: Option<f64>,
+    /// It has not been part of an instant yet.
+    fresh: bool,
+}
+
+#[derive(Debug)]
+struct Open {
+    cells: Vec<Option<(i128, Option<f64>)>>,
+    /// How many cells are of the instant's very time.
+    exact: usize,
+    truth: Option<Vec<ActiveFault>>,
+}
+
+/// What moves from one instant to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// Nothing has arrived since this time on the clock.
+    Waiting(i128),
+    /// The time of the readings, which are of the past.
+    Readings,
+    /// The clock.
+    Clock,
+}
+
+impl Alignment {
+    /// Nothing has arrived at `now`. Instants up to `seen` have been judged before.
+    pub fn new(lanes: Vec<Lane>, interval: SignedDuration, seen: Option<Timestamp>, now: Timestamp) -> Self {
+        let interval = interval.as_nanos().max(1);
+        let (mut progress, mut columns) = (Vec::new(), Vec::new());
+        for (index, lane) in lanes.into_iter().enumerate() {
+            let first = columns.len();
+            columns.extend((0..lane.sensors).map(|_| Column { lane: index, current: None }));
+            progress.push(Progress {
+                status: lane.status,
+                first,
+                staleness: lane.staleness.as_nanos().cast_signed(),
+                lateness: lane.lateness.as_nanos().cast_signed(),
+                complete_to: None,
+                newest: None,
+            });
+        }
+        Self {
+            interval,
+            lanes: progress,
+            columns,
+            open: BTreeMap::new(),
+            closed: seen.map(|seen| seen.as_nanosecond().div_euclid(interval)),
+            pace: Pace::Waiting(now.as_nanosecond()),
+            arrived: now.as_nanosecond(),
+        }
+    }
+
+    /// What a source gave, at `now`.
+    pub fn add(&mut self, source: usize, mut batch: Batch, now: Timestamp) {
+        let now = now.as_nanosecond();
+        self.arrived = now;
+        batch.readings.sort_by_key(|reading| reading.time);
+        for reading in batch.readings {
+            self.place(source, reading, now);
+        }
+        let Some(complete_to) = batch.complete_to.map(Timestamp::as_nanosecond) else { return };
+        self.lanes[source].complete_to = self.lanes[source].complete_to.max(Some(complete_to));
+        let offset = self.lanes[source].first;
+        if let (Some(truth), Some(open)) = (batch.truth, self.open.get_mut(&self.instant_of(complete_to))) {
+            let of_all =
+                |fault: ActiveFault| ActiveFault { sensor: fault.sensor.map(|s| s + offset), ..fault };
+            open.truth.get_or_insert_default().extend(truth.into_iter().map(of_all));
+        }
+    }
+
+    /// The first instant at or after a time.
+    fn instant_of(&self, time: i128) -> i128 {
+        -(-time).div_euclid(self.interval)
+    }
+
+    fn place(&mut self, source: usize, reading: Reading, now: i128) {
+        let lane = &mut self.lanes[source];
+        let time = reading.time.as_nanosecond();
+        if let Err(why) = not_ahead(reading.time, now, self.interval) {
+            return lane.status.refuse(1, &why);
+        }
+        lane.newest = lane.newest.max(Some(time));
+        let column = lane.first + reading.sensor;
+        let instant = self.instant_of(time);
+        if matches!(self.pace, Pace::Waiting(_)) {
+            self.begin(source, instant, now);
+        }
+        if self.closed.is_some_and(|closed| instant <= closed) {
+            self.replace(column, time, reading.value, true);
+        } else {
+            self.put(column, instant, time, reading.value);
+        }
+    }
+
+    /// The first reading has arrived: who paces?
+    fn begin(&mut self, source: usize, instant: i128, now: i128) {
+        let lane = &self.lanes[source];
+        let lag = now - instant * self.interval;
+        let near = lag <= lane.lateness + lane.staleness.max(self.interval);
+        self.pace = if near { Pace::Clock } else { Pace::Readings };
+        self.closed = self.closed.max(Some(instant - 1));
+    }
+
+    /// A reading for an open instant; of two of one sensor, the newer counts.
+    fn put(&mut self, column: usize, instant: i128, time: i128, value: Option<f64>) {
+        let (width, at) = (self.columns.len(), instant * self.interval);
+        let open = self.open.entry(instant).or_insert_with(|| Open {
+            cells: vec![None; width],
+            exact: 0,
+            truth: None,
+        });
+        let cell = &mut open.cells[column];
+        if let Some((earlier, _)) = *cell {
+            self.lanes[self.columns[column].lane].status.discard(1);
+            if earlier > time {
+                return;
+            }
+            open.exact -= usize::from(earlier == at);
+        }
+        open.exact += usize::from(time == at);
+        *cell = Some((time, value));
+    }
+
+    /// The sensor's newest reading is this one, if it is newer than the one before.
+    fn replace(&mut self, column: usize, time: i128, value: Option<f64>, fresh: bool) {
+        let Column { lane, current } = &mut self.columns[column];
+        let status = &self.lanes[*lane].status;
+        match current {
+            Some(current) if current.time >= time => status.discard(1),
+            current => {
+                if current.is_some_and(|current| current.fresh) {
+                    status.discard(1);
+                }
+                *current = Some(Current { time, value, fresh });
+            }
+        }
+    }
+
+    /// The readings of the next instant, if it is time to judge it.
+    pub fn next(&mut self, now: Timestamp) -> Option<Aligned> {
+        let now = now.as_nanosecond();
+        match self.pace {
+            Pace::Waiting(since) => {
+                let patience = self.lanes.iter().map(|lane| lane.lateness + lane.staleness).max()?;
+                if now < since + patience.max(self.interval) {
+                    return None;
+                }
+                self.closed = self.closed.max(Some(now.div_euclid(self.interval) - 1));
+                self.pace = Pace::Clock;
+                self.next_by_clock(now)
+            }
+            Pace::Clock => self.next_by_clock(now),
+            Pace::Readings => self.next_by_readings(now),
+        }
+    }
+
+    fn next_by_clock(&mut self, now: i128) -> Option<Aligned> {
+        let newest = now.div_euclid(self.interval);
+        self.follow_clock_back(newest);
+        let mut instant = self.closed? + 1;
+        let first = self.open.keys().next().copied();
+        let lateness = self.lateness().div_euclid(self.interval);
+        if newest - lateness - instant > MOST_OVERDUE {
+            instant = instant.max(first.unwrap_or(i128::MAX).min(newest - lateness));
+        }
+        let is_over = |lane: &Progress| {
+            lane.complete_to.max(Some(now - lane.lateness)) >= Some(instant * self.interval)
+        };
+        let due = self.lanes.iter().all(is_over) || self.is_exact(instant) || self.open.len() > MOST_OPEN;
+        due.then(|| self.close(instant))
+    }
+
+    /// A clock that was set back stops nothing: what is open is given up.
+    fn follow_clock_back(&mut self, newest: i128) {
+        let leap = (5 * SECOND / self.interval).max(5);
+        if self.closed.is_some_and(|closed| closed > newest + leap) {
+            self.give_up();
+            self.closed = Some(newest);
+            self.lanes.iter_mut().for_each(|lane| (lane.complete_to, lane.newest) = (None, None));
+        }
+    }
+
+    fn next_by_readings(&mut self, now: i128) -> Option<Aligned> {
+        let instant = *self.open.keys().next()?;
+        let at = instant * self.interval;
+        let newer = |lane: &Progress| lane.newest.is_none_or(|newest| newest - lane.lateness > at);
+        let due = self.is_exact(instant)
+            || self.lanes.iter().all(newer)
+            || now - self.arrived >= self.interval.min(SECOND)
+            || self.open.len() > MOST_OPEN;
+        if !due {
+            return None;
+        }
+        let staleness = self.lanes.iter().map(|lane| lane.staleness).max().unwrap_or_default();
+        if now - at <= self.lateness() + staleness.max(self.interval) {
+            self.pace = Pace::Clock;
+        }
+        Some(self.close(instant))
+    }
+
+    fn lateness(&self) -> i128 {
+        self.lanes.iter().map(|lane| lane.lateness).max().unwrap_or_default()
+    }
+
+    /// Whether every sensor has a reading of the instant's very time: nothing better can come.
+    fn is_exact(&self, instant: i128) -> bool {
+        self.open.get(&instant).is_some_and(|open| open.exact == self.columns.len())
+    }
+
+    fn close(&mut self, instant: i128) -> Aligned {
+        let at = instant * self.interval;
+        let open = self.open.remove(&instant);
+        self.closed = Some(instant);
+        let (cells, truth) = open.map_or((Vec::new(), None), |open| (open.cells, open.truth));
+        for (column, cell) in cells.into_iter().enumerate() {
+            if let Some((time, value)) = cell {
+                self.replace(column, time, value, true);
+            }
+        }
+        let mut carried = Vec::new();
+        let values = (0..self.columns.len()).map(|column| {
+            let (value, fresh) = self.take(column, at);
+            if !fresh {
+                carried.push(column);
+                if value.is_none() {
+                    self.lanes[self.columns[column].lane].status.arrived(1);
+                }
+            }
+            value
+        });
+        let values = values.collect();
+        let time = Timestamp::from_nanosecond(at).unwrap_or(Timestamp::MAX);
+        Aligned { readings: Readings { time, values, truth }, carried }
+    }
+
+    /// What stands for a sensor at a time, and whether it has arrived since the instant before.
+    fn take(&mut self, column: usize, at: i128) -> (Option<f64>, bool) {
+        let Column { lane, current } = &mut self.columns[column];
+        let lane = &self.lanes[*lane];
+        let Some(current) = current else { return (None, false) };
+        let age = at - current.time;
+        let fresh = std::mem::take(&mut current.fresh);
+        if age < self.interval || age <= lane.staleness {
+            return (current.value, fresh);
+        }
+        if fresh {
+            lane.status.discard(1);
+        }
+        (None, false)
+    }
+
+    /// How long nothing can be due, unless something arrives; at most a second, because a clock may be set.
+    pub fn wait(&self, now: Timestamp) -> Duration {
+        let now = now.as_nanosecond();
+        let next = match (self.pace, self.closed) {
+            (Pace::Clock, Some(closed)) => (closed + 1) * self.interval + self.lateness(),
+            (Pace::Readings, _) if !self.open.is_empty() => self.arrived + self.interval.min(SECOND),
+            _ => now + SECOND.min(self.interval),
+        };
+        Duration::from_nanos((next - now).clamp(0, SECOND) as u64)
+    }
+
+    /// The detector stops: what waits is dropped.
+    pub fn give_up(&mut self) {
+        for open in std::mem::take(&mut self.open).into_values() {
+            for (column, _) in open.cells.iter().enumerate().filter(|(_, cell)| cell.is_some()) {
+                self.lanes[self.columns[column].lane].status.discard(1);
+            }
+        }
+        for column in &mut self.columns {
+            if column.current.take().is_some_and(|current| current.fresh) {
+                self.lanes[column.lane].status.discard(1);
+            }
+        }
+    }
+}
+
+/// Whether a reading is of no later than the clock says, about.
+///
+/// # Errors
+/// One sentence.
+pub fn not_ahead(time: Timestamp, now: i128, interval: i128) -> Result<(), String> {
+    let most = AHEAD.max(2 * interval);
+    if time.as_nanosecond() <= now.saturating_add(most) {
+        return Ok(());
+    }
+    Err(format!("a reading must be at most {}s ahead of the clock, got one of {time}", most / SECOND))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! The prometheus source of the spec in; the answers to its queries out, of the past and as time goes by.
+
+/// Questions to a server, and its answers.
+mod client;
+/// The JSON of an answer.
+mod answer;
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use crd::source::Prometheus;
+use futures::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use tokio::runtime::{self, Runtime};
+
+use self::client::{Client, ClientError};
+use super::access::Access;
+use crate::ingest::reading::Readings;
+use crate::ingest::source::{Batch, Feed, Reading, Rows, Source, SourceError, Span, aligned};
+use crate::outgoing::Outgoing;
+
+/// The most points of a series that a server gives at once.
+const MAX_POINTS: usize = 11_000;
+/// How long an answer may take before its instant is judged without it, besides the delay.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Queries of a Prometheus server.
+pub struct Queries {
+    server: Server,
+    delay: SignedDuration,
+}
+
+/// Where to ask what.
+#[derive(Clone)]
+struct Server {
+    url: String,
+    credentials: Option<PathBuf>,
+    outgoing: Outgoing,
+    /// Name and query of each sensor.
+    queries: Vec<(String, String)>,
+}
+
+impl Queries {
+    /// Queries that nobody has asked yet. `access` has the folder that the source's Secret is mounted as.
+    pub fn new(spec: &Prometheus, access: &Access, interval: SignedDuration) -> Self {
+        let server = Server {
+            url: spec.url.trim_end_matches('/').to_owned(),
+            credentials: spec.credentials_secret_ref.as_ref().map(|_| access.credentials.clone()),
+            outgoing: access.outgoing.clone(),
+            queries: spec.sensors.iter().map(|sensor| (sensor.name.clone(), sensor.query.clone())).collect(),
+        };
+        let delay = spec.delay.map(|delay| SignedDuration::try_from(Duration::from(delay)));
+        Self { server, delay: delay.and_then(Result::ok).unwrap_or(interval) }
+    }
+}
+
+#[async_trait]
+impl Source for Queries {
+    fn history(&self, span: Span) -> Result<Rows, SourceError> {
+        let known = Timestamp::now() - self.delay;
+        let instants = span.instants().take_while(move |instant| *instant <= known);
+        let history = History {
+            server: self.server.clone(),
+            step: span.interval(),
+            instants: Box::new(instants),
+            rows: VecDeque::new(),
+            asked: None,
+        };
+        Ok(Box::new(history))
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::try_from(self.delay).unwrap_or_default() + GRACE
+    }
+
+    async fn live(&self, feed: &Feed) -> Result<(), SourceError> {
+        let mut client = self.server.client().await?;
+        let mut instant = aligned(Timestamp::now(), feed.interval()) - self.delay;
+        instant = aligned(instant, feed.interval());
+        loop {
+            let wait = (instant + self.delay).duration_since(Timestamp::now());
+            tokio::time::sleep(Duration::try_from(wait).unwrap_or_default()).await;
+            if client.is_outdated() {
+                client = self.server.client().await?;
+            }
+            let batch = self.server.ask(&client, instant, feed).await?;
+            feed.send(batch).await;
+            // What was missed while nobody answered stays missing.
+            let newest = aligned(Timestamp::now() - self.delay, feed.interval());
+            instant = (instant + feed.interval()).max(newest);
+        }
+    }
+}
+
+impl Server {
+    async fn client(&self) -> Result<Client, SourceError> {
+        Ok(Client::new(&self.url, self.credentials.as_deref(), &self.outgoing).await?)
+    }
+
+    /// What every sensor is at an instant. A query that is wrong is told of and does no harm to the others; without a
+    /// server there are none.
+    async fn ask(&self, client: &Client, time: Timestamp, feed: &Feed) -> Result<Batch, SourceError> {
+        let answers = self.queries.iter().map(|(_, query)| client.instant(query, time));
+        let answers = join_all(answers).await;
+        let mut readings = Vec::with_capacity(answers.len());
+        let mut wrong = Vec::new();
+        for (sensor, (answer, (name, _))) in answers.into_iter().zip(&self.queries).enumerate() {
+            match answer {
+                Ok(value) => readings.push(Reading { sensor, time, value }),
+                Err(ClientError::Answer(why)) => wrong.push(format!("{name}: {why}")),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if wrong.is_empty() {
+            feed.connected();
+        } else {
+            wrong.iter().for_each(|why| feed.refuse(why));
+            feed.disconnected(&wrong.join("; "));
+        }
+        Ok(Batch { readings, complete_to: Some(time), truth: None })
+    }
+}
+
+/// The past, asked for in chunks.
+struct History {
+    server: Server,
+    step: SignedDuration,
+    instants: Box<dyn Iterator<Item = Timestamp> + Send>,
+    rows: VecDeque<Readings>,
+    /// The client, once something was asked.
+    asked: Option<(Runtime, Client)>,
+}
+
+impl History {
+    /// The rows of the next chunk; none where the span has ended.
+    fn ask(&mut self) -> Result<Option<Readings>, SourceError> {
+        let instants: Vec<Timestamp> = self.instants.by_ref().take(MAX_POINTS).collect();
+        let (Some(first), Some(last)) = (instants.first(), instants.last()) else { return Ok(None) };
+        let (runtime, client) = match &self.asked {
+            Some(asked) => asked,
+            None => {
+                let runtime = runtime::Builder::new_current_thread().enable_all().build();
+                let runtime = runtime.map_err(|error: io::Error| SourceError::Server(error.to_string()))?;
+                let client = runtime.block_on(self.server.client())?;
+                self.asked.insert((runtime, client))
+            }
+        };
+        let (first, last, step) = (*first, *last, self.step);
+        let series = self.server.queries.iter().map(|(name, query)| async move {
+            let series = client.range(query, first, last, step).await;
+            series.map_err(|error| SourceError::Server(format!("{name}: {error}")))
+        });
+        let series: Vec<_> = runtime.block_on(join_all(series)).into_iter().collect::<Result<_, _>>()?;
+        let mut series: Vec<_> = series.into_iter().map(|series| series.into_iter().peekable()).collect();
+        for time in instants {
+            let values = series.iter_mut().map(|series| {
+                while series.next_if(|(at, _)| *at < time).is_some() {}
+                series.next_if(|(at, _)| *at == time).and_then(|(_, value)| value)
+            });
+            self.rows.push_back(Readings { time, values: values.collect(), truth: None });
+        }
+        Ok(self.rows.pop_front())
+    }
+}
+
+impl Iterator for History {
+    type Item = Result<Readings, SourceError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.rows.pop_front() {
+            Some(row) => Some(Ok(row)),
+            None => self.ask().transpose(),
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! A source's state and counts: whether it is connected, and what became of each of its readings.
+//!
+//! `arrived = scored + missing + refused + dropped`, exactly, but for readings that are under way. An instant at which a
+//! sensor gave nothing counts as one that arrived and is missing.
+
+use std::sync::{Mutex, PoisonError};
+
+use crd::contract::SourceReport;
+use prometheus::{Gauge, IntCounter};
+
+/// The numbers that Prometheus sees.
+#[derive(Clone, Debug)]
+pub struct Counters {
+    /// 1 while connected.
+    pub up: Gauge,
+    /// Readings that arrived.
+    pub arrived: IntCounter,
+    /// Those that a verdict was made on.
+    pub scored: IntCounter,
+    /// Those without a value.
+    pub missing: IntCounter,
+    /// Those that can be no reading.
+    pub refused: IntCounter,
+    /// Those that no verdict was made on: too late, followed by a newer one before they counted, or at an instant that
+    /// could not be judged.
+    pub dropped: IntCounter,
+}
+
+/// A source's state and counts, shared by whoever reads and whoever reports.
+#[derive(Debug)]
+pub struct SourceStatus {
+    name: String,
+    counters: Counters,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    connected: bool,
+    /// Why not.
+    message: String,
+    /// How often it has connected.
+    connections: u64,
+    /// What was refused last, and why.
+    refused: Option<String>,
+}
+
+/// What became of a reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// A verdict was made on it.
+    Scored,
+    /// It has no value.
+    Missing,
+    /// No model can judge it.
+    Refused,
+    /// No verdict was made.
+    Dropped,
+}
+
+impl SourceStatus {
+    /// A source that nobody has connected to yet.
+    pub fn new(name: &str, counters: Counters) -> Self {
+        counters.up.set(0.0);
+        let state =
+            State { connected: false, message: "not opened yet".to_owned(), connections: 0, refused: None };
+        Self { name: name.to_owned(), counters, state: Mutex::new(state) }
+    }
+
+    /// A source that nobody asks after.
+    pub fn unseen(name: &str) -> Self {
+        Self::new(name, Counters::unseen())
+    }
+
+    /// The source's name in the spec.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// There is a connection.
+    pub fn connected(&self) {
+        let mut state = self.state();
+        state.connections += u64::from(!state.connected);
+        state.connected = true;
+        state.message.clear();
+        self.counters.up.set(1.0);
+    }
+
+    /// There is none, and why.
+    pub fn disconnected(&self, why: &str) {
+        let mut state = self.state();
+        state.connected = false;
+        why.clone_into(&mut state.message);
+        self.counters.up.set(0.0);
+    }
+
+    /// How often it has connected.
+    pub fn connections(&self) -> u64 {
+        self.state().connections
+    }
+
+    /// So many readings have arrived.
+    pub fn arrived(&self, count: usize) {
+        self.counters.arrived.inc_by(count as u64);
+    }
+
+    /// So many of those that arrived can be none, and why.
+    pub fn refuse(&self, count: usize, why: &str) {
+        self.counters.refused.inc_by(count as u64);
+        self.state().refused = Some(why.to_owned());
+    }
+
+    /// No verdict will be made on so many of those that arrived.
+    pub fn discard(&self, count: usize) {
+        self.counters.dropped.inc_by(count as u64);
+    }
+
+    /// What became of one reading that arrived.
+    pub fn settle(&self, fate: Fate) {
+        let counter = match fate {
+            Fate::Scored => &self.counters.scored,
+            Fate::Missing => &self.counters.missing,
+            Fate::Refused => &self.counters.refused,
+            Fate::Dropped => &self.counters.dropped,
+        };
+        counter.inc();
+    }
+
+    /// What the operator is told.
+    pub fn report(&self) -> SourceReport {
+        let state = self.state();
+        SourceReport { name: self.name.clone(), connected: state.connected, message: state.message.clone() }
+    }
+
+    /// The last reading that was refused, and why; none where all were good.
+    pub fn refused(&self) -> Option<String> {
+        self.state().refused.clone()
+    }
+
+    /// (arrived, scored, missing, refused, dropped).
+    pub fn counts(&self) -> (u64, [u64; 4]) {
+        let Counters { arrived, scored, missing, refused, dropped, .. } = &self.counters;
+        (arrived.get(), [scored, missing, refused, dropped].map(IntCounter::get))
+    }
+}
+
+impl Counters {
+    /// Numbers that nobody scrapes.
+    ///
+    /// # Panics
+    /// Never: the names are constant.
+    pub fn unseen() -> Self {
+        let counter = || IntCounter::new("readings", "readings").expect("a constant name");
+        Self {
+            up: Gauge::new("up", "up").expect("a constant name"),
+            arrived: counter(),
+            scored: counter(),
+            missing: counter(),
+            refused: counter(),
+            dropped: counter(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_says_why_there_is_no_connection_until_there_is_one() {
+        let status = SourceStatus::new("plant", Counters::unseen());
+        assert_eq!(status.report().message, "not opened yet");
+        status.disconnected("connection refused");
+        assert_eq!(
+            (status.report().connected, status.report().message.as_str()),
+            (false, "connection refused")
+        );
+        status.connected();
+        status.connected();
+        assert_eq!((status.report().connected, status.report().message.as_str()), (true, ""));
+        assert_eq!(status.connections(), 1);
+    }
+}
