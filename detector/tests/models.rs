@@ -399,7 +399,7 @@ fn two_models_are_compared_by_order_verdicts_and_rates() {
 #[test]
 fn a_label_an_index_and_a_first_row_are_not_learned_without_a_word() {
     let folder = Folder::new();
-    let rows: String = (0..80).map(|i| format!("{i},{},0\n", f64::from(i).sin())).collect();
+    let rows = (0..80).map(|i| format!("{i},{},0\n", f64::from(i).sin())).collect::<Vec<_>>().concat();
     fs::write(folder.path("labelled.csv"), format!("id,heat,is_anomaly\n{rows}")).unwrap();
     let said = String::from_utf8(folder.run("train --input labelled.csv --output a.model").stderr).unwrap();
     assert!(said.contains("warning: column id counts the rows and is learned from"), "{said}");

@@ -17,7 +17,7 @@ use crate::client::context::DEADLINE;
 use crate::client::discovery::Discovery;
 use crate::client::health::{Health, Phase};
 use crate::client::lease::{Candidate, Leadership, Term};
-use crate::controller::Scope;
+use crate::controller::{Scope, Shared};
 use crate::observe::pod_client;
 use crate::serving::authorization::Authorization;
 use crate::serving::http;
@@ -76,12 +76,17 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
         .then(|| Candidate::new(client.clone(), term, settings.identity(), health.clone()));
     let leadership = candidate.as_ref().map_or_else(Leadership::without_election, Candidate::leadership);
     let metrics = Metrics::new();
-    let pods = pod_client()?;
-    let discovery = Discovery::default();
+    let shared = Shared {
+        client: client.clone(),
+        settings: settings.clone(),
+        metrics: metrics.clone(),
+        leadership: leadership.clone(),
+        pods: pod_client()?,
+        discovery: Discovery::default(),
+        health: health.clone(),
+    };
     let scopes = || -> Vec<Scope> {
-        let scope = |namespace| {
-            Scope::new(namespace, &client, &settings, &metrics, &leadership, &pods, &discovery, &health)
-        };
+        let scope = |namespace| Scope::new(namespace, shared.clone());
         let scopes: Vec<Scope> = settings.scopes().into_iter().map(scope).collect();
         caches.set(scopes.iter().map(Scope::cache).collect());
         scopes
@@ -109,7 +114,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
         info!(version = env!("CARGO_PKG_VERSION"), namespaces = ?settings.namespaces, "started");
         tokio::select! {
             () = lead(candidate, scopes, stop) => {}
-            never = discovery.keep_looking(&client) => never,
+            never = shared.discovery.keep_looking(&client) => never,
         }
     }
 

@@ -46,18 +46,29 @@ pub struct Scope {
     models: Writer<ModelObject>,
 }
 
+/// What the scopes of one operator have in common: the same fields as [`Context`] has.
+#[derive(Clone)]
+pub struct Shared {
+    /// Talks to the API server.
+    pub client: Client,
+    /// The operator's own settings.
+    pub settings: Settings,
+    /// What the operator says of itself.
+    pub metrics: Metrics,
+    /// Whether this process may write.
+    pub leadership: Leadership,
+    /// Reads reports from pods.
+    pub pods: reqwest::Client,
+    /// Which optional kinds the cluster has.
+    pub discovery: Discovery,
+    /// Whether the watches see the cluster as it is.
+    pub health: Health,
+}
+
 impl Scope {
     /// For one namespace, or for all of them. Nothing is watched yet.
-    pub fn new(
-        namespace: Option<String>,
-        client: &Client,
-        settings: &Settings,
-        metrics: &Metrics,
-        leadership: &Leadership,
-        pods_client: &reqwest::Client,
-        discovery: &Discovery,
-        health: &Health,
-    ) -> Self {
+    pub fn new(namespace: Option<String>, shared: Shared) -> Self {
+        let Shared { client, settings, metrics, leadership, pods: pods_client, discovery, health } = shared;
         let (detectors, detectors_writer) = store();
         let (pods, pods_writer) = store();
         let (models, models_writer) = store();
@@ -66,15 +77,15 @@ impl Scope {
         let stores: BTreeMap<_, Store<_>> =
             owned.iter().map(|(kind, writer)| (*kind, writer.as_reader())).collect();
         let context = Arc::new(Context {
-            client: client.clone(),
-            settings: settings.clone(),
+            recorder: Recorder::new(client.clone(), events::reporter(&settings)),
+            client,
+            settings,
             cache: Arc::new(Cache::new(detectors, stores, pods, models)),
-            metrics: metrics.clone(),
-            recorder: Recorder::new(client.clone(), events::reporter(settings)),
-            leadership: leadership.clone(),
-            pods: pods_client.clone(),
-            discovery: discovery.clone(),
-            health: health.clone(),
+            metrics,
+            leadership,
+            pods: pods_client,
+            discovery,
+            health,
             backoff: Backoff::default(),
             status_throttle: StatusThrottle::default(),
         });

@@ -65,7 +65,8 @@ async fn reconcile_valid(ctx: &Context, detector: &AnomalyDetector) -> Result<(&
     let before: AnomalyDetectorStatus =
         serde_json::from_value(ctx.cache.status(detector)).unwrap_or_default();
 
-    let mut attempt = apply_spec(ctx, detector, &namespace, &name).await;
+    // On the heap: of all futures here it alone is large.
+    let mut attempt = Box::pin(apply_spec(ctx, detector, &namespace, &name)).await;
     let applied = attempt.as_mut().ok().and_then(|attempt| attempt.applied.take());
     let observed = observe::workload(ctx, &namespace, &name, applied).await;
     let sync = sync_models(ctx, detector, &mut attempt, &observed).await;

@@ -93,6 +93,8 @@ fn template(workload: &Workload) -> Value {
 
 #[test]
 fn what_the_pods_must_see_rolls_them_and_nothing_else_does() {
+    const EACH_MINUTE: Option<crd::Duration> = Some(crd::Duration::from_secs(60));
+    const ANOMALY: Missing = Missing { policy: MissingPolicy::Anomaly, max_staleness: None };
     let before = template(&built(&sample("quickstart.yaml")));
     let after = |edit: fn(&mut AnomalyDetector)| {
         let mut detector = sample("quickstart.yaml");
@@ -117,8 +119,6 @@ fn what_the_pods_must_see_rolls_them_and_nothing_else_does() {
         template(&built(&detector))
     };
     assert_eq!(train(|train| train.data_end_time = Some(Timestamp::UNIX_EPOCH)), before);
-    const EACH_MINUTE: Option<crd::Duration> = Some(crd::Duration::from_secs(60));
-    const ANOMALY: Missing = Missing { policy: MissingPolicy::Anomaly, max_staleness: None };
     assert_ne!(
         after(|detector| detector.spec.model.retrain.get_or_insert_default().interval = EACH_MINUTE),
         before

@@ -1,4 +1,10 @@
 //! A detector, what can be seen of its workload, and every state that the two can be in together.
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
+    clippy::unnecessary_wraps,
+    reason = "a table of cases is long, and its rows are alike"
+)]
 
 use std::sync::Arc;
 

@@ -119,7 +119,7 @@ impl Notifier {
     /// dropped.
     pub fn start(
         detector: &Valid,
-        settings: Settings,
+        settings: &Settings,
         report: impl Fn(&str, DeliveryOutcome, Option<&str>) + 'static,
     ) -> Option<Self> {
         let notifications = &detector.spec().notifications;

@@ -109,11 +109,11 @@ type Reported = Rc<RefCell<Vec<(DeliveryOutcome, Option<String>)>>>;
 fn notifier(detector: &Valid, key: &str) -> (Notifier, Reported, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("chat"), key).unwrap();
-    let (notifier, reported) = started(detector, settings(folder.path(), Peers::default()));
+    let (notifier, reported) = started(detector, &settings(folder.path(), Peers::default()));
     (notifier, reported, folder)
 }
 
-fn started(detector: &Valid, settings: Settings) -> (Notifier, Reported) {
+fn started(detector: &Valid, settings: &Settings) -> (Notifier, Reported) {
     let reported = Reported::default();
     let heard = reported.clone();
     let report = move |name: &str, outcome, why: Option<&str>| {
@@ -250,7 +250,7 @@ async fn a_spec_without_notifications_has_no_notifier() {
     let manifest = include_str!("../../../../manifests/quickstart.yaml");
     let detector = crd::manifest::one_detector(manifest).unwrap();
     let settings = settings(std::path::Path::new("keys"), Peers::default());
-    assert!(Notifier::start(&detector, settings, |_, _, _| ()).is_none());
+    assert!(Notifier::start(&detector, &settings, |_, _, _| ()).is_none());
 }
 
 /// A replica of the detector, at its address.
@@ -283,7 +283,8 @@ fn replicas(count: usize, url: &str, others: &[&str]) -> Vec<Replica> {
     let names: Vec<String> = names.chain(others.iter().map(|&other| other.to_owned())).collect();
     let start = |(own, served): &(SocketAddr, Data<OnceLock<Notifier>>)| {
         let peers = Peers::new(names.clone(), Some(*own), Outgoing::default());
-        let (notifier, reported) = started(&detector(url, ""), settings(std::path::Path::new("keys"), peers));
+        let (notifier, reported) =
+            started(&detector(url, ""), &settings(std::path::Path::new("keys"), peers));
         served.set(notifier.clone()).unwrap();
         Replica { notifier, reported }
     };
@@ -356,7 +357,7 @@ async fn a_webhook_where_a_pod_must_not_go_is_not_called() {
     let folder = tempfile::tempdir().unwrap();
     let outgoing = Outgoing::guarded(AddressGuard::pod(), None);
     let guarded = Settings { outgoing, ..settings(folder.path(), Peers::default()) };
-    let (notifier, reported) = started(&detector(&url, ""), guarded);
+    let (notifier, reported) = started(&detector(&url, ""), &guarded);
     notifier.notify(&Change::Alarmed(event(1)));
     let why = outcomes(&reported, 1).await[0].1.clone().unwrap();
     assert_eq!(

@@ -72,7 +72,7 @@ fn notify(args: &RunArgs, state: &Data<State>) -> Result<(), RunError> {
             tracing::warn!("{why}");
         }
     };
-    if let Some(notifier) = Notifier::start(&state.detector, args.notifications()?, report) {
+    if let Some(notifier) = Notifier::start(&state.detector, &args.notifications()?, report) {
         state.notify(notifier);
     }
     Ok(())
