@@ -23,7 +23,7 @@ pub async fn keep(source: Arc<dyn Source>, feed: Feed) {
         if feed.status().connections() > connections {
             pauses = Pauses::default();
         }
-        tokio::time::sleep(pauses.next()).await;
+        tokio::time::sleep(pauses.next_pause()).await;
     }
 }
 
@@ -45,7 +45,7 @@ impl Default for Pauses {
 
 impl Pauses {
     /// How long to wait after one more failure.
-    pub fn next(&mut self) -> Duration {
+    pub fn next_pause(&mut self) -> Duration {
         self.longest().mul_f64(random())
     }
 
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_pause_is_any_part_of_the_longest() {
-        let pauses: Vec<Duration> = (0..20).map(|_| Pauses::default().next()).collect();
+        let pauses: Vec<Duration> = (0..20).map(|_| Pauses::default().next_pause()).collect();
         assert!(pauses.iter().all(|pause| *pause <= Duration::from_secs(1)));
         assert!(
             pauses.iter().any(|pause| *pause != pauses[0]),

@@ -101,20 +101,20 @@ pub fn resume(
 /// Train on readings that have arrived, because no source remembers them; then go on with what arrives.
 ///
 /// # Errors
-/// They are too few to learn from.
+/// They are too few to learn from: the stream comes back, to wait for more.
 pub fn train_on(
     detector: &Valid,
     arrived: &[Readings],
     stream: ReadingStream,
     explain: Explain,
     progress: &dyn Progress,
-) -> Result<Started, (ModelError, ReadingStream)> {
+) -> Result<Started, Box<(ModelError, ReadingStream)>> {
     let train = detector.train().cloned().unwrap_or_default();
     let began = Instant::now();
     let training_set = TrainingSet { readings: arrived, until: None, serving: None };
     let model = match learn(detector, training_set, &|done| progress.grown(done, trees_to_grow(&train))) {
         Ok(model) => model.with_training_end(Some(Timestamp::now())),
-        Err(error) => return Err((error, stream)),
+        Err(error) => return Err(Box::new((error, stream))),
     };
     let took = Some(began.elapsed());
     let past = model.recipe().memory() - 1;

@@ -284,13 +284,12 @@ impl State {
             return Err("the detector is stopping".to_owned());
         }
         match &*lock(&self.phase) {
-            Phase::Serving => Ok(()),
             Phase::WarmingUp { need: 0, .. } => {
                 let why =
                     lock(&self.rejected).as_ref().map_or(String::new(), |why| format!(": {}", why.message));
                 Err(format!("the model is not loaded yet{why}"))
             }
-            Phase::WarmingUp { seconds_left: Some(_), .. } => Ok(()),
+            Phase::Serving | Phase::WarmingUp { seconds_left: Some(_), .. } => Ok(()),
             Phase::WarmingUp { have, need, .. } => {
                 Err(format!("warming up: {have} of {need} samples to train on"))
             }

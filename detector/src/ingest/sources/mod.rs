@@ -39,15 +39,14 @@ use super::reading::{ActiveFault, Readings};
 use super::source::{Clock, Rows, Source, SourceError, Span};
 use super::status::SourceStatus;
 
-/// Open a source; where requests put its readings, if it is pushed to.
+/// A source, and where requests put its readings, if it is pushed to.
+type SourceAndInlet = (Arc<dyn Source>, Option<Arc<Inlet>>);
+
+/// Open a source.
 ///
 /// # Errors
 /// A file cannot be opened, or has not the columns that the spec names.
-fn open(
-    kind: &SourceKind,
-    access: &Access,
-    interval: SignedDuration,
-) -> Result<(Arc<dyn Source>, Option<Arc<Inlet>>), SourceError> {
+fn open(kind: &SourceKind, access: &Access, interval: SignedDuration) -> Result<SourceAndInlet, SourceError> {
     let source: Arc<dyn Source> = match kind {
         SourceKind::Simulated(spec) => Arc::new(simulated::SimulatedSource::new(spec)),
         SourceKind::Csv(spec) => Arc::new(csv::File::open(spec)?),

@@ -117,7 +117,9 @@ impl Server {
         if wrong.is_empty() {
             feed.connected();
         } else {
-            wrong.iter().for_each(|why| feed.refuse(why));
+            for why in &wrong {
+                feed.refuse(why);
+            }
             feed.disconnected(&wrong.join("; "));
         }
         Ok(Batch { readings, complete_to: Some(time), truth: None })
@@ -139,14 +141,13 @@ impl History {
     fn ask(&mut self) -> Result<Option<Readings>, SourceError> {
         let instants: Vec<Timestamp> = self.instants.by_ref().take(MAX_POINTS).collect();
         let (Some(first), Some(last)) = (instants.first(), instants.last()) else { return Ok(None) };
-        let (runtime, client) = match &self.asked {
-            Some(asked) => asked,
-            None => {
-                let runtime = runtime::Builder::new_current_thread().enable_all().build();
-                let runtime = runtime.map_err(|error: io::Error| SourceError::Server(error.to_string()))?;
-                let client = runtime.block_on(self.server.client())?;
-                self.asked.insert((runtime, client))
-            }
+        let (runtime, client) = if let Some(asked) = &self.asked {
+            asked
+        } else {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(|error: io::Error| SourceError::Server(error.to_string()))?;
+            let client = runtime.block_on(self.server.client())?;
+            self.asked.insert((runtime, client))
         };
         let (first, last, step) = (*first, *last, self.step);
         let series = self.server.queries.iter().map(|(name, query)| async move {

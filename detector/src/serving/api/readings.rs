@@ -55,7 +55,7 @@ pub(super) async fn push(
     let span = times.clone().min().zip(times.max());
     let count = items.readings.len();
     let Items { readings, refused } = items;
-    inlet.push(Batch { readings, ..Batch::default() }).map_err(not_taken)?;
+    inlet.push(Batch { readings, ..Batch::default() }).map_err(|error| not_taken(&error))?;
     for (_, why) in &refused {
         inlet.refuse(why);
     }
@@ -72,7 +72,7 @@ pub(super) async fn push(
 fn admitted<'a>(state: &'a State, request: &HttpRequest) -> Result<&'a Inlet, ApiError> {
     let inlet = state.inlet().ok_or_else(|| {
         let has_source = state.detector.sources().iter().any(|source| source.kind.is_pushed_to());
-        if has_source { not_taken(PushError::Closed) } else { ApiError::NoInlet }
+        if has_source { not_taken(&PushError::Closed) } else { ApiError::NoInlet }
     })?;
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     inlet.authorize(header).map_err(|error| match error {
@@ -82,7 +82,7 @@ fn admitted<'a>(state: &'a State, request: &HttpRequest) -> Result<&'a Inlet, Ap
     Ok(inlet)
 }
 
-fn not_taken(error: PushError) -> ApiError {
+fn not_taken(error: &PushError) -> ApiError {
     match error {
         PushError::Full => ApiError::TooMany(error.to_string()),
         PushError::Closed => ApiError::NotReady(error.to_string()),

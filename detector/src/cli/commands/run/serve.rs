@@ -176,7 +176,7 @@ impl Begin<'_> {
                 Err(MonitorError::Source(SourceError::Server(why))) => {
                     self.sources.set_connected(Some(&why));
                     tracing::warn!("the history cannot be read, it is tried again: {why}");
-                    tokio::time::sleep(pauses.next()).await;
+                    tokio::time::sleep(pauses.next_pause()).await;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -199,7 +199,8 @@ impl Begin<'_> {
             };
             match in_background(work).await? {
                 Ok(started) => return Ok(started),
-                Err((error, still)) => {
+                Err(failed) => {
+                    let (error, still) = *failed;
                     let message = format!("{error}; it is tried again with more readings");
                     tracing::warn!("{message}");
                     self.state.training_failed(message);

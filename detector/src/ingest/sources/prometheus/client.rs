@@ -17,7 +17,7 @@ use crate::outgoing::{self, Identity, Outgoing};
 
 /// How long a question about an instant may take, and one about the past.
 const INSTANT_WITHIN: Duration = Duration::from_secs(10);
-const RANGE_WITHIN: Duration = Duration::from_secs(60);
+const RANGE_WITHIN: Duration = Duration::from_mins(1);
 /// The most bytes of an answer: 11,000 points take less than 1 MiB.
 const MAX_BYTES: usize = 8 << 20;
 /// How much of a text that is no answer is shown.
