@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -33,9 +33,13 @@ impl Place {
     }
 
     fn start(&self) -> Running {
+        self.start_with(&self.path("press.yaml"))
+    }
+
+    fn start_with(&self, manifest: &Path) -> Running {
         let [predict, metrics] = [free_port(), free_port()];
         let mut command = Command::new(env!("CARGO_BIN_EXE_detector"));
-        command.arg("run").arg(self.path("press.yaml")).current_dir(self.0.path());
+        command.arg("run").arg(manifest).current_dir(self.0.path());
         command.args(["--source-credentials", "secrets", "--state", "state"]);
         command.args(["--predict-address", &predict.to_string(), "--metrics-address", &metrics.to_string()]);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
@@ -168,4 +172,15 @@ fn what_is_pushed_is_collected_trained_on_and_judged_over_a_restart() {
         let (arrived, accounted) = running.accounts();
         arrived >= 400.0 + 1.0 + 4.0 + 2.0 + 2.0 && (arrived - accounted).abs() < 0.5
     });
+}
+
+#[test]
+fn the_sample_is_trained_by_what_is_pushed_and_finds_a_fault() {
+    let place = Place::new();
+    let running = place.start_with(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/push.yaml")));
+    assert_eq!(running.push("", &lines(0, 310)).0, 204);
+    running.until(|running| running.report()["phase"]["name"] == "serving");
+    let fault = format!(r#"{{"time":{},"values":{{"pressure":900,"flow":-5}}}}"#, FIRST + 310);
+    let (_, answer) = running.push("?verdicts=true", &fault);
+    assert_eq!(answer["verdicts"][0]["anomaly"], 1, "{answer}");
 }

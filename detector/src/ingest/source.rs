@@ -233,12 +233,16 @@ impl Feed {
 
     /// There is a connection.
     pub fn connected(&self) {
-        self.status.connected();
+        if self.status.connected() {
+            tracing::info!("source {}: connected", self.status.name());
+        }
     }
 
     /// There is none, in the server's own words; [`Source::live`] goes on.
     pub fn disconnected(&self, why: &str) {
-        self.status.disconnected(why);
+        if self.status.disconnected(why) {
+            tracing::warn!("source {}: {why}", self.status.name());
+        }
     }
 
     /// A reading arrived that can be none, and why.

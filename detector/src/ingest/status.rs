@@ -81,21 +81,25 @@ impl SourceStatus {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// There is a connection.
-    pub fn connected(&self) {
+    /// There is a connection. Whether there was none before.
+    pub fn connected(&self) -> bool {
         let mut state = self.state();
+        let is_new = !state.connected;
         state.connections += u64::from(!state.connected);
         state.connected = true;
         state.message.clear();
         self.counters.up.set(1.0);
+        is_new
     }
 
-    /// There is none, and why.
-    pub fn disconnected(&self, why: &str) {
+    /// There is none, and why. Whether that was not known before.
+    pub fn disconnected(&self, why: &str) -> bool {
         let mut state = self.state();
+        let is_new = state.connected || state.message != why;
         state.connected = false;
         why.clone_into(&mut state.message);
         self.counters.up.set(0.0);
+        is_new
     }
 
     /// How often it has connected.
@@ -174,13 +178,12 @@ mod tests {
     fn a_report_says_why_there_is_no_connection_until_there_is_one() {
         let status = SourceStatus::new("plant", Counters::unseen());
         assert_eq!(status.report().message, "not opened yet");
-        status.disconnected("connection refused");
+        assert!(status.disconnected("connection refused") && !status.disconnected("connection refused"));
         assert_eq!(
             (status.report().connected, status.report().message.as_str()),
             (false, "connection refused")
         );
-        status.connected();
-        status.connected();
+        assert!(status.connected() && !status.connected());
         assert_eq!((status.report().connected, status.report().message.as_str()), (true, ""));
         assert_eq!(status.connections(), 1);
     }

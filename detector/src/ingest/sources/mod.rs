@@ -192,7 +192,7 @@ impl Sources {
             match why_not {
                 None => each.status.connected(),
                 Some(why) => each.status.disconnected(why),
-            }
+            };
         }
     }
 }
