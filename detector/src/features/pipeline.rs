@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::features::daily::{Daily, Days};
 use crate::features::reference::Reference;
-use crate::model::judgement::SensorReason;
 
 /// How readings become vectors. It travels with the model, so that a model is always fed as it was trained.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -168,17 +167,11 @@ impl Features {
         }
     }
 
-    /// Reasons of a judgement on the newest vector, one a sensor, in the sensors' own terms.
-    pub fn as_read(&self, reasons: &mut [SensorReason]) {
-        let Some(newest) = self.recent.back() else { return };
-        for ((reason, level), value) in reasons.iter_mut().zip(&self.measured).zip(newest.values.iter()) {
-            if !matches!(reason.feature, Feature::Value | Feature::RollingMean) {
-                continue;
-            }
-            let is_reading = reason.feature == Feature::Value && reason.lag == 0;
-            reason.value = if is_reading { *value } else { reason.value + level };
-            reason.expected = reason.expected.map(|range| range.map(|end| end + level));
-        }
+    /// Of each sensor, the level that the newest vector was measured against, and the newest reading; nothing where
+    /// vectors are not measured against levels.
+    pub fn newest_levels(&self) -> impl Iterator<Item = (f64, f64)> {
+        let newest = self.recent.back().into_iter().flat_map(|newest| newest.values.iter().copied());
+        self.measured.iter().copied().zip(newest)
     }
 
     /// A whole vector as it was read, measured against the level.

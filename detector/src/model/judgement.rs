@@ -22,6 +22,21 @@ pub struct Judgement {
     pub model: Arc<str>,
 }
 
+impl Judgement {
+    /// Give the reasons in the sensors' own terms. `levels` has, of each sensor, the level that the vector was measured
+    /// against, and the reading.
+    pub fn as_read(&mut self, levels: impl Iterator<Item = (f64, f64)>) {
+        for (reason, (level, reading)) in self.reasons.iter_mut().zip(levels) {
+            if !matches!(reason.feature, Feature::Value | Feature::RollingMean) {
+                continue;
+            }
+            let is_reading = reason.feature == Feature::Value && reason.lag == 0;
+            reason.value = if is_reading { reading } else { reason.value + level };
+            reason.expected = reason.expected.map(|range| range.map(|end| end + level));
+        }
+    }
+}
+
 /// Why a sensor is anomalous: its feature that contributed most.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SensorReason {

@@ -170,7 +170,7 @@ impl Scorer {
         let Some(vector) = self.features.push(readings.time, &values) else { return Outcome::TooEarly };
         match self.model.judge_by(self.threshold(), &vector, self.explain) {
             Ok(mut judgement) => {
-                self.features.as_read(&mut judgement.reasons);
+                judgement.as_read(self.features.newest_levels());
                 if let Some(calibration) = &mut self.calibration {
                     calibration.follow(judgement.score);
                 }
@@ -189,7 +189,7 @@ impl Scorer {
         let (features, vector) = self.features.after(values)?;
         let judgement = self.model.judge_by(self.threshold(), &vector, explain);
         Some(judgement.map(|mut judgement| {
-            features.as_read(&mut judgement.reasons);
+            judgement.as_read(features.newest_levels());
             judgement
         }))
     }
