@@ -1,6 +1,6 @@
 //! Each sample of `manifests/` beside the objects that it becomes: `tests/golden/*.yaml`.
 //!
-//! `UPDATE=1 cargo test -p operator --test golden` rewrites them.
+//! `UPDATE=1 cargo test -p operator --test offline golden` rewrites them.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
@@ -65,7 +65,7 @@ fn every_sample_becomes_the_recorded_objects() {
     let stale: Vec<String> = samples.into_iter().filter(|name| !is_current(name)).collect();
     assert!(
         stale.is_empty(),
-        "{stale:?} have changed: UPDATE=1 cargo test -p operator --test golden rewrites them"
+        "{stale:?} have changed: UPDATE=1 cargo test -p operator --test offline golden rewrites them"
     );
 }
 

@@ -1,6 +1,6 @@
 //! The rules of two detectors as promtool reads them, beside the tests that promtool runs on them: `tests/rules/`.
 //!
-//! `UPDATE=1 cargo test -p operator --test rules` rewrites them; `tests/rules/check` has promtool test them.
+//! `UPDATE=1 cargo test -p operator --test offline rules` rewrites them; `tests/rules/check` has promtool test them.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeSet;
@@ -63,7 +63,7 @@ fn promtool_tests_the_rules_as_they_are() {
     for (name, rules) in [("pump", pump()), ("patient", patient())] {
         let path = format!("{}/tests/rules/{name}.rules.yaml", env!("CARGO_MANIFEST_DIR"));
         let text = format!(
-            "# Written by UPDATE=1 cargo test -p operator --test rules.\n{}",
+            "# Written by UPDATE=1 cargo test -p operator --test offline rules.\n{}",
             serde_saphyr::to_string(&rules).unwrap()
         );
         if std::env::var_os("UPDATE").is_some() {
@@ -71,7 +71,7 @@ fn promtool_tests_the_rules_as_they_are() {
         }
         assert!(
             std::fs::read_to_string(&path).unwrap_or_default() == text,
-            "{path} is not current: UPDATE=1 cargo test -p operator --test rules rewrites it"
+            "{path} is not current: UPDATE=1 cargo test -p operator --test offline rules rewrites it"
         );
     }
 }

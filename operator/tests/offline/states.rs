@@ -1,7 +1,7 @@
 //! Every state that a detector can be in, beside the status that says so: `tests/golden/states.txt`. The verdict of
 //! kstatus, which GitOps tools go by, is computed from each status by its rules.
 //!
-//! `UPDATE=1 cargo test -p operator --test states` rewrites the file.
+//! `UPDATE=1 cargo test -p operator --test offline states` rewrites the file.
 #![allow(
     clippy::needless_pass_by_value,
     clippy::too_many_lines,
@@ -60,7 +60,7 @@ fn kstatus(generation: Option<i64>, status: &AnomalyDetectorStatus) -> &'static 
 #[test]
 fn every_state_has_the_recorded_status_and_the_right_kstatus() {
     let mut recorded = String::from(
-        "# Every state of a detector, and the status that says so. Rewritten by UPDATE=1 cargo test -p operator --test states\n",
+        "# Every state of a detector, and the status that says so. Rewritten by UPDATE=1 cargo test -p operator --test offline states\n",
     );
     for state in states() {
         let status = status_of(&state, &AnomalyDetectorStatus::default(), "2026-11-22T12:00:00Z");
@@ -91,7 +91,7 @@ fn every_state_has_the_recorded_status_and_the_right_kstatus() {
     let committed = std::fs::read_to_string(path).unwrap_or_default();
     assert!(
         committed == recorded,
-        "{path} is not current: UPDATE=1 cargo test -p operator --test states rewrites it\n{recorded}"
+        "{path} is not current: UPDATE=1 cargo test -p operator --test offline states rewrites it\n{recorded}"
     );
 }
 

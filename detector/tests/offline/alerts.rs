@@ -1,5 +1,4 @@
 //! The promise of `threshold.alertsPerDay`: what it lets pass on clean readings that come after the training.
-#![cfg(test)]
 
 use std::sync::Arc;
 

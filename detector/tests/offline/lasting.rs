@@ -1,14 +1,13 @@
 //! The program, killed and started again: the same model, no training; and models that take over while it answers.
-#![cfg(test)]
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+use crate::running::{Running, ask};
 
 const MANIFEST: &str = "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {name: fan}\nspec:\n  interval: 100ms\n  sources:\n  - name: s\n    \
     simulated: {seed: 3, sensors: [{name: speed, waves: [{amplitude: 1, period: 40s}], noise: {gaussian: {standardDeviation: 0.2}}}]}\n  \
@@ -41,13 +40,8 @@ impl Place {
     }
 
     fn start(&self, arguments: &[&str]) -> Running {
-        let [predict, metrics] = [free_port(), free_port()];
-        let mut command = Command::new(env!("CARGO_BIN_EXE_detector"));
-        command.arg("run").arg(self.path("fan.yaml")).args(arguments).current_dir(self.0.path());
-        command.args(["--predict-address", &predict.to_string(), "--metrics-address", &metrics.to_string()]);
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
-        let running = Running { child, predict, metrics };
-        running.until(|report| report["phase"]["name"] == "serving");
+        let running = Running::start(self.0.path(), &self.path("fan.yaml"), arguments);
+        running.until_serving();
         running
     }
 
@@ -56,67 +50,10 @@ impl Place {
     }
 }
 
-fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
-/// A detector; killed, as by kill -9, when it is dropped.
-struct Running {
-    child: Child,
-    predict: SocketAddr,
-    metrics: SocketAddr,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Running {
-    fn ask(address: SocketAddr, request: &str, body: &str) -> Option<String> {
-        let mut stream = TcpStream::connect(address).ok()?;
-        let length = body.len();
-        write!(
-            stream,
-            "{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
-        )
-        .ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        Some(answer.split_once("\r\n\r\n")?.1.to_owned())
-    }
-
-    fn report(&self) -> Option<Value> {
-        serde_json::from_str(&Self::ask(self.metrics, "GET /status", "")?).ok()
-    }
-
-    /// The first report of which this is true.
-    fn until(&self, is_so: impl Fn(&Value) -> bool) -> Value {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        loop {
-            let report = self.report();
-            if let Some(report) = report.filter(&is_so) {
-                return report;
-            }
-            assert!(Instant::now() < deadline, "never so: {:?}", self.report());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn metric(&self, name: &str) -> f64 {
-        let text = Self::ask(self.metrics, "GET /metrics", "").unwrap();
-        let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{text}"));
-        line.rsplit_once(' ').unwrap().1.parse().unwrap()
-    }
-
-    /// The time of the newest verdict.
-    fn newest(&self) -> Option<String> {
-        let verdicts = Self::ask(self.predict, "GET /verdicts?limit=1", "")?;
-        let verdicts: Value = serde_json::from_str(&verdicts).ok()?;
-        Some(verdicts["verdicts"][0]["time"].as_str()?.to_owned())
-    }
+/// The time of the newest verdict.
+fn newest(running: &Running) -> Option<String> {
+    let verdicts: Value = serde_json::from_str(&ask(running.predict, "GET /verdicts?limit=1", "")?).ok()?;
+    Some(verdicts["verdicts"][0]["time"].as_str()?.to_owned())
 }
 
 fn digest(report: &Value) -> String {
@@ -137,10 +74,10 @@ fn whoever_is_killed_serves_the_same_model_again_without_training() {
     assert_eq!(trained["model"]["origin"], "Trained");
     for _ in 0..3 {
         let running = place.start(&STATE);
-        let report = running.report().unwrap();
+        let report = running.report();
         assert_eq!((digest(&report), &report["trainings"]), (first.clone(), &0.into()));
         // Lags and all: the first instant is judged.
-        while running.newest().is_none() {}
+        while newest(&running).is_none() {}
         assert!(running.metric("anomaly_restore_gap_seconds").abs() < 1e-9);
         assert!(running.metric("anomaly_trainings_total{outcome=\"done\"").abs() < 1e-9);
     }
@@ -149,10 +86,10 @@ fn whoever_is_killed_serves_the_same_model_again_without_training() {
 #[test]
 fn a_new_pod_serves_the_stored_model_and_a_damaged_one_only_costs_a_training() {
     let place = Place::new();
-    let first = digest(&place.start(&STATE).report().unwrap());
+    let first = digest(&place.start(&STATE).report());
     place.write("stored", &place.kept());
     fs::remove_dir_all(place.path("state")).unwrap();
-    let report = place.start(&STATE).report().unwrap();
+    let report = place.start(&STATE).report();
     assert_eq!((digest(&report), &report["trainings"]), (first.clone(), &0.into()));
 
     for (name, bytes) in
@@ -160,14 +97,14 @@ fn a_new_pod_serves_the_stored_model_and_a_damaged_one_only_costs_a_training() {
     {
         place.write(name, bytes);
     }
-    let report = place.start(&STATE).report().unwrap();
+    let report = place.start(&STATE).report();
     assert_eq!((digest(&report), &report["trainings"]), (first, &1.into()));
 }
 
 #[test]
 fn a_change_that_touches_neither_sources_nor_model_never_trains() {
     let place = Place::new();
-    let first = digest(&place.start(&STATE).report().unwrap());
+    let first = digest(&place.start(&STATE).report());
     for (from, to) in [
         ("threshold:", "replicas: 2\n  threshold:"),
         ("threshold:", "alarm: {minimumDuration: 2s, coolDown: 1m}\n  threshold:"),
@@ -175,7 +112,7 @@ fn a_change_that_touches_neither_sources_nor_model_never_trains() {
         ("model: {train", "model: {retrain: {interval: 8760h}, train"),
     ] {
         place.change(from, to);
-        let report = place.start(&STATE).report().unwrap();
+        let report = place.start(&STATE).report();
         // With `retrain`, a model whose history ended long ago is due: nothing else is.
         let due = u64::from(to.contains("retrain"));
         assert!(report["trainings"].as_u64().unwrap() <= due, "{to}");
@@ -184,9 +121,9 @@ fn a_change_that_touches_neither_sources_nor_model_never_trains() {
         }
     }
     let place = Place::new();
-    let first = place.start(&STATE).report().unwrap();
+    let first = place.start(&STATE).report();
     place.change("contamination: 0.02", "contamination: 0.2");
-    let with_threshold = place.start(&STATE).report().unwrap();
+    let with_threshold = place.start(&STATE).report();
     assert_eq!(
         (&with_threshold["trainings"], &with_threshold["model"]["origin"]),
         (&0.into(), &"Rethresholded".into())
@@ -194,7 +131,7 @@ fn a_change_that_touches_neither_sources_nor_model_never_trains() {
     assert_ne!(digest(&with_threshold), digest(&first));
     // A detector that trains by the new threshold has the same model, to the bit.
     fs::remove_dir_all(place.path("state")).unwrap();
-    let fresh = place.start(&STATE).report().unwrap();
+    let fresh = place.start(&STATE).report();
     assert_eq!((digest(&fresh), &fresh["trainings"]), (digest(&with_threshold), &1.into()));
 }
 
@@ -202,13 +139,13 @@ fn a_change_that_touches_neither_sources_nor_model_never_trains() {
 fn a_moved_end_of_the_history_trains_beside_the_serving_model_and_swaps() {
     let place = Place::new();
     let running = place.start(&STATE);
-    let first = digest(&running.report().unwrap());
+    let first = digest(&running.report());
     place.change("2026-11-22T00:00:00Z", "2026-11-22T06:00:00Z");
     let report = running.until(|report| digest(report) != first);
     assert_eq!(report["trainings"], 2);
     assert!((running.metric("anomaly_model_swaps_total") - 1.0).abs() < 1e-9);
     drop(running);
-    let again = place.start(&STATE).report().unwrap();
+    let again = place.start(&STATE).report();
     assert_eq!(
         (&again["trainings"], digest(&again)),
         (&0.into(), digest(&report)),
@@ -221,7 +158,7 @@ fn a_pin_takes_effect_at_once_and_its_end_goes_on_with_the_newest() {
     let place = Place::new();
     let old = {
         let running = place.start(&STATE);
-        digest(&running.report().unwrap())
+        digest(&running.report())
     };
     place.write("stored", &place.kept());
     let running = place.start(&STATE);
@@ -231,7 +168,7 @@ fn a_pin_takes_effect_at_once_and_its_end_goes_on_with_the_newest() {
     place.change("model: {train", &format!("model: {{pinnedDigest: '{old}', train"));
     running.until(|report| digest(report) == old);
     let pinned = place.start(&["--state", "other", "--stored-model", "stored"]);
-    assert_eq!(digest(&pinned.report().unwrap()), old, "a new pod, too");
+    assert_eq!(digest(&pinned.report()), old, "a new pod, too");
 
     place.change(&format!("pinnedDigest: '{old}'"), &format!("pinnedDigest: 'sha256:{}'", "0".repeat(64)));
     let report = running.until(|report| report["rejected"]["reason"] == "PinNotFound");
@@ -251,7 +188,7 @@ fn trainings_by_the_clock_swap_and_every_answer_is_of_one_model() {
     let mut models = std::collections::HashMap::new();
     let deadline = Instant::now() + Duration::from_secs(30);
     while models.len() < 4 && Instant::now() < deadline {
-        let answer = Running::ask(running.predict, "POST /predict?detail=true", "{\"value\":0.3}").unwrap();
+        let answer = ask(running.predict, "POST /predict?detail=true", "{\"value\":0.3}").unwrap();
         let answer: Value = serde_json::from_str(&answer).unwrap();
         let cut = models.entry(answer["model"].as_str().unwrap().to_owned());
         assert_eq!(cut.or_insert_with(|| answer["threshold"].clone()), &answer["threshold"]);
@@ -320,15 +257,11 @@ fn a_file_that_is_to_be_loaded_is_taken_when_it_comes_and_not_when_it_is_of_othe
     let load = format!("{}model: {{load: {{configMap: {{name: x}}}}}}\n", &train[..at]);
     place.write("fan.yaml", load.as_bytes());
 
-    let [predict, metrics] = [free_port(), free_port()];
-    let mut command = Command::new(env!("CARGO_BIN_EXE_detector"));
-    command.arg("run").arg(place.path("fan.yaml")).args(["--load", ".", "--state", "state"]);
-    command.args(["--predict-address", &predict.to_string(), "--metrics-address", &metrics.to_string()]);
-    let child = command.current_dir(place.0.path()).stdout(Stdio::null()).spawn().unwrap();
-    let running = Running { child, predict, metrics };
+    let arguments = ["--load", ".", "--state", "state"];
+    let running = Running::start(place.0.path(), &place.path("fan.yaml"), &arguments);
     let report = running.until(|report| report["rejected"]["reason"] == "LoadFailed");
     assert_eq!(report["phase"]["name"], "warmingUp");
-    let ready = Running::ask(metrics, "GET /readyz", "").unwrap();
+    let ready = ask(running.metrics, "GET /readyz", "").unwrap();
     assert!(ready.contains("the model is not loaded yet: "), "{ready}");
 
     place.write("model", &artifact);

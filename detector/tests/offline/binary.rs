@@ -1,9 +1,10 @@
 //! The program itself: started, asked, stopped; its exit codes and its sentences.
-#![cfg(test)]
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Output, Stdio};
+
+use crate::running::{ask, free_port};
 
 fn detector(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_detector"));
@@ -33,10 +34,6 @@ struct Serving {
     metrics: SocketAddr,
 }
 
-fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
 impl Serving {
     fn start(arguments: &[&str]) -> Self {
         let (predict, metrics) = (free_port(), free_port());
@@ -62,20 +59,6 @@ impl Serving {
         panic!("the detector ended without saying {words:?}");
     }
 
-    /// The body of an HTTP answer.
-    fn ask(address: SocketAddr, request: &str, body: &str) -> String {
-        let mut stream = TcpStream::connect(address).unwrap();
-        let length = body.len();
-        write!(
-            stream,
-            "{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
-    }
-
     fn signal(&self, name: &str) {
         let status =
             Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
@@ -97,11 +80,11 @@ fn the_quickstart_trains_answers_and_ends_with_a_summary_at_either_signal() {
         assert!(detector.until("predictions at").contains(&detector.predict.to_string()));
         assert!(detector.until("trained on").starts_with("quickstart: trained on 4096 samples of value in "));
         assert!(detector.until("model sha256:").len() > 64);
-        assert_eq!(Serving::ask(detector.predict, "POST /predict", r#"{"value":0.95}"#), r#"{"anomaly":0}"#);
-        assert_eq!(Serving::ask(detector.predict, "POST /predict", r#"{"value":1.5}"#), r#"{"anomaly":1}"#);
-        let metrics = Serving::ask(detector.metrics, "GET /metrics", "");
+        assert_eq!(ask(detector.predict, "POST /predict", r#"{"value":0.95}"#).unwrap(), r#"{"anomaly":0}"#);
+        assert_eq!(ask(detector.predict, "POST /predict", r#"{"value":1.5}"#).unwrap(), r#"{"anomaly":1}"#);
+        let metrics = ask(detector.metrics, "GET /metrics", "").unwrap();
         assert!(metrics.contains(r#"anomaly_threshold{detector="quickstart"} 0."#), "{metrics}");
-        while !Serving::ask(detector.predict, "GET /verdicts", "").contains("\"time\"") {}
+        while !ask(detector.predict, "GET /verdicts", "").unwrap().contains("\"time\"") {}
         detector.signal(signal);
         let (rest, code) = detector.end();
         assert_eq!(code, Some(0));
@@ -287,7 +270,7 @@ fn a_broken_rule_is_shown_with_its_line_in_files_of_several_documents_and_on_the
     assert_eq!(text(&done(&["validate", path]).stdout), said);
     assert_eq!(refused(&["run", path]), (1, format!("error: {said}")));
 
-    let quickstart = include_str!("../../manifests/quickstart.yaml");
+    let quickstart = include_str!("../../../manifests/quickstart.yaml");
     let several = format!(
         "{quickstart}---\napiVersion: v1\nkind: Secret\nmetadata: {{name: x}}\n---\n{quickstart}  replicas: -1\n"
     );

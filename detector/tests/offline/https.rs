@@ -1,6 +1,5 @@
 //! HTTPS, with a server of this machine whose certificate nobody vouches for but the environment: `SSL_CERT_FILE`, for
 //! models that are loaded and for webhooks that are called.
-#![cfg(test)]
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpListener;

@@ -1,12 +1,12 @@
 //! Two replicas as programs of their own, and a receiver that both could call: one of them does.
-#![cfg(test)]
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
+
+use crate::running::{Running, ask, free_port};
 
 /// More than a replica waits for the one before it.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -42,51 +42,19 @@ fn taken(mut stream: TcpStream) -> Option<String> {
     Some(header("webhook-id:").to_owned())
 }
 
-struct Replica {
-    child: Child,
-    metrics: SocketAddr,
-}
-
-impl Replica {
-    fn start(manifest: &std::path::Path, metrics: SocketAddr, peers: &str) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_detector"))
-            .args(["run", manifest.to_str().unwrap(), "--predict-address", "127.0.0.1:0"])
-            .args(["--metrics-address", &metrics.to_string(), "--peers", peers, "--pod-ip", "127.0.0.1"])
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self { child, metrics }
-    }
-
-    /// Wait until it counts a message with this outcome.
-    fn until(&self, outcome: &str) {
-        let series = format!("outcome=\"{outcome}\",");
-        let counts = |text: &String| {
-            let line = text
-                .lines()
-                .find(|line| line.starts_with("anomaly_notifications_total") && line.contains(&series));
-            line.is_some_and(|line| !line.ends_with(" 0"))
-        };
-        let deadline = Instant::now() + PATIENCE;
-        while !self.metrics().as_ref().is_some_and(counts) {
-            assert!(Instant::now() < deadline, "no message is {outcome}: {:?}", self.metrics());
-            std::thread::park_timeout(Duration::from_millis(100));
-        }
-    }
-
-    fn metrics(&self) -> Option<String> {
-        let mut stream = TcpStream::connect(self.metrics).ok()?;
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).ok()?;
-        Some(text)
-    }
-}
-
-impl Drop for Replica {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+/// Wait until a replica counts a message with this outcome.
+fn until(replica: &Running, outcome: &str) {
+    let series = format!("outcome=\"{outcome}\",");
+    let counts = |text: String| {
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("anomaly_notifications_total") && line.contains(&series));
+        line.is_some_and(|line| !line.ends_with(" 0"))
+    };
+    let deadline = Instant::now() + PATIENCE;
+    while !ask(replica.metrics, "GET /metrics", "").is_some_and(counts) {
+        assert!(Instant::now() < deadline, "no message is {outcome}");
+        std::thread::park_timeout(Duration::from_millis(100));
     }
 }
 
@@ -103,16 +71,18 @@ fn of_two_replicas_one_notifies_and_when_it_is_gone_the_other_one_does() {
          notifications: [{{name: chat, webhook: {{url: '{url}'}}}}]\n"
     );
     std::fs::write(&manifest, text).unwrap();
-    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut addresses = [free(), free()];
+    let mut addresses = [free_port(), free_port()];
     addresses.sort();
     let peers = addresses.map(|address| address.to_string()).join(",");
-    let [first, second] = addresses.map(|address| Replica::start(&manifest, address, &peers));
+    let [first, second] = addresses.map(|address| {
+        let arguments = ["--peers", &peers, "--pod-ip", "127.0.0.1"];
+        Running::start_at([free_port(), address], folder.path(), &manifest, &arguments)
+    });
 
-    second.until("delivered_by_peer");
-    first.until("delivered");
+    until(&second, "delivered_by_peer");
+    until(&first, "delivered");
     let sent: Vec<String> = ids.try_iter().collect();
     assert_eq!(sent.iter().collect::<HashSet<_>>().len(), sent.len(), "each message is sent once: {sent:?}");
     drop(first);
-    second.until("delivered");
+    until(&second, "delivered");
 }

@@ -1,5 +1,4 @@
 //! `model.load` against real servers of this machine: what is taken, and each refusal with its sentence and its reason.
-#![cfg(test)]
 
 use std::path::PathBuf;
 use std::sync::{Mutex, mpsc};

@@ -1,6 +1,4 @@
 //! The program itself on CSV files: train, inspect, score, export, and what it refuses.
-#![cfg(test)]
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::HashMap;
 use std::fs;

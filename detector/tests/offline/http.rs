@@ -1,5 +1,4 @@
 //! Every route, through the same `configure` as the program: what a request gets, good and bad.
-#![cfg(test)]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,0 +1,14 @@
+//! What needs no cluster: the program as a process, its routes, and what it loads from and sends to servers of this machine.
+#![cfg(test)]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod alerts;
+mod binary;
+mod http;
+mod https;
+mod lasting;
+mod loading;
+mod models;
+mod notifications;
+mod push;
+mod running;

@@ -1,0 +1,103 @@
+//! A detector that runs as a process of its own: started on free ports, asked over HTTP, killed at the end.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// How long a test waits for a condition.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Send a request without headers of its own; the answer's body, if there is one.
+pub fn ask(address: SocketAddr, request: &str, body: &str) -> Option<String> {
+    ask_with(address, request, "", body).map(|(_, body)| body)
+}
+
+/// Send a request such as `POST /predict` with headers, each ending in CR LF; the answer's code and body.
+pub fn ask_with(address: SocketAddr, request: &str, headers: &str, body: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    let length = body.len();
+    let head = format!(
+        "{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n"
+    );
+    stream.write_all(head.as_bytes()).ok()?;
+    stream.write_all(body.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+}
+
+/// A detector; killed, as by kill -9, when it is dropped.
+pub struct Running {
+    child: Child,
+    pub predict: SocketAddr,
+    pub metrics: SocketAddr,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Running {
+    /// `detector run MANIFEST ARGUMENTS` in a folder, on free ports.
+    pub fn start(folder: &Path, manifest: &Path, arguments: &[&str]) -> Self {
+        Self::start_at([free_port(), free_port()], folder, manifest, arguments)
+    }
+
+    /// The same at two addresses: for predictions, and for metrics.
+    pub fn start_at(
+        [predict, metrics]: [SocketAddr; 2],
+        folder: &Path,
+        manifest: &Path,
+        arguments: &[&str],
+    ) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_detector"));
+        command.arg("run").arg(manifest).args(arguments).current_dir(folder);
+        command.args(["--predict-address", &predict.to_string(), "--metrics-address", &metrics.to_string()]);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        Self { child, predict, metrics }
+    }
+
+    /// What it reports to the operator; null while it does not answer.
+    pub fn report(&self) -> Value {
+        ask(self.metrics, "GET /status", "")
+            .and_then(|body| serde_json::from_str(&body).ok())
+            .unwrap_or_default()
+    }
+
+    /// The first report for which the condition holds.
+    pub fn until(&self, condition: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let report = self.report();
+            if condition(&report) {
+                return report;
+            }
+            assert!(Instant::now() < deadline, "the condition never held: {report}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub fn until_serving(&self) -> Value {
+        self.until(|report| report["phase"]["name"] == "serving")
+    }
+
+    /// The value of the first series that starts so.
+    pub fn metric(&self, series: &str) -> f64 {
+        let text = ask(self.metrics, "GET /metrics", "").unwrap();
+        let line =
+            text.lines().find(|line| line.starts_with(series)).unwrap_or_else(|| panic!("{series}: {text}"));
+        line.rsplit_once(' ').unwrap().1.parse().unwrap()
+    }
+}
