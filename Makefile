@@ -1,6 +1,6 @@
 # One line a target; `make help` lists them. What a target needs on a machine (Debian, root) it installs.
 .DEFAULT_GOAL := help
-.PHONY: docs test test-reference test-all test-monitoring test-rust test-metrics test-imports test-fuzz test-readme test-images test-cluster lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-model test-aarch64 test-s3 help
+.PHONY: docs test test-reference test-all test-monitoring test-rust test-metrics test-imports test-fuzz test-readme test-images test-cluster test-hostile lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-model test-aarch64 test-s3 help
 
 test: ## What CI runs, set-up included
 	tests/all
@@ -17,6 +17,8 @@ test-aarch64: ## The same models and verdicts on aarch64, emulated
 	tests/aarch64
 test-fuzz: ## Every reader of foreign bytes, fuzzed for SECONDS each
 	tests/fuzz $(SECONDS)
+test-hostile: ## The release detector under attack, in the default pod's memory limit
+	tests/hostile/run
 test-readme: ## The README's laptop commands, as they stand there
 	tests/readme laptop
 test-reference: ## docs/reference is what the code says (UPDATE=1 rewrites it)

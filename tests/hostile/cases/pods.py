@@ -1,0 +1,34 @@
+"""The detectors that cases are done to, by name: the arguments of `pod.Pod`."""
+
+
+def manifest(sensors, model="train: {samples: 1000}", interval="1s", extra=""):
+    """A detector of simulated sensors, each with readings from 0 to 1."""
+    listed = "\n".join(
+        f"      - {{name: {name}, baseline: 0.5, noise: {{uniform: {{halfWidth: 0.5}}}}}}" for name in sensors
+    )
+    return f"""apiVersion: anomaly.dev/v1alpha1
+kind: AnomalyDetector
+metadata: {{name: hostile}}
+spec:
+  interval: {interval}
+  sources:
+  - name: simulation
+    simulated:
+      seed: 42
+      sensors:
+{listed}
+  model: {{{model}}}
+  threshold: {{contamination: 0.02}}
+{extra}"""
+
+
+PODS = {
+    # One sensor, as in quickstart: what most requests are sent to.
+    "plain": {"manifest": manifest(["value"])},
+    # Forty sensors, verdict after verdict: everything that grows with sensors.
+    "wide": {"manifest": manifest([f"sensor-{n:03}" for n in range(40)], interval="20ms")},
+    # A model that looks back.
+    "lags": {"manifest": manifest(["value"], "train: {samples: 1000, features: [Value, Difference], lags: 2}")},
+    # Three sensors by name.
+    "three": {"manifest": manifest(["pressure", "flow", "heat"])},
+}
