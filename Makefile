@@ -1,10 +1,10 @@
 # One line a target; `make help` lists them. What a target needs on a machine (Debian, root) it installs.
 .DEFAULT_GOAL := help
-.PHONY: docs test test-reference test-all test-monitoring test-rust test-metrics test-imports test-fuzz test-readme test-images test-cluster test-hostile lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-model test-aarch64 test-s3 help
+.PHONY: docs test test-reference test-all test-monitoring test-rust test-metrics test-imports test-fuzz test-readme test-images test-cluster test-hostile lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-model test-aarch64 test-s3 test-push help
 
 test: ## What CI runs, set-up included
 	tests/all
-test-all: test test-s3 test-monitoring test-images test-aarch64 ## make test, and what is too long for every change
+test-all: test test-s3 test-push test-monitoring test-images test-aarch64 ## make test, and what is too long for every change
 test-rust: ## The Rust tests; they need nothing but Rust
 	cargo test --quiet --workspace
 test-metrics: ## Both programs' metrics, by Prometheus' own linter
@@ -13,6 +13,8 @@ test-imports: ## Models of real scikit-learn versions and ONNX Runtime against o
 	tests/imports/run
 test-s3: ## Models from a server that speaks S3
 	tests/s3/run
+test-push: ## Readings pushed by a real Prometheus, OpenTelemetry's SDK and curl
+	tests/push/run
 test-aarch64: ## The same models and verdicts on aarch64, emulated
 	tests/aarch64
 test-fuzz: ## Every reader of foreign bytes, fuzzed for SECONDS each

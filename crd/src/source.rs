@@ -11,7 +11,7 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::csv::{Csv, CsvSensor, TimeFormat};
-pub use self::http::{Http, HttpSensor};
+pub use self::http::{Http, HttpSensor, SeriesSelector};
 pub use self::prometheus::{Prometheus, PrometheusSensor};
 use crate::Duration;
 use crate::simulated::Simulated;
@@ -39,7 +39,7 @@ pub struct Source {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<Prometheus>,
 
-    /// Sensors whose readings other programs send to the detector: `POST /readings`.
+    /// Sensors whose readings other programs send to the detector: as JSON, by remote write or OTLP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<Http>,
 

@@ -1,13 +1,16 @@
 //! The http source of the spec: sensors whose readings other programs push.
 
+use std::collections::BTreeMap;
+
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::secret::SecretKeyRef;
 
-/// Sensors whose readings other programs send: `POST /readings` on the detector's Service takes JSON
-/// (`{"values":{"pressure":3.2},"time":"2026-11-22T12:00:00Z"}`, an array of such objects, or one a line). What has no
-/// `time` is of now.
+/// Sensors whose readings other programs send to the detector's Service. `POST /readings` takes JSON
+/// (`{"values":{"pressure":3.2},"time":"2026-11-22T12:00:00Z"}`, an array of such objects, or one a line; what has no
+/// `time` is of now), `POST /api/v1/write` Prometheus' remote write (1.0 and 2.0), `POST /v1/metrics` OpenTelemetry's
+/// metrics (OTLP/HTTP, protobuf and JSON).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Http {
@@ -35,4 +38,26 @@ pub struct HttpSensor {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     pub unit: Option<String>,
+
+    /// The series that the sensor is where metrics are pushed, by remote write or OTLP. It must be one: a second one that
+    /// is selected too is refused. Default: the series of the sensor's name, whatever its labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<SeriesSelector>,
+}
+
+/// Which series a sensor is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SeriesSelector {
+    /// The metric's name. Default: the sensor's name. Example: node_load1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub name: Option<String>,
+
+    /// Labels that the series must have with these values; others do not matter, and an empty value is that of a label
+    /// that is not there. In OTLP these are the attributes of the data point, the scope and the resource. Default: none.
+    /// Example: {instance: pump-1}.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 32))]
+    pub match_labels: BTreeMap<String, String>,
 }

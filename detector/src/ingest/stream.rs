@@ -15,6 +15,7 @@ use super::connection;
 use super::reading::Readings;
 use super::source::{Clock, Feed, Rows, Sent, SourceError, Span, aligned, channel};
 use super::sources::Sources;
+use super::sources::http::Inlet;
 
 /// Readings to come, one instant after another.
 #[allow(clippy::large_enum_variant, reason = "a detector has one of it")]
@@ -135,6 +136,8 @@ impl Iterator for Foreseen {
 pub struct Live {
     alignment: Alignment,
     batches: mpsc::Receiver<Sent>,
+    /// Where requests put readings: they are answered by what has been judged.
+    inlets: Vec<Arc<Inlet>>,
     _end: oneshot::Sender<()>,
 }
 
@@ -162,7 +165,11 @@ impl Live {
         };
         thread::Builder::new().name("ingest".to_owned()).spawn(read)?;
         let alignment = Alignment::new(sources.lanes(), sources.interval(), seen, Timestamp::now());
-        Ok(Self { alignment, batches, _end: end })
+        let inlets = sources.inlets();
+        if let Some(seen) = seen {
+            inlets.iter().for_each(|inlet| inlet.judge(seen));
+        }
+        Ok(Self { alignment, batches, inlets, _end: end })
     }
 
     async fn next(&mut self) -> Aligned {
@@ -172,6 +179,7 @@ impl Live {
             }
             let now = Timestamp::now();
             if let Some(aligned) = self.alignment.next(now) {
+                self.inlets.iter().for_each(|inlet| inlet.judge(aligned.readings.time));
                 return aligned;
             }
             tokio::select! {

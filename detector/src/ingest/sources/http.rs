@@ -1,22 +1,43 @@
 //! The http source of the spec in; an inlet for the readings that requests push out.
 
+/// What a request holds.
+pub mod items;
 /// JSON: an object, an array of objects, or an object a line.
 pub mod json;
+/// Which series are of a sensor.
+pub mod series;
+/// The readings of series.
+pub mod collector;
+/// Protobuf messages, field by field.
+mod wire;
+/// Prometheus' remote write.
+pub mod remote_write;
+/// OpenTelemetry's metrics.
+pub mod otlp;
+/// What comes too late to count.
+mod watermark;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use crd::source::Http;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use self::collector::Bound;
+use self::items::Items;
+use self::series::Selectors;
+use self::watermark::Watermark;
 use crate::ingest::source::{Batch, Feed, Full, Rows, Source, SourceError, Span};
 
 /// How long nothing may be pushed, or five intervals, before the source counts as away.
 const SILENCE: Duration = Duration::from_secs(10);
+/// The log has at most one line in this time on what is pushed: a program that pushes what is wrong does so each second.
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
 /// A source that is pushed to.
 pub struct Pushed {
@@ -26,9 +47,41 @@ pub struct Pushed {
 /// Where requests put readings.
 pub struct Inlet {
     sensors: Vec<String>,
+    selectors: Selectors,
+    /// The series of each sensor, while it is pushed.
+    bound: Mutex<Vec<Option<Bound>>>,
+    watermark: Watermark,
     token: Option<PathBuf>,
     feed: OnceLock<Feed>,
     pushed: Mutex<Option<Instant>>,
+    /// When the log got its last line on what was refused or dropped.
+    line: Mutex<Option<Instant>>,
+    /// Whether the log says that there are series that no sensor selects.
+    left_out: OnceLock<()>,
+}
+
+/// What became of the readings of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// How many are on their way to be judged.
+    pub accepted: usize,
+    /// How many are dropped, because what they could count for has been judged.
+    pub late: usize,
+    /// The instant that was judged last.
+    pub judged: Option<Timestamp>,
+}
+
+impl Receipt {
+    /// One sentence on what is dropped, if anything is.
+    pub fn dropped(&self) -> Option<String> {
+        let judged = self.judged.filter(|_| self.late > 0)?;
+        Some(match self.late {
+            1 => format!("1 reading is older than {judged}, up to which readings have been judged: it is dropped"),
+            late => {
+                format!("{late} readings are older than {judged}, up to which readings have been judged: they are dropped")
+            }
+        })
+    }
 }
 
 /// Why readings are not taken now.
@@ -54,13 +107,19 @@ pub enum Unauthorized {
 }
 
 impl Pushed {
-    /// A source that nobody has pushed to. `credentials` is the folder that its Secret is mounted as.
-    pub fn new(spec: &Http, credentials: &Path) -> Self {
+    /// A source that nobody has pushed to. `credentials` is the folder that its Secret is mounted as; `staleness`, for how
+    /// long a reading stands for its sensor.
+    pub fn new(spec: &Http, credentials: &Path, staleness: Duration) -> Self {
         let inlet = Inlet {
             sensors: spec.sensors.iter().map(|sensor| sensor.name.clone()).collect(),
+            selectors: Selectors::new(&spec.sensors),
+            bound: Mutex::new(spec.sensors.iter().map(|_| None).collect()),
+            watermark: Watermark::new(spec.sensors.len(), staleness),
             token: spec.token_secret_ref.as_ref().map(|secret| credentials.join(&secret.key)),
             feed: OnceLock::new(),
             pushed: Mutex::new(None),
+            line: Mutex::new(None),
+            left_out: OnceLock::new(),
         };
         Self { inlet: Arc::new(inlet) }
     }
@@ -108,8 +167,27 @@ impl Inlet {
         self.sensors.iter().position(|sensor| sensor == name)
     }
 
+    /// The series of the sensors.
+    pub fn selectors(&self) -> &Selectors {
+        &self.selectors
+    }
+
+    fn bound(&self) -> MutexGuard<'_, Vec<Option<Bound>>> {
+        lock(&self.bound)
+    }
+
+    /// From one instant to the next; nothing before the detector has begun.
+    fn interval(&self) -> SignedDuration {
+        self.feed.get().map_or(SignedDuration::ZERO, Feed::interval)
+    }
+
+    /// The instant at this time has been judged.
+    pub fn judge(&self, time: Timestamp) {
+        self.watermark.judge(time);
+    }
+
     fn pushed(&self) -> Option<Instant> {
-        *self.pushed.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.pushed)
     }
 
     /// Whether the value of an Authorization header lets somebody push. The token is read each time: an edited Secret
@@ -128,24 +206,86 @@ impl Inlet {
         same.then_some(()).ok_or(Unauthorized::Token)
     }
 
-    /// Take readings; all of them or none.
+    /// Take the readings of a request; all of them that are good, or none.
     ///
     /// # Errors
-    /// There is no room, or the detector is not that far.
-    pub fn push(&self, batch: Batch) -> Result<(), PushError> {
+    /// There is no room, or the detector is not that far. Nothing is counted.
+    pub fn push(&self, items: Items) -> Result<Receipt, PushError> {
         let feed = self.feed.get().ok_or(PushError::Closed)?;
-        if !batch.readings.is_empty() {
-            feed.try_send(batch).map_err(|Full(_)| PushError::Full)?;
+        let Items { mut readings, refused, named, .. } = items;
+        let late = self.watermark.take_late(&mut readings, feed.interval());
+        let receipt = Receipt { accepted: readings.len(), late, judged: self.watermark.judged() };
+        if !readings.is_empty() {
+            let times: Vec<_> = readings.iter().map(|reading| (reading.sensor, reading.time)).collect();
+            feed.try_send(Batch { readings, ..Batch::default() }).map_err(|Full(_)| PushError::Full)?;
+            self.watermark.push(&times);
         }
-        *self.pushed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        feed.status().arrived(late);
+        feed.status().discard(late);
+        if let Some(why) = receipt.dropped() {
+            self.warn(feed, &why);
+        }
+        if let Some((_, why)) = named.first() {
+            self.refused(feed, refused, why);
+        }
+        *lock(&self.pushed) = Some(Instant::now());
         feed.connected();
-        Ok(())
+        Ok(receipt)
     }
 
-    /// Readings that can be none were pushed, and why.
+    /// A request that holds no readings was pushed, and why it does not.
     pub fn refuse(&self, why: &str) {
         if let Some(feed) = self.feed.get() {
-            feed.refuse(why);
+            self.refused(feed, 1, why);
         }
+    }
+
+    fn refused(&self, feed: &Feed, count: usize, why: &str) {
+        feed.status().arrived(count);
+        feed.status().refuse(count, why);
+        self.warn(feed, &format!("{count} of what was pushed is refused: {why}"));
+    }
+
+    fn warn(&self, feed: &Feed, why: &str) {
+        let mut line = lock(&self.line);
+        if line.is_none_or(|line| line.elapsed() >= BETWEEN_LINES) {
+            *line = Some(Instant::now());
+            tracing::warn!("source {}: {why}", feed.status().name());
+        }
+    }
+
+    /// A series was pushed that no sensor selects.
+    fn leave_out(&self, series: impl Fn() -> String) {
+        if let (Some(feed), Ok(())) = (self.feed.get(), self.left_out.set(())) {
+            let name = feed.status().name();
+            tracing::info!("source {name}: series that no sensor selects are left out, such as {}", series());
+        }
+    }
+}
+
+/// A panic elsewhere leaves plain values behind, which stay good.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The inlet of a source of these sensors.
+    pub(super) fn inlet(sensors: &str) -> Arc<Inlet> {
+        let spec = serde_json::from_str(&format!(r#"{{"sensors":[{sensors}]}}"#)).unwrap();
+        Pushed::new(&spec, Path::new(""), Duration::from_secs(5)).inlet()
+    }
+
+    #[test]
+    fn a_receipt_says_what_is_dropped() {
+        let judged = Some(Timestamp::UNIX_EPOCH);
+        let receipt = |late| Receipt { accepted: 1, late, judged };
+        assert_eq!(receipt(0).dropped(), None);
+        assert_eq!(
+            receipt(2).dropped().unwrap(),
+            "2 readings are older than 1970-01-01T00:00:00Z, up to which readings have been judged: they are dropped"
+        );
     }
 }

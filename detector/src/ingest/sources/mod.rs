@@ -46,13 +46,17 @@ type SourceAndInlet = (Arc<dyn Source>, Option<Arc<Inlet>>);
 ///
 /// # Errors
 /// A file cannot be opened, or has not the columns that the spec names.
-fn open(kind: &SourceKind, access: &Access, interval: SignedDuration) -> Result<SourceAndInlet, SourceError> {
-    let source: Arc<dyn Source> = match kind {
+fn open(
+    spec: &crd::valid::ValidSource,
+    access: &Access,
+    interval: SignedDuration,
+) -> Result<SourceAndInlet, SourceError> {
+    let source: Arc<dyn Source> = match &spec.kind {
         SourceKind::Simulated(spec) => Arc::new(simulated::SimulatedSource::new(spec)),
         SourceKind::Csv(spec) => Arc::new(csv::File::open(spec)?),
         SourceKind::Prometheus(spec) => Arc::new(prometheus::Queries::new(spec, access, interval)),
-        SourceKind::Http(spec) => {
-            let pushed = http::Pushed::new(spec, &access.credentials);
+        SourceKind::Http(http) => {
+            let pushed = http::Pushed::new(http, &access.credentials, spec.staleness.into());
             let inlet = pushed.inlet();
             return Ok((Arc::new(pushed), Some(inlet)));
         }
@@ -95,7 +99,7 @@ impl Sources {
         let opened = |(spec, status): (&crd::valid::ValidSource, &Arc<SourceStatus>)| {
             let credentials = access.credentials.join(&spec.name);
             let access = Access { credentials, outgoing: access.outgoing.clone() };
-            let (source, inlet) = open(&spec.kind, &access, interval)?;
+            let (source, inlet) = open(spec, &access, interval)?;
             Ok(Opened {
                 lateness: Duration::from(spec.lateness).max(source.patience()),
                 source,

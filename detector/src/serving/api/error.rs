@@ -2,8 +2,10 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
-use serde_json::{Value, json};
+use serde_json::json;
 use thiserror::Error;
+
+use crate::ingest::sources::http::Receipt;
 
 /// The largest request body: batches beyond it belong into several requests.
 pub const MAX_BYTES: usize = 2 << 20;
@@ -18,8 +20,11 @@ pub enum ApiError {
     #[error("{0}: {1}")]
     Unprocessable(String, String),
     /// 413.
-    #[error("expected a body of at most {MAX_BYTES} bytes")]
-    TooLarge,
+    #[error("expected a body of at most {0} bytes")]
+    TooLarge(usize),
+    /// 415: another Content-Type or Content-Encoding.
+    #[error("{0}")]
+    Unsupported(String),
     /// 404.
     #[error("no such path: {0}")]
     NoSuchPath(String),
@@ -31,13 +36,15 @@ pub enum ApiError {
         /// How.
         method: String,
     },
-    /// 400: some of what was pushed is no reading; the rest counts.
-    #[error("item {}; {accepted} readings count", first(refused))]
+    /// 400: some of what was pushed is no reading, or comes too late; the rest counts.
+    #[error("{}", lost(receipt, named))]
     Items {
-        /// How many readings count.
-        accepted: usize,
-        /// The first items that are none, by their place, each with a sentence.
-        refused: Vec<Value>,
+        /// What became of the readings.
+        receipt: Receipt,
+        /// How many items are refused.
+        refused: usize,
+        /// The first of them, by their place, each with a sentence.
+        named: Vec<(usize, String)>,
     },
     /// 401.
     #[error("{0}")]
@@ -58,7 +65,8 @@ impl ResponseError for ApiError {
         match self {
             Self::Malformed(_) | Self::Items { .. } => StatusCode::BAD_REQUEST,
             Self::Unprocessable(..) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NoSuchPath(_) | Self::NoInlet => StatusCode::NOT_FOUND,
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -76,17 +84,23 @@ impl ResponseError for ApiError {
             response.insert_header(("WWW-Authenticate", "Bearer"));
         }
         let mut body = json!({ "error": self.to_string() });
-        if let Self::Items { accepted, refused } = self {
-            body["accepted"] = json!(accepted);
-            body["refused"] = json!(refused);
+        if let Self::Items { receipt, named, .. } = self {
+            let item = |(item, why): &(usize, String)| json!({ "item": item, "error": why });
+            body["accepted"] = json!(receipt.accepted);
+            body["refused"] = named.iter().map(item).collect();
+            body["dropped"] = json!(receipt.late);
         }
         response.json(body)
     }
 }
 
-/// `2: what is wrong with it`, of the first item that is.
-fn first(refused: &[Value]) -> String {
-    refused.first().map_or_else(String::new, |item| {
-        format!("{}: {}", item["item"], item["error"].as_str().unwrap_or_default())
-    })
+/// The first item that is refused, what is dropped, and how many readings count.
+fn lost(receipt: &Receipt, named: &[(usize, String)]) -> String {
+    let refused = named.first().map(|(item, why)| format!("item {item}: {why}"));
+    let accepted = match receipt.accepted {
+        1 => "1 reading counts".to_owned(),
+        count => format!("{count} readings count"),
+    };
+    let parts = [refused, receipt.dropped(), Some(accepted)];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }

@@ -4,8 +4,14 @@
 mod error;
 /// `POST /predict`.
 mod predict;
+/// What requests that push readings have in common.
+mod push;
 /// `POST /readings`.
 mod readings;
+/// `POST /api/v1/write`.
+mod remote_write;
+/// `POST /v1/metrics`.
+mod otlp;
 /// `?limit=`.
 mod limit;
 /// `GET /verdicts`.
@@ -19,6 +25,7 @@ use actix_web::HttpRequest;
 use actix_web::web::{self, ServiceConfig};
 
 use error::{ApiError, MAX_BYTES};
+use push::MOST_METRICS;
 
 /// The routes of the predict port. Expects `Data<State>`.
 pub fn configure_predict(config: &mut ServiceConfig) {
@@ -26,6 +33,18 @@ pub fn configure_predict(config: &mut ServiceConfig) {
         .app_data(web::PayloadConfig::new(MAX_BYTES))
         .service(web::resource("/predict").post(predict::predict).default_service(web::to(wrong_method)))
         .service(web::resource("/readings").post(readings::push).default_service(web::to(wrong_method)))
+        .service(
+            web::resource("/api/v1/write")
+                .app_data(web::PayloadConfig::new(MOST_METRICS))
+                .post(remote_write::write)
+                .default_service(web::to(wrong_method)),
+        )
+        .service(
+            web::resource("/v1/metrics")
+                .app_data(web::PayloadConfig::new(MOST_METRICS))
+                .post(otlp::metrics)
+                .default_service(web::to(wrong_method)),
+        )
         .service(web::resource("/verdicts").get(verdicts::newest).default_service(web::to(wrong_method)))
         .service(web::resource("/events").get(events::newest).default_service(web::to(wrong_method)))
         .default_service(web::to(no_such_path));

@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-use super::error::ApiError;
+use super::error::{ApiError, MAX_BYTES};
 use crate::model::judgement::Judgement;
 use crate::model::model::{Explain, Unjudgeable};
 use crate::scoring::scorer::Scorer;
@@ -94,7 +94,7 @@ fn question(body: &[u8]) -> Result<Question, ApiError> {
 
 fn unreadable(error: &actix_web::Error) -> ApiError {
     match error.as_error::<PayloadError>() {
-        Some(PayloadError::Overflow) => ApiError::TooLarge,
+        Some(PayloadError::Overflow) => ApiError::TooLarge(MAX_BYTES),
         _ => ApiError::Malformed(format!("the body could not be read: {error}")),
     }
 }

@@ -5,17 +5,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::Inlet;
+use super::items::Items;
 use crate::ingest::alignment::not_ahead;
 use crate::ingest::source::Reading;
-
-/// What a body holds.
-#[derive(Debug, Default, PartialEq)]
-pub struct Items {
-    /// The readings of the items that are good.
-    pub readings: Vec<Reading>,
-    /// The items that are not, counted from 1 (of lines: the line), each with a sentence.
-    pub refused: Vec<(usize, String)>,
-}
 
 /// One item: `{"value": 1}`, `{"sensor": "a", "value": 1}` or `{"values": {"a": 1}}`, each with a `time` or without.
 #[derive(Deserialize)]
@@ -43,16 +35,16 @@ pub fn items(body: &[u8], inlet: &Inlet, now: Timestamp) -> Result<Items, String
     match whole {
         Ok(Value::Array(values)) => {
             for (index, value) in values.into_iter().enumerate() {
-                items.add(index + 1, read(value, inlet, now));
+                add(&mut items, index + 1, read(value, inlet, now));
             }
         }
-        Ok(value) => items.add(1, read(value, inlet, now)),
+        Ok(value) => add(&mut items, 1, read(value, inlet, now)),
         Err(error) if is_lines(body) => {
             let _ = error; // each line says what is wrong with itself
             let lines = body.split(|byte| *byte == b'\n').enumerate();
             for (index, line) in lines.filter(|(_, line)| !line.trim_ascii().is_empty()) {
                 let value = serde_json::from_slice(line).map_err(|error| format!("not JSON: {error}"));
-                items.add(index + 1, value.and_then(|value| read(value, inlet, now)));
+                add(&mut items, index + 1, value.and_then(|value| read(value, inlet, now)));
             }
         }
         Err(error) => {
@@ -70,12 +62,10 @@ fn is_lines(body: &[u8]) -> bool {
     body.first() == Some(&b'{') && body.contains(&b'\n')
 }
 
-impl Items {
-    fn add(&mut self, item: usize, readings: Result<Vec<Reading>, String>) {
-        match readings {
-            Ok(readings) => self.readings.extend(readings),
-            Err(why) => self.refused.push((item, why)),
-        }
+fn add(items: &mut Items, item: usize, readings: Result<Vec<Reading>, String>) {
+    match readings {
+        Ok(readings) => items.readings.extend(readings),
+        Err(why) => items.refuse(item, || why),
     }
 }
 
@@ -140,10 +130,8 @@ fn shown(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-    use crate::ingest::sources::http::Pushed;
+    use crate::ingest::sources::http::tests::inlet;
 
     const NOW: i64 = 1_764_000_000;
 
@@ -152,8 +140,7 @@ mod tests {
     }
 
     fn parsed(sensors: &str, body: &str) -> Result<Items, String> {
-        let spec = serde_json::from_str(&format!(r#"{{"sensors":[{sensors}]}}"#)).unwrap();
-        items(body.as_bytes(), &Pushed::new(&spec, Path::new("")).inlet(), now())
+        items(body.as_bytes(), &inlet(sensors), now())
     }
 
     const ONE: &str = r#"{"name":"a"}"#;
@@ -173,7 +160,7 @@ mod tests {
         {
             assert_eq!(
                 parsed(TWO, &body),
-                Ok(Items { readings: expected.clone(), refused: vec![] }),
+                Ok(Items { readings: expected.clone(), ..Items::default() }),
                 "{body}"
             );
         }
@@ -203,12 +190,12 @@ mod tests {
             ),
         ] {
             let items = parsed(ONE, &format!(r#"[{{"value":7}},{body}]"#)).unwrap();
-            assert_eq!(items.refused, [(2, sentence)]);
+            assert_eq!((items.refused, items.named), (1, vec![(2, sentence)]));
             assert_eq!(items.readings.len(), 1);
         }
         let lines = parsed(ONE, "{\"value\":7}\n{\"value\":}\n{\"value\":8}").unwrap();
-        assert_eq!((lines.readings.len(), lines.refused[0].0), (2, 2));
-        assert!(parsed(TWO, r#"{"value":1}"#).unwrap().refused[0].1.contains("there are 2 sensors"));
+        assert_eq!((lines.readings.len(), lines.named[0].0), (2, 2));
+        assert!(parsed(TWO, r#"{"value":1}"#).unwrap().named[0].1.contains("there are 2 sensors"));
     }
 
     #[test]

@@ -1,0 +1,120 @@
+//! An `ExportMetricsServiceRequest` in protobuf in; its data points into a collector.
+
+use std::borrow::Cow;
+
+use super::{MOST_ATTRIBUTES, Point, labels, text};
+use crate::ingest::sources::http::collector::Collector;
+use crate::ingest::sources::http::series::Label;
+use crate::ingest::sources::http::wire::{Fields, Value, WireError};
+
+/// Read a body.
+///
+/// # Errors
+/// It is no such message.
+pub(super) fn read(body: &[u8], collector: &mut Collector) -> Result<(), String> {
+    for metrics in Fields(body).of(1) {
+        resource_metrics(metrics.map_err(sentence)?, collector)?;
+    }
+    Ok(())
+}
+
+fn sentence(error: WireError) -> String {
+    error.to_string()
+}
+
+/// Attributes may stand after what they are of: a message is gone through twice.
+fn resource_metrics(message: &[u8], collector: &mut Collector) -> Result<(), String> {
+    let resource = first(message, 1).map_err(sentence)?;
+    let of_resource = attributes(resource, 1)?;
+    for scope_metrics in Fields(message).of(2) {
+        let scope_metrics = scope_metrics.map_err(sentence)?;
+        let scope = first(scope_metrics, 1).map_err(sentence)?;
+        let of_scope = attributes(scope, 3)?;
+        for metric in Fields(scope_metrics).of(2) {
+            read_metric(metric.map_err(sentence)?, [&of_scope, &of_resource], collector)?;
+        }
+    }
+    Ok(())
+}
+
+fn read_metric(metric: &[u8], outer: [&[Label]; 2], collector: &mut Collector) -> Result<(), String> {
+    let name = first(metric, 1).map_err(sentence)?;
+    for field in Fields(metric) {
+        let (unfit, points) = match field.map_err(sentence)? {
+            (5 | 7, Value::Bytes(points)) => (None, points),
+            (9, Value::Bytes(points)) => (Some("a histogram"), points),
+            (10, Value::Bytes(points)) => (Some("an exponential histogram"), points),
+            (11, Value::Bytes(points)) => (Some("a summary"), points),
+            _ => continue,
+        };
+        for point in Fields(points).of(1) {
+            let point = point.map_err(sentence)?;
+            collector.begin_series();
+            // The attributes of numbers have another number than those of histograms.
+            let field = match unfit {
+                None | Some("a summary") => 7,
+                Some("a histogram") => 9,
+                Some(_) => 1,
+            };
+            let of_point = attributes(point, field)?;
+            let labels = labels([&of_point, outer[0], outer[1]]);
+            match unfit {
+                None => collector.add(name, &labels, &[number(point).map_err(sentence)?.sample()]),
+                Some(what) => {
+                    collector.add_unfit(name, &labels, 1, what);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `NumberDataPoint`.
+fn number(message: &[u8]) -> Result<Point, WireError> {
+    let mut point = Point::default();
+    for field in Fields(message) {
+        match field? {
+            (3, Value::Fixed64(time)) => point.time = time,
+            (4, Value::Fixed64(bits)) => (point.double, point.integer) = (Some(f64::from_bits(bits)), None),
+            (6, Value::Fixed64(bits)) => (point.double, point.integer) = (None, Some(bits.cast_signed())),
+            (8, Value::Varint(flags)) => point.flags = flags,
+            _ => {}
+        }
+    }
+    Ok(point)
+}
+
+/// The attributes that a field of this number holds.
+fn attributes(message: &[u8], number: u32) -> Result<Vec<Label<'_>>, String> {
+    let mut all = Vec::new();
+    for attribute in Fields(message).of(number) {
+        if all.len() == MOST_ATTRIBUTES {
+            return Err(format!("expected at most {MOST_ATTRIBUTES} attributes"));
+        }
+        let attribute = attribute.map_err(sentence)?;
+        let name = first(attribute, 1).map_err(sentence)?;
+        if let Some(value) = value(first(attribute, 2).map_err(sentence)?).map_err(sentence)? {
+            all.push((name, value));
+        }
+    }
+    Ok(all)
+}
+
+/// `AnyValue` as text; none where it is a list, a map or bytes.
+fn value(message: &[u8]) -> Result<Option<Cow<'_, [u8]>>, WireError> {
+    for field in Fields(message) {
+        match field? {
+            (1, Value::Bytes(string)) => return Ok(Some(Cow::Borrowed(string))),
+            (2, Value::Varint(boolean)) => return Ok(Some(text(boolean != 0))),
+            (3, Value::Varint(integer)) => return Ok(Some(text(integer.cast_signed()))),
+            (4, Value::Fixed64(bits)) => return Ok(Some(text(f64::from_bits(bits)))),
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
+/// The first field of this number that has a length; empty where there is none.
+fn first(message: &[u8], number: u32) -> Result<&[u8], WireError> {
+    Fields(message).of(number).next().unwrap_or(Ok(&[]))
+}

@@ -1,0 +1,234 @@
+//! Prometheus' remote write in, 1.0 and 2.0; the readings of the sensors that its series are out.
+//!
+//! A body is one block of Snappy around protobuf: `prometheus.WriteRequest`
+//! (<https://prometheus.io/docs/specs/prw/remote_write_spec/>) or `io.prometheus.write.v2.Request`
+//! (<https://prometheus.io/docs/specs/prw/remote_write_spec_2_0/>).
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+
+use super::Inlet;
+use super::collector::{Collector, Sample};
+use super::items::Items;
+use super::series::Label;
+use super::wire::{Fields, Value, WireError};
+
+/// The most symbols of a request of 2.0, and labels of a series.
+const MOST_SYMBOLS: usize = 1 << 18;
+const MOST_LABELS: usize = 512;
+/// The label that holds the metric's name.
+const NAME: &[u8] = b"__name__";
+
+/// The versions of the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// 1.0.
+    One,
+    /// 2.0.
+    Two,
+}
+
+impl Version {
+    /// The version of a Content-Type; none where it is of something else. Without a `proto` it is 1.0.
+    pub fn of(content_type: &str) -> Option<Self> {
+        let mut parts = content_type.split(';').map(str::trim);
+        let is_protobuf = parts.next()?.eq_ignore_ascii_case("application/x-protobuf");
+        let message = parts.find_map(|part| part.strip_prefix("proto=")).map(|name| name.trim_matches('"'));
+        match message {
+            _ if !is_protobuf => None,
+            None | Some("prometheus.WriteRequest") => Some(Self::One),
+            Some("io.prometheus.write.v2.Request") => Some(Self::Two),
+            Some(_) => None,
+        }
+    }
+}
+
+/// How much of each kind was in a request, and can be counted as written: what no sensor selects is, because it is left out
+/// by the spec, and nothing failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Samples, also those that are refused.
+    pub samples: usize,
+    /// Native histograms, without those that are refused.
+    pub histograms: usize,
+    /// Exemplars. None of them is kept.
+    pub exemplars: usize,
+    /// Native histograms that are refused.
+    pub refused_histograms: usize,
+}
+
+/// What a body holds, which arrived at `now` and may have `most` bytes when it is decompressed.
+///
+/// # Errors
+/// It is no Snappy, too long, or no such message: one sentence.
+pub fn items(
+    body: &[u8],
+    version: Version,
+    inlet: &Inlet,
+    most: usize,
+    now: Timestamp,
+) -> Result<(Items, Written), String> {
+    let bytes = decompressed(body, most)?;
+    let mut request =
+        Request { collector: Collector::new(inlet, now), written: Written::default(), samples: Vec::new() };
+    match version {
+        Version::One => request.read_one(&bytes)?,
+        Version::Two => request.read_two(&bytes)?,
+    }
+    Ok((request.collector.finish(), request.written))
+}
+
+fn decompressed(body: &[u8], most: usize) -> Result<Vec<u8>, String> {
+    let expected = |error: snap::Error| format!("expected one block of Snappy: {error}");
+    let length = snap::raw::decompress_len(body).map_err(expected)?;
+    if length > most {
+        return Err(format!("a request must have at most {most} bytes when it is decompressed, got {length}"));
+    }
+    snap::raw::Decoder::new().decompress_vec(body).map_err(expected)
+}
+
+/// A request that is being read.
+struct Request<'a> {
+    collector: Collector<'a>,
+    written: Written,
+    /// Those of the series at hand.
+    samples: Vec<Sample>,
+}
+
+impl Request<'_> {
+    fn read_one(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let expected = |error: WireError| format!("expected a prometheus.WriteRequest: {error}");
+        let mut labels = Vec::new();
+        for series in Fields(bytes).of(1) {
+            let series = series.map_err(expected)?;
+            labels.clear();
+            for label in Fields(series).of(1) {
+                labels.push(label.and_then(label_of).map_err(expected)?);
+                within(labels.len(), MOST_LABELS, "a series", "labels")?;
+            }
+            self.add(series, &mut labels, [2, 4, 3]).map_err(expected)?;
+        }
+        Ok(())
+    }
+
+    fn read_two(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let expected = |error: WireError| format!("expected an io.prometheus.write.v2.Request: {error}");
+        let mut symbols = Vec::new();
+        for symbol in Fields(bytes).of(4) {
+            symbols.push(symbol.map_err(expected)?);
+            within(symbols.len(), MOST_SYMBOLS, "a request", "symbols")?;
+        }
+        let mut labels = Vec::new();
+        for series in Fields(bytes).of(5) {
+            let series = series.map_err(expected)?;
+            labels.clear();
+            let mut name = None;
+            for reference in references(series) {
+                let reference = reference.map_err(expected)?;
+                let symbol = usize::try_from(reference).ok().and_then(|index| symbols.get(index));
+                let symbol: &[u8] = symbol.ok_or_else(|| {
+                    format!("labels_refs: there are {} symbols, got a reference to {reference}", symbols.len())
+                })?;
+                match name.take() {
+                    None => name = Some(symbol),
+                    Some(name) => labels.push((name, Cow::Borrowed(symbol))),
+                }
+                within(labels.len(), MOST_LABELS, "a series", "labels")?;
+            }
+            if name.is_some() {
+                return Err("labels_refs: expected names and values in turn, got a name at the end".to_owned());
+            }
+            self.add(series, &mut labels, [2, 3, 4]).map_err(expected)?;
+        }
+        Ok(())
+    }
+
+    /// A series: its labels, and the numbers of the fields that hold samples, histograms and exemplars.
+    fn add(
+        &mut self,
+        series: &[u8],
+        labels: &mut Vec<Label>,
+        [samples, histograms, exemplars]: [u32; 3],
+    ) -> Result<(), WireError> {
+        self.collector.begin_series();
+        self.samples.clear();
+        let mut unfit = 0;
+        for field in Fields(series) {
+            match field? {
+                (field, Value::Bytes(bytes)) if field == samples => self.samples.push(sample(bytes)?),
+                (field, Value::Bytes(_)) if field == histograms => unfit += 1,
+                (field, Value::Bytes(_)) if field == exemplars => self.written.exemplars += 1,
+                _ => {}
+            }
+        }
+        let name = labels.iter().position(|(name, _)| *name == NAME).map(|place| labels.remove(place).1);
+        let name = name.unwrap_or_default();
+        if unfit > 0 {
+            let refused = self.collector.add_unfit(&name, labels, unfit, "a native histogram");
+            self.written.refused_histograms += refused;
+            self.written.histograms += unfit - refused;
+        }
+        self.written.samples += self.samples.len();
+        self.collector.add(&name, labels, &self.samples);
+        Ok(())
+    }
+}
+
+fn within(count: usize, most: usize, of: &str, what: &str) -> Result<(), String> {
+    if count > most { Err(format!("{of} must have at most {most} {what}")) } else { Ok(()) }
+}
+
+/// `prometheus.Label`.
+fn label_of(bytes: &[u8]) -> Result<Label<'_>, WireError> {
+    let mut label: Label = (&[], Cow::Borrowed(&[]));
+    for field in Fields(bytes) {
+        match field? {
+            (1, Value::Bytes(name)) => label.0 = name,
+            (2, Value::Bytes(value)) => label.1 = Cow::Borrowed(value),
+            _ => {}
+        }
+    }
+    Ok(label)
+}
+
+/// `prometheus.Sample`, which is 2.0's too: a double, and milliseconds since the Unix epoch.
+fn sample(bytes: &[u8]) -> Result<Sample, WireError> {
+    let (mut value, mut milliseconds) = (0.0, 0);
+    for field in Fields(bytes) {
+        match field? {
+            (1, Value::Fixed64(bits)) => value = f64::from_bits(bits),
+            (2, Value::Varint(number)) => milliseconds = number.cast_signed(),
+            _ => {}
+        }
+    }
+    Ok(Sample { time: Timestamp::from_millisecond(milliseconds).ok(), value })
+}
+
+/// `labels_refs`: packed, as proto3 writes them, or one by one.
+fn references(series: &[u8]) -> impl Iterator<Item = Result<u64, WireError>> {
+    Fields(series).flat_map(|field| -> Box<dyn Iterator<Item = Result<u64, WireError>>> {
+        match field {
+            Ok((1, Value::Bytes(packed))) => Box::new(packed_integers(packed)),
+            Ok((1, Value::Varint(reference))) => Box::new(std::iter::once(Ok(reference))),
+            Ok(_) => Box::new(std::iter::empty()),
+            Err(error) => Box::new(std::iter::once(Err(error))),
+        }
+    })
+}
+
+fn packed_integers(mut bytes: &[u8]) -> impl Iterator<Item = Result<u64, WireError>> {
+    std::iter::from_fn(move || {
+        if bytes.is_empty() {
+            return None;
+        }
+        let integer = prost::encoding::decode_varint(&mut bytes);
+        if integer.is_err() {
+            bytes = &[];
+        }
+        Some(integer.map_err(|error| WireError::Key(error.to_string())))
+    })
+}
+
+#[cfg(test)]
+mod tests;

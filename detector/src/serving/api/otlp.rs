@@ -1,0 +1,107 @@
+//! `POST /v1/metrics`: OpenTelemetry's metrics (OTLP/HTTP, protobuf or JSON); what of it could not be taken, as a partial success.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use jiff::Timestamp;
+use prost::Message;
+use serde_json::json;
+
+use super::ApiError;
+use super::push::{MOST_METRICS, Taken, admitted, decompressed, header, take};
+use crate::ingest::sources::http::otlp::{Encoding, items};
+use crate::serving::state::State;
+
+/// `ExportMetricsServiceResponse`.
+#[derive(Message)]
+struct Response {
+    #[prost(message, optional, tag = "1")]
+    partial_success: Option<PartialSuccess>,
+}
+
+/// `ExportMetricsPartialSuccess`.
+#[derive(Message)]
+struct PartialSuccess {
+    #[prost(int64, tag = "1")]
+    rejected_data_points: i64,
+    #[prost(string, tag = "2")]
+    error_message: String,
+}
+
+/// `google.rpc.Status`, without what a client of HTTP has in the status code.
+#[derive(Message)]
+struct Status {
+    #[prost(string, tag = "2")]
+    message: String,
+}
+
+/// The handler.
+pub(super) async fn metrics(
+    state: Data<State>,
+    request: HttpRequest,
+    body: Result<Bytes, actix_web::Error>,
+) -> HttpResponse {
+    let encoding = Encoding::of(header(&request, CONTENT_TYPE));
+    match read(&state, &request, encoding, body) {
+        Ok(taken) => success(encoding, taken),
+        Err(error) => failure(encoding, &error),
+    }
+}
+
+fn read(
+    state: &State,
+    request: &HttpRequest,
+    encoding: Option<Encoding>,
+    body: Result<Bytes, actix_web::Error>,
+) -> Result<Taken, ApiError> {
+    let inlet = admitted(state, request)?;
+    let encoding = encoding.ok_or_else(|| {
+        let got = header(request, CONTENT_TYPE);
+        let expected = "application/x-protobuf or application/json";
+        ApiError::Unsupported(format!("Content-Type: expected {expected}, got {got:?}"))
+    })?;
+    let body = decompressed(request, body, MOST_METRICS)?;
+    take(inlet, items(&body, encoding, inlet, Timestamp::now()))
+}
+
+fn success(encoding: Option<Encoding>, taken: Taken) -> HttpResponse {
+    let rejected = taken.refused + taken.receipt.late;
+    let partial = (rejected > 0).then(|| PartialSuccess {
+        rejected_data_points: rejected as i64,
+        error_message: taken.into_error().to_string(),
+    });
+    let json = partial.as_ref().map_or(json!({}), |partial| {
+        // Integers of 64 bits are strings in protobuf's JSON.
+        let rejected = partial.rejected_data_points.to_string();
+        json!({ "partialSuccess": { "rejectedDataPoints": rejected, "errorMessage": partial.error_message } })
+    });
+    answer(StatusCode::OK, encoding, &json, &Response { partial_success: partial })
+}
+
+fn failure(encoding: Option<Encoding>, error: &ApiError) -> HttpResponse {
+    let status = Status { message: error.to_string() };
+    let mut response = answer(error.status_code(), encoding, &json!({ "message": status.message }), &status);
+    for (name, value) in error.error_response().headers() {
+        if name == RETRY_AFTER || name == actix_web::http::header::WWW_AUTHENTICATE {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+    }
+    response
+}
+
+/// In the encoding of the request; in JSON where it has none.
+fn answer(
+    status: StatusCode,
+    encoding: Option<Encoding>,
+    json: &serde_json::Value,
+    message: &impl Message,
+) -> HttpResponse {
+    let mut response = HttpResponse::build(status);
+    match encoding {
+        Some(Encoding::Protobuf) => {
+            response.content_type("application/x-protobuf").body(message.encode_to_vec())
+        }
+        Some(Encoding::Json) | None => response.json(json),
+    }
+}

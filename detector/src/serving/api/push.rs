@@ -1,0 +1,127 @@
+//! What requests that push readings have in common: who may, their bodies within bounds, and what became of what they hold.
+
+use std::io::Read;
+
+use actix_web::HttpRequest;
+use actix_web::error::PayloadError;
+use actix_web::http::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderName};
+use actix_web::web::Bytes;
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
+
+use super::ApiError;
+use crate::ingest::sources::http::items::Items;
+use crate::ingest::sources::http::{Inlet, PushError, Receipt, Unauthorized};
+use crate::serving::state::State;
+
+/// The largest request that pushes metrics, also when it is decompressed.
+pub(super) const MOST_METRICS: usize = 8 << 20;
+
+/// The inlet, for whoever may push.
+///
+/// # Errors
+/// There is none, or the token is another one.
+pub(super) fn admitted<'a>(state: &'a State, request: &HttpRequest) -> Result<&'a Inlet, ApiError> {
+    let inlet = state.inlet().ok_or_else(|| {
+        let has_source = state.detector.sources().iter().any(|source| source.kind.is_pushed_to());
+        if has_source { not_taken(&PushError::Closed) } else { ApiError::NoInlet }
+    })?;
+    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    inlet.authorize(header).map_err(|error| match error {
+        Unauthorized::Token => ApiError::Unauthorized(error.to_string()),
+        Unauthorized::Unreadable(_) => ApiError::NotReady(error.to_string()),
+    })?;
+    Ok(inlet)
+}
+
+/// A header's value; empty where there is none.
+pub(super) fn header(request: &HttpRequest, name: HeaderName) -> &str {
+    request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// The body as it was sent.
+///
+/// # Errors
+/// It is too large, or breaks off.
+pub(super) fn whole(body: Result<Bytes, actix_web::Error>, most: usize) -> Result<Bytes, ApiError> {
+    body.map_err(|error| match error.as_error::<PayloadError>() {
+        Some(PayloadError::Overflow) => ApiError::TooLarge(most),
+        _ => ApiError::Malformed(format!("the body could not be read: {error}")),
+    })
+}
+
+/// The body, decompressed where its Content-Encoding says so.
+///
+/// # Errors
+/// It is too large, breaks off, or is compressed in another way.
+pub(super) fn decompressed(
+    request: &HttpRequest,
+    body: Result<Bytes, actix_web::Error>,
+    most: usize,
+) -> Result<Bytes, ApiError> {
+    let body = whole(body, most)?;
+    match header(request, CONTENT_ENCODING) {
+        "" | "identity" => Ok(body),
+        "gzip" => unpacked(MultiGzDecoder::new(&*body), "gzip", most),
+        "deflate" => unpacked(ZlibDecoder::new(&*body), "deflate", most),
+        other => Err(ApiError::Unsupported(format!(
+            "Content-Encoding: expected gzip, deflate or none, got {other:?}"
+        ))),
+    }
+}
+
+fn unpacked(packed: impl Read, format: &str, most: usize) -> Result<Bytes, ApiError> {
+    let mut bytes = Vec::new();
+    let read = packed.take(most as u64 + 1).read_to_end(&mut bytes);
+    match read {
+        Err(error) => Err(ApiError::Malformed(format!("expected {format}: {error}"))),
+        Ok(_) if bytes.len() > most => Err(ApiError::TooLarge(most)),
+        Ok(_) => Ok(bytes.into()),
+    }
+}
+
+/// What became of what a request holds.
+pub(super) struct Taken {
+    /// What became of its readings.
+    pub(super) receipt: Receipt,
+    /// How many items are refused.
+    pub(super) refused: usize,
+    /// The first of them, each with a sentence.
+    pub(super) named: Vec<(usize, String)>,
+}
+
+impl Taken {
+    /// The receipt.
+    ///
+    /// # Errors
+    /// Some of it is refused.
+    pub(super) fn unless_refused(self) -> Result<Receipt, ApiError> {
+        if self.refused == 0 { Ok(self.receipt) } else { Err(self.into_error()) }
+    }
+
+    /// What is refused and what is dropped, as an error.
+    pub(super) fn into_error(self) -> ApiError {
+        let Self { receipt, refused, named } = self;
+        ApiError::Items { receipt, refused, named }
+    }
+}
+
+/// Push what a request holds.
+///
+/// # Errors
+/// It is no message at all, or there is no room.
+pub(super) fn take(inlet: &Inlet, items: Result<Items, String>) -> Result<Taken, ApiError> {
+    let items = items.map_err(|why| {
+        inlet.refuse(&why);
+        ApiError::Malformed(why)
+    })?;
+    let (refused, named) = (items.refused, items.named.clone());
+    let receipt = inlet.push(items).map_err(|error| not_taken(&error))?;
+    Ok(Taken { receipt, refused, named })
+}
+
+fn not_taken(error: &PushError) -> ApiError {
+    match error {
+        PushError::Full => ApiError::TooMany(error.to_string()),
+        PushError::Closed => ApiError::NotReady(error.to_string()),
+    }
+}

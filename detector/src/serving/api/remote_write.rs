@@ -1,0 +1,74 @@
+//! `POST /api/v1/write`: Prometheus' remote write, 1.0 and 2.0; 204, or what of it could not be taken.
+
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use jiff::Timestamp;
+
+use super::ApiError;
+use super::push::{MOST_METRICS, Taken, admitted, header, take, whole};
+use crate::ingest::sources::http::remote_write::{Version, Written, items};
+use crate::serving::state::State;
+
+/// The handler.
+pub(super) async fn write(
+    state: Data<State>,
+    request: HttpRequest,
+    body: Result<Bytes, actix_web::Error>,
+) -> HttpResponse {
+    let version = Version::of(header(&request, CONTENT_TYPE));
+    let (mut response, written) = match read(&state, &request, version, body) {
+        Err(error) => (error.error_response(), Written::default()),
+        Ok((taken, mut written)) => {
+            let lost = taken.refused - written.refused_histograms + taken.receipt.late;
+            written.samples -= lost;
+            let is_whole = taken.refused + taken.receipt.late == 0;
+            let response =
+                if is_whole { HttpResponse::NoContent().finish() } else { taken.into_error().error_response() };
+            (response, written)
+        }
+    };
+    if version == Some(Version::Two) {
+        tell(&mut response, written);
+    }
+    response
+}
+
+fn read(
+    state: &State,
+    request: &HttpRequest,
+    version: Option<Version>,
+    body: Result<Bytes, actix_web::Error>,
+) -> Result<(Taken, Written), ApiError> {
+    let inlet = admitted(state, request)?;
+    let version = version.ok_or_else(|| {
+        let got = header(request, CONTENT_TYPE);
+        ApiError::Unsupported(format!(
+            "Content-Type: expected application/x-protobuf, of proto prometheus.WriteRequest or io.prometheus.write.v2.Request, got {got:?}"
+        ))
+    })?;
+    let encoding = header(request, CONTENT_ENCODING);
+    if !matches!(encoding, "" | "snappy") {
+        return Err(ApiError::Unsupported(format!("Content-Encoding: expected snappy, got {encoding:?}")));
+    }
+    let mut written = Written::default();
+    let items = items(&whole(body, MOST_METRICS)?, version, inlet, MOST_METRICS, Timestamp::now());
+    let items = items.map(|(items, of_kinds)| {
+        written = of_kinds;
+        items
+    });
+    Ok((take(inlet, items)?, written))
+}
+
+/// To a sender of 2.0, an answer without these headers is of a receiver that knows 1.0 only.
+fn tell(response: &mut HttpResponse, written: Written) {
+    use actix_web::http::header::{HeaderName, HeaderValue};
+    let headers = response.headers_mut();
+    for (name, count) in [
+        ("x-prometheus-remote-write-samples-written", written.samples),
+        ("x-prometheus-remote-write-histograms-written", written.histograms),
+        ("x-prometheus-remote-write-exemplars-written", written.exemplars),
+    ] {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from(count));
+    }
+}
