@@ -185,7 +185,10 @@ const FLOW: Values = &|second| (second * 3 % 4) as f64;
 
 fn write_request(seconds: std::ops::Range<usize>) -> Vec<u8> {
     let series = |labels: &[(&str, &str)], value| Series {
-        labels: labels.iter().map(|(name, value)| Label { name: (*name).into(), value: (*value).into() }).collect(),
+        labels: labels
+            .iter()
+            .map(|(name, value)| Label { name: (*name).into(), value: (*value).into() })
+            .collect(),
         samples: samples(seconds.clone(), value),
     };
     let timeseries = vec![
@@ -236,17 +239,20 @@ fn a_history_by_remote_write_trains_a_fault_is_found_and_what_comes_too_late_is_
     };
     let instance = [1, 2, 4, 5];
     let timeseries = vec![of(&instance, &|_| 900.0), of(&[1, 3, 4, 5], &|_| -5.0)];
-    let (code, _, body) = post(&running, "/api/v1/write", PROTOBUF_V2, &snappy(&RequestV2 { symbols, timeseries }));
+    let (code, _, body) =
+        post(&running, "/api/v1/write", PROTOBUF_V2, &snappy(&RequestV2 { symbols, timeseries }));
     // Two series of one sensor: pressure came with another label before.
     assert_eq!(code, 400, "{body}");
     assert!(body.contains(r#"sensor pressure: expected one series, got pressure{room=\"a\"}"#), "{body}");
 
-    let symbols = ["", "__name__", "pressure", "plant.flow", "room", "a", "instance", "x"].map(str::to_owned).to_vec();
+    let symbols =
+        ["", "__name__", "pressure", "plant.flow", "room", "a", "instance", "x"].map(str::to_owned).to_vec();
     let timeseries = vec![
         SeriesV2 { labels_refs: vec![1, 2, 6, 7], samples: samples(311..312, &|_| 900.0) },
         SeriesV2 { labels_refs: vec![1, 3, 4, 5], samples: samples(311..312, &|_| -5.0) },
     ];
-    let (code, head, _) = post(&running, "/api/v1/write", PROTOBUF_V2, &snappy(&RequestV2 { symbols, timeseries }));
+    let (code, head, _) =
+        post(&running, "/api/v1/write", PROTOBUF_V2, &snappy(&RequestV2 { symbols, timeseries }));
     assert!(code == 204 && head.contains("x-prometheus-remote-write-samples-written: 2"), "{head}");
     running.until(|_| (running.metric("anomaly_score{") - 1.0).abs() < f64::EPSILON);
 
@@ -272,12 +278,36 @@ fn a_push_that_cannot_be_read_is_answered_by_a_sentence() {
     let running = place.start();
     let bomb = snap::raw::Encoder::new().compress_vec(&[0; 9 << 20]).unwrap();
     for (path, content_type, body, code, sentence) in [
-        ("/api/v1/write", "application/json", &b"{}"[..], 415, "Content-Type: expected application/x-protobuf, of proto"),
+        (
+            "/api/v1/write",
+            "application/json",
+            &b"{}"[..],
+            415,
+            "Content-Type: expected application/x-protobuf, of proto",
+        ),
         ("/api/v1/write", PROTOBUF, b"hello", 400, "expected one block of Snappy"),
-        ("/api/v1/write", PROTOBUF, &bomb, 400, "a request must have at most 8388608 bytes when it is decompressed"),
-        ("/v1/metrics", "text/plain", b"", 415, "Content-Type: expected application/x-protobuf or application/json"),
+        (
+            "/api/v1/write",
+            PROTOBUF,
+            &bomb,
+            400,
+            "a request must have at most 8388608 bytes when it is decompressed",
+        ),
+        (
+            "/v1/metrics",
+            "text/plain",
+            b"",
+            415,
+            "Content-Type: expected application/x-protobuf or application/json",
+        ),
         ("/v1/metrics", "application/json", b"[", 400, "expected an ExportMetricsServiceRequest: "),
-        ("/v1/metrics", PROTOBUF, b"\x0a\x05a", 400, "expected an ExportMetricsServiceRequest: the message is cut short"),
+        (
+            "/v1/metrics",
+            PROTOBUF,
+            b"\x0a\x05a",
+            400,
+            "expected an ExportMetricsServiceRequest: the message is cut short",
+        ),
     ] {
         let (got, _, answer) = post(&running, path, content_type, body);
         assert_eq!(got, code, "{path} {answer}");

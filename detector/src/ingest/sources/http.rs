@@ -76,9 +76,13 @@ impl Receipt {
     pub fn dropped(&self) -> Option<String> {
         let judged = self.judged.filter(|_| self.late > 0)?;
         Some(match self.late {
-            1 => format!("1 reading is older than {judged}, up to which readings have been judged: it is dropped"),
+            1 => format!(
+                "1 reading is older than {judged}, up to which readings have been judged: it is dropped"
+            ),
             late => {
-                format!("{late} readings are older than {judged}, up to which readings have been judged: they are dropped")
+                format!(
+                    "{late} readings are older than {judged}, up to which readings have been judged: they are dropped"
+                )
             }
         })
     }

@@ -23,8 +23,11 @@ pub(super) async fn write(
             let lost = taken.refused - written.refused_histograms + taken.receipt.late;
             written.samples -= lost;
             let is_whole = taken.refused + taken.receipt.late == 0;
-            let response =
-                if is_whole { HttpResponse::NoContent().finish() } else { taken.into_error().error_response() };
+            let response = if is_whole {
+                HttpResponse::NoContent().finish()
+            } else {
+                taken.into_error().error_response()
+            };
             (response, written)
         }
     };

@@ -146,7 +146,11 @@ mod tests {
     fn add(inlet: &Inlet, now: Timestamp, pod: &str, value: f64) -> Items {
         let mut collector = Collector::new(inlet, now);
         collector.begin_series();
-        collector.add(b"up", &[(b"pod", Cow::Borrowed(pod.as_bytes()))], &[Sample { time: Some(now), value }]);
+        collector.add(
+            b"up",
+            &[(b"pod", Cow::Borrowed(pod.as_bytes()))],
+            &[Sample { time: Some(now), value }],
+        );
         collector.finish()
     }
 

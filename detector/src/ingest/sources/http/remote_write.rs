@@ -83,7 +83,9 @@ fn decompressed(body: &[u8], most: usize) -> Result<Vec<u8>, String> {
     let expected = |error: snap::Error| format!("expected one block of Snappy: {error}");
     let length = snap::raw::decompress_len(body).map_err(expected)?;
     if length > most {
-        return Err(format!("a request must have at most {most} bytes when it is decompressed, got {length}"));
+        return Err(format!(
+            "a request must have at most {most} bytes when it is decompressed, got {length}"
+        ));
     }
     snap::raw::Decoder::new().decompress_vec(body).map_err(expected)
 }
@@ -128,7 +130,10 @@ impl Request<'_> {
                 let reference = reference.map_err(expected)?;
                 let symbol = usize::try_from(reference).ok().and_then(|index| symbols.get(index));
                 let symbol: &[u8] = symbol.ok_or_else(|| {
-                    format!("labels_refs: there are {} symbols, got a reference to {reference}", symbols.len())
+                    format!(
+                        "labels_refs: there are {} symbols, got a reference to {reference}",
+                        symbols.len()
+                    )
                 })?;
                 match name.take() {
                     None => name = Some(symbol),
@@ -137,7 +142,9 @@ impl Request<'_> {
                 within(labels.len(), MOST_LABELS, "a series", "labels")?;
             }
             if name.is_some() {
-                return Err("labels_refs: expected names and values in turn, got a name at the end".to_owned());
+                return Err(
+                    "labels_refs: expected names and values in turn, got a name at the end".to_owned()
+                );
             }
             self.add(series, &mut labels, [2, 3, 4]).map_err(expected)?;
         }

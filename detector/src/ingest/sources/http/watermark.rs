@@ -78,7 +78,11 @@ impl Watermark {
 
 /// Times before 1677 and after 2262 are those.
 fn nanoseconds(time: Timestamp) -> i64 {
-    i64::try_from(time.as_nanosecond()).unwrap_or(if time < Timestamp::UNIX_EPOCH { NEVER + 1 } else { i64::MAX })
+    i64::try_from(time.as_nanosecond()).unwrap_or(if time < Timestamp::UNIX_EPOCH {
+        NEVER + 1
+    } else {
+        i64::MAX
+    })
 }
 
 #[cfg(test)]

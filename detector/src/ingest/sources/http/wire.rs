@@ -106,8 +106,12 @@ mod tests {
     fn fields_come_in_order_and_end_at_the_first_error() {
         let message = [0x08, 0x96, 0x01, 0x12, 2, b'h', b'i', 0x19, 1, 0, 0, 0, 0, 0, 0, 0, 0x25, 2, 0, 0, 0];
         let fields: Vec<_> = Fields(&message).map(Result::unwrap).collect();
-        let expected =
-            [(1, Value::Varint(150)), (2, Value::Bytes(b"hi")), (3, Value::Fixed64(1)), (4, Value::Fixed32(2))];
+        let expected = [
+            (1, Value::Varint(150)),
+            (2, Value::Bytes(b"hi")),
+            (3, Value::Fixed64(1)),
+            (4, Value::Fixed32(2)),
+        ];
         assert_eq!(fields, expected);
         let cut: Vec<_> = Fields(&[0x08, 1, 0x12, 5, b'h']).collect();
         assert_eq!(cut, [Ok((1, Value::Varint(1))), Err(WireError::CutShort)]);

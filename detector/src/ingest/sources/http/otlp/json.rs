@@ -94,7 +94,9 @@ struct Number {
 fn unsigned<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let value = Value::deserialize(deserializer)?;
     let integer = value.as_u64().or_else(|| value.as_str()?.parse().ok());
-    integer.ok_or_else(|| serde::de::Error::custom(format!("expected nanoseconds since the Unix epoch, got {value}")))
+    integer.ok_or_else(|| {
+        serde::de::Error::custom(format!("expected nanoseconds since the Unix epoch, got {value}"))
+    })
 }
 
 fn signed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {

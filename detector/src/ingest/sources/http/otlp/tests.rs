@@ -78,7 +78,8 @@ struct AnyValue {
 }
 
 const NANOSECOND: u64 = 1_700_000_000_250_000_000;
-const SENSORS: &str = r#"{"name":"plant.pressure","series":{"matchLabels":{"room":"a","rack":"5"}}},{"name":"flow"}"#;
+const SENSORS: &str =
+    r#"{"name":"plant.pressure","series":{"matchLabels":{"room":"a","rack":"5"}}},{"name":"flow"}"#;
 
 fn now() -> Timestamp {
     Timestamp::from_nanosecond(NANOSECOND.into()).unwrap()
@@ -107,7 +108,9 @@ fn export() -> Export {
         metric("other", points(&[number(Some(1.5), None, 0)]), None),
     ];
     let resource = Some(Resource { attributes: vec![room] });
-    Export { resource_metrics: vec![ResourceMetrics { resource, scope_metrics: vec![ScopeMetrics { metrics }] }] }
+    Export {
+        resource_metrics: vec![ResourceMetrics { resource, scope_metrics: vec![ScopeMetrics { metrics }] }],
+    }
 }
 
 const JSON: &str = r#"{"resourceMetrics":[{"resource":{"attributes":[{"key":"room","value":{"stringValue":"a"}},
@@ -121,7 +124,8 @@ const JSON: &str = r#"{"resourceMetrics":[{"resource":{"attributes":[{"key":"roo
 #[test]
 fn json_and_protobuf_say_the_same() {
     let time = now();
-    let readings = vec![Reading { sensor: 0, time, value: Some(3.0) }, Reading { sensor: 0, time, value: None }];
+    let readings =
+        vec![Reading { sensor: 0, time, value: Some(3.0) }, Reading { sensor: 0, time, value: None }];
     let from_json = read(JSON.as_bytes(), Encoding::Json).unwrap();
     assert_eq!((&from_json.readings, from_json.unselected, from_json.refused), (&readings, 1, 1));
     let why = r#"flow{rack="5", room="a"}: expected a gauge or a counter, got a histogram"#;
@@ -133,14 +137,17 @@ fn json_and_protobuf_say_the_same() {
 #[test]
 fn a_data_point_s_attribute_goes_before_the_resource_s() {
     let value = |text: &'static str| Cow::Borrowed(text.as_bytes());
-    let layers: [&[Label]; 3] = [&[(b"room", value("a"))], &[], &[(b"room", value("b")), (b"hall", value("c"))]];
+    let layers: [&[Label]; 3] =
+        [&[(b"room", value("a"))], &[], &[(b"room", value("b")), (b"hall", value("c"))]];
     assert_eq!(labels(layers), [(&b"room"[..], value("a")), (&b"hall"[..], value("c"))]);
 }
 
 #[test]
 fn a_body_that_is_no_such_message_is_refused_in_a_sentence() {
     let point = |point: &str| {
-        format!(r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"name":"a","gauge":{{"dataPoints":[{point}]}}}}]}}]}}]}}"#)
+        format!(
+            r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"name":"a","gauge":{{"dataPoints":[{point}]}}}}]}}]}}]}}"#
+        )
     };
     for (body, encoding, sentence) in [
         ("\u{1}", Encoding::Protobuf, "failed to decode Protobuf message: "),

@@ -83,7 +83,12 @@ fn point(value: f64) -> Point {
 
 fn series(labels: &[(&str, &str)], value: f64) -> TimeSeries {
     let labels = labels.iter().map(|(name, value)| Text { name: (*name).into(), value: (*value).into() });
-    TimeSeries { labels: labels.collect(), samples: vec![point(value)], exemplars: vec![], histograms: vec![] }
+    TimeSeries {
+        labels: labels.collect(),
+        samples: vec![point(value)],
+        exemplars: vec![],
+        histograms: vec![],
+    }
 }
 
 fn series_v2(labels_refs: &[u32], value: f64) -> SeriesV2 {
@@ -102,7 +107,8 @@ fn stale() -> f64 {
 #[test]
 fn both_versions_say_the_same_a_stale_marker_is_missing_and_other_series_are_left_out() {
     let time = Timestamp::from_millisecond(MILLISECOND).unwrap();
-    let readings = vec![Reading { sensor: 0, time, value: Some(1.0) }, Reading { sensor: 1, time, value: None }];
+    let readings =
+        vec![Reading { sensor: 0, time, value: Some(1.0) }, Reading { sensor: 1, time, value: None }];
     let expected = Items { readings, unselected: 1, ..Items::default() };
     let written = Written { samples: 3, ..Written::default() };
     let timeseries = vec![
@@ -150,9 +156,17 @@ fn a_body_that_is_no_such_message_is_refused_in_a_sentence() {
             "a request must have at most 1048576 bytes when it is decompressed, got 1048577",
         ),
         (snappy(b"\x0a\xff"), Version::One, "expected a prometheus.WriteRequest: "),
-        (snappy(b"\x0a\x05a"), Version::Two, "expected an io.prometheus.write.v2.Request: the message is cut short"),
+        (
+            snappy(b"\x0a\x05a"),
+            Version::Two,
+            "expected an io.prometheus.write.v2.Request: the message is cut short",
+        ),
         (v2(&[1, 7]), Version::Two, "labels_refs: there are 3 symbols, got a reference to 7"),
-        (v2(&[1, 2, 1]), Version::Two, "labels_refs: expected names and values in turn, got a name at the end"),
+        (
+            v2(&[1, 2, 1]),
+            Version::Two,
+            "labels_refs: expected names and values in turn, got a name at the end",
+        ),
         (compressed(&many), Version::One, "a series must have at most 512 labels"),
     ];
     for (body, version, sentence) in cases {
