@@ -43,7 +43,7 @@ def half_space_trees(series, seed):
 
 def detector(binary, manifest):
     """The program itself, with a manifest that is the same for all series: it learns from the rows of the probation, judges
-    the others one by one, and trains anew by the series' own clock. No label reaches it."""
+    the others one by one, and retrains by the series' own clock. No label reaches it."""
 
     def engine(series, seed, folder):
         output, took = watch(binary, manifest, series, probation(len(series.times)), seed, folder)

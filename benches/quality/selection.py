@@ -17,7 +17,7 @@ CANDIDATES = [
 ENSEMBLES = [chosen for size in (2, 3, 4) for chosen in itertools.combinations(range(len(CANDIDATES)), size)]
 #: Sets of the same origin; every other is a family of its own.
 FAMILIES = [
-    {"Cardiotocography", "cardio"},  # the same recordings, labelled anew
+    {"Cardiotocography", "cardio"},  # the same recordings, with other labels
     {"thyroid", "annthyroid"},  # the same patients of the Garavan Institute
     {"http", "smtp"},  # connections of one network: KDD Cup 1999
 ]

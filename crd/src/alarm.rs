@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Duration;
 
-/// When anomalous verdicts are worth somebody's attention. Scores and verdicts stay what they are: this decides about
+/// When anomalous verdicts raise an alarm. Scores and verdicts stay what they are: this decides about
 /// alerts and notifications.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]

@@ -30,7 +30,7 @@ pub const CA_DIRECTORY: &str = "/etc/anomaly-detector-ca";
 pub const CA_FILE: &str = "ca.crt";
 /// Where csv sources find their files in a pod: a mount of `pod.volumeMounts`. They read nothing outside of it.
 pub const DATA_DIRECTORY: &str = "/data";
-/// A new value of this annotation has the detector train anew.
+/// A new value of this annotation has the detector retrain.
 pub const RETRAIN_ANNOTATION: &str = "anomaly.dev/retrain";
 /// The largest artifact that is kept, bytes: the API server takes ConfigMaps of 1 MiB, counted without base64.
 pub const MOST_STORED_BYTES: usize = 900 * 1024;
@@ -69,7 +69,7 @@ pub struct Report {
     /// How many trainings this process has finished.
     #[serde(default)]
     pub trainings: u64,
-    /// Why a model that is wanted, loaded, stored or pinned, does not serve; what did goes on serving.
+    /// Why a model that is wanted, loaded, stored or pinned, does not serve; what did keeps serving.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected: Option<Rejected>,
     /// The newest events, newest first, at most [`REPORTED_EVENTS`] of them.
@@ -222,8 +222,8 @@ pub struct ModelReport {
     /// The size of the artifact, bytes.
     #[serde(default)]
     pub bytes: usize,
-    /// How many anomalous verdicts a day to expect on readings like those that were learned from, as far as these can
-    /// tell. Events and alarms are no more than that.
+    /// How many anomalous verdicts a day to expect on readings like those that were learned from, as estimated
+    /// from these. Events and alarms are no more than that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_alerts_per_day: Option<f64>,
     /// Why its verdicts may not be trusted, a sentence each.

@@ -96,7 +96,7 @@ pub struct AnomalyDetectorSpec {
     #[schemars(length(max = 16))]
     pub mute_windows: Vec<MuteWindow>,
 
-    /// Who is notified of events, besides Prometheus and Kubernetes, at most 8 receivers. Default: nobody.
+    /// Who is notified of events, besides Prometheus and Kubernetes, at most 8 receivers. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]

@@ -56,7 +56,7 @@ mod repair;
 mod schema;
 /// The rules that no schema can say.
 pub mod rules;
-/// The digits by which models and objects are told apart.
+/// The digits that distinguish models and objects.
 pub mod digest;
 /// How a forest is trained, with every default resolved.
 pub mod training;

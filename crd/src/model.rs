@@ -25,7 +25,7 @@ pub struct Model {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<Load>,
 
-    /// When to train anew. What serves goes on serving until the new model is there. Default: never.
+    /// When to retrain. The current model serves until the new one is ready. Default: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retrain: Option<Retrain>,
 
@@ -41,7 +41,7 @@ pub struct Model {
     pub revision_history_limit: i32,
 }
 
-/// When to train anew. Exactly one of `interval`, `schedule`.
+/// When to retrain. Exactly one of `interval`, `schedule`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("(has(self.interval) ? 1 : 0) + (has(self.schedule) ? 1 : 0) == 1")

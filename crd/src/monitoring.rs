@@ -29,7 +29,7 @@ pub struct Monitoring {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceMonitor {
-    /// Whether there is to be one. Default: true.
+    /// Whether to create one. Default: true.
     #[serde(default = "yes")]
     pub enabled: bool,
 
@@ -49,7 +49,7 @@ pub struct ServiceMonitor {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PrometheusRule {
-    /// Whether there is to be one. Default: true.
+    /// Whether to create one. Default: true.
     #[serde(default = "yes")]
     pub enabled: bool,
 
@@ -69,7 +69,7 @@ pub struct PrometheusRule {
     #[schemars(extend("maxProperties" = 32))]
     pub labels: BTreeMap<String, String>,
 
-    /// The page that tells what to do, whose sections are the alerts' names in lower case. Default: this project's.
+    /// The runbook page, whose sections are the alerts' names in lower case. Default: this project's.
     #[serde(default, rename = "runbookURL", skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048), regex(pattern = r"^https?://[^\s]+$"))]
     pub runbook_url: Option<String>,
@@ -81,10 +81,10 @@ pub struct PrometheusRule {
 pub enum Severity {
     /// Good to know.
     Info,
-    /// Somebody should look, today.
+    /// A person should look today.
     #[default]
     Warning,
-    /// Somebody should look, now.
+    /// A person should look now.
     Critical,
 }
 
@@ -92,7 +92,7 @@ pub enum Severity {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Dashboard {
-    /// Whether there is to be one. Default: false: the chart brings one for all detectors.
+    /// Whether to create one. Default: false: the chart brings one for all detectors.
     #[serde(default)]
     pub enabled: bool,
 

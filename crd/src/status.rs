@@ -20,7 +20,7 @@ pub struct AnomalyDetectorStatus {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
 
-    /// Pods that run, of whatever revision.
+    /// Pods that run, of any revision.
     #[serde(default)]
     pub replicas: i32,
 
@@ -60,7 +60,7 @@ pub struct AnomalyDetectorStatus {
 pub struct ModelStatus {
     /// `sha256:` and the SHA-256 of the artifact, in hexadecimal.
     pub digest: String,
-    /// The first ten hexadecimal digits of the digest: enough for people to tell models apart.
+    /// The first ten hexadecimal digits of the digest: enough to distinguish models.
     pub revision: String,
     /// When its training ended. Absent where that is not known, as of a model that was loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,7 +72,7 @@ pub struct ModelStatus {
     pub data_end_time: Option<Timestamp>,
     /// How many samples it has learned from.
     pub samples: i64,
-    /// The cut: a score over it is an anomaly.
+    /// The threshold: a score over it is an anomaly.
     pub threshold: f64,
     /// Where it came from: Trained by a pod, Rethresholded (a trained one with another threshold), or Loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,8 +80,8 @@ pub struct ModelStatus {
     /// The names of its columns, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
-    /// How many anomalous verdicts a day to expect on readings like those that were learned from, as far as these can
-    /// tell. Events and alarms are no more than that.
+    /// How many anomalous verdicts a day to expect on readings like those that were learned from, as estimated
+    /// from these. Events and alarms are no more than that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_alerts_per_day: Option<f64>,
     /// Why its verdicts may not be trusted, a sentence each: few samples, sensors that never varied or were mostly missing

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 /// Where normal ends. Exactly one of `contamination`, `score`, `alertsPerDay`.
 ///
-/// A reading is anomalous when its score is over the cut. Scores are those of the isolation forest paper, in
-/// (0, 1], higher is stranger.
+/// A reading is anomalous when its score is over the threshold. Scores are those of the isolation forest paper, in
+/// (0, 1], higher is more anomalous.
 //
 // The messages are constants: the API server cannot bound the cost of turning a number into text, and refuses such a
 // CRD. It shows the value beside the message, and so does `rules`.

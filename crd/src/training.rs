@@ -117,7 +117,7 @@ impl Training {
     }
 
     /// The fields that are not at their defaults, as JSON, by which recipes are compared: a release that brings new fields
-    /// trains nothing anew.
+    /// retrains nothing.
     pub fn changed_fields(&self) -> Value {
         let (mut fields, defaults) = (json!(self), json!(Self::default()));
         if let Value::Object(fields) = &mut fields {

@@ -49,7 +49,7 @@ pub struct ValidSource {
     pub lateness: Duration,
 }
 
-/// When a model is trained anew.
+/// When a model is retrained.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Retrain {
     /// This often.
@@ -180,7 +180,7 @@ impl Valid {
         }
     }
 
-    /// When a model is trained anew; none: never.
+    /// When a model is retrained; none: never.
     pub fn retrain(&self) -> Option<&Retrain> {
         self.retrain.as_ref()
     }
@@ -193,7 +193,7 @@ impl Valid {
     /// The SHA-256, in hexadecimal, of what shapes a trained model: sources, interval, and how it is
     /// trained, without when. Where it is the same, a model fits; none where the model is loaded.
     ///
-    /// Fields at their defaults are left out: so that an upgrade that brings new ones trains nothing anew.
+    /// Fields at their defaults are left out: so that an upgrade that adds fields retrains nothing.
     pub fn recipe_digest(&self) -> Option<String> {
         let spec = &self.detector.spec;
         let mut recipe = json!({

@@ -23,7 +23,7 @@ const PERIOD: Duration = Duration::from_millis(250);
 /// An answer that takes longer is none.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// What `operator smoke` is told.
+/// The arguments of `operator smoke`.
 #[derive(Args, Clone, Debug)]
 pub struct Smoke {
     /// The name of the detector that is made and deleted.
@@ -80,7 +80,7 @@ pub enum SmokeError {
 }
 
 /// Apply a detector, wait until it is Ready, ask for a normal and for an anomalous value, read its metrics. It is deleted
-/// in any case. Each step is told on the standard output.
+/// in any case. Each step is printed to the standard output.
 ///
 /// # Errors
 /// The first step that failed, with what was seen last.

@@ -19,7 +19,7 @@ pub struct Csv {
     #[schemars(length(min = 1, max = 256))]
     pub time: String,
 
-    /// How timestamps are written. Default: Auto, told by the first row.
+    /// How timestamps are written. Default: Auto, detected in the first row.
     #[serde(default)]
     pub time_format: TimeFormat,
 
@@ -63,7 +63,7 @@ pub struct CsvSensor {
 /// How a recording writes its timestamps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum TimeFormat {
-    /// Told by the first row.
+    /// Detected in the first row.
     #[default]
     Auto,
     /// RFC 3339: `2026-11-22T12:00:00Z`.

@@ -19,7 +19,7 @@ pub struct Http {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub sensors: Vec<HttpSensor>,
 
-    /// A key of a Secret that holds a token: whoever pushes readings must send it as `Authorization: Bearer TOKEN`.
+    /// A key of a Secret that holds a token: requests that push readings must send it as `Authorization: Bearer TOKEN`.
     /// Mounted into the detector's pods and never read by the operator. Default: none, everybody may push.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_secret_ref: Option<SecretKeyRef>,

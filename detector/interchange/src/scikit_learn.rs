@@ -232,7 +232,7 @@ fn trees(model: &Attributes<'_, '_>, columns: u32, bytes: usize) -> Result<Vec<V
 }
 
 /// The arrays of one tree, its columns counted as the forest counts them: with `max_features` below 1 a tree sees
-/// a choice of columns, numbered anew.
+/// a choice of columns, renumbered.
 fn arrays(nodes: &Array<'_>, features: &Array<'_>) -> Result<Arrays> {
     let ints = |name| nodes.field(name).and_then(|column| column.ints()).map_err(in_array(NODES));
     let column_of = features.numbers().and_then(|numbers| numbers.ints()).map_err(in_array(FEATURES))?;

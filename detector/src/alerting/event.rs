@@ -186,7 +186,7 @@ impl OngoingEvent {
     }
 }
 
-/// Greatest first, equals in the sensors' order; none where nobody asked for contributions.
+/// Greatest first, equals in the sensors' order; none where contributions were not asked for.
 fn shares(sensors: &[String], sums: &[f64]) -> Vec<SensorShare> {
     let total: f64 = sums.iter().sum();
     if total <= 0.0 {

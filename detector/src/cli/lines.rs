@@ -57,7 +57,7 @@ impl Lines {
         }
     }
 
-    /// Write a line; more for the summary. A closed pipe is nobody listening, not a reason to stop watching.
+    /// Write a line; more for the summary. A closed pipe is no reason to stop watching.
     pub fn print(&self, event: &Line<'_>) {
         let line = match self.format {
             Format::Text => self.text(event),

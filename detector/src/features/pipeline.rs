@@ -277,7 +277,7 @@ impl Learning {
     }
 }
 
-/// The values, in the memory of others if nobody shares it.
+/// The values, reusing the memory if it is not shared.
 fn in_place_of(others: Option<Arc<[f64]>>, values: &[f64]) -> Arc<[f64]> {
     let Some(mut place) = others else { return values.into() };
     match Arc::get_mut(&mut place) {

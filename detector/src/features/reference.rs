@@ -30,7 +30,7 @@ pub struct Reference {
     seconds: f64,
     /// The time scale, in readings: 1 or more.
     readings: f64,
-    /// How many readings it has followed since it began anew, at most the time scale's.
+    /// How many readings it has followed since its last restart, at most the time scale's.
     age: f64,
     /// The newest reading that it has followed.
     until: Timestamp,
@@ -80,7 +80,7 @@ impl Reference {
     }
 
     /// Follow the readings of the next instant. What is no newer than the newest is known already; after a gap of more
-    /// than the time scale, and before what is known by more than it, the level begins anew.
+    /// than the time scale, and before what is known by more than it, the level restarts.
     pub fn follow(&mut self, time: Timestamp, values: &[f64]) {
         let since = time.duration_since(self.until);
         if since.abs() > SignedDuration::try_from_secs_f64(self.seconds).unwrap_or(SignedDuration::MAX) {

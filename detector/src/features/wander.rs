@@ -18,7 +18,7 @@ const LAG: usize = 4;
 /// How much further than in the training the level may wander: the forest's rows, and the threshold's.
 const FOREST_GAIN: f64 = 1.75;
 const THRESHOLD_GAIN: f64 = 1.5;
-/// With fewer vectors no level can be told from noise.
+/// With fewer vectors a level cannot be distinguished from noise.
 const FEWEST: usize = 24;
 /// As many scores as an artifact keeps.
 const MOST_FOR_THRESHOLD: usize = 8192;

@@ -49,7 +49,7 @@ impl Buffer {
         }))
     }
 
-    /// What a file holds, which is written on. A file of other sensors is begun anew.
+    /// What a file holds, which is written on. A file of other sensors is replaced.
     ///
     /// # Errors
     /// It cannot be read or written.
@@ -130,7 +130,7 @@ impl Kept {
         Readings { time: timestamp(self.times[row]), values, truth: None }
     }
 
-    /// Add a row to the file, which is written anew when half of it is of no use any more.
+    /// Add a row to the file, which is rewritten when half of it is obsolete.
     fn append(&mut self, time: i64, values: impl Iterator<Item = f64>) -> io::Result<()> {
         let Some(log) = &mut self.file else { return Ok(()) };
         if log.rows >= 2 * self.most {

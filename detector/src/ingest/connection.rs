@@ -10,7 +10,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
 use super::source::{Feed, Source};
 
-/// Keep a source connected until nobody wants its readings any more. Ends where the source has no more to give.
+/// Keep a source connected until the receiver of its readings is dropped. Ends where the source has no more to give.
 pub async fn keep(source: Arc<dyn Source>, feed: Feed) {
     let mut pauses = Pauses::default();
     loop {

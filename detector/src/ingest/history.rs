@@ -77,7 +77,7 @@ impl InitialData {
         let mut before = VecDeque::new();
         let after = seen.unwrap_or(learned);
         let first = last_before(&mut rest, &mut None, &mut before, past, |time| time <= after)?;
-        // All of it was learned from, and nobody has watched it: as after the training.
+        // All of it is in the training set and none of it was judged live: as after the training.
         if first.is_none() && seen.is_none() {
             return Self::whole(sources);
         }
@@ -235,7 +235,7 @@ fn last_before(
     Ok(None)
 }
 
-/// The same readings, while `progress` hears of them now and then.
+/// The same readings, and `progress` receives their count now and then.
 fn with_progress<T>(
     readings: impl Iterator<Item = T>,
     need: usize,

@@ -8,7 +8,7 @@ pub trait Progress: Sync {
     fn grown(&self, have: usize, all: usize);
 }
 
-/// Nobody listens.
+/// Ignores progress.
 pub struct NoProgress;
 
 impl Progress for NoProgress {

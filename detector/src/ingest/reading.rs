@@ -1,4 +1,4 @@
-//! What every sensor gave at one instant, and the truth about it where somebody knows it.
+//! What every sensor gave at one instant, and its label where it is known.
 
 use crd::simulated::FaultType;
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ pub struct Readings {
     pub time: Timestamp,
     /// One value a sensor, in the spec's order over all sources; `None` where the sensor gave nothing.
     pub values: Vec<Option<f64>>,
-    /// The faults that are active at the instant: `None` where nobody knows, empty where all is normal.
+    /// The faults that are active at the instant: `None` where that is not known, empty where all is normal.
     pub truth: Option<Vec<ActiveFault>>,
 }
 

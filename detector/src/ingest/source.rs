@@ -53,7 +53,7 @@ pub trait Source: Send + Sync {
     }
 
     /// Connect, say so by [`Feed::connected`], and put readings into the feed as they arrive, until the connection breaks.
-    /// Whoever calls calls again after a pause, which grows until there is a connection. Dropping the future disconnects.
+    /// The caller calls again after a pause, which grows until there is a connection. Dropping the future disconnects.
     ///
     /// # Errors
     /// There is no connection, or no longer, in the server's own words.
@@ -197,7 +197,7 @@ pub(super) struct Outlet {
     room: Arc<Semaphore>,
 }
 
-/// Where a source puts what arrives. It is bounded: who sends faster than readings are judged waits, or is told so.
+/// Where a source puts what arrives. It is bounded: a source that sends faster than readings are judged waits, or gets an error.
 #[derive(Clone)]
 pub struct Feed {
     source: usize,
@@ -206,7 +206,7 @@ pub struct Feed {
     outlet: Outlet,
 }
 
-/// The feed is full, or nobody listens any more. What was to be sent is given back.
+/// The feed is full, or closed. The readings are given back.
 #[derive(Debug)]
 pub struct Full(pub Batch);
 

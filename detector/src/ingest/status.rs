@@ -26,7 +26,7 @@ pub struct Counters {
     pub dropped: IntCounter,
 }
 
-/// A source's state and counts, shared by whoever reads and whoever reports.
+/// A source's state and counts, shared by the source and its reports.
 #[derive(Debug)]
 pub struct SourceStatus {
     name: String,
@@ -59,7 +59,7 @@ pub enum Fate {
 }
 
 impl SourceStatus {
-    /// A source that nobody has connected to yet.
+    /// A source before its first connection.
     pub fn new(name: &str, counters: Counters) -> Self {
         counters.up.set(0.0);
         let state =
@@ -67,7 +67,7 @@ impl SourceStatus {
         Self { name: name.to_owned(), counters, state: Mutex::new(state) }
     }
 
-    /// A source that nobody asks after.
+    /// A source whose state is not reported.
     pub fn unseen(name: &str) -> Self {
         Self::new(name, Counters::unseen())
     }
@@ -134,7 +134,7 @@ impl SourceStatus {
         counter.inc();
     }
 
-    /// What the operator is told.
+    /// The report to the operator.
     pub fn report(&self) -> SourceReport {
         let state = self.state();
         SourceReport { name: self.name.clone(), connected: state.connected, message: state.message.clone() }
@@ -153,7 +153,7 @@ impl SourceStatus {
 }
 
 impl Counters {
-    /// Numbers that nobody scrapes.
+    /// Numbers that are not exported.
     ///
     /// # Panics
     /// Never: the names are constant.

@@ -159,7 +159,7 @@ impl Live {
             runtime.block_on(async {
                 tokio::select! {
                     _ = connections => {}
-                    _ = ended => {} // dropped: nobody wants readings any more
+                    _ = ended => {} // dropped: the receiver is gone
                 }
             });
         };

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::ingest::sources::delimited::{self, CsvError, Problem, Rows};
 use crate::ingest::sources::timestamp;
 
-/// The columns that are left out where nobody says anything: they are seldom measurements.
+/// The columns that are left out by default: they are seldom measurements.
 pub const NO_MEASUREMENTS: [&str; 2] = [TIMESTAMP, "label"];
 /// The column that has the times.
 const TIMESTAMP: &str = "timestamp";

@@ -6,7 +6,7 @@ pub mod store;
 pub mod backoff;
 /// Models that come from elsewhere.
 pub mod load;
-/// When to train anew.
+/// When to retrain.
 pub mod retrain_schedule;
 /// The loop: train, then readings -> verdicts, at the pace of the clock or as fast as it goes.
 pub mod monitor;

@@ -123,7 +123,7 @@ pub fn train_on(
     Ok(Started { scorer, stream, took, gap: Duration::ZERO, note: String::new() })
 }
 
-/// Learn anew from the readings before `until`, as far as it is not later than `now`, but for those that the serving model
+/// Retrain on the readings before `until`, as far as it is not later than `now`, but for those that the serving model
 /// calls anomalous.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! `model.retrain` in; the moments to train anew out. The same name, the same moments: replicas agree on them without
+//! `model.retrain` in; the moments to retrain out. The same name, the same moments: replicas agree on them without
 //! a word, and two detectors seldom train at once.
 
 use crd::Valid;
@@ -7,7 +7,7 @@ use crd::valid::Retrain;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
-/// The moments at which a detector trains anew. It is asked at every reading, and the calendar is searched only once from
+/// The moments at which a detector retrains. It is asked at every reading, and the calendar is searched only once from
 /// one moment to the next.
 #[derive(Clone, Debug)]
 pub struct RetrainSchedule {

@@ -5,6 +5,8 @@ pub fn describe(bytes: &[u8]) -> Option<&'static str> {
     let starts = |magic: &[u8]| bytes.starts_with(magic);
     Some(match bytes {
         [] => "an empty file",
+        // A safetensors header: its length in 8 bytes, whose first two may be a pickle's, and JSON.
+        [_, _, _, 0, 0, 0, 0, 0, b'{', ..] => return None,
         [0x1f, 0x8b, ..] => "a gzip file",
         [0x80, 2..=5, ..] => {
             "a Python pickle: import a scikit-learn forest by `detector train --from-sklearn`"
@@ -58,5 +60,6 @@ mod tests {
             assert!(describe(bytes).unwrap().starts_with(kind), "{kind}");
         }
         assert_eq!(describe(&[7, 0, 1, 255, 3]), None);
+        assert_eq!(describe(b"\x80\x05\0\0\0\0\0\0{\"__metadata__\""), None, "a model, damaged or not");
     }
 }

@@ -14,7 +14,7 @@ pub struct Judgement {
     pub severity: f64,
     /// Whether the score is over the threshold.
     pub anomalous: bool,
-    /// One share a sensor, in the model's order; they add up to 1. Empty where nobody asked.
+    /// One share a sensor, in the model's order; they add up to 1. Empty where none were asked for.
     pub contributions: Vec<f64>,
     /// One reason a sensor, in the model's order, as many as there are contributions where the model knows; else empty.
     pub reasons: Vec<SensorReason>,

@@ -414,7 +414,7 @@ impl Model {
         self.artifact.metadata.training.trained_at.parse().unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
-    /// The end of the history that it was to learn from; where nobody said, the newest reading that it has learned from.
+    /// The end of the history that was asked for; without one, the time of the newest reading in the training set.
     pub fn until(&self) -> Timestamp {
         let until = self.artifact.metadata.training.until.as_ref();
         until.and_then(|until| until.parse().ok()).unwrap_or_else(|| self.data_end_time())

@@ -9,7 +9,7 @@ const TAIL: f64 = 0.1;
 const TAIL_TO_SHARE: f64 = 1.5;
 /// A mean excess below this counts as this: scores may all be alike.
 const LEAST_EXCESS: f64 = 1e-3;
-/// How far beyond what so many scores can tell the tail is believed, as a power of e.
+/// How far the tail is extrapolated beyond what so many scores can show, as a power of e.
 const BEYOND: f64 = 1.0;
 
 /// What is promised of ordinary readings.

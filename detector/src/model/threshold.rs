@@ -24,7 +24,7 @@ pub struct TrainingScores {
 pub struct Threshold {
     /// A score over this is an anomaly.
     pub score: f64,
-    /// How many verdicts a day on ordinary readings are over it, as far as the training readings can tell; none where
+    /// How many verdicts a day on ordinary readings are over it, as estimated from the training readings; none where
     /// they cannot.
     pub expected_alerts_per_day: Option<f64>,
 }

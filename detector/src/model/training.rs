@@ -27,7 +27,7 @@ pub struct TrainingSet<'a> {
 }
 
 /// The share of the vectors that may be left out as anomalous. Where there are more, the world has changed, and the
-/// least strange of them are learned from.
+/// least anomalous of them are learned from.
 pub const MAX_LEFT_OUT: f64 = 0.1;
 
 /// Train a model. Its time is that of the newest reading: the same training set gives the same artifact, to the bit, on any
@@ -141,7 +141,7 @@ impl Following<'_> {
 
 /// The time scale of readings that are so many seconds apart; none where nothing follows.
 fn time_scale(adaptation: Adaptation, apart: f64) -> Option<TimeScale> {
-    /// Unless the spec says so, fewer readings than this tell no level.
+    /// Unless the spec says so, fewer readings than this give no level.
     const FEWEST: f64 = 500.0;
     const HOUR: f64 = 3600.0;
     let seconds = match adaptation {
@@ -315,12 +315,12 @@ fn left_out(all: &Samples, recipe: &Recipe, serving: &Model, follows: bool) -> V
         return Vec::new();
     }
     let scores = serving.ensemble().scores(all);
-    let mut strange: Vec<usize> =
+    let mut anomalous: Vec<usize> =
         (0..scores.len()).filter(|row| scores[*row] > serving.threshold()).collect();
-    strange.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
-    strange.truncate((all.len() as f64 * MAX_LEFT_OUT) as usize);
-    strange.sort_unstable();
-    strange
+    anomalous.sort_by(|a, b| scores[*b].total_cmp(&scores[*a]));
+    anomalous.truncate((all.len() as f64 * MAX_LEFT_OUT) as usize);
+    anomalous.sort_unstable();
+    anomalous
 }
 
 /// Some of the rows; none where none is wanted.

@@ -1,6 +1,6 @@
 //! An address in; whether a detector may connect to it out.
 //!
-//! Whoever writes a spec says where a pod connects to. It must not be led to what only the pod itself can reach: the
+//! The author of a spec says where a pod connects to. It must not be led to what only the pod itself can reach: the
 //! metadata service of the node's cloud, the pod's own ports, the API server.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -35,7 +35,7 @@ pub struct AddressGuard {
 }
 
 impl AddressGuard {
-    /// The guard for where this program runs: in a pod, or on somebody's own machine.
+    /// The guard for where this program runs: in a pod, or on a laptop.
     pub fn here() -> Self {
         match std::env::var(API_SERVER) {
             Ok(host) => Self { api_server: host.parse().into_iter().collect(), ..Self::pod() },
@@ -69,7 +69,7 @@ impl AddressGuard {
     ///
     /// # Errors
     /// It is link-local, multicast, unspecified or a cloud's metadata service, and in a pod also loopback or the API
-    /// server's; and nobody allows it.
+    /// server's; and no option allows it.
     pub fn check(&self, address: IpAddr) -> Result<(), AddressRefused> {
         let plain = embedded(address);
         if self.allowed.iter().any(|network| network.contains(&plain) || network.contains(&address)) {

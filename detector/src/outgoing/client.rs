@@ -122,7 +122,7 @@ fn tls(authorities: RootCertStore, identity: Option<&Identity>) -> Result<Client
 /// Mozilla's certificate authorities, those of the system or of `SSL_CERT_FILE`, and those of the bundle.
 pub(super) fn authorities(bundle: Option<&Path>) -> Result<RootCertStore, OutgoingError> {
     let mut authorities: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-    // An image may have none, and one that is broken speaks for nobody.
+    // An image may have none, and a broken one vouches for no server.
     authorities.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let Some(path) = bundle else { return Ok(authorities) };
     let unreadable = |error: rustls::pki_types::pem::Error| OutgoingError::CaBundle {

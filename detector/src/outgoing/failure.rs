@@ -1,4 +1,4 @@
-//! An error of a request in, the sentence about it out; and urls without what nobody else may read.
+//! An error of a request in, the sentence about it out; and URLs without their secrets.
 
 use std::error::Error;
 use std::path::PathBuf;

@@ -25,7 +25,7 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// For where this program runs, in a pod or on somebody's own machine. The addresses of `allowed` may be connected to
+    /// For where this program runs, in a pod or on a laptop. The addresses of `allowed` may be connected to
     /// although they would be refused; the certificates of `ca_bundle`, a PEM file, are trusted beside the public ones.
     ///
     /// # Errors
@@ -41,7 +41,7 @@ impl Outgoing {
         Self { guard, ca_bundle: ca_bundle.map(Path::to_owned) }
     }
 
-    /// A client whose requests end within `deadline`, body included. The certificate authorities are read anew, since a
+    /// A client whose requests end within `deadline`, body included. The certificate authorities are read again, since a
     /// mounted file may have been renewed, and so are the API server's addresses.
     ///
     /// # Errors

@@ -149,7 +149,7 @@ impl Scorer {
             return;
         }
         let Some(vector) = self.features.push(readings.time, &values) else { return };
-        // Nobody is told of a verdict, but the threshold is what it would be had somebody watched.
+        // No verdict is published, but the threshold moves as it does live.
         if let Some(calibration) = &mut self.calibration
             && let Ok(judgement) = self.model.judge(&vector, Explain::Never)
         {

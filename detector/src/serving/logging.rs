@@ -7,7 +7,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt, registry};
 
-/// Of the libraries only what somebody should look at.
+/// Of the libraries only warnings and errors.
 const LEVELS: &str = "info,actix_server=warn,actix_http=warn";
 
 /// How lines are written.

@@ -188,7 +188,7 @@ impl Metrics {
         alone(&metrics.shift).set(calibration.shift());
         for (counter, total) in [(&metrics.promised, promised), (&metrics.realised, realised)] {
             let counter = counter.with_label_values::<&str>(&[]);
-            // Another promise begins anew, as a process does.
+            // The counter of another promise starts at 0, as after a restart.
             if total < counter.get() {
                 counter.reset();
             }

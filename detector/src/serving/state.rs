@@ -59,7 +59,7 @@ pub struct Judged {
 const WAITED_FOR: usize = 4096;
 
 impl State {
-    /// A detector that has not begun.
+    /// A detector that has not started.
     pub fn new(detector: Valid) -> Self {
         let metrics = Metrics::new(&detector);
         let status = |name: &str| Arc::new(SourceStatus::new(name, metrics.counters(name)));
@@ -146,7 +146,7 @@ impl State {
         &self.sources
     }
 
-    /// Where requests put readings; none where the detector has no source that is pushed to, or has not begun.
+    /// Where requests put readings; none where the detector has no source that is pushed to, or has not started.
     pub fn inlet(&self) -> Option<&Arc<Inlet>> {
         self.inlet.get()
     }

@@ -56,7 +56,7 @@ impl Serving {
             }
             line.clear();
         }
-        panic!("the detector ended without saying {words:?}");
+        panic!("the detector ended without a line with {words:?}");
     }
 
     fn signal(&self, name: &str) {

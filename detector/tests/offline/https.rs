@@ -1,4 +1,4 @@
-//! HTTPS, with a server of this machine whose certificate nobody vouches for but the environment: `SSL_CERT_FILE`, for
+//! HTTPS, with a server of this machine whose certificate only the environment vouches for: `SSL_CERT_FILE`, for
 //! models that are loaded and for webhooks that are called.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -22,7 +22,7 @@ struct Server {
     url: String,
     certificate: PathBuf,
     /// Each request, or why there was none.
-    heard: Receiver<io::Result<String>>,
+    received: Receiver<io::Result<String>>,
 }
 
 impl Server {
@@ -36,7 +36,7 @@ impl Server {
         let config = Arc::new(config.with_single_cert(vec![certified.cert.der().clone()], key).unwrap());
         let listener = TcpListener::bind("localhost:0").unwrap();
         let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
-        let (sender, heard) = mpsc::channel();
+        let (sender, received) = mpsc::channel();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let connection = ServerConnection::new(config.clone()).unwrap();
@@ -46,11 +46,11 @@ impl Server {
                 }
             }
         });
-        Self { url, certificate, heard }
+        Self { url, certificate, received }
     }
 
     fn next(&self) -> io::Result<String> {
-        self.heard.recv_timeout(PATIENCE).expect("the detector asks in time")
+        self.received.recv_timeout(PATIENCE).expect("the detector asks in time")
     }
 }
 
@@ -112,7 +112,9 @@ impl Running {
 
 fn first(output: impl io::Read, words: &str) -> String {
     let mut lines = BufReader::new(output).lines().map(Result::unwrap);
-    lines.find(|line| line.contains(words)).unwrap_or_else(|| panic!("it ended without saying {words:?}"))
+    lines
+        .find(|line| line.contains(words))
+        .unwrap_or_else(|| panic!("it ended without a line with {words:?}"))
 }
 
 #[test]

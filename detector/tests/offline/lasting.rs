@@ -182,7 +182,7 @@ fn a_pin_takes_effect_at_once_and_its_end_goes_on_with_the_newest() {
 #[test]
 fn trainings_by_the_clock_swap_and_every_answer_is_of_one_model() {
     let place = Place::new();
-    // A threshold that follows would tell no models apart.
+    // With a threshold that follows, models could not be distinguished by it.
     place.change("model: {train", "adaptation: {policy: Fixed}\n  model: {retrain: {interval: 1s}, train");
     let running = place.start(&STATE);
     let mut models = std::collections::HashMap::new();
@@ -272,7 +272,7 @@ fn a_file_that_is_to_be_loaded_is_taken_when_it_comes_and_not_when_it_is_of_othe
 
     place.write("model", &artifact[..artifact.len() - 1]);
     let report = running.until(|report| report["rejected"]["reason"] == "ArtifactInvalid");
-    assert_eq!(digest(&report), first, "what serves goes on serving");
+    assert_eq!(digest(&report), first, "the current model keeps serving");
     place.write("model", &artifact);
     running.until(|report| report["rejected"].is_null());
     assert_eq!(place.kept(), artifact, "for the next start");

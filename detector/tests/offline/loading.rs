@@ -286,7 +286,7 @@ fn a_redirect_to_another_host_carries_no_credentials() {
     let error = case.look(SENSORS, &load).unwrap_err().to_string();
     assert!(error.starts_with("s3://models/pump: a redirect to http://localhost:"), "{error}");
     assert!(error.ends_with(" would carry the credentials of another host"), "{error}");
-    assert_eq!(SPIED.lock().unwrap().len(), 1, "nobody has asked again");
+    assert_eq!(SPIED.lock().unwrap().len(), 1, "no second request");
 }
 
 #[test]

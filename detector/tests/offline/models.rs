@@ -81,7 +81,7 @@ fn gzip(from: &Path, to: &Path) {
 }
 
 #[test]
-fn what_is_trained_is_told_and_inspected() {
+fn what_is_trained_is_printed_and_inspected() {
     let folder = Folder::new();
     let output = folder
         .run("train --input data.csv --output pump.model --trees 50 --data-end-time 2026-11-22T12:00:00Z");
@@ -148,14 +148,14 @@ fn what_auto_chooses_cannot_be_given() {
 }
 
 #[test]
-fn the_share_of_contamination_is_anomalous_and_the_stray_row_is_the_strangest() {
+fn the_share_of_contamination_is_anomalous_and_the_stray_row_is_the_highest() {
     let folder = Folder::new();
     folder.done("train --input data.csv --output pump.model --contamination 0.05");
     let scores = scores(&folder.done("score --model pump.model --input data.csv"));
     assert_eq!(scores.len(), ROWS);
     assert_eq!(scores.iter().filter(|[_, _, anomaly]| *anomaly > 0.0).count(), ROWS / 20);
-    let strangest = scores.iter().map(|row| row[0]).fold(0.0, f64::max);
-    assert_eq!(scores[ROWS - 1][0].to_bits(), strangest.to_bits());
+    let highest = scores.iter().map(|row| row[0]).fold(0.0, f64::max);
+    assert_eq!(scores[ROWS - 1][0].to_bits(), highest.to_bits());
     for [score, severity, anomaly] in scores {
         assert_eq!(severity > 1.0, anomaly > 0.0, "{score} {severity} {anomaly}");
     }
@@ -339,7 +339,8 @@ fn bad_input_is_refused_in_one_sentence() {
     for (got, expected) in cases {
         assert_eq!(got, expected);
     }
-    assert!(folder.refused("inspect damaged.model").starts_with("damaged.model: the model is damaged"));
+    let damaged = folder.refused("inspect damaged.model");
+    assert!(damaged.starts_with("damaged.model: the model is damaged"), "{damaged}");
     assert!(folder.refused("inspect none").starts_with("none: "));
     assert!(!folder.path("none").exists(), "what is refused leaves no file");
 }

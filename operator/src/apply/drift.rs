@@ -90,7 +90,7 @@ fn matches_field(stored: &Map<String, Value>, name: &str, desired: &Value) -> bo
     }
 }
 
-/// The keys of a list that is merged item by item; none where it is atomic. Lists of one name are told apart by their
+/// The keys of a list that is merged item by item; none where it is atomic. Lists of one name are distinguished by their
 /// items: the ports of a policy have no names.
 fn keys_of(name: &str, items: &[Value]) -> Option<&'static [&'static str]> {
     let (_, keys) = KEYED_LISTS.iter().find(|(list, _)| *list == name)?;

@@ -20,7 +20,7 @@ use tokio::sync::OnceCell;
 use crate::plan::INSTANCE;
 use crate::resources::Kind;
 
-/// A stored detector; one that cannot be read is none, and stops nobody else.
+/// A stored detector; one that cannot be read counts as absent, and stops no other.
 pub type Stored = DeserializeGuard<AnomalyDetector>;
 
 /// A ConfigMap with a model in it, without the model.
@@ -213,7 +213,7 @@ mod tests {
             models_writer.apply_watcher_event(&Event::InitDone);
         };
         let both = futures::future::join(waiting, listing);
-        let (outcomes, ()) = timeout(Duration::from_secs(10), both).await.expect("somebody waits for ever");
+        let (outcomes, ()) = timeout(Duration::from_secs(10), both).await.expect("a waiter never ends");
         assert!(outcomes.iter().all(Result::is_ok));
         assert_eq!(outcomes.len(), 3);
     }

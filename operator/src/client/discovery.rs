@@ -26,7 +26,7 @@ const DEADLINE: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, Default)]
 pub struct Discovery {
     found: Arc<watch::Sender<Option<BTreeSet<Kind>>>>,
-    doubts: Arc<Notify>,
+    outdated: Arc<Notify>,
 }
 
 /// What happens to the objects of a kind.
@@ -55,7 +55,7 @@ impl Discovery {
         })
     }
 
-    /// Ask the API server again and again, for ever.
+    /// Ask the API server until the process ends.
     pub async fn keep_looking(&self, client: &Client) -> ! {
         loop {
             match look(client).await {
@@ -63,10 +63,10 @@ impl Discovery {
                     self.found(kinds);
                 }
                 Err(error) => {
-                    warn!(%error, "cannot tell which kinds the cluster knows; what was known still holds");
+                    warn!(%error, "cannot list the kinds that the cluster knows; the last list still holds");
                 }
             }
-            drop(tokio::time::timeout(PERIOD, self.doubts.notified()).await);
+            drop(tokio::time::timeout(PERIOD, self.outdated.notified()).await);
         }
     }
 
@@ -98,17 +98,17 @@ impl Discovery {
         nothing().chain(wait.into_stream().filter_map(|()| ready(None))).boxed()
     }
 
-    /// What is there, until the kind is not. A kind that may not be listed is told as an error, and as nothing there,
+    /// What is there, until the kind is not. A kind that may not be listed is an error, and counts as empty,
     /// so that nobody waits for it either.
     fn present(&self, kind: Kind, api: Api<DynamicObject>, config: watcher::Config) -> Events {
-        let (discovery, doubts) = (self.clone(), self.doubts.clone());
+        let (discovery, outdated) = (self.clone(), self.outdated.clone());
         let gone = async move { discovery.until(|found| !found.contains(&kind)).await };
         let mut was_listed = false;
         let events = watcher(api, config).flat_map(move |event| {
             was_listed |= matches!(event, Ok(Event::InitDone));
             let is_refused = matches!(event, Err(watcher::Error::InitialListFailed(_)));
             if is_refused || matches!(event, Err(watcher::Error::WatchStartFailed(_))) {
-                doubts.notify_one();
+                outdated.notify_one();
             }
             let before = if is_refused && !was_listed { nothing() } else { stream::empty().boxed() };
             before.chain(stream::iter([event]))

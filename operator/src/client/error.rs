@@ -49,7 +49,7 @@ fn message(error: &kube::Error) -> String {
 }
 
 impl Error {
-    /// Whether it came of the namespace being deleted: the detector goes with it, and nobody need be told.
+    /// Whether it came of the namespace being deleted: the detector goes with it, and no report is needed.
     pub fn namespace_is_terminating(&self) -> bool {
         let Self::Call { source, .. } = self else { return false };
         let kube::Error::Api(status) = &**source else { return false };

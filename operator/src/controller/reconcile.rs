@@ -173,7 +173,7 @@ async fn apply_spec(
         Ok(applied) => applied,
         Err(taken) => return Ok(Outcome::from(taken).into()),
     };
-    if plan.history.asked_anew {
+    if plan.history.asks_retraining {
         events::publish(ctx, detector, &events::retraining(&plan.history)).await;
     }
     let outcome = Outcome::of_writes(&applied.failed);

@@ -1,5 +1,5 @@
 //! The bytes that a pod gave for its model in, whether they are what it says they are out. The forest itself is the
-//! detector's affair; the header alone tells what the file claims to be.
+//! detector's affair; the header alone says what the file claims to be.
 
 use crd::contract::{ARTIFACT_METADATA, ModelReport};
 use serde_json::Value;

@@ -48,7 +48,9 @@ pub struct Revisions {
 
 /// The revision that is to serve is not there.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("model.pinnedDigest must be a model that is kept ({have}), got {pin}; what serves goes on serving")]
+#[error(
+    "model.pinnedDigest must be a model that is kept ({have}), got {pin}; the current model keeps serving"
+)]
 pub struct PinNotFound {
     /// The digest that was asked for.
     pub pin: String,

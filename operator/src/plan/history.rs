@@ -26,7 +26,7 @@ pub struct History {
     /// The end of the history to learn from.
     pub until: Timestamp,
     /// A person has just asked for another training.
-    pub asked_anew: bool,
+    pub asks_retraining: bool,
     /// The spec leaves the end open.
     is_open: bool,
     learns: String,
@@ -45,17 +45,17 @@ impl History {
         let retrain = detector.detector().annotations().get(RETRAIN_ANNOTATION).cloned();
         let of_this_model: Vec<_> =
             kept.into_iter().filter(|kept| kept.get(LEARNS) == Some(&learns)).collect();
-        let is_heard = |kept: &&&BTreeMap<String, String>| {
+        let is_answered = |kept: &&&BTreeMap<String, String>| {
             retrain.is_none() || kept.get(RETRAIN_ANNOTATION) == retrain.as_ref()
         };
-        let heard = of_this_model.iter().find(is_heard);
+        let answered = of_this_model.iter().find(is_answered);
         let whole = Timestamp::from_second(now.as_second()).expect("a timestamp without its fraction is one");
-        let kept = heard.and_then(|kept| kept.get(UNTIL)?.parse().ok());
+        let kept = answered.and_then(|kept| kept.get(UNTIL)?.parse().ok());
         let own = detector.train().and_then(|train| train.data_end_time);
         Self {
             until: own.or(kept).unwrap_or(whole),
             is_open: own.is_none(),
-            asked_anew: !of_this_model.is_empty() && heard.is_none(),
+            asks_retraining: !of_this_model.is_empty() && answered.is_none(),
             learns,
             retrain,
         }
@@ -141,15 +141,15 @@ mod tests {
         let first = History::new(&as_it_is(), [], at("2026-11-22T12:00:00Z"));
         let now = at("2026-11-23T12:00:00Z");
         let asked = History::new(&asking("monday"), [&first.annotations()], now);
-        assert_eq!((asked.until, asked.asked_anew), (now, true));
+        assert_eq!((asked.until, asked.asks_retraining), (now, true));
 
         let later = at("2026-11-24T12:00:00Z");
-        let heard = History::new(&asking("monday"), [&asked.annotations()], later);
-        assert_eq!((heard.until, heard.asked_anew), (now, false));
-        let tuesday = History::new(&asking("tuesday"), [&heard.annotations()], later);
-        assert_eq!((tuesday.until, tuesday.asked_anew), (later, true));
+        let answered = History::new(&asking("monday"), [&asked.annotations()], later);
+        assert_eq!((answered.until, answered.asks_retraining), (now, false));
+        let tuesday = History::new(&asking("tuesday"), [&answered.annotations()], later);
+        assert_eq!((tuesday.until, tuesday.asks_retraining), (later, true));
         let gone = History::new(&as_it_is(), [&tuesday.annotations()], at("2026-11-25T12:00:00Z"));
-        assert_eq!((gone.until, gone.asked_anew), (later, false), "to take it away asks for nothing");
+        assert_eq!((gone.until, gone.asks_retraining), (later, false), "to take it away asks for nothing");
     }
 
     #[test]
@@ -159,7 +159,7 @@ mod tests {
         let kept = [first.annotations(), asked.annotations()];
         for order in [[0, 1], [1, 0]] {
             let next = History::new(&asking("monday"), order.map(|at| &kept[at]), at("2026-11-23T12:00:05Z"));
-            assert_eq!((next.until, next.asked_anew), (asked.until, false));
+            assert_eq!((next.until, next.asks_retraining), (asked.until, false));
         }
     }
 

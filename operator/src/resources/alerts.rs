@@ -15,7 +15,7 @@ const RUNBOOKS: &str = "https://github.com/anomaly-operator/anomaly-operator/blo
 const ALARMS_PER_HOUR: &str = "detector:anomaly_events_alarmed:increase1h";
 /// Anomalous verdicts an hour.
 const ANOMALIES_PER_HOUR: &str = "detector:anomaly_verdicts_anomalous:increase1h";
-/// How long something must be out of order until people are told, so that a rollout is no alert.
+/// How long something must be out of order until an alert fires, so that a rollout raises none.
 const PATIENCE: Duration = Duration::from_mins(5);
 /// The severity of alerts about the detector rather than the sensors.
 const WARNING: &str = "warning";
@@ -42,7 +42,7 @@ pub enum Rule {
         for_: Option<String>,
         /// What it is routed by.
         labels: BTreeMap<String, String>,
-        /// What people are told.
+        /// The summary and description of the alert.
         annotations: BTreeMap<&'static str, String>,
     },
 }
@@ -209,7 +209,7 @@ fn model_rejected(plan: &Plan) -> Alert {
     }
 }
 
-/// A model that is to be trained anew and is not. One that is pinned or trained once may be as old as it likes.
+/// A model whose retraining is overdue. One that is pinned or trained once may be of any age.
 fn model_stale(plan: &Plan) -> Option<Alert> {
     let (of, retrain) = (selector(plan), plan.detector.retrain()?);
     let is_pinned = plan.detector.spec().model.pinned_digest.is_some();
@@ -234,7 +234,7 @@ fn model_stale(plan: &Plan) -> Option<Alert> {
         expr,
         for_: PATIENCE,
         severity: WARNING,
-        summary: "{{ $labels.namespace }}/{{ $labels.detector }} is not trained anew as it should be.",
+        summary: "{{ $labels.namespace }}/{{ $labels.detector }} has a model whose retraining is overdue.",
         description: "The model that serves is older than the spec wants it; the detector's log says why."
             .to_owned(),
     })

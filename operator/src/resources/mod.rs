@@ -20,7 +20,7 @@ pub mod peers;
 pub mod service_account;
 /// What makes Prometheus scrape the pods.
 pub mod service_monitor;
-/// When people are told.
+/// Alerts.
 pub mod alerts;
 /// The rules that Prometheus evaluates.
 pub mod prometheus_rule;

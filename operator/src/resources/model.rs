@@ -74,7 +74,7 @@ pub fn revision_name(detector: &str, digest: &str) -> String {
     format!("{detector}-model-{}", short(digest))
 }
 
-/// The first ten digits of a digest: enough for people to tell models apart.
+/// The first ten digits of a digest: enough to distinguish models.
 pub fn short(digest: &str) -> String {
     digest.trim_start_matches("sha256:").chars().take(10).collect()
 }

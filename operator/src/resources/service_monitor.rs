@@ -1,4 +1,4 @@
-//! A plan in, the ServiceMonitor out, which tells Prometheus to scrape the pods: the part of the Prometheus Operator's
+//! A plan in, the ServiceMonitor out, which has Prometheus scrape the pods: the part of the Prometheus Operator's
 //! type that is used here.
 
 use std::time::Duration;

@@ -30,7 +30,7 @@ pub struct Mounted {
 /// Every volume of a pod, in the order in which it is listed.
 ///
 /// A ConfigMap or Secret that the spec names need not be there for the pod to start: a detector says better than a pod
-/// that never begins what is missing, and a model that serves goes on serving.
+/// that never begins what is missing, and a model that serves keeps serving.
 pub fn of(plan: &Plan) -> Vec<Mounted> {
     let spec = plan.detector.spec();
     let load = spec.model.load.as_ref();

@@ -1,4 +1,4 @@
-//! What has come about in, the Events that tell people of it out: a concern that begins, changes or ends; another
+//! Conditions before and after in, Events out: a concern that begins, changes or ends; another
 //! training that was asked for; another model that serves.
 
 use crd::AnomalyDetector;
@@ -14,7 +14,7 @@ use crate::plan::history::History;
 use crate::resources::model::short;
 use crate::settings::Settings;
 
-/// Reasons that somebody should look at.
+/// Reasons that need attention.
 const CONCERNS: [Reason; 17] = [
     Reason::InvalidSpec,
     Reason::NameTaken,
@@ -90,12 +90,12 @@ fn normal(reason: &str, note: String) -> Event {
     }
 }
 
-/// Who tells.
+/// The reporter of Events.
 pub fn reporter(settings: &Settings) -> Reporter {
     Reporter { controller: "anomaly-operator".to_owned(), instance: Some(settings.identity()) }
 }
 
-/// Tell of it. Of those that differ in their notes alone, the first is told, and how often. An Event that is lost is
+/// Publish an Event. Of those that differ in their notes alone, the first is published, with a count. An Event that is lost is
 /// logged and nothing else: the status says the same.
 pub async fn publish(ctx: &Context, detector: &AnomalyDetector, event: &Event) {
     publish_by(&ctx.recorder, ctx, detector, event).await;
@@ -131,7 +131,7 @@ mod tests {
         }]
     }
 
-    fn told(before: &[Condition], after: &[Condition]) -> Option<(EventType, String)> {
+    fn published(before: &[Condition], after: &[Condition]) -> Option<(EventType, String)> {
         between(before, after).map(|event| (event.type_, event.reason))
     }
 
@@ -140,12 +140,12 @@ mod tests {
         let (rolling, pull) = (ready("False", Reason::RollingOut), ready("False", Reason::ImagePullFailed));
         let crash = ready("False", Reason::CrashLooping);
         let warning = |reason: &str| Some((EventType::Warning, reason.to_owned()));
-        assert_eq!(told(&[], &pull), warning("ImagePullFailed"));
-        assert_eq!(told(&rolling, &pull), warning("ImagePullFailed"));
-        assert_eq!(told(&pull, &crash), warning("CrashLooping"));
-        assert_eq!(told(&crash, &rolling), Some((EventType::Normal, "RollingOut".to_owned())));
+        assert_eq!(published(&[], &pull), warning("ImagePullFailed"));
+        assert_eq!(published(&rolling, &pull), warning("ImagePullFailed"));
+        assert_eq!(published(&pull, &crash), warning("CrashLooping"));
+        assert_eq!(published(&crash, &rolling), Some((EventType::Normal, "RollingOut".to_owned())));
         assert_eq!(
-            told(&crash, &ready("True", Reason::AsSpecified)),
+            published(&crash, &ready("True", Reason::AsSpecified)),
             Some((EventType::Normal, "Ready".to_owned()))
         );
     }
@@ -154,10 +154,10 @@ mod tests {
     fn what_goes_as_it_should_or_stays_as_it_was_is_no_news() {
         let (rolling, good) = (ready("False", Reason::RollingOut), ready("True", Reason::AsSpecified));
         for (before, after) in [(&vec![], &rolling), (&rolling, &good), (&good, &rolling), (&good, &good)] {
-            assert_eq!(told(before, after), None);
+            assert_eq!(published(before, after), None);
         }
         let pull = ready("False", Reason::ImagePullFailed);
-        assert_eq!(told(&pull, &pull), None);
+        assert_eq!(published(&pull, &pull), None);
     }
 
     #[test]

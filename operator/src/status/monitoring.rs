@@ -1,7 +1,7 @@
 //! The objects that show what a detector does in, whether they are as asked out: written, and accepted by every
 //! Prometheus that has said what it thinks of them.
 //!
-//! A Prometheus says so in `status.bindings` of the object, where its operator is told to
+//! A Prometheus says so in `status.bindings` of the object, where its operator is configured to
 //! (`--feature-gates=StatusForConfigurationResources=true`; of 0.85 for ServiceMonitors).
 
 use crd::status::Reason;

@@ -14,7 +14,7 @@ pub struct Rollout {
     pub wanted: i32,
     /// Pods that the spec asks for besides, once the first has trained.
     pub held_back: i32,
-    /// Pods that there are, of whatever version.
+    /// Pods that there are, of any version.
     pub replicas: i32,
     /// Pods of the newest version.
     pub updated: i32,

@@ -9,7 +9,7 @@ use tracing_subscriber::{Layer, fmt, registry};
 
 use crate::settings::LogFormat;
 
-/// Of the libraries only what somebody should look at: what they do step by step, our own lines say by outcome.
+/// Of the libraries only warnings and errors: our own lines report the outcome of what they do.
 const LEVELS: &str = "info,actix_server=warn,kube_runtime=warn";
 
 /// Write log lines to standard error from now on, at the levels that `RUST_LOG` sets (`debug`, or

@@ -1,4 +1,4 @@
-//! A scripted API server: it keeps what is written to it, notes every call, and fails where it is told to. And the
+//! A scripted API server: it keeps what is written to it, notes every call, and fails where a test asks for it. And the
 //! operator's view of it, whose watches have seen only what they are shown.
 
 #![allow(dead_code, reason = "each file of scenarios uses a part")]
@@ -184,7 +184,7 @@ impl Cluster {
     }
 
     /// See and reconcile until nothing fails and nothing is written, ten times at most. In between, the tests' own clock is
-    /// put forward: what may wait has been told in the end.
+    /// advanced: what may wait has been published in the end.
     pub async fn settle(&mut self) {
         for _ in 0..10 {
             tokio::time::advance(std::time::Duration::from_secs(5)).await;

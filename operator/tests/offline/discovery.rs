@@ -137,13 +137,17 @@ async fn a_kind_whose_watch_is_refused_is_asked_after_at_once() {
 
     kinds(&server, &[]);
     server.answer(&monitors, 404, json!({"kind": "Status", "status": "Failure", "code": 404}));
-    let begun = tokio::time::Instant::now();
+    let started = tokio::time::Instant::now();
     tokio::select! {
         Some(()) = changes.next() => {}
         () = events.for_each(|_| tokio::time::sleep(Duration::from_secs(1))) => {}
     }
     assert!(!discovery.has(Kind::ServiceMonitor));
-    assert!(begun.elapsed() < Duration::from_secs(10), "not at the next half minute: {:?}", begun.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "not at the next half minute: {:?}",
+        started.elapsed()
+    );
 }
 
 #[tokio::test(start_paused = true)]

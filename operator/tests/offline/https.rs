@@ -21,7 +21,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
 
-/// An API server that knows the tokens `prometheus`, who may, and `stranger`, who may not.
+/// An API server that knows the tokens `prometheus`, who may, and `visitor`, who may not.
 fn api_server() -> Client {
     let (service, mut handle) = tower_test::mock::pair::<Request<Body>, Response<Body>>();
     tokio::spawn(async move {
@@ -32,7 +32,7 @@ fn api_server() -> Client {
             review["status"] = match path.as_str() {
                 "/apis/authentication.k8s.io/v1/tokenreviews" => {
                     let token = review["spec"]["token"].as_str().unwrap().to_owned();
-                    let known = ["prometheus", "stranger"].contains(&token.as_str());
+                    let known = ["prometheus", "visitor"].contains(&token.as_str());
                     json!({"authenticated": known, "user": {"username": token, "groups": ["system:authenticated"]}})
                 }
                 "/apis/authorization.k8s.io/v1/subjectaccessreviews" => {
@@ -122,7 +122,7 @@ async fn metrics_are_for_those_whom_the_cluster_lets() {
     for (token, status, words) in [
         (None, "HTTP/1.1 401 Unauthorized", "expected the header Authorization: Bearer TOKEN"),
         (Some("nobody"), "HTTP/1.1 401 Unauthorized", "the cluster does not accept the token"),
-        (Some("stranger"), "HTTP/1.1 403 Forbidden", "stranger may not get /metrics"),
+        (Some("visitor"), "HTTP/1.1 403 Forbidden", "visitor may not get /metrics"),
         (Some("prometheus"), "HTTP/1.1 200 OK", "anomaly_operator_leader 1"),
     ] {
         let (said, body) = ask(https, "/metrics", token, Some(&files.certificate)).await.unwrap();

@@ -242,10 +242,7 @@ async fn a_newer_model_takes_over_and_the_oldest_go() {
     let mut newest: Vec<_> = digests[2..].iter().map(|digest| name(digest)).collect();
     newest.sort();
     assert_eq!(kept, newest);
-    assert!(
-        cluster.writes().contains(&"POST events".to_owned()),
-        "people are told that another model serves"
-    );
+    assert!(cluster.writes().contains(&"POST events".to_owned()), "an Event says that another model serves");
 }
 
 #[tokio::test]
@@ -265,7 +262,7 @@ async fn a_pin_moves_the_pointer_and_touches_no_pod() {
     let (status, reason, message) = model_ready(&mut cluster).await;
     assert_eq!((status.as_str(), reason.as_str()), ("False", "PinNotFound"));
     assert!(message.contains(&second) && message.contains(&first), "it lists what there is: {message}");
-    assert!(is_pointed_at(&cluster, &second), "what serves goes on serving");
+    assert!(is_pointed_at(&cluster, &second), "the current model keeps serving");
     assert_eq!(cluster.get(DEPLOYMENT)["spec"]["template"], template);
 }
 
@@ -303,6 +300,6 @@ async fn another_training_is_asked_for_once_and_touches_no_pod() {
     assert_eq!(cluster.writes(), Vec::<String>::new());
     cluster.restart();
     cluster.reconcile().await.unwrap();
-    assert_eq!(until(&cluster), asked, "a restarted operator has heard it");
+    assert_eq!(until(&cluster), asked, "a restarted operator remembers the request");
     assert_eq!(cluster.get(DEPLOYMENT)["spec"]["template"], template);
 }

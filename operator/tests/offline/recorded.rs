@@ -164,7 +164,7 @@ fn model_states() -> Vec<State> {
     let rejected = edited(&|report| {
         report["rejected"] = json!({
             "reason": "DigestMismatch",
-            "message": "model.load.sha256 must be that of the file, 9f86d0819f, got 00aa00aa00; model 9f86d0819f goes on serving",
+            "message": "model.load.sha256 must be that of the file, 9f86d0819f, got 00aa00aa00; model 9f86d0819f keeps serving",
         });
     });
     let pin = PinNotFound {

@@ -32,14 +32,14 @@ fn rules(sample: &str, edit: impl FnOnce(&mut crd::AnomalyDetector)) -> Value {
     prometheus_rule::build(&plan).map_or(Value::Null, |rule| serde_json::to_value(rule.spec).unwrap())
 }
 
-/// As most detectors are, and trained anew each day.
+/// As most detectors are, and retrained each day.
 fn pump() -> Value {
     rules("pump.yaml", |detector| {
         detector.spec.model.retrain.get_or_insert_default().interval = Some("24h".parse().unwrap());
     })
 }
 
-/// Whose anomalies must last, whose alerts are routed by a label, and which is trained anew each night.
+/// Whose anomalies must last, whose alerts are routed by a label, and which is retrained each night.
 fn patient() -> Value {
     rules("quickstart.yaml", |detector| {
         detector.metadata.name = Some("patient".to_owned());

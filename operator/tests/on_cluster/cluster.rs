@@ -123,7 +123,7 @@ async fn an_edit_rolls_the_pods_exactly_when_they_must_see_it() {
 
     place.edit("pump", json!({"model": {"train": {"trees": 50}}})).await;
     place.ready("pump").await;
-    assert_ne!(pinned(&place).await, until_before, "another model learns anew");
+    assert_ne!(pinned(&place).await, until_before, "another model is trained on newer readings");
     place.leave().await;
 }
 
@@ -358,21 +358,21 @@ async fn what_keeps_pods_from_running_is_told_on_the_detector() {
     );
     quotas.create(&PostParams::default(), &quota).await.unwrap();
     place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
-    told(&place, "PodsForbidden", "exceeded quota").await;
+    reports(&place, "PodsForbidden", "exceeded quota").await;
 
     quotas.delete("small", &DeleteParams::default()).await.unwrap();
     place.edit("pump", json!({"pod": {"nodeSelector": {"disk": "none-such"}}})).await;
-    told(&place, "Unschedulable", "node").await;
+    reports(&place, "Unschedulable", "node").await;
 
     place.edit("pump", json!({"pod": {"nodeSelector": null, "priorityClassName": "none-such"}})).await;
-    told(&place, "PodsForbidden", "none-such").await;
+    reports(&place, "PodsForbidden", "none-such").await;
 
     place.edit("pump", json!({"pod": {"priorityClassName": null}})).await;
     place.ready("pump").await;
     place.leave().await;
 }
 
-async fn told(place: &Place, reason: &str, says: &str) {
+async fn reports(place: &Place, reason: &str, says: &str) {
     let is_told = |detector: &Value| {
         let (status, because, message) = condition(detector, "Ready");
         status == "False" && because == reason && message.contains(says)

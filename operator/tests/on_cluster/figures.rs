@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 const AUDIT_LOG: &str = "/var/lib/anomaly-operator/logs/audit.log";
 const ACCOUNT: &str = "system:serviceaccount:anomaly-system:anomaly-operator";
-/// How often seconds and writes are measured: their median and their maximum are told.
+/// How often seconds and writes are measured: their median and their maximum are printed.
 const RUNS: usize = 5;
 /// Detectors, for the memory that they take.
 const MANY: usize = 100;

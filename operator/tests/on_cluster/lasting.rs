@@ -226,7 +226,7 @@ async fn another_training_and_a_pin_change_what_serves_and_no_pod() {
     place.edit("pump", json!({"model": {"pinnedDigest": unknown}})).await;
     let is_told = |detector: &Value| condition(detector, "ModelReady").1 == "PinNotFound";
     let detector = place.detector_once("pump", "misses the pinned model", is_told).await;
-    assert_eq!(digest_of(&detector), second, "what serves goes on serving");
+    assert_eq!(digest_of(&detector), second, "the current model keeps serving");
     place.edit("pump", json!({"model": {"pinnedDigest": null}})).await;
     place.ready("pump").await;
     assert_eq!(place.pod_uids("pump").await, pods);
@@ -241,7 +241,7 @@ async fn another_training_and_a_pin_change_what_serves_and_no_pod() {
         (pointer.data["binaryData"] == model.data["binaryData"]).then_some(())
     })
     .await;
-    // What neither shapes the model nor the pods' start trains nothing; a threshold only cuts anew.
+    // What neither shapes the model nor the pods' start trains nothing; a new threshold needs no training.
     let trained = ledger.trainings();
     place.edit("pump", json!({"threshold": {"contamination": 0.03}})).await;
     place.ready("pump").await;

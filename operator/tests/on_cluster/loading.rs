@@ -86,7 +86,7 @@ async fn from_a_config_map_that_is_missing_then_broken_then_good() {
     put_file(&place, "forest", b"no model at all").await;
     refused(&place, "pump", "ArtifactInvalid").await;
     let detector = json!(place.detectors().get("pump").await.unwrap());
-    assert_eq!(detector["status"]["model"]["digest"], *digest, "what serves goes on serving");
+    assert_eq!(detector["status"]["model"]["digest"], *digest, "the current model keeps serving");
     assert_eq!(place.predict("pump", &json!({"value": 0.95})).await, json!({"anomaly": 0}));
     put_file(&place, "forest", &bytes).await;
     serves(&place, "pump", &digest).await;

@@ -18,7 +18,7 @@ use kube::{Api, ResourceExt};
 use operator::resources::Kind;
 use serde_json::{Value, json};
 
-/// How often seconds are measured: their median is told.
+/// How often seconds are measured: their median is printed.
 const RUNS: usize = 3;
 
 /// The pump's faults come about each minute, by chance.
@@ -194,7 +194,7 @@ async fn what_a_prometheus_refuses_shows_on_the_detector(place: &Place) {
 }
 
 /// Seconds from the first faulty instant until Prometheus says that the alert fires. A fault that comes while the alert still
-/// fires for something else tells nothing.
+/// fires for something else proves nothing.
 async fn a_fault_fires_the_alert_which_resolves(place: &Place) -> f64 {
     let began = loop {
         let is_calm = async || (!fires(place).await? && alarm(place).await? == 0.0).then_some(());

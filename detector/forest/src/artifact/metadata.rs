@@ -45,9 +45,9 @@ pub struct Training {
     pub choice: Option<String>,
     /// The central range of each column, in which 98 in 100 of the training rows were, as
     /// [`Samples::central_ranges`](crate::Samples::central_ranges) gives it; empty where that is not known.
-    #[serde(rename = "usual", default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub central_ranges: Vec<[f32; 2]>,
     /// Why its scores may not be trusted, a sentence each: see [`Samples::warnings`](crate::Samples::warnings).
-    #[serde(rename = "doubts", default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }

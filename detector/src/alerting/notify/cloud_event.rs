@@ -31,7 +31,7 @@ impl EventSource {
         Self { namespace: namespace.unwrap_or_else(|| "default".to_owned()), name: detector.name() }
     }
 
-    /// Its place in the Kubernetes API, whatever the version.
+    /// Its place in the Kubernetes API, without the version.
     fn source(&self) -> String {
         format!("/apis/anomaly.dev/namespaces/{}/anomalydetectors/{}", self.namespace, self.name)
     }
@@ -39,7 +39,7 @@ impl EventSource {
 
 impl Message {
     /// The message about a change: an alarm, once it is raised, and the end of an event that raised one. Of other events
-    /// nobody is called.
+    /// no webhook is called.
     pub fn new(origin: &EventSource, change: &Change) -> Option<Self> {
         match change {
             Change::Alarmed(event) => Some(Self::of(origin, event, "alarmed", event.alarmed_at?)),

@@ -17,15 +17,15 @@ use signature::SigningKey;
 const SIGNED: &str = ", signingSecretRef: {name: hook, key: key}";
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-/// A webhook that gives one answer after another, the last for ever, and keeps what it received.
+/// A webhook that gives one answer after another, the last again and again, and keeps what it received.
 struct Receiver {
     answers: Vec<u16>,
     asked: AtomicUsize,
-    heard: Mutex<Vec<Heard>>,
+    received: Mutex<Vec<Received>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-struct Heard {
+struct Received {
     id: String,
     timestamp: i64,
     signature: Option<String>,
@@ -33,9 +33,9 @@ struct Heard {
     body: String,
 }
 
-async fn hear(receiver: Data<Receiver>, request: HttpRequest, body: Bytes) -> HttpResponse {
+async fn receive(receiver: Data<Receiver>, request: HttpRequest, body: Bytes) -> HttpResponse {
     let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
-    receiver.heard.lock().unwrap().push(Heard {
+    receiver.received.lock().unwrap().push(Received {
         id: header("webhook-id").unwrap(),
         timestamp: header("webhook-timestamp").unwrap().parse().unwrap(),
         signature: header("webhook-signature"),
@@ -49,14 +49,15 @@ async fn hear(receiver: Data<Receiver>, request: HttpRequest, body: Bytes) -> Ht
 
 /// The receiver and its URL.
 fn receiver(answers: &[u16]) -> (Data<Receiver>, String) {
-    let (answers, asked, heard) = (answers.to_vec(), AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let receiver = Data::new(Receiver { answers, asked, heard });
+    let (answers, asked, received) = (answers.to_vec(), AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let receiver = Data::new(Receiver { answers, asked, received });
     let shared = receiver.clone();
-    let server = HttpServer::new(move || App::new().app_data(shared.clone()).default_service(web::to(hear)))
-        .workers(1)
-        .disable_signals()
-        .bind("127.0.0.1:0")
-        .unwrap();
+    let server =
+        HttpServer::new(move || App::new().app_data(shared.clone()).default_service(web::to(receive)))
+            .workers(1)
+            .disable_signals()
+            .bind("127.0.0.1:0")
+            .unwrap();
     let address = server.addrs()[0];
     actix_web::rt::spawn(server.run());
     (receiver, format!("http://{address}/hook"))
@@ -115,10 +116,10 @@ fn notifier(detector: &Valid, key: &str) -> (Notifier, Reported, tempfile::TempD
 
 fn started(detector: &Valid, settings: &Settings) -> (Notifier, Reported) {
     let reported = Reported::default();
-    let heard = reported.clone();
+    let received = reported.clone();
     let report = move |name: &str, outcome, why: Option<&str>| {
         assert_eq!(name, "chat");
-        heard.borrow_mut().push((outcome, why.map(str::to_owned)));
+        received.borrow_mut().push((outcome, why.map(str::to_owned)));
     };
     (Notifier::start(detector, settings, report).unwrap(), reported)
 }
@@ -145,8 +146,9 @@ async fn an_alarm_and_its_end_are_posted_as_signed_cloud_events_and_other_events
     }
     let delivered = (DeliveryOutcome::Delivered, None);
     assert_eq!(outcomes(&reported, 2).await, [delivered.clone(), delivered]);
-    let heard = receiver.heard.lock().unwrap().clone();
-    let bodies: Vec<Value> = heard.iter().map(|heard| serde_json::from_str(&heard.body).unwrap()).collect();
+    let received = receiver.received.lock().unwrap().clone();
+    let bodies: Vec<Value> =
+        received.iter().map(|received| serde_json::from_str(&received.body).unwrap()).collect();
     assert_eq!(
         bodies[0],
         json!({
@@ -165,12 +167,12 @@ async fn an_alarm_and_its_end_are_posted_as_signed_cloud_events_and_other_events
         (&json!("dev.anomaly.event.ended"), &json!("2023-11-14T22:13:43Z"))
     );
     assert_eq!(bodies[1]["id"], "plant/mill/2023-11-14T22:13:40Z/ended");
-    for (heard, body) in heard.iter().zip(&bodies) {
-        assert_eq!(heard.content_type, "application/cloudevents+json; charset=utf-8");
-        assert_eq!(body["id"], heard.id.as_str());
+    for (received, body) in received.iter().zip(&bodies) {
+        assert_eq!(received.content_type, "application/cloudevents+json; charset=utf-8");
+        assert_eq!(body["id"], received.id.as_str());
         let signature =
-            SigningKey::new(KEY.as_bytes()).unwrap().sign(&heard.id, heard.timestamp, &heard.body);
-        assert_eq!(heard.signature.as_deref(), Some(signature.as_str()));
+            SigningKey::new(KEY.as_bytes()).unwrap().sign(&received.id, received.timestamp, &received.body);
+        assert_eq!(received.signature.as_deref(), Some(signature.as_str()));
     }
 }
 
@@ -180,7 +182,7 @@ async fn without_a_signing_secret_nothing_is_signed() {
     let (notifier, reported, _folder) = notifier(&detector(&url, ""), KEY);
     notifier.notify(&Change::Alarmed(event(1)));
     outcomes(&reported, 1).await;
-    assert_eq!(receiver.heard.lock().unwrap()[0].signature, None);
+    assert_eq!(receiver.received.lock().unwrap()[0].signature, None);
 }
 
 #[actix_web::test]
@@ -189,9 +191,9 @@ async fn a_webhook_that_fails_for_a_while_is_told_again_the_very_same() {
     let (notifier, reported, _folder) = notifier(&detector(&url, ""), KEY);
     notifier.notify(&Change::Alarmed(event(1)));
     assert_eq!(outcomes(&reported, 1).await, [(DeliveryOutcome::Delivered, None)]);
-    let heard = receiver.heard.lock().unwrap().clone();
-    assert_eq!(heard.len(), 3);
-    assert!(heard.iter().all(|each| (&each.id, &each.body) == (&heard[0].id, &heard[0].body)));
+    let received = receiver.received.lock().unwrap().clone();
+    assert_eq!(received.len(), 3);
+    assert!(received.iter().all(|each| (&each.id, &each.body) == (&received[0].id, &received[0].body)));
 }
 
 #[actix_web::test]
@@ -313,9 +315,9 @@ async fn where_the_first_replica_is_away_the_next_one_sends_the_message_with_the
     assert_eq!(outcomes(&replicas[0].reported, 1).await, [(DeliveryOutcome::Delivered, None)]);
     replicas[1].notifier.notify(&Change::Alarmed(event(1)));
     assert_eq!(outcomes(&replicas[1].reported, 1).await, [(DeliveryOutcome::DeliveredByPeer, None)]);
-    let heard = receiver.heard.lock().unwrap().clone();
+    let received = receiver.received.lock().unwrap().clone();
     assert_eq!(
-        heard.iter().map(|heard| heard.id.as_str()).collect::<Vec<_>>(),
+        received.iter().map(|received| received.id.as_str()).collect::<Vec<_>>(),
         ["plant/mill/1970-01-01T00:00:01Z/alarmed"]
     );
 }

@@ -81,7 +81,7 @@ pub fn run(args: &ScoreArgs) -> Result<(), ScoreError> {
     let mut output = writer(&args.output).map_err(unwritable)?;
     let written = score_all(&mut scorer, &mut table, &mut output)?;
     match written.and_then(|()| output.flush()) {
-        // Whoever reads the scores has seen enough: `head`.
+        // The reader has closed the pipe: `head`.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         outcome => Ok(outcome.map_err(unwritable)?),
     }

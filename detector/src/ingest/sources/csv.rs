@@ -121,7 +121,7 @@ impl Recording {
         }
     }
 
-    /// A run of rows that are labelled 1 is one event. Nobody knows the truth of a row whose label is missing.
+    /// A run of rows that are labelled 1 is one event. A row whose label is missing counts neither way.
     fn truth(&mut self, time: Timestamp) -> Result<Option<Vec<ActiveFault>>, CsvError> {
         let Some(column) = self.columns.label else { return Ok(None) };
         let label = self.rows.number(column)?;

@@ -8,13 +8,13 @@ use super::delimited::{self, CsvError, Problem};
 /// Names the folder in a pod: the operator sets it.
 const VARIABLE: &str = "DETECTOR_DATA";
 
-/// Where recordings are looked for. Whoever writes a spec must not have a pod read its Secrets, so in a pod no path leads
-/// out of the folder. On somebody's own machine every path is theirs.
+/// Where recordings are looked for. The author of a spec must not have a pod read its Secrets, so in a pod no path leads
+/// out of the folder. On a laptop every path is allowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DataDirectory(Option<PathBuf>);
 
 impl DataDirectory {
-    /// The folder of the pod; on somebody's own machine the working directory.
+    /// The folder of the pod; on a laptop the working directory.
     pub fn here() -> Self {
         Self(std::env::var_os(VARIABLE).map(PathBuf::from))
     }

@@ -111,7 +111,7 @@ pub enum Unauthorized {
 }
 
 impl Pushed {
-    /// A source that nobody has pushed to. `credentials` is the folder that its Secret is mounted as; `staleness`, for how
+    /// A source before the first push. `credentials` is the folder that its Secret is mounted as; `staleness`, for how
     /// long a reading stands for its sensor.
     pub fn new(spec: &Http, credentials: &Path, staleness: Duration) -> Self {
         let inlet = Inlet {
@@ -180,7 +180,7 @@ impl Inlet {
         lock(&self.bound)
     }
 
-    /// From one instant to the next; nothing before the detector has begun.
+    /// From one instant to the next; nothing before the detector has started.
     fn interval(&self) -> SignedDuration {
         self.feed.get().map_or(SignedDuration::ZERO, Feed::interval)
     }
@@ -194,7 +194,7 @@ impl Inlet {
         *lock(&self.pushed)
     }
 
-    /// Whether the value of an Authorization header lets somebody push. The token is read each time: an edited Secret
+    /// Whether the value of an Authorization header allows to push. The token is read each time: an edited Secret
     /// needs no restart.
     ///
     /// # Errors

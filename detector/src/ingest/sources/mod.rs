@@ -113,7 +113,7 @@ impl Sources {
         Ok(Self { all, interval })
     }
 
-    /// Open all of them where nobody asks for their state: for a replay.
+    /// Open all of them without a shared state: for a replay.
     ///
     /// # Errors
     /// As [`Sources::open`].

@@ -44,7 +44,7 @@ struct Server {
 }
 
 impl Queries {
-    /// Queries that nobody has asked yet. `access` has the folder that the source's Secret is mounted as.
+    /// Queries before the first request. `access` has the folder that the source's Secret is mounted as.
     pub fn new(spec: &Prometheus, access: &Access, interval: SignedDuration) -> Self {
         let server = Server {
             url: spec.url.trim_end_matches('/').to_owned(),
@@ -88,7 +88,7 @@ impl Source for Queries {
             }
             let batch = self.server.ask(&client, instant, feed).await?;
             feed.send(batch).await;
-            // What was missed while nobody answered stays missing.
+            // What was missed while the server was away stays missing.
             let newest = aligned(Timestamp::now() - self.delay, feed.interval());
             instant = (instant + feed.interval()).max(newest);
         }
@@ -100,7 +100,7 @@ impl Server {
         Ok(Client::new(&self.url, self.credentials.as_deref(), &self.outgoing).await?)
     }
 
-    /// What every sensor is at an instant. A query that is wrong is told of and does no harm to the others; without a
+    /// What every sensor is at an instant. A query that is wrong is reported and leaves the others alone; without a
     /// server there are none.
     async fn ask(&self, client: &Client, time: Timestamp, feed: &Feed) -> Result<Batch, SourceError> {
         let answers = self.queries.iter().map(|(_, query)| client.instant(query, time));

@@ -28,7 +28,7 @@ struct Sensor {
     faults: Vec<Fault>,
 }
 
-/// An occurrence of a fault, begun at `start` nanoseconds after the Unix epoch.
+/// An occurrence of a fault that starts at `start` nanoseconds after the Unix epoch.
 struct Occurrence<'a> {
     fault: &'a Fault,
     start: i128,

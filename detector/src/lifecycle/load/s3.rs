@@ -15,7 +15,7 @@ use super::limits::MAX_TIME;
 use crate::outgoing::Client;
 use crate::outgoing::failure::redacted;
 
-/// The object, within bounds. Without credentials the request is not signed: nobody is asked for some, least of all the
+/// The object, within bounds. Without credentials the request is not signed: no service is asked for credentials, least of all the
 /// node's metadata service.
 pub(super) async fn fetch(
     client: Client,

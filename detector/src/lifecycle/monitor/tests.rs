@@ -96,7 +96,7 @@ impl ReplayObserver for Scribe {
     }
 }
 
-fn heard(detector: &Valid, mut started: Started, span: Option<Duration>) -> Scribe {
+fn replayed(detector: &Valid, mut started: Started, span: Option<Duration>) -> Scribe {
     let mut scribe = Scribe::default();
     super::replay(detector, &sources(detector), &mut started, span, &mut scribe).unwrap();
     scribe
@@ -108,7 +108,7 @@ fn trained(detector: &Valid) -> Started {
 
 /// The times of the instants that get a verdict, in seconds.
 fn judged(detector: &Valid, span: Option<Duration>) -> Vec<i64> {
-    heard(detector, trained(detector), span).times
+    replayed(detector, trained(detector), span).times
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn a_model_that_is_there_goes_on_after_what_was_seen() {
     let go_on = |snapshot| {
         let started = resume(&detector, model.clone(), snapshot, at(0), Explain::Never).unwrap();
         assert_eq!((started.took, started.gap), (None, Duration::ZERO));
-        heard(&detector, started, None).times
+        replayed(&detector, started, None).times
     };
     assert_eq!(go_on(None), [360, 420, 480, 540], "as after the training");
     let mut started = first;
@@ -215,19 +215,19 @@ fn a_replay_trains_anew_by_the_recordings_own_clock() {
         &format!("timestamp,value\n{rows}"),
         "{train: {samples: 100}, retrain: {schedule: '0 * * * *'}}",
     );
-    let scribe = heard(&detector, trained(&detector), None);
+    let scribe = replayed(&detector, trained(&detector), None);
     assert_eq!(scribe.renewed, (2..10).map(|hour| hour * 3600).collect::<Vec<_>>());
     // Each model judges from its moment on, and not one instant before.
     for (time, model) in scribe.times.windows(2).zip(scribe.models.windows(2)) {
         assert_eq!(model[0] != model[1], time[1] % 3600 == 0, "{time:?}");
     }
-    assert_eq!(scribe.models, heard(&detector, trained(&detector), None).models);
+    assert_eq!(scribe.models, replayed(&detector, trained(&detector), None).models);
 }
 
 #[test]
 fn simulated_sensors_are_trained_on_anew_in_a_replay_too() {
     let detector = simulated("{train: {samples: 100}, retrain: {interval: 60s}}");
-    let scribe = heard(&detector, trained(&detector), Some(Duration::from_mins(5)));
+    let scribe = replayed(&detector, trained(&detector), Some(Duration::from_mins(5)));
     assert_eq!(scribe.renewed.len(), 5);
     assert!(scribe.renewed.windows(2).all(|moments| moments[1] - moments[0] == 60));
 }
@@ -251,7 +251,7 @@ proptest! {
             let rows: Vec<String> = values.map(|(i, value)| format!("{},{value}", i * 1800)).collect();
             std::fs::write(&path, format!("timestamp,value\n{}", rows.join("\n"))).unwrap();
             let detector = watching(&path, STREAM, "{lookback: 5h}");
-            let scribe = heard(&detector, trained(&detector), None);
+            let scribe = replayed(&detector, trained(&detector), None);
             (scribe.outcomes, scribe.renewed)
         });
         let first_day = 48;

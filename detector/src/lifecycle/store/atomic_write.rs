@@ -1,4 +1,4 @@
-//! Bytes in, a file out that is never half-written, whoever is killed when.
+//! Bytes in, a file out that is never half-written, even when the process is killed.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

@@ -55,7 +55,7 @@ pub enum ApiError {
     /// 429: more arrives than is judged.
     #[error("{0}")]
     TooMany(String),
-    /// 503: nobody can answer yet, or any more.
+    /// 503: no model serves yet, or the program is about to end.
     #[error("{0}")]
     NotReady(String),
 }

@@ -80,7 +80,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "DURATION", default_value = "0s", env = "DETECTOR_DRAIN")]
     pub(super) drain: crd::Duration,
 
-    /// A model that somebody keeps for this detector: if it fits the manifest, it serves, without training. It is
+    /// A model that is stored for this detector: if it fits the manifest, it serves, without training. It is
     /// watched, and so is the manifest: a newer model, a moved `dataEndTime` and `pinnedDigest` take effect without a restart
     #[arg(long, value_name = "FILE")]
     pub(super) stored_model: Option<PathBuf>,

@@ -1,6 +1,6 @@
 //! What changes while a detector runs in: files, the clock, servers; the models that take over out.
 //!
-//! On a thread of its own, beside those that answer and judge. Whatever goes wrong, what serves goes on serving.
+//! On a thread of its own, beside those that answer and judge. Whatever goes wrong, the current model keeps serving.
 
 use std::io;
 use std::sync::Arc;
@@ -115,7 +115,7 @@ impl ModelManager {
         })
     }
 
-    /// Look for successors of this model, until nobody wants them any more.
+    /// Look for successors of this model, until the receiver is dropped.
     pub(super) fn start(mut self, serving: Option<Arc<Model>>) -> Result<(), RunError> {
         if let Some(model) = &serving {
             self.keep(model);
@@ -142,11 +142,11 @@ impl ModelManager {
     }
 
     fn note(&self, note: String) {
-        // Nobody listens: the program is about to end.
+        // The receiver is gone: the program is about to end.
         let _ = self.updates.send(ModelUpdate::Note(note));
     }
 
-    /// `dataEndTime` and `pinnedDigest` take effect at once; true when the pin has moved. Whoever changes more starts a new process.
+    /// `dataEndTime` and `pinnedDigest` take effect at once; true when the pin has moved. Other changes need a new process.
     fn read_manifest(&mut self) -> bool {
         match manifest::detector(self.manifest.path(), &self.assignments) {
             Ok(detector) => {
@@ -228,7 +228,7 @@ impl ModelManager {
                 self.past = None;
                 let pause = self.backoff.failed(Instant::now(), Duration::MAX).as_secs();
                 self.note(format!(
-                    "the training failed, what serves goes on serving: {error}; it is tried again in {pause}s"
+                    "the training failed, the current model keeps serving: {error}; it is tried again in {pause}s"
                 ));
             }
         }

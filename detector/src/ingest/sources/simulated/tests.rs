@@ -90,8 +90,8 @@ proptest! {
         let source = everything(seed);
         let mut forward: Vec<Readings> = nanoseconds.iter().map(|nanosecond| at(&source, nanosecond)).collect();
         nanoseconds.reverse();
-        let anew = everything(seed);
-        let backward: Vec<Readings> = nanoseconds.iter().map(|nanosecond| at(&anew, nanosecond)).collect();
+        let again = everything(seed);
+        let backward: Vec<Readings> = nanoseconds.iter().map(|nanosecond| at(&again, nanosecond)).collect();
         forward.reverse();
         prop_assert_eq!(forward, backward);
     }
@@ -104,7 +104,7 @@ proptest! {
     }
 }
 
-/// These values never change, on no machine and in no release: whoever recorded a seed can come back to it.
+/// These values never change, on no machine and in no release: a recorded seed can be replayed.
 #[test]
 fn the_signal_is_fixed_for_ever() {
     let start = time("2026-11-22T12:00:00Z");
