@@ -12,10 +12,11 @@ use crate::AnomalyDetector;
 use crate::repair::{self, Fault, StandIn};
 use crate::rules::{Violation, spec_violations};
 
-/// The OpenAPI schema of `anomalydetectors.yaml`, the same that the API server applies, as `build.rs` has taken it out.
+/// The OpenAPI schema of `anomalydetectors.yaml`, the same that the API server applies.
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
-    serde_json::from_str(include_str!(concat!(env!("OUT_DIR"), "/schema.json")))
-        .expect("build.rs has written JSON")
+    let mut crd: Value = serde_saphyr::from_str(include_str!("../anomalydetectors.yaml"))
+        .expect("the committed CRD is YAML");
+    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].take()
 });
 
 /// The same, closed: what the schema does not name is refused, as `kubectl apply` does (field validation Strict).

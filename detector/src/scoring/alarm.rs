@@ -14,9 +14,9 @@ use crate::scoring::verdict::AlarmState;
 /// The rule that makes alarms of anomalous instants, and what it remembers.
 ///
 /// Anomalous instants without a normal one between them are a run. A run raises one alarm, at its first instant
-/// that is `minimumDuration` after its beginning, not before a [`PeakFilter`] of it, `coolDown` after the last anomalous instant of the run that alarm_state
-/// the alarm before, and in no mute window: a short run raises none, and one that outlasts the cool-down or the
-/// window is not lost. Instants without a verdict neither end a run nor prolong it.
+/// that is `minimumDuration` after its beginning, not before the [`PeakFilter`] lets it, `coolDown` after the last anomalous
+/// instant of the run that raised the alarm before, and in no mute window: a short run raises none, and one that outlasts
+/// the cool-down or the window is not lost. Instants without a verdict neither end a run nor prolong it.
 #[derive(Clone, Debug)]
 pub struct Alarm {
     minimum_duration: Duration,
