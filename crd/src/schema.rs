@@ -14,8 +14,8 @@ use crate::rules::{Violation, spec_violations};
 
 /// The OpenAPI schema of `anomalydetectors.yaml`, the same that the API server applies.
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
-    let mut crd: Value = serde_saphyr::from_str(include_str!("../anomalydetectors.yaml"))
-        .expect("the committed CRD is YAML");
+    let mut crd: Value =
+        serde_saphyr::from_str(include_str!("../anomalydetectors.yaml")).expect("the committed CRD is YAML");
     crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].take()
 });
 
