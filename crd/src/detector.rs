@@ -53,8 +53,8 @@ use crate::threshold::Threshold;
 )]
 #[serde(rename_all = "camelCase")]
 // has(): a stored object of another version may lack them, and this rule must not keep it from getting a status.
-#[x_kube(validation = Rule::new("!has(self.sources) || !self.sources.exists(source, has(source.csv)) || self.sources.size() == 1")
-    .message("a csv source must be the only source: its timestamps pace the detector").field_path(".sources"))]
+#[x_kube(validation = Rule::new("!has(self.sources) || !self.sources.exists(source, has(source.csv) && !(has(source.csv.follow) && source.csv.follow)) || self.sources.size() == 1")
+    .message("a csv source without follow must be the only source: its timestamps pace the detector").field_path(".sources"))]
 #[x_kube(validation = Rule::new("!has(self.sources) || self.sources.filter(source, has(source.http)).size() <= 1")
     .message("at most one source may be of kind http: POST /readings is one path").field_path(".sources"))]
 pub struct AnomalyDetectorSpec {

@@ -84,6 +84,11 @@ pub fn one_detector(text: &str) -> Result<Valid, ManifestError> {
     }
 }
 
+/// A manifest as YAML.
+pub fn yaml(document: &Value) -> String {
+    serde_saphyr::to_string(document).expect("JSON is YAML")
+}
+
 /// The CustomResourceDefinition as `crd/anomalydetectors.yaml` holds it and `operator crd` prints it.
 pub fn crd_yaml() -> String {
     let crd = serde_saphyr::to_string(&crd()).expect("a CRD is YAML");

@@ -58,6 +58,9 @@ pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
         }
     }
     found.extend(no_schedules(spec));
+    for (i, source) in spec.sources.iter().enumerate() {
+        found.extend(source.csv.iter().flat_map(|csv| csv.violations(&format!("spec.sources[{i}].csv"))));
+    }
     let columns = train.columns(count);
     if columns > MAX_COLUMNS {
         found.push(Violation::new(

@@ -2,6 +2,8 @@
 
 /// A recording in a file.
 mod csv;
+/// How a recording writes its timestamps.
+mod time_format;
 /// Readings that others push.
 mod http;
 /// Queries of a Prometheus server.
@@ -10,9 +12,10 @@ mod prometheus;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::csv::{Csv, CsvSensor, TimeFormat};
+pub use self::csv::{Csv, CsvSensor, Decimal, OutOfOrder};
 pub use self::http::{Http, HttpSensor, SeriesSelector};
 pub use self::prometheus::{Prometheus, PrometheusSensor};
+pub use self::time_format::TimeFormat;
 use crate::Duration;
 use crate::simulated::Simulated;
 
@@ -31,7 +34,8 @@ pub struct Source {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulated: Option<Simulated>,
 
-    /// A recording, replayed. It paces the detector by its own timestamps, so it is the only source.
+    /// A recording, replayed: it paces the detector by its own timestamps, so it is the only source. Or a file that is
+    /// followed as it grows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csv: Option<Csv>,
 
@@ -132,6 +136,6 @@ impl SourceKind {
 
     /// Whether its timestamps pace the detector, whatever a clock says.
     pub fn paces_itself(&self) -> bool {
-        matches!(self, Self::Csv(_))
+        matches!(self, Self::Csv(kind) if !kind.follow)
     }
 }

@@ -1,4 +1,4 @@
-//! A manifest file and `--set` assignments in, a valid detector out.
+//! A manifest file, or a data file, and `--set` assignments in; a valid detector out.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use crd::lines::{self, Lines};
 use crd::manifest::{self, ManifestError};
 use crd::{Valid, Violation};
+use serde_json::Value;
 use thiserror::Error;
 
+use crate::cli::inference::{self, InferenceError, Inferred};
 use crate::cli::set;
 
 /// Why a manifest is of no use.
@@ -33,6 +35,9 @@ pub enum FileError {
         /// Why.
         source: ManifestError,
     },
+    /// It is a data file for which there is no manifest.
+    #[error(transparent)]
+    Inference(#[from] InferenceError),
     /// An assignment that does not fit.
     #[error("--set {0}: {1}")]
     Set(String, String),
@@ -76,23 +81,69 @@ pub fn located(path: &Path, lines: Option<&Lines>, broken: &Violation) -> String
     format!("{}{line}: {broken}", shown(path))
 }
 
-/// The one detector of the file, after the assignments: `spec.sources[0].csv.path=other.csv`, several with commas
-/// between, as Helm's `--set` takes them.
+/// The one manifest of a file, after the assignments.
+#[derive(Debug)]
+pub struct Document {
+    path: PathBuf,
+    /// The manifest.
+    pub value: Value,
+    lines: Option<Lines>,
+    /// What it was inferred from, where the file is data.
+    pub notes: Vec<String>,
+}
+
+impl Document {
+    /// Read it, or infer it from a data file, and make the assignments: `spec.sources[0].csv.path=other.csv`, several with
+    /// commas between, as Helm's `--set` takes them.
+    ///
+    /// # Errors
+    /// The file is unreadable, or an assignment does not fit.
+    pub fn read(path: &Path, assignments: &[String]) -> Result<Self, FileError> {
+        let mut document =
+            if inference::is_data(path) { Self::inferred(path)? } else { Self::written(path)? };
+        for assignment in assignments.iter().flat_map(|each| set::assignments(each)) {
+            set::set(&mut document.value, &assignment)
+                .map_err(|why| FileError::Set(assignment.clone(), why))?;
+        }
+        Ok(document)
+    }
+
+    /// A manifest that was made for a file.
+    pub fn made(path: &Path, value: Value) -> Self {
+        Self { path: path.to_owned(), value, lines: None, notes: Vec::new() }
+    }
+
+    fn inferred(path: &Path) -> Result<Self, FileError> {
+        let Inferred { manifest, notes } = inference::infer(path)?;
+        Ok(Self { path: path.to_owned(), value: manifest, lines: None, notes })
+    }
+
+    fn written(path: &Path) -> Result<Self, FileError> {
+        let refused = |source| FileError::Refused { path: path.to_owned(), source };
+        let text = text(path)?;
+        let mut documents = manifest::documents(&text).map_err(refused)?;
+        let (Some(value), true) = (documents.pop(), documents.is_empty()) else {
+            return Err(refused(ManifestError::Several(documents.len() + 1)));
+        };
+        Ok(Self { path: path.to_owned(), value, lines: lines::of(&text).pop(), notes: Vec::new() })
+    }
+
+    /// The detector that it describes.
+    ///
+    /// # Errors
+    /// It breaks rules.
+    pub fn detector(self) -> Result<Valid, FileError> {
+        let Self { path, value, lines, .. } = self;
+        manifest::detector(value).map_err(|broken| {
+            FileError::Invalid(broken.0.iter().map(|broken| located(&path, lines.as_ref(), broken)).collect())
+        })
+    }
+}
+
+/// The one detector of the file, after the assignments.
 ///
 /// # Errors
 /// The file is unreadable, breaks rules, or an assignment does not fit.
 pub fn detector(path: &Path, assignments: &[String]) -> Result<Valid, FileError> {
-    let refused = |source| FileError::Refused { path: path.to_owned(), source };
-    let text = text(path)?;
-    let mut documents = manifest::documents(&text).map_err(refused)?;
-    let (Some(mut document), true) = (documents.pop(), documents.is_empty()) else {
-        return Err(refused(ManifestError::Several(documents.len() + 1)));
-    };
-    for assignment in assignments.iter().flat_map(|each| set::assignments(each)) {
-        set::set(&mut document, &assignment).map_err(|why| FileError::Set(assignment.clone(), why))?;
-    }
-    manifest::detector(document).map_err(|broken| {
-        let lines = lines::of(&text).pop();
-        FileError::Invalid(broken.0.iter().map(|broken| located(path, lines.as_ref(), broken)).collect())
-    })
+    Document::read(path, assignments)?.detector()
 }

@@ -4,6 +4,8 @@
 pub mod input;
 /// `--set PATH=VALUE`.
 mod set;
+/// A manifest for a data file.
+pub mod inference;
 /// The manifest and what `--set` changes of it.
 pub mod manifest;
 /// Verdicts as the rows of a CSV file.

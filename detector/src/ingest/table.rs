@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
 use crate::ingest::sources::delimited::{self, CsvError, Problem, Rows};
-use crate::ingest::sources::timestamp;
+use crate::ingest::sources::timestamp::TimeParser;
 
 /// The columns that are left out by default: they are seldom measurements.
 pub const NO_MEASUREMENTS: [&str; 2] = [TIMESTAMP, "label"];
@@ -39,7 +39,8 @@ pub struct Table {
 /// The times of the rows read so far, from the column `timestamp`.
 struct Times {
     column: usize,
-    format: TimeFormat,
+    /// None before the first row.
+    parser: Option<TimeParser>,
     read: Result<Vec<Timestamp>, CsvError>,
 }
 
@@ -72,7 +73,7 @@ impl Table {
     #[must_use]
     pub fn with_times(self) -> Self {
         let column = self.rows.header().iter().position(|name| name == TIMESTAMP);
-        let times = column.map(|column| Times { column, format: TimeFormat::Auto, read: Ok(Vec::new()) });
+        let times = column.map(|column| Times { column, parser: None, read: Ok(Vec::new()) });
         Self { times, ..self }
     }
 
@@ -132,7 +133,7 @@ impl Times {
     /// Read the row's time. After the first cell that is none, no more are read.
     fn push(&mut self, rows: &Rows) {
         let Ok(read) = &mut self.read else { return };
-        match time(rows, self.column, &mut self.format, read.last().copied()) {
+        match time(rows, self.column, &mut self.parser, read.last().copied()) {
             Ok(time) => read.push(time),
             Err(error) => self.read = Err(error),
         }
@@ -142,13 +143,18 @@ impl Times {
 fn time(
     rows: &Rows,
     column: usize,
-    format: &mut TimeFormat,
+    parser: &mut Option<TimeParser>,
     last: Option<Timestamp>,
 ) -> Result<Timestamp, CsvError> {
     let text = rows.text(column);
-    *format = timestamp::format_of(*format, &text).map_err(|expected| rows.unexpected(column, expected))?;
-    let time = timestamp::parse(*format, &text);
-    let time = time.ok_or_else(|| rows.unexpected(column, timestamp::expected(*format)))?;
+    let parser = match parser {
+        Some(parser) => parser,
+        None => parser.insert(
+            TimeParser::new(&TimeFormat::Auto, None, &text)
+                .map_err(|expected| rows.unexpected(column, expected))?,
+        ),
+    };
+    let time = parser.parse(&text).ok_or_else(|| rows.unexpected(column, parser.expected()))?;
     let rises = last.is_none_or(|last| time >= last);
     if rises { Ok(time) } else { Err(rows.unexpected(column, "a time not before the row above")) }
 }

@@ -11,4 +11,5 @@ mod loading;
 mod models;
 mod notifications;
 mod push;
+mod recordings;
 mod running;

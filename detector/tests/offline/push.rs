@@ -52,13 +52,6 @@ fn push(running: &Running, query: &str, body: &str) -> (u16, Value) {
     (code, serde_json::from_str(&body).unwrap_or(Value::Null))
 }
 
-/// (arrived, scored + missing + refused + dropped)
-fn accounts(running: &Running) -> (f64, f64) {
-    let outcome = |outcome| running.metric(&format!("anomaly_readings_total{{outcome=\"{outcome}\""));
-    let arrived = running.metric("anomaly_readings_arrived_total");
-    (arrived, ["scored", "missing", "refused", "dropped"].map(outcome).iter().sum())
-}
-
 /// So many seconds of readings from a second on, a line each: two sensors that tremble a little.
 fn lines(from: usize, count: usize) -> String {
     let line = |second: usize| {
@@ -108,7 +101,7 @@ fn what_is_pushed_is_collected_trained_on_and_judged_over_a_restart() {
     assert_eq!((code, &answer["accepted"], &answer["dropped"]), (200, &json!(0), &json!(2)), "{answer}");
     assert!(answer["message"].as_str().unwrap().starts_with("2 readings are older than "), "{answer}");
     running.until(|_| {
-        let (arrived, accounted) = accounts(&running);
+        let (arrived, accounted) = running.accounts();
         arrived >= 400.0 + 1.0 + 4.0 + 2.0 + 2.0 && (arrived - accounted).abs() < 0.5
     });
 }
@@ -267,7 +260,7 @@ fn a_history_by_remote_write_trains_a_fault_is_found_and_what_comes_too_late_is_
     let body: Value = serde_json::from_str(&body).unwrap();
     assert_eq!((code, &body["partialSuccess"]["rejectedDataPoints"]), (200, &json!("1")), "{body}");
     running.until(|_| {
-        let (arrived, accounted) = accounts(&running);
+        let (arrived, accounted) = running.accounts();
         arrived >= 620.0 + 2.0 + 2.0 + 10.0 + 1.0 && (arrived - accounted).abs() < 0.5
     });
 }

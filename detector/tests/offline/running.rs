@@ -64,6 +64,10 @@ impl Running {
     ) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_detector"));
         command.arg("run").arg(manifest).args(arguments).current_dir(folder);
+        Self::spawn(command, [predict, metrics])
+    }
+
+    fn spawn(mut command: Command, [predict, metrics]: [SocketAddr; 2]) -> Self {
         command.args(["--predict-address", &predict.to_string(), "--metrics-address", &metrics.to_string()]);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
         Self { child, predict, metrics }
@@ -99,5 +103,12 @@ impl Running {
         let line =
             text.lines().find(|line| line.starts_with(series)).unwrap_or_else(|| panic!("{series}: {text}"));
         line.rsplit_once(' ').unwrap().1.parse().unwrap()
+    }
+
+    /// (arrived, scored + missing + refused + dropped), of the first source.
+    pub fn accounts(&self) -> (f64, f64) {
+        let outcome = |outcome| self.metric(&format!("anomaly_readings_total{{outcome=\"{outcome}\""));
+        let arrived = self.metric("anomaly_readings_arrived_total");
+        (arrived, ["scored", "missing", "refused", "dropped"].map(outcome).iter().sum())
     }
 }

@@ -1,32 +1,70 @@
 //! A CSV file in, readings out, row by row: streamed, plain or gzipped.
 
+/// What one row says.
+mod row;
+/// Rows whose time never falls.
+mod order;
+/// A file that grows.
+mod follow;
+
+use std::io::Read;
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use crd::source::{Csv, CsvSensor, TimeFormat};
+use crd::source::Csv;
 use jiff::Timestamp;
 
+use self::follow::Followed;
+use self::order::{Dropped, InOrder};
+use self::row::{Row, RowReader};
 use super::data_directory::DataDirectory;
-use super::delimited::{CsvError, Problem, Rows};
-use super::timestamp;
+use super::delimited::{CsvError, Rows};
 use crate::ingest::reading::{ActiveFault, Readings};
 use crate::ingest::source::{self, Clock, Feed, Source, SourceError, Span, replay};
+use crate::ingest::status::SourceStatus;
+
+/// The source of a spec: a recording that is replayed, or a file that is followed.
+///
+/// # Errors
+/// As [`File::open`].
+pub fn open(spec: &Csv, status: Arc<SourceStatus>) -> Result<Arc<dyn Source>, SourceError> {
+    if spec.follow {
+        return Ok(Arc::new(Followed::new(spec, status)));
+    }
+    Ok(Arc::new(File::open(spec, Some(status))?))
+}
 
 /// A recording as a source: its history is all there is.
-pub struct File(Csv);
+pub struct File {
+    spec: Csv,
+    dropped: Arc<Dropped>,
+}
 
 impl File {
     /// The file, which is looked into: so that what is wrong with its header or its first row is known at once.
     ///
     /// # Errors
     /// As [`Recording::open`].
-    pub fn open(spec: &Csv) -> Result<Self, SourceError> {
-        Recording::open(spec).map(|_| Self(spec.clone()))
+    pub fn open(spec: &Csv, status: Option<Arc<SourceStatus>>) -> Result<Self, SourceError> {
+        let file = Self { spec: spec.clone(), dropped: Arc::new(dropped(spec, status)) };
+        file.recording().map(|_| file)
     }
+
+    fn recording(&self) -> Result<Recording, SourceError> {
+        let input = DataDirectory::here().open(&self.spec.path)?;
+        Recording::new(&self.spec, input, self.dropped.clone())
+    }
+}
+
+fn dropped(spec: &Csv, status: Option<Arc<SourceStatus>>) -> Dropped {
+    let width = if spec.series_columns.is_empty() { spec.sensors.len() } else { 1 };
+    Dropped::new(&spec.path, width, status)
 }
 
 #[async_trait]
 impl Source for File {
     fn clock(&self) -> Clock {
-        Clock::Own { speed: self.0.speed }
+        Clock::Own { speed: self.spec.speed }
     }
 
     fn foresees(&self) -> bool {
@@ -34,7 +72,7 @@ impl Source for File {
     }
 
     fn history(&self, span: Span) -> Result<source::Rows, SourceError> {
-        let rows = Recording::open(&self.0)?;
+        let rows = self.recording()?;
         let is_of_span =
             move |row: &Result<Readings, _>| row.as_ref().map_or(true, |row| span.contains(row.time));
         Ok(Box::new(rows.filter(is_of_span)))
@@ -47,29 +85,13 @@ impl Source for File {
 
 /// A recording, replayed from its first row to its last. After an error it gives nothing more.
 pub struct Recording {
-    spec: Csv,
-    rows: Rows,
-    columns: Columns,
-    format: TimeFormat,
-    place: Place,
-    before: Option<Timestamp>,
-    /// When the run of rows that are labelled 1 began.
+    rows: InOrder,
+    /// Read already, and of the next instant.
+    ahead: Option<Row>,
+    sensors: usize,
+    is_labelled: bool,
+    /// When the run of rows that are labelled began.
     labelled_since: Option<Timestamp>,
-}
-
-/// Where in a row the cells are.
-struct Columns {
-    time: usize,
-    values: Vec<usize>,
-    label: Option<usize>,
-}
-
-/// How far the recording has been read.
-enum Place {
-    /// The first row has been looked at for its time format, and is still to be given.
-    First,
-    Further,
-    End,
 }
 
 impl Recording {
@@ -78,100 +100,68 @@ impl Recording {
     /// # Errors
     /// The file cannot be read, has no rows, lacks a column, or its first timestamp is none.
     pub fn open(spec: &Csv) -> Result<Self, SourceError> {
-        let data = DataDirectory::here();
-        let mut rows = Rows::new(&spec.path, data.open(&spec.path)?)?;
-        let columns = Columns::find(spec, &rows, data.is_confined())?;
-        if !rows.advance()? {
-            return Err(rows.refused_whole(Problem::NoRows).into());
-        }
-        let format = timestamp::format_of(spec.time_format, &rows.text(columns.time))
-            .map_err(|expected| rows.unexpected(columns.time, expected))?;
-        let (place, before, labelled_since) = (Place::First, None, None);
-        Ok(Self { spec: spec.clone(), rows, columns, format, place, before, labelled_since })
+        File::open(spec, None)?.recording()
     }
 
-    /// The next row; false after the last.
-    fn advance(&mut self) -> Result<bool, CsvError> {
-        match self.place {
-            Place::First => Ok(true),
-            Place::Further => self.rows.advance(),
-            Place::End => Ok(false),
-        }
-    }
-
-    /// What the current row says.
-    fn readings(&mut self) -> Result<Readings, CsvError> {
-        let time = self.time()?;
-        let values = self.columns.values.iter().map(|column| self.rows.number(*column));
-        let values = values.collect::<Result<_, _>>()?;
-        Ok(Readings { time, values, truth: self.truth(time)? })
-    }
-
-    fn time(&mut self) -> Result<Timestamp, CsvError> {
-        let column = self.columns.time;
-        let time = timestamp::parse(self.format, &self.rows.text(column))
-            .ok_or_else(|| self.rows.unexpected(column, timestamp::expected(self.format)))?;
-        match self.before.replace(time) {
-            Some(before) if before > time => Err(self.rows.refused(Problem::Falling {
-                column: self.spec.time.clone(),
-                got: self.rows.text(column).into_owned(),
-                before: before.to_string(),
-            })),
-            _ => Ok(time),
-        }
-    }
-
-    /// A run of rows that are labelled 1 is one event. A row whose label is missing counts neither way.
-    fn truth(&mut self, time: Timestamp) -> Result<Option<Vec<ActiveFault>>, CsvError> {
-        let Some(column) = self.columns.label else { return Ok(None) };
-        let label = self.rows.number(column)?;
-        if !matches!(label, None | Some(0.0 | 1.0)) {
-            return Err(self.rows.unexpected(column, "0 or 1"));
-        }
-        let start = (label == Some(1.0)).then(|| self.labelled_since.unwrap_or(time));
-        self.labelled_since = start;
-        let active = start.map(|start| ActiveFault { sensor: None, type_: None, start });
-        Ok(label.map(|_| active.into_iter().collect()))
-    }
-}
-
-impl Columns {
-    /// In a pod, a header with none of the spec's columns is no CSV that anybody meant: its words may be a Secret's, and are
-    /// not repeated.
-    fn find(spec: &Csv, rows: &Rows, confined: bool) -> Result<Self, CsvError> {
-        let mut wanted =
-            spec.sensors.iter().map(name).chain([spec.time.as_str()]).chain(spec.label.as_deref());
-        if confined && !wanted.any(|name| rows.header().iter().any(|there| there == name)) {
-            return Err(rows.refused_whole(Problem::Foreign));
-        }
-        let column = |sensor: &CsvSensor| rows.column(name(sensor));
+    fn new(
+        spec: &Csv,
+        input: impl Read + Send + 'static,
+        dropped: Arc<Dropped>,
+    ) -> Result<Self, SourceError> {
+        let rows = Rows::new(&spec.path, input)?;
+        let rows = RowReader::new(spec, rows, DataDirectory::here().is_confined())?;
         Ok(Self {
-            time: rows.column(&spec.time)?,
-            values: spec.sensors.iter().map(column).collect::<Result<_, _>>()?,
-            label: spec.label.as_ref().map(|label| rows.column(label)).transpose()?,
+            rows: InOrder::new(rows, spec.out_of_order(), dropped),
+            ahead: None,
+            sensors: spec.sensors.len(),
+            is_labelled: spec.label.is_some(),
+            labelled_since: None,
         })
     }
-}
 
-/// The name of the sensor's column.
-fn name(sensor: &CsvSensor) -> &str {
-    sensor.column.as_deref().unwrap_or(&sensor.name)
+    /// The next row, or in long form all rows of the next time.
+    fn read(&mut self) -> Result<Option<Readings>, CsvError> {
+        let Some(row) = self.ahead.take().map(Ok).or_else(|| self.rows.next()).transpose()? else {
+            return Ok(None);
+        };
+        let (time, mut label) = (row.time, row.label);
+        let Some(sensor) = row.sensor else {
+            return Ok(Some(Readings { time, values: row.values, truth: self.truth(time, label) }));
+        };
+        let mut values = vec![None; self.sensors];
+        values[sensor] = row.values[0];
+        while let Some(next) = self.rows.next().transpose()? {
+            match next.sensor {
+                Some(sensor) if next.time == time => {
+                    values[sensor] = next.values[0];
+                    label = label.max(next.label);
+                }
+                _ => {
+                    self.ahead = Some(next);
+                    break;
+                }
+            }
+        }
+        Ok(Some(Readings { time, values, truth: self.truth(time, label) }))
+    }
+
+    /// A run of rows that are labelled is one event. Nobody knows the truth of a row whose label is missing.
+    fn truth(&mut self, time: Timestamp, label: Option<bool>) -> Option<Vec<ActiveFault>> {
+        if !self.is_labelled {
+            return None;
+        }
+        let start = (label == Some(true)).then(|| self.labelled_since.unwrap_or(time));
+        self.labelled_since = start;
+        let active = start.map(|start| ActiveFault { sensor: None, type_: None, start });
+        label.map(|_| active.into_iter().collect())
+    }
 }
 
 impl Iterator for Recording {
     type Item = Result<Readings, SourceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let row = match self.advance() {
-            Ok(true) => self.readings(),
-            Ok(false) => {
-                self.place = Place::End;
-                return None;
-            }
-            Err(error) => Err(error),
-        };
-        self.place = if row.is_ok() { Place::Further } else { Place::End };
-        Some(row.map_err(SourceError::from))
+        self.read().map_err(SourceError::from).transpose()
     }
 }
 

@@ -1,17 +1,44 @@
-//! The path of a csv source in, the opened file out: in a pod only of the folder where recordings are mounted.
+//! The path of a csv source in, the opened input out: in a pod only a file of the folder where recordings are mounted.
 
 use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::delimited::{self, CsvError, Problem};
+use super::spool::{self, PipeReader};
 
 /// Names the folder in a pod: the operator sets it.
 const VARIABLE: &str = "DETECTOR_DATA";
+/// What `-` means.
+const STANDARD_INPUT: &str = "/dev/stdin";
 
 /// Where recordings are looked for. The author of a spec must not have a pod read its Secrets, so in a pod no path leads
 /// out of the folder. On a laptop every path is allowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DataDirectory(Option<PathBuf>);
+
+/// What a path leads to.
+#[derive(Debug)]
+pub enum Input {
+    /// A file, and where it is.
+    File {
+        /// At its start.
+        file: File,
+        /// Where it was opened.
+        path: PathBuf,
+    },
+    /// Something that can be read once, from what it gave first.
+    Pipe(PipeReader),
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File { file, .. } => file.read(buffer),
+            Self::Pipe(pipe) => pipe.read(buffer),
+        }
+    }
+}
 
 impl DataDirectory {
     /// The folder of the pod; on a laptop the working directory.
@@ -24,21 +51,34 @@ impl DataDirectory {
         self.0.is_some()
     }
 
-    /// Open a file.
+    /// Open a file, or outside of pods a pipe, or by `-` the standard input.
     ///
     /// # Errors
     /// There is no such file, it is a directory, it cannot be opened, or it lies outside of the folder, by `..`, from `/` on,
     /// or by a link.
-    pub fn open(&self, path: &str) -> Result<File, CsvError> {
-        let Some(folder) = &self.0 else { return delimited::open(Path::new(path)) };
+    pub fn open(&self, path: &str) -> Result<Input, CsvError> {
+        let Some(folder) = &self.0 else {
+            return open(Path::new(if path == "-" { STANDARD_INPUT } else { path }));
+        };
         let refused = |problem| CsvError { file: path.to_owned(), line: None, problem };
         let resolve = |path: &Path| path.canonicalize().map_err(|error| refused(Problem::of(error)));
         let (folder, file) = (resolve(folder)?, resolve(&folder.join(path))?);
         if !file.starts_with(&folder) {
             return Err(refused(Problem::Outside(folder)));
         }
-        delimited::open(&file)
+        open(&file)
     }
+}
+
+/// A pipe is not opened twice: whoever writes into it would see it closed.
+fn open(path: &Path) -> Result<Input, CsvError> {
+    let can_be_read_again = path.metadata().is_ok_and(|metadata| metadata.is_file() || metadata.is_dir());
+    if can_be_read_again || !path.exists() {
+        return Ok(Input::File { file: delimited::open(path)?, path: path.to_owned() });
+    }
+    let refused =
+        |error| CsvError { file: path.display().to_string(), line: None, problem: Problem::of(error) };
+    spool::reader(path).map(Input::Pipe).map_err(refused)
 }
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
 //! A file of delimited text in, rows of cells out: plain or gzipped, of any size, one row in memory at a time.
 //!
-//! The first line is the header. Cells are separated by commas, semicolons or tabs: by whichever the header has most
+//! The first line is the header. Cells are separated by commas, semicolons, tabs or `|`: by whichever the header has most
 //! of, the comma in a tie. Quotes are RFC 4180's; a byte order mark, CRLF, blank lines and spaces around cells do not
 //! count.
 
 /// What can be wrong.
 mod problem;
+/// Numbers, and what stands for none.
+pub mod number;
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
 use std::path::Path;
@@ -16,12 +19,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use csv::{ByteRecord, ReaderBuilder, Terminator};
 use flate2::bufread::MultiGzDecoder;
 
+use self::number::NumberFormat;
 pub use problem::{CsvError, Problem};
 use problem::{LONGEST_ROW, shortened};
 
-const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
-/// Words that stand for a missing value, in any case.
-const MISSING: [&str; 6] = ["", "nan", "na", "n/a", "null", "none"];
+const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// The rows of a file, one after another.
 pub struct Rows {
@@ -29,6 +31,8 @@ pub struct Rows {
     header: Vec<String>,
     reader: csv::Reader<Box<dyn Read + Send>>,
     row: ByteRecord,
+    numbers: NumberFormat,
+    delimiter: u8,
     since_row: Arc<AtomicU64>,
 }
 
@@ -73,13 +77,35 @@ impl Rows {
             .flexible(true)
             .buffer_capacity(64 << 10)
             .from_reader(Box::new(whole) as Box<dyn Read + Send>);
-        let mut rows =
-            Self { file: file.to_owned(), header: Vec::new(), reader, row: ByteRecord::new(), since_row };
+        let mut rows = Self {
+            file: file.to_owned(),
+            header: Vec::new(),
+            reader,
+            row: ByteRecord::new(),
+            numbers: NumberFormat::default(),
+            delimiter,
+            since_row,
+        };
         if !rows.read()? {
             return Err(refused(None, Problem::Empty));
         }
         rows.header = (0..rows.row.len()).map(|column| rows.text(column).into_owned()).collect();
         Ok(rows)
+    }
+
+    /// What messages call it.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// What separates its cells.
+    pub fn delimiter(&self) -> u8 {
+        self.delimiter
+    }
+
+    /// How numbers are written from here on.
+    pub fn set_number_format(&mut self, numbers: NumberFormat) {
+        self.numbers = numbers;
     }
 
     /// The names of the columns.
@@ -114,7 +140,7 @@ impl Rows {
     }
 
     /// The cell of this row in this column.
-    pub fn text(&self, column: usize) -> std::borrow::Cow<'_, str> {
+    pub fn text(&self, column: usize) -> Cow<'_, str> {
         String::from_utf8_lossy(self.row[column].trim_ascii())
     }
 
@@ -123,18 +149,23 @@ impl Rows {
     /// # Errors
     /// The cell is no finite number.
     pub fn number(&self, column: usize) -> Result<Option<f64>, CsvError> {
-        let text = self.text(column);
-        match text.parse::<f64>() {
-            Ok(value) if value.is_finite() => Ok(Some(value)),
-            _ if is_missing(&text) => Ok(None),
-            Ok(_) => Err(self.unexpected(column, "a finite number")),
-            Err(_) => Err(self.unexpected(column, "a number")),
-        }
+        self.numbers.read(&self.text(column)).map_err(|expected| self.unexpected(column, expected))
+    }
+
+    /// Whether this cell is empty or says so.
+    pub fn is_null(&self, column: usize) -> bool {
+        self.numbers.is_null(&self.text(column))
+    }
+
+    /// The line on which this row ends.
+    pub fn line(&self) -> u64 {
+        self.reader.position().line().saturating_sub(1)
     }
 
     /// This row's cell is not what its column holds.
-    pub fn unexpected(&self, column: usize, expected: &'static str) -> CsvError {
+    pub fn unexpected(&self, column: usize, expected: impl Into<Cow<'static, str>>) -> CsvError {
         let got = shortened(&self.text(column));
+        let expected = expected.into();
         self.refused(Problem::Cell { column: self.header[column].clone(), expected, got })
     }
 
@@ -142,7 +173,7 @@ impl Rows {
     pub fn refused(&self, problem: Problem) -> CsvError {
         // Past the row and its line end; the line it began on is what people look for.
         let within: usize = self.row.iter().map(|cell| cell.split(|byte| *byte == b'\n').count() - 1).sum();
-        let line = self.reader.position().line().saturating_sub(1 + within as u64);
+        let line = self.line().saturating_sub(within as u64);
         CsvError { file: self.file.clone(), line: Some(line.max(1)), problem }
     }
 
@@ -219,10 +250,6 @@ fn delimiter(line: &[u8]) -> u8 {
     }
     let most = (0..DELIMITERS.len()).rev().max_by_key(|place| counts[*place]);
     most.map_or(b',', |place| DELIMITERS[place])
-}
-
-fn is_missing(text: &str) -> bool {
-    MISSING.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]

@@ -99,7 +99,7 @@ pub enum PushError {
     Closed,
 }
 
-/// Why whoever pushes may not.
+/// Why a client may not push.
 #[derive(Debug, Error)]
 pub enum Unauthorized {
     /// No token, or another one.

@@ -16,6 +16,8 @@ pub mod simulated;
 pub mod delimited;
 /// The ways in which recordings write time.
 pub mod timestamp;
+/// What a pipe gives, kept.
+mod spool;
 /// Where CSV files are.
 mod data_directory;
 /// A CSV file, replayed.
@@ -50,10 +52,11 @@ fn open(
     spec: &crd::valid::ValidSource,
     access: &Access,
     interval: SignedDuration,
+    status: &Arc<SourceStatus>,
 ) -> Result<SourceAndInlet, SourceError> {
     let source: Arc<dyn Source> = match &spec.kind {
         SourceKind::Simulated(spec) => Arc::new(simulated::SimulatedSource::new(spec)),
-        SourceKind::Csv(spec) => Arc::new(csv::File::open(spec)?),
+        SourceKind::Csv(csv) => csv::open(csv, status.clone())?,
         SourceKind::Prometheus(spec) => Arc::new(prometheus::Queries::new(spec, access, interval)),
         SourceKind::Http(http) => {
             let pushed = http::Pushed::new(http, &access.credentials, spec.staleness.into());
@@ -99,7 +102,7 @@ impl Sources {
         let opened = |(spec, status): (&crd::valid::ValidSource, &Arc<SourceStatus>)| {
             let credentials = access.credentials.join(&spec.name);
             let access = Access { credentials, outgoing: access.outgoing.clone() };
-            let (source, inlet) = open(spec, &access, interval)?;
+            let (source, inlet) = open(spec, &access, interval, status)?;
             Ok(Opened {
                 lateness: Duration::from(spec.lateness).max(source.patience()),
                 source,

@@ -1,67 +1,156 @@
-//! A timestamp as text in, an instant out: in one of the four formats of recordings.
+//! A timestamp as text in, an instant out: in one of the formats of recordings.
+
+use std::borrow::Cow;
 
 use crd::source::TimeFormat;
-use jiff::{Timestamp, civil, tz::TimeZone};
+use jiff::fmt::strtime;
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{Timestamp, civil};
 
-/// Numbers from here on are milliseconds: as seconds they would be the year 5138, as milliseconds they are 1973.
+/// Numbers from here on are of the next smaller unit: as seconds they would be the year 5138, as milliseconds they are 1973.
 const FIRST_MILLISECONDS: f64 = 1e11;
+const FIRST_MICROSECONDS: f64 = 1e14;
+const FIRST_NANOSECONDS: f64 = 1e17;
 
-/// The format of `asked`, which for `Auto` is recognized from `text`, the recording's first timestamp.
-///
-/// A number is seconds, or milliseconds from 100,000,000,000 on.
-///
-/// # Errors
-/// The text is a timestamp of no format, for which the message is given.
-pub fn format_of(asked: TimeFormat, text: &str) -> Result<TimeFormat, &'static str> {
-    if asked != TimeFormat::Auto {
-        return Ok(asked);
-    }
-    if let Ok(number) = text.parse::<f64>() {
-        let milliseconds = number.abs() >= FIRST_MILLISECONDS;
-        return Ok(if milliseconds { TimeFormat::EpochMilliseconds } else { TimeFormat::EpochSeconds });
-    }
-    let formats = [TimeFormat::Rfc3339, TimeFormat::DateTime];
-    formats.into_iter().find(|format| parse(*format, text).is_some()).ok_or(expected(TimeFormat::Auto))
+/// Reads the timestamps of one recording, in the order of its rows.
+#[derive(Clone, Debug)]
+pub struct TimeParser {
+    format: TimeFormat,
+    zone: TimeZone,
+    /// What was read last.
+    before: Option<Timestamp>,
 }
 
-/// The instant that `text` means; `None` where it is not of this format. A fraction of an epoch time is kept to the
-/// microsecond.
-pub fn parse(format: TimeFormat, text: &str) -> Option<Timestamp> {
-    match format {
-        TimeFormat::Rfc3339 => text.parse().ok(),
-        TimeFormat::DateTime => civil_time(text),
-        TimeFormat::EpochSeconds => match text.parse() {
-            Ok(seconds) => Timestamp::from_second(seconds).ok(),
-            Err(_) => microseconds(text, 1e6),
-        },
-        TimeFormat::EpochMilliseconds => match text.parse() {
-            Ok(milliseconds) => Timestamp::from_millisecond(milliseconds).ok(),
-            Err(_) => microseconds(text, 1e3),
-        },
-        TimeFormat::Auto => parse(format_of(format, text).ok()?, text),
+impl TimeParser {
+    /// For the format that is asked for, which `Auto` recognizes from `text`, the recording's first timestamp; on the clock
+    /// of a zone of the IANA database, of UTC without one.
+    ///
+    /// A number is seconds, or milliseconds from 100,000,000,000 on, and so on; eight digits that are a date are one.
+    ///
+    /// # Errors
+    /// The text is a timestamp of no format, or there is no such zone: what was expected.
+    pub fn new(asked: &TimeFormat, zone: Option<&str>, text: &str) -> Result<Self, Cow<'static, str>> {
+        let zone = zone.map_or(Ok(TimeZone::UTC), TimeZone::get);
+        let zone = zone.map_err(|error| format!("a time on the clock of a zone: {error}"))?;
+        let parser = |format| Self { format, zone: zone.clone(), before: None };
+        if *asked != TimeFormat::Auto {
+            return Ok(parser(asked.clone()));
+        }
+        if let Ok(number) = text.parse::<f64>() {
+            return Ok(parser(number_format(text, number)));
+        }
+        let formats = [TimeFormat::Rfc3339, TimeFormat::DateTime].map(parser);
+        let found = formats.into_iter().find(|parser| parser.clone().parse(text).is_some());
+        found.ok_or_else(|| expected(&TimeFormat::Auto))
+    }
+
+    /// The format, which is never `Auto`.
+    pub fn format(&self) -> &TimeFormat {
+        &self.format
+    }
+
+    /// The instant that `text` means; `None` where it is not of the format. A fraction of an epoch time is kept to the
+    /// microsecond.
+    pub fn parse(&mut self, text: &str) -> Option<Timestamp> {
+        let time = match &self.format {
+            TimeFormat::Rfc3339 => text.parse().ok(),
+            TimeFormat::DateTime => self.civil_time(text),
+            TimeFormat::EpochSeconds => match text.parse() {
+                Ok(seconds) => Timestamp::from_second(seconds).ok(),
+                Err(_) => microseconds(text, 1e6),
+            },
+            TimeFormat::EpochMilliseconds => match text.parse() {
+                Ok(milliseconds) => Timestamp::from_millisecond(milliseconds).ok(),
+                Err(_) => microseconds(text, 1e3),
+            },
+            TimeFormat::EpochMicroseconds => match text.parse() {
+                Ok(whole) => Timestamp::from_microsecond(whole).ok(),
+                Err(_) => microseconds(text, 1.0),
+            },
+            TimeFormat::EpochNanoseconds => match text.parse() {
+                Ok(whole) => Timestamp::from_nanosecond(whole).ok(),
+                Err(_) => microseconds(text, 1e-3),
+            },
+            TimeFormat::Strptime(directives) => self.by_directives(directives, text),
+            TimeFormat::Auto => None,
+        }?;
+        self.before = Some(time);
+        Some(time)
+    }
+
+    /// What a message says was expected.
+    pub fn expected(&self) -> Cow<'static, str> {
+        expected(&self.format)
+    }
+
+    /// A date and time without an offset; one with an offset is of another format.
+    fn civil_time(&self, text: &str) -> Option<Timestamp> {
+        let (text, is_utc) = text
+            .strip_suffix(" UTC")
+            .or(text.strip_suffix(" GMT"))
+            .map_or((text, false), |text| (text, true));
+        let text = if text.as_bytes().get(4) == Some(&b'/') {
+            Cow::Owned(text.replace('/', "-"))
+        } else {
+            text.into()
+        };
+        if text.parse::<Timestamp>().is_ok() {
+            return None;
+        }
+        let time: civil::DateTime = text.parse().ok()?;
+        if is_utc { TimeZone::UTC.to_timestamp(time).ok() } else { self.on_clock(time) }
+    }
+
+    /// A time that comes twice is the second one where the first would be before the row above.
+    fn on_clock(&self, time: civil::DateTime) -> Option<Timestamp> {
+        let ambiguous = self.zone.to_ambiguous_timestamp(time);
+        let first = ambiguous.compatible().ok()?;
+        match ambiguous.offset() {
+            AmbiguousOffset::Fold { .. } if self.before.is_some_and(|before| before > first) => {
+                ambiguous.later().ok()
+            }
+            _ => Some(first),
+        }
+    }
+
+    fn by_directives(&self, directives: &str, text: &str) -> Option<Timestamp> {
+        let parsed = strtime::parse(directives, text).ok()?;
+        if let Ok(time) = parsed.to_timestamp() {
+            return Some(time);
+        }
+        let civil = parsed.to_datetime().or_else(|_| parsed.to_date().map(|date| date.at(0, 0, 0, 0)));
+        self.on_clock(civil.ok()?)
     }
 }
 
-/// What a message says was expected.
-pub fn expected(format: TimeFormat) -> &'static str {
+/// The format of a number.
+fn number_format(text: &str, number: f64) -> TimeFormat {
+    let is_date =
+        text.len() == 8 && matches!(&text[..2], "19" | "20") && strtime::parse("%Y%m%d", text).is_ok();
+    match number.abs() {
+        _ if is_date => TimeFormat::Strptime("%Y%m%d".to_owned()),
+        FIRST_NANOSECONDS.. => TimeFormat::EpochNanoseconds,
+        FIRST_MICROSECONDS.. => TimeFormat::EpochMicroseconds,
+        FIRST_MILLISECONDS.. => TimeFormat::EpochMilliseconds,
+        _ => TimeFormat::EpochSeconds,
+    }
+}
+
+fn expected(format: &TimeFormat) -> Cow<'static, str> {
     match format {
         TimeFormat::Auto => {
-            "a timestamp (2026-11-22T12:00:00Z, 2026-11-22 12:00:00, or seconds or milliseconds since 1970)"
+            "a timestamp (2026-11-22T12:00:00Z, 2026-11-22 12:00:00, or seconds or milliseconds since 1970; \
+             others by timeFormat: \"%d.%m.%Y %H:%M\")"
         }
         TimeFormat::Rfc3339 => "an RFC 3339 timestamp such as 2026-11-22T12:00:00Z",
         TimeFormat::DateTime => "a date and time such as 2026-11-22 12:00:00",
         TimeFormat::EpochSeconds => "seconds since 1970",
         TimeFormat::EpochMilliseconds => "milliseconds since 1970",
+        TimeFormat::EpochMicroseconds => "microseconds since 1970",
+        TimeFormat::EpochNanoseconds => "nanoseconds since 1970",
+        TimeFormat::Strptime(directives) => return Cow::Owned(format!("a time as {directives} writes it")),
     }
-}
-
-/// A date and time without an offset is UTC; one with an offset is of another format.
-fn civil_time(text: &str) -> Option<Timestamp> {
-    if text.parse::<Timestamp>().is_ok() {
-        return None;
-    }
-    let time: civil::DateTime = text.parse().ok()?;
-    TimeZone::UTC.to_timestamp(time).ok()
+    .into()
 }
 
 fn microseconds(text: &str, each: f64) -> Option<Timestamp> {
@@ -75,26 +164,40 @@ mod tests {
     use super::*;
 
     fn recognized(text: &str) -> Option<(TimeFormat, String)> {
-        let format = format_of(TimeFormat::Auto, text).ok()?;
-        Some((format, parse(format, text)?.to_string()))
+        let mut parser = TimeParser::new(&TimeFormat::Auto, None, text).ok()?;
+        let time = parser.parse(text)?;
+        Some((parser.format, time.to_string()))
+    }
+
+    fn parse(format: TimeFormat, zone: Option<&str>, texts: &[&str]) -> Vec<Option<String>> {
+        let mut parser = TimeParser::new(&format, zone, texts[0]).unwrap();
+        texts.iter().map(|text| parser.parse(text).map(|time| time.to_string())).collect()
     }
 
     #[test]
-    fn each_format_is_told_by_itself() {
+    fn each_format_is_detected() {
+        let date = TimeFormat::Strptime("%Y%m%d".to_owned());
         let cases = [
             ("2026-11-22T12:00:00Z", TimeFormat::Rfc3339, "2026-11-22T12:00:00Z"),
             ("2026-11-22T14:00:00+02:00", TimeFormat::Rfc3339, "2026-11-22T12:00:00Z"),
             ("2026-11-22 14:00:00+02:00", TimeFormat::Rfc3339, "2026-11-22T12:00:00Z"),
             ("2026-11-22T12:00:00.25Z", TimeFormat::Rfc3339, "2026-11-22T12:00:00.25Z"),
             ("2026-11-22 12:00:00", TimeFormat::DateTime, "2026-11-22T12:00:00Z"),
+            ("2026-11-22 12:00", TimeFormat::DateTime, "2026-11-22T12:00:00Z"),
+            ("2026-11-22 12:00:00 UTC", TimeFormat::DateTime, "2026-11-22T12:00:00Z"),
+            ("2014/04/10 00:04:00", TimeFormat::DateTime, "2014-04-10T00:04:00Z"),
+            ("2014/04/10", TimeFormat::DateTime, "2014-04-10T00:00:00Z"),
             ("2026-11-22T12:00:00.5", TimeFormat::DateTime, "2026-11-22T12:00:00.5Z"),
             ("2026-11-22", TimeFormat::DateTime, "2026-11-22T00:00:00Z"),
+            ("20261122", date, "2026-11-22T00:00:00Z"),
             ("1795348800", TimeFormat::EpochSeconds, "2026-11-22T12:00:00Z"),
             ("1795348800.123456", TimeFormat::EpochSeconds, "2026-11-22T12:00:00.123456Z"),
             ("0", TimeFormat::EpochSeconds, "1970-01-01T00:00:00Z"),
             ("-1.5", TimeFormat::EpochSeconds, "1969-12-31T23:59:58.5Z"),
             ("1795348800123", TimeFormat::EpochMilliseconds, "2026-11-22T12:00:00.123Z"),
             ("1795348800123.25", TimeFormat::EpochMilliseconds, "2026-11-22T12:00:00.12325Z"),
+            ("1795348800123456", TimeFormat::EpochMicroseconds, "2026-11-22T12:00:00.123456Z"),
+            ("1795348800123456789", TimeFormat::EpochNanoseconds, "2026-11-22T12:00:00.123456789Z"),
         ];
         for (text, format, time) in cases {
             assert_eq!(recognized(text), Some((format, time.to_owned())), "{text}");
@@ -117,17 +220,52 @@ mod tests {
             (TimeFormat::DateTime, "2026-11-22 14:00:00+02:00"),
             (TimeFormat::EpochSeconds, rfc3339),
             (TimeFormat::EpochMilliseconds, rfc3339),
+            (TimeFormat::Strptime("%d.%m.%Y".to_owned()), rfc3339),
         ];
         for (format, text) in cases {
-            assert_eq!(parse(format, text), None, "{format:?} {text}");
+            assert_eq!(parse(format.clone(), None, &[text]), [None], "{format:?} {text}");
         }
     }
 
     #[test]
     fn small_numbers_are_milliseconds_when_they_are_named_so() {
-        assert_eq!(
-            parse(TimeFormat::EpochMilliseconds, "1500").unwrap().to_string(),
-            "1970-01-01T00:00:01.5Z"
-        );
+        let time = parse(TimeFormat::EpochMilliseconds, None, &["1500"]);
+        assert_eq!(time, [Some("1970-01-01T00:00:01.5Z".to_owned())]);
+    }
+
+    #[test]
+    fn directives_give_dates_times_and_offsets() {
+        for (directives, text, time) in [
+            ("%d.%m.%Y %H:%M", "22.11.2026 13:30", "2026-11-22T12:30:00Z"),
+            ("%d.%m.%Y", "22.11.2026", "2026-11-21T23:00:00Z"),
+            ("%d/%b/%Y:%H:%M:%S %z", "22/Nov/2026:13:30:00 +0300", "2026-11-22T10:30:00Z"),
+        ] {
+            let format = TimeFormat::Strptime(directives.to_owned());
+            assert_eq!(
+                parse(format, Some("Europe/Berlin"), &[text]),
+                [Some(time.to_owned())],
+                "{directives}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_hour_that_comes_twice_follows_from_the_order_of_rows() {
+        let texts = [
+            "2026-10-25 01:30",
+            "2026-10-25 02:00",
+            "2026-10-25 02:30",
+            "2026-10-25 02:00",
+            "2026-10-25 02:30",
+        ];
+        let times = parse(TimeFormat::DateTime, Some("Europe/Berlin"), &texts);
+        let utc = [
+            "2026-10-24T23:30:00Z",
+            "2026-10-25T00:00:00Z",
+            "2026-10-25T00:30:00Z",
+            "2026-10-25T01:00:00Z",
+            "2026-10-25T01:30:00Z",
+        ];
+        assert_eq!(times, utc.map(|time| Some(time.to_owned())));
     }
 }

@@ -16,7 +16,7 @@ use crate::serving::state::State;
 /// The largest request that pushes metrics, also when it is decompressed.
 pub(super) const MOST_METRICS: usize = 8 << 20;
 
-/// The inlet, for whoever may push.
+/// The inlet, for a client that may push.
 ///
 /// # Errors
 /// There is none, or the token is another one.

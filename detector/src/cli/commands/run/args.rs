@@ -1,7 +1,7 @@
 //! The arguments of `detector run`.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use crd::contract::{
@@ -19,16 +19,21 @@ use crate::serving::logging::Format;
 
 /// Train on the manifest's sensors, watch them, answer predictions.
 ///
-/// Prints a line for each anomaly. Ends at Ctrl-C, SIGTERM, or after --duration, with a summary.
+/// Prints a line for each anomaly. Ends at Ctrl-C, SIGTERM, or after --duration, with a summary. Of a data file the manifest
+/// is inferred, and it is replayed as by --fast.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The manifest: an AnomalyDetector in YAML; - for the standard input
+    /// The manifest: an AnomalyDetector in YAML; - for the standard input. Or data: a .csv or .tsv file, plain or gzipped
     #[arg(value_name = "FILE")]
     pub(super) manifest: PathBuf,
 
     /// Change a field of the manifest first: spec.sources[0].csv.path=other.csv
     #[arg(long, value_name = "PATH=VALUE")]
     pub(super) set: Vec<String>,
+
+    /// Print the manifest as YAML, with the changes of --set, and end: of a data file what was inferred
+    #[arg(long)]
+    pub(super) print_manifest: bool,
 
     /// Stop by itself after this long, with a summary: 60s, 24h
     #[arg(long, value_name = "DURATION")]
@@ -103,6 +108,13 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
+    /// The same, for a model in this folder.
+    #[must_use]
+    pub fn serving(self, folder: &Path, log: Format, predict: &Address, metrics: &Address) -> Self {
+        let load = folder.to_owned();
+        Self { load, log, predict_address: predict.clone(), metrics_address: metrics.clone(), ..self }
+    }
+
     /// What sources need of the place where the program runs.
     pub(super) fn access(&self) -> Result<Access, OutgoingError> {
         Ok(Access { credentials: self.source_credentials.clone(), outgoing: self.outgoing()? })

@@ -1,4 +1,4 @@
-//! `detector run`: a manifest in; a detector that trains, watches and answers, until it is asked to stop.
+//! `detector run`: a manifest, or a data file, in; a detector that trains, watches and answers, until it is asked to stop.
 
 /// Where servers listen.
 pub mod address;
@@ -31,7 +31,7 @@ use jiff::Timestamp;
 
 use crate::alerting::event::{Events, EventsState};
 use crate::cli::lines::Lines;
-use crate::cli::manifest;
+use crate::cli::manifest::Document;
 use crate::ingest::sources::Sources;
 use crate::lifecycle::monitor::{self, MonitorError};
 use crate::lifecycle::store::StateDirectory;
@@ -50,11 +50,26 @@ use start::Start;
 /// # Errors
 /// One sentence on why it could not.
 pub fn run(args: &RunArgs) -> Result<(), RunError> {
+    let document = Document::read(&args.manifest, &args.set)?;
+    if args.print_manifest {
+        print!("{}", crd::manifest::yaml(&document.value));
+        return Ok(());
+    }
+    run_document(args, document)
+}
+
+/// Run a manifest until it is asked to stop.
+///
+/// # Errors
+/// One sentence on why it could not.
+pub fn run_document(args: &RunArgs, document: Document) -> Result<(), RunError> {
     logging::start(args.log);
-    let detector = manifest::detector(&args.manifest, &args.set)?;
+    let is_data = !document.notes.is_empty();
+    document.notes.iter().for_each(|note| tracing::info!("{note}"));
+    let detector = document.detector()?;
     let lines = Lines::new(args.log, &detector);
     let mut record = Record::new(args, &detector, lines)?;
-    let ongoing = if args.fast {
+    let ongoing = if args.fast || is_data {
         replay(args, &detector, &mut record)?
     } else {
         actix_web::rt::System::new().block_on(serve::serve(args, detector, &mut record))?

@@ -56,12 +56,17 @@ fn a_run_of_ones_is_one_event_that_begins_with_its_first_row() {
 }
 
 #[test]
-fn timestamps_may_repeat_but_not_fall() {
+fn timestamps_may_repeat_and_those_that_fall_are_dropped_sorted_or_refused() {
     let rows =
         |times: [i64; 3]| format!("{HEADER}\n1,{},1,0\n1,{},1,0\n1,{},1,0\n", times[0], times[1], times[2]);
-    assert_eq!(readings(&rows([5, 5, 6]), "").unwrap().len(), 3);
+    let seconds = |times, fields| -> Vec<i64> {
+        readings(&rows(times), fields).unwrap().iter().map(|row| row.time.as_second()).collect()
+    };
+    assert_eq!(seconds([5, 5, 6], r#","outOfOrder":"Fail""#), [5, 5, 6]);
+    assert_eq!(seconds([5, 4, 6], ""), [5, 6]);
+    assert_eq!(seconds([5, 4, 6], r#","outOfOrder":"Sort""#), [4, 5, 6]);
     assert_eq!(
-        error(&rows([5, 6, 4]), ""),
+        error(&rows([5, 6, 4]), r#","outOfOrder":"Fail""#),
         r#"pump.csv:4: column "timestamp": timestamps must not fall, got "4" after "1970-01-01T00:00:06Z""#
     );
 }
@@ -96,7 +101,8 @@ fn what_cannot_be_replayed_is_refused_in_a_sentence() {
             row("").replace("2026-01-01 00:00:00", "yesterday"),
             "",
             "pump.csv:2: column \"timestamp\": expected a timestamp (2026-11-22T12:00:00Z, 2026-11-22 12:00:00, \
-             or seconds or milliseconds since 1970), got \"yesterday\"",
+             or seconds or milliseconds since 1970; \
+             others by timeFormat: \"%d.%m.%Y %H:%M\"), got \"yesterday\"",
         ),
         (
             row("1,5,1,0"),
@@ -115,8 +121,16 @@ fn what_cannot_be_replayed_is_refused_in_a_sentence() {
             "pump.csv:3: column \"load\": expected a finite number, got \"1e400\"",
         ),
         (row("1,2026-01-02,1"), "", "pump.csv:3: expected 4 cells as in the header, got 3"),
-        (row("1,2026-01-02,1,2"), label, "pump.csv:3: column \"fault\": expected 0 or 1, got \"2\""),
-        (row("1,2026-01-02,1,no"), label, "pump.csv:3: column \"fault\": expected a number, got \"no\""),
+        (
+            row("1,2026-01-02,1,2"),
+            label,
+            "pump.csv:3: column \"fault\": expected 0 or 1, or a word of labelAnomalous, got \"2\"",
+        ),
+        (
+            row("1,2026-01-02,1,no"),
+            label,
+            "pump.csv:3: column \"fault\": expected 0 or 1, or a word of labelAnomalous, got \"no\"",
+        ),
     ];
     for (text, fields, sentence) in cases {
         assert_eq!(error(&text, fields), sentence);
@@ -137,7 +151,7 @@ fn a_history_starts_at_the_first_row_each_time_and_may_end_before_the_last() {
     let path = directory.path().join("rows.csv");
     fs::write(&path, "timestamp,value\n1,1\n2,2\n3,3\n").unwrap();
     let json = format!(r#"{{"path":{path:?},"sensors":[{{"name":"value"}}],"speed":60}}"#);
-    let file = File::open(&serde_json::from_str(&json).unwrap()).unwrap();
+    let file = File::open(&serde_json::from_str(&json).unwrap(), None).unwrap();
     assert_eq!(file.clock(), Clock::Own { speed: 60.0 });
     let second = jiff::SignedDuration::from_secs(1);
     let times =
@@ -145,4 +159,48 @@ fn a_history_starts_at_the_first_row_each_time_and_may_end_before_the_last() {
     assert_eq!(times(Span::all(second)), [1, 2, 3]);
     assert_eq!(times(Span::all(second)), [1, 2, 3]);
     assert_eq!(times(Span::last(2, Timestamp::from_second(3).unwrap(), second)), [1, 2]);
+}
+
+#[test]
+fn numbers_words_and_labels_may_be_the_file_s_own() {
+    let text = "when;load;Heat (C);state\n01.02.2026 10:00;1,5;Bad;ok\n01.02.2026 10:10;91,9%;-;Fault\n01.02.2026 10:20;N/A;3;\n";
+    let fields = r#","time":"when","timeFormat":"%d.%m.%Y %H:%M","timeZone":"Europe/Berlin","decimal":",",
+        "nullValues":["Bad"],"label":"state","labelAnomalous":["Fault"]"#;
+    let rows = readings(text, fields).unwrap();
+    assert_eq!(rows[0].time, time("2026-02-01T09:00:00Z"));
+    let values: Vec<_> = rows.iter().map(|row| row.values.clone()).collect();
+    assert_eq!(values, [vec![Some(1.5), None], vec![Some(91.9), None], vec![None, Some(3.0)]]);
+    let truths: Vec<_> = rows.iter().map(|row| row.truth.as_ref().map(Vec::len)).collect();
+    assert_eq!(truths, [Some(0), Some(1), None]);
+}
+
+#[test]
+fn in_long_form_the_rows_of_one_time_are_one_reading_of_every_sensor() {
+    let text = "timestamp,device,quantity,value,fault\n1,a,load,1,0\n2,a,load,2,1\n1,a,heat,10,0\n1,b,heat,7,0\n2,a,heat,,0\n";
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("long.csv");
+    fs::write(&path, text).unwrap();
+    let json = format!(
+        r#"{{"path":{path:?},"seriesColumns":["device","quantity"],"label":"fault",
+            "sensors":[{{"name":"load","series":["a","load"]}},{{"name":"heat","series":["a","heat"]}}]}}"#
+    );
+    let recording = Recording::open(&serde_json::from_str(&json).unwrap()).unwrap();
+    let rows: Vec<_> =
+        recording.map(|row| row.unwrap()).map(|row| (row.values, row.truth.unwrap().len())).collect();
+    assert_eq!(rows, [(vec![Some(1.0), Some(10.0)], 0), (vec![Some(2.0), None], 1)]);
+}
+
+#[test]
+fn what_is_dropped_is_counted_once_however_often_the_recording_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("rows.csv");
+    fs::write(&path, "timestamp,value\n1,1\n3,2\n2,3\n1,3\n4,4\n").unwrap();
+    let json = format!(r#"{{"path":{path:?},"sensors":[{{"name":"value"}}]}}"#);
+    let status = Arc::new(SourceStatus::unseen("rows"));
+    let file = File::open(&serde_json::from_str(&json).unwrap(), Some(status.clone())).unwrap();
+    let second = jiff::SignedDuration::from_secs(1);
+    for _ in 0..2 {
+        assert_eq!(file.history(Span::all(second)).unwrap().count(), 3);
+    }
+    assert_eq!(status.counts(), (2, [0, 0, 0, 2]));
 }

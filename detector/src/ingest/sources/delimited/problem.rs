@@ -1,5 +1,6 @@
 //! What can be wrong with a file of delimited text: where, and one sentence.
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
@@ -84,7 +85,7 @@ pub enum Problem {
         /// The column.
         column: String,
         /// What was expected.
-        expected: &'static str,
+        expected: Cow<'static, str>,
         /// What was there.
         got: String,
     },

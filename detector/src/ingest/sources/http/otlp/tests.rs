@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use prost::Message;
 
 use super::*;
@@ -162,4 +163,20 @@ fn a_body_that_is_no_such_message_is_refused_in_a_sentence() {
     }
     assert_eq!(Encoding::of("application/json; charset=utf-8"), Some(Encoding::Json));
     assert_eq!(Encoding::of("text/plain"), None);
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_whatever_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = read(&bytes, Encoding::Protobuf);
+        let _ = read(&bytes, Encoding::Json);
+    }
+
+    #[test]
+    fn no_change_of_a_message_makes_it_panic(place in 0..200_usize, byte in any::<u8>()) {
+        let mut message = export().encode_to_vec();
+        let place = place % message.len();
+        message[place] = byte;
+        let _ = read(&message, Encoding::Protobuf);
+    }
 }

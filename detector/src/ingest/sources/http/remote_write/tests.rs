@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use proptest::prelude::*;
 use prost::Message;
 
 use super::*;
@@ -187,5 +188,15 @@ fn the_content_type_names_the_version() {
         (String::new(), None),
     ] {
         assert_eq!(Version::of(&content_type), version, "{content_type}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_whatever_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        for version in [Version::One, Version::Two] {
+            let _ = read(&bytes, version);
+            let _ = read(&snap::raw::Encoder::new().compress_vec(&bytes).unwrap(), version);
+        }
     }
 }

@@ -1,0 +1,120 @@
+//! A data file in; a manifest that replays it, and a sentence on each thing that was inferred, out.
+
+/// What each column holds.
+mod columns;
+
+use std::fs::File;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use self::columns::{Columns, Sample};
+use crate::ingest::sources::delimited::{self, CsvError, Rows};
+
+/// How many rows are looked at.
+const LOOKED_AT: usize = 16_384;
+/// The most rows to learn from.
+const MOST_SAMPLES: usize = 4096;
+/// Of fewer rows all are learned from, and then watched.
+const FEW_ROWS: usize = 512;
+/// What data files are called.
+const EXTENSIONS: [&str; 4] = [".csv", ".csv.gz", ".tsv", ".tsv.gz"];
+
+/// A manifest that was inferred.
+#[derive(Debug)]
+pub struct Inferred {
+    /// The document.
+    pub manifest: Value,
+    /// What it was inferred from, for people.
+    pub notes: Vec<String>,
+}
+
+/// Why nothing can be inferred.
+#[derive(Debug, Error)]
+pub enum InferenceError {
+    /// It is no table.
+    #[error(transparent)]
+    Csv(#[from] CsvError),
+    /// It is a table without what a recording needs.
+    #[error("{0}: {1}")]
+    Unfit(String, String),
+}
+
+/// Whether a file is data, by its name; else it is a manifest.
+pub fn is_data(path: &Path) -> bool {
+    let name = path.to_string_lossy().to_ascii_lowercase();
+    EXTENSIONS.iter().any(|extension| name.ends_with(extension))
+}
+
+/// A manifest for a data file.
+///
+/// # Errors
+/// It cannot be read, has no rows, or no column of timestamps or of numbers.
+pub fn infer(path: &Path) -> Result<Inferred, InferenceError> {
+    let file = path.display().to_string();
+    let sample = sample(&file, delimited::open(path)?)?;
+    let columns = Columns::find(&sample).map_err(|why| InferenceError::Unfit(file.clone(), why))?;
+    let samples = samples(sample.rows.len());
+    let mut notes = vec![format!("{file}: cells are separated by {}", separator(sample.delimiter))];
+    notes.extend(columns.notes());
+    let more = if sample.rows.len() == LOOKED_AT { " or more" } else { "" };
+    notes.push(match sample.rows.len() {
+        rows if samples == rows => format!("all of its {rows} rows are learned from, and then watched"),
+        rows => format!("of its {rows} rows{more} the first {samples} are learned from, the others watched"),
+    });
+    Ok(Inferred { manifest: manifest(path, &columns, samples), notes })
+}
+
+fn sample(name: &str, file: File) -> Result<Sample, CsvError> {
+    let mut rows = Rows::new(name, file)?;
+    let (header, delimiter) = (rows.header().to_vec(), rows.delimiter());
+    let mut sample = Sample { header, delimiter, rows: Vec::new() };
+    while sample.rows.len() < LOOKED_AT && rows.advance()? {
+        sample.rows.push((0..sample.header.len()).map(|column| rows.text(column).into_owned()).collect());
+    }
+    Ok(sample)
+}
+
+/// A quarter, within bounds.
+fn samples(rows: usize) -> usize {
+    if rows < FEW_ROWS { rows.max(2) } else { (rows / 4).clamp(FEW_ROWS / 2, MOST_SAMPLES) }
+}
+
+fn separator(delimiter: u8) -> &'static str {
+    match delimiter {
+        b';' => "semicolons",
+        b'\t' => "tabs",
+        b'|' => "|",
+        _ => "commas",
+    }
+}
+
+fn manifest(path: &Path, columns: &Columns, samples: usize) -> Value {
+    json!({
+        "apiVersion": "anomaly.dev/v1alpha1",
+        "kind": "AnomalyDetector",
+        "metadata": { "name": object_name(path) },
+        "spec": {
+            "interval": columns.interval(),
+            "sources": [{ "name": "recorded", "csv": columns.source(&path.display().to_string()) }],
+            "model": { "train": { "samples": samples } },
+        },
+    })
+}
+
+/// The file's name as the name of an object, which begins with a letter.
+fn object_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let stem = EXTENSIONS.iter().rev().find_map(|extension| name.strip_suffix(extension)).unwrap_or(&name);
+    let name: String =
+        stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
+    match name.trim_matches('-') {
+        "" => "recorded".to_owned(),
+        name if name.starts_with(|c: char| c.is_ascii_digit()) => format!("data-{name}"),
+        name => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

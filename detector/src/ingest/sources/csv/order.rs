@@ -1,0 +1,148 @@
+//! Rows as a file has them in; rows whose time never falls out.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crd::source::OutOfOrder;
+use jiff::Timestamp;
+
+use super::super::delimited::CsvError;
+use super::row::{Row, RowReader};
+use crate::ingest::status::SourceStatus;
+
+/// The rows of a recording that were dropped because their time falls, each counted once, however often the recording is
+/// read.
+#[derive(Debug)]
+pub(super) struct Dropped {
+    file: String,
+    /// How many readings are in a row.
+    width: usize,
+    status: Option<Arc<SourceStatus>>,
+    /// The last line that was counted, and how many were.
+    last: AtomicU64,
+    count: AtomicU64,
+}
+
+impl Dropped {
+    pub(super) fn new(file: &str, width: usize, status: Option<Arc<SourceStatus>>) -> Self {
+        let (last, count) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { file: file.to_owned(), width, status, last, count }
+    }
+
+    fn count(&self, row: &Row, before: Timestamp) {
+        if self.last.fetch_max(row.line, Ordering::Relaxed) >= row.line {
+            return;
+        }
+        if let Some(status) = &self.status {
+            status.arrived(self.width);
+            status.discard(self.width);
+        }
+        if self.count.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::warn!(
+                "{}:{}: {} is earlier than {before} of the row before: such rows are dropped (outOfOrder: Drop)",
+                self.file,
+                row.line,
+                row.time
+            );
+        }
+    }
+
+    /// The recording has ended: how many rows were dropped, where that is not known yet.
+    fn finish(&self) {
+        let count = self.count.swap(1, Ordering::Relaxed);
+        if count > 1 {
+            tracing::warn!(
+                "{}: {count} rows were dropped, whose time is earlier than that of a row before",
+                self.file
+            );
+        }
+    }
+}
+
+/// The rows in order.
+pub(super) enum InOrder {
+    /// As they come, without those whose time falls.
+    Dropping { rows: RowReader, before: Option<Timestamp>, dropped: Arc<Dropped> },
+    /// All of them, once they have been read.
+    Unsorted(Option<RowReader>),
+    /// All of them.
+    Sorted(Sorted),
+}
+
+impl InOrder {
+    pub(super) fn new(rows: RowReader, order: OutOfOrder, dropped: Arc<Dropped>) -> Self {
+        match order {
+            OutOfOrder::Sort => Self::Unsorted(Some(rows)),
+            // The reader fails where it is asked to.
+            OutOfOrder::Drop | OutOfOrder::Fail => Self::Dropping { rows, before: None, dropped },
+        }
+    }
+}
+
+impl Iterator for InOrder {
+    type Item = Result<Row, CsvError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Dropping { rows, before, dropped } => loop {
+                let row = match rows.next() {
+                    Some(Ok(row)) => row,
+                    other => {
+                        dropped.finish();
+                        return other;
+                    }
+                };
+                match *before {
+                    Some(newest) if newest > row.time => dropped.count(&row, newest),
+                    _ => {
+                        *before = Some(row.time);
+                        return Some(Ok(row));
+                    }
+                }
+            },
+            Self::Unsorted(rows) => match Sorted::read(rows.take()?) {
+                Ok(sorted) => {
+                    *self = Self::Sorted(sorted);
+                    self.next()
+                }
+                Err(error) => Some(Err(error)),
+            },
+            Self::Sorted(sorted) => sorted.next().map(Ok),
+        }
+    }
+}
+
+/// The numbers of a whole recording, as dense as they can be.
+#[derive(Default)]
+pub(super) struct Sorted {
+    rows: Vec<(Timestamp, Option<bool>, Option<u16>)>,
+    /// So many a row; NaN is missing.
+    values: Vec<f64>,
+    width: usize,
+    /// The places of the rows, latest first.
+    left: Vec<usize>,
+}
+
+impl Sorted {
+    fn read(rows: RowReader) -> Result<Self, CsvError> {
+        let mut all = Self::default();
+        for row in rows {
+            let Row { time, sensor, values, label, .. } = row?;
+            all.width = values.len();
+            all.rows.push((time, label, sensor.map(|sensor| sensor as u16)));
+            all.values.extend(values.into_iter().map(|value| value.unwrap_or(f64::NAN)));
+        }
+        all.left = (0..all.rows.len()).collect();
+        // Rows of one time stay in their order.
+        all.left.sort_by_key(|place| std::cmp::Reverse((all.rows[*place].0, *place)));
+        Ok(all)
+    }
+
+    fn next(&mut self) -> Option<Row> {
+        let place = self.left.pop()?;
+        let (time, label, sensor) = self.rows[place];
+        let values = &self.values[place * self.width..(place + 1) * self.width];
+        let values = values.iter().map(|value| Some(*value).filter(|value| !value.is_nan())).collect();
+        Some(Row { line: 0, time, sensor: sensor.map(usize::from), values, label })
+    }
+}

@@ -1,0 +1,132 @@
+//! An input that can be read once, such as a pipe, in; as many readers of it as are wanted out.
+//!
+//! A recording is read several times: for its columns, to train, to be replayed. What a pipe gives is kept in a file without
+//! a name, which ends with the process.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+/// Those of this process: a pipe has one.
+static SPOOLS: Mutex<Vec<(PathBuf, Arc<Spool>)>> = Mutex::new(Vec::new());
+/// How much is read at once.
+const BLOCK: usize = 64 << 10;
+
+#[derive(Debug)]
+struct Spool {
+    file: File,
+    state: Mutex<State>,
+    grown: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    length: u64,
+    /// The input has ended, or why it cannot be read on.
+    end: Option<Result<(), String>>,
+}
+
+/// Reads what a pipe has given, and waits for more.
+#[derive(Debug)]
+pub struct PipeReader {
+    spool: Arc<Spool>,
+    position: u64,
+}
+
+/// A reader of the pipe of this path, from what it gave first.
+///
+/// # Errors
+/// It cannot be opened, or there is nowhere to keep what it gives.
+pub fn reader(path: &Path) -> io::Result<PipeReader> {
+    let mut spools = lock(&SPOOLS);
+    let known = spools.iter().find(|(known, _)| known == path).map(|(_, spool)| spool.clone());
+    let spool = match known {
+        Some(spool) => spool,
+        None => {
+            let spool = Spool::fill(File::open(path)?)?;
+            spools.push((path.to_owned(), spool.clone()));
+            spool
+        }
+    };
+    Ok(PipeReader { spool, position: 0 })
+}
+
+impl Spool {
+    /// Keep what the input gives, on a thread of its own.
+    fn fill(mut input: impl Read + Send + 'static) -> io::Result<Arc<Self>> {
+        let spool =
+            Arc::new(Self { file: tempfile::tempfile()?, state: Mutex::default(), grown: Condvar::new() });
+        let kept = spool.clone();
+        thread::Builder::new().name("spool".to_owned()).spawn(move || {
+            let end = kept.copy(&mut input).map_err(|error| error.to_string());
+            lock(&kept.state).end = Some(end);
+            kept.grown.notify_all();
+        })?;
+        Ok(spool)
+    }
+
+    fn copy(&self, input: &mut impl Read) -> io::Result<()> {
+        let mut block = vec![0; BLOCK];
+        loop {
+            let read = match input.read(&mut block) {
+                Ok(0) => return Ok(()),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            let length = lock(&self.state).length;
+            self.file.write_all_at(&block[..read], length)?;
+            lock(&self.state).length += read as u64;
+            self.grown.notify_all();
+        }
+    }
+}
+
+impl Read for PipeReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut state = lock(&self.spool.state);
+        while state.length <= self.position {
+            match &state.end {
+                Some(Ok(())) => return Ok(0),
+                Some(Err(why)) => return Err(io::Error::other(why.clone())),
+                None => state = self.spool.grown.wait(state).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+        let most = usize::try_from(state.length - self.position).unwrap_or(usize::MAX).min(buffer.len());
+        drop(state);
+        let read = self.spool.file.read_at(&mut buffer[..most], self.position)?;
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
+/// A panic elsewhere leaves plain values behind, which stay good.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reader_gets_all_of_it_also_what_comes_later() {
+        let (input, mut output) = io::pipe().unwrap();
+        let spool = Spool::fill(input).unwrap();
+        let reader = || PipeReader { spool: spool.clone(), position: 0 };
+        io::Write::write_all(&mut output, b"one ").unwrap();
+        let mut first = [0; 4];
+        reader().read_exact(&mut first).unwrap();
+        let writing = thread::spawn(move || io::Write::write_all(&mut output, b"two").unwrap());
+        for _ in 0..2 {
+            let mut all = String::new();
+            reader().read_to_string(&mut all).unwrap();
+            assert_eq!(all, "one two");
+        }
+        writing.join().unwrap();
+        assert_eq!(&first, b"one ");
+    }
+}
