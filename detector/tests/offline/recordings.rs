@@ -98,9 +98,16 @@ fn rows_whose_time_falls_are_dropped_and_the_log_says_so_twice_at_most() {
     assert!(log.contains(first), "{log}");
     assert!(log.contains("rows.csv: 59 rows were dropped, whose time is earlier"), "{log}");
     assert_eq!(log.matches("dropped").count(), 2, "{log}");
-    let output = detector(folder.path(), &["run", "rows.yaml", "--fast", "--set", "spec.sources[0].csv.outOfOrder=Fail"], "");
+    let output = detector(
+        folder.path(),
+        &["run", "rows.yaml", "--fast", "--set", "spec.sources[0].csv.outOfOrder=Fail"],
+        "",
+    );
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("rows.csv:502: column \"when\": timestamps must not fall"), "{log}");
+    assert!(
+        text(&output.stderr).contains("rows.csv:502: column \"when\": timestamps must not fall"),
+        "{log}"
+    );
 }
 
 #[test]
@@ -113,7 +120,8 @@ fn a_file_that_grows_is_followed_and_accounted_for_exactly() {
     let running = Running::start(folder.path(), &folder.path().join("rows.yaml"), &[]);
     running.until(|report| report["phase"]["have"] == 100);
     assert_eq!(running.report()["sources"][0]["connected"], true);
-    let append = |rows: &str| OpenOptions::new().append(true).open(&path).unwrap().write_all(rows.as_bytes()).unwrap();
+    let append =
+        |rows: &str| OpenOptions::new().append(true).open(&path).unwrap().write_all(rows.as_bytes()).unwrap();
     append(&rows(100..230, 0));
     running.until_serving();
     append(&rows(230..231, 230));

@@ -130,9 +130,7 @@ impl Columns {
             }
         }
         match (&*words, &*values) {
-            ([word], [value]) if is_long(sample, time, *word) => {
-                found.take_series(sample, *word, *value)
-            }
+            ([word], [value]) if is_long(sample, time, *word) => found.take_series(sample, *word, *value),
             (_, []) => return Err(format!("expected a column of numbers, got {}", sample.header.join(", "))),
             (_, values) => found.take(sample, values),
         }
