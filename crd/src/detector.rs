@@ -57,6 +57,15 @@ use crate::threshold::Threshold;
     .message("a csv source without follow must be the only source: its timestamps pace the detector").field_path(".sources"))]
 #[x_kube(validation = Rule::new("!has(self.sources) || self.sources.filter(source, has(source.http)).size() <= 1")
     .message("at most one source may be of kind http: POST /readings is one path").field_path(".sources"))]
+#[x_kube(validation = Rule::new(
+    "!has(self.sources) || self.sources.all(one, self.sources.all(other, one.name == other.name || !sets.intersects((has(one.simulated) ? one.simulated.sensors.map(sensor, sensor.name) : has(one.csv) ? one.csv.sensors.map(sensor, sensor.name) : has(one.prometheus) ? one.prometheus.sensors.map(sensor, sensor.name) : has(one.http) ? one.http.sensors.map(sensor, sensor.name) : []), (has(other.simulated) ? other.simulated.sensors.map(sensor, sensor.name) : has(other.csv) ? other.csv.sensors.map(sensor, sensor.name) : has(other.prometheus) ? other.prometheus.sensors.map(sensor, sensor.name) : has(other.http) ? other.http.sensors.map(sensor, sensor.name) : []))))"
+).message("the names of sensors must be unique over all sources").field_path(".sources"))]
+#[x_kube(validation = Rule::new(
+    "!has(self.sources) || !has(self.model) || self.sources.map(source, has(source.simulated) ? source.simulated.sensors.size() : has(source.csv) ? source.csv.sensors.size() : has(source.prometheus) ? source.prometheus.sensors.size() : has(source.http) ? source.http.sensors.size() : 0).sum() * (has(self.model.train) && has(self.model.train.features) ? self.model.train.features.size() : 1) * (has(self.model.train) && has(self.model.train.lags) ? self.model.train.lags + 1 : 1) <= 4096"
+).message("sensors * features * (1 + lags) must be at most 4096").field_path(".model.train"))]
+#[x_kube(validation = Rule::new(
+    "!has(self.sources) || !has(self.model) || !has(self.model.train) || !has(self.model.train.extensionLevel) || self.model.train.extensionLevel == 0 || self.model.train.extensionLevel < self.sources.map(source, has(source.simulated) ? source.simulated.sensors.size() : has(source.csv) ? source.csv.sensors.size() : has(source.prometheus) ? source.prometheus.sensors.size() : has(source.http) ? source.http.sensors.size() : 0).sum() * (has(self.model.train.features) ? self.model.train.features.size() : 1) * (has(self.model.train.lags) ? self.model.train.lags + 1 : 1)"
+).message("extensionLevel must be less than the number of columns").field_path(".model.train.extensionLevel"))]
 pub struct AnomalyDetectorSpec {
     /// One reading of every sensor, and one verdict, each interval: 10ms to 24h. A csv source is paced by its own
     /// timestamps instead. Default: 1s.

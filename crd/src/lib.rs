@@ -16,6 +16,8 @@
 pub mod duration;
 /// `0 3 * * *`: times that come again and again.
 pub mod schedule;
+/// The syntax of names, labels and addresses.
+pub mod names;
 /// References to Secrets.
 pub mod secret;
 /// Where readings come from.
@@ -40,6 +42,8 @@ pub mod mute_window;
 pub mod notification;
 /// What Prometheus and Grafana are given.
 pub mod monitoring;
+/// Where pods run, in Kubernetes' own types with its rules.
+mod scheduling;
 /// How the detector's pods run.
 pub mod pod;
 /// How they are reached.

@@ -4,6 +4,7 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Duration;
+use crate::names::{BRACKETS_HOLD_IPV6, IS_FILE, IS_SERVER, NO_HOST, SUBDOMAIN};
 use crate::secret::SecretRef;
 
 /// A model that is loaded, not trained. Exactly one of `configMap`, `persistentVolumeClaim`, `url`.
@@ -33,6 +34,8 @@ pub struct Load {
     /// node, the link and the API server are refused. Example: https://models.plant/pump.safetensors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048), regex(pattern = r"^(https?|s3)://[^\s]+$"))]
+    #[x_kube(validation = Rule::new(IS_FILE).message(NO_HOST))]
+    #[x_kube(validation = Rule::new(BRACKETS_HOLD_IPV6).message("must hold an IPv6 address in its brackets"))]
     #[x_kube(validation = Rule::new("!self.matches('^[a-z0-9]+://[^/]*@')")
         .message("must have no user and no password: they belong into a Secret"))]
     pub url: Option<String>,
@@ -40,6 +43,8 @@ pub struct Load {
     /// The server of an s3:// url. Default: Amazon's. Example: http://minio.storage:9000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048), regex(pattern = r"^https?://[^\s]+$"))]
+    #[x_kube(validation = Rule::new(IS_SERVER).message(NO_HOST))]
+    #[x_kube(validation = Rule::new(BRACKETS_HOLD_IPV6).message("must hold an IPv6 address in its brackets"))]
     pub endpoint: Option<String>,
 
     /// The region of an s3:// url. Default: us-east-1.
@@ -70,7 +75,7 @@ pub struct Load {
 #[serde(rename_all = "camelCase")]
 pub struct LoadConfigMap {
     /// The ConfigMap. Example: pump-forest.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = SUBDOMAIN))]
     pub name: String,
 
     /// The key that holds the file, in `binaryData` or `data`. Default: model.
@@ -84,7 +89,7 @@ pub struct LoadConfigMap {
 #[serde(rename_all = "camelCase")]
 pub struct LoadPersistentVolumeClaim {
     /// The claim. Example: models.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = SUBDOMAIN))]
     pub claim_name: String,
 
     /// The file, from the volume's root; without `..`. Example: pump/model.

@@ -45,10 +45,31 @@ pub fn documents(text: &str) -> Result<Vec<Value>, ManifestError> {
     if text.len() > MAX_BYTES {
         return Err(ManifestError::TooLarge(text.len()));
     }
-    let documents: Vec<Value> = serde_saphyr::from_multiple(text)
+    let documents: Vec<Value> = serde_saphyr::from_multiple_with_options(text, as_kubectl())
         .map_err(|error| ManifestError::Yaml(first_line(&error.to_string())))?;
-    let documents: Vec<Value> = documents.into_iter().filter(|document| !document.is_null()).collect();
+    let mut documents: Vec<Value> = documents.into_iter().filter(|document| !document.is_null()).collect();
+    documents.iter_mut().for_each(whole_numbers);
     if documents.is_empty() { Err(ManifestError::Empty) } else { Ok(documents) }
+}
+
+/// YAML as kubectl reads it: 1.1 in its numbers.
+fn as_kubectl() -> serde_saphyr::Options {
+    serde_saphyr::options! { legacy_octal_numbers: true }
+}
+
+/// `2.0` is 2 to whoever writes JSON without a point, as kubectl does.
+fn whole_numbers(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let whole = number.as_f64().filter(|number| number.fract() == 0.0 && number.abs() < 9e15);
+            if let Some(whole) = whole {
+                *value = json!(whole as i64);
+            }
+        }
+        Value::Object(fields) => fields.values_mut().for_each(whole_numbers),
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        _ => {}
+    }
 }
 
 /// One sentence of an error that goes on to quote the text.
@@ -61,7 +82,8 @@ fn first_line(error: &str) -> String {
 /// # Errors
 /// Every rule that it breaks.
 #[cfg(feature = "offline")]
-pub fn detector(document: Value) -> Result<Valid, Invalid> {
+pub fn detector(mut document: Value) -> Result<Valid, Invalid> {
+    schema::without_nulls(&mut document);
     let violations = schema::violations(&document);
     if !violations.is_empty() {
         return Err(Invalid(violations));

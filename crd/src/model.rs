@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Duration;
 use crate::load::Load;
+use crate::schedule;
 
 /// The model: an isolation forest (Liu, Ting and Zhou, 2008) over the readings of all sensors. Trained from them,
 /// or loaded; not both.
@@ -59,12 +60,12 @@ pub struct Retrain {
     /// Train at these times: five fields of cron, minute, hour, day of the month, month, day of the week.
     /// Example: "0 3 * * *", each night at three.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 128), regex(pattern = r"^\S+( +\S+){4}$"))]
+    #[schemars(schema_with = "schedule::optional_expression_schema")]
     pub schedule: Option<String>,
 
     /// The time zone of `schedule`, a name of the IANA database. Default: UTC. Example: Europe/Berlin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64), regex(pattern = r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$"))]
+    #[schemars(schema_with = "schedule::optional_zone_schema")]
     pub time_zone: Option<String>,
 }
 

@@ -6,7 +6,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Duration;
+use crate::{Duration, names};
 
 /// What Prometheus and Grafana are given. Where the Prometheus Operator is not installed, its objects wait until it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -41,7 +41,7 @@ pub struct ServiceMonitor {
 
     /// Labels by which a Prometheus selects it. Default: none. Example: {release: kube-prometheus-stack}.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32))]
+    #[schemars(schema_with = "names::labels")]
     pub labels: BTreeMap<String, String>,
 }
 
@@ -66,7 +66,7 @@ pub struct PrometheusRule {
     /// Labels of the PrometheusRule, by which a Prometheus selects it, and of each alert. Default: none.
     /// Example: {release: kube-prometheus-stack}.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32))]
+    #[schemars(schema_with = "names::labels")]
     pub labels: BTreeMap<String, String>,
 
     /// The runbook page, whose sections are the alerts' names in lower case. Default: this project's.
@@ -99,7 +99,7 @@ pub struct Dashboard {
     /// Labels by which Grafana's sidecar finds it. Default: {grafana_dashboard: "1"}.
     // No default of the schema: labels that are applied later would merge with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("maxProperties" = 32))]
+    #[schemars(schema_with = "names::optional_labels")]
     pub labels: Option<BTreeMap<String, String>>,
 }
 

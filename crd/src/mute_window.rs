@@ -3,7 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Duration;
+use crate::{Duration, schedule};
 
 /// A window in which no alarm is raised: maintenance, start-ups. Scores, verdicts and events go on; a suppressed
 /// event names the reason.
@@ -12,7 +12,7 @@ use crate::Duration;
 pub struct MuteWindow {
     /// When the window opens: five fields of cron, minute, hour, day of the month, month, day of the week.
     /// Example: "0 2 * * 0", Sundays at two.
-    #[schemars(length(max = 128), regex(pattern = r"^\S+( +\S+){4}$"))]
+    #[schemars(schema_with = "schedule::expression_schema")]
     pub schedule: String,
 
     /// How long it stays open, 1m to 168h. Example: 2h.
@@ -22,7 +22,7 @@ pub struct MuteWindow {
 
     /// The time zone of `schedule`, a name of the IANA database. Default: UTC. Example: Europe/Berlin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64), regex(pattern = r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$"))]
+    #[schemars(schema_with = "schedule::optional_zone_schema")]
     pub time_zone: Option<String>,
 
     /// Why, for people: it stands in the events that were suppressed. Example: weekly maintenance.

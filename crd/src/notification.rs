@@ -3,6 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::names::{BRACKETS_HOLD_IPV6, IS_PAGE, NO_HOST};
 use crate::secret::SecretKeyRef;
 
 /// A receiver of notifications.
@@ -30,6 +31,8 @@ pub struct Webhook {
     /// Its address, http:// or https://. Redirects are not followed. Addresses of the node, the link, the API server and
     /// of clouds' metadata services are refused. Example: https://hooks.plant/anomalies.
     #[schemars(length(min = 1, max = 2048), regex(pattern = r"^https?://[^\s]+$"))]
+    #[x_kube(validation = Rule::new(IS_PAGE).message(NO_HOST))]
+    #[x_kube(validation = Rule::new(BRACKETS_HOLD_IPV6).message("must hold an IPv6 address in its brackets"))]
     pub url: String,
 
     /// The key that requests are signed with (Standard Webhooks, HMAC-SHA256). The Secret is mounted into the pods

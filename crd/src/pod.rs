@@ -8,6 +8,9 @@ use kube::KubeSchema;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use crate::names::{self, SUBDOMAIN};
+use crate::scheduling;
+
 /// The detector's pods, in the fields of a pod template. Everything else about them is decided by the operator.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -21,12 +24,12 @@ pub struct Pod {
     /// Labels of the pods, beside the operator's own, which begin with `app.kubernetes.io/`. Default: none.
     /// Example: {team: plant}.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 64))]
+    #[schemars(schema_with = "names::labels")]
     pub labels: BTreeMap<String, String>,
 
     /// Annotations of the pods. Default: none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 64))]
+    #[schemars(schema_with = "names::annotations")]
     pub annotations: BTreeMap<String, String>,
 
     /// CPU and memory of the detector. Default: requests 10m and 32Mi, limit 128Mi.
@@ -35,32 +38,38 @@ pub struct Pod {
 
     /// Labels that a node must have. Default: none. Example: {kubernetes.io/arch: amd64}.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 64))]
+    #[schemars(schema_with = "names::labels")]
     pub node_selector: BTreeMap<String, String>,
 
     /// Taints to tolerate; at most 64. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
+    #[schemars(schema_with = "scheduling::tolerations")]
     pub tolerations: Vec<Toleration>,
 
     /// Where pods would rather, or must, run. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "scheduling::affinity")]
     pub affinity: Option<Affinity>,
 
     /// How replicas spread over nodes and zones; at most 8. A constraint without a labelSelector counts the detector's
     /// own pods. Default: over nodes and zones, ScheduleAnyway.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8))]
+    #[schemars(schema_with = "scheduling::topology_spread_constraints")]
     pub topology_spread_constraints: Vec<TopologySpreadConstraint>,
 
     /// The PriorityClass of the pods. Default: the cluster's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = SUBDOMAIN))]
     pub priority_class_name: Option<String>,
+
+    /// The RuntimeClass of the pods, such as a sandbox. Default: the cluster's. Example: gvisor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = SUBDOMAIN))]
+    pub runtime_class_name: Option<String>,
 
     /// An existing ServiceAccount to run as. Default: one of the detector's own, without a token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = SUBDOMAIN))]
     pub service_account_name: Option<String>,
 
     /// Secrets of the detector's namespace with the registry's credentials, at most 16. Default: none.
@@ -91,8 +100,16 @@ pub struct Pod {
 }
 
 /// Requests and limits, as in any container.
+//
+// What no two values share, such as an extended resource, Kubernetes takes in whole numbers, the same requested as allowed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new(
+    "!has(self.requests) || !has(self.limits) || self.requests.all(name, !(name in self.limits) || quantity(string(self.requests[name])).compareTo(quantity(string(self.limits[name]))) <= 0)"
+).message("a request must be at most the limit of the same resource"))]
+#[x_kube(validation = Rule::new(
+    "(!has(self.requests) || self.requests.all(name, !name.contains('/') || (has(self.limits) && name in self.limits && quantity(string(self.requests[name])).compareTo(quantity(string(self.limits[name]))) == 0))) && (!has(self.limits) || self.limits.all(name, !name.contains('/') || quantity(string(self.limits[name])).isInteger()))"
+).message("an extended resource must be a whole number, and its request, where there is one, the same as its limit"))]
 pub struct Resources {
     /// What the scheduler sets aside. Example: {cpu: 10m, memory: 32Mi}.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -110,7 +127,7 @@ pub struct Resources {
 #[serde(rename_all = "camelCase")]
 pub struct ImagePullSecret {
     /// The Secret, of type kubernetes.io/dockerconfigjson. Example: registry.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = SUBDOMAIN))]
     pub name: String,
 }
 
@@ -150,7 +167,7 @@ pub struct Volume {
 #[serde(rename_all = "camelCase")]
 pub struct ConfigMapVolume {
     /// The ConfigMap. Example: recordings.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = SUBDOMAIN))]
     pub name: String,
 
     /// Whether pods start without it. Default: false.
@@ -163,7 +180,7 @@ pub struct ConfigMapVolume {
 #[serde(rename_all = "camelCase")]
 pub struct SecretVolume {
     /// The Secret. Example: recordings.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = SUBDOMAIN))]
     pub secret_name: String,
 
     /// Whether pods start without it. Default: false.
@@ -176,7 +193,7 @@ pub struct SecretVolume {
 #[serde(rename_all = "camelCase")]
 pub struct ClaimVolume {
     /// The claim. Example: recordings.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = SUBDOMAIN))]
     pub claim_name: String,
 
     /// Whether the volume is mounted read-only. Default: false.
@@ -246,7 +263,7 @@ pub struct CaBundle {
 #[serde(rename_all = "camelCase")]
 pub struct CaBundleKey {
     /// The ConfigMap or Secret. Example: plant-ca.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = SUBDOMAIN))]
     pub name: String,
 
     /// The key. Default: ca.crt.
@@ -260,9 +277,17 @@ fn quantities(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
         "maxProperties": 16,
+        "x-kubernetes-validations": [{
+            "rule": r"self.all(name, name in ['cpu', 'memory', 'ephemeral-storage'] || (name.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$') && !name.startsWith('requests.') && !name.contains('kubernetes.io/')))",
+            "message": "a resource must be cpu, memory, ephemeral-storage, or an extended one, such as example.com/gpu",
+        }, {
+            "rule": "self.all(name, quantity(string(self[name])).compareTo(quantity('0')) >= 0)",
+            "message": "an amount must be at least 0",
+        }],
         "additionalProperties": {
             "x-kubernetes-int-or-string": true,
-            "pattern": r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?[0-9]+))?$",
+            "maxLength": 32,
+            "pattern": r"^\+?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?[0-9]+))?$",
         },
     })
 }

@@ -38,19 +38,14 @@ impl Violation {
 /// Every rule that the schema cannot say and the spec breaks. The operator alone can refuse these.
 pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     let mut found = Vec::new();
-    let names: Vec<&str> = spec.sources.iter().map(|source| source.name.as_str()).collect();
-    found.extend(twice("spec.sources", ".name", &names));
-    let notifications: Vec<&str> = spec.notifications.iter().map(|each| each.name.as_str()).collect();
-    found.extend(twice("spec.notifications", ".name", &notifications));
     let train = spec.model.train.as_ref().map(Training::from).unwrap_or_default();
-    let features: Vec<String> = train.features.iter().map(|feature| format!("{feature:?}")).collect();
-    found.extend(twice("spec.model.train.features", "", &features));
     found.extend(bad_choices(spec));
     let mut seen: HashMap<String, &str> = HashMap::new();
     let mut count = 0;
     for (source, path, name) in sensors(&spec.sources) {
         count += 1;
-        if let Some(other) = seen.insert(name.clone(), source) {
+        // Twice in one source, the list's type refuses.
+        if let Some(other) = seen.insert(name.clone(), source).filter(|other| *other != source) {
             found.push(Violation::new(
                 path,
                 format!("must be unique over all sources, got {name:?}, which source {other:?} has too"),
@@ -142,21 +137,10 @@ fn no_schedules(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
 fn no_schedule(path: &str, schedule: &str, zone: Option<&str>) -> Option<Violation> {
     let error = Schedule::new(schedule, zone).err()?;
     let field = match error {
-        ScheduleError::Expression { .. } => "schedule",
+        ScheduleError::Expression { .. } | ScheduleError::Never(_) => "schedule",
         ScheduleError::Zone(_) => "timeZone",
     };
     Some(Violation::new(format!("{path}.{field}"), error.to_string()))
-}
-
-/// The entries of a list that is a set, or a map by `key`, that stand there already. The API server refuses them by
-/// the list's type.
-fn twice<T: PartialEq + fmt::Debug>(list: &str, key: &str, entries: &[T]) -> Vec<Violation> {
-    let repeated = entries.iter().enumerate().filter_map(|(i, entry)| {
-        let first = entries[..i].iter().position(|earlier| earlier == entry)?;
-        let message = format!("must be unique, got {entry:?}, which {list}[{first}] has too");
-        Some(Violation::new(format!("{list}[{i}]{key}"), message))
-    });
-    repeated.collect()
 }
 
 /// The widest vector that a model may see.

@@ -3,7 +3,11 @@
 use cronexpr::{Crontab, FallbackTimezoneOption, ParseOptions};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use schemars::{Schema, SchemaGenerator};
+use serde_json::{Value, json};
 use thiserror::Error;
+
+use crate::names::schema;
 
 /// Times that come again and again, on some zone's clock. Where a clock is put forward, times that it skips are left
 /// out; where it is put back, times that come twice are named twice.
@@ -33,6 +37,9 @@ pub enum ScheduleError {
         /// What is wrong with it.
         reason: String,
     },
+    /// No day of the calendar is among those that it names.
+    #[error("expected a day that comes, got {0:?}: no such month has that day")]
+    Never(String),
     /// The IANA database has no such zone.
     #[error("expected a time zone of the IANA database, such as Europe/Berlin, got {0:?}")]
     Zone(String),
@@ -45,9 +52,22 @@ impl Schedule {
     /// The expression is not five fields of cron, or the zone is unknown.
     pub fn new(expression: &str, zone: Option<&str>) -> Result<Self, ScheduleError> {
         Self::check(expression)?;
-        let Some(zone) = zone else { return parse(expression, expression).map(Self) };
-        TimeZone::get(zone).map_err(|_| ScheduleError::Zone(zone.to_owned()))?;
-        parse(&format!("{expression} {zone}"), expression).map(Self)
+        let Some(zone) = zone else { return Self::coming(parse(expression, expression)?, expression) };
+        // Names are as the database spells them: the API server's differ by upper and lower case.
+        let known = TimeZone::get(zone).is_ok_and(|known| known.iana_name() == Some(zone));
+        if !known {
+            return Err(ScheduleError::Zone(zone.to_owned()));
+        }
+        Self::coming(parse(&format!("{expression} {zone}"), expression)?, expression)
+    }
+
+    /// The schedule, if it names any time.
+    fn coming(times: Crontab, expression: &str) -> Result<Self, ScheduleError> {
+        let schedule = Self(times);
+        match schedule.next(Timestamp::UNIX_EPOCH) {
+            Some(_) => Ok(schedule),
+            None => Err(ScheduleError::Never(expression.to_owned())),
+        }
     }
 
     fn check(expression: &str) -> Result<(), ScheduleError> {
@@ -59,7 +79,7 @@ impl Schedule {
         Err(ScheduleError::Expression { expression: expression.to_owned(), reason })
     }
 
-    /// The first time after an instant; none where there is none in the calendar, as for the 30th of February.
+    /// The first time after an instant; none where time ends before.
     pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
         Some(self.0.find_next(after).ok()?.timestamp())
     }
@@ -72,6 +92,77 @@ fn parse(text: &str, expression: &str) -> Result<Crontab, ScheduleError> {
         expression: expression.to_owned(),
         reason: last_line(&error.to_string()),
     })
+}
+
+/// The schema of an expression: what is checked above, as patterns and CEL say it.
+pub(crate) fn expression_schema(_: &mut SchemaGenerator) -> Schema {
+    schema(expression_rules())
+}
+
+/// The same, where it may be left out.
+pub(crate) fn optional_expression_schema(_: &mut SchemaGenerator) -> Schema {
+    let mut rules = expression_rules();
+    rules["nullable"] = json!(true);
+    schema(rules)
+}
+
+fn expression_rules() -> Value {
+    const MONTHS: &str = "JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC";
+    const DAYS: &str = "SUN|MON|TUE|WED|THU|FRI|SAT";
+    let list = |item: String| format!("({item})(,({item}))*");
+    let numbers = |number: &str, step: &str| list(format!(r"(\\*|({number})(-({number}))?)(/0*({step}))?"));
+    let named = |number: &str, name: &str, step: &str| {
+        list(format!(r"\\*(/0*({step}))?|({number})(-({number}))?|({name})(-({name}))?"))
+    };
+    let fields = [
+        numbers("[0-5]?[0-9]", "[1-9]|[1-5][0-9]"),
+        numbers("[01]?[0-9]|2[0-3]", "[1-9]|1[0-9]|2[0-3]"),
+        numbers("0?[1-9]|[12][0-9]|3[01]", "[1-9]|[12][0-9]|3[01]"),
+        named("0?[1-9]|1[0-2]", MONTHS, "[1-9]|1[0-2]"),
+        named("0?[0-7]", DAYS, "[1-7]"),
+    ];
+    let never = |days: &str, months: &str| {
+        let day = list(format!("{days}(-{days})?(/[0-9]+)?"));
+        let month = list(format!("({months})(-({months}))?"));
+        format!("!self.matches('(?i)^[^ ]+ +[^ ]+ +{day} +{month} +[*][^ ]*$')")
+    };
+    json!({
+        "type": "string",
+        "maxLength": 128,
+        "pattern": r"^\S+( +\S+){4}$",
+        "x-kubernetes-validations": [
+            {
+                "rule": format!("self.matches('(?i)^{}$')", fields.join(" +")),
+                "message": "must be five fields of cron, such as \"0 3 * * *\": lists of numbers, ranges, * and steps; names of months and days; steps of months and days of the week after * only",
+            },
+            {
+                "rule": "self.findAll('[0-9]+-[0-9]+').all(range, int(range.split('-')[0]) <= int(range.split('-')[1]))",
+                "message": "must have no range that ends before it starts",
+            },
+            {
+                "rule": "self.upperAscii().findAll('[A-Z]{3}-[A-Z]{3}').all(range, 'JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDECSUNMONTUEWEDTHUFRISAT'.indexOf(range.split('-')[0]) <= 'JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDECSUNMONTUEWEDTHUFRISAT'.indexOf(range.split('-')[1]))",
+                "message": "must have no range that ends before it starts",
+            },
+            {
+                "rule": format!("{} && {}", never("3[01]", "0?2|FEB"), never("31", "0?[2469]|11|FEB|APR|JUN|SEP|NOV")),
+                "message": "must name a day that comes",
+            },
+        ],
+    })
+}
+
+/// The schema of a time zone, where it may be left out. That the database has it, the API server alone can say in CEL.
+pub(crate) fn optional_zone_schema(_: &mut SchemaGenerator) -> Schema {
+    schema(json!({
+        "type": "string",
+        "nullable": true,
+        "maxLength": 64,
+        "pattern": r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$",
+        "x-kubernetes-validations": [{
+            "rule": "self != 'Local' && timestamp('2026-01-01T00:00:00Z').getHours(self) >= 0",
+            "message": "must be a time zone of the IANA database, such as Europe/Berlin",
+        }],
+    }))
 }
 
 /// The reason alone, of an error that also draws where.
@@ -95,9 +186,12 @@ mod tests {
     }
 
     #[test]
-    fn a_day_that_never_comes_has_no_next_time() {
-        let never = Schedule::new("0 0 30 2 *", None).unwrap();
-        assert_eq!(never.next(at("2026-11-22T12:00:00Z")), None);
+    fn a_day_that_never_comes_is_refused() {
+        for never in ["0 0 30 2 *", "0 0 31 2,4,6,9,11 *", "0 0 30-31 FEB *"] {
+            assert_eq!(Schedule::new(never, None).unwrap_err(), ScheduleError::Never(never.to_owned()));
+        }
+        let leap_day = Schedule::new("0 0 29 2 *", None).unwrap();
+        assert_eq!(leap_day.next(at("2026-11-22T12:00:00Z")), Some(at("2028-02-29T00:00:00Z")));
     }
 
     #[test]

@@ -5,10 +5,11 @@ use std::sync::LazyLock;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use kube::Resource;
-use kube::core::cel::{ErrorKind, ValidationErrors, Validator as CelValidator};
+use kube::core::cel::{self, CompiledSchema, ErrorKind, ValidationErrors};
 use serde_json::{Value, json};
 
 use crate::AnomalyDetector;
+use crate::names::{LABEL_VALUE, QUALIFIED, SUBDOMAIN};
 use crate::repair::{self, Fault, StandIn};
 use crate::rules::{Violation, spec_violations};
 
@@ -25,18 +26,69 @@ static CLOSED: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
     close(&mut schema);
     schema["properties"]["apiVersion"] = json!({ "const": AnomalyDetector::api_version(&()) });
     schema["properties"]["kind"] = json!({ "const": AnomalyDetector::kind(&()) });
-    schema["properties"]["metadata"] =
-        json!({ "type": "object", "required": ["name"], "properties": { "name": { "type": "string" } } });
+    schema["properties"]["metadata"] = metadata();
+    close(&mut schema["properties"]["metadata"]);
     schema["required"] = json!(["apiVersion", "kind", "metadata", "spec"]);
     let options = jsonschema::options().should_validate_formats(true);
     options.build(&schema).expect("a structural schema is a JSON schema")
 });
+
+/// The metadata of an object that a person writes.
+fn metadata() -> Value {
+    let (name, key) = (json!({ "type": "string", "pattern": SUBDOMAIN }), json!({ "pattern": QUALIFIED }));
+    let text = json!({ "type": "string" });
+    let label = json!({ "type": "string", "pattern": LABEL_VALUE });
+    json!({
+        "type": "object",
+        "required": ["name"],
+        "properties": {
+            "name": text,
+            "generateName": text,
+            "namespace": name,
+            "labels": { "type": "object", "propertyNames": key, "additionalProperties": label },
+            "annotations": { "type": "object", "propertyNames": key, "additionalProperties": text },
+            "finalizers": { "type": "array", "items": { "type": "string", "pattern": QUALIFIED } },
+            "ownerReferences": { "type": "array", "items": {
+                "type": "object",
+                "required": ["apiVersion", "kind", "name", "uid"],
+                "properties": {
+                    "apiVersion": text, "kind": text, "name": text, "uid": text,
+                    "controller": { "type": "boolean" }, "blockOwnerDeletion": { "type": "boolean" },
+                },
+            } },
+            // What the API server fills in: an object may have been read from it.
+            "uid": text, "resourceVersion": text, "selfLink": text, "creationTimestamp": text, "deletionTimestamp": text,
+            "generation": { "type": "integer" }, "deletionGracePeriodSeconds": { "type": "integer" },
+            "managedFields": { "type": "array" },
+        },
+    })
+}
+
+/// Functions of CEL rules that are left to the API server: [`crate::rules`] says the same, and which value it was. The
+/// interpreter has no hours of a time zone.
+const ONLY_ON_THE_SERVER: [&str; 2] = [".getHours(", "sets.intersects("];
+
+/// The document without what the API server drops: a null stands for a field that is left out.
+pub fn without_nulls(document: &mut Value) {
+    match document {
+        Value::Object(fields) => {
+            fields.retain(|_, value| !value.is_null());
+            fields.values_mut().for_each(without_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_nulls),
+        _ => {}
+    }
+}
+
+/// The CEL rules of the schema, compiled once.
+static RULES: LazyLock<CompiledSchema> = LazyLock::new(|| cel::compile_schema(&SCHEMA));
 
 /// Every rule that the document breaks, sorted by path. Where a value is of a wrong shape, the rules about the rest of the
 /// document are checked all the same.
 pub fn violations(document: &Value) -> Vec<Violation> {
     let errors: Vec<_> = CLOSED.iter_errors(document).collect();
     let mut found: Vec<Violation> = errors.iter().flat_map(sentences).collect();
+    repeated("", document, &SCHEMA, &mut found);
     if errors.is_empty() {
         found.extend(rule_violations(document, |_| true));
     } else {
@@ -55,19 +107,50 @@ pub fn violations(document: &Value) -> Vec<Violation> {
     found
 }
 
+/// The items of lists that are sets, or maps by keys, that stand there already.
+fn repeated(path: &str, value: &Value, schema: &Value, found: &mut Vec<Violation>) {
+    if let Some(items) = value.as_array() {
+        let keys = schema["x-kubernetes-list-map-keys"].as_array().map_or(&[] as &[Value], Vec::as_slice);
+        let id = |item: &Value| -> Option<Vec<Value>> {
+            let of_key = |key: &Value| item.get(key.as_str()?).cloned();
+            match schema["x-kubernetes-list-type"].as_str()? {
+                "map" => keys.iter().map(of_key).collect(),
+                "set" => Some(vec![item.clone()]),
+                _ => None,
+            }
+        };
+        for (i, item) in items.iter().enumerate() {
+            repeated(&format!("{path}[{i}]"), item, &schema["items"], found);
+            let Some(known) = id(item) else { continue };
+            let first = items[..i].iter().position(|earlier| id(earlier).as_ref() == Some(&known));
+            if let Some(first) = first {
+                let field = if let [Value::String(key)] = keys { format!(".{key}") } else { String::new() };
+                let got = known.iter().map(Value::to_string).collect::<Vec<_>>().join(", ");
+                let message = format!("must be unique, got {got}, which {path}[{first}] has too");
+                found.push(Violation::new(format!("{path}[{i}]{field}"), message));
+            }
+        }
+    }
+    for (name, value) in value.as_object().into_iter().flatten() {
+        repeated(&join(path, name), value, &schema["properties"][name], found);
+    }
+}
+
 /// The rules that fields break together: CEL's, failing as `counts` says, and those that no schema can say.
 fn rule_violations(document: &Value, counts: impl Fn(&ErrorKind) -> bool) -> Vec<Violation> {
-    let broken = CelValidator::new().validate(&SCHEMA, document, None).err().map(ValidationErrors::into_vec);
-    let broken = broken.into_iter().flatten().filter(|error| counts(&error.kind));
-    let mut found: Vec<Violation> = broken
-        .map(|error| {
-            let message = with_number(&error.message, document, &error.field_path);
-            Violation::new(error.field_path, message)
-        })
-        .collect();
-    if let Ok(detector) = serde_json::from_value::<AnomalyDetector>(document.clone()) {
-        found.extend(spec_violations(&detector.spec));
-    }
+    let broken = cel::validate_compiled(&RULES, document, None).err().map(ValidationErrors::into_vec);
+    let is_left = |rule: &str| ONLY_ON_THE_SERVER.iter().any(|function| rule.contains(function));
+    let broken = broken.into_iter().flatten().filter(|error| counts(&error.kind) && !is_left(&error.rule));
+    let found = broken.map(|error| {
+        let message = with_number(&error.message, document, &error.field_path);
+        Violation::new(error.field_path, message)
+    });
+    let detector = serde_json::from_value::<AnomalyDetector>(document.clone());
+    let ours = detector.map(|detector| spec_violations(&detector.spec)).unwrap_or_default();
+    // Of two sentences about one field, ours has the value.
+    let is_ours = |path: &str| ours.iter().any(|rule| rule.path == path);
+    let mut found: Vec<Violation> = found.filter(|rule| !is_ours(&rule.path)).collect();
+    found.extend(ours);
     found
 }
 
@@ -160,6 +243,13 @@ fn sentences(error: &jsonschema::ValidationError<'_>) -> Vec<Violation> {
         }
         ValidationErrorKind::Pattern { pattern } => format!("must match {pattern}, got {got}"),
         ValidationErrorKind::Enum { options } => format!("must be one of {}, got {got}", choices(options)),
+        ValidationErrorKind::PropertyNames { error } => {
+            let key = error.instance().as_str().unwrap_or_default();
+            return vec![Violation::new(
+                join(&path, key),
+                "must be a qualified name, such as team or example.com/team",
+            )];
+        }
         ValidationErrorKind::Format { format } if format == "date-time" => {
             format!("must be an RFC 3339 time such as 2026-11-22T12:00:00Z, got {got}")
         }

@@ -3,12 +3,14 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::names::SUBDOMAIN;
+
 /// A Secret in the detector's namespace, whose keys the field that refers to it lists.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretRef {
     /// The name of the Secret. Example: model-store.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = SUBDOMAIN))]
     pub name: String,
 }
 
@@ -17,7 +19,7 @@ pub struct SecretRef {
 #[serde(rename_all = "camelCase")]
 pub struct SecretKeyRef {
     /// The name of the Secret. Example: webhook.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = SUBDOMAIN))]
     pub name: String,
 
     /// The key in the Secret's data. Example: key.

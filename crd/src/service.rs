@@ -1,8 +1,12 @@
 //! The service part of the spec: how the detector's pods are reached.
 
+use std::collections::BTreeMap;
+
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::names;
 
 /// The Service in front of the detector's replicas.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
@@ -16,6 +20,11 @@ pub struct Service {
     #[serde(default = "http")]
     #[schemars(range(min = 1, max = 65_535))]
     pub port: i32,
+
+    /// Annotations of the Service, such as those by which a provider's load balancer is configured. Default: none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "names::annotations")]
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// How a Service is reached.
@@ -36,6 +45,6 @@ fn http() -> i32 {
 
 impl Default for Service {
     fn default() -> Self {
-        Self { type_: ServiceType::default(), port: http() }
+        Self { type_: ServiceType::default(), port: http(), annotations: BTreeMap::new() }
     }
 }

@@ -6,6 +6,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::threshold::Threshold;
+
 /// What became of the spec. Written by the operator; small, and reconstructable from the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -39,6 +41,10 @@ pub struct AnomalyDetectorStatus {
     /// The number of sensors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sensors: Option<i32>,
+
+    /// How the threshold is chosen: the spec's choice, or the default where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<Threshold>,
 
     /// The model that serves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -169,6 +175,8 @@ pub enum Reason {
     PrometheusOperatorNotInstalled,
     /// A Prometheus refused the ServiceMonitor or the PrometheusRule.
     RefusedByPrometheus,
+    /// The pods answer, but the Service leads to none of them.
+    NoEndpoints,
     /// A new version of the pods is being rolled out.
     RollingOut,
     /// The image cannot be pulled.

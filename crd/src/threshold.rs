@@ -40,3 +40,13 @@ pub struct Threshold {
         .message("must be over 0 and at most 86400"))]
     pub alerts_per_day: Option<f64>,
 }
+
+impl Threshold {
+    /// The contamination of a spec without a threshold.
+    pub const DEFAULT_CONTAMINATION: f64 = 0.01;
+
+    /// What is chosen where nothing is.
+    pub fn or_default(chosen: Option<Self>) -> Self {
+        chosen.unwrap_or(Self { contamination: Some(Self::DEFAULT_CONTAMINATION), ..Self::default() })
+    }
+}

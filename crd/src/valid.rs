@@ -252,7 +252,7 @@ impl Missing {
 
 impl Cut {
     /// What a spec without a threshold gets.
-    pub const DEFAULT: Self = Self::Contamination(0.01);
+    pub const DEFAULT: Self = Self::Contamination(Threshold::DEFAULT_CONTAMINATION);
 
     fn new(threshold: Threshold) -> Self {
         match (threshold.contamination, threshold.score, threshold.alerts_per_day) {

@@ -18,6 +18,8 @@ pub mod models;
 pub mod status;
 /// The way to the API server: what every reconcile is handed, the cache, the Lease, retries.
 pub mod client;
+/// What detectors get whose own spec leaves it out.
+pub mod defaults;
 /// Flags and environment -> settings.
 pub mod settings;
 /// Log lines and metrics.

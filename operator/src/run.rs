@@ -13,11 +13,11 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use crate::client::cache::Caches;
-use crate::client::context::DEADLINE;
+use crate::client::context::{DEADLINE, Shared};
 use crate::client::discovery::Discovery;
 use crate::client::health::{Health, Phase};
 use crate::client::lease::{Candidate, Leadership, Term};
-use crate::controller::{Scope, Shared};
+use crate::controller::Scope;
 use crate::observe::pod_client;
 use crate::serving::authorization::Authorization;
 use crate::serving::http;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
+use crate::defaults::DetectorDefaults;
+
 /// The settings of `operator run`. Every flag has an environment variable, so that a Deployment needs no arguments.
 #[derive(Args, Clone, Debug)]
 pub struct Settings {
@@ -21,6 +23,11 @@ pub struct Settings {
     /// server and clouds' metadata services are: 169.254.20.10/32, separated by commas. Default: none.
     #[arg(long, env, value_delimiter = ',', num_args = 0..)]
     pub detector_allow_address: Vec<IpNet>,
+
+    /// What detectors get whose own spec leaves it out, as JSON: imagePullSecrets, resources, nodeSelector, tolerations,
+    /// priorityClassName, runtimeClassName, serviceMonitorLabels, prometheusRuleLabels. Default: nothing.
+    #[arg(long, env, default_value = "{}", hide_default_value = true)]
+    pub detector_defaults: DetectorDefaults,
 
     /// The namespaces to watch, separated by commas. Default: all of them.
     #[arg(long, env = "WATCH_NAMESPACES", value_delimiter = ',', num_args = 0..)]

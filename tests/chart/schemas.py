@@ -42,10 +42,10 @@ def closed(schema):
     return schema
 
 
-def service_monitor():
-    """The ServiceMonitor's schema, from the module of the operator that defines it."""
+def monitoring(plural):
+    """The schema of a kind of the Prometheus Operator's, from the module of the operator that defines it."""
     module = subprocess.run(["go", "mod", "download", "-json", PROMETHEUS_OPERATOR], check=True, capture_output=True)
-    crd = Path(json.loads(module.stdout)["Dir"], "jsonnet/prometheus-operator/servicemonitors-crd.json")
+    crd = Path(json.loads(module.stdout)["Dir"], f"jsonnet/prometheus-operator/{plural}-crd.json")
     schema = json.loads(crd.read_text())["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     schema["properties"]["metadata"] = {"$ref": "_definitions.json#/$defs/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}
     return json.dumps(closed(schema))
@@ -57,12 +57,13 @@ def main(folder):
         install(packages)
     for minor in MINORS:
         target = folder / minor
-        if (target / "complete").exists():
+        if all((target / name).exists() for name in ("complete", "prometheusrule-monitoring-v1.json")):
             continue
         target.mkdir(exist_ok=True)
         for source in (packages / f"kubernetes_validate/kubernetes-json-schema/v{minor}.0-local-strict").glob("*.json"):
             (target / source.name).write_text(localise(json.loads(source.read_text())))
-        (target / "servicemonitor-monitoring-v1.json").write_text(service_monitor())
+        for kind in ("servicemonitor", "prometheusrule"):
+            (target / f"{kind}-monitoring-v1.json").write_text(monitoring(f"{kind}s"))
         (target / "complete").touch()
 
 

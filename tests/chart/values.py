@@ -3,7 +3,7 @@
 
     values.py HELM
 
-Each value of values.yaml (save `global`) is set in everything.yaml or nothing.yaml beside this file, and taking it away
+Each value of values.yaml is set in everything.yaml or nothing.yaml beside this file, and taking it away
 changes what the chart renders. Each is in the schema, and the schema knows no other. HELM is the program.
 """
 
@@ -19,8 +19,12 @@ import yaml
 
 HERE = Path(__file__).parent
 CHART = HERE.parent.parent / "charts/anomaly-operator"
-NEEDS = {"podDisruptionBudget.enabled": {"replicas": 2, "leaderElection": {"enabled": True}}}  # for the value to show
-UNREAD = {("global",)}
+TWO = {"replicas": 2, "leaderElection": {"enabled": True}}
+NEEDS = {  # for the value to show
+    "podDisruptionBudget.enabled": TWO,
+    "podDisruptionBudget.minAvailable": {**TWO, "podDisruptionBudget": {"enabled": True}},
+}
+UNREAD = set()
 
 
 def leaves(schema, path=()):

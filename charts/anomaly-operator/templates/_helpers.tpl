@@ -59,13 +59,49 @@ annotations:
 {{- end }}
 {{- end -}}
 
-{{/* (list $ IMAGE-VALUES) */}}
+{{/* (list $ IMAGE-VALUES): global.imageRegistry takes the place of the registry, the part before the first slash where it
+has a dot or a colon, or is localhost. */}}
 {{- define "anomaly-operator.image" -}}
+{{- $root := index . 0 -}}
 {{- $image := index . 1 -}}
+{{- $repository := $image.repository -}}
+{{- with $root.Values.global.imageRegistry -}}
+{{- $repository = printf "%s/%s" (trimSuffix "/" .) (regexReplaceAll "^([^/]*[.:][^/]*|localhost)/" $repository "") -}}
+{{- end -}}
 {{- if $image.digest -}}
-{{ $image.repository }}@{{ $image.digest }}
+{{ $repository }}@{{ $image.digest }}
 {{- else -}}
-{{ $image.repository }}:{{ $image.tag | default (index . 0).Chart.AppVersion }}
+{{ $repository }}:{{ $image.tag | default $root.Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+
+{{/* The chart's pull secrets and the global ones, which may be names alone. */}}
+{{- define "anomaly-operator.imagePullSecrets" -}}
+{{- $secrets := .Values.imagePullSecrets -}}
+{{- range .Values.global.imagePullSecrets -}}
+{{- $secrets = append $secrets (kindIs "string" . | ternary (dict "name" .) .) -}}
+{{- end -}}
+{{- with uniq $secrets -}}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end -}}
+{{- end -}}
+
+{{/* What detectors get whose spec leaves it out, as JSON; empty where nothing is set. */}}
+{{- define "anomaly-operator.detectorDefaults" -}}
+{{- $set := dict -}}
+{{- range $name, $value := .Values.detector.defaults -}}
+{{- if $value }}{{ $_ := set $set $name $value }}{{ end -}}
+{{- end -}}
+{{- if $set }}{{ toJson $set }}{{ end -}}
+{{- end -}}
+
+{{/* "true" where the operator's PrometheusRule is rendered, else empty. */}}
+{{- define "anomaly-operator.prometheusRule" -}}
+{{- if .Values.metrics.prometheusRule.enabled -}}
+{{- if or (eq .Values.metrics.serviceMonitor.renderMode "alwaysRender") (.Capabilities.APIVersions.Has "monitoring.coreos.com/v1/PrometheusRule") -}}
+true
+{{- end -}}
 {{- end -}}
 {{- end -}}
 

@@ -17,6 +17,10 @@
 - apiGroups: [""]
   resources: [services]
   verbs: [get, list, watch, create, patch]
+# Whether the address leads to the pods.
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [list, watch]
 # The detector's manifest, the models that are kept for it, and its dashboard; delete, for models over the number that
 # is kept, and for when no dashboard is asked for.
 - apiGroups: [""]

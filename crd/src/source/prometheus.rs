@@ -4,6 +4,7 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Duration;
+use crate::names::{BRACKETS_HOLD_IPV6, IS_SERVER, NO_HOST};
 use crate::secret::SecretRef;
 
 /// Sensors that are PromQL queries, asked of a Prometheus server or of one with its HTTP API (Thanos, Mimir,
@@ -14,6 +15,8 @@ pub struct Prometheus {
     /// The server, with a path prefix if it has one, without /api/v1. The detector's pod asks it.
     /// Example: http://prometheus-operated.monitoring:9090.
     #[schemars(length(min = 1, max = 2048), regex(pattern = r"^https?://[^\s/?#@]+(/[^\s?#]*)?$"))]
+    #[x_kube(validation = Rule::new(IS_SERVER).message(NO_HOST))]
+    #[x_kube(validation = Rule::new(BRACKETS_HOLD_IPV6).message("must hold an IPv6 address in its brackets"))]
     pub url: String,
 
     /// A Secret of the detector's namespace, mounted into its pods and never read by the operator. Its keys: `token`, or

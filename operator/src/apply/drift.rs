@@ -100,6 +100,36 @@ fn keys_of(name: &str, items: &[Value]) -> Option<&'static [&'static str]> {
 fn matches_keyed(stored: &[Value], desired: &[Value], keys: &[&str]) -> bool {
     let is_it = |a: &Value, b: &Value| keys.iter().all(|key| a.get(key) == b.get(key));
     desired.iter().all(|item| stored.iter().any(|other| is_it(other, item) && matches(other, item)))
+        && (keys != ["mountPath"] || extra_mounts(stored, desired).is_empty())
+}
+
+/// Mounts of our volumes at paths that are not ours: another path shows the detector's state or credentials where nobody
+/// expects them. Mounts of volumes that others have added stay.
+fn extra_mounts<'a>(stored: &'a [Value], desired: &[Value]) -> Vec<&'a Value> {
+    let has = |mount: &Value, field: &str| desired.iter().any(|ours| ours[field] == mount[field]);
+    stored.iter().filter(|mount| has(mount, "name") && !has(mount, "mountPath")).collect()
+}
+
+/// A strategic merge that takes those mounts away: they are fields of somebody else, which applying leaves. None where there are
+/// none.
+pub fn without_extra_mounts(stored: &Value, desired: &Value) -> Option<Value> {
+    let containers = |object: &Value| {
+        object["spec"]["template"]["spec"]["containers"].as_array().cloned().unwrap_or_default()
+    };
+    let mounts = |container: &Value| container["volumeMounts"].as_array().cloned().unwrap_or_default();
+    let desired = containers(desired);
+    let mut removed = Vec::new();
+    for container in containers(stored) {
+        let Some(ours) = desired.iter().find(|ours| ours["name"] == container["name"]) else { continue };
+        let (stored, ours) = (mounts(&container), mounts(ours));
+        let extra = extra_mounts(&stored, &ours);
+        let gone = extra.iter().map(|mount| json!({ "mountPath": mount["mountPath"], "$patch": "delete" }));
+        let gone: Vec<Value> = gone.collect();
+        if !gone.is_empty() {
+            removed.push(json!({ "name": container["name"], "volumeMounts": gone }));
+        }
+    }
+    (!removed.is_empty()).then(|| json!({ "spec": { "template": { "spec": { "containers": removed } } } }))
 }
 
 /// Whether two values are equal, where what is empty may be left out.
@@ -190,6 +220,26 @@ mod tests {
             json!({"containers": [{"name": "sidecar"}, {"name": "detector", "args": ["run", "file"]}]});
         assert!(!matches(&edited, &desired) && !matches(&lost, &desired) && !matches(&longer, &desired));
         assert!(matches(&beside, &desired));
+    }
+
+    #[test]
+    fn a_second_path_of_a_volume_of_ours_is_drift_and_one_of_another_volume_is_none() {
+        let object = |mounts: Value| {
+            let containers = json!([{"name": "detector", "volumeMounts": mounts}]);
+            json!({"spec": {"template": {"spec": {"containers": containers}}}})
+        };
+        let (ours, theirs) =
+            (json!({"name": "state", "mountPath": "/s"}), json!({"name": "x", "mountPath": "/x"}));
+        let second = json!({"name": "state", "mountPath": "/other"});
+        let desired = object(json!([ours]));
+        let beside = object(json!([ours, theirs]));
+        assert!(matches(&beside, &desired) && without_extra_mounts(&beside, &desired).is_none());
+        let drifted = object(json!([ours, second, theirs]));
+        assert!(!matches(&drifted, &desired));
+        assert_eq!(
+            without_extra_mounts(&drifted, &desired),
+            Some(object(json!([{"mountPath": "/other", "$patch": "delete"}])))
+        );
     }
 
     #[test]

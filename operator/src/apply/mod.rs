@@ -57,8 +57,18 @@ pub enum Unwritten {
 /// One write.
 #[derive(Clone, Debug, PartialEq)]
 enum Step {
-    Write { kind: Kind, verb: &'static str, desired: Value, before: Option<String> },
-    Delete { kind: Kind, before: Option<String> },
+    Write {
+        kind: Kind,
+        verb: &'static str,
+        desired: Value,
+        before: Option<String>,
+        /// What others have added and applying leaves, as a strategic merge that takes it away.
+        removed: Option<Value>,
+    },
+    Delete {
+        kind: Kind,
+        before: Option<String>,
+    },
 }
 
 impl Step {
@@ -142,7 +152,7 @@ async fn apply_monitoring(
     kind: Kind,
     desired: Option<Value>,
 ) -> Result<Result<Option<Value>, Unwritten>, Error> {
-    if !ctx.discovery.has(kind) {
+    if !ctx.shared.discovery.has(kind) {
         return Ok(if desired.is_some() { Err(Unwritten::Absent) } else { Ok(None) });
     }
     match read_and_write(ctx, plan, kind, desired).await {
@@ -194,8 +204,13 @@ fn decide(
             name: desired["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
         }),
         (Some(desired), Some(stored)) if drift::matches(stored, &untyped(&desired)) => Ok(None),
-        (Some(desired), Some(_)) => Ok(Some(Step::Write { kind, verb: "patch", desired, before })),
-        (Some(desired), None) => Ok(Some(Step::Write { kind, verb: "create", desired, before: None })),
+        (Some(desired), Some(stored)) => {
+            let removed = drift::without_extra_mounts(stored, &desired);
+            Ok(Some(Step::Write { kind, verb: "patch", desired, before, removed }))
+        }
+        (Some(desired), None) => {
+            Ok(Some(Step::Write { kind, verb: "create", desired, before: None, removed: None }))
+        }
         (None, Some(stored)) if is_ours(stored, plan) => Ok(Some(Step::Delete { kind, before })),
         (None, _) => Ok(None),
     }
@@ -236,9 +251,14 @@ fn untyped(object: &Value) -> Value {
 /// Returns the object as it is stored after the write.
 async fn take(ctx: &Context, plan: &Plan, step: Step) -> Result<Option<Value>, Error> {
     match step {
-        Step::Write { kind, verb, desired, before } => {
+        Step::Write { kind, verb, desired, before, removed } => {
             let name = kind.object_name(&plan.name());
-            let after = write(ctx, plan, verb, kind, &desired).await?;
+            let write =
+                Write { ctx, kind, verb, name: name.clone(), api: api(ctx, plan, kind), desired: &desired };
+            if let Some(removed) = removed {
+                write.patch(&Patch::Strategic(removed)).await?;
+            }
+            let after = write.apply_or_replace().await?;
             ctx.cache.remember(kind, &plan.namespace, &name, before.as_deref(), after.clone());
             info!(namespace = plan.namespace, name, kind = kind.name(), verb, "wrote");
             Ok(Some(after))
@@ -247,43 +267,47 @@ async fn take(ctx: &Context, plan: &Plan, step: Step) -> Result<Option<Value>, E
     }
 }
 
-/// Apply the object. Where the API server refuses the merge of what others have written with ours (a Service port whose
-/// number was edited is another port of the same name), ours replaces it, where that loses nothing.
-async fn write(
-    ctx: &Context,
-    plan: &Plan,
-    verb: &'static str,
+/// One object that is written, and how.
+struct Write<'a> {
+    ctx: &'a Context,
     kind: Kind,
-    desired: &Value,
-) -> Result<Value, Error> {
-    match apply(ctx, plan, verb, kind, desired).await {
-        Err(refused) if refused.is_invalid() && verb == "patch" && kind.is_replaceable() => {
-            info!(namespace = plan.namespace, kind = kind.name(), error = %refused, "replacing what cannot be merged");
-            let (name, spec) =
-                (kind.object_name(&plan.name()), Patch::Merge(json!({ "spec": desired["spec"] })));
-            let parameters =
-                PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-            let replaced = api(ctx, plan, kind);
-            match ctx.write(verb, (&kind.name(), &name), replaced.patch(&name, &parameters, &spec)).await {
-                Ok(_) => apply(ctx, plan, verb, kind, desired).await,
-                Err(error) if error.is_invalid() => Err(refused),
-                Err(error) => Err(error),
-            }
-        }
-        outcome => outcome,
-    }
+    verb: &'static str,
+    name: String,
+    api: Api<DynamicObject>,
+    desired: &'a Value,
 }
 
-async fn apply(
-    ctx: &Context,
-    plan: &Plan,
-    verb: &'static str,
-    kind: Kind,
-    desired: &Value,
-) -> Result<Value, Error> {
-    let (name, api) = (kind.object_name(&plan.name()), api(ctx, plan, kind));
-    let (parameters, patch) = (PatchParams::apply(FIELD_MANAGER).force(), Patch::Apply(desired));
-    Ok(json!(ctx.write(verb, (&kind.name(), &name), api.patch(&name, &parameters, &patch)).await?))
+impl Write<'_> {
+    /// Apply the object. Where the API server refuses the merge of what others have written with ours (a Service port whose
+    /// number was edited is another port of the same name), ours replaces it, where that loses nothing.
+    async fn apply_or_replace(&self) -> Result<Value, Error> {
+        match self.apply().await {
+            Err(refused) if refused.is_invalid() && self.verb == "patch" && self.kind.is_replaceable() => {
+                info!(name = self.name, kind = self.kind.name(), error = %refused, "replacing what cannot be merged");
+                match self.patch(&Patch::Merge(json!({ "spec": self.desired["spec"] }))).await {
+                    Ok(()) => self.apply().await,
+                    Err(error) if error.is_invalid() => Err(refused),
+                    Err(error) => Err(error),
+                }
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn apply(&self) -> Result<Value, Error> {
+        let (parameters, patch) = (PatchParams::apply(FIELD_MANAGER).force(), Patch::Apply(self.desired));
+        let call = self.api.patch(&self.name, &parameters, &patch);
+        Ok(json!(self.ctx.write(self.verb, (&self.kind.name(), &self.name), call).await?))
+    }
+
+    /// Change a part of it, whoever owns that part.
+    async fn patch(&self, patch: &Patch<Value>) -> Result<(), Error> {
+        let parameters =
+            PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let call = self.api.patch(&self.name, &parameters, patch);
+        self.ctx.write(self.verb, (&self.kind.name(), &self.name), call).await?;
+        Ok(())
+    }
 }
 
 /// Delete the object as it was read; one that is gone already is deleted.
@@ -302,7 +326,7 @@ async fn delete(ctx: &Context, plan: &Plan, kind: Kind, before: Option<String>) 
 }
 
 fn api(ctx: &Context, plan: &Plan, kind: Kind) -> Api<DynamicObject> {
-    Api::namespaced_with(ctx.client.clone(), &plan.namespace, &kind.resource())
+    Api::namespaced_with(ctx.shared.client.clone(), &plan.namespace, &kind.resource())
 }
 
 /// Write the status. A detector that is gone needs none.
@@ -332,7 +356,7 @@ pub async fn status(
 /// The call failed.
 pub async fn patch_status(ctx: &Context, namespace: &str, name: &str, status: &Value) -> Result<(), Error> {
     let resource = kube::api::ApiResource::erase::<AnomalyDetector>(&());
-    let api: Api<DynamicObject> = Api::namespaced_with(ctx.client.clone(), namespace, &resource);
+    let api: Api<DynamicObject> = Api::namespaced_with(ctx.shared.client.clone(), namespace, &resource);
     let patch = json!({
         "apiVersion": resource.api_version,
         "kind": resource.kind,

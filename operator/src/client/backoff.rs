@@ -6,35 +6,38 @@ use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_mins(5);
 
-/// Failures in a row, one count a key.
+/// The waits that are left of failures in a row, a series a key.
 #[derive(Debug)]
 pub struct Backoff<K> {
-    failures: Mutex<HashMap<K, u32>>,
+    waits: Mutex<HashMap<K, ExponentialBackoff>>,
 }
 
 impl<K> Default for Backoff<K> {
     /// Nothing has failed yet.
     fn default() -> Self {
-        Self { failures: Mutex::default() }
+        Self { waits: Mutex::default() }
     }
 }
 
 impl<K: Eq + Hash> Backoff<K> {
     /// It failed again: wait this long, 1 s to 5 min.
     pub fn failed(&self, key: K) -> Duration {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = failures.entry(key).or_default();
-        let wait = FIRST.saturating_mul(2_u32.saturating_pow(*count)).min(LONGEST);
-        *count = count.saturating_add(1);
-        wait
+        let series = || {
+            let series = ExponentialBuilder::default().with_min_delay(FIRST).with_max_delay(LONGEST);
+            series.with_factor(2.0).without_max_times().build()
+        };
+        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        waits.entry(key).or_insert_with(series).next().unwrap_or(LONGEST)
     }
 
     /// It succeeded, or is gone: the next failure counts as the first.
     pub fn reset(&self, key: &K) {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 }
 

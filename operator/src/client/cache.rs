@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crd::AnomalyDetector;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
 use kube::ResourceExt;
 use kube::api::DynamicObject;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
@@ -19,6 +20,9 @@ use tokio::sync::OnceCell;
 
 use crate::plan::INSTANCE;
 use crate::resources::Kind;
+
+/// The label of a slice with the name of its Service.
+const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
 /// A stored detector; one that cannot be read counts as absent, and stops no other.
 pub type Stored = DeserializeGuard<AnomalyDetector>;
@@ -36,6 +40,8 @@ pub struct Cache {
     pub pods: Store<Pod>,
     /// Every model that is kept, and every pointer to one.
     pub models: Store<ModelObject>,
+    /// What is behind our Services. They are not waited for: without the right to watch them nothing is known of them.
+    pub endpoints: Store<EndpointSlice>,
     written: Mutex<HashMap<Key, Written>>,
     listed: OnceCell<()>,
 }
@@ -72,8 +78,9 @@ impl Cache {
         owned: BTreeMap<Kind, Store<DynamicObject>>,
         pods: Store<Pod>,
         models: Store<ModelObject>,
+        endpoints: Store<EndpointSlice>,
     ) -> Self {
-        Self { detectors, owned, pods, models, written: Mutex::default(), listed: OnceCell::new() }
+        Self { detectors, owned, pods, models, endpoints, written: Mutex::default(), listed: OnceCell::new() }
     }
 
     /// Wait until every watch has listed once: before that, absent means nothing.
@@ -126,6 +133,19 @@ impl Cache {
         let mut pods = self.pods.state_filter(of_detector);
         pods.sort_by_key(|pod| (pod.metadata.creation_timestamp.clone(), pod.name_any()));
         pods
+    }
+
+    /// How many endpoints of the detector's Service take requests; none where no slice of it has been seen.
+    pub fn ready_endpoints(&self, namespace: &str, name: &str) -> Option<usize> {
+        let slices = self.endpoints.state_filter(|slice| {
+            slice.namespace().as_deref() == Some(namespace)
+                && slice.labels().get(SERVICE_NAME).is_some_and(|service| service == name)
+        });
+        let is_ready = |endpoint: &&Endpoint| {
+            endpoint.conditions.as_ref().and_then(|conditions| conditions.ready) != Some(false)
+        };
+        let of_slice = |slice: &Arc<EndpointSlice>| slice.endpoints.iter().filter(is_ready).count();
+        (!slices.is_empty()).then(|| slices.iter().map(of_slice).sum())
     }
 
     /// The ConfigMaps with the detector's models, its pointer among them, as they were last seen or written.
@@ -203,7 +223,8 @@ mod tests {
         let (detectors, mut detectors_writer) = store();
         let (pods, mut pods_writer) = store();
         let (models, mut models_writer) = store();
-        let cache = Cache::new(detectors, BTreeMap::new(), pods, models);
+        let (endpoints, _endpoints_writer) = store();
+        let cache = Cache::new(detectors, BTreeMap::new(), pods, models, endpoints);
         let waiting: FuturesUnordered<_> = (0..3).map(|_| cache.ready()).collect();
         let waiting = waiting.collect::<Vec<_>>();
         let listing = async {

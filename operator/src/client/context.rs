@@ -19,18 +19,15 @@ use crate::telemetry::metrics::Metrics;
 /// The longest that a call to the API server may take.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
-/// What every reconcile is handed.
-pub struct Context {
+/// What the scopes of one operator have in common.
+#[derive(Clone)]
+pub struct Shared {
     /// Talks to the API server. It does not retry: the reconciler does, and reports it.
     pub client: Client,
     /// The operator's own settings.
     pub settings: Settings,
-    /// What the watches have seen.
-    pub cache: Arc<Cache>,
     /// What the operator says of itself.
     pub metrics: Metrics,
-    /// Publishes Events.
-    pub recorder: Recorder,
     /// Whether this process may write.
     pub leadership: Leadership,
     /// Reads reports from pods.
@@ -39,6 +36,16 @@ pub struct Context {
     pub discovery: Discovery,
     /// Whether the watches see the cluster as it is.
     pub health: Health,
+}
+
+/// What every reconcile of one scope is handed.
+pub struct Context {
+    /// What it has in common with those of other scopes.
+    pub shared: Shared,
+    /// What the watches have seen.
+    pub cache: Arc<Cache>,
+    /// Publishes Events.
+    pub recorder: Recorder,
     /// Failures in a row, by namespace and name.
     pub backoff: Backoff<(String, String)>,
     /// When each status was last written.
@@ -68,10 +75,10 @@ impl Context {
         (kind, name): (&str, &str),
         call: impl Future<Output = kube::Result<T>>,
     ) -> Result<T, Error> {
-        if !self.leadership.is_held() {
+        if !self.shared.leadership.is_held() {
             return Err(Error::NotLeading);
         }
-        self.metrics.api_writes.with_label_values(&[kind, verb]).inc();
+        self.shared.metrics.api_writes.with_label_values(&[kind, verb]).inc();
         within_deadline(verb, kind, name, call).await
     }
 }

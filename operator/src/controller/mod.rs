@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::discovery::v1::{Endpoint, EndpointSlice};
 use kube::api::DynamicObject;
 use kube::core::NamespaceResourceScope;
 use kube::runtime::controller::{Action, Error as ControllerError};
@@ -22,19 +23,15 @@ use tracing::{debug, error, info, warn};
 
 use crate::client::backoff::{Backoff, jittered};
 use crate::client::cache::{Cache, ModelObject, Stored};
-use crate::client::context::Context;
-use crate::client::discovery::{Discovery, Events};
+use crate::client::context::{Context, Shared};
+use crate::client::discovery::Events;
 use crate::client::error::Error;
-use crate::client::health::Health;
-use crate::client::lease::Leadership;
 use crate::client::status_throttle::StatusThrottle;
 use crate::controller::reconcile::{key, reconcile};
 use crate::models::revisions::changes_model;
 use crate::plan::{INSTANCE, MODEL, NO_MODEL, OURS};
 use crate::resources::Kind;
-use crate::settings::Settings;
 use crate::status::events;
-use crate::telemetry::metrics::Metrics;
 
 /// The watches of one namespace, or of the whole cluster, and the reconciler that they wake.
 pub struct Scope {
@@ -44,48 +41,24 @@ pub struct Scope {
     owned: BTreeMap<Kind, Writer<DynamicObject>>,
     pods: Writer<Pod>,
     models: Writer<ModelObject>,
-}
-
-/// What the scopes of one operator have in common: the same fields as [`Context`] has.
-#[derive(Clone)]
-pub struct Shared {
-    /// Talks to the API server.
-    pub client: Client,
-    /// The operator's own settings.
-    pub settings: Settings,
-    /// What the operator says of itself.
-    pub metrics: Metrics,
-    /// Whether this process may write.
-    pub leadership: Leadership,
-    /// Reads reports from pods.
-    pub pods: reqwest::Client,
-    /// Which optional kinds the cluster has.
-    pub discovery: Discovery,
-    /// Whether the watches see the cluster as it is.
-    pub health: Health,
+    endpoints: Writer<EndpointSlice>,
 }
 
 impl Scope {
     /// For one namespace, or for all of them. Nothing is watched yet.
     pub fn new(namespace: Option<String>, shared: Shared) -> Self {
-        let Shared { client, settings, metrics, leadership, pods: pods_client, discovery, health } = shared;
         let (detectors, detectors_writer) = store();
         let (pods, pods_writer) = store();
         let (models, models_writer) = store();
+        let (endpoints, endpoints_writer) = store();
         let watched = Kind::ALL.into_iter().filter(|kind| kind.watched() == *kind);
         let owned: BTreeMap<_, _> = watched.map(|kind| (kind, Writer::new(kind.resource()))).collect();
         let stores: BTreeMap<_, Store<_>> =
             owned.iter().map(|(kind, writer)| (*kind, writer.as_reader())).collect();
         let context = Arc::new(Context {
-            recorder: Recorder::new(client.clone(), events::reporter(&settings)),
-            client,
-            settings,
-            cache: Arc::new(Cache::new(detectors, stores, pods, models)),
-            metrics,
-            leadership,
-            pods: pods_client,
-            discovery,
-            health,
+            recorder: Recorder::new(shared.client.clone(), events::reporter(&shared.settings)),
+            shared,
+            cache: Arc::new(Cache::new(detectors, stores, pods, models, endpoints)),
             backoff: Backoff::default(),
             status_throttle: StatusThrottle::default(),
         });
@@ -96,6 +69,7 @@ impl Scope {
             owned,
             pods: pods_writer,
             models: models_writer,
+            endpoints: endpoints_writer,
         }
     }
 
@@ -106,15 +80,15 @@ impl Scope {
 
     /// Watch and reconcile until `stop` ends; what is being reconciled then is finished.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + Sync + 'static) {
-        let Self { namespace, context, detectors, owned, pods, models } = self;
-        let client = &context.client;
-        let settings = Config::default().concurrency(context.settings.concurrency);
+        let Self { namespace, context, detectors, owned, pods, models, endpoints } = self;
+        let client = &context.shared.client;
+        let settings = Config::default().concurrency(context.shared.settings.concurrency);
         let mut controller = watch_detectors(&context, api(client, namespace.as_deref()), detectors)
             .with_config(settings)
             .trigger_backoff(NoWait);
         for (kind, writer) in owned {
             let labels = if kind == Kind::ConfigMap { format!("{OURS},{NO_MODEL}") } else { OURS.to_owned() };
-            let events = context.discovery.watch(
+            let events = context.shared.discovery.watch(
                 kind,
                 owned_api(client, namespace.as_deref(), kind),
                 WatchConfig::default().labels(&labels),
@@ -122,8 +96,9 @@ impl Scope {
             controller = watch_owned(controller, &context, kind, events, writer);
         }
         controller = watch_pods(controller, &context, api(client, namespace.as_deref()), pods)
-            .reconcile_all_on(context.discovery.changes());
+            .reconcile_all_on(context.shared.discovery.changes());
         controller = watch_models(controller, &context, api(client, namespace.as_deref()), models);
+        controller = watch_endpoints(controller, &context, api(client, namespace.as_deref()), endpoints);
         let outcomes = controller.graceful_shutdown_on(stop).run(reconcile, try_again, context.clone());
         outcomes.for_each(|outcome| async { report(&context, outcome) }).await;
     }
@@ -179,14 +154,14 @@ fn retried<K: 'static>(
     StreamBackoff::new(events, WatchWait(FIRST_WATCH_WAIT))
         .inspect_err(move |error| {
             let (ctx, kind) = &failed;
-            ctx.metrics.watch_errors.with_label_values(&[kind]).inc();
-            if ctx.health.watch_failed(kind, error.to_string(), is_needed) {
+            ctx.shared.metrics.watch_errors.with_label_values(&[kind]).inc();
+            if ctx.shared.health.watch_failed(kind, error.to_string(), is_needed) {
                 warn!(kind, %error, "a watch has failed and is tried again");
             }
         })
         .inspect_ok(move |_| {
             let (ctx, kind) = &seen;
-            if ctx.health.watch_goes_on(kind) {
+            if ctx.shared.health.watch_goes_on(kind) {
                 info!(kind, "the watch goes on");
             }
         })
@@ -240,6 +215,26 @@ fn watch_pods(
     controller.watches_stream(stream, |pod| {
         let name = pod.labels().get(INSTANCE)?;
         detector_called(name, &pod)
+    })
+}
+
+/// So does what is behind a Service: its slices carry the Service's labels. Of an endpoint only its conditions are kept.
+fn watch_endpoints(
+    controller: Controller<Stored>,
+    ctx: &Arc<Context>,
+    api: Api<EndpointSlice>,
+    writer: Writer<EndpointSlice>,
+) -> Controller<Stored> {
+    let events = watcher(api, WatchConfig::default().labels(OURS)).modify(|slice| {
+        slice.managed_fields_mut().clear();
+        for endpoint in slice.endpoints.iter_mut() {
+            *endpoint = Endpoint { conditions: endpoint.conditions.take(), ..Endpoint::default() };
+        }
+    });
+    let stream = retried(ctx, "EndpointSlice", false, events).reflect(writer).touched_objects();
+    controller.watches_stream(stream, |slice| {
+        let name = slice.labels().get(INSTANCE)?;
+        detector_called(name, &slice)
     })
 }
 

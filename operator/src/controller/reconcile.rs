@@ -39,7 +39,7 @@ const REFUSED_PERIOD: Duration = Duration::from_secs(30);
 /// A call failed: try again.
 pub async fn reconcile(stored: Arc<Stored>, ctx: Arc<Context>) -> Result<Action, Error> {
     ctx.cache.ready().await.map_err(|_| Error::Stopping)?;
-    let timer = ctx.metrics.reconcile_duration.start_timer();
+    let timer = ctx.shared.metrics.reconcile_duration.start_timer();
     let result = match &stored.0 {
         Ok(detector) if detector.metadata.deletion_timestamp.is_some() => {
             Ok(("applied", Action::await_change()))
@@ -49,7 +49,7 @@ pub async fn reconcile(stored: Arc<Stored>, ctx: Arc<Context>) -> Result<Action,
     };
     timer.observe_duration();
     let outcome = result.as_ref().map_or("failed", |(outcome, _)| outcome);
-    ctx.metrics.reconciles.with_label_values(&[outcome]).inc();
+    ctx.shared.metrics.reconciles.with_label_values(&[outcome]).inc();
     let (_, action) = result?;
     ctx.backoff.reset(&key(&stored));
     Ok(action)
@@ -165,7 +165,7 @@ async fn apply_spec(
     name: &str,
 ) -> Result<Attempt, Error> {
     let current_state = observe::current_state(&ctx.cache, namespace, name);
-    let plan = match Plan::new(detector, &current_state, &ctx.settings, Timestamp::now()) {
+    let plan = match Plan::new(detector, &current_state, &ctx.shared.settings, Timestamp::now()) {
         Ok(plan) => plan,
         Err(invalid) => return Ok(Outcome::from(invalid).into()),
     };
@@ -195,9 +195,9 @@ fn next_look(
         .flatten()
         .any(|(_, written)| matches!(written, Err(Unwritten::NameTaken(_) | Unwritten::Failed(_))));
     match outcome {
-        Outcome::Refused { .. } => ctx.settings.resync.min(REFUSED_PERIOD),
-        _ if is_ready && is_unwritten => ctx.settings.resync.min(REFUSED_PERIOD),
-        _ if is_ready || observed.reports.is_empty() => ctx.settings.resync,
+        Outcome::Refused { .. } => ctx.shared.settings.resync.min(REFUSED_PERIOD),
+        _ if is_ready && is_unwritten => ctx.shared.settings.resync.min(REFUSED_PERIOD),
+        _ if is_ready || observed.reports.is_empty() => ctx.shared.settings.resync,
         _ => REPORT_PERIOD,
     }
 }
@@ -209,7 +209,7 @@ async fn reconcile_invalid(ctx: &Context, invalid: &InvalidObject) -> Result<(&'
         invalid.metadata.name.clone().unwrap_or_default(),
     );
     let resource = kube::api::ApiResource::erase::<AnomalyDetector>(&());
-    let api: Api<DynamicObject> = Api::namespaced_with(ctx.client.clone(), &namespace, &resource);
+    let api: Api<DynamicObject> = Api::namespaced_with(ctx.shared.client.clone(), &namespace, &resource);
     let Some(stored) = ctx.read(("AnomalyDetector", &name), api.get_opt(&name)).await? else {
         return Ok(("refused", Action::await_change()));
     };
@@ -225,5 +225,5 @@ async fn reconcile_invalid(ctx: &Context, invalid: &InvalidObject) -> Result<(&'
             written => written?,
         }
     }
-    Ok(("refused", Action::requeue(jittered(ctx.settings.resync, rand::random()))))
+    Ok(("refused", Action::requeue(jittered(ctx.shared.settings.resync, rand::random()))))
 }

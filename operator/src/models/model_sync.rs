@@ -126,7 +126,7 @@ async fn fetch(
         if report.bytes > MOST_STORED_BYTES {
             return Ok(Some(Fetched::TooLarge(report.clone())));
         }
-        let why = match observe::model(&ctx.pods, pod, report.bytes).await {
+        let why = match observe::model(&ctx.shared.pods, pod, report.bytes).await {
             Ok(bytes) => match artifact::check(&bytes, report) {
                 Ok(()) => return Ok(Some(Fetched::Model(report.clone(), ByteString(bytes)))),
                 Err(bad) => bad.to_string(),
@@ -240,5 +240,5 @@ async fn write(
 }
 
 fn api(ctx: &Context, plan: &Plan) -> Api<DynamicObject> {
-    Api::namespaced_with(ctx.client.clone(), &plan.namespace, &Kind::ConfigMap.resource())
+    Api::namespaced_with(ctx.shared.client.clone(), &plan.namespace, &Kind::ConfigMap.resource())
 }

@@ -41,6 +41,8 @@ pub struct Observed {
     pub pods: Vec<Arc<Pod>>,
     /// What those say that run.
     pub reports: Vec<PodReport>,
+    /// How many endpoints of its Service take requests; none where that is not known.
+    pub endpoints: Option<usize>,
     /// The objects that show what it does, as far as they were asked for; none where nothing was written.
     pub monitoring: Option<Vec<(Kind, Result<Value, Unwritten>)>>,
 }
@@ -113,11 +115,12 @@ pub async fn workload(ctx: &Context, namespace: &str, name: &str, applied: Optio
     let pods: Vec<_> =
         ctx.cache.pods(namespace, name).into_iter().filter(|pod| is_of_deployment(pod, name)).collect();
     let asked: Vec<_> =
-        pods.iter().filter_map(|pod| Some(ask(&ctx.pods, pod.clone(), address(pod)?))).collect();
+        pods.iter().filter_map(|pod| Some(ask(&ctx.shared.pods, pod.clone(), address(pod)?))).collect();
     Observed {
         deployment: deployment.and_then(|object| serde_json::from_value(object).ok()),
         reports: futures::stream::iter(asked).buffered(AT_ONCE).collect().await,
         pods,
+        endpoints: ctx.cache.ready_endpoints(namespace, name),
         monitoring,
     }
 }

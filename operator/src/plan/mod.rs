@@ -69,7 +69,9 @@ impl Plan {
         settings: &Settings,
         now: Timestamp,
     ) -> Result<Self, Invalid> {
-        let valid = Valid::new(detector.clone())?;
+        let mut filled = detector.clone();
+        settings.detector_defaults.fill(&mut filled.spec);
+        let valid = Valid::new(filled)?;
         reads_from_a_volume(&valid)?;
         Ok(Self {
             namespace: detector.namespace().unwrap_or_default(),

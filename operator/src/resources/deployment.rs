@@ -90,6 +90,7 @@ fn pod(plan: &Plan) -> PodSpec {
         enable_service_links: Some(false),
         service_account_name: Some(asked.service_account_name.clone().unwrap_or_else(|| plan.name())),
         priority_class_name: asked.priority_class_name.clone(),
+        runtime_class_name: asked.runtime_class_name.clone(),
         // Stated though they are empty: then what somebody else adds is taken away again.
         host_network: Some(false),
         host_pid: Some(false),

@@ -3,6 +3,7 @@
 use crd::contract::{METRICS_PORT, METRICS_PORT_NAME, PREDICT_PORT_NAME};
 use crd::service::ServiceType;
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::plan::Plan;
@@ -15,8 +16,9 @@ pub fn build(plan: &Plan) -> Service {
     if asked.port != metrics {
         ports.push(port(METRICS_PORT_NAME, metrics, None));
     }
+    let annotations = Some(asked.annotations.clone()).filter(|annotations| !annotations.is_empty());
     Service {
-        metadata: plan.metadata(),
+        metadata: ObjectMeta { annotations, ..plan.metadata() },
         spec: Some(ServiceSpec {
             type_: Some(type_name(asked.type_).to_owned()),
             selector: Some(plan.selector()),

@@ -61,6 +61,9 @@ fn ready(
     if !rollout.is_complete {
         return rolling_out(rollout);
     }
+    if rollout.is_unreachable {
+        return unreachable();
+    }
     let others =
         [model_ready, sources_connected].into_iter().find(|state| state.status != ConditionStatus::True);
     match others {
@@ -84,6 +87,7 @@ fn available(rollout: &Rollout) -> ConditionState {
         _ if !rollout.has_begun => ConditionState::no(Reason::NotYet, "no pods have been asked for yet"),
         (0, 0) => ConditionState::no(Reason::ScaledToZero, "no pods are asked for"),
         (0, _) => ConditionState::no(Reason::NotYet, answering(rollout)),
+        _ if rollout.is_unreachable => unreachable(),
         _ => ConditionState::yes(Reason::AsSpecified, answering(rollout)),
     }
 }
@@ -122,6 +126,11 @@ fn rolling_out(rollout: &Rollout) -> ConditionState {
         _ => format!("{so_far}; {held_back} more begin with the model that the first trains"),
     };
     ConditionState::no(Reason::RollingOut, message)
+}
+
+fn unreachable() -> ConditionState {
+    let message = "the Service has no endpoints: no request reaches the pods, though they answer";
+    ConditionState::no(Reason::NoEndpoints, message)
 }
 
 fn answering(rollout: &Rollout) -> String {

@@ -103,7 +103,7 @@ pub async fn publish(ctx: &Context, detector: &AnomalyDetector, event: &Event) {
 
 /// As [`publish`], where each note counts.
 pub async fn publish_apart(ctx: &Context, detector: &AnomalyDetector, event: &Event) {
-    let without_memory = Recorder::new(ctx.client.clone(), reporter(&ctx.settings));
+    let without_memory = Recorder::new(ctx.shared.client.clone(), reporter(&ctx.shared.settings));
     publish_by(&without_memory, ctx, detector, event).await;
 }
 

@@ -23,6 +23,7 @@ pub mod events;
 
 use crd::AnomalyDetector;
 use crd::status::{AnomalyDetectorStatus, Reason};
+use crd::threshold::Threshold;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
@@ -57,6 +58,7 @@ pub fn of(
         ready: Some(format!("{}/{}", rollout.ready, detector.spec.replicas)),
         selector: Some(plan::selector_text(&name)),
         sensors: Some(sensors(detector)),
+        threshold: Some(Threshold::or_default(detector.spec.threshold)),
         model: reported.model.clone().or_else(|| before.model.clone().filter(|_| rollout.ready > 0)),
         last_alarm_time: alarms::newest_notified(before.last_alarm_time, observed, now),
         endpoint: Some(endpoint(&name, &namespace, detector.spec.service.port)),

@@ -20,6 +20,8 @@ pub struct Rollout {
     pub updated: i32,
     /// Pods that answer.
     pub ready: i32,
+    /// The pods answer, and the Service leads to none of them.
+    pub is_unreachable: bool,
     /// All is as asked: nothing old is left, and all that is new answers.
     pub is_complete: bool,
     /// The Deployment's controller has given up hope.
@@ -48,6 +50,7 @@ impl Rollout {
             replicas,
             updated: if is_seen { updated } else { 0 },
             ready,
+            is_unreachable: ready > 0 && observed.endpoints == Some(0),
             is_complete,
             is_overdue: is_overdue(deployment),
             diagnosis: if is_complete { None } else { pod_diagnosis::of(deployment, &observed.pods) },

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use clap::Parser;
 use http::{Request, Response};
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::Client;
 use kube::api::DynamicObject;
 use kube::client::Body;
@@ -18,7 +19,7 @@ use kube::runtime::reflector::{ObjectRef, store, store::Writer};
 use kube::runtime::watcher::Event;
 use operator::client::backoff::Backoff;
 use operator::client::cache::{Cache, ModelObject, Stored};
-use operator::client::context::Context;
+use operator::client::context::{Context, Shared};
 use operator::client::discovery::Discovery;
 use operator::client::error::Error;
 use operator::client::health::Health;
@@ -72,6 +73,7 @@ struct Operator {
     owned: BTreeMap<Kind, Writer<DynamicObject>>,
     pods: Writer<Pod>,
     models: Writer<ModelObject>,
+    endpoints: Writer<EndpointSlice>,
 }
 
 const DETECTOR: &str = "/apis/anomaly.dev/v1alpha1/namespaces/plant/anomalydetectors/pump";
@@ -155,7 +157,7 @@ impl Cluster {
     /// Show the watches all that is on the server.
     pub fn see(&mut self) {
         let objects = self.server.lock().unwrap().objects.clone();
-        let Operator { detectors, owned, pods, models, context: _ } = &mut self.operator;
+        let Operator { detectors, owned, pods, models, endpoints, context: _ } = &mut self.operator;
         let label = |object: &Value, name: &str| {
             object["metadata"]["labels"][format!("app.kubernetes.io/{name}")].clone()
         };
@@ -170,6 +172,7 @@ impl Cluster {
         relist(detectors, objects.iter().filter(|(path, _)| path.contains("/anomalydetectors/")));
         relist(pods, ours("pods", false));
         relist(models, ours("configmaps", true));
+        relist(endpoints, ours("endpointslices", false));
         for (kind, writer) in owned {
             relist(writer, ours(&kind.resource().plural, false));
         }
@@ -248,25 +251,35 @@ fn operator(client: &Client, leadership: Leadership, discovery: &Discovery) -> O
     let (pods, pods_writer) = store();
     let (models, models_writer) = store();
     let watched = Kind::ALL.into_iter().filter(|kind| kind.watched() == *kind);
+    let (endpoints, endpoints_writer) = store();
     let owned: BTreeMap<Kind, Writer<DynamicObject>> =
         watched.map(|kind| (kind, Writer::new(kind.resource()))).collect();
     let stores = owned.iter().map(|(kind, writer)| (*kind, writer.as_reader())).collect();
     let reporter = Reporter { controller: "anomaly-operator".to_owned(), instance: Some("test".to_owned()) };
     let context = Arc::new(Context {
-        client: client.clone(),
-        settings: Program::parse_from(["operator", "--detector-image", "registry.example/detector:9"])
-            .settings,
-        cache: Arc::new(Cache::new(detectors, stores, pods, models)),
-        metrics: Metrics::new(),
+        shared: Shared {
+            client: client.clone(),
+            settings: Program::parse_from(["operator", "--detector-image", "registry.example/detector:9"])
+                .settings,
+            metrics: Metrics::new(),
+            leadership,
+            pods: pod_client().unwrap(),
+            discovery: discovery.clone(),
+            health: Health::default(),
+        },
+        cache: Arc::new(Cache::new(detectors, stores, pods, models, endpoints)),
         recorder: Recorder::new(client.clone(), reporter),
-        leadership,
-        pods: pod_client().unwrap(),
-        discovery: discovery.clone(),
-        health: Health::default(),
         backoff: Backoff::default(),
         status_throttle: StatusThrottle::default(),
     });
-    Operator { context, detectors: detectors_writer, owned, pods: pods_writer, models: models_writer }
+    Operator {
+        context,
+        detectors: detectors_writer,
+        owned,
+        pods: pods_writer,
+        models: models_writer,
+        endpoints: endpoints_writer,
+    }
 }
 
 fn relist<'a, K>(writer: &mut Writer<K>, objects: impl Iterator<Item = (&'a String, &'a Value)>)

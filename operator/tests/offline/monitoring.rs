@@ -158,8 +158,9 @@ async fn what_a_prometheus_says_of_the_monitor_shows_on_the_detector() {
 async fn a_refused_spec_leaves_what_was_said_of_monitoring() {
     let mut cluster = at_rest(true).await;
     cluster.edit_spec(|spec| {
-        let first = spec["sources"][0].clone();
-        spec["sources"].as_array_mut().unwrap().push(first);
+        let mut same_sensor = spec["sources"][0].clone();
+        same_sensor["name"] = json!("other");
+        spec["sources"].as_array_mut().unwrap().push(same_sensor);
     });
     cluster.settle().await;
     assert_eq!(cluster.condition("Accepted").0, "False");

@@ -208,8 +208,9 @@ async fn a_refused_spec_leaves_the_workload_as_it_was() {
     let mut cluster = at_rest().await;
     let before = cluster.workload();
     cluster.edit_spec(|spec| {
-        let first = spec["sources"][0].clone();
-        spec["sources"].as_array_mut().unwrap().push(first);
+        let mut same_sensor = spec["sources"][0].clone();
+        same_sensor["name"] = json!("other");
+        spec["sources"].as_array_mut().unwrap().push(same_sensor);
     });
     cluster.see();
     cluster.reconcile().await.unwrap();
@@ -217,7 +218,10 @@ async fn a_refused_spec_leaves_the_workload_as_it_was() {
     assert_eq!(cluster.workload(), before);
     let (status, reason, message) = cluster.condition("Accepted");
     assert_eq!((status.as_str(), reason.as_str()), ("False", "InvalidSpec"));
-    assert!(message.contains("spec.sources[1].name: must be unique, got \"simulation\""), "{message}");
+    assert!(
+        message.contains("spec.sources[1].simulated.sensors[0].name: must be unique over all sources"),
+        "{message}"
+    );
     cluster.reconcile().await.unwrap();
     assert_eq!(cluster.calls(), Vec::<String>::new(), "it waits for the next edit");
 }

@@ -103,6 +103,7 @@ pub fn observed(deployment: Option<Value>, pods: Vec<(Value, Option<Value>)>) ->
             .map(|(pod, report)| PodReport { pod: pod.clone(), report: report.clone(), unusable: None })
             .collect(),
         pods: pods.into_iter().map(|(pod, _)| pod).collect(),
+        endpoints: None,
         monitoring: Some(Vec::new()),
     }
 }
@@ -369,6 +370,15 @@ fn workload_states() -> Vec<(&'static str, &'static str, Outcome, Observed)> {
             "InProgress",
             Outcome::Applied,
             observed(Some(deployment_saying(1, [0, 0, 0], quota)), vec![]),
+        ),
+        (
+            "its Service leads nowhere",
+            "InProgress",
+            Outcome::Applied,
+            Observed {
+                endpoints: Some(0),
+                ..observed(Some(deployment(1, [1, 1, 1])), vec![(running("new"), serving())])
+            },
         ),
         (
             "a name is taken",

@@ -21,7 +21,7 @@ use operator::models::model_sync::ModelSync;
 use operator::observe::Observed;
 use operator::status;
 use operator::status::outcome::Outcome;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -84,15 +84,48 @@ fn every_state_has_the_recorded_status_and_the_right_kstatus() {
             .unwrap();
         }
     }
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/states.txt");
+    is_recorded("states.txt", &recorded);
+}
+
+/// The file of `tests/golden` is this text, or becomes it.
+fn is_recorded(file: &str, text: &str) {
+    let path = format!("{}/tests/golden/{file}", env!("CARGO_MANIFEST_DIR"));
     if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(path, &recorded).unwrap();
+        std::fs::write(&path, text).unwrap();
     }
-    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
-        committed == recorded,
-        "{path} is not current: UPDATE=1 cargo test -p operator --test offline states rewrites it\n{recorded}"
+        committed == text,
+        "{path} is not current: UPDATE=1 cargo test -p operator --test offline states rewrites it\n{text}"
     );
+}
+
+/// `tests/kstatus/check` reads them with kstatus' own library.
+#[test]
+fn the_objects_that_kstatus_reads_are_those_of_the_states() {
+    let object = |name: &str, kstatus: &str, metadata: Value, status: Value| {
+        let mut object =
+            json!({"apiVersion": "anomaly.dev/v1alpha1", "kind": "AnomalyDetector", "metadata": metadata});
+        object["status"] = status;
+        json!({"name": name, "kstatus": kstatus, "object": object})
+    };
+    let metadata = |generation: i64| json!({"name": "pump", "namespace": "plant", "generation": generation});
+    let recorded = states().into_iter().map(|state| {
+        let status = status_of(&state, &AnomalyDetectorStatus::default(), "2026-11-22T12:00:00Z");
+        object(state.name, state.kstatus, metadata(3), json!(status))
+    });
+    // The schema's default; an edit that nobody has seen; a deletion.
+    let good = observed(Some(deployment(1, [1, 1, 1])), vec![(running("new"), serving())]);
+    let good = json!(first_status(&good));
+    let mut deleted = metadata(3);
+    deleted["deletionTimestamp"] = json!("2026-11-22T12:00:00Z");
+    let others = [
+        object("nobody has seen it yet", "InProgress", metadata(1), json!({"observedGeneration": -1})),
+        object("it was edited after its last status", "InProgress", metadata(4), good.clone()),
+        object("it is being deleted", "Terminating", deleted, good),
+    ];
+    let objects: Vec<Value> = recorded.chain(others).collect();
+    is_recorded("states.json", &(serde_json::to_string_pretty(&objects).unwrap() + "\n"));
 }
 
 #[test]

@@ -12,3 +12,4 @@ mod place;
 mod prometheus;
 mod repair;
 mod unions;
+mod verdicts;

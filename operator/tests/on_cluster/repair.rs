@@ -103,6 +103,8 @@ fn edits() -> Vec<(Kind, &'static str, &'static str, Value)> {
         (Deployment, "replace", container("securityContext/readOnlyRootFilesystem"), json!(false)),
         (Deployment, "add", container("securityContext/capabilities/add"), json!(["NET_ADMIN"])),
         (Deployment, "replace", container("volumeMounts/0/readOnly"), json!(false)),
+        (Deployment, "replace", container("volumeMounts/0/mountPath"), json!("/elsewhere")),
+        (Deployment, "add", container("volumeMounts/-"), json!({"name": "state", "mountPath": "/second"})),
     ]);
     edits
 }

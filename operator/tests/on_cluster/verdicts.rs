@@ -1,0 +1,92 @@
+//! Every spec of crd's table, as a person applies it: kubectl, the API server, and the objects that the operator makes of it
+//! accept what `detector validate` accepts, and refuse what it refuses. `tests/on-cluster verdicts`.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use clap::Parser;
+use futures::{StreamExt, stream};
+use jiff::Timestamp;
+use kube::api::PostParams;
+use operator::plan::{CurrentState, Plan};
+use operator::resources;
+use operator::settings::Settings;
+
+use crate::place::Place;
+
+#[path = "../../../crd/tests/specs/table.rs"]
+mod table;
+
+#[derive(clap::Parser)]
+struct Program {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// The operator's own defaults.
+fn settings() -> Settings {
+    Program::parse_from(["operator"]).settings
+}
+
+/// How many specs are tried at once.
+const AT_ONCE: usize = 3;
+
+/// What the API server says of a document that kubectl sends, without storing it.
+fn kubectl(document: &str, namespace: &str) -> Result<(), String> {
+    let arguments =
+        ["--namespace", namespace, "apply", "--dry-run=server", "--validate=strict", "--filename", "-"];
+    let piped = || Stdio::piped();
+    let mut kubectl = Command::new("kubectl")
+        .args(arguments)
+        .stdin(piped())
+        .stdout(piped())
+        .stderr(piped())
+        .spawn()
+        .unwrap();
+    kubectl.stdin.take().unwrap().write_all(document.as_bytes()).unwrap();
+    let output = kubectl.wait_with_output().unwrap();
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}
+
+/// What the API server says of the objects that the operator makes of an accepted detector.
+async fn objects(place: &Place, document: &str) -> Result<(), String> {
+    let mut detector =
+        crd::manifest::one_detector(document).map_err(|error| error.to_string())?.detector().clone();
+    detector.metadata.namespace = Some(place.namespace.clone());
+    detector.metadata.uid = Some("00000000-0000-0000-0000-000000000000".to_owned());
+    let plan = Plan::new(&detector, &CurrentState::default(), &settings(), Timestamp::now())
+        .map_err(|error| error.to_string())?;
+    let dry_run = PostParams { dry_run: true, ..PostParams::default() };
+    for (kind, object) in resources::build(&plan).into_objects() {
+        let Some(object) = object.filter(|_| !kind.is_monitoring()) else { continue };
+        let object = serde_json::from_value(object).unwrap();
+        place.api(kind).create(&dry_run, &object).await.map_err(|error| format!("{kind:?}: {error}"))?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster: tests/on-cluster verdicts"]
+async fn the_api_server_and_validate_agree_on_every_spec() {
+    let place = &Place::new("verdicts").await;
+    let verdicts = stream::iter(table::cases()).map(|case| async move {
+        let validated =
+            crd::manifest::one_detector(&case.document).map(|_| ()).map_err(|error| error.to_string());
+        let (document, namespace) = (case.document.clone(), place.namespace.clone());
+        let mut served = tokio::task::spawn_blocking(move || kubectl(&document, &namespace)).await.unwrap();
+        if served.is_ok() && validated.is_ok() {
+            served = objects(place, &case.document).await;
+        }
+        let agree = validated.is_ok() == served.is_ok() && served.is_ok() == case.accepted;
+        (!agree).then(|| format!("{}\n    validate: {validated:?}\n    cluster: {served:?}", case.line))
+    });
+    let verdicts: Vec<Option<String>> = verdicts.buffer_unordered(AT_ONCE).collect().await;
+    let differ: Vec<&String> = verdicts.iter().flatten().collect();
+    println!(
+        "figures: spec_verdicts_agree={} spec_verdicts={}",
+        verdicts.len() - differ.len(),
+        verdicts.len()
+    );
+    assert!(differ.is_empty(), "{differ:#?}");
+    Place::leave(Place { client: place.client.clone(), namespace: place.namespace.clone() }).await;
+}
