@@ -1,12 +1,14 @@
 # One line a target; `make help` lists them. What a target needs on a machine (Debian, root) it installs.
 .DEFAULT_GOAL := help
-.PHONY: docs test test-reference test-all test-monitoring test-rust test-metrics test-imports test-fuzz test-readme test-images test-cluster test-hostile lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-model test-aarch64 test-s3 test-push help
+.PHONY: docs test test-reference test-all test-monitoring test-rust test-brokers test-metrics test-imports test-fuzz test-readme test-images test-cluster test-hostile lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-sources bench-model test-aarch64 test-s3 test-push help
 
 test: ## What CI runs, set-up included
 	tests/all
 test-all: test test-s3 test-push test-monitoring test-images test-aarch64 ## make test, and what is too long for every change
 test-rust: ## The Rust tests; they need nothing but Rust
 	cargo test --quiet --workspace
+test-brokers: ## Sources with real brokers: Mosquitto
+	detector/tests/brokers
 test-metrics: ## Both programs' metrics, by Prometheus' own linter
 	tests/metrics
 test-imports: ## Models of real scikit-learn versions and ONNX Runtime against ours
@@ -45,7 +47,7 @@ kubectl: ## The test cluster's kubectl: make kubectl ARGS='get ad -A'
 	tests/cluster/kubectl $(ARGS)
 demo: ## Detectors, Prometheus Operator and Prometheus on the test cluster, with what to look at; Ctrl-C ends it
 	demo/run
-bench: bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-model ## Every benchmark; two want their data: see bench-quality, bench-nab
+bench: bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-sources bench-model ## Every benchmark; two want their data: see bench-quality, bench-nab
 bench-forest: ## The forest beside scikit-learn, isotree, coniferest, tl2cgen, ONNX Runtime and Rust crates
 	benches/forest/run
 bench-scrape: ## How long a scrape of 100 sensors takes
@@ -60,6 +62,8 @@ bench-skab: ## A test rig's faults beside scikit-learn, PCA and MSET, by SKAB's 
 	benches/skab/run
 bench-calibration: ## Realised to promised alarm rate on real and simulated drift: SKAB=DIRECTORY NAB=DIRECTORY make bench-calibration
 	benches/skab/run calibration
+bench-sources: ## Live sources beside a bare subscriber: training from history, messages a second, lag, a soak of SOAK seconds
+	benches/sources/run
 bench-operator: ## The operator on the test cluster: seconds, writes, memory
 	benches/operator/run
 bench-monitoring: ## The demo, measured: seconds from apply to Ready, to the first scrape, from fault to alert

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::AnomalyDetectorSpec;
 use crate::missing::MissingPolicy;
 use crate::schedule::{Schedule, ScheduleError};
-use crate::source::{Source, SourceKind};
+use crate::source::{MqttSensor, Source, SourceKind};
 use crate::training::Training;
 
 /// A rule that a manifest breaks: where, and one sentence with the rule and the value.
@@ -38,7 +38,8 @@ impl Violation {
 /// Every rule that the schema cannot say and the spec breaks. The operator alone can refuse these.
 pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     let mut found = Vec::new();
-    let train = spec.model.train.as_ref().map(Training::from).unwrap_or_default();
+    let train = spec.model.train.as_ref();
+    let train = train.map(|train| Training::of(train, spec.interval)).unwrap_or_default();
     found.extend(bad_choices(spec));
     let mut seen: HashMap<String, &str> = HashMap::new();
     let mut count = 0;
@@ -52,6 +53,8 @@ pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
             ));
         }
     }
+    found.extend(history_violations(spec, train.samples));
+    found.extend(mqtt_violations(spec));
     found.extend(no_schedules(spec));
     for (i, source) in spec.sources.iter().enumerate() {
         found.extend(source.csv.iter().flat_map(|csv| csv.violations(&format!("spec.sources[{i}].csv"))));
@@ -100,7 +103,7 @@ fn bad_choices(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
         (
             source.kinds().len() != 1,
             format!("sources[{i}]"),
-            "exactly one of simulated, csv, prometheus, http",
+            "exactly one of simulated, csv, prometheus, mqtt, http",
         )
     });
     let groups = groups.into_iter().map(|(broken, path, rule)| (broken, path.to_owned(), rule));
@@ -118,6 +121,59 @@ fn no_staleness(spec: &AnomalyDetectorSpec) -> Option<Violation> {
         let message = "maxStaleness must be set for Previous, and for no other policy";
         Violation::new("spec.missing.maxStaleness", message)
     })
+}
+
+/// A history that is too short or too long to learn from, or that a source does not remember.
+fn history_violations(spec: &AnomalyDetectorSpec, samples: usize) -> Vec<Violation> {
+    const PATH: &str = "spec.model.train.history";
+    let train = spec.model.train.as_ref();
+    let Some(history) = train.filter(|train| train.samples.is_none()).and_then(|train| train.history) else {
+        return Vec::new();
+    };
+    let is_bounded = (2..=1_000_000).contains(&samples);
+    let length = (!is_bounded).then(|| {
+        let message = format!(
+            "must be 2 to 1000000 intervals, got {history}, {samples} intervals of {}",
+            spec.interval
+        );
+        Violation::new(PATH, message)
+    });
+    let forgetful = spec.sources.iter().find(|source| !source.kinds().iter().all(SourceKind::remembers));
+    let forgotten = forgetful.map(|source| {
+        let message = format!(
+            "must be left out where a source remembers nothing, as {:?} does: set samples",
+            source.name
+        );
+        Violation::new(PATH, message)
+    });
+    length.into_iter().chain(forgotten).collect()
+}
+
+/// Sensors of mqtt sources that would get the same readings, and client identifiers that several replicas would share.
+fn mqtt_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
+    let mut found = Vec::new();
+    for (i, mqtt) in
+        spec.sources.iter().enumerate().filter_map(|(i, source)| Some((i, source.mqtt.as_ref()?)))
+    {
+        let path = format!("spec.sources[{i}].mqtt");
+        for (j, sensor) in mqtt.sensors.iter().enumerate() {
+            let is_same =
+                |other: &&MqttSensor| (&other.topic, &other.value) == (&sensor.topic, &sensor.value);
+            if let Some(first) = mqtt.sensors[..j].iter().find(is_same) {
+                let message = format!(
+                    "must differ from sensor {:?} in topic or value: both are {:?}",
+                    first.name, sensor.topic
+                );
+                found.push(Violation::new(format!("{path}.sensors[{j}].topic"), message));
+            }
+        }
+        if mqtt.client_id.is_some() && spec.replicas > 1 {
+            let message =
+                format!("must be left out where replicas is over 1, got {} replicas", spec.replicas);
+            found.push(Violation::new(format!("{path}.clientId"), message));
+        }
+    }
+    found
 }
 
 /// Schedules that name no times.
@@ -152,7 +208,7 @@ fn sensors(sources: &[Source]) -> Vec<(&str, String, String)> {
         let of_kind = |kind: SourceKind| {
             let path = |j| format!("spec.sources[{i}].{}.sensors[{j}].name", kind.field());
             let names = kind.sensors().into_iter().enumerate();
-            names.map(|(j, (name, _))| (path(j), name.to_owned())).collect::<Vec<_>>()
+            names.map(|(j, sensor)| (path(j), sensor.name.to_owned())).collect::<Vec<_>>()
         };
         source.kinds().into_iter().flat_map(of_kind).collect::<Vec<_>>()
     };
@@ -184,7 +240,7 @@ mod tests {
         assert_eq!(
             broken,
             [
-                "spec.sources[0]: exactly one of simulated, csv, prometheus, http must be set",
+                "spec.sources[0]: exactly one of simulated, csv, prometheus, mqtt, http must be set",
                 "spec.model: at most one of train, load must be set",
                 "spec.model.retrain: exactly one of interval, schedule must be set",
                 "spec.model.train: at most one of mode, experimental must be set",

@@ -1,11 +1,15 @@
 //! The sources part of the spec: where readings come from. Each kind of source has a file of its own.
 
+/// What a sensor can give at all.
+mod limits;
 /// A recording in a file.
 mod csv;
 /// How a recording writes its timestamps.
 mod time_format;
 /// Readings that others push.
 mod http;
+/// Topics of an MQTT broker.
+mod mqtt;
 /// Queries of a Prometheus server.
 mod prometheus;
 
@@ -14,16 +18,18 @@ use serde::{Deserialize, Serialize};
 
 pub use self::csv::{Csv, CsvSensor, Decimal, OutOfOrder};
 pub use self::http::{Http, HttpSensor, SeriesSelector};
+pub use self::limits::{Limits, Range};
+pub use self::mqtt::{Mqtt, MqttSensor, ProtocolVersion, Session};
 pub use self::prometheus::{Prometheus, PrometheusSensor};
 pub use self::time_format::TimeFormat;
 use crate::Duration;
 use crate::simulated::Simulated;
 
-/// A source of readings. Exactly one of `simulated`, `csv`, `prometheus`, `http`.
+/// A source of readings. Exactly one of `simulated`, `csv`, `prometheus`, `mqtt`, `http`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("[has(self.simulated), has(self.csv), has(self.prometheus), has(self.http)].filter(kind, kind).size() == 1")
-    .message("exactly one of simulated, csv, prometheus, http must be set"))]
+#[x_kube(validation = Rule::new("[has(self.simulated), has(self.csv), has(self.prometheus), has(self.mqtt), has(self.http)].filter(kind, kind).size() == 1")
+    .message("exactly one of simulated, csv, prometheus, mqtt, http must be set"))]
 pub struct Source {
     /// Its name, unique among the sources and the `source` label of its metrics. Lower-case letters, digits and
     /// `-`. Example: plant.
@@ -42,6 +48,10 @@ pub struct Source {
     /// Sensors that are queries of a Prometheus server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prometheus: Option<Prometheus>,
+
+    /// Sensors whose readings an MQTT broker delivers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mqtt: Option<Mqtt>,
 
     /// Sensors whose readings other programs send to the detector: as JSON, by remote write or OTLP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,6 +81,8 @@ pub enum SourceKind {
     Csv(Csv),
     /// Queries of a Prometheus server.
     Prometheus(Prometheus),
+    /// Topics of an MQTT broker.
+    Mqtt(Mqtt),
     /// Readings that others push.
     Http(Http),
 }
@@ -81,9 +93,21 @@ impl Source {
         let simulated = self.simulated.clone().map(SourceKind::Simulated);
         let csv = self.csv.clone().map(SourceKind::Csv);
         let prometheus = self.prometheus.clone().map(SourceKind::Prometheus);
+        let mqtt = self.mqtt.clone().map(SourceKind::Mqtt);
         let http = self.http.clone().map(SourceKind::Http);
-        [simulated, csv, prometheus, http].into_iter().flatten().collect()
+        [simulated, csv, prometheus, mqtt, http].into_iter().flatten().collect()
     }
+}
+
+/// A sensor, whatever its source is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sensor<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its unit, if one was given.
+    pub unit: Option<&'a str>,
+    /// What it can give at all.
+    pub limits: Limits,
 }
 
 impl SourceKind {
@@ -93,21 +117,44 @@ impl SourceKind {
             Self::Simulated(_) => "simulated",
             Self::Csv(_) => "csv",
             Self::Prometheus(_) => "prometheus",
+            Self::Mqtt(_) => "mqtt",
             Self::Http(_) => "http",
         }
     }
 
-    /// Name and unit of its sensors, in order.
-    pub fn sensors(&self) -> Vec<(&str, Option<&str>)> {
+    /// Its sensors, in order.
+    pub fn sensors(&self) -> Vec<Sensor<'_>> {
+        macro_rules! sensors {
+            ($kind:expr) => {
+                $kind
+                    .sensors
+                    .iter()
+                    .map(|sensor| Sensor {
+                        name: &sensor.name,
+                        unit: sensor.unit.as_deref(),
+                        limits: Limits {
+                            range: sensor.range,
+                            max_rate: sensor.max_rate,
+                            stuck_after: sensor.stuck_after,
+                        },
+                    })
+                    .collect()
+            };
+        }
         match self {
-            Self::Simulated(kind) => {
-                kind.sensors.iter().map(|s| (s.name.as_str(), s.unit.as_deref())).collect()
-            }
-            Self::Csv(kind) => kind.sensors.iter().map(|s| (s.name.as_str(), s.unit.as_deref())).collect(),
-            Self::Prometheus(kind) => {
-                kind.sensors.iter().map(|s| (s.name.as_str(), s.unit.as_deref())).collect()
-            }
-            Self::Http(kind) => kind.sensors.iter().map(|s| (s.name.as_str(), s.unit.as_deref())).collect(),
+            Self::Simulated(kind) => kind
+                .sensors
+                .iter()
+                .map(|sensor| Sensor {
+                    name: &sensor.name,
+                    unit: sensor.unit.as_deref(),
+                    limits: Limits::default(),
+                })
+                .collect(),
+            Self::Csv(kind) => sensors!(kind),
+            Self::Prometheus(kind) => sensors!(kind),
+            Self::Mqtt(kind) => sensors!(kind),
+            Self::Http(kind) => sensors!(kind),
         }
     }
 
@@ -118,15 +165,21 @@ impl SourceKind {
             Self::Prometheus(kind) => {
                 kind.credentials_secret_ref.as_ref().map(|secret| (&*secret.name, None))
             }
+            Self::Mqtt(kind) => kind.credentials_secret_ref.as_ref().map(|secret| (&*secret.name, None)),
             Self::Http(kind) => {
                 kind.token_secret_ref.as_ref().map(|secret| (&*secret.name, Some(&*secret.key)))
             }
         }
     }
 
+    /// Whether readings of any time before can be had: a recording has those that it has, in its own time.
+    pub fn remembers(&self) -> bool {
+        matches!(self, Self::Simulated(_) | Self::Prometheus(_))
+    }
+
     /// Whether the detector's pod connects to a server for it.
     pub fn connects(&self) -> bool {
-        matches!(self, Self::Prometheus(_))
+        matches!(self, Self::Prometheus(_) | Self::Mqtt(_))
     }
 
     /// Whether other programs push its readings.

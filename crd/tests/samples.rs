@@ -75,6 +75,6 @@ fn what_is_no_manifest_is_refused_in_a_sentence() {
     assert_eq!(
         refused("apiVersion: v1\nkind: Secret\nmetadata: {name: x}\nspec: {sources: [{name: a}]}"),
         "apiVersion: must be \"anomaly.dev/v1alpha1\", got \"v1\"; kind: must be \"AnomalyDetector\", got \"Secret\"; \
-         spec.sources[0]: exactly one of simulated, csv, prometheus, http must be set"
+         spec.sources[0]: exactly one of simulated, csv, prometheus, mqtt, http must be set"
     );
 }

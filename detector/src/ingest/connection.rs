@@ -56,7 +56,12 @@ impl Pauses {
 
 /// A number from 0 to 1 that no other process draws.
 fn random() -> f64 {
-    RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
+    random_bits() as f64 / u64::MAX as f64
+}
+
+/// 64 bits that no other process draws.
+pub fn random_bits() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 #[cfg(test)]

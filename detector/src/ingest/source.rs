@@ -251,6 +251,12 @@ impl Feed {
         self.status.refuse(1, why);
     }
 
+    /// So many readings arrived that no verdict will be made on.
+    pub fn discard(&self, count: usize) {
+        self.status.arrived(count);
+        self.status.discard(count);
+    }
+
     /// Put in what arrived, as soon as there is room.
     pub async fn send(&self, batch: Batch) {
         let count = batch.readings.len();

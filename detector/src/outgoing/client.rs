@@ -106,7 +106,11 @@ impl Identity {
     }
 }
 
-fn tls(authorities: RootCertStore, identity: Option<&Identity>) -> Result<ClientConfig, OutgoingError> {
+/// What TLS needs: whom to trust, and who to be.
+pub(super) fn tls(
+    authorities: RootCertStore,
+    identity: Option<&Identity>,
+) -> Result<ClientConfig, OutgoingError> {
     let config = ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
         .with_safe_default_protocol_versions()
         .expect("ring supports the versions of TLS that rustls does")

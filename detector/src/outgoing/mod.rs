@@ -12,10 +12,13 @@ pub use address::{AddressGuard, AddressRefused};
 pub use client::{Client, Identity, Redirects};
 pub use failure::OutgoingError;
 
+use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use tokio::net::TcpStream;
 
 /// What all clients of a detector have in common.
 #[derive(Clone, Debug, Default)]
@@ -63,6 +66,32 @@ impl Outgoing {
     ) -> Result<Client, OutgoingError> {
         let trusted = client::authorities(authorities.or(self.ca_bundle.as_deref()))?;
         Client::new(self.guard.with_api_server().await, trusted, deadline, Redirects::None, identity)
+    }
+
+    /// What TLS needs for a server of its own, as [`Outgoing::client_of`] has it.
+    ///
+    /// # Errors
+    /// As [`Outgoing::client_of`].
+    pub fn tls_of(
+        &self,
+        authorities: Option<&Path>,
+        identity: Option<&Identity>,
+    ) -> Result<rustls::ClientConfig, OutgoingError> {
+        client::tls(client::authorities(authorities.or(self.ca_bundle.as_deref()))?, identity)
+    }
+
+    /// A connection to a server that speaks another protocol than HTTP. A name with one address that is refused is refused
+    /// as a whole.
+    ///
+    /// # Errors
+    /// The name has no address, the guard refuses one, or none answers.
+    pub async fn connect(&self, host: &str, port: u16) -> io::Result<TcpStream> {
+        let guard = self.guard.with_api_server().await;
+        let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
+        addresses.iter().try_for_each(|address| guard.check(address.ip())).map_err(io::Error::other)?;
+        let stream = TcpStream::connect(&*addresses).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
     }
 
     fn authorities(&self) -> Result<rustls::RootCertStore, OutgoingError> {

@@ -9,6 +9,7 @@ mod https;
 mod lasting;
 mod loading;
 mod models;
+mod mqtt;
 mod notifications;
 mod push;
 mod recordings;

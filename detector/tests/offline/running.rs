@@ -111,4 +111,17 @@ impl Running {
         let arrived = self.metric("anomaly_readings_arrived_total");
         (arrived, ["scored", "missing", "refused", "dropped"].map(outcome).iter().sum())
     }
+
+    /// Whether at least so many readings have arrived, and something has become of each.
+    pub fn is_accounted(&self, least: usize) -> bool {
+        let (arrived, accounted) = self.accounts();
+        arrived >= least as f64 && (arrived - accounted).abs() < 0.5
+    }
+
+    /// Its resident memory.
+    pub fn resident_kib(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
 }

@@ -24,6 +24,8 @@ mod data_directory;
 pub mod csv;
 /// Queries of a Prometheus server.
 pub mod prometheus;
+/// Messages of an MQTT broker.
+pub mod mqtt;
 /// Readings that other programs push.
 pub mod http;
 
@@ -38,6 +40,7 @@ use self::access::Access;
 use self::http::Inlet;
 use super::alignment::Lane;
 use super::reading::{ActiveFault, Readings};
+use super::sensor_check::SensorChecks;
 use super::source::{Clock, Rows, Source, SourceError, Span};
 use super::status::SourceStatus;
 
@@ -58,6 +61,7 @@ fn open(
         SourceKind::Simulated(spec) => Arc::new(simulated::SimulatedSource::new(spec)),
         SourceKind::Csv(csv) => csv::open(csv, status.clone())?,
         SourceKind::Prometheus(spec) => Arc::new(prometheus::Queries::new(spec, access, interval)),
+        SourceKind::Mqtt(mqtt) => Arc::new(mqtt::Subscription::new(mqtt, access)),
         SourceKind::Http(http) => {
             let pushed = http::Pushed::new(http, &access.credentials, spec.staleness.into());
             let inlet = pushed.inlet();
@@ -71,6 +75,7 @@ fn open(
 pub struct Sources {
     all: Vec<Opened>,
     interval: SignedDuration,
+    checks: SensorChecks,
 }
 
 /// A source, and how its readings meet the interval.
@@ -113,7 +118,7 @@ impl Sources {
             })
         };
         let all = detector.sources().iter().zip(statuses).map(opened).collect::<Result<_, SourceError>>()?;
-        Ok(Self { all, interval })
+        Ok(Self { all, interval, checks: SensorChecks::new(detector) })
     }
 
     /// Open all of them without a shared state: for a replay.
@@ -165,6 +170,26 @@ impl Sources {
             .iter()
             .map(|each| Ok(Part { rows: rows(each)?, next: None, sensors: each.sensors, ended: false }));
         Ok(Box::new(Merged { parts: parts.collect::<Result<_, SourceError>>()? }))
+    }
+
+    /// The same without what a sensor cannot have given.
+    ///
+    /// # Errors
+    /// As [`Sources::history`].
+    pub fn checked_history(&self, span: Span) -> Result<Rows, SourceError> {
+        let mut checks = self.checks.clone();
+        let rows = self.history(span)?;
+        Ok(Box::new(rows.map(move |row| {
+            row.map(|mut readings| {
+                checks.apply(&mut readings, &[]);
+                readings
+            })
+        })))
+    }
+
+    /// What each sensor can give; nothing was given yet.
+    pub fn checks(&self) -> &SensorChecks {
+        &self.checks
     }
 
     /// The sources one by one.

@@ -1,0 +1,129 @@
+//! The mqtt source of the spec: topics of a broker, and where in their messages the readings are.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::limits::Range;
+use crate::Duration;
+use crate::secret::SecretRef;
+
+/// Sensors whose readings a broker delivers (MQTT 3.1.1 or 5). A message is a reading of each sensor whose topic it has.
+/// A retained message is a reading only where `time` says of when it is: else nobody knows, and it is dropped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.session) || self.session != 'Persistent' || has(self.clientId)")
+    .message("clientId must be set where session is Persistent").field_path(".clientId"))]
+pub struct Mqtt {
+    /// The broker: `mqtt` is TCP, port 1883; `mqtts` TLS, port 8883; `ws` and `wss` the same over WebSocket, ports 80 and
+    /// 443, with a path. The detector's pod connects to it. Example: mqtts://broker.plant:8883.
+    #[schemars(
+        length(min = 1, max = 2048),
+        regex(pattern = r"^(mqtts?://[^\s/?#@]+/?|wss?://[^\s/?#@]+(/[^\s#]*)?)$")
+    )]
+    pub url: String,
+
+    /// The version of the protocol, "3.1.1" or "5". A broker of version 5 gives its reasons in words. Default: "3.1.1".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol_version: Option<ProtocolVersion>,
+
+    /// A Secret of the detector's namespace, mounted into its pods and never read by the operator. Its keys: `username` and
+    /// `password`; `ca.crt`, to trust a private authority; `tls.crt` and `tls.key`, a client certificate. Each may be left
+    /// out. Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_secret_ref: Option<SecretRef>,
+
+    /// The client identifier. A broker disconnects the older of two clients with the same, so it goes with one replica
+    /// only. Default: a new one for each connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z0-9._:/-]+$"))]
+    pub client_id: Option<String>,
+
+    /// `Clean`: what is sent while there is no connection is not delivered. `Persistent`: the broker keeps it, for an hour,
+    /// if `qos` is 1; needs a `clientId`. Default: Clean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session>,
+
+    /// 0, a message is delivered at most once; 1, at least once, and what comes twice counts once. Default: 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1))]
+    pub qos: Option<i32>,
+
+    /// The sensors, 1 to 128; names are unique over all sources.
+    #[schemars(length(min = 1, max = 128))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub sensors: Vec<MqttSensor>,
+}
+
+/// A sensor whose readings are messages.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MqttSensor {
+    /// Its name: a column of the model and the `sensor` label of its metrics. Letters, digits, `_`, `-` and `.`,
+    /// a letter first. Example: vibration.
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[A-Za-z][A-Za-z0-9_.-]*$"))]
+    pub name: String,
+
+    /// The unit of its readings, for people and for the `unit` label. Default: none. Example: mm/s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub unit: Option<String>,
+
+    /// The topic filter: `+` is any one level, `#` at the end any levels. A shared subscription, `$share/GROUP/FILTER`,
+    /// gives each replica a part of the messages. Example: plant/pump/vibration.
+    #[schemars(length(min = 1, max = 1024), regex(pattern = r"^(#|(\+|[^+#/\s]*)(/(\+|[^+#/]*))*(/#)?)$"))]
+    pub topic: String,
+
+    /// Where in a JSON payload the value is, a JSON pointer (RFC 6901). It is a number, or a string with a number and
+    /// perhaps a unit; `null` is a missing reading. Default: the payload is the number, perhaps with a unit, as in 23.42 °C.
+    /// Example: /payload/rms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256), regex(pattern = r"^(/([^~]|~[01])*)?$"))]
+    pub value: Option<String>,
+
+    /// Where in a JSON payload the time is, a JSON pointer: RFC 3339, or seconds or milliseconds since the Unix epoch.
+    /// Default: a reading is of when it arrives. Example: /ts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256), regex(pattern = r"^(/([^~]|~[01])*)?$"))]
+    pub time: Option<String>,
+
+    /// The values that the sensor can give. Others are a fault of the sensor: an event of its own, and missing to the model.
+    /// Default: all. Example: {min: 0, max: 100}.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<Range>,
+
+    /// The most that the sensor can change in a second, over 0; a faster change is a fault of the sensor. Default: none.
+    /// Example: 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self > 0.0").message(Message::Expression("'must be over 0, got ' + string(self)".into())))]
+    pub max_rate: Option<f64>,
+
+    /// For how long the sensor can give the very same value; from then on that is a fault of the sensor. 1s to 168h.
+    /// Default: for ever. Example: 10m.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('168h')")
+        .message(Message::Expression("'must be between 1s and 168h, got ' + self".into())))]
+    pub stuck_after: Option<Duration>,
+}
+
+/// The version of MQTT.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ProtocolVersion {
+    /// OASIS MQTT 3.1.1.
+    #[default]
+    #[serde(rename = "3.1.1")]
+    V3,
+    /// OASIS MQTT 5.0.
+    #[serde(rename = "5")]
+    V5,
+}
+
+/// What a broker does with messages while there is no connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Session {
+    /// It delivers them to others only.
+    #[default]
+    Clean,
+    /// It keeps them.
+    Persistent,
+}

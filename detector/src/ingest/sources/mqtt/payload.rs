@@ -1,0 +1,205 @@
+//! The payload of a message in; the value in it and its time out.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// Seconds since the Unix epoch reach the year 5138 at this number; what is larger is milliseconds.
+const FIRST_MILLISECONDS: f64 = 1e11;
+/// The most characters of a unit, or of a payload that is shown.
+const MAX_UNIT: usize = 32;
+const MAX_SHOWN: usize = 60;
+
+/// Where in a payload the reading is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// A JSON pointer; none where the payload is the number.
+    pub(super) value: Option<String>,
+    /// A JSON pointer; none where a reading is of when it arrives.
+    pub(super) time: Option<String>,
+}
+
+/// A payload, which is read as JSON once, when it is asked for.
+pub(super) struct Payload<'a> {
+    bytes: &'a [u8],
+    json: Option<Result<Value, String>>,
+}
+
+impl<'a> Payload<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, json: None }
+    }
+
+    /// The value and its time: none where there is nothing to judge, and where a place has no time.
+    ///
+    /// # Errors
+    /// One sentence.
+    pub(super) fn reading(&mut self, place: &Place) -> Result<(Option<f64>, Option<Timestamp>), String> {
+        let value = match &place.value {
+            None => text_number(self.text()?).ok_or_else(|| {
+                let hint = if self.bytes.trim_ascii_start().first() == Some(&b'{') {
+                    ": name the place by a JSON pointer in value"
+                } else {
+                    ""
+                };
+                format!("expected a number, got {}{hint}", shown_bytes(self.bytes))
+            })?,
+            Some(pointer) => number(pointer, self.at(pointer)?)?,
+        };
+        let time = match &place.time {
+            None => None,
+            Some(pointer) => Some(time(pointer, self.at(pointer)?)?),
+        };
+        Ok((value, time))
+    }
+
+    fn text(&self) -> Result<&'a str, String> {
+        std::str::from_utf8(self.bytes)
+            .map(str::trim)
+            .map_err(|_| format!("expected text in UTF-8, got {} other bytes", self.bytes.len()))
+    }
+
+    fn at(&mut self, pointer: &str) -> Result<&Value, String> {
+        let bytes = self.bytes;
+        let parsed = self.json.get_or_insert_with(|| {
+            serde_json::from_slice(bytes).map_err(|_| format!("expected JSON, got {}", shown_bytes(bytes)))
+        });
+        let json = parsed.as_ref().map_err(Clone::clone)?;
+        json.pointer(pointer).ok_or_else(|| format!("nothing at {pointer} in {}", shown(json)))
+    }
+}
+
+fn number(pointer: &str, value: &Value) -> Result<Option<f64>, String> {
+    let number = match value {
+        Value::Null => Some(None),
+        Value::Number(number) => number.as_f64().filter(|number| number.is_finite()).map(Some),
+        Value::String(text) => text_number(text.trim()),
+        _ => None,
+    };
+    number.ok_or_else(|| format!("expected a number at {pointer}, got {}", shown(value)))
+}
+
+/// A number, perhaps with a unit after it; nothing for a text that says that there is none.
+#[allow(clippy::option_option, reason = "no number, or a number that is missing")]
+fn text_number(text: &str) -> Option<Option<f64>> {
+    if text.is_empty() || text.eq_ignore_ascii_case("nan") || text == "null" {
+        return Some(None);
+    }
+    let ends = text.find(|c: char| !(c.is_ascii_digit() || "+-.eE".contains(c))).unwrap_or(text.len());
+    // An e or a sign may belong to the unit: 5 e, 3 eV.
+    let number = (1..=ends).rev().find_map(|end| Some((text[..end].parse::<f64>().ok()?, &text[end..])));
+    let (number, unit) = number?;
+    (number.is_finite() && is_unit(unit.trim_start())).then_some(Some(number))
+}
+
+/// A unit does not start as a number goes on: 1,5 and 2026-11-22 are none.
+fn is_unit(text: &str) -> bool {
+    let starts = |c: char| c.is_alphabetic() || "%‰°'\"/µΩ".contains(c);
+    text.chars().next().is_none_or(starts) && text.chars().count() <= MAX_UNIT
+}
+
+fn time(pointer: &str, value: &Value) -> Result<Timestamp, String> {
+    let time = match value {
+        Value::Number(number) => number.as_f64().and_then(epoch),
+        Value::String(text) => text.parse().ok().or_else(|| epoch(text.parse().ok()?)),
+        _ => None,
+    };
+    time.ok_or_else(|| {
+        let expected = "expected RFC 3339, or seconds or milliseconds since the Unix epoch,";
+        format!("{expected} at {pointer}, got {}", shown(value))
+    })
+}
+
+fn epoch(number: f64) -> Option<Timestamp> {
+    let microseconds = if number.abs() < FIRST_MILLISECONDS { number * 1e6 } else { number * 1e3 };
+    // Whole microseconds: a double holds no more of a time of today.
+    number.is_finite().then(|| Timestamp::from_microsecond(microseconds.round() as i64).ok())?
+}
+
+fn shown(value: &Value) -> String {
+    cut(&value.to_string())
+}
+
+fn shown_bytes(bytes: &[u8]) -> String {
+    let start = &bytes[..bytes.len().min(4 * MAX_SHOWN)];
+    cut(&format!("{:?}", String::from_utf8_lossy(start)))
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(
+        payload: &str,
+        value: Option<&str>,
+        time: Option<&str>,
+    ) -> Result<(Option<f64>, Option<i64>), String> {
+        let place = Place { value: value.map(str::to_owned), time: time.map(str::to_owned) };
+        let reading = Payload::new(payload.as_bytes()).reading(&place);
+        reading.map(|(value, time)| (value, time.map(Timestamp::as_millisecond)))
+    }
+
+    #[test]
+    fn a_number_may_have_a_unit_and_a_text_of_no_number_is_missing() {
+        for (payload, value) in [
+            ("23.42", Some(23.42)),
+            (" -7\n", Some(-7.0)),
+            ("1e3", Some(1000.0)),
+            ("23.42 °C", Some(23.42)),
+            ("23.42°C", Some(23.42)),
+            ("5e", Some(5.0)),
+            ("3 m/s2", Some(3.0)),
+            ("91.9%", Some(91.9)),
+            ("NaN", None),
+            ("", None),
+            ("null", None),
+        ] {
+            assert_eq!(read(payload, None, None), Ok((value, None)), "{payload:?}");
+        }
+    }
+
+    #[test]
+    fn a_pointer_finds_value_and_time() {
+        let payload = r#"{"ts": 1700000000.5, "ms": 1700000000500, "at": "2023-11-14T22:13:20.5Z", "a": {"b": [1, "2 bar", null]}}"#;
+        let at = Some(1_700_000_000_500);
+        assert_eq!(read(payload, Some("/a/b/0"), Some("/ts")), Ok((Some(1.0), at)));
+        assert_eq!(read(payload, Some("/a/b/1"), Some("/ms")), Ok((Some(2.0), at)));
+        assert_eq!(read(payload, Some("/a/b/2"), Some("/at")), Ok((None, at)));
+    }
+
+    #[test]
+    fn everything_else_is_refused_in_a_sentence() {
+        for (payload, value, time, sentence) in [
+            ("high", None, None, r#"expected a number, got "high""#),
+            ("1,5", None, None, r#"expected a number, got "1,5""#),
+            ("2026-11-22", None, None, r#"expected a number, got "2026-11-22""#),
+            ("inf", None, None, r#"expected a number, got "inf""#),
+            (
+                r#"{"v":1}"#,
+                None,
+                None,
+                r#"expected a number, got "{\"v\":1}": name the place by a JSON pointer in value"#,
+            ),
+            ("garbage", Some("/v"), None, r#"expected JSON, got "garbage""#),
+            (r#"{"w":1}"#, Some("/v"), None, r#"nothing at /v in {"w":1}"#),
+            (r#"{"v":{"x":1}}"#, Some("/v"), None, r#"expected a number at /v, got {"x":1}"#),
+            (r#"{"v":true}"#, Some("/v"), None, "expected a number at /v, got true"),
+            (
+                r#"{"v":1,"t":"noon"}"#,
+                Some("/v"),
+                Some("/t"),
+                r#"expected RFC 3339, or seconds or milliseconds since the Unix epoch, at /t, got "noon""#,
+            ),
+        ] {
+            assert_eq!(read(payload, value, time).unwrap_err(), sentence);
+        }
+        let bytes = Payload::new(&[0xff, 0xfe]).reading(&Place { value: None, time: None });
+        assert_eq!(bytes.unwrap_err(), "expected text in UTF-8, got 2 other bytes");
+    }
+}
