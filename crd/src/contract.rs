@@ -75,6 +75,9 @@ pub struct Report {
     /// The newest events, newest first, at most [`REPORTED_EVENTS`] of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub newest_events: Vec<EventReport>,
+    /// The newest faults of sensors, newest first, at most [`REPORTED_EVENTS`] of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub newest_sensor_events: Vec<SensorEventReport>,
 }
 
 /// The most events that a report holds.
@@ -105,6 +108,24 @@ pub struct EventReport {
     pub alarmed_at: Option<Timestamp>,
     /// The sensors by their mean contribution, greatest first.
     pub sensors: Vec<SensorShare>,
+}
+
+/// A fault of a sensor: readings that it cannot give.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SensorEventReport {
+    /// `sensor`: by it, the events of sensors are told from those of the process.
+    pub kind: String,
+    /// The sensor's name.
+    pub sensor: String,
+    /// `out_of_range`, `too_fast` or `stuck`.
+    pub fault: String,
+    /// The first instant with the fault.
+    pub start: Timestamp,
+    /// The first good reading after it; none while it goes on.
+    pub end: Option<Timestamp>,
+    /// One sentence: the sensor, the rule and the value at the start.
+    pub message: String,
 }
 
 /// The most anomalous instant of an event.

@@ -10,8 +10,8 @@ use thiserror::Error;
 
 /// A length of time: `250ms`, `15s`, `10m`, `1h30m`. Never negative.
 ///
-/// Units: `ms`, `s`, `m`, `h`. There is no `d`: a day is `24h`, as in Go's `time.ParseDuration`, which CEL's
-/// `duration()` follows.
+/// Units: `ms`, `s`, `m`, `h`; and `d` where a field says so. Elsewhere a day is `24h`, as in Go's `time.ParseDuration`,
+/// which CEL's `duration()` follows.
 ///
 /// ```
 /// use crd::Duration;
@@ -34,7 +34,8 @@ pub struct ParseDurationError(String);
 
 /// What every duration of the schema matches.
 pub(crate) const PATTERN: &str = r"^([0-9]{1,9}(\.[0-9]{1,9})?(ms|s|m|h))+$";
-const UNITS: [(&str, f64); 4] = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+/// Days are of fields whose pattern has them: CEL knows none.
+const UNITS: [(&str, f64); 5] = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 86_400.0)];
 
 impl Duration {
     /// That many whole seconds.
@@ -149,7 +150,7 @@ mod tests {
     #[test]
     fn what_is_no_duration_is_refused() {
         for text in
-            ["", "5", "s", "1d", "-1s", "1 s", "1e3s", "1.2.3s", "NaNs", "1s ", "99999999999999999999h"]
+            ["", "5", "s", "1w", "-1s", "1 s", "1e3s", "1.2.3s", "NaNs", "1s ", "99999999999999999999h"]
         {
             assert!(text.parse::<Duration>().is_err(), "{text}");
         }

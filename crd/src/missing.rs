@@ -13,7 +13,8 @@ use crate::Duration;
     .message("maxStaleness must be set for Previous, and for no other policy").field_path(".maxStaleness"))]
 pub struct Missing {
     /// `Skip`: no verdict for that instant. `Previous`: the sensor's previous reading is used, while it is not older than
-    /// `maxStaleness`; then as Skip. `Anomaly`: the verdict is anomalous. Example: Skip.
+    /// `maxStaleness`; then as Skip. `Impute`: the verdict is the forest's on the sensors that did give a reading, with its
+    /// rule for missing cells; as Skip where none did. `Anomaly`: the verdict is anomalous. Example: Skip.
     pub policy: MissingPolicy,
 
     /// How old the previous reading may be that is used instead, over 0s and at most 168h. Only for Previous, and required
@@ -31,6 +32,8 @@ pub enum MissingPolicy {
     Skip,
     /// The sensor's previous reading is used, while it is not older than `maxStaleness`.
     Previous,
+    /// The verdict is the forest's, with its rule for missing cells.
+    Impute,
     /// The verdict is: anomalous.
     Anomaly,
 }

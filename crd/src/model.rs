@@ -80,12 +80,24 @@ pub struct Retrain {
 #[x_kube(validation = Rule::new(
     "!has(self.mode) || self.mode != 'Auto' || !(has(self.sampleSize) || has(self.extensionLevel))"
 ).message("mode Auto chooses sampleSize and extensionLevel: they must be left out"))]
+#[x_kube(validation = Rule::new("!(has(self.samples) && has(self.history))")
+    .message("at most one of samples, history must be set"))]
 pub struct Train {
     /// How many readings to learn from: from history where the source has one, else the first that arrive.
-    /// 2 to 1000000. Default: 4096.
+    /// 2 to 1000000. Default: 4096, or what `history` comes to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 2, max = 1_000_000))]
     pub samples: Option<i32>,
+
+    /// The same as a length of time: the readings of the last so many hours or days (`d`), 2 to 1000000 intervals. Not
+    /// beside `samples`, and only where every source remembers: prometheus and simulated do. Default: none. Example: 14d.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        with = "Option<String>",
+        length(max = 64),
+        regex(pattern = r"^([0-9]{1,9}(\.[0-9]{1,9})?(ms|s|m|h|d))+$")
+    )]
+    pub history: Option<Duration>,
 
     /// How trees are split and scored: Standard, or Auto, three forests that judge together. Default: Standard.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::Duration;
 use crate::model::{Experimental, ExperimentalMode, Feature, Mode, Train};
 
 /// How a forest is trained: what a spec says, and defaults where it says nothing.
@@ -91,12 +92,15 @@ impl Default for Training {
     }
 }
 
-impl From<&Train> for Training {
-    /// The spec's bounds keep every number within its type.
-    fn from(train: &Train) -> Self {
+impl Training {
+    /// Of a spec whose readings are so far apart. Its bounds keep every number within its type.
+    pub fn of(train: &Train, interval: Duration) -> Self {
         let default = Self::default();
+        let of_history =
+            train.history.map(|history| (history.as_nanos() / interval.as_nanos().max(1)) as usize);
+        let samples = train.samples.map(|samples| samples as usize).or(of_history);
         Self {
-            samples: train.samples.map_or(default.samples, |samples| samples as usize),
+            samples: samples.unwrap_or(default.samples),
             mode: ForestMode::new(train.mode, train.experimental),
             trees: train.trees.map_or(default.trees, |trees| trees as u32),
             sample_size: train.sample_size.map_or(default.sample_size, |size| size as u32),
@@ -108,9 +112,7 @@ impl From<&Train> for Training {
             data_end_time: train.data_end_time,
         }
     }
-}
 
-impl Training {
     /// Columns of a vector: every feature of every sensor, now and `lags` readings back.
     pub fn columns(&self, sensors: usize) -> usize {
         sensors * self.features.len() * (1 + self.lags)
@@ -136,10 +138,17 @@ mod tests {
         let set: Train = serde_json::from_value(json!({"mode": "Standard", "trees": 100, "sampleSize": 256,
             "extensionLevel": 0, "features": ["Value"], "samples": 4096, "dataEndTime": "2026-11-22T00:00:00Z"}))
         .unwrap();
-        assert_eq!(Training::from(&set).changed_fields(), json!({}));
+        let second = Duration::from_secs(1);
+        assert_eq!(Training::of(&set, second).changed_fields(), json!({}));
         let other: Train =
             serde_json::from_value(json!({"experimental": {"mode": "Density"}, "lags": 2})).unwrap();
-        assert_eq!(Training::from(&other).changed_fields(), json!({"mode": "Density", "lags": 2}));
+        assert_eq!(Training::of(&other, second).changed_fields(), json!({"mode": "Density", "lags": 2}));
+    }
+
+    #[test]
+    fn a_history_is_as_many_samples_as_it_has_intervals() {
+        let two_weeks: Train = serde_json::from_value(json!({"history": "14d"})).unwrap();
+        assert_eq!(Training::of(&two_weeks, Duration::from_secs(60)).samples, 14 * 1440);
     }
 
     #[test]

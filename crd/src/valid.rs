@@ -11,7 +11,7 @@ use crate::load::Load;
 use crate::missing::MissingPolicy;
 use crate::model;
 use crate::rules::{Violation, spec_violations};
-use crate::source::SourceKind;
+use crate::source::{Limits, Sensor, SourceKind};
 use crate::threshold::Threshold;
 use crate::training::Training;
 use crate::{AnomalyDetector, AnomalyDetectorSpec, Duration};
@@ -73,6 +73,8 @@ pub enum Missing {
         /// Its greatest age.
         max_staleness: Duration,
     },
+    /// The forest judges what is there.
+    Impute,
     /// The verdict is anomalous.
     Anomaly,
 }
@@ -101,7 +103,7 @@ pub enum Cut {
 }
 
 /// A sensor's place in the whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SensorRef<'a> {
     /// The source that it belongs to.
     pub source: &'a str,
@@ -109,6 +111,8 @@ pub struct SensorRef<'a> {
     pub name: &'a str,
     /// Its unit, if one was given.
     pub unit: Option<&'a str>,
+    /// What it can give at all.
+    pub limits: Limits,
 }
 
 /// The rules that a detector breaks, all of them.
@@ -135,7 +139,9 @@ impl Valid {
         });
         let model = match (&detector.spec.model.train, &detector.spec.model.load) {
             (_, Some(load)) => ModelKind::Load(load.clone()),
-            (train, None) => ModelKind::Train(train.as_ref().map(Training::from).unwrap_or_default()),
+            (train, None) => ModelKind::Train(
+                train.as_ref().map(|train| Training::of(train, detector.spec.interval)).unwrap_or_default(),
+            ),
         };
         Ok(Self {
             sources: sources.collect(),
@@ -243,6 +249,7 @@ impl Missing {
         let Some(missing) = &spec.missing else { return Self::Skip };
         match (missing.policy, missing.max_staleness) {
             (MissingPolicy::Skip, _) => Self::Skip,
+            (MissingPolicy::Impute, _) => Self::Impute,
             (MissingPolicy::Anomaly, _) => Self::Anomaly,
             (MissingPolicy::Previous, Some(max_staleness)) => Self::Previous { max_staleness },
             (MissingPolicy::Previous, None) => unreachable!("a rule of the spec: maxStaleness for Previous"),
@@ -267,7 +274,7 @@ impl Cut {
 impl ValidSource {
     /// The source's sensors, in order.
     pub fn sensors(&self) -> Vec<SensorRef<'_>> {
-        let sensor = |(name, unit)| SensorRef { source: &self.name, name, unit };
+        let sensor = |Sensor { name, unit, limits }| SensorRef { source: &self.name, name, unit, limits };
         self.kind.sensors().into_iter().map(sensor).collect()
     }
 }

@@ -3,6 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
+use super::limits::Range;
 use crate::Duration;
 use crate::names::{BRACKETS_HOLD_IPV6, IS_SERVER, NO_HOST};
 use crate::secret::SecretRef;
@@ -56,4 +57,22 @@ pub struct PrometheusSensor {
     /// Example: sum(rate(http_requests_total{job="api"}[5m])).
     #[schemars(length(min = 1, max = 8192))]
     pub query: String,
+
+    /// The values that the sensor can give. Others are a fault of the sensor: an event of its own, and missing to the model.
+    /// Default: all. Example: {min: 0, max: 100}.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<Range>,
+
+    /// The most that the sensor can change in a second, over 0; a faster change is a fault of the sensor. Default: none.
+    /// Example: 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self > 0.0").message(Message::Expression("'must be over 0, got ' + string(self)".into())))]
+    pub max_rate: Option<f64>,
+
+    /// For how long the sensor can give the very same value; from then on that is a fault of the sensor. 1s to 168h.
+    /// Default: for ever. Example: 10m.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('168h')")
+        .message(Message::Expression("'must be between 1s and 168h, got ' + self".into())))]
+    pub stuck_after: Option<Duration>,
 }

@@ -2,5 +2,7 @@
 
 /// Verdicts in a row -> events.
 pub mod event;
+/// Faults of sensors -> their events.
+pub mod sensor_event;
 /// Events -> webhooks.
 pub mod notify;

@@ -17,6 +17,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::reading::{ActiveFault, Readings};
+use super::sensor_check::SensorFault;
 use super::source::{Batch, Reading};
 use super::status::SourceStatus;
 
@@ -49,6 +50,8 @@ pub struct Aligned {
     /// The sensors, in order, of which nothing has arrived for this instant: their value, if there is one, was counted
     /// before.
     pub carried: Vec<usize>,
+    /// The sensors that gave what they cannot give, and are missing therefore.
+    pub faults: Vec<SensorFault>,
 }
 
 /// The readings that wait for their instant.
@@ -317,7 +320,7 @@ impl Alignment {
         });
         let values = values.collect();
         let time = Timestamp::from_nanosecond(at).unwrap_or(Timestamp::MAX);
-        Aligned { readings: Readings { time, values, truth }, carried }
+        Aligned { readings: Readings { time, values, truth }, carried, faults: Vec::new() }
     }
 
     /// What stands for a sensor at a time, and whether it has arrived since the instant before.

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::buffer::Buffer;
 use super::progress::Progress;
 use super::reading::Readings;
+use super::sensor_check::SensorChecks;
 use super::source::{Clock, Rows, SourceError, Span, aligned};
 use super::sources::Sources;
 use super::stream::{Foreseen, Live, ReadingStream};
@@ -49,8 +50,11 @@ impl InitialData {
             return Self::of_recorded(sources, train, samples, past, progress);
         }
         let next = aligned(now, sources.interval());
-        let history =
-            sources.history(Span::last(samples, train.data_end_time.unwrap_or(next), sources.interval()))?;
+        let history = sources.checked_history(Span::last(
+            samples,
+            train.data_end_time.unwrap_or(next),
+            sources.interval(),
+        ))?;
         let training_set = with_progress(history, samples, progress).collect::<Result<_, _>>()?;
         Ok(Self { training_set, ..Self::at(sources, past, now)? })
     }
@@ -81,7 +85,7 @@ impl InitialData {
         if first.is_none() && seen.is_none() {
             return Self::whole(sources);
         }
-        let lead_in = if seen.is_some() { Vec::new() } else { before.into() };
+        let lead_in = if seen.is_some() { Vec::new() } else { sources.checks().clean(before.into()) };
         let stream = ReadingStream::Foreseen(Foreseen::after(sources.clone(), first, rest));
         Ok(Self { training_set: Vec::new(), stream, lead_in, note: String::new() })
     }
@@ -109,7 +113,7 @@ impl InitialData {
     }
 
     fn between(sources: &Arc<Sources>, span: Span, next: Timestamp) -> Result<Self, SourceError> {
-        let lead_in = sources.history(span)?.collect::<Result<Vec<_>, _>>()?;
+        let lead_in = sources.checked_history(span)?.collect::<Result<Vec<_>, _>>()?;
         let stream = if sources.foresee() {
             let mut rows = sources.history(Span::onwards(next, sources.interval()))?;
             let first = rows.next().transpose()?;
@@ -138,6 +142,7 @@ impl InitialData {
             }
             training_set.push(row);
         }
+        let training_set = sources.checks().clean(training_set);
         if first.is_some() {
             let lead_in = training_set[training_set.len().saturating_sub(past)..].to_vec();
             let stream = ReadingStream::Foreseen(Foreseen::after(sources.clone(), first, rest));
@@ -172,6 +177,8 @@ pub enum HistoryReader {
         ahead: Option<Readings>,
         /// The newest rows.
         recent: VecDeque<Readings>,
+        /// What a sensor cannot have given.
+        checks: SensorChecks,
     },
     /// No source remembers anything: what has arrived was kept.
     Kept(Arc<Buffer>),
@@ -188,7 +195,7 @@ impl HistoryReader {
             (None, Clock::Wall) => Self::Asked(sources.clone()),
             (None, Clock::Own { .. }) => {
                 let rest = sources.history(Span::all(sources.interval()))?;
-                Self::Read { rest, ahead: None, recent: VecDeque::new() }
+                Self::Read { rest, ahead: None, recent: VecDeque::new(), checks: sources.checks().clone() }
             }
         })
     }
@@ -200,13 +207,18 @@ impl HistoryReader {
     pub fn before(&mut self, until: Timestamp, most: usize) -> Result<Cow<'_, [Readings]>, SourceError> {
         match self {
             Self::Asked(sources) => {
-                let rows = sources.history(Span::last(most, until, sources.interval()))?;
+                let rows = sources.checked_history(Span::last(most, until, sources.interval()))?;
                 Ok(Cow::Owned(rows.collect::<Result<_, _>>()?))
             }
-            Self::Read { rest, ahead, recent } => {
+            Self::Read { rest, ahead, recent, checks } => {
                 let next = last_before(rest, ahead, recent, most, |time| time < until)?;
                 *ahead = next;
-                Ok(Cow::Borrowed(recent.make_contiguous()))
+                let recent = recent.make_contiguous();
+                Ok(if checks.are_set() {
+                    Cow::Owned(checks.clean(recent.to_vec()))
+                } else {
+                    Cow::Borrowed(recent)
+                })
             }
             Self::Kept(buffer) => Ok(Cow::Owned(buffer.before(until, most))),
         }

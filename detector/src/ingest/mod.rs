@@ -4,6 +4,8 @@
 pub mod reading;
 /// How far a training is.
 pub mod progress;
+/// What a sensor cannot have given.
+pub mod sensor_check;
 /// A source's state, and what became of its readings.
 pub mod status;
 /// The seam: what every kind of source can do.

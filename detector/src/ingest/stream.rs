@@ -13,9 +13,11 @@ use tokio::sync::{mpsc, oneshot};
 use super::alignment::{Aligned, Alignment};
 use super::connection;
 use super::reading::Readings;
+use super::sensor_check::{SensorChecks, SensorFault};
 use super::source::{Clock, Feed, Rows, Sent, SourceError, Span, aligned, channel};
 use super::sources::Sources;
 use super::sources::http::Inlet;
+use super::status::SourceStatus;
 
 /// Readings to come, one instant after another.
 #[allow(clippy::large_enum_variant, reason = "a detector has one of it")]
@@ -61,6 +63,7 @@ impl ReadingStream {
 pub struct Foreseen {
     sources: Arc<Sources>,
     rows: Rows,
+    checks: SensorChecks,
     ahead: Option<Result<Readings, SourceError>>,
     clock: Clock,
     /// The time of the first readings, and when they were given.
@@ -80,7 +83,8 @@ impl Foreseen {
     /// A row that was read already, and the rows after it.
     pub fn after(sources: Arc<Sources>, first: Option<Readings>, rows: Rows) -> Self {
         let clock = sources.clock();
-        Self { sources, rows, ahead: first.map(Ok), clock, began: None }
+        let checks = sources.checks().clone();
+        Self { sources, rows, checks, ahead: first.map(Ok), clock, began: None }
     }
 
     async fn next_due(&mut self) -> Option<Result<Aligned, SourceError>> {
@@ -97,7 +101,10 @@ impl Foreseen {
             self.sources.all_arrived();
         }
         let readings = self.ahead.take()?;
-        Some(readings.map(|readings| Aligned { readings, carried: Vec::new() }))
+        Some(readings.map(|mut readings| {
+            let faults = self.checks.apply(&mut readings, &[]);
+            Aligned { readings, carried: Vec::new(), faults }
+        }))
     }
 
     /// Leave out instants that are over: after a pause, the newest readings count, not all that were missed.
@@ -108,7 +115,8 @@ impl Foreseen {
             self.ahead = self.rows.next();
         }
         if matches!(&self.ahead, Some(Ok(readings)) if readings.time < newest) {
-            *self = Self { began: self.began, ..Self::onwards(self.sources.clone(), newest)? };
+            let checks = self.checks.clone();
+            *self = Self { began: self.began, checks, ..Self::onwards(self.sources.clone(), newest)? };
         }
         Ok(())
     }
@@ -128,13 +136,20 @@ impl Iterator for Foreseen {
     type Item = Result<Readings, SourceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.ahead.take().or_else(|| self.rows.next())
+        let mut row = self.ahead.take().or_else(|| self.rows.next());
+        if let Some(Ok(readings)) = &mut row {
+            self.checks.apply(readings, &[]);
+        }
+        row
     }
 }
 
 /// Readings as they arrive. The sources are read on a thread of their own, beside the one that judges.
 pub struct Live {
     alignment: Alignment,
+    checks: SensorChecks,
+    /// Of each sensor, its source's.
+    statuses: Vec<Arc<SourceStatus>>,
     batches: mpsc::Receiver<Sent>,
     /// Where requests put readings: they are answered by what has been judged.
     inlets: Vec<Arc<Inlet>>,
@@ -165,11 +180,13 @@ impl Live {
         };
         thread::Builder::new().name("ingest".to_owned()).spawn(read)?;
         let alignment = Alignment::new(sources.lanes(), sources.interval(), seen, Timestamp::now());
+        let statuses = sources.each().flat_map(|each| std::iter::repeat_n(each.status.clone(), each.sensors));
+        let (checks, statuses) = (sources.checks().clone(), statuses.collect());
         let inlets = sources.inlets();
         if let Some(seen) = seen {
             inlets.iter().for_each(|inlet| inlet.judge(seen));
         }
-        Ok(Self { alignment, batches, inlets, _end: end })
+        Ok(Self { alignment, checks, statuses, batches, inlets, _end: end })
     }
 
     async fn next(&mut self) -> Aligned {
@@ -180,13 +197,23 @@ impl Live {
             let now = Timestamp::now();
             if let Some(aligned) = self.alignment.next(now) {
                 self.inlets.iter().for_each(|inlet| inlet.judge(aligned.readings.time));
-                return aligned;
+                return self.checked(aligned);
             }
             tokio::select! {
                 Some(sent) = self.batches.recv() => self.alignment.add(sent.source, sent.batch, Timestamp::now()),
                 () = tokio::time::sleep(self.alignment.wait(now)) => {}
             }
         }
+    }
+}
+
+impl Live {
+    fn checked(&mut self, mut aligned: Aligned) -> Aligned {
+        aligned.faults = self.checks.apply(&mut aligned.readings, &aligned.carried);
+        let carried = |fault: &&SensorFault| aligned.carried.binary_search(&fault.sensor).is_ok();
+        // It was counted when it arrived; that the sensor is missing now is counted as any instant at which one is.
+        aligned.faults.iter().filter(carried).for_each(|fault| self.statuses[fault.sensor].arrived(1));
+        aligned
     }
 }
 

@@ -235,8 +235,10 @@ impl Model {
         vector: &[f64],
         explain: Explain,
     ) -> Result<Judgement, Unjudgeable> {
-        let row: Vec<f32> =
-            vector.iter().map(|value| cell(*value).ok_or(Unjudgeable(*value))).collect::<Result<_, _>>()?;
+        let row: Vec<f32> = vector
+            .iter()
+            .map(|value| cell_or_missing(*value).ok_or(Unjudgeable(*value)))
+            .collect::<Result<_, _>>()?;
         let forest = &self.artifact.ensemble;
         let (score, mut columns) = match explain {
             Explain::Always => {
@@ -285,6 +287,9 @@ impl Model {
     /// Of each sensor's columns the one that contributed most, the first of equals.
     fn reasons(&self, columns: &[Contribution], vector: &[f64]) -> Vec<SensorReason> {
         let (sensors, features) = (self.sensors().len(), self.pipeline.recipe.features.len());
+        if vector.iter().any(|cell| cell.is_nan()) {
+            return Vec::new(); // a sensor that is missing has none to give, and there is one a sensor
+        }
         let top_contributor = |sensor: usize| {
             let own = (0..columns.len()).filter(move |column| self.sensor_of(*column) == sensor);
             own.rev().max_by(|a, b| columns[*a].share.total_cmp(&columns[*b].share))
@@ -306,6 +311,15 @@ impl Model {
     /// Between which values 98 in 100 of the training readings were, of what a column is.
     fn expected(&self, column: usize) -> Option<[f64; 2]> {
         self.metadata().training.central_ranges.get(column).map(|range| range.map(f64::from))
+    }
+
+    /// Make the newest readings of some sensors missing in a vector.
+    pub fn hide(&self, vector: &mut [f64], is_missing: impl Fn(usize) -> bool) {
+        let newest = self.sensors().len() * self.pipeline.recipe.features.len();
+        let columns = vector[..newest].iter_mut().enumerate();
+        columns
+            .filter(|(column, _)| is_missing(self.sensor_of(*column)))
+            .for_each(|(_, cell)| *cell = f64::NAN);
     }
 
     /// A score over this is an anomaly.
@@ -437,6 +451,11 @@ impl Model {
             warnings: self.warnings(by),
         }
     }
+}
+
+/// A finite number as the forest has it, or NaN: missing.
+fn cell_or_missing(value: f64) -> Option<f32> {
+    if value.is_nan() { Some(f32::NAN) } else { cell(value) }
 }
 
 /// An artifact may come from anywhere, and a report has its bounds.

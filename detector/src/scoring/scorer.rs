@@ -242,9 +242,35 @@ impl Scorer {
         Outcome::Verdict(Verdict::new(readings, judgement, alarm_state))
     }
 
+    /// The verdict on the sensors that gave a reading: the columns of the others are missing to the forest. As with Skip,
+    /// nothing of the instant is remembered.
+    fn impute(&mut self, readings: &Readings) -> Outcome {
+        let stand_in = |(value, previous): (&Option<f64>, &Option<(Timestamp, f64)>)| {
+            value.or(previous.map(|(_, value)| value)).unwrap_or_default()
+        };
+        let values: Vec<f64> = readings.values.iter().zip(&self.previous).map(stand_in).collect();
+        if readings.values.iter().all(Option::is_none) {
+            return Outcome::Missing;
+        }
+        if let Some(value) = values.iter().find(|value| forest::cell(**value).is_none()) {
+            return Outcome::Unjudgeable(*value);
+        }
+        let mut features = self.features.clone();
+        let Some(mut vector) = features.push(readings.time, &values) else { return Outcome::TooEarly };
+        self.model.hide(&mut vector, |sensor| readings.values[sensor].is_none());
+        match self.model.judge_by(self.threshold(), &vector, self.explain) {
+            Ok(mut judgement) => {
+                judgement.as_read(features.newest_levels());
+                self.verdict(readings, judgement)
+            }
+            Err(refused) => Outcome::Unjudgeable(refused.0),
+        }
+    }
+
     fn incomplete(&mut self, readings: &Readings) -> Outcome {
         match self.missing {
             Missing::Anomaly => self.verdict(readings, self.model.judge_missing(&readings.values)),
+            Missing::Impute => self.impute(readings),
             Missing::Skip | Missing::Previous { .. } => Outcome::Missing,
         }
     }

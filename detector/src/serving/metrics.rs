@@ -16,7 +16,9 @@ use self::series::{
 };
 use crate::alerting::event::Change;
 use crate::alerting::notify;
+use crate::alerting::sensor_event::SensorChange;
 use crate::ingest::reading::Readings;
+use crate::ingest::sensor_check::Fault;
 use crate::ingest::status::Counters;
 use crate::model::model::Model;
 use crate::scoring::calibration::{Calibration, Totals};
@@ -80,6 +82,11 @@ impl Metrics {
         for notification in &detector.spec().notifications {
             for outcome in notify::DeliveryOutcome::ALL {
                 self.notification(&notification.name, outcome, 0);
+            }
+        }
+        for sensor in detector.sensors().filter(|sensor| sensor.limits.is_set()) {
+            for fault in Fault::ALL {
+                self.sensor_fault(sensor.name, fault, false);
             }
         }
         self.sensors = detector
@@ -146,6 +153,20 @@ impl Metrics {
             Some(Change::Ended(_)) | None => return,
         };
         self.events.total.with_label_values(&[counted.label()]).inc();
+    }
+
+    /// A sensor's fault has begun or ended.
+    pub fn sensor_event(&self, change: &SensorChange) {
+        match change {
+            SensorChange::Began(_, fault, event) => self.sensor_fault(&event.sensor, *fault, true),
+            SensorChange::Ended(_, fault, event) => self.sensor_fault(&event.sensor, *fault, false),
+        }
+    }
+
+    fn sensor_fault(&self, sensor: &str, fault: Fault, began: bool) {
+        let labels = ["sensor", sensor, fault.label()];
+        self.events.sensor_fault.with_label_values(&labels).set(f64::from(u8::from(began)));
+        self.events.sensor_total.with_label_values(&labels).inc_by(u64::from(began));
     }
 
     /// What became of so many messages to a receiver of notifications.

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use crd::Valid;
-use crd::contract::{EventReport, Phase, REPORTED_EVENTS, Rejected, Report};
+use crd::contract::{EventReport, Phase, REPORTED_EVENTS, Rejected, Report, SensorEventReport};
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
 use crate::alerting::event::{Change, Events, EventsState};
 use crate::alerting::notify::ledger::Entry;
 use crate::alerting::notify::{self, Notifier};
+use crate::alerting::sensor_event::{SensorChange, SensorEvents};
 use crate::ingest::alignment::Aligned;
 use crate::ingest::sources::http::Inlet;
 use crate::ingest::status::{Fate, SourceStatus};
@@ -34,6 +35,7 @@ pub struct State {
     scorer: ArcSwapOption<Scorer>,
     verdicts: Mutex<VecDeque<Verdict>>,
     events: Mutex<Events>,
+    sensor_events: Mutex<SensorEvents>,
     notifier: OnceLock<Notifier>,
     phase: Mutex<Phase>,
     sources: Vec<Arc<SourceStatus>>,
@@ -70,6 +72,7 @@ impl State {
             metrics,
             scorer: ArcSwapOption::empty(),
             events: Mutex::new(Events::new(&detector)),
+            sensor_events: Mutex::new(SensorEvents::new(&detector)),
             notifier: OnceLock::new(),
             verdicts: Mutex::new(VecDeque::with_capacity(REMEMBERED)),
             phase: Mutex::new(Phase::WarmingUp {
@@ -164,6 +167,7 @@ impl State {
     /// An instant's readings that no model was there to judge.
     pub fn unjudged(&self, aligned: &Aligned) {
         self.metrics.readings(&aligned.readings);
+        self.follow_sensors(aligned);
         self.settle(aligned, false);
         self.announce(aligned.readings.time, None);
     }
@@ -190,6 +194,7 @@ impl State {
     /// An instant's readings, and what became of them and of the events.
     pub fn outcome(&self, aligned: &Aligned, outcome: &Outcome) -> Option<Change> {
         self.metrics.readings(&aligned.readings);
+        self.follow_sensors(aligned);
         self.settle(aligned, matches!(outcome, Outcome::Verdict(_)));
         let verdict = if let Outcome::Verdict(verdict) = outcome { Some(verdict) } else { None };
         self.announce(aligned.readings.time, verdict);
@@ -243,6 +248,24 @@ impl State {
             }
         }
         change
+    }
+
+    /// What the faults of an instant do to the sensors' events.
+    fn follow_sensors(&self, aligned: &Aligned) {
+        for change in lock(&self.sensor_events).follow(aligned) {
+            self.metrics.sensor_event(&change);
+            match change {
+                SensorChange::Began(.., event) => tracing::warn!("sensor fault: {}", event.message),
+                SensorChange::Ended(.., event) => {
+                    tracing::info!("the fault of sensor {} has ended", event.sensor)
+                }
+            }
+        }
+    }
+
+    /// The newest faults of sensors, at most `most`, newest first: those that go on, then those that have ended.
+    pub fn sensor_events(&self, most: usize) -> Vec<SensorEventReport> {
+        lock(&self.sensor_events).newest(most)
     }
 
     /// From now on this one publishes events. There is one in the life of a detector.
@@ -317,6 +340,7 @@ impl State {
             model: self.scorer().map(|scorer| scorer.model().report(self.detector.cut())),
             sources: self.sources.iter().map(|source| source.report()).collect(),
             newest_events: self.events(REPORTED_EVENTS),
+            newest_sensor_events: self.sensor_events(REPORTED_EVENTS),
             trainings: self.trainings.load(Ordering::Relaxed),
             rejected: lock(&self.rejected).clone(),
         }

@@ -43,7 +43,7 @@ fn serving(sensors: &str, train: &str) -> Data<State> {
     sources.set_connected(None);
     let readings = trained.stream.foreseen().unwrap().next().unwrap().unwrap();
     let outcome = trained.scorer.judge(&readings);
-    state.outcome(&Aligned { readings, carried: Vec::new() }, &outcome);
+    state.outcome(&Aligned { readings, carried: Vec::new(), faults: Vec::new() }, &outcome);
     state.remember(&trained.scorer);
     Data::new(state)
 }
@@ -236,7 +236,7 @@ fn judged(state: &State, second: i64, severity: f64, alarm_state: AlarmState) {
     let values = vec![Some(5.0), Some(-3.0)];
     let readings = Readings { time: at(second), values, truth: None };
     let verdict = Verdict::new(&readings, judgement, alarm_state);
-    state.outcome(&Aligned { readings, carried: Vec::new() }, &Outcome::Verdict(verdict));
+    state.outcome(&Aligned { readings, carried: Vec::new(), faults: Vec::new() }, &Outcome::Verdict(verdict));
 }
 
 #[actix_web::test]

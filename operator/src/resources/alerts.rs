@@ -74,7 +74,8 @@ pub fn recordings(plan: &Plan) -> [Rule; 2] {
 pub fn alerts(plan: &Plan) -> Vec<Rule> {
     let always =
         [anomaly_detected, anomaly_burst, source_disconnected, model_rejected].map(|alert| alert(plan));
-    let sometimes = [detector_down, sensor_stale, model_stale].into_iter().filter_map(|alert| alert(plan));
+    let sometimes =
+        [detector_down, sensor_stale, sensor_fault, model_stale].into_iter().filter_map(|alert| alert(plan));
     always.into_iter().chain(sometimes).map(|alert| alert.rule(plan)).collect()
 }
 
@@ -179,6 +180,25 @@ fn sensor_stale(plan: &Plan) -> Option<Alert> {
         severity: plan.detector.spec().monitoring.prometheus_rule.severity.label(),
         summary: "{{ $labels.namespace }}/{{ $labels.detector }}: sensor {{ $labels.sensor }} is silent.",
         description: "Its newest reading is {{ $value | humanizeDuration }} old.".to_owned(),
+    })
+}
+
+/// A fault that began and ended between two scrapes is seen by its count.
+fn sensor_fault(plan: &Plan) -> Option<Alert> {
+    let has_limits = plan.detector.sensors().any(|sensor| sensor.limits.is_set());
+    let (of, window) = (selector(plan), window(plan));
+    let by = "max by (namespace, detector, sensor, fault)";
+    has_limits.then(|| Alert {
+        name: "SensorFault",
+        expr: format!(
+            "{by} (anomaly_sensor_fault{{{of}}}) > 0 or {by} (increase(anomaly_sensor_events_total{{{of}}}[{window}])) > 0"
+        ),
+        for_: Duration::ZERO,
+        severity: plan.detector.spec().monitoring.prometheus_rule.severity.label(),
+        summary: "{{ $labels.namespace }}/{{ $labels.detector }}: sensor {{ $labels.sensor }} is faulty: {{ $labels.fault }}.",
+        description: "It gives readings that its limits in the spec rule out. The model does not see them: the sensor, not what it \
+                      measures, needs attention."
+            .to_owned(),
     })
 }
 

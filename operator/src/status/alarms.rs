@@ -103,6 +103,7 @@ mod tests {
             trainings: 0,
             rejected: None,
             newest_events: events.clone(),
+            newest_sensor_events: Vec::new(),
         };
         let pod = |events| PodReport { pod: Arc::default(), report: Some(report(events)), unusable: None };
         Observed { reports: pods.iter().map(pod).collect(), ..Observed::default() }

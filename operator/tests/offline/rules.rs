@@ -53,6 +53,11 @@ fn patient() -> Value {
     })
 }
 
+/// Whose sensors have limits.
+fn mqtt() -> Value {
+    rules("mqtt.yaml", |_| ())
+}
+
 fn alerts(rules: &Value) -> Vec<&str> {
     let rules = rules["groups"][0]["rules"].as_array().unwrap();
     rules.iter().filter_map(|rule| rule["alert"].as_str()).collect()
@@ -60,7 +65,7 @@ fn alerts(rules: &Value) -> Vec<&str> {
 
 #[test]
 fn promtool_tests_the_rules_as_they_are() {
-    for (name, rules) in [("pump", pump()), ("patient", patient())] {
+    for (name, rules) in [("pump", pump()), ("patient", patient()), ("mqtt", mqtt())] {
         let path = format!("{}/tests/rules/{name}.rules.yaml", env!("CARGO_MANIFEST_DIR"));
         let text = format!(
             "# Written by UPDATE=1 cargo test -p operator --test offline rules.\n{}",
@@ -80,8 +85,8 @@ fn promtool_tests_the_rules_as_they_are() {
 fn every_alert_has_a_section_in_the_runbooks_and_every_section_an_alert() {
     let runbooks = include_str!("../../../docs/runbooks.md");
     let sections: BTreeSet<&str> = runbooks.lines().filter_map(|line| line.strip_prefix("## ")).collect();
-    let (pump, patient) = (pump(), patient());
-    let alerts: BTreeSet<&str> = alerts(&pump).into_iter().chain(alerts(&patient)).collect();
+    let (pump, patient, mqtt) = (pump(), patient(), mqtt());
+    let alerts: BTreeSet<&str> = [&pump, &patient, &mqtt].into_iter().flat_map(alerts).collect();
     assert_eq!(sections, alerts);
     for rule in pump["groups"][0]["rules"].as_array().unwrap() {
         let Some(alert) = rule["alert"].as_str() else { continue };

@@ -11,5 +11,6 @@ mod outages;
 mod place;
 mod prometheus;
 mod repair;
+mod sources;
 mod unions;
 mod verdicts;

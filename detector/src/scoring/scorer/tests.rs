@@ -44,6 +44,21 @@ fn anomalous(outcome: &Outcome) -> bool {
 }
 
 #[test]
+fn what_is_there_is_judged_where_missing_readings_are_imputed() {
+    for train in ["{}", "{features: [Value, LogStdDev, RollingMean], window: 3, lags: 1}"] {
+        let mut scorer = scorer(train, "policy: Impute");
+        for second in 1..9 {
+            scorer.judge(&readings(second, [Some(10.5), Some(-11.0 - second as f64 / 100.0)]));
+        }
+        let strange = scorer.judge(&readings(9, [None, Some(400.0)]));
+        assert!(anomalous(&strange), "{strange:?}");
+        let Outcome::Verdict(verdict) = strange else { panic!() };
+        assert_eq!(verdict.judgement.top_contributor(), Some(1), "the missing one is not to blame");
+        assert_eq!(scorer.judge(&readings(10, [None, None])), Outcome::Missing);
+    }
+}
+
+#[test]
 fn a_strange_reading_is_an_anomaly_and_its_sensor_is_blamed() {
     let mut scorer = scorer("{}", "policy: Skip");
     assert!(!anomalous(&scorer.judge(&readings(1, [Some(10.5), Some(-11.0)]))));
@@ -58,6 +73,7 @@ fn a_missing_reading_is_skipped_replaced_or_called_an_anomaly_as_the_spec_says()
     let rules = [
         ("policy: Skip", "no verdict"),
         ("policy: Previous, maxStaleness: 1s", "normal"),
+        ("policy: Impute", "normal"),
         ("policy: Anomaly", "anomaly"),
     ];
     for (rule, expected) in rules {

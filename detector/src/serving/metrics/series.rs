@@ -25,6 +25,8 @@ pub(super) struct VerdictMetrics {
 pub(super) struct EventMetrics {
     pub(super) alarm: GaugeVec,
     pub(super) total: IntCounterVec,
+    pub(super) sensor_fault: GaugeVec,
+    pub(super) sensor_total: IntCounterVec,
     pub(super) notifications: IntCounterVec,
 }
 
@@ -187,7 +189,17 @@ impl EventMetrics {
             "Messages to receivers of notifications, by outcome: delivered, delivered_by_peer (another replica sent it), failed (refused, or not taken in time), dropped (too many waited).",
             &["notification", "outcome"],
         );
-        Self { alarm, total, notifications }
+        let sensor_fault = make.gauges(
+                "anomaly_sensor_fault",
+                "1 while the sensor gives readings that it cannot give, by fault: out_of_range, too_fast, stuck. Only of sensors with a limit.",
+                &["kind", "sensor", "fault"],
+            );
+        let sensor_total = make.counters(
+                "anomaly_sensor_events_total",
+                "Faults of sensors that have begun, by fault: out_of_range, too_fast, stuck. Only of sensors with a limit.",
+                &["kind", "sensor", "fault"],
+            );
+        Self { alarm, total, sensor_fault, sensor_total, notifications }
     }
 }
 

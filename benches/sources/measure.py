@@ -1,0 +1,292 @@
+"""A detector program in; what its live sources cost and lose out. Each server is a real one, on a free port of this machine."""
+
+import argparse
+import json
+import math
+import os
+import pathlib
+import socket
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.request
+
+MINUTE = 60
+DAYS = 14
+MESSAGES = 600_000
+FIRST = 1_700_000_000
+TRAINED_ON = 2_000
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def until(condition, seconds=120, pause=0.005):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(pause)
+    raise TimeoutError("the condition never held")
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Detector:
+    """`detector run` on a manifest; its report and metrics."""
+
+    def __init__(self, program, folder, spec):
+        self.port = free_port()
+        path = folder / "detector.json"
+        manifest = {"apiVersion": "anomaly.dev/v1alpha1", "kind": "AnomalyDetector", "metadata": {"name": "bench"}, "spec": spec}
+        path.write_text(json.dumps(manifest))
+        command = [program, "run", str(path), "--metrics-address", f"127.0.0.1:{self.port}", "--predict-address", f"127.0.0.1:{free_port()}"]
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def get(self, path):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+                return answer.read().decode()
+        except OSError:
+            return ""
+
+    def report(self):
+        return json.loads(self.get("/status") or "{}")
+
+    def serves(self):
+        return self.report().get("phase", {}).get("name") == "serving"
+
+    def is_connected(self):
+        return all(source["connected"] for source in self.report().get("sources", [{"connected": False}]))
+
+    def count(self, series):
+        lines = [line for line in self.get("/metrics").splitlines() if line.startswith(series)]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
+
+    def scored(self):
+        return self.count('anomaly_readings_total{detector="bench",outcome="scored"')
+
+    def unaccounted(self):
+        """Readings that arrived and came to nothing, once all is quiet."""
+        try:
+            until(lambda: self.difference() == 0, 20)
+        except TimeoutError:
+            pass
+        return self.difference()
+
+    def difference(self):
+        return int(self.count("anomaly_readings_arrived_total") - self.count("anomaly_readings_total"))
+
+    def rss_kib(self):
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+
+    def cpu_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def history(program, folder):
+    """Seconds from the start of the process to the model: three queries over two weeks, an answer a minute."""
+    now = int(time.time()) // MINUTE * MINUTE
+    text = folder / "history.txt"
+    with text.open("w") as lines:
+        for name in ("load", "queue", "latency"):
+            lines.write(f"# TYPE {name} gauge\n")
+            for i in range(DAYS * 1440):
+                at = now - (DAYS * 1440 - i) * MINUTE
+                value = 50 + 20 * math.sin(i / 1440 * 2 * math.pi) + (i * 7919 % 101) / 50
+                lines.write(f'{name}{{job="bench"}} {value:.3f} {at}\n')
+        lines.write("# EOF\n")
+    data = folder / "data"
+    subprocess.run(["promtool", "tsdb", "create-blocks-from", "openmetrics", str(text), str(data)], check=True, stdout=subprocess.DEVNULL)
+    (folder / "prometheus.yml").write_text("global: {scrape_interval: 1m}\n")
+    port = free_port()
+    server = subprocess.Popen(
+        ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={data}", f"--web.listen-address=127.0.0.1:{port}",
+         "--storage.tsdb.retention.time=60d"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until(lambda: listens(port))
+        until(lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready").status == 200)
+        sensors = [{"name": name, "query": f'{name}{{job="bench"}}'} for name in ("load", "queue", "latency")]
+        source = {"name": "metrics", "prometheus": {"url": f"http://127.0.0.1:{port}", "sensors": sensors}}
+        spec = {"interval": "1m", "sources": [source], "model": {"train": {"history": f"{DAYS}d"}}}
+        detector = Detector(program, folder, spec)
+        until(detector.serves)
+        took = time.monotonic() - detector.started
+        samples = detector.report()["model"]["samples"]
+        detector.stop()
+        return took, samples
+    finally:
+        server.terminate()
+        server.wait()
+
+
+class Broker:
+    def __init__(self, folder):
+        self.port = free_port()
+        config = folder / "mosquitto.conf"
+        config.write_text(f"user root\nlog_dest none\nlistener {self.port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nmax_queued_bytes 0\n")
+        self.process = subprocess.Popen(["mosquitto", "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until(lambda: listens(self.port))
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def connection(port, name):
+    """A connection to a broker, MQTT 3.1.1, clean session, no keep alive."""
+    client = socket.create_connection(("127.0.0.1", port))
+    body = b"\x00\x04MQTT\x04\x02\x00\x00" + struct.pack("!H", len(name)) + name
+    client.sendall(b"\x10" + bytes([len(body)]) + body)
+    assert client.recv(4) == b"\x20\x02\x00\x00"
+    return client
+
+
+def publication(topic, payload):
+    """A PUBLISH packet of QoS 0 of at most 127 bytes."""
+    body = struct.pack("!H", len(topic)) + topic + payload
+    assert len(body) < 128
+    return b"\x30" + bytes([len(body)]) + body
+
+
+def message(i, topic=b"b/a"):
+    value = 50 + (i * 7919 % 101) / 50
+    return publication(topic, b'{"t":%d,"v":%.3f}' % (FIRST + i, value))
+
+
+def published(client, count, start, rate=None, sent=None):
+    """Publish messages from `start` on, as fast as it goes or so many a second; when each 100 were sent."""
+    began = time.monotonic()
+    for i in range(start, start + count, 100):
+        client.sendall(b"".join(message(j) for j in range(i, i + 100)))
+        if rate:
+            ahead = (i + 100 - start) / rate - (time.monotonic() - began)
+            if ahead > 0:
+                time.sleep(ahead)
+        if sent is not None:
+            sent.append((i + 100, time.monotonic()))
+
+
+def bare_rate(broker):
+    """Messages a second that a subscriber gets that does nothing but read."""
+    reader = connection(broker.port, b"bare")
+    reader.sendall(b"\x82\x08\x00\x01\x00\x03b/a\x00")
+    assert len(reader.recv(5)) == 5
+    want = sum(len(message(i)) for i in range(MESSAGES))
+    writer = connection(broker.port, b"writer")
+    thread = threading.Thread(target=published, args=(writer, MESSAGES, 0))
+    began = time.monotonic()
+    thread.start()
+    got, buffer = 0, bytearray(1 << 20)
+    while got < want:
+        got += reader.recv_into(buffer)
+    took = time.monotonic() - began
+    thread.join()
+    return MESSAGES / took
+
+
+def mqtt_spec(broker):
+    sensor = {"name": "a", "topic": "b/a", "value": "/v", "time": "/t"}
+    source = {"name": "plant", "mqtt": {"url": f"mqtt://127.0.0.1:{broker.port}", "sensors": [sensor]}}
+    return {"interval": "1s", "sources": [source], "model": {"train": {"samples": TRAINED_ON}}}
+
+
+def trained(program, folder, broker):
+    """A detector that has learned from the first messages; each is an instant of its own, of the past."""
+    detector = Detector(program, folder, mqtt_spec(broker))
+    until(detector.is_connected)
+    client = connection(broker.port, b"writer")
+    published(client, TRAINED_ON + 100, 0)
+    until(detector.serves)
+    until(lambda: detector.difference() == 0)
+    return detector, client
+
+
+def throughput(program, folder, broker):
+    detector, client = trained(program, folder, broker)
+    before, cpu = detector.scored(), detector.cpu_seconds()
+    began = time.monotonic()
+    published(client, MESSAGES, TRAINED_ON + 100)
+    until(lambda: detector.scored() >= before + MESSAGES - 100, 300)
+    took = time.monotonic() - began
+    cores = (detector.cpu_seconds() - cpu) / took
+    return detector, client, MESSAGES / took, cores
+
+
+def lag(detector, client, rate, seconds=20):
+    """Milliseconds from the sending of a message to its verdict, 99 of 100, at so many messages a second."""
+    start = TRAINED_ON + 100 + MESSAGES
+    base = detector.scored()
+    count = int(rate * seconds) // 100 * 100
+    sent, lags = [], []
+    thread = threading.Thread(target=published, args=(client, count, start, rate, sent))
+    thread.start()
+    while thread.is_alive():
+        scored = detector.scored() - base
+        now = time.monotonic()
+        # The oldest hundred that is not scored yet was sent at that time.
+        waits = [now - at for index, at in sent[-2000:] if index - start > scored]
+        lags.append(1000 * max(waits, default=0.0))
+    thread.join()
+    lags.sort()
+    return lags[int(0.99 * (len(lags) - 1))]
+
+
+def soak(detector, client, seconds):
+    """KiB a minute that the resident memory grows by, least squares, at 1,000 messages a second, the first fifth left out."""
+    start = int(TRAINED_ON + 100 + MESSAGES + 10_000_000)
+    thread = threading.Thread(target=published, args=(client, 1000 * seconds, start, 1000))
+    thread.start()
+    points, began = [], time.monotonic()
+    while thread.is_alive():
+        points.append((time.monotonic() - began, detector.rss_kib()))
+        time.sleep(min(1.0, seconds / 100))
+    thread.join()
+    points = [point for point in points if point[0] > seconds / 5]
+    mean_x, mean_y = (sum(values) / len(points) for values in zip(*points))
+    slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / sum((x - mean_x) ** 2 for x, _ in points)
+    return slope * 60, points[-1][1]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("program")
+    parser.add_argument("--soak", type=int, default=600, help="seconds")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        took, samples = history(args.program, folder)
+        print(f"trained on {samples} samples of {DAYS} days: {took:.2f} s after the start")
+        broker = Broker(folder)
+        bare = bare_rate(broker)
+        detector, client, rate, cores = throughput(args.program, folder, broker)
+        print(f"messages a second: {rate:,.0f} scored on {cores:.2f} cores; {bare:,.0f} read by a bare subscriber")
+        p99 = lag(detector, client, rate / 2)
+        print(f"lag at {rate / 2:,.0f} a second: p99 {p99:.1f} ms")
+        slope, rss = soak(detector, client, args.soak)
+        print(f"soak of {args.soak} s at 1,000 a second: {rss} KiB, {slope:+.1f} KiB a minute")
+        lost = detector.unaccounted()
+        detector.stop()
+        broker.stop()
+    print(f"figures: train_from_history_s={took:.2f} mqtt_messages_per_second={rate:.0f} mqtt_bare_messages_per_second={bare:.0f} "
+          f"mqtt_cores={cores:.2f} mqtt_lag_p99_ms={p99:.1f} soak_rss_slope_kib_per_min={slope:.1f} unaccounted={lost}")
+
+
+if __name__ == "__main__":
+    main()
