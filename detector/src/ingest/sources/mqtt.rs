@@ -17,6 +17,7 @@ use bytes::Bytes;
 use crd::source::{Mqtt, ProtocolVersion, Session};
 use jiff::Timestamp;
 use rustls::ClientConfig;
+use tokio::time::Instant;
 use url::Url;
 
 use self::payload::{Payload, Place};
@@ -89,6 +90,7 @@ impl Source for Subscription {
         let mut connection = self.connection().map_err(failed)?;
         let mut topics = Topics::of(self);
         connection.subscribe(&topics.asked, self.qos()).map_err(failed)?;
+        let mut asked = Instant::now();
         let mut batch = Batch::default();
         loop {
             tokio::select! {
@@ -107,7 +109,8 @@ impl Source for Subscription {
                         return Err(failed(why));
                     }
                 },
-                () = tokio::time::sleep(ASK_AGAIN), if topics.refusal().is_some() => {
+                () = tokio::time::sleep_until(asked + ASK_AGAIN), if topics.refusal().is_some() => {
+                    asked = Instant::now();
                     topics.ask_again();
                     connection.subscribe(&topics.asked, self.qos()).map_err(failed)?;
                 }
