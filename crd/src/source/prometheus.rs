@@ -66,7 +66,7 @@ pub struct PrometheusSensor {
     /// The most that the sensor can change in a second, over 0; a faster change is a fault of the sensor. Default: none.
     /// Example: 5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = Rule::new("self > 0.0").message(Message::Expression("'must be over 0, got ' + string(self)".into())))]
+    #[x_kube(validation = Rule::new("self > 0.0").message("must be over 0"))]
     pub max_rate: Option<f64>,
 
     /// For how long the sensor can give the very same value; from then on that is a fault of the sensor. 1s to 168h.
