@@ -9,6 +9,7 @@ use crate::cli::commands::inspect::{self, InspectArgs};
 use crate::cli::commands::run;
 use crate::cli::commands::run::args::RunArgs;
 use crate::cli::commands::score::{self, ScoreArgs};
+use crate::cli::commands::serve::{self, ServeArgs};
 use crate::cli::commands::train::{self, TrainArgs};
 use crate::cli::commands::validate::{self, ValidateArgs};
 
@@ -24,8 +25,10 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Train on a manifest's sensors, watch them, answer predictions
+    /// Train on the sensors of a manifest or a data file, watch them, answer predictions
     Run(RunArgs),
+    /// Answer predictions by a model file, without a manifest
+    Serve(ServeArgs),
     /// Train a model on a CSV file, or import one
     Train(TrainArgs),
     /// Score the rows of a CSV file
@@ -53,6 +56,7 @@ impl Cli {
     pub fn run(&self) -> Result<(), CommandError> {
         match &self.command {
             Command::Run(args) => Ok(run::run(args)?),
+            Command::Serve(args) => Ok(serve::run(args)?),
             Command::Train(args) => Ok(train::run(args)?),
             Command::Score(args) => Ok(score::run(args)?),
             Command::Compare(args) => Ok(compare::run(args)?),

@@ -14,3 +14,4 @@ mod notifications;
 mod push;
 mod recordings;
 mod running;
+mod serving;

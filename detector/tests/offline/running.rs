@@ -67,6 +67,13 @@ impl Running {
         Self::spawn(command, [predict, metrics])
     }
 
+    /// `detector serve FILE ARGUMENTS`, on free ports.
+    pub fn serve(file: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_detector"));
+        command.arg("serve").arg(file).args(arguments);
+        Self::spawn(command, [free_port(), free_port()])
+    }
+
     fn spawn(mut command: Command, [predict, metrics]: [SocketAddr; 2]) -> Self {
         command.args(["--predict-address", &predict.to_string(), "--metrics-address", &metrics.to_string()]);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();

@@ -2,6 +2,8 @@
 
 /// `detector run`.
 pub mod run;
+/// `detector serve`.
+pub mod serve;
 /// Models and other files, read and written.
 pub mod model_file;
 /// Columns that are hardly measurements.
@@ -29,6 +31,9 @@ pub enum CommandError {
     /// `run` failed.
     #[error(transparent)]
     Run(#[from] run::error::RunError),
+    /// `serve` failed.
+    #[error(transparent)]
+    Serve(#[from] serve::ServeError),
     /// `train` failed.
     #[error(transparent)]
     Train(#[from] train::TrainError),

@@ -12,7 +12,7 @@ pub struct Address(String);
 
 impl Address {
     /// Every address of the machine, of both families where it has both.
-    pub(super) fn any(port: u16) -> Self {
+    pub fn any(port: u16) -> Self {
         Self(format!("[::]:{port}"))
     }
 

@@ -1,0 +1,126 @@
+//! `detector serve`: a model file in; predictions and metrics, until it is asked to stop.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Command, FromArgMatches};
+use crd::contract::{METRICS_PORT, PREDICT_PORT};
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use super::model_file::{self, ModelFileError};
+use super::run::address::Address;
+use super::run::args::RunArgs;
+use super::run::{self, error::RunError};
+use crate::cli::manifest::Document;
+use crate::model::model::Model;
+use crate::serving::logging::Format;
+
+/// Answer predictions by a model file, without a manifest.
+///
+/// `POST /predict` on one port, metrics and probes on another, as `detector run` has them; `POST /readings` moves the metrics.
+/// A file that changes is loaded again.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The model: of `detector train`, scikit-learn's IsolationForest (pickle, joblib, skops), or ONNX
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// The names of its columns, in order, where the file has none: a,b,c. Default: value, or x0, x1, ...
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    columns: Vec<String>,
+
+    /// How lines and the log are written; RUST_LOG sets the levels of the log
+    #[arg(long, value_enum, default_value_t, env = "DETECTOR_LOG")]
+    log: Format,
+
+    /// Where predictions are answered: an IP address or a name, and a port
+    #[arg(long, value_name = "ADDRESS", default_value_t = Address::any(PREDICT_PORT), env = "DETECTOR_PREDICT_ADDRESS")]
+    predict_address: Address,
+
+    /// Where metrics and probes are answered
+    #[arg(long, value_name = "ADDRESS", default_value_t = Address::any(METRICS_PORT), env = "DETECTOR_METRICS_ADDRESS")]
+    metrics_address: Address,
+}
+
+/// Why a model file is not served.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// It cannot be read, or holds no model of ours.
+    #[error(transparent)]
+    File(#[from] ModelFileError),
+    /// It is another system's, and cannot be read.
+    #[error("{}: {source}", path.display())]
+    Import {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<interchange::Error>,
+    },
+    /// Its columns and the names that were given are not as many.
+    #[error("--columns: expected {expected} names, got {got}")]
+    Columns {
+        /// Columns of the model.
+        expected: usize,
+        /// Names.
+        got: usize,
+    },
+    /// The detector could not run.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+/// Serve until it is asked to stop.
+///
+/// # Errors
+/// One sentence on why it could not.
+pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
+    let columns = columns(&args.file, &args.columns)?;
+    let folder = args.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = args.file.file_name().unwrap_or_default().to_string_lossy();
+    let document = Document::made(&args.file, manifest(&name, &columns));
+    Ok(run::run_document(&run_args(args, folder), document)?)
+}
+
+/// The names of the file's columns, or those that were given.
+fn columns(path: &Path, given: &[String]) -> Result<Vec<String>, ServeError> {
+    let bytes = model_file::bytes(path)?;
+    let imported = match interchange::read(&bytes) {
+        Ok(imported) => imported,
+        // Ours, or nothing that is known: then the error says what it is.
+        Err(interchange::Error::UnknownFormat) => {
+            let refused = |source| ModelFileError::Refused { path: path.to_owned(), source: Box::new(source) };
+            return Ok(Model::open(&bytes).map_err(refused)?.sensors().to_vec());
+        }
+        Err(source) => return Err(ServeError::Import { path: path.to_owned(), source: Box::new(source) }),
+    };
+    let count = imported.ensemble.columns();
+    match (imported.columns, given.len()) {
+        (Some(columns), 0) => Ok(columns),
+        (_, 0) if count == 1 => Ok(vec!["value".to_owned()]),
+        (_, 0) => Ok((0..count).map(|index| format!("x{index}")).collect()),
+        (Some(columns), _) if columns == given => Ok(columns),
+        (_, got) if got == count => Ok(given.to_vec()),
+        (_, got) => Err(ServeError::Columns { expected: count, got }),
+    }
+}
+
+fn manifest(file: &str, columns: &[String]) -> Value {
+    let sensors: Vec<Value> = columns.iter().map(|name| json!({ "name": name })).collect();
+    json!({
+        "apiVersion": "anomaly.dev/v1alpha1",
+        "kind": "AnomalyDetector",
+        "metadata": { "name": "model" },
+        "spec": {
+            "sources": [{ "name": "pushed", "http": { "sensors": sensors } }],
+            "model": { "load": { "persistentVolumeClaim": { "claimName": "model", "path": file } } },
+        },
+    })
+}
+
+/// The arguments of `detector run` for it: the folder of the file is where the claim would be mounted.
+fn run_args(args: &ServeArgs, folder: &Path) -> RunArgs {
+    let command = RunArgs::augment_args(Command::new("run"));
+    let matches = command.get_matches_from(["run".as_ref(), args.file.as_os_str()]);
+    let run = RunArgs::from_arg_matches(&matches).expect("a file is all that run needs");
+    run.serving(folder, args.log, &args.predict_address, &args.metrics_address)
+}
