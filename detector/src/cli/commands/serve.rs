@@ -88,7 +88,8 @@ fn columns(path: &Path, given: &[String]) -> Result<Vec<String>, ServeError> {
         Ok(imported) => imported,
         // Ours, or nothing that is known: then the error says what it is.
         Err(interchange::Error::UnknownFormat) => {
-            let refused = |source| ModelFileError::Refused { path: path.to_owned(), source: Box::new(source) };
+            let refused =
+                |source| ModelFileError::Refused { path: path.to_owned(), source: Box::new(source) };
             return Ok(Model::open(&bytes).map_err(refused)?.sensors().to_vec());
         }
         Err(source) => return Err(ServeError::Import { path: path.to_owned(), source: Box::new(source) }),
