@@ -1,6 +1,10 @@
 //! The text of a manifest in, valid detectors out, or every rule that it breaks.
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON};
+use std::collections::BTreeMap;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray,
+};
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -123,8 +127,24 @@ pub(crate) fn crd() -> CustomResourceDefinition {
     let mut crd = AnomalyDetector::crd();
     let schemas = crd.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut());
     let schemas = schemas.filter_map(|schema| schema.open_api_v3_schema.as_mut());
-    for status in schemas.filter_map(|schema| schema.properties.as_mut()?.get_mut("status")) {
-        status.default = Some(JSON(json!({ "observedGeneration": -1 })));
+    for fields in schemas.filter_map(|schema| schema.properties.as_mut()) {
+        if let Some(status) = fields.get_mut("status") {
+            status.default = Some(JSON(json!({ "observedGeneration": -1 })));
+        }
+        fields.values_mut().for_each(|schema| leave_items_alone(schema, false));
     }
     crd
+}
+
+/// No default inside of a list. `kubectl apply` compares lists as a whole: an item with a field that the API server has filled in
+/// differs from the manifest for ever, and each apply says "configured". The program fills these in.
+fn leave_items_alone(schema: &mut JSONSchemaProps, is_in_list: bool) {
+    if is_in_list {
+        schema.default = None;
+    }
+    let fields = schema.properties.iter_mut().flat_map(BTreeMap::values_mut);
+    fields.for_each(|field| leave_items_alone(field, is_in_list));
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        leave_items_alone(items, true);
+    }
 }

@@ -64,3 +64,24 @@ fn every_list_and_string_of_ours_is_bounded() {
     );
     assert_eq!(found, Vec::<String>::new());
 }
+
+/// `kubectl apply` compares lists as a whole: what the API server fills in there is a difference at each apply.
+#[test]
+fn no_default_is_filled_in_inside_of_a_list() {
+    fn defaults(path: &str, schema: &serde_json::Value, is_in_list: bool, found: &mut Vec<String>) {
+        if is_in_list && !schema["default"].is_null() {
+            found.push(path.to_owned());
+        }
+        for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+            defaults(&format!("{path}.{name}"), field, is_in_list, found);
+        }
+        if schema["items"].is_object() {
+            defaults(&format!("{path}[]"), &schema["items"], true, found);
+        }
+    }
+    let crd: serde_json::Value = serde_saphyr::from_str(&crd::manifest::crd_yaml()).unwrap();
+    let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    let mut found = Vec::new();
+    defaults("", schema, false, &mut found);
+    assert_eq!(found, Vec::<String>::new());
+}

@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use crate::place::{Place, SYSTEM, operator_metric, operator_pods, sample, until};
+use crate::place::{Place, SYSTEM, condition, operator_metric, operator_pods, sample, until};
 use http::Request;
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -16,8 +16,10 @@ const AUDIT_LOG: &str = "/var/lib/anomaly-operator/logs/audit.log";
 const ACCOUNT: &str = "system:serviceaccount:anomaly-system:anomaly-operator";
 /// How often seconds and writes are measured: their median and their maximum are printed.
 const RUNS: usize = 5;
-/// Detectors, for the memory that they take.
-const MANY: usize = 100;
+/// Detectors, for the memory that they take and the time until all are Ready.
+const MANY: usize = 200;
+/// How often Helm installs a detector and waits.
+const HELM_RUNS: usize = 11;
 
 #[tokio::test]
 #[ignore = "needs a cluster: make bench-operator"]
@@ -38,21 +40,52 @@ async fn figures() {
         }
     }
     let noop_calls = calls_at_rest(&place).await;
+    let wait_lies = wait_lies(&place).await;
+    let began = Instant::now();
     for i in RUNS..MANY {
         place.apply(&sample("quickstart.yaml", &format!("run-{i}"))).await.unwrap();
     }
     for i in RUNS..MANY {
         place.ready(&format!("run-{i}")).await;
     }
+    let many_ready = began.elapsed().as_secs_f64();
     let hundred = rss_mib(&place).await;
     println!("applies: {applies:.1?} s, edits: {edits:.1?} s, writes: {writes:?}");
     println!(
-        "figures: apply_to_ready_s={:.1} edit_to_serving_s={:.1} writes_per_create={} noop_calls={noop_calls} rss_1_mib={one:.1} rss_{MANY}_mib={hundred:.1}",
+        "figures: apply_to_ready_s={:.1} edit_to_serving_s={:.1} writes_per_create={} noop_calls={noop_calls} rss_1_mib={one:.1} rss_{MANY}_mib={hundred:.1} ready_{MANY}_s={many_ready:.1} wait_lies={wait_lies}",
         median(&applies),
         median(&edits),
         writes.iter().max().unwrap(),
     );
     place.leave().await;
+}
+
+/// How often `helm install --wait` returned although the detector that it installed was not Ready.
+async fn wait_lies(place: &Place) -> usize {
+    let chart = tempfile::tempdir().unwrap();
+    std::fs::create_dir(chart.path().join("templates")).unwrap();
+    std::fs::write(chart.path().join("Chart.yaml"), "apiVersion: v2\nname: detector\nversion: 1.0.0\n")
+        .unwrap();
+    let manifest = sample("quickstart.yaml", "{{ .Release.Name }}");
+    std::fs::write(chart.path().join("templates/detector.yaml"), serde_saphyr::to_string(&manifest).unwrap())
+        .unwrap();
+    let mut lies = 0;
+    for run in 0..HELM_RUNS {
+        let name = format!("helm-{run}");
+        let helm = std::env::var("HELM").unwrap_or_else(|_| "helm4".to_owned());
+        let (folder, namespace) = (chart.path().to_owned(), place.namespace.clone());
+        let (release, program) = (name.clone(), helm.clone());
+        let installed = tokio::task::spawn_blocking(move || {
+            let mut command = std::process::Command::new(program);
+            command.args(["--namespace", &namespace, "install", &release]).arg(folder);
+            command.args(["--wait", "--timeout", "2m"]).output().unwrap()
+        });
+        let installed = installed.await.unwrap();
+        assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
+        let detector = json!(place.detectors().get(&name).await.unwrap());
+        lies += usize::from(condition(&detector, "Ready").0 != "True");
+    }
+    lies
 }
 
 /// How long it takes from the call until the detector is Ready as its spec then stands.

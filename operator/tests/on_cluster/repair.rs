@@ -171,12 +171,16 @@ async fn an_object_that_the_api_server_refuses_stops_no_other_and_is_named() {
     let place = Place::new("rejected").await;
     place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
     place.ready("pump").await;
+    // What the schema does not know: names of namespaces, and a label key that the operator's own selector has.
+    let term = json!({"topologyKey": "zone", "namespaces": ["No Name"], "labelSelector": {}});
+    let affinity = json!({"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}});
+    let spread = json!({
+        "maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule",
+        "matchLabelKeys": ["app.kubernetes.io/name"],
+    });
     for (pod, says) in [
-        (
-            json!({"resources": {"requests": {"memory": "64Mi"}, "limits": {"memory": "32Mi"}}}),
-            "memory limit",
-        ),
-        (json!({"resources": null, "tolerations": [{"operator": "Sometimes"}]}), "tolerations"),
+        (json!({"affinity": affinity}), "namespace"),
+        (json!({"affinity": null, "topologySpreadConstraints": [spread]}), "matchLabelKeys"),
     ] {
         place.edit("pump", json!({"pod": pod, "service": {"port": 81}})).await;
         let is_stalled = |detector: &Value| condition(detector, "Stalled").0 == "True";
@@ -189,7 +193,7 @@ async fn an_object_that_the_api_server_refuses_stops_no_other_and_is_named() {
         let service = json!(place.api(Kind::Service).get("pump").await.unwrap());
         assert_eq!(service["spec"]["ports"][0]["port"], 81, "the Service is as asked all the same");
     }
-    place.edit("pump", json!({"pod": {"tolerations": null}})).await;
+    place.edit("pump", json!({"pod": {"topologySpreadConstraints": null}})).await;
     let detector = place.ready("pump").await;
     assert_eq!(condition(&detector, "Stalled").0, "");
     place.leave().await;
