@@ -41,6 +41,13 @@ def listens(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def is_ready(port):
+    try:
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready").status == 200
+    except OSError:
+        return False
+
+
 class Detector:
     """`detector run` on a manifest; its report and metrics."""
 
@@ -121,7 +128,7 @@ def history(program, folder):
          "--storage.tsdb.retention.time=60d"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until(lambda: listens(port))
-        until(lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready").status == 200)
+        until(lambda: is_ready(port))
         sensors = [{"name": name, "query": f'{name}{{job="bench"}}'} for name in ("load", "queue", "latency")]
         source = {"name": "metrics", "prometheus": {"url": f"http://127.0.0.1:{port}", "sensors": sensors}}
         spec = {"interval": "1m", "sources": [source], "model": {"train": {"history": f"{DAYS}d"}}}

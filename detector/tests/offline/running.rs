@@ -104,12 +104,11 @@ impl Running {
         self.until(|report| report["phase"]["name"] == "serving")
     }
 
-    /// The value of the first series that starts so.
+    /// The value of the first series that starts so; NaN, which no condition holds for, while there is none.
     pub fn metric(&self, series: &str) -> f64 {
         let text = ask(self.metrics, "GET /metrics", "").unwrap();
-        let line =
-            text.lines().find(|line| line.starts_with(series)).unwrap_or_else(|| panic!("{series}: {text}"));
-        line.rsplit_once(' ').unwrap().1.parse().unwrap()
+        let line = text.lines().find(|line| line.starts_with(series));
+        line.map_or(f64::NAN, |line| line.rsplit_once(' ').unwrap().1.parse().unwrap())
     }
 
     /// (arrived, scored + missing + refused + dropped), of the first source.

@@ -2,9 +2,12 @@
 //! with the server that it is for, a fault in what is sent, the server killed and back: no restart, every reading accounted for.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::place::{Place, condition, sample, until};
 use http::Request;
@@ -233,6 +236,15 @@ async fn scraped(place: &Place) -> Option<f64> {
     answer["data"]["result"][0]["value"][1].as_str()?.parse().ok()
 }
 
+/// One query; whatever comes of it.
+fn ask(server: &str) {
+    let Ok(mut stream) = TcpStream::connect((server, 9090)) else { return };
+    let request =
+        "GET /api/v1/query?query=vector(1) HTTP/1.1\r\nHost: prometheus\r\nConnection: close\r\n\r\n";
+    let _ = stream.write_all(request.as_bytes());
+    let _ = stream.read_to_end(&mut Vec::new());
+}
+
 #[tokio::test]
 #[ignore = "needs a cluster: operator/tests/on-cluster sources"]
 async fn a_prometheus_history_is_trained_on_at_once_and_a_flood_of_queries_is_found() {
@@ -255,14 +267,18 @@ async fn a_prometheus_history_is_trained_on_at_once_and_a_flood_of_queries_is_fo
     place.ready("metrics").await;
     println!("figures: prometheus_apply_to_ready_s={:.1}", began.elapsed().as_secs_f64());
 
-    let flood = tokio::spawn(async move {
-        let client = reqwest::Client::new();
-        loop {
-            let _ = client.get(format!("http://{server}:9090/api/v1/query?query=vector(1)")).send().await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let flood = std::thread::spawn({
+        let is_over = is_over.clone();
+        move || {
+            while !is_over.load(Ordering::Relaxed) {
+                ask(&server);
+            }
         }
     });
     fault_is_found(&place, "metrics").await;
-    flood.abort();
+    is_over.store(true, Ordering::Relaxed);
+    flood.join().unwrap();
     kill(&place, "prometheus").await;
     address(&place, "prometheus").await;
     connected(&place, "metrics", "True").await;
