@@ -8,6 +8,10 @@
 //! each column among the training rows. `scores.seen` and `scores.unseen`, where they are there, are
 //! the scores of the training rows.
 
+/// Which texts a file may hold.
+mod text;
+/// How much a header may hold.
+mod weight;
 /// What is known of a forest.
 mod metadata;
 /// How many scores a file has.
@@ -26,7 +30,7 @@ mod scores;
 use crate::data::ranges::Ranges;
 use crate::ensemble::Ensemble;
 use crate::ensemble::rarity::Rarity;
-use crate::forest::Forest;
+use crate::forest::{Forest, memory};
 use header::{Header, KEY, MAX_HEADER, Shape, Version};
 use safetensors::tensor::{SafeTensorError, SafeTensors, TensorView};
 use std::collections::HashMap;
@@ -52,9 +56,10 @@ impl Artifact {
     /// The file: the same artifact gives the same bytes.
     ///
     /// # Errors
-    /// A threshold outside 0 to 1 (and NaN), or metadata that JSON cannot hold.
+    /// A threshold outside 0 to 1 (and NaN), texts that are too long or have control characters, or metadata that JSON cannot
+    /// hold.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ArtifactError> {
-        check_threshold(self.metadata.threshold)?;
+        self.metadata.check()?;
         let header = Header {
             format: FORMAT,
             checksum: checksum::BLANK.into(),
@@ -71,27 +76,31 @@ impl Artifact {
         let metadata = HashMap::from([(KEY.to_owned(), json)]);
         let mut bytes =
             safetensors::serialize(views, Some(metadata)).map_err(ArtifactError::NotSafetensors)?;
-        checksum::write(&mut bytes);
+        let header = header_end(&bytes)?;
+        checksum::write(&mut bytes, header);
         Ok(bytes)
     }
 
-    /// Opens a file. Nothing is allocated that the file does not have the bytes for.
+    /// Opens a file. Nothing is allocated that the file does not have the bytes for, nor what the machine has no room for.
     ///
     /// # Errors
     /// Whatever is not exactly what [`Artifact::to_bytes`] of this or an earlier release wrote.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ArtifactError> {
-        check_header_length(bytes)?;
+        let header_end = header_end(bytes)?;
+        weight::check(bytes.get(LENGTH..header_end).unwrap_or_default())?;
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(ArtifactError::NotSafetensors)?;
         let json =
             metadata.metadata().as_ref().and_then(|map| map.get(KEY)).ok_or(ArtifactError::NoMetadata)?;
+        weight::check(json.as_bytes())?;
         let Version { format } = serde_json::from_str(json).map_err(ArtifactError::Metadata)?;
         if format > FORMAT {
             return Err(ArtifactError::Newer(format));
         }
         let header: Header<Metadata> = serde_json::from_str(json).map_err(ArtifactError::Metadata)?;
-        checksum::check(bytes, &header.checksum)?;
-        check_threshold(header.metadata.threshold)?;
+        checksum::check(bytes, header_end, &header.checksum)?;
+        header.metadata.check()?;
         let tensors = SafeTensors::deserialize(bytes).map_err(ArtifactError::NotSafetensors)?;
+        memory::fits(tensors::needed(&tensors))?;
         let columns = usize::try_from(header.forest.columns).unwrap_or(usize::MAX);
         let ensemble = opened(&tensors, columns, header.forest)?;
         let scores = header.scores.map(|counts| Scores::open(&tensors, counts)).transpose()?;
@@ -127,17 +136,16 @@ fn ranges(tensors: &SafeTensors, columns: usize) -> Result<Option<Ranges>, Artif
     Ranges::new(bounds, columns).map(Some).ok_or(ArtifactError::Ranges)
 }
 
-fn check_threshold(threshold: f64) -> Result<(), ArtifactError> {
-    (0.0..=1.0).contains(&threshold).then_some(()).ok_or(ArtifactError::Threshold(threshold))
-}
+/// The bytes in which safetensors has the length of its header.
+const LENGTH: usize = 8;
 
-/// The first eight bytes of safetensors are the header's length.
-fn check_header_length(bytes: &[u8]) -> Result<(), ArtifactError> {
+/// Where the header ends.
+fn header_end(bytes: &[u8]) -> Result<usize, ArtifactError> {
     let Some(length) = bytes.first_chunk() else {
         return Err(ArtifactError::NotSafetensors(SafeTensorError::HeaderTooSmall));
     };
     let length = u64::from_le_bytes(*length);
-    if length > MAX_HEADER { Err(ArtifactError::HeaderTooLong(length)) } else { Ok(()) }
+    if length > MAX_HEADER { Err(ArtifactError::HeaderTooLong(length)) } else { Ok(LENGTH + length as usize) }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 /// What may be wrong.
 mod error;
 /// A forest that would not fit is refused.
-mod memory;
+pub(crate) mod memory;
 
 use crate::data::ranges::Ranges;
 use crate::data::samples::Samples;

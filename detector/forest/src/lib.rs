@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+/// How much memory there is.
+mod available_memory;
 /// Numbers in, valid rows and their ranges out.
 mod data;
 /// Nodes in, checked trees out.
@@ -20,6 +22,7 @@ pub mod threshold;
 pub mod artifact;
 
 pub use artifact::{Artifact, Metadata, Training};
+pub use available_memory::available_memory;
 pub use data::samples::{Samples, SamplesError, cell};
 pub use ensemble::{Ensemble, EnsembleParams};
 pub use explain::explainer::Explained;

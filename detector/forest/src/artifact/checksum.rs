@@ -2,6 +2,8 @@
 //! its name.
 
 use super::error::ArtifactError;
+use super::text::shown;
+use memchr::memmem;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
@@ -13,35 +15,36 @@ pub fn digest(bytes: &[u8]) -> String {
     format!("sha256:{}", hex(&Sha256::digest(bytes)))
 }
 
-/// Refuses `bytes` whose checksum is not the `stored` one.
-pub(super) fn check(bytes: &[u8], stored: &str) -> Result<(), ArtifactError> {
-    let expected = of(bytes, stored);
-    if expected == stored {
-        Ok(())
-    } else {
-        Err(ArtifactError::Damaged { expected, stored: stored.to_owned() })
-    }
+/// Refuses `bytes` whose checksum is not the `stored` one. It stands in the first `header` bytes.
+pub(super) fn check(bytes: &[u8], header: usize, stored: &str) -> Result<(), ArtifactError> {
+    let expected = match position(bytes, header, stored) {
+        Some(at) => of(bytes, at),
+        None => BLANK.to_owned(),
+    };
+    if expected == stored { Ok(()) } else { Err(ArtifactError::Damaged { expected, stored: shown(stored) }) }
 }
 
-/// Replaces the zeros that stand for the checksum.
-pub(super) fn write(bytes: &mut [u8]) {
-    let checksum = of(bytes, BLANK);
-    if let Some(at) = position(bytes, BLANK) {
+/// Replaces the zeros that stand for the checksum in the first `header` bytes.
+pub(super) fn write(bytes: &mut [u8], header: usize) {
+    if let Some(at) = position(bytes, header, BLANK) {
+        let checksum = of(bytes, at);
         bytes[at..at + BLANK.len()].copy_from_slice(checksum.as_bytes());
     }
 }
 
-/// The hash of `bytes`, where zeros take the place of the `stored` digits.
-fn of(bytes: &[u8], stored: &str) -> String {
-    let at = position(bytes, stored).filter(|_| stored.len() == BLANK.len()).unwrap_or(bytes.len());
-    let end = (at + BLANK.len()).min(bytes.len());
-    let hash = Sha256::new().chain_update(&bytes[..at]).chain_update(BLANK).chain_update(&bytes[end..]);
+/// The hash of `bytes`, where zeros take the place of the digits at `at`.
+fn of(bytes: &[u8], at: usize) -> String {
+    let (before, after) = (&bytes[..at], &bytes[at + BLANK.len()..]);
+    let hash = Sha256::new().chain_update(before).chain_update(BLANK).chain_update(after);
     hex(&hash.finalize())
 }
 
-/// Where `digits` begin; they are in the header, so they are found before the tensors are searched.
-fn position(bytes: &[u8], digits: &str) -> Option<usize> {
-    bytes.windows(digits.len().max(1)).position(|window| window == digits.as_bytes())
+/// Where `digits` begin, if they are as many as a checksum has.
+fn position(bytes: &[u8], header: usize, digits: &str) -> Option<usize> {
+    if digits.len() != BLANK.len() {
+        return None;
+    }
+    memmem::find(&bytes[..header.min(bytes.len())], digits.as_bytes())
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,6 +1,6 @@
 //! Why bytes are not an artifact: one sentence each.
 
-use super::header::{FORMAT, KEY, MAX_HEADER};
+use super::header::{FORMAT, KEY, MAX_HEADER, MAX_HEADER_MEMORY};
 use crate::forest::ForestError;
 use safetensors::tensor::SafeTensorError;
 use thiserror::Error;
@@ -14,6 +14,9 @@ pub enum ArtifactError {
     /// A header that no forest needs.
     #[error("a model's header must be at most {MAX_HEADER} bytes, got {0}")]
     HeaderTooLong(u64),
+    /// A header of more values than any forest has.
+    #[error("a model's header must take at most {MAX_HEADER_MEMORY} bytes of memory, got more")]
+    HeaderTooHeavy,
     /// safetensors, but of something else.
     #[error("a model must have the metadata `{KEY}`, got none")]
     NoMetadata,
@@ -30,6 +33,16 @@ pub enum ArtifactError {
         expected: String,
         /// What the header says.
         stored: String,
+    },
+    /// A text that must not stand in a log.
+    #[error("{field} must be of at most {most} letters without control characters, got {got:?}")]
+    Text {
+        /// The key of the metadata.
+        field: &'static str,
+        /// The most letters.
+        most: usize,
+        /// The text's beginning.
+        got: String,
     },
     /// A threshold that no score can be compared with.
     #[error("threshold must be from 0 to 1, got {0}")]

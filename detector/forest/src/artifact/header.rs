@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub const FORMAT: u32 = 2;
 /// The longest header that is read, in bytes.
 pub(super) const MAX_HEADER: u64 = 4 << 20;
+/// What a header may take in memory, in bytes: ten times the longest.
+pub(super) const MAX_HEADER_MEMORY: usize = 40 << 20;
 /// The only key of the header's metadata.
 pub(super) const KEY: &str = "anomaly.dev/forest";
 

@@ -2,6 +2,8 @@
 //!
 //! Keys are those of the format: a field may get another name, its key not.
 
+use super::error::ArtifactError;
+use super::text::{check_name, check_sentence};
 use serde::{Deserialize, Serialize};
 
 /// What a forest was trained on, and what to make of its scores.
@@ -50,4 +52,26 @@ pub struct Training {
     /// Why its scores may not be trusted, a sentence each: see [`Samples::warnings`](crate::Samples::warnings).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+impl Metadata {
+    /// Whether it can be compared with, printed and reported.
+    pub(super) fn check(&self) -> Result<(), ArtifactError> {
+        if !(0.0..=1.0).contains(&self.threshold) {
+            return Err(ArtifactError::Threshold(self.threshold));
+        }
+        self.columns.iter().try_for_each(|name| check_name("columns", name))?;
+        self.recipe.iter().try_for_each(|recipe| check_name("recipe", recipe))?;
+        self.training.check()
+    }
+}
+
+impl Training {
+    fn check(&self) -> Result<(), ArtifactError> {
+        check_name("trainedAt", &self.trained_at)?;
+        check_name("origin", &self.origin)?;
+        self.until.iter().try_for_each(|until| check_name("until", until))?;
+        self.choice.iter().try_for_each(|choice| check_sentence("choice", choice))?;
+        self.warnings.iter().try_for_each(|warning| check_sentence("warnings", warning))
+    }
 }

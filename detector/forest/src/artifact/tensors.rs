@@ -91,6 +91,16 @@ pub(super) fn ranges(tensors: &SafeTensors) -> Result<Option<Vec<[f32; 2]>>, Art
     Ok(Some(bounds))
 }
 
+/// What the trees will take in memory, in bytes: as they are read and as they are checked. A bound by the bytes of the tensors,
+/// whatever is in them.
+pub(super) fn needed(tensors: &SafeTensors) -> u64 {
+    let cost = |name: &str, each: u64, bytes: u64| {
+        tensors.tensor(name).map_or(0, |tensor| tensor.data().len() as u64 / each * bytes)
+    };
+    let planes = cost("offsets", 8, 96) + cost("terms.weight", 8, 48);
+    cost("trees", 4, 256) + cost("nodes", 4, 64) + planes + cost("lengths", 8, 16)
+}
+
 fn kind(tree: &Tree, node: &Node) -> i32 {
     match *node {
         Node::Leaf { .. } => LEAF,

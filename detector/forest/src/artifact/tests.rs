@@ -143,7 +143,8 @@ fn forged(bytes: &[u8], from: &str, to: &str) -> String {
     let at =
         bytes.windows(before.len()).position(|window| window == before.as_bytes()).unwrap() + before.len();
     bytes[at..at + BLANK.len()].copy_from_slice(BLANK.as_bytes());
-    checksum::write(&mut bytes);
+    let header = header_end(&bytes).unwrap();
+    checksum::write(&mut bytes, header);
     message(&bytes)
 }
 
@@ -210,4 +211,34 @@ fn scores_that_are_none_are_refused() {
             "tensor `scores.seen` must be falling scores, greater than 0 and at most 1, as many as the header says"
         );
     }
+}
+
+#[test]
+fn a_checksum_of_a_megabyte_of_digits_is_refused_at_once() {
+    // Digits among digits: a search of one window after another would take a billion steps.
+    let bytes = artifact(0).to_bytes().unwrap();
+    let digits = "0".repeat(1 << 20);
+    let text = std::str::from_utf8(&bytes[LENGTH..header_end(&bytes).unwrap()]).unwrap();
+    let before = "seal\\\":\\\"";
+    let at = text.find(before).unwrap() + before.len();
+    let header = format!("{}{digits}{}", &text[..at], &text[at + BLANK.len()..]);
+    let mut long = (header.len() as u64).to_le_bytes().to_vec();
+    long.extend(header.as_bytes());
+    long.extend(&bytes[header_end(&bytes).unwrap()..]);
+    let refusal = Artifact::from_bytes(&long).unwrap_err().to_string();
+    assert!(refusal.starts_with("the model is damaged: "), "{refusal}");
+    assert!(refusal.len() < 300, "{refusal}");
+}
+
+#[test]
+fn texts_that_must_not_stand_in_a_log_are_refused_and_never_written() {
+    let mut artifact = artifact(0);
+    artifact.metadata.training.origin = "plant\nlevel=error".to_owned();
+    let refusal =
+        "origin must be of at most 256 letters without control characters, got \"plant?level=error\"";
+    assert_eq!(artifact.to_bytes().unwrap_err().to_string(), refusal);
+    artifact.metadata.training.origin = "trained".to_owned();
+    let bytes = artifact.to_bytes().unwrap();
+    let forged = forged(&bytes, r#"\"origin\":\"trained"#, r#"\"origin\":\"tr\\nab"#);
+    assert_eq!(forged, "origin must be of at most 256 letters without control characters, got \"tr?ab\"");
 }

@@ -1,0 +1,103 @@
+//! How much memory this process may still take, as the machine and its control group say.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The files of a memory controller that say what it allows and what is taken.
+struct Controller {
+    root: &'static str,
+    limit: &'static str,
+    used: &'static str,
+}
+
+/// Version 2, and version 1 of control groups.
+const CONTROLLERS: [Controller; 2] = [
+    Controller { root: "/sys/fs/cgroup", limit: "memory.max", used: "memory.current" },
+    Controller {
+        root: "/sys/fs/cgroup/memory",
+        limit: "memory.limit_in_bytes",
+        used: "memory.usage_in_bytes",
+    },
+];
+
+/// Bytes that may still be allocated: the smaller of what Linux estimates and what each control group leaves that the
+/// process is in. What a group holds of files is given back when it is needed, so it counts as free. None where nothing
+/// says so.
+pub fn available_memory() -> Option<u64> {
+    let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| mem_available(&text));
+    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let groups = CONTROLLERS.iter().flat_map(|controller| controller.left(&own));
+    machine.into_iter().chain(groups).min()
+}
+
+impl Controller {
+    /// What the process's group leaves, and those above it. A container sees its own group as the root.
+    fn left(&self, own: &str) -> Vec<u64> {
+        let root = Path::new(self.root);
+        let group = own.lines().find_map(|line| self.path(line)).unwrap_or_default();
+        let group = root.join(group.trim_start_matches('/'));
+        let above = group.ancestors().take_while(|folder| folder.starts_with(root)).map(Path::to_owned);
+        above.filter_map(|folder| self.left_in(&folder)).collect()
+    }
+
+    /// The path of a line of /proc/self/cgroup, if it is of this controller: `0::/a/b`, `4:memory:/a/b`.
+    fn path<'l>(&self, line: &'l str) -> Option<&'l str> {
+        let mut parts = line.splitn(3, ':');
+        let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
+        let is_mine = match self.limit {
+            "memory.max" => controllers.is_empty(),
+            _ => controllers.split(',').any(|controller| controller == "memory"),
+        };
+        is_mine.then_some(path)
+    }
+
+    fn left_in(&self, folder: &Path) -> Option<u64> {
+        let number = |file: PathBuf| fs::read_to_string(file).ok()?.trim().parse::<u64>().ok();
+        let (limit, used) = (number(folder.join(self.limit))?, number(folder.join(self.used))?);
+        let files = fs::read_to_string(folder.join("memory.stat")).map_or(0, |stat| files(&stat));
+        Some(limit.saturating_sub(used.saturating_sub(files)))
+    }
+}
+
+/// Bytes of files that a group holds and can give back, of its `memory.stat`.
+fn files(stat: &str) -> u64 {
+    let number = |name: &str| {
+        let line = stat.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|number| number.trim().parse::<u64>().ok()).unwrap_or(0)
+    };
+    number("inactive_file") + number("active_file")
+}
+
+/// `MemAvailable` of /proc/meminfo, in bytes.
+fn mem_available(meminfo: &str) -> Option<u64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn available_memory_is_read_from_meminfo() {
+        let meminfo = "MemTotal:       24000000 kB\nMemAvailable:    2048 kB\n";
+        assert_eq!(mem_available(meminfo), Some(2 << 20));
+        assert_eq!(mem_available("nonsense"), None);
+    }
+
+    #[test]
+    fn files_that_can_be_given_back_are_read_from_a_groups_statistics() {
+        let stat = "anon 100\nfile 90\ninactive_file 30\nactive_file 12\ntotal_inactive_file 7\n";
+        assert_eq!(files(stat), 42);
+        assert_eq!(files(""), 0);
+    }
+
+    #[test]
+    fn the_group_is_found_in_both_versions() {
+        let [two, one] = CONTROLLERS;
+        assert_eq!(two.path("0::/pods/a"), Some("/pods/a"));
+        assert_eq!(two.path("4:memory:/pods/a"), None);
+        assert_eq!(one.path("4:cpu,memory:/pods/a:b"), Some("/pods/a:b"));
+        assert_eq!(one.path("0::/pods/a"), None);
+    }
+}
