@@ -1,6 +1,5 @@
 //! A file's bytes in, the bytes that were compressed out: what `joblib.dump(..., compress=...)` can write.
 
-use std::borrow::Cow;
 use std::io::{self, Read};
 
 use bzip2::read::MultiBzDecoder;
@@ -8,8 +7,13 @@ use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use lz4_flex::frame::FrameDecoder;
 use lzma_rust2::{LzmaReader, XzReader};
 
-/// The most bytes that a file may unpack to: 512 MiB, a hundred times a forest of 100 trees of 4096 samples.
-pub const UNPACKED_LIMIT: u64 = 512 << 20;
+use crate::budget::{Budget, CostError};
+
+/// The longest compressed file that is unpacked: 32 MiB. The slowest decoder takes two or three seconds for it.
+pub const COMPRESSED_LIMIT: usize = 32 << 20;
+
+/// How much is unpacked at a time.
+const PIECE: usize = 64 << 10;
 
 /// The most memory that an LZMA dictionary may take: what `xz -9` asks for, in KiB.
 const DICTIONARY_LIMIT_KIB: u32 = 70 << 10;
@@ -25,13 +29,18 @@ pub enum CompressionError {
         /// What the decoder says.
         source: io::Error,
     },
+    /// It is longer than [`COMPRESSED_LIMIT`].
+    #[error(
+        "a compressed file must have at most {COMPRESSED_LIMIT} bytes, got {0}: save the model again without compress"
+    )]
+    TooLong(usize),
     /// A small file unpacks to too much.
-    #[error("the {format} stream unpacks to more than {limit} bytes")]
+    #[error("the {format} stream unpacks to too much: {source}")]
     TooLarge {
         /// The compression's name.
         format: &'static str,
         /// The bound that it breaks.
-        limit: u64,
+        source: CostError,
     },
     /// A compression that is recognized and not read.
     #[error("{0} is not supported, save the model again with joblib's compress=\"zlib\" or without compress")]
@@ -40,7 +49,7 @@ pub enum CompressionError {
 
 /// A compression, detected by a file's first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
+pub(crate) enum Format {
     Zlib,
     Gzip,
     Bzip2,
@@ -49,19 +58,12 @@ enum Format {
     Lz4,
 }
 
-/// The bytes that `bytes` were compressed from, or `bytes` themselves where they are not compressed.
-///
-/// # Errors
-/// A damaged stream, one that unpacks to more than [`UNPACKED_LIMIT`], or a compression that is not read.
-pub fn unpack(bytes: &[u8]) -> Result<Cow<'_, [u8]>, CompressionError> {
-    match Format::of(bytes)? {
-        Some(format) => read(format, bytes, UNPACKED_LIMIT).map(Cow::Owned),
-        None => Ok(Cow::Borrowed(bytes)),
-    }
-}
-
 impl Format {
-    fn of(bytes: &[u8]) -> Result<Option<Self>, CompressionError> {
+    /// The compression of a file; none where it has none.
+    ///
+    /// # Errors
+    /// A compression that is not read.
+    pub(crate) fn of(bytes: &[u8]) -> Result<Option<Self>, CompressionError> {
         Ok(match bytes {
             [b'Z', b'F', ..] => return Err(CompressionError::Unsupported("joblib's format of before 0.10")),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => return Err(CompressionError::Unsupported("zstd")),
@@ -87,15 +89,34 @@ impl Format {
     }
 }
 
-fn read(format: Format, bytes: &[u8], limit: u64) -> Result<Vec<u8>, CompressionError> {
-    let damaged = |source| CompressionError::Damaged { format: format.name(), source };
-    let decoder = decoder(format, bytes).map_err(damaged)?;
-    let mut unpacked = Vec::new();
-    decoder.take(limit + 1).read_to_end(&mut unpacked).map_err(damaged)?;
-    if unpacked.len() as u64 > limit {
-        return Err(CompressionError::TooLarge { format: format.name(), limit });
+/// The bytes that `bytes` were compressed from.
+///
+/// # Errors
+/// A damaged stream, one that is too long, or one that unpacks to more than the budget allows.
+pub(crate) fn unpack(format: Format, bytes: &[u8], budget: &Budget) -> Result<Vec<u8>, CompressionError> {
+    if bytes.len() > COMPRESSED_LIMIT {
+        return Err(CompressionError::TooLong(bytes.len()));
     }
-    Ok(unpacked)
+    let damaged = |source| CompressionError::Damaged { format: format.name(), source };
+    let too_large = |source| CompressionError::TooLarge { format: format.name(), source };
+    let mut decoder = decoder(format, bytes).map_err(damaged)?;
+    read(&mut decoder, budget).map_err(too_large)?.map_err(damaged)
+}
+
+/// Everything that a decoder gives, as long as the budget allows; the inner result is the decoder's.
+pub(crate) fn read(decoder: &mut impl Read, budget: &Budget) -> Result<io::Result<Vec<u8>>, CostError> {
+    let mut unpacked = Vec::new();
+    loop {
+        // A quarter more at a time, not twice as much: what is counted is what is there.
+        let room = PIECE.max(unpacked.len() / 4);
+        budget.allocate(room)?;
+        unpacked.reserve_exact(room);
+        match decoder.by_ref().take(room as u64).read_to_end(&mut unpacked) {
+            Ok(0) => return Ok(Ok(unpacked)),
+            Ok(read) => budget.free(room - read),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
 }
 
 fn decoder<'a>(format: Format, bytes: &'a [u8]) -> io::Result<Box<dyn Read + 'a>> {
@@ -122,28 +143,37 @@ mod tests {
     }
 
     #[test]
-    fn a_bomb_stops_at_the_limit() {
-        let bomb = zeros(1 << 20);
-        assert!(bomb.len() < 2000);
-        let refusal = read(Format::Zlib, &bomb, 1 << 16).unwrap_err();
-        assert_eq!(refusal.to_string(), "the zlib stream unpacks to more than 65536 bytes");
-        assert_eq!(read(Format::Zlib, &bomb, 1 << 20).unwrap().len(), 1 << 20);
+    fn a_bomb_stops_where_its_length_can_be_worth_no_more() {
+        let bomb = zeros(64 << 20);
+        assert!(bomb.len() < 70_000);
+        let refusal = unpack(Format::Zlib, &bomb, &Budget::compressed(bomb.len())).unwrap_err().to_string();
+        assert!(refusal.starts_with("the zlib stream unpacks to too much: a file of 6"), "{refusal}");
+        let sound = zeros(8 << 20);
+        let unpacked = unpack(Format::Zlib, &sound, &Budget::compressed(sound.len())).unwrap();
+        assert_eq!(unpacked.len(), 8 << 20);
     }
 
     #[test]
-    fn plain_bytes_pass_uncopied() {
-        assert!(matches!(unpack(b"\x80\x04N."), Ok(Cow::Borrowed(b"\x80\x04N."))));
+    fn plain_bytes_have_no_format() {
+        assert_eq!(Format::of(b"\x80\x04N.").unwrap(), None);
     }
 
     #[test]
-    fn a_cut_stream_is_damaged() {
+    fn a_cut_stream_is_damaged_and_a_long_one_refused() {
+        let refusal = |bytes: &[u8]| {
+            unpack(Format::Zlib, bytes, &Budget::compressed(bytes.len())).unwrap_err().to_string()
+        };
         let whole = zeros(5000);
-        assert_eq!(unpack(&whole[..whole.len() - 6]).unwrap_err().to_string(), "the zlib stream is damaged");
+        assert_eq!(refusal(&whole[..whole.len() - 6]), "the zlib stream is damaged");
+        assert_eq!(
+            refusal(&vec![0; COMPRESSED_LIMIT + 1]),
+            "a compressed file must have at most 33554432 bytes, got 33554433: save the model again without compress"
+        );
     }
 
     #[test]
     fn formats_that_are_not_read_are_named() {
-        let refusal = unpack(b"ZF0x1234").unwrap_err().to_string();
+        let refusal = Format::of(b"ZF0x1234").unwrap_err().to_string();
         assert!(refusal.starts_with("joblib's format of before 0.10 is not supported"), "{refusal}");
     }
 }

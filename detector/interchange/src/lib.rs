@@ -21,6 +21,7 @@
 #![allow(clippy::float_cmp, reason = "what is read must be what was written, to the bit")]
 
 mod shown;
+mod budget;
 mod cursor;
 mod compression;
 mod class;
@@ -34,14 +35,17 @@ mod tree;
 mod scikit_learn;
 pub mod onnx;
 
-pub use compression::{CompressionError, UNPACKED_LIMIT};
+pub use budget::CostError;
+pub use compression::{COMPRESSED_LIMIT, CompressionError};
 pub use cursor::Truncated;
 pub use imported::{Imported, TIE};
 pub use numpy::NumpyError;
 pub use pickle::{OPCODE_LIMIT, PickleError};
 pub use scikit_learn::ModelError;
-pub use skops::{SCHEMA_LIMIT, SkopsError};
+pub use skops::SkopsError;
 pub use tree::TreeError;
+
+use budget::Budget;
 
 /// Why a file was refused.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +53,12 @@ pub enum Error {
     /// The first bytes are of no known format.
     #[error("the file must be a pickle (protocol 2 to 5), joblib, skops or ONNX file, got none of these")]
     UnknownFormat,
+    /// It is longer than [`FILE_LIMIT`].
+    #[error("a file to import must have at most {FILE_LIMIT} bytes, got {0}")]
+    TooLong(usize),
+    /// It takes more memory or time than an honest file of its length.
+    #[error(transparent)]
+    Cost(#[from] CostError),
     /// It cannot be unpacked.
     #[error(transparent)]
     Compression(#[from] CompressionError),
@@ -66,22 +76,57 @@ pub enum Error {
     Onnx(#[from] onnx::ReadError),
 }
 
+/// The longest file that is read: 256 MiB, a forest of 4000 trees of 1024 samples.
+pub const FILE_LIMIT: usize = 256 << 20;
+
 /// Reads a forest. The format is detected by the first bytes, so a file's name does not matter.
+///
+/// Whatever the bytes, the memory that it takes beside them is at most 24 MiB and three times their length (twelve times where
+/// they are compressed), and the time a second and what a file of this length takes to read: the [budget](CostError).
 ///
 /// # Errors
 /// Anything but one whole, fitted `IsolationForest`, with a sentence that says what is there instead.
 pub fn read(bytes: &[u8]) -> Result<Imported, Error> {
+    if bytes.len() > FILE_LIMIT {
+        return Err(Error::TooLong(bytes.len()));
+    }
     if skops::is_zip(bytes) {
-        let (graph, unpacked) = skops::read(bytes)?;
-        return Ok(scikit_learn::forest(&graph, unpacked)?);
+        let budget = Budget::compressed(bytes.len());
+        return within(&budget, zipped(bytes, &budget));
     }
-    let unpacked = compression::unpack(bytes)?;
-    if pickle::is_pickle(&unpacked) {
-        let graph = pickle::read(&unpacked)?;
-        return Ok(scikit_learn::forest(&graph, unpacked.len())?);
+    let Some(format) = compression::Format::of(bytes)? else {
+        let budget = Budget::plain(bytes.len());
+        return within(&budget, unpacked(bytes, &budget));
+    };
+    let budget = Budget::compressed(bytes.len());
+    let plain = compression::unpack(format, bytes, &budget)?;
+    within(&budget, unpacked(&plain, &budget))
+}
+
+/// Whether the first bytes are of a format that [`read`] reads.
+pub fn is_known(bytes: &[u8]) -> bool {
+    let is_compressed = !matches!(compression::Format::of(bytes), Ok(None));
+    is_compressed || skops::is_zip(bytes) || pickle::is_pickle(bytes) || onnx::is_model(bytes)
+}
+
+/// What is read once the budget is spent is no answer.
+fn within(budget: &Budget, read: Result<Imported, Error>) -> Result<Imported, Error> {
+    budget.check()?;
+    read
+}
+
+fn zipped(bytes: &[u8], budget: &Budget) -> Result<Imported, Error> {
+    let (graph, unpacked) = skops::read(bytes, budget)?;
+    Ok(scikit_learn::forest(&graph, unpacked)?)
+}
+
+fn unpacked(bytes: &[u8], budget: &Budget) -> Result<Imported, Error> {
+    if pickle::is_pickle(bytes) {
+        let graph = pickle::read(bytes, budget)?;
+        return Ok(scikit_learn::forest(&graph, bytes.len())?);
     }
-    if onnx::is_model(&unpacked) {
-        return Ok(onnx::read(&unpacked)?);
+    if onnx::is_model(bytes) {
+        return Ok(onnx::read(bytes, budget)?);
     }
     Err(Error::UnknownFormat)
 }

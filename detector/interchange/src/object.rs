@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::budget::{Budget, CostError};
 use crate::class::Class;
 use crate::numpy::array::Array;
 
@@ -34,19 +35,38 @@ pub(crate) enum Object<'a> {
     Array(Box<Array<'a>>),
 }
 
+/// What an object costs: a vector that grows has room for twice as many.
+const OBJECT_BYTES: usize = 2 * size_of::<Object<'_>>();
+/// What a part of a sequence costs, and half of what an entry of a dict does.
+pub(crate) const PART_BYTES: usize = 2 * size_of::<Id>();
+/// The steps that it takes to look at an entry of a dict.
+const ENTRY_STEPS: usize = 8;
+
 /// All objects of a file.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Graph<'a> {
+    budget: &'a Budget,
     objects: Vec<Object<'a>>,
     /// The object that the file is of.
     pub(crate) root: Id,
 }
 
 impl<'a> Graph<'a> {
-    /// Adds an object, and says where it is.
-    pub(crate) fn add(&mut self, object: Object<'a>) -> Id {
+    /// No objects yet.
+    pub(crate) fn new(budget: &'a Budget) -> Self {
+        Self { budget, objects: Vec::new(), root: 0 }
+    }
+
+    /// What reading the file has cost.
+    pub(crate) fn budget(&self) -> &'a Budget {
+        self.budget
+    }
+
+    /// Adds an object, and says where it is. What its parts take is for the caller to count.
+    pub(crate) fn add(&mut self, object: Object<'a>) -> Result<Id, CostError> {
+        self.budget.allocate(OBJECT_BYTES)?;
         self.objects.push(object);
-        (self.objects.len() - 1) as Id
+        Ok((self.objects.len() - 1) as Id)
     }
 
     pub(crate) fn get(&self, id: Id) -> &Object<'a> {
@@ -80,9 +100,10 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// The value under a text key of a dict.
+    /// The value under a text key of a dict; none, too, when the budget is spent, which the reader of the file checks.
     pub(crate) fn entry(&self, dict: Id, key: &str) -> Option<Id> {
         let Object::Dict(entries) = self.get(dict) else { return None };
+        self.budget.work(ENTRY_STEPS * entries.len()).ok()?;
         entries.iter().rev().find(|(name, _)| self.text(*name) == Some(key)).map(|(_, value)| *value)
     }
 
@@ -108,7 +129,9 @@ impl<'a> Graph<'a> {
         if self.text(encoding)? != "latin1" {
             return None;
         }
-        self.text(text)?.chars().map(|letter| u8::try_from(u32::from(letter)).ok()).collect()
+        let text = self.text(text)?;
+        self.budget.work(2 * text.len()).ok()?;
+        text.chars().map(|letter| u8::try_from(u32::from(letter)).ok()).collect()
     }
 
     /// What kind of object it is, for an error.

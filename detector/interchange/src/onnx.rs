@@ -6,6 +6,7 @@
 
 mod error;
 mod proto;
+mod cost;
 mod graph;
 mod formula;
 mod read;

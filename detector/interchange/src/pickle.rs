@@ -5,13 +5,14 @@
 //! class, these arguments", and only classes on the [allow-list](crate::class) may be noted.
 //!
 //! Cost is bounded by the input: a length is compared with the bytes that are left before it is used, text and
-//! bytes are borrowed, an opcode makes at most one object, and the number of opcodes is limited. Nothing
-//! recurses over the objects, so nesting and self-reference cost nothing.
+//! bytes are borrowed, an opcode makes at most one object, which the [budget](crate::budget) counts, and the number of
+//! opcodes is limited. Nothing recurses over the objects, so nesting and self-reference cost nothing.
 
 mod error;
 mod opcode;
 mod machine;
 
+use crate::budget::Budget;
 use crate::cursor::Cursor;
 use crate::object::Graph;
 use machine::Machine;
@@ -24,9 +25,9 @@ pub(crate) fn is_pickle(bytes: &[u8]) -> bool {
 }
 
 /// The objects of a pickle or of an unpacked joblib file.
-pub(crate) fn read(bytes: &[u8]) -> Result<Graph<'_>, PickleError> {
+pub(crate) fn read<'a>(bytes: &'a [u8], budget: &'a Budget) -> Result<Graph<'a>, PickleError> {
     let mut cursor = Cursor::new(bytes);
-    let mut graph = Graph::default();
+    let mut graph = Graph::new(budget);
     let mut opcodes_left = OPCODE_LIMIT;
     graph.root = Machine::new(&mut cursor, &mut graph, &mut opcodes_left).run()?;
     match cursor.left() {

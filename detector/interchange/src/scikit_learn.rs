@@ -8,6 +8,7 @@ use forest::tree::Node;
 use forest::{Forest, ForestError};
 
 use crate::arrays::pickled::{array, objects};
+use crate::budget::CostError;
 use crate::class::Class;
 use crate::imported::{Imported, threshold};
 use crate::numpy::NumpyError;
@@ -75,6 +76,14 @@ pub enum ModelError {
         /// What is wrong with it.
         source: TreeError,
     },
+    /// A name that no column can have.
+    #[error(
+        "feature_names_in_ must be of at most {NAME_LIMIT} letters each, none of them a control character, got {0:?}"
+    )]
+    Name(String),
+    /// It takes too much to read.
+    #[error(transparent)]
+    Cost(#[from] CostError),
     /// The trees do not make a forest.
     #[error(transparent)]
     Forest(#[from] ForestError),
@@ -87,8 +96,14 @@ const FEATURES: &str = "estimators_features_";
 const NODE_BYTES: usize = 56;
 const FEATURE_BYTES: usize = 8;
 
+/// What a node takes while it is read, as a node of a forest and as one that was checked; and what a tree takes beside.
+const NODE_COST: usize = 64;
+const TREE_COST: usize = 512;
+
 /// The most columns a forest may have: no room is made for more on a file's word.
-const COLUMNS_LIMIT: u32 = 1 << 20;
+pub(crate) const COLUMNS_LIMIT: u32 = 1 << 16;
+/// The most letters of a column's name.
+const NAME_LIMIT: usize = 256;
 
 type Result<T> = std::result::Result<T, ModelError>;
 
@@ -179,7 +194,7 @@ fn columns(model: &Attributes<'_, '_>) -> Result<u32> {
         return Ok(columns);
     }
     let got = columns.into();
-    Err(ModelError::Range { attribute: "n_features_in_", expected: "at most 1048576", got })
+    Err(ModelError::Range { attribute: "n_features_in_", expected: "at most 65536", got })
 }
 
 /// `score_samples` below `offset_` is anomalous; it lies in [-1, 0).
@@ -208,8 +223,16 @@ fn names(model: &Attributes<'_, '_>, columns: u32) -> Result<Option<Vec<String>>
     if parts.len() != columns as usize {
         return Err(wrong());
     }
-    let names: Option<Vec<_>> = parts.iter().map(|&part| model.graph.text(part).map(str::to_owned)).collect();
-    names.map(Some).ok_or_else(wrong)
+    let mut names = Vec::with_capacity(parts.len());
+    for &part in parts {
+        let name = model.graph.text(part).ok_or_else(wrong)?;
+        if name.chars().nth(NAME_LIMIT).is_some() || name.contains(char::is_control) {
+            return Err(ModelError::Name(shown(name)));
+        }
+        model.graph.budget().allocate(size_of::<String>() + name.len())?;
+        names.push(name.to_owned());
+    }
+    Ok(Some(names))
 }
 
 fn trees(model: &Attributes<'_, '_>, columns: u32, bytes: usize) -> Result<Vec<Vec<Node>>> {
@@ -220,11 +243,14 @@ fn trees(model: &Attributes<'_, '_>, columns: u32, bytes: usize) -> Result<Vec<V
     }
     let mut trees = Vec::new();
     let mut bytes_left = bytes;
+    let budget = model.graph.budget();
     for (index, (&estimator, &features)) in estimators.iter().zip(features).enumerate() {
         let nodes = array(model.graph, nodes(model.graph, estimator)?).map_err(in_array(NODES))?;
         let features = array(model.graph, features).map_err(in_array(FEATURES))?;
         let taken = NODE_BYTES * nodes.len() + FEATURE_BYTES * features.len();
         bytes_left = bytes_left.checked_sub(taken).ok_or(ModelError::Repeated(bytes))?;
+        budget.allocate(TREE_COST + NODE_COST * nodes.len())?;
+        budget.work(TREE_COST + NODE_COST * nodes.len())?;
         let arrays = arrays(&nodes, &features)?;
         trees.push(tree::nodes(&arrays, columns).map_err(|source| ModelError::Tree { index, source })?);
     }

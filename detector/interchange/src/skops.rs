@@ -3,22 +3,31 @@
 //! skops rebuilds objects from what its schema names. Here the same [allow-list](crate::class) holds as for a
 //! pickle, and nothing is built but the list of objects.
 
+mod json;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io::{Cursor, Read};
+use std::io::Cursor;
 
-use serde_json::Value;
+use memchr::memmem;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
+use crate::budget::{Budget, CostError};
 use crate::class::Class;
-use crate::compression::UNPACKED_LIMIT;
+use crate::compression;
 use crate::numpy::{NumpyError, npy};
-use crate::object::{Graph, Id, Object};
+use crate::object::{Graph, Id, Object, PART_BYTES};
 use crate::shown::shown;
 
-/// The most bytes that a schema may have. It takes about 20 KiB a tree; as JSON values it is many times as large.
-pub const SCHEMA_LIMIT: u64 = 32 << 20;
+/// What an entry of the archive's directory takes in memory, beside its name.
+const ENTRY_BYTES: usize = 1 << 10;
+/// What each byte of the directory takes: names are kept as they are, decoded, and as keys.
+const DIRECTORY_COPIES: usize = 4;
+/// What begins an entry of the directory.
+const ENTRY_MAGIC: &[u8] = b"PK\x01\x02";
+/// What an object and an array of the schema cost beside their parts.
+const NAME_BYTES: usize = 160;
 
 /// Why a skops file was refused.
 #[derive(Debug, thiserror::Error)]
@@ -34,14 +43,9 @@ pub enum SkopsError {
         /// What the decoder says.
         source: std::io::Error,
     },
-    /// The files of the zip unpack to too much.
-    #[error("{file:?} in the zip archive unpacks to more than {limit} bytes")]
-    TooLarge {
-        /// The file's name.
-        file: String,
-        /// The bound that it breaks.
-        limit: u64,
-    },
+    /// It takes too much to read.
+    #[error(transparent)]
+    Cost(#[from] CostError),
     /// The schema is no JSON.
     #[error("schema.json is no valid JSON")]
     Json(#[from] serde_json::Error),
@@ -69,126 +73,149 @@ pub(crate) fn is_zip(bytes: &[u8]) -> bool {
 }
 
 /// The objects of a skops file, and how many bytes were unpacked for them.
-pub(crate) fn read(bytes: &[u8]) -> Result<(Graph<'static>, usize)> {
-    let mut archive = Archive { zip: ZipArchive::new(Cursor::new(bytes))?, left: UNPACKED_LIMIT };
-    let schema: Value = serde_json::from_slice(&archive.file("schema.json", SCHEMA_LIMIT)?)?;
-    let mut reader = Reader { archive, graph: Graph::default(), arrays: HashMap::new() };
-    let root = reader.object(&schema)?;
-    reader.graph.root = root;
-    Ok((reader.graph, (UNPACKED_LIMIT - reader.archive.left) as usize))
+pub(crate) fn read<'a>(bytes: &[u8], budget: &'a Budget) -> Result<(Graph<'a>, usize)> {
+    count_directory(bytes, budget)?;
+    let mut archive = Archive { zip: ZipArchive::new(Cursor::new(bytes))?, unpacked: 0, budget };
+    let text = archive.file("schema.json")?;
+    let mut schema = Graph::new(budget);
+    let root = json::read(&text, &mut schema)?;
+    budget.free(text.len());
+    drop(text);
+    let mut reader = Reader { archive, schema: &schema, graph: Graph::new(budget), arrays: HashMap::new() };
+    reader.graph.root = reader.object(root)?;
+    Ok((reader.graph, reader.archive.unpacked))
 }
 
-/// The zip, and how many bytes may still come out of it.
-struct Archive<'z> {
+/// What the archive's directory will take once it is read. Where it begins is not believed: it holds no more entries than
+/// the file has beginnings of one.
+fn count_directory(bytes: &[u8], budget: &Budget) -> Result<()> {
+    let mut starts = memmem::find_iter(bytes, ENTRY_MAGIC);
+    let Some(first) = starts.next() else { return Ok(()) };
+    let entries = 1 + starts.count();
+    budget.allocate(ENTRY_BYTES * entries + DIRECTORY_COPIES * (bytes.len() - first))?;
+    Ok(())
+}
+
+/// The zip, and how many bytes have come out of it.
+struct Archive<'z, 'a> {
     zip: ZipArchive<Cursor<&'z [u8]>>,
-    left: u64,
+    unpacked: usize,
+    budget: &'a Budget,
 }
 
-impl Archive<'_> {
-    fn file(&mut self, name: &str, limit: u64) -> Result<Vec<u8>> {
-        let limit = limit.min(self.left);
-        let entry = self.zip.by_name(name)?;
-        let mut unpacked = Vec::new();
-        let read = entry.take(limit + 1).read_to_end(&mut unpacked);
-        read.map_err(|source| SkopsError::Unpack { file: name.to_owned(), source })?;
-        match limit.checked_sub(unpacked.len() as u64) {
-            Some(_) => self.left -= unpacked.len() as u64,
-            None => return Err(SkopsError::TooLarge { file: name.to_owned(), limit }),
-        }
+impl Archive<'_, '_> {
+    fn file(&mut self, name: &str) -> Result<Vec<u8>> {
+        self.budget.work(ENTRY_BYTES)?;
+        let mut entry = self.zip.by_name(name)?;
+        let read = compression::read(&mut entry, self.budget)?;
+        let unpacked = read.map_err(|source| SkopsError::Unpack { file: shown(name), source })?;
+        self.unpacked += unpacked.len();
         Ok(unpacked)
     }
 }
 
 /// Walks the schema, which the JSON parser has bounded to 128 levels.
-struct Reader<'z> {
-    archive: Archive<'z>,
-    graph: Graph<'static>,
+struct Reader<'z, 's, 'a> {
+    archive: Archive<'z, 'a>,
+    schema: &'s Graph<'a>,
+    graph: Graph<'a>,
     /// Arrays by file, so that one that is named often is unpacked once.
     arrays: HashMap<String, Id>,
 }
 
-impl Reader<'_> {
+impl<'s, 'a> Reader<'_, 's, 'a> {
     /// A node of the schema and all that it holds.
-    fn object(&mut self, node: &Value) -> Result<Id> {
-        let object = match text(node, "__loader__")? {
-            "JsonNode" => json(node)?,
+    fn object(&mut self, node: Id) -> Result<Id> {
+        let object = match self.text(node, "__loader__")? {
+            "JsonNode" => return self.json(node),
             "ListNode" | "TupleNode" | "SetNode" => Object::Sequence(self.parts(node)?),
             "DictNode" => Object::Dict(self.entries(node)?),
             "NdArrayNode" => return self.array(node),
             "ObjectNode" | "TreeNode" => self.instance(node)?,
             // The state of a random number generator, or a type beside a dict's keys: no part in a score.
             "RandomStateNode" | "TypeNode" => Object::None,
-            _ => return Err(SkopsError::Class(class_name(node)?)),
+            _ => return Err(SkopsError::Class(self.class_name(node)?)),
         };
-        Ok(self.graph.add(object))
+        Ok(self.graph.add(object)?)
     }
 
-    fn parts(&mut self, node: &Value) -> Result<Vec<Id>> {
-        let parts = node["content"].as_array().ok_or(SkopsError::Schema("a list has a content"))?;
-        parts.iter().map(|part| self.object(part)).collect()
+    fn text(&self, node: Id, key: &'static str) -> Result<&'s str> {
+        let schema = self.schema;
+        let text = schema.entry(node, key).and_then(|text| schema.text(text));
+        text.ok_or(SkopsError::Schema("every node names its class, module, loader and content"))
     }
 
-    fn entries(&mut self, node: &Value) -> Result<Vec<(Id, Id)>> {
-        let entries = node["content"].as_object().ok_or(SkopsError::Schema("a dict has a content"))?;
+    fn content(&self, node: Id) -> Option<&'s Object<'a>> {
+        self.schema.entry(node, "content").map(|content| self.schema.get(content))
+    }
+
+    fn class_name(&self, node: Id) -> Result<String> {
+        Ok(shown(&format!("{}.{}", self.text(node, "__module__")?, self.text(node, "__class__")?)))
+    }
+
+    fn parts(&mut self, node: Id) -> Result<Vec<Id>> {
+        let Some(Object::Sequence(parts)) = self.content(node) else {
+            return Err(SkopsError::Schema("a list has a content"));
+        };
+        self.graph.budget().allocate(PART_BYTES * parts.len())?;
+        parts.iter().map(|&part| self.object(part)).collect()
+    }
+
+    fn entries(&mut self, node: Id) -> Result<Vec<(Id, Id)>> {
+        let Some(Object::Dict(entries)) = self.content(node) else {
+            return Err(SkopsError::Schema("a dict has a content"));
+        };
+        self.graph.budget().allocate(2 * PART_BYTES * entries.len())?;
         let mut ids = Vec::with_capacity(entries.len());
-        for (key, value) in entries {
-            let key = self.graph.add(Object::Text(Cow::Owned(key.clone())));
+        for &(key, value) in entries {
+            let key = self.schema.text(key).unwrap_or_default();
+            self.graph.budget().allocate(key.len())?;
+            let key = self.graph.add(Object::Text(Cow::Owned(key.to_owned())))?;
             ids.push((key, self.object(value)?));
         }
         Ok(ids)
     }
 
-    fn instance(&mut self, node: &Value) -> Result<Object<'static>> {
-        let name = text(node, "__class__")?;
-        let class = Class::named(text(node, "__module__")?, name);
+    fn instance(&mut self, node: Id) -> Result<Object<'a>> {
+        let name = self.text(node, "__class__")?;
+        let class = Class::named(self.text(node, "__module__")?, name);
         let class =
-            class.map_or_else(|| class_name(node).and_then(|name| Err(SkopsError::Class(name))), Ok)?;
-        let state = self.object(&node["content"])?;
-        let args = self.graph.add(Object::None);
+            class.map_or_else(|| self.class_name(node).and_then(|name| Err(SkopsError::Class(name))), Ok)?;
+        let content = self.schema.entry(node, "content");
+        let state = self.object(content.ok_or(SkopsError::Schema("an object has a content"))?)?;
+        let args = self.graph.add(Object::None)?;
         Ok(Object::Instance { class, args, state: Some(state) })
     }
 
+    /// A plain value, which skops writes as JSON inside the JSON.
+    fn json(&mut self, node: Id) -> Result<Id> {
+        let value = json::read(self.text(node, "content")?.as_bytes(), &mut self.graph)?;
+        match self.graph.get(value) {
+            Object::Sequence(_) | Object::Dict(_) => {
+                Err(SkopsError::Schema("a plain value is no list and no dict"))
+            }
+            _ => Ok(value),
+        }
+    }
+
     /// An array of numbers in a file of its own, or one of Python objects in the schema itself.
-    fn array(&mut self, node: &Value) -> Result<Id> {
-        if text(node, "__module__")? != "numpy" {
-            return Err(SkopsError::Class(class_name(node)?));
+    fn array(&mut self, node: Id) -> Result<Id> {
+        if self.text(node, "__module__")? != "numpy" {
+            return Err(SkopsError::Class(self.class_name(node)?));
         }
-        if text(node, "type")? == "json" {
+        if self.text(node, "type")? == "json" {
             let parts = self.parts(node)?;
-            return Ok(self.graph.add(Object::Sequence(parts)));
+            return Ok(self.graph.add(Object::Sequence(parts))?);
         }
-        let file = text(node, "file")?;
+        let file = self.text(node, "file")?;
         if let Some(&id) = self.arrays.get(file) {
             return Ok(id);
         }
-        let bytes = self.archive.file(file, UNPACKED_LIMIT)?;
-        let array =
-            npy::read(&bytes).map_err(|source| SkopsError::Array { file: file.to_owned(), source })?;
-        let id = self.graph.add(Object::Array(Box::new(array)));
+        let bytes = self.archive.file(file)?;
+        self.graph.budget().allocate(NAME_BYTES + file.len())?;
+        let array = npy::read(bytes).map_err(|source| SkopsError::Array { file: shown(file), source })?;
+        let id = self.graph.add(Object::Array(Box::new(array)))?;
         self.arrays.insert(file.to_owned(), id);
         Ok(id)
     }
-}
-
-/// A plain value, which skops writes as JSON inside the JSON.
-fn json(node: &Value) -> Result<Object<'static>> {
-    Ok(match serde_json::from_str(text(node, "content")?)? {
-        Value::Null => Object::None,
-        Value::Bool(value) => Object::Bool(value),
-        Value::String(text) => Object::Text(Cow::Owned(text)),
-        Value::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(int), _) => Object::Int(int),
-            (None, Some(float)) => Object::Float(float),
-            (None, None) => Object::HugeInt,
-        },
-        _ => return Err(SkopsError::Schema("a plain value is no list and no dict")),
-    })
-}
-
-fn text<'v>(node: &'v Value, key: &'static str) -> Result<&'v str> {
-    node[key].as_str().ok_or(SkopsError::Schema("every node names its class, module, loader and content"))
-}
-
-fn class_name(node: &Value) -> Result<String> {
-    Ok(shown(&format!("{}.{}", text(node, "__module__")?, text(node, "__class__")?)))
 }

@@ -68,6 +68,9 @@ pub(super) fn shape(graph: &Graph<'_>, id: Id) -> Result<Vec<u64>, NumpyError> {
     parts.iter().map(length).collect()
 }
 
+/// What a field of a record costs beside its name.
+const FIELD_BYTES: usize = 64;
+
 const DTYPE: NumpyError = NumpyError::Malformed("its dtype has a type string and a state");
 
 /// The dtype of an array: a plain one, or a record of plain ones.
@@ -100,6 +103,7 @@ fn record(graph: &Graph<'_>, names: Id, fields: Id, itemsize: usize) -> Result<D
     let mut parts = Vec::with_capacity(names.len());
     for &name in names {
         let name = graph.text(name).ok_or(DTYPE)?;
+        graph.budget().allocate(FIELD_BYTES + name.len())?;
         let field = graph.entry(fields, name).and_then(|field| graph.sequence(field));
         let Some(&[field, offset]) = field else { return Err(DTYPE) };
         let (dtype, _) = plain(graph, field)?;

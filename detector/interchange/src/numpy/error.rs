@@ -1,5 +1,6 @@
 //! Why an array was refused: one sentence each.
 
+use crate::budget::CostError;
 use crate::cursor::Truncated;
 
 /// Why an array was refused.
@@ -8,6 +9,9 @@ pub enum NumpyError {
     /// It ends too early.
     #[error(transparent)]
     Truncated(#[from] Truncated),
+    /// It takes too much to read.
+    #[error(transparent)]
+    Cost(#[from] CostError),
     /// Its parts are not the ones that numpy writes.
     #[error("an array must be written as numpy writes it: {0}")]
     Malformed(&'static str),

@@ -11,20 +11,32 @@ use crate::cursor::Cursor;
 const MAGIC: &[u8] = b"\x93NUMPY";
 
 /// The array of an `.npy` file. Which dimension runs fastest is not kept: a forest's arrays have one.
-pub(crate) fn read(bytes: &[u8]) -> Result<Array<'static>, NumpyError> {
+pub(crate) fn read(mut bytes: Vec<u8>) -> Result<Array<'static>, NumpyError> {
+    let (dtype, shape, start) = header(&bytes)?;
+    bytes.drain(..start);
+    Array::new(dtype, &shape, Cow::Owned(bytes))
+}
+
+/// Type and shape, and where the elements begin.
+fn header(bytes: &[u8]) -> Result<(Dtype, Vec<u64>, usize), NumpyError> {
     let mut cursor = Cursor::new(bytes);
     if cursor.take(MAGIC.len() as u64)? != MAGIC {
         return Err(NumpyError::Malformed("it begins with \"\\x93NUMPY\""));
     }
     let [major, _minor] = cursor.array()?;
     let length = if major == 1 { u64::from(cursor.u16()?) } else { u64::from(cursor.u32()?) };
+    if length > HEADER_LIMIT {
+        return Err(NumpyError::Malformed("its header has at most 65536 bytes"));
+    }
     let header = std::str::from_utf8(cursor.take(length)?).map_err(|_| HEADER)?;
     let header = Literal::parse(header)?;
     let dtype = dtype(header.entry("descr").ok_or(HEADER)?)?;
     let shape = shape(header.entry("shape").ok_or(HEADER)?)?;
-    let start = cursor.position();
-    Array::new(dtype, &shape, Cow::Owned(bytes[start..].to_vec()))
+    Ok((dtype, shape, cursor.position()))
 }
+
+/// The longest header: what version 1 of the format can announce.
+const HEADER_LIMIT: u64 = 1 << 16;
 
 const HEADER: NumpyError = NumpyError::Malformed("its header names descr, fortran_order and shape");
 
@@ -69,7 +81,7 @@ mod tests {
     fn records_with_padding_are_read() {
         let header =
             "{'descr': [('a', '|u1'), ('', '|V1'), ('b', '<i2')], 'fortran_order': False, 'shape': (2,)}";
-        let array = read(&npy(header, &[1, 0, 2, 0, 3, 0, 4, 0])).unwrap();
+        let array = read(npy(header, &[1, 0, 2, 0, 3, 0, 4, 0])).unwrap();
         assert_eq!(array.len(), 2);
         assert_eq!(array.field("a").unwrap().ints().unwrap(), [1, 3]);
         assert_eq!(array.field("b").unwrap().ints().unwrap(), [2, 4]);
@@ -78,7 +90,7 @@ mod tests {
     #[test]
     fn an_array_of_two_to_the_forty_is_refused_by_its_bytes() {
         let header = "{'descr': '<f8', 'fortran_order': False, 'shape': (1099511627776,)}";
-        let refusal = read(&npy(header, &[0; 16])).unwrap_err().to_string();
+        let refusal = read(npy(header, &[0; 16])).unwrap_err().to_string();
         assert_eq!(
             refusal,
             "an array of 1099511627776 elements of 8 bytes does not fit in the 16 bytes given"
@@ -88,6 +100,6 @@ mod tests {
     #[test]
     fn python_objects_are_refused() {
         let header = "{'descr': '|O', 'fortran_order': False, 'shape': (1,)}";
-        assert!(matches!(read(&npy(header, &[0; 8])), Err(NumpyError::Dtype(_))));
+        assert!(matches!(read(npy(header, &[0; 8])), Err(NumpyError::Dtype(_))));
     }
 }

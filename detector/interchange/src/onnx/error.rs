@@ -2,6 +2,7 @@
 
 use forest::ForestError;
 
+use crate::budget::CostError;
 use crate::tree::TreeError;
 
 /// The largest model that is read: 64 MiB, about 2500 trees of 256 samples.
@@ -16,6 +17,9 @@ pub enum ReadError {
     /// It is no protobuf message, or a damaged one.
     #[error("the ONNX model is damaged")]
     Damaged(#[from] prost::DecodeError),
+    /// It takes too much to read.
+    #[error(transparent)]
+    Cost(#[from] CostError),
     /// It is not the graph of an isolation forest.
     #[error("the ONNX model must be an IsolationForest as skl2onnx writes it: {0}")]
     Foreign(&'static str),

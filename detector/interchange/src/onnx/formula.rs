@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::error::ReadError;
 use super::graph::{Attributes, Constant, Graph};
+use crate::budget::Held;
 use crate::shown::shown;
 
 type Result<T> = std::result::Result<T, ReadError>;
@@ -25,7 +26,7 @@ pub(super) struct Formula<'g> {
 }
 
 impl<'g> Formula<'g> {
-    pub(super) fn of(graph: &'g Graph) -> Result<Self> {
+    pub(super) fn of(graph: &'g Graph<'_>) -> Result<Self> {
         const RULE: ReadError = ReadError::Foreign("a score is -2^-(path lengths / a number), plus a number");
         let [label, scores, ..] = &graph.outputs[..] else {
             return Err(ReadError::Foreign("it has no outputs for label and scores"));
@@ -51,7 +52,7 @@ impl<'g> Formula<'g> {
     }
 }
 
-fn check_label(graph: &Graph, label: &str, scores: &str) -> Result<()> {
+fn check_label(graph: &Graph<'_>, label: &str, scores: &str) -> Result<()> {
     let (_, [product, one]) = graph.node(label, "Add")?;
     let (_, [below, minus_two]) = graph.node(product, "Mul")?;
     let (_, [below]) = graph.node(below, "Cast")?;
@@ -64,33 +65,37 @@ fn check_label(graph: &Graph, label: &str, scores: &str) -> Result<()> {
 }
 
 /// The two `LabelEncoder`s of the tree behind a path length: nodes on the path, samples in the leaf.
-pub(super) fn encoders(graph: &Graph, path_length: &str) -> Result<[Encoder; 2]> {
+pub(super) fn encoders<'b>(graph: &Graph<'b>, path_length: &str) -> Result<[Encoder<'b>; 2]> {
     let mut leaves = Leaves::default();
     let mut text = String::new();
     leaves.spell(graph, path_length, &mut text)?;
-    match <[Encoder; 2]>::try_from(leaves.encoders) {
+    match <[Encoder<'_>; 2]>::try_from(leaves.encoders) {
         Ok([depth, samples]) if text == PATH_LENGTH && depth.leaf == samples.leaf => Ok([depth, samples]),
         _ => Err(ReadError::Foreign("a path length is computed in another way")),
     }
 }
 
 /// What a `LabelEncoder` makes of the number of a leaf.
-pub(super) struct Encoder {
+pub(super) struct Encoder<'b> {
     /// The output that gives the number of the leaf.
     pub(super) leaf: String,
     pub(super) values: HashMap<i64, f32>,
+    _held: Held<'b>,
 }
+
+/// What an entry of an encoder costs.
+const VALUE_BYTES: usize = 64;
 
 /// The `LabelEncoder`s of a tree, in the order in which they are met.
 #[derive(Default)]
-struct Leaves {
+struct Leaves<'b> {
     names: Vec<String>,
-    encoders: Vec<Encoder>,
+    encoders: Vec<Encoder<'b>>,
 }
 
-impl Leaves {
+impl<'b> Leaves<'b> {
     /// Spells the arithmetic that gives `output`, as in [`PATH_LENGTH`].
-    fn spell(&mut self, graph: &Graph, output: &str, text: &mut String) -> Result<()> {
+    fn spell(&mut self, graph: &Graph<'b>, output: &str, text: &mut String) -> Result<()> {
         if text.len() > PATH_LENGTH.len() {
             return Err(ReadError::Foreign("a path length is computed in another way"));
         }
@@ -116,7 +121,7 @@ impl Leaves {
     }
 
     /// The number of the encoder behind a `Reshape`.
-    fn place(&mut self, graph: &Graph, reshape: &str) -> Result<usize> {
+    fn place(&mut self, graph: &Graph<'b>, reshape: &str) -> Result<usize> {
         if let Some(place) = self.names.iter().position(|name| name == reshape) {
             return Ok(place);
         }
@@ -126,11 +131,12 @@ impl Leaves {
         }
         let (encoder, [label]) = graph.node(column, "LabelEncoder")?;
         let (_, [leaf]) = graph.node(label, "Cast")?;
-        let attributes = Attributes::of(encoder)?;
-        let keys = attributes.ints("keys_int64s")?.iter().copied();
-        let values = keys.zip(attributes.floats("values_floats")?.iter().copied()).collect();
+        let attributes = Attributes::of(encoder, graph.budget)?;
+        let keys = attributes.ints("keys_int64s")?;
+        let held = graph.budget.hold(VALUE_BYTES * keys.len())?;
+        let values = keys.iter().copied().zip(attributes.floats("values_floats")?.iter().copied()).collect();
         self.names.push(reshape.to_owned());
-        self.encoders.push(Encoder { leaf: leaf.to_owned(), values });
+        self.encoders.push(Encoder { leaf: leaf.to_owned(), values, _held: held });
         Ok(self.encoders.len() - 1)
     }
 }

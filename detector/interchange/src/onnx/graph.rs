@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use prost::Message;
 use prost::bytes::Bytes;
 
+use super::cost;
 use super::error::ReadError;
 use super::proto::{self, Attribute};
+use crate::budget::{Budget, Held};
 use crate::shown::shown;
 
 /// A graph to walk from its outputs back to its input.
-pub(super) struct Graph {
+pub(super) struct Graph<'b> {
+    pub(super) budget: &'b Budget,
     /// What wrote the model.
     pub(super) producer: String,
     /// The name of the one input.
@@ -21,6 +24,9 @@ pub(super) struct Graph {
     constants: HashMap<String, Constant>,
 }
 
+/// What a node, a constant or an attribute costs beside its fields: as an entry of a map, which has room for twice as many.
+const NODE_BYTES: usize = 512;
+
 /// A tensor that is part of the model.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Constant {
@@ -28,13 +34,15 @@ pub(super) enum Constant {
     Ints(Vec<i64>),
 }
 
-impl Graph {
+impl<'b> Graph<'b> {
     /// Decodes a model: one input, nodes of one output each, all names different.
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, ReadError> {
+    pub(super) fn decode(bytes: &[u8], budget: &'b Budget) -> Result<Self, ReadError> {
+        budget.allocate(bytes.len().saturating_add(cost::of_model(bytes)?))?;
         let model = proto::Model::decode(Bytes::copy_from_slice(bytes))?;
         let graph = model.graph.ok_or(ReadError::Foreign("it has no graph"))?;
         let mut nodes = HashMap::new();
         for bytes in graph.node {
+            budget.allocate(NODE_BYTES.saturating_add(cost::of_node(&bytes)?))?;
             let node = proto::Node::decode(bytes)?;
             let [output] = &node.output[..] else {
                 return Err(ReadError::Foreign("a node gives more than one output, or none"));
@@ -45,16 +53,18 @@ impl Graph {
         }
         let mut constants = HashMap::new();
         for bytes in graph.initializer {
+            budget.allocate(NODE_BYTES.saturating_add(cost::of_tensor(&bytes)?))?;
             let (name, constant) = Constant::decode(bytes)?;
             constants.insert(name, constant);
         }
-        let mut inputs = names(graph.input)?;
+        let mut inputs = names(graph.input, budget)?;
         inputs.retain(|name| !constants.contains_key(name));
         let Ok([input]) = <[String; 1]>::try_from(inputs) else {
             return Err(ReadError::Foreign("it has more than one input, or none"));
         };
         let producer = format!("{} {}", model.producer_name, model.producer_version);
-        Ok(Self { producer, input, outputs: names(graph.output)?, nodes, constants })
+        let outputs = names(graph.output, budget)?;
+        Ok(Self { budget, producer, input, outputs, nodes, constants })
     }
 
     /// The node that gives `output`, which must be an `operator` of `N` inputs.
@@ -113,26 +123,39 @@ fn chunks<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> {
     bytes.as_chunks::<N>().0.iter().copied()
 }
 
-fn names(values: Vec<Bytes>) -> Result<Vec<String>, ReadError> {
-    values.into_iter().map(|bytes| Ok(proto::ValueInfo::decode(bytes)?.name)).collect()
+fn names(values: Vec<Bytes>, budget: &Budget) -> Result<Vec<String>, ReadError> {
+    let name = |bytes: Bytes| {
+        budget.allocate(cost::of_node(&bytes)?)?;
+        Ok(proto::ValueName::decode(bytes)?.name)
+    };
+    values.into_iter().map(name).collect()
 }
 
 /// A node's attributes by name, each decoded when it is asked for.
-pub(super) struct Attributes(HashMap<String, Attribute>);
+pub(super) struct Attributes<'b> {
+    by_name: HashMap<String, Attribute>,
+    _held: Held<'b>,
+}
 
-impl Attributes {
-    pub(super) fn of(node: &proto::Node) -> Result<Self, ReadError> {
+impl<'b> Attributes<'b> {
+    pub(super) fn of(node: &proto::Node, budget: &'b Budget) -> Result<Self, ReadError> {
+        let cost = node.attribute.iter().try_fold(0_usize, |total, bytes| {
+            Ok::<_, ReadError>(total.saturating_add(NODE_BYTES).saturating_add(cost::of_attribute(bytes)?))
+        })?;
+        budget.work(cost)?;
+        let held = budget.hold(cost)?;
         let decode =
             |bytes: &Bytes| Attribute::decode(bytes.clone()).map(|found| (found.name.clone(), found));
-        Ok(Self(node.attribute.iter().map(decode).collect::<Result<_, _>>()?))
+        let by_name = node.attribute.iter().map(decode).collect::<Result<_, _>>()?;
+        Ok(Self { by_name, _held: held })
     }
 
     pub(super) fn int(&self, name: &str) -> Option<i64> {
-        self.0.get(name)?.i
+        self.by_name.get(name)?.i
     }
 
     pub(super) fn text(&self, name: &str) -> Option<&[u8]> {
-        self.0.get(name)?.s.as_deref()
+        self.by_name.get(name)?.s.as_deref()
     }
 
     pub(super) fn ints(&self, name: &'static str) -> Result<&[i64], ReadError> {
@@ -148,10 +171,10 @@ impl Attributes {
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.by_name.contains_key(name)
     }
 
     fn list(&self, name: &'static str) -> Result<&Attribute, ReadError> {
-        self.0.get(name).ok_or(ReadError::Attribute(name))
+        self.by_name.get(name).ok_or(ReadError::Attribute(name))
     }
 }

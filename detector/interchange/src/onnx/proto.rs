@@ -122,6 +122,13 @@ pub(super) struct Tensor {
     pub(super) raw_data: Bytes,
 }
 
+/// A [`ValueInfo`] of which the name alone is read.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ValueName {
+    #[prost(string, tag = "1")]
+    pub(super) name: String,
+}
+
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ValueInfo {
     #[prost(string, tag = "1")]

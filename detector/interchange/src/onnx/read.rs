@@ -4,12 +4,16 @@
 //! gives the number of the leaf that a row falls into; two `LabelEncoder`s turn it into the leaf's samples and depth.
 //! The reader takes the trees and checks that the arithmetic around them is that formula, node by node ([`formula`](super::formula)).
 
+use std::collections::HashSet;
+
 use forest::{Forest, average_path_length};
 
 use super::error::{FILE_LIMIT, ReadError};
 use super::formula::{self, Encoder, Formula};
 use super::graph::{Attributes, Constant, Graph};
+use crate::budget::Budget;
 use crate::imported::Imported;
+use crate::scikit_learn::COLUMNS_LIMIT;
 use crate::shown::shown;
 use crate::tree::{self, Arrays};
 
@@ -21,17 +25,21 @@ pub(crate) fn is_model(bytes: &[u8]) -> bool {
 }
 
 /// The forest of a model.
-pub(crate) fn read(bytes: &[u8]) -> Result<Imported> {
+pub(crate) fn read(bytes: &[u8], budget: &Budget) -> Result<Imported> {
     if bytes.len() > FILE_LIMIT {
         return Err(ReadError::TooLarge(bytes.len()));
     }
-    let graph = Graph::decode(bytes)?;
+    let graph = Graph::decode(bytes, budget)?;
     let formula = Formula::of(&graph)?;
-    let mut trees = Vec::with_capacity(formula.path_lengths.len());
-    let mut columns = 0;
+    let (mut trees, mut seen, mut columns) = (Vec::new(), HashSet::new(), 0);
     for (index, output) in formula.path_lengths.iter().enumerate() {
-        let (arrays, width) = tree(&graph, output)?;
+        let (name, arrays, width) = tree(&graph, output)?;
+        // skl2onnx writes each tree once: no file says one tree and has a thousand read.
+        if !seen.insert(name) {
+            return Err(ReadError::Foreign("a tree is named more than once"));
+        }
         columns = columns.max(width);
+        budget.allocate(TREE_COST + NODE_COST * arrays.left.len())?;
         let nodes = tree::nodes(&arrays, width).map_err(|source| ReadError::Tree { index, source })?;
         trees.push(nodes);
     }
@@ -47,28 +55,41 @@ fn threshold(offset: f32) -> f64 {
     (-offset).next_up().into()
 }
 
-/// The arrays of the tree behind one path length, and how many columns it sees.
-fn tree(graph: &Graph, path_length: &str) -> Result<(Arrays, u32)> {
+/// What a node takes while it is read, as a node of a forest and as one that was checked; and what a tree takes beside.
+const NODE_COST: usize = 64;
+const TREE_COST: usize = 1024;
+
+/// The tree behind one path length: what gives the number of its leaf, its arrays, and how many columns it sees.
+fn tree(graph: &Graph<'_>, path_length: &str) -> Result<(String, Arrays, u32)> {
     let [depth, samples] = formula::encoders(graph, path_length)?;
     let (node, [seen]) = graph.node(&depth.leaf, "TreeEnsembleRegressor")?;
     let columns = columns(graph, seen)?;
-    let arrays = arrays(&Attributes::of(node)?, &columns, &depth, &samples)?;
-    Ok((arrays, columns.len() as u32))
+    let arrays = arrays(&Attributes::of(node, graph.budget)?, columns, &depth, &samples)?;
+    let [Encoder { leaf, .. }, _] = [depth, samples];
+    Ok((leaf, arrays, columns.len() as u32))
 }
 
 /// The columns that a tree sees: all, in an order of its own.
-fn columns(graph: &Graph, seen: &str) -> Result<Vec<i64>> {
+fn columns<'g>(graph: &'g Graph<'_>, seen: &str) -> Result<&'g [i64]> {
     let (gather, [input, chosen]) = graph.node(seen, "Gather")?;
-    if input != graph.input || Attributes::of(gather)?.int("axis") != Some(1) {
+    if input != graph.input || Attributes::of(gather, graph.budget)?.int("axis") != Some(1) {
         return Err(ReadError::Foreign("a tree sees something else than columns of the input"));
     }
     match graph.constant(chosen) {
-        Some(Constant::Ints(columns)) => Ok(columns.clone()),
+        Some(Constant::Ints(columns)) if columns.len() > COLUMNS_LIMIT as usize => {
+            Err(ReadError::Foreign("a tree sees at most 65536 columns"))
+        }
+        Some(Constant::Ints(columns)) => Ok(columns),
         _ => Err(ReadError::Foreign("the columns of a tree are a list of int64")),
     }
 }
 
-fn arrays(tree: &Attributes, columns: &[i64], depth: &Encoder, samples: &Encoder) -> Result<Arrays> {
+fn arrays(
+    tree: &Attributes<'_>,
+    columns: &[i64],
+    depth: &Encoder<'_>,
+    samples: &Encoder<'_>,
+) -> Result<Arrays> {
     check_settings(tree)?;
     let modes = tree.texts("nodes_modes")?;
     let (left, right) = (tree.ints("nodes_truenodeids")?, tree.ints("nodes_falsenodeids")?);
@@ -96,7 +117,7 @@ fn arrays(tree: &Attributes, columns: &[i64], depth: &Encoder, samples: &Encoder
 }
 
 /// One target, nothing added, nothing transformed: the output is the leaf's weight.
-fn check_settings(tree: &Attributes) -> Result<()> {
+fn check_settings(tree: &Attributes<'_>) -> Result<()> {
     let plain = tree.int("n_targets") == Some(1)
         && tree.text("post_transform").is_none_or(|transform| transform == b"NONE")
         && tree.text("aggregate_function").is_none_or(|function| function == b"SUM")
@@ -109,7 +130,7 @@ fn check_settings(tree: &Attributes) -> Result<()> {
 }
 
 /// Nodes are numbered from 0 in one tree, and the weight of each leaf is its number.
-fn check_numbers(tree: &Attributes, nodes: usize) -> Result<()> {
+fn check_numbers(tree: &Attributes<'_>, nodes: usize) -> Result<()> {
     let in_order = tree.ints("nodes_nodeids")?.iter().copied().eq(0..nodes as i64);
     let one_tree = tree.ints("nodes_treeids")?.iter().all(|&id| id == 0);
     let leaves = tree.ints("target_nodeids")?.iter().map(|&leaf| leaf as f32);
@@ -120,7 +141,7 @@ fn check_numbers(tree: &Attributes, nodes: usize) -> Result<()> {
 }
 
 /// The depths that the model would add up are those of the tree: nodes on the path to each leaf, the leaf included.
-fn check_depths(arrays: &Arrays, depth: &Encoder) -> Result<()> {
+fn check_depths(arrays: &Arrays, depth: &Encoder<'_>) -> Result<()> {
     let mut depths = vec![0_u32; arrays.left.len()];
     if let Some(root) = depths.first_mut() {
         *root = 1;
@@ -160,7 +181,10 @@ fn sample_size(divisor: f64, trees: usize) -> Result<u32> {
 
 #[cfg(test)]
 mod tests {
+    use prost::Message;
+
     use super::*;
+    use crate::onnx::proto;
 
     #[test]
     fn the_sample_size_is_found_in_the_divisor() {
@@ -169,6 +193,29 @@ mod tests {
                 let divisor = f64::from((trees as f64 * average_path_length(samples)) as f32);
                 assert_eq!(sample_size(divisor, trees).ok(), Some(samples), "{trees} trees");
             }
+        }
+    }
+
+    /// A model of scikit-learn's, whose sum names its first tree this many times.
+    fn repeated(times: usize) -> Vec<u8> {
+        let model = include_bytes!("../../tests/fixtures/1.9.1/plain.onnx");
+        let mut model = proto::Model::decode(&model[..]).unwrap();
+        for bytes in &mut model.graph.as_mut().unwrap().node {
+            let mut node = proto::Node::decode(bytes.clone()).unwrap();
+            if node.op_type == "Sum" {
+                node.input = vec![node.input[0].clone(); times];
+                *bytes = node.encode_to_vec().into();
+            }
+        }
+        model.encode_to_vec()
+    }
+
+    #[test]
+    fn a_tree_that_is_named_again_is_refused() {
+        for times in [2, 100_000] {
+            let bytes = repeated(times);
+            let refusal = read(&bytes, &Budget::plain(bytes.len())).unwrap_err().to_string();
+            assert!(refusal.ends_with("a tree is named more than once"), "{refusal}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! Why a pickle was refused, and the bound on its length.
 
+use crate::budget::CostError;
 use crate::cursor::Truncated;
 use crate::numpy::NumpyError;
 
@@ -40,6 +41,9 @@ pub enum PickleError {
     /// Something stands after the pickle's end.
     #[error("{0} bytes follow the end of the pickle, save the model in a file of its own")]
     Trailing(usize),
+    /// It takes too much to read.
+    #[error(transparent)]
+    Cost(#[from] CostError),
     /// An array inside a joblib file.
     #[error("byte {position}: {source}")]
     Array {

@@ -8,10 +8,18 @@ use super::opcode;
 use crate::arrays::joblib;
 use crate::class::Class;
 use crate::cursor::{Cursor, Truncated};
-use crate::object::{Graph, Id, Object};
+use crate::object::{Graph, Id, Object, PART_BYTES};
 use crate::shown::shown;
 
 type Result<T> = std::result::Result<T, PickleError>;
+
+/// What an entry of the stack, of the marks and of the memo costs: what grows has room for twice as many, and a hash map
+/// for some more.
+const STACK_BYTES: usize = 8;
+const MARK_BYTES: usize = 16;
+const MEMO_BYTES: usize = 32;
+/// What an array costs beside its bytes, which are those of the file.
+const ARRAY_BYTES: usize = 128;
 
 /// One pickle being read. A joblib file has further pickles inside it, whose objects join the same list.
 pub(super) struct Machine<'m, 'a> {
@@ -64,14 +72,14 @@ impl<'m, 'a> Machine<'m, 'a> {
         match code {
             op::PROTO => self.protocol()?,
             op::FRAME => self.frame()?,
-            op::MARK => self.marks.push(self.stack.len()),
+            op::MARK => self.mark()?,
             op::POP => drop(self.pop()?),
             op::POP_MARK => drop(self.pop_mark()?),
             op::BINPUT | op::LONG_BINPUT | op::MEMOIZE => self.put(code)?,
             op::BINGET | op::LONG_BINGET => self.get(code)?,
-            op::NONE => self.push(Object::None),
-            op::NEWTRUE => self.push(Object::Bool(true)),
-            op::NEWFALSE => self.push(Object::Bool(false)),
+            op::NONE => self.push(Object::None)?,
+            op::NEWTRUE => self.push(Object::Bool(true))?,
+            op::NEWFALSE => self.push(Object::Bool(false))?,
             op::BININT => self.int(|cursor| cursor.array().map(|bytes| i32::from_le_bytes(bytes).into()))?,
             op::BININT1 => self.int(|cursor| cursor.u8().map(i64::from))?,
             op::BININT2 => self.int(|cursor| cursor.u16().map(i64::from))?,
@@ -79,10 +87,10 @@ impl<'m, 'a> Machine<'m, 'a> {
             op::BINFLOAT => self.float()?,
             op::BINUNICODE | op::SHORT_BINUNICODE | op::BINUNICODE8 => self.text(code)?,
             op::BINBYTES | op::SHORT_BINBYTES | op::BINBYTES8 | op::BYTEARRAY8 => self.bytes(code)?,
-            op::EMPTY_TUPLE | op::EMPTY_LIST | op::EMPTY_SET => self.push(Object::Sequence(Vec::new())),
+            op::EMPTY_TUPLE | op::EMPTY_LIST | op::EMPTY_SET => self.push(Object::Sequence(Vec::new()))?,
             op::TUPLE | op::TUPLE1 | op::TUPLE2 | op::TUPLE3 => self.tuple(code)?,
             op::APPEND | op::APPENDS | op::ADDITEMS => self.append(code)?,
-            op::EMPTY_DICT => self.push(Object::Dict(Vec::new())),
+            op::EMPTY_DICT => self.push(Object::Dict(Vec::new()))?,
             op::SETITEM | op::SETITEMS => self.set_items(code)?,
             op::GLOBAL => self.global()?,
             op::STACK_GLOBAL => self.stack_global()?,
@@ -114,6 +122,7 @@ impl<'m, 'a> Machine<'m, 'a> {
             _ => self.memo.len() as u32,
         };
         let top = *self.stack.last().ok_or_else(|| self.malformed("nothing is there to remember"))?;
+        self.graph.budget().allocate(MEMO_BYTES)?;
         self.memo.insert(place, top);
         Ok(())
     }
@@ -127,20 +136,17 @@ impl<'m, 'a> Machine<'m, 'a> {
             .memo
             .get(&place)
             .ok_or_else(|| self.malformed("nothing is remembered under that number"))?;
-        self.stack.push(id);
-        Ok(())
+        self.push_id(id)
     }
 
     fn int(&mut self, read: impl Fn(&mut Cursor<'a>) -> std::result::Result<i64, Truncated>) -> Result<()> {
         let value = read(self.cursor)?;
-        self.push(Object::Int(value));
-        Ok(())
+        self.push(Object::Int(value))
     }
 
     fn float(&mut self) -> Result<()> {
         let value = f64::from_be_bytes(self.cursor.array()?);
-        self.push(Object::Float(value));
-        Ok(())
+        self.push(Object::Float(value))
     }
 
     /// A little-endian two's complement number of any length.
@@ -155,8 +161,7 @@ impl<'m, 'a> Machine<'m, 'a> {
                 Object::Int(i64::from_le_bytes(wide))
             }
             None => Object::HugeInt,
-        });
-        Ok(())
+        })
     }
 
     fn text(&mut self, code: u8) -> Result<()> {
@@ -167,8 +172,7 @@ impl<'m, 'a> Machine<'m, 'a> {
         };
         let bytes = self.cursor.take(length)?;
         let text = std::str::from_utf8(bytes).map_err(|_| self.malformed("text must be UTF-8"))?;
-        self.push(Object::Text(Cow::Borrowed(text)));
-        Ok(())
+        self.push(Object::Text(Cow::Borrowed(text)))
     }
 
     fn bytes(&mut self, code: u8) -> Result<()> {
@@ -178,8 +182,7 @@ impl<'m, 'a> Machine<'m, 'a> {
             _ => self.cursor.u64()?,
         };
         let bytes = self.cursor.take(length)?;
-        self.push(Object::Bytes(bytes));
-        Ok(())
+        self.push(Object::Bytes(bytes))
     }
 
     fn tuple(&mut self, code: u8) -> Result<()> {
@@ -189,12 +192,13 @@ impl<'m, 'a> Machine<'m, 'a> {
             opcode::TUPLE2 => self.pop_many(2)?,
             _ => self.pop_many(3)?,
         };
-        self.push(Object::Sequence(parts));
-        Ok(())
+        self.graph.budget().allocate(PART_BYTES * parts.len())?;
+        self.push(Object::Sequence(parts))
     }
 
     fn append(&mut self, code: u8) -> Result<()> {
         let added = if code == opcode::APPEND { self.pop_many(1)? } else { self.pop_mark()? };
+        self.graph.budget().allocate(PART_BYTES * added.len())?;
         let list = self.top("a list is needed to append to")?;
         let Object::Sequence(parts) = self.graph.get_mut(list) else {
             return Err(self.malformed("a list is needed to append to"));
@@ -205,6 +209,7 @@ impl<'m, 'a> Machine<'m, 'a> {
 
     fn set_items(&mut self, code: u8) -> Result<()> {
         let added = if code == opcode::SETITEM { self.pop_many(2)? } else { self.pop_mark()? };
+        self.graph.budget().allocate(PART_BYTES * added.len())?;
         let (pairs, []) = added.as_chunks::<2>() else {
             return Err(self.malformed("every key of a dict needs its value"));
         };
@@ -234,8 +239,7 @@ impl<'m, 'a> Machine<'m, 'a> {
     fn class(&mut self, module: &str, name: &str) -> Result<()> {
         let unknown = || PickleError::Class(shown(&format!("{module}.{name}")));
         let class = Class::named(module, name).ok_or_else(unknown)?;
-        self.push(Object::Class(class));
-        Ok(())
+        self.push(Object::Class(class))
     }
 
     /// Where Python would call, a note is made of what would be called with what.
@@ -245,8 +249,7 @@ impl<'m, 'a> Machine<'m, 'a> {
         let Object::Class(class) = *self.graph.get(class) else {
             return Err(self.malformed("only a class can be called"));
         };
-        self.push(Object::Instance { class, args, state: None });
-        Ok(())
+        self.push(Object::Instance { class, args, state: None })
     }
 
     fn build(&mut self) -> Result<()> {
@@ -276,17 +279,28 @@ impl<'m, 'a> Machine<'m, 'a> {
             let mut machine = Machine::new(self.cursor, self.graph, self.opcodes_left);
             machine.inner = true;
             let array = machine.run()?;
-            self.stack.push(array);
-            return Ok(());
+            return self.push_id(array);
         }
         let array = header.read(self.cursor).map_err(|source| PickleError::Array { position, source })?;
-        self.push(Object::Array(Box::new(array)));
+        self.graph.budget().allocate(ARRAY_BYTES)?;
+        self.push(Object::Array(Box::new(array)))
+    }
+
+    fn push(&mut self, object: Object<'a>) -> Result<()> {
+        let id = self.graph.add(object)?;
+        self.push_id(id)
+    }
+
+    fn push_id(&mut self, id: Id) -> Result<()> {
+        self.graph.budget().allocate(STACK_BYTES)?;
+        self.stack.push(id);
         Ok(())
     }
 
-    fn push(&mut self, object: Object<'a>) {
-        let id = self.graph.add(object);
-        self.stack.push(id);
+    fn mark(&mut self) -> Result<()> {
+        self.graph.budget().allocate(MARK_BYTES)?;
+        self.marks.push(self.stack.len());
+        Ok(())
     }
 
     /// The lowest place on the stack that may be popped: what is under a mark belongs to an outer list.

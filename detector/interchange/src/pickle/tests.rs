@@ -1,10 +1,11 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::budget::CostError;
 use crate::object::Object;
 
 fn refusal(bytes: &[u8]) -> String {
-    read(bytes).unwrap_err().to_string()
+    read(bytes, &Budget::plain(bytes.len())).unwrap_err().to_string()
 }
 
 /// A pickle of protocol 4 with `body` between its first and its last opcode.
@@ -15,7 +16,8 @@ fn pickle(body: &[u8]) -> Vec<u8> {
 #[test]
 fn plain_values_are_read() {
     let bytes = pickle(b"(K\x05J\xff\xff\xff\xffM\x00\x01\x8a\x02\x00\x80N\x88G?\xf0\0\0\0\0\0\0\x8c\x02hit");
-    let graph = read(&bytes).unwrap();
+    let budget = Budget::plain(bytes.len());
+    let graph = read(&bytes, &budget).unwrap();
     let parts: Vec<_> = graph.sequence(graph.root).unwrap().iter().map(|&id| graph.get(id)).collect();
     assert!(matches!(
         parts[..],
@@ -35,7 +37,8 @@ fn plain_values_are_read() {
 #[test]
 fn a_later_key_of_a_dict_wins() {
     let bytes = pickle(b"}(\x8c\x01aK\x01\x8c\x01aK\x02u");
-    let graph = read(&bytes).unwrap();
+    let budget = Budget::plain(bytes.len());
+    let graph = read(&bytes, &budget).unwrap();
     assert_eq!(graph.entry(graph.root, "a").and_then(|id| graph.int(id)), Some(2));
 }
 
@@ -60,8 +63,8 @@ fn only_a_class_is_called() {
 
 #[test]
 fn a_list_inside_itself_costs_nothing() {
-    let graph = pickle(b"]\x94h\0a");
-    let graph = read(&graph).unwrap();
+    let (bytes, budget) = (pickle(b"]\x94h\0a"), Budget::plain(0));
+    let graph = read(&bytes, &budget).unwrap();
     assert_eq!(graph.sequence(graph.root), Some(&[graph.root][..]));
 }
 
@@ -71,13 +74,36 @@ fn a_tuple_doubled_a_hundred_times_costs_nothing() {
     for place in 0..100_u8 {
         body.extend([0x94, b'h', place, b'h', place, 0x86]);
     }
-    assert!(read(&pickle(&body)).is_ok());
+    assert!(read(&pickle(&body), &Budget::plain(0)).is_ok());
 }
 
 #[test]
-fn a_million_lists_in_lists_do_not_use_the_stack() {
-    let body = [b"]".repeat(1_000_000), b"a".repeat(999_999)].concat();
-    assert!(read(&pickle(&body)).is_ok());
+fn lists_in_lists_do_not_use_the_stack() {
+    let body = [b"]".repeat(200_000), b"a".repeat(199_999)].concat();
+    assert!(read(&pickle(&body), &Budget::plain(0)).is_ok());
+}
+
+#[test]
+fn a_pickle_of_nothing_but_objects_is_refused_before_they_fill_the_memory() {
+    for opcode in [b"]", b"N", b"}", b")"] {
+        let bytes = pickle(&opcode.repeat(3_900_000));
+        let budget = Budget::plain(bytes.len());
+        let refusal = read(&bytes, &budget).unwrap_err();
+        assert!(matches!(refusal, PickleError::Cost(CostError::Memory { .. })), "{refusal}");
+    }
+}
+
+#[test]
+fn references_to_one_large_dict_cost_a_step_for_each_of_its_entries() {
+    // A dict of 100,000 entries, and a list that names it as a tree 100,000 times: ten billion comparisons.
+    let entries = [&b"\x8c\x01xN"[..]].concat().repeat(100_000);
+    let body = [b"\x8c\x01a\x8c\x01b(}\x94(".to_vec(), entries, b"u".to_vec()].concat();
+    let bytes = pickle(&[body, b"h\0".repeat(100_000), b"t".to_vec()].concat());
+    let budget = Budget::plain(bytes.len());
+    let graph = read(&bytes, &budget).unwrap();
+    let dicts = graph.sequence(graph.root).unwrap();
+    assert!(dicts.iter().all(|&dict| graph.entry(dict, "tree_").is_none()));
+    assert!(matches!(budget.check(), Err(CostError::Work { .. })));
 }
 
 #[test]
@@ -91,7 +117,11 @@ fn lengths_beyond_the_end_are_refused() {
 
 #[test]
 fn more_opcodes_than_any_forest_has_are_refused() {
-    assert_eq!(refusal(&pickle(&b"N".repeat(OPCODE_LIMIT))), "the pickle has more than 4000000 opcodes");
+    let empty_frame = [&[opcode::FRAME][..], &[0; 8]].concat();
+    assert_eq!(
+        refusal(&pickle(&empty_frame.repeat(OPCODE_LIMIT))),
+        "the pickle has more than 4000000 opcodes"
+    );
 }
 
 #[test]
@@ -114,7 +144,10 @@ fn a_second_pickle_in_the_file_is_not_ignored() {
 #[test]
 fn the_stack_below_a_mark_is_out_of_reach() {
     for body in [&b"]N(a"[..], b"](K\x01s", b"N(0", b"(N1]0", b"e", b"u", b"\x93", b"b", b"\x94", b"h\x07"] {
-        assert!(matches!(read(&pickle(body)), Err(PickleError::Malformed { .. })), "{body:?}");
+        assert!(
+            matches!(read(&pickle(body), &Budget::plain(0)), Err(PickleError::Malformed { .. })),
+            "{body:?}"
+        );
     }
 }
 
@@ -155,14 +188,15 @@ proptest! {
     #[test]
     fn any_opcodes_are_read_or_refused(body in opcodes()) {
         let bytes = pickle(&body);
-        if let Ok(graph) = read(&bytes) {
+        let budget = Budget::plain(bytes.len());
+        if let Ok(graph) = read(&bytes, &budget) {
             prop_assert!(crate::scikit_learn::forest(&graph, bytes.len()).is_err());
         }
     }
 
     #[test]
     fn any_bytes_are_read_or_refused(body in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = read(&pickle(&body));
+        let _ = read(&pickle(&body), &Budget::plain(0));
         let _ = crate::read(&body);
     }
 }
