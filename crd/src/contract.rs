@@ -80,6 +80,39 @@ pub struct Report {
     pub newest_sensor_events: Vec<SensorEventReport>,
 }
 
+impl Report {
+    /// The same report, of a size that the operator reads whatever the detector: of each event the sensors that contributed
+    /// most, of each sentence its beginning. `GET :8080/events` has the rest.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        for event in &mut self.newest_events {
+            event.sensors.truncate(REPORTED_SENSORS);
+        }
+        self.sources.iter_mut().for_each(|source| shorten(&mut source.message));
+        if let Some(model) = &mut self.model {
+            model.warnings.iter_mut().for_each(shorten);
+        }
+        if let Some(rejected) = &mut self.rejected {
+            shorten(&mut rejected.message);
+        }
+        if let Phase::TrainingFailed { message } = &mut self.phase {
+            shorten(message);
+        }
+        self
+    }
+}
+
+fn shorten(sentence: &mut String) {
+    if let Some((end, _)) = sentence.char_indices().nth(REPORTED_LETTERS) {
+        sentence.truncate(end);
+        sentence.push('…');
+    }
+}
+
+/// The most sensors of an event that a report holds.
+pub const REPORTED_SENSORS: usize = 10;
+/// The most letters of a sentence that a report holds.
+pub const REPORTED_LETTERS: usize = 500;
 /// The most events that a report holds.
 pub const REPORTED_EVENTS: usize = 10;
 
@@ -263,4 +296,53 @@ pub struct SourceReport {
     /// One sentence on why not, else empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_report_is_a_quarter_of_what_the_operator_reads() {
+        let name = "s".repeat(63);
+        let sensors = vec![SensorShare { name: name.clone(), share: 0.1 + 0.2 }; 2048];
+        let event = EventReport {
+            start: Timestamp::UNIX_EPOCH,
+            end: Some(Timestamp::UNIX_EPOCH),
+            duration_seconds: 1.0,
+            peak: Peak { time: Timestamp::UNIX_EPOCH, severity: 1.5 },
+            verdicts: 1,
+            outcome: EventOutcome::Muted,
+            reason: Some("r".repeat(128)),
+            alarmed_at: None,
+            sensors,
+        };
+        let sentence = "größer ".repeat(10_000);
+        let source = SourceReport { name: name.clone(), connected: false, message: sentence.clone() };
+        let model = ModelReport {
+            digest: "sha256:".to_owned() + &"0".repeat(64),
+            trained_at: None,
+            data_end_time: Timestamp::UNIX_EPOCH,
+            samples: 1_000_000,
+            threshold: 0.1 + 0.2,
+            origin: None,
+            recipe: None,
+            columns: vec![name.clone(); 2048],
+            bytes: 1 << 28,
+            expected_alerts_per_day: None,
+            warnings: vec![sentence.clone(); 8],
+        };
+        let report = Report {
+            detector: name,
+            version: "0.1.0".to_owned(),
+            phase: Phase::TrainingFailed { message: sentence.clone() },
+            model: Some(model),
+            sources: vec![source; 16],
+            trainings: 1,
+            rejected: Some(Rejected { reason: crate::status::Reason::LoadFailed, message: sentence }),
+            newest_events: vec![event; REPORTED_EVENTS],
+        };
+        let bytes = serde_json::to_vec(&report.bounded()).unwrap().len();
+        assert!(bytes < 256 * 1024, "{bytes}");
+    }
 }

@@ -58,6 +58,8 @@ mod repair;
 /// The rules of the CRD's schema, checked without an API server.
 #[cfg(feature = "offline")]
 mod schema;
+/// How much memory a detector takes.
+pub mod memory;
 /// The rules that no schema can say.
 pub mod rules;
 /// The digits that distinguish models and objects.

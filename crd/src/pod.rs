@@ -32,7 +32,8 @@ pub struct Pod {
     #[schemars(schema_with = "names::annotations")]
     pub annotations: BTreeMap<String, String>,
 
-    /// CPU and memory of the detector. Default: requests 10m and 32Mi, limit 128Mi.
+    /// CPU and memory of the detector. Default: requests 10m and 32Mi, limit 128Mi, and more memory where sensors, samples and
+    /// trees need it: `detector validate` says how much.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
 

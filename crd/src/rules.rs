@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crate::AnomalyDetectorSpec;
+use crate::memory::{self, Memory};
 use crate::missing::MissingPolicy;
 use crate::schedule::{Schedule, ScheduleError};
 use crate::source::{MqttSensor, Source, SourceKind};
@@ -59,6 +60,7 @@ pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     for (i, source) in spec.sources.iter().enumerate() {
         found.extend(source.csv.iter().flat_map(|csv| csv.violations(&format!("spec.sources[{i}].csv"))));
     }
+    found.extend(memory_limit(spec));
     let columns = train.columns(count);
     if columns > MAX_COLUMNS {
         found.push(Violation::new(
@@ -72,6 +74,21 @@ pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
         found.push(Violation::new("spec.model.train.extensionLevel", message));
     }
     found
+}
+
+/// The limit that a spec sets itself and that its detector does not fit in.
+fn memory_limit(spec: &AnomalyDetectorSpec) -> Option<Violation> {
+    let limits = &spec.pod.resources.as_ref()?.limits;
+    let limit = limits.get("memory").and_then(memory::bytes)?;
+    let needed = Memory::of_spec(spec).peak;
+    (limit < needed).then(|| {
+        let message = format!(
+            "must be at least {}, which its sensors, samples and trees need, got {}",
+            memory::quantity(needed),
+            memory::quantity(limit)
+        );
+        Violation::new("spec.pod.resources.limits.memory", message)
+    })
 }
 
 /// Groups of fields of which one may be set, or must be. The API server checks them too; but an object may be older than

@@ -6,6 +6,7 @@ use crd::contract::{
     CA_DIRECTORY, CA_FILE, CONFIG_DIRECTORY, CONFIG_FILE, DATA_DIRECTORY, METRICS_PORT, METRICS_PORT_NAME,
     MODEL_DIRECTORY, MODEL_FILE, PREDICT_PORT, PREDICT_PORT_NAME, STATE_DIRECTORY,
 };
+use crd::memory::{Memory, quantity};
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment};
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, LocalObjectReference,
@@ -247,7 +248,7 @@ fn probe(path: &str, period_seconds: i32, failure_threshold: i32) -> Probe {
     }
 }
 
-/// What the spec asks for, as a whole; else what a detector of a few sensors needs.
+/// What the spec asks for, as a whole; else what a detector of so many sensors, samples and trees needs.
 fn resources(plan: &Plan) -> ResourceRequirements {
     let quantities = |list: &BTreeMap<String, IntOrString>| {
         let quantity = |amount: &IntOrString| match amount {
@@ -263,7 +264,11 @@ fn resources(plan: &Plan) -> ResourceRequirements {
     };
     let (requests, limits) = match &plan.detector.spec().pod.resources {
         Some(asked) => (quantities(&asked.requests), quantities(&asked.limits)),
-        None => (usual(&[("cpu", "10m"), ("memory", "32Mi")]), usual(&[("memory", "128Mi")])),
+        None => {
+            let memory = Memory::of_spec(plan.detector.spec());
+            let (request, limit) = (quantity(memory.request()), quantity(memory.limit()));
+            (usual(&[("cpu", "10m"), ("memory", &request)]), usual(&[("memory", &limit)]))
+        }
     };
     ResourceRequirements { requests, limits, ..ResourceRequirements::default() }
 }

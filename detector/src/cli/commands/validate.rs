@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use clap::Args;
-use crd::{lines, manifest};
+use crd::memory::{Memory, quantity};
+use crd::{Valid, lines, manifest};
 use serde_json::Value;
 use thiserror::Error;
 
 use crate::cli::manifest::{FileError, located, shown, text};
+use crate::cli::stdout::{self, StdoutError};
 
 /// Check manifests by the rules that the API server applies, and those that only the operator can check.
 ///
@@ -22,18 +24,26 @@ pub struct ValidateArgs {
     paths: Vec<PathBuf>,
 }
 
-/// Rules are broken.
+/// Why not all is well.
 #[derive(Debug, Error)]
-#[error("{refused} of {files} files are not valid")]
-pub struct ValidateError {
-    refused: usize,
-    files: usize,
+pub enum ValidateError {
+    /// Rules are broken.
+    #[error("{refused} of {files} files are not valid")]
+    Broken {
+        /// The files that break them.
+        refused: usize,
+        /// All files.
+        files: usize,
+    },
+    /// What is wrong cannot be printed.
+    #[error(transparent)]
+    Stdout(#[from] StdoutError),
 }
 
 /// What a file is.
 enum Checked {
-    /// Every detector in it keeps every rule.
-    Valid,
+    /// Every detector in it keeps every rule; a line for each whose pods need more memory than usual.
+    Valid(Vec<String>),
     /// A line for each broken rule.
     Broken(Vec<String>),
     /// It has no detector, but these kinds.
@@ -43,16 +53,19 @@ enum Checked {
 /// Check every file.
 ///
 /// # Errors
-/// At least one file is not valid: what is wrong has been printed.
+/// At least one file is not valid, and what is wrong has been printed; or it cannot be printed.
 pub fn run(args: &ValidateArgs) -> Result<(), ValidateError> {
-    let checked: Vec<Checked> = args.paths.iter().flat_map(|path| check(path)).collect();
+    let mut checked = Vec::new();
+    for path in &args.paths {
+        checked.extend(check(path)?);
+    }
     let refused = checked.iter().filter(|checked| matches!(checked, Checked::Broken(_))).count();
     let files = checked.iter().filter(|checked| !matches!(checked, Checked::Other(_))).count();
-    if refused == 0 { Ok(()) } else { Err(ValidateError { refused, files }) }
+    if refused == 0 { Ok(()) } else { Err(ValidateError::Broken { refused, files }) }
 }
 
 /// Check a file, or those of a folder, and print what comes of each.
-fn check(path: &Path) -> Vec<Checked> {
+fn check(path: &Path) -> Result<Vec<Checked>, StdoutError> {
     let folder = if path.is_dir() { Some(manifests(path)) } else { None };
     let checked = match folder {
         None => vec![(path.to_owned(), expecting_ours(path, checked(path)))],
@@ -67,12 +80,15 @@ fn check(path: &Path) -> Vec<Checked> {
     };
     for (path, checked) in &checked {
         match checked {
-            Checked::Valid => println!("{}: valid", shown(path)),
-            Checked::Broken(rules) => rules.iter().for_each(|rule| println!("{rule}")),
+            Checked::Valid(notes) => {
+                stdout::print(format_args!("{}: valid", shown(path)))?;
+                notes.iter().try_for_each(stdout::print)?;
+            }
+            Checked::Broken(rules) => rules.iter().try_for_each(stdout::print)?,
             Checked::Other(_) => {}
         }
     }
-    checked.into_iter().map(|(_, checked)| checked).collect()
+    Ok(checked.into_iter().map(|(_, checked)| checked).collect())
 }
 
 /// The manifests right in a folder, by name.
@@ -123,12 +139,25 @@ fn rules_broken_in(path: &Path) -> Result<Checked, FileError> {
     }
     let lines = lines::of(&text);
     let ours = documents.into_iter().enumerate().filter(|(_, document)| is_ours(document));
-    let broken = ours.filter_map(|(i, document)| Some((i, manifest::detector(document).err()?)));
-    let broken: Vec<String> = broken
-        .flat_map(|(i, broken)| broken.0.into_iter().map(move |rule| (i, rule)))
-        .map(|(i, rule)| located(path, lines.get(i), &rule))
-        .collect();
-    Ok(if broken.is_empty() { Checked::Valid } else { Checked::Broken(broken) })
+    let (mut notes, mut broken) = (Vec::new(), Vec::new());
+    for (i, document) in ours {
+        match manifest::detector(document) {
+            Ok(detector) => notes.extend(memory_note(path, &detector)),
+            Err(rules) => broken.extend(rules.0.iter().map(|rule| located(path, lines.get(i), rule))),
+        }
+    }
+    Ok(if broken.is_empty() { Checked::Valid(notes) } else { Checked::Broken(broken) })
+}
+
+/// A line on a detector whose pods get more memory than usual, where the spec does not say how much.
+fn memory_note(path: &Path, detector: &Valid) -> Option<String> {
+    let memory = Memory::of_spec(detector.spec());
+    let is_usual = memory.limit() == Memory::of(0, None).limit();
+    (detector.spec().pod.resources.is_none() && !is_usual).then(|| {
+        let (request, limit) = (quantity(memory.request()), quantity(memory.limit()));
+        let name = detector.name();
+        format!("{}: {name}: its pods request {request} of memory and are limited to {limit}", shown(path))
+    })
 }
 
 /// An AnomalyDetector, or what was meant to be one: of our group, or of no other.

@@ -1,0 +1,132 @@
+//! What a spec trains on in, the memory that its detector takes out: known before a pod is made, and so before the kernel
+//! kills it.
+//!
+//! Bytes for each thing are measured: the peak resident memory of the release program, over a line through detectors of 1 to
+//! 1,008 sensors and 256 to 400,000 samples. Trees are counted as the forest counts them before it grows them.
+
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use crate::AnomalyDetectorSpec;
+use crate::training::{ForestMode, Training};
+
+/// The program, its threads and what it loads at its start.
+const PROGRAM: u64 = 20 << 20;
+/// A reading in the history, beside its values; the values; and the columns that are made of them, a sample each.
+const READING: u64 = 80;
+const VALUE: u64 = 38;
+const CELL: u64 = 34;
+/// A leaf and the node above it: as they are grown, walked and written, and those of the model before while one takes
+/// over from another.
+const LEAF: u64 = 204;
+/// The share of the limit that requests, scrapes and remembered verdicts may take, in hundredths.
+const SERVING: u64 = 33;
+/// The limit of a pod that needs less, and what its sizes are rounded up to.
+const LEAST_LIMIT: u64 = 128 << 20;
+const LEAST_REQUEST: u64 = 32 << 20;
+const ROUND: u64 = 16 << 20;
+
+/// The memory that a detector takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// The most that it holds at once, while it trains: bytes.
+    pub peak: u64,
+}
+
+impl Memory {
+    /// That of a detector of so many sensors. One that loads its model trains nothing: the model's size is not known
+    /// before it is there.
+    pub fn of(sensors: usize, train: Option<&Training>) -> Self {
+        Self { peak: PROGRAM + train.map_or(0, |train| training(sensors as u64, train)) }
+    }
+
+    /// That of a spec.
+    pub fn of_spec(spec: &AnomalyDetectorSpec) -> Self {
+        let sensors = spec.sources.iter().flat_map(crate::source::Source::kinds);
+        let sensors = sensors.map(|kind| kind.sensors().len()).sum();
+        let train = spec.model.train.as_ref().map(Training::from).unwrap_or_default();
+        Self::of(sensors, spec.model.load.is_none().then_some(&train))
+    }
+
+    /// The limit of a pod: what is left of it beside requests is what training takes. Bytes, at least 128 MiB.
+    pub fn limit(&self) -> u64 {
+        (self.peak / (100 - SERVING) * 100).next_multiple_of(ROUND).max(LEAST_LIMIT)
+    }
+
+    /// What the scheduler sets aside for a pod. Bytes, at least 32 MiB.
+    pub fn request(&self) -> u64 {
+        self.peak.next_multiple_of(ROUND).max(LEAST_REQUEST)
+    }
+}
+
+/// Bytes as a quantity of Kubernetes: `464Mi`.
+pub fn quantity(bytes: u64) -> String {
+    format!("{}Mi", bytes.div_ceil(1 << 20))
+}
+
+fn training(sensors: u64, train: &Training) -> u64 {
+    let samples = train.samples as u64;
+    let columns = train.columns(1) as u64 * sensors;
+    let history = samples.saturating_mul(READING + VALUE * sensors + CELL * columns);
+    let (forests, level) = match train.mode {
+        ForestMode::Auto => (3, 2),
+        _ => (1, u64::from(train.extension_level)),
+    };
+    // A plane and its terms, as they are grown and walked.
+    let plane = if level == 0 { 0 } else { 48 + 32 * (level + 1) };
+    let leaves = u64::from(train.sample_size).min(samples) * u64::from(train.trees) * forests;
+    history.saturating_add(leaves.saturating_mul(LEAF + plane))
+}
+
+/// The bytes of a quantity; none where it is not a plain number with a unit.
+pub(crate) fn bytes(amount: &IntOrString) -> Option<u64> {
+    let text = match amount {
+        IntOrString::Int(bytes) => return u64::try_from(*bytes).ok(),
+        IntOrString::String(text) => text,
+    };
+    const UNITS: [(&str, f64); 9] = [
+        ("Ki", 1024.0),
+        ("Mi", 1_048_576.0),
+        ("Gi", 1_073_741_824.0),
+        ("Ti", 1_099_511_627_776.0),
+        ("k", 1e3),
+        ("M", 1e6),
+        ("G", 1e9),
+        ("T", 1e12),
+        ("", 1.0),
+    ];
+    let (digits, unit) = UNITS.iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, size)))?;
+    digits.parse::<f64>().ok().filter(|number| *number >= 0.0).map(|number| (number * unit) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limit(sensors: usize, train: Training) -> String {
+        quantity(Memory::of(sensors, Some(&train)).limit())
+    }
+
+    #[test]
+    fn a_small_detector_keeps_the_usual_limit_and_a_large_one_gets_what_it_needs() {
+        let default = Training::default;
+        assert_eq!(limit(3, default()), "128Mi");
+        assert_eq!(limit(100, default()), "128Mi");
+        assert_eq!(limit(1008, default()), "464Mi");
+        assert_eq!(limit(1, Training { samples: 700_000, ..default() }), "192Mi");
+        assert_eq!(limit(3, Training { trees: 10_000, ..default() }), "784Mi");
+        assert_eq!(quantity(Memory::of(3, Some(&default())).request()), "32Mi");
+        assert_eq!(quantity(Memory::of(1008, Some(&default())).request()), "320Mi");
+        assert_eq!(Memory::of(1008, None).peak, PROGRAM);
+    }
+
+    #[test]
+    fn quantities_are_read_in_every_unit() {
+        let of = |text: &str| bytes(&IntOrString::String(text.to_owned()));
+        assert_eq!(of("128Mi"), Some(128 << 20));
+        assert_eq!(of("1.5Gi"), Some(3 << 29));
+        assert_eq!(of("64M"), Some(64_000_000));
+        assert_eq!(of("1000"), Some(1000));
+        assert_eq!(of("128974848000m"), None);
+        assert_eq!(bytes(&IntOrString::Int(7)), Some(7));
+    }
+}
