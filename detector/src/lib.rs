@@ -1,6 +1,8 @@
 //! Readings in, verdicts out: what the `detector` program is made of, in the order in which data flows through it.
 #![forbid(unsafe_code)]
 
+/// Files: read within bounds, and written whole.
+pub mod files;
 /// Requests to other people's servers: which addresses may be connected to, and whom is trusted.
 pub mod outgoing;
 /// Where readings come from: sources and files in, readings instant after instant out.

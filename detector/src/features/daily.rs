@@ -20,6 +20,13 @@ impl Daily {
         self.0.get(slot(half_hour(time)))?.get(sensor).copied()
     }
 
+    /// Whether it is of so many sensors: a finite value for each, in the half hours that were seen.
+    pub fn is_of(&self, sensors: usize) -> bool {
+        let is_whole =
+            |usual: &Vec<f64>| usual.len() == sensors && usual.iter().all(|value| value.is_finite());
+        self.0.len() <= HALF_HOURS as usize && self.0.iter().all(|usual| usual.is_empty() || is_whole(usual))
+    }
+
     /// Nothing was seen.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

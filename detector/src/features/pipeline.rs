@@ -7,13 +7,14 @@ use crd::model::Feature;
 use crd::training::Training;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::features::daily::{Daily, Days};
 use crate::features::reference::Reference;
 
 /// How readings become vectors. It travels with the model, so that a model is always fed as it was trained.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", try_from = "Stated")]
 pub struct Recipe {
     /// The features of each sensor, in order.
     pub features: Vec<Feature>,
@@ -21,6 +22,47 @@ pub struct Recipe {
     pub window: usize,
     /// How many previous vectors are appended.
     pub lags: usize,
+}
+
+/// A recipe as a file states it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Stated {
+    features: Vec<Feature>,
+    window: usize,
+    lags: usize,
+}
+
+/// A recipe that no spec can ask for: memory for it is not to be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RecipeError {
+    /// No features, or one of them again.
+    #[error("features must be 1 to 5, got {0}")]
+    Features(usize),
+    /// A rolling window beyond the API's bounds.
+    #[error("window must be between 2 and 1000, got {0}")]
+    Window(usize),
+    /// More previous vectors than the API's bounds allow.
+    #[error("lags must be at most 100, got {0}")]
+    Lags(usize),
+}
+
+/// The bounds of `model.train`, whoever has written the file.
+impl TryFrom<Stated> for Recipe {
+    type Error = RecipeError;
+
+    fn try_from(Stated { features, window, lags }: Stated) -> Result<Self, RecipeError> {
+        if !(1..=5).contains(&features.len()) {
+            return Err(RecipeError::Features(features.len()));
+        }
+        if !(2..=1000).contains(&window) {
+            return Err(RecipeError::Window(window));
+        }
+        if lags > 100 {
+            return Err(RecipeError::Lags(lags));
+        }
+        Ok(Self { features, window, lags })
+    }
 }
 
 impl From<&Training> for Recipe {

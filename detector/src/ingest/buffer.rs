@@ -2,7 +2,7 @@
 //! which a restart finds again.
 
 use std::collections::VecDeque;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -10,6 +10,8 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 
 use super::reading::Readings;
+use crate::files::atomic_write::{self, Sync};
+use crate::files::bounded;
 
 /// The newest readings, oldest first, at most so many.
 #[derive(Debug)]
@@ -58,7 +60,7 @@ impl Buffer {
         {
             let mut kept = buffer.kept();
             let header = format!("readings 1 {}\n", sensors.join(" ")).into_bytes();
-            for row in read(path, &header, sensors.len())? {
+            for row in read(path, &header, sensors.len(), most)? {
                 kept.push(row.0, row.1.into_iter());
             }
             kept.file = Some(kept.rewrite(path, header)?);
@@ -144,16 +146,12 @@ impl Kept {
 
     /// A new file takes the old one's place, with what is kept.
     fn rewrite(&self, path: &Path, header: Vec<u8>) -> io::Result<Log> {
-        let new = path.with_extension("new");
         let mut text = header.clone();
         for (row, time) in self.times.iter().enumerate() {
             let cells = self.cells.range(row * self.width..(row + 1) * self.width).copied();
             text.extend(bytes(*time, cells));
         }
-        std::fs::write(&new, text)?;
-        std::fs::rename(&new, path)?;
-        let mut file = OpenOptions::new().write(true).open(path)?;
-        file.seek(SeekFrom::End(0))?;
+        let file = atomic_write::write(path, &text, Sync::Later)?;
         Ok(Log { path: path.to_owned(), header, file, rows: self.times.len() })
     }
 }
@@ -166,15 +164,23 @@ fn timestamp(nanoseconds: i64) -> Timestamp {
     Timestamp::from_nanosecond(i128::from(nanoseconds)).unwrap_or(Timestamp::MAX)
 }
 
-/// The whole rows of a file with this header; none where there is no such file.
-fn read(path: &Path, header: &[u8], width: usize) -> io::Result<Vec<(i64, Vec<f64>)>> {
-    let mut bytes = Vec::new();
-    match File::open(path) {
-        Ok(mut file) => file.read_to_end(&mut bytes)?,
+/// The newest whole rows of a file with this header, at most so many; none where there is no such file.
+fn read(path: &Path, header: &[u8], width: usize, most: usize) -> io::Result<Vec<(i64, Vec<f64>)>> {
+    let mut file = match bounded::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
+        opened => opened?,
     };
-    let Some(rows) = bytes.strip_prefix(header) else { return Ok(Vec::new()) };
+    let (start, row_bytes) = (header.len() as u64, 8 * (width as u64 + 1));
+    let mut found = Vec::new();
+    Read::by_ref(&mut file).take(start).read_to_end(&mut found)?;
+    if found != header {
+        return Ok(Vec::new());
+    }
+    let there = file.metadata()?.len().saturating_sub(start) / row_bytes;
+    let kept = there.min(most as u64);
+    file.seek(SeekFrom::Start(start + (there - kept) * row_bytes))?;
+    let mut rows = Vec::new();
+    file.take(kept * row_bytes).read_to_end(&mut rows)?;
     let number = |bytes: &[u8]| <[u8; 8]>::try_from(bytes).expect("chunks of 8");
     let row = |row: &[u8]| {
         let cells = row[8..].chunks_exact(8).map(|cell| f64::from_le_bytes(number(cell)));
@@ -216,10 +222,12 @@ mod tests {
         for second in 0..20 {
             buffer.push(&readings(second, &[Some(0.1 + 0.2), None])).unwrap();
         }
-        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"cut").unwrap();
+        File::options().append(true).open(&path).unwrap().write_all(b"cut").unwrap();
         let again = Buffer::open(&path, &sensors, 3).unwrap();
         assert_eq!(again.all(), buffer.all());
         assert_eq!(seconds(&again.all()), [17, 18, 19]);
+        let fewer = Buffer::open(&path, &sensors, 2).unwrap();
+        assert_eq!(seconds(&fewer.all()), [18, 19]);
         assert!(Buffer::open(&path, &["c".to_owned(), "d".to_owned()], 3).unwrap().all().is_empty());
     }
 }

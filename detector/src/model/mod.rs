@@ -6,6 +6,8 @@ pub mod judgement;
 pub mod tail;
 /// Training scores -> the threshold, and how many alerts a day it is worth.
 pub mod threshold;
+/// Names in sentences.
+pub mod names;
 /// What a file is that is no model.
 mod file_kind;
 /// An artifact -> a model; vectors -> judgements.

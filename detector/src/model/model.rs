@@ -84,6 +84,9 @@ pub enum ModelError {
     /// The artifact holds levels that no reading can be measured against.
     #[error("the model's reference must have a finite level and a deviation over 0 for each of its sensors")]
     Reference,
+    /// The artifact holds usual values of a day that are none.
+    #[error("the model's daily values must be finite, one for each of its sensors in at most 48 half hours")]
+    Daily,
     /// The artifact's forest does not take what its pipeline gives.
     #[error("the model's pipeline must give as many columns as its forest has, {forest}, got {pipeline}")]
     Vectors {
@@ -108,12 +111,12 @@ impl Model {
     ///
     /// # Errors
     /// The bytes are no artifact, or of a pipeline that this version does not know.
-    pub fn open(bytes: &[u8]) -> Result<Self, ModelError> {
-        let artifact = Artifact::from_bytes(bytes).map_err(|error| match file_kind::describe(bytes) {
+    pub fn open(bytes: Vec<u8>) -> Result<Self, ModelError> {
+        let artifact = Artifact::from_bytes(&bytes).map_err(|error| match file_kind::describe(&bytes) {
             Some(kind) => ModelError::NotAModel(kind),
             None => error.into(),
         })?;
-        Self::sealed(artifact, bytes.to_vec(), Origin::Trained)
+        Self::sealed(artifact, bytes, Origin::Trained)
     }
 
     /// The model that an artifact is.
@@ -149,6 +152,9 @@ impl Model {
         let sensors = artifact.metadata.columns.len();
         if pipeline.reference.as_ref().is_some_and(|reference| !reference.is_of(sensors)) {
             return Err(ModelError::Reference);
+        }
+        if !pipeline.daily.is_of(sensors) {
+            return Err(ModelError::Daily);
         }
         let columns = pipeline.recipe.columns(sensors);
         if columns != artifact.ensemble.columns() {
@@ -202,12 +208,13 @@ impl Model {
     ///
     /// # Errors
     /// No score can be compared with it.
-    pub fn with_threshold_score(&self, score: f64) -> Result<Self, ModelError> {
-        let mut artifact = self.artifact.clone();
+    pub fn with_threshold_score(self, score: f64) -> Result<Self, ModelError> {
+        let Self { mut artifact, bytes, origin, trained_at, .. } = self;
+        drop(bytes); // they are made again, and need not be there twice
         artifact.metadata.threshold = score;
         artifact.metadata.training.expected_alerts_per_day = None;
         let bytes = artifact.to_bytes()?;
-        Ok(Self::sealed(artifact, bytes, self.origin)?.with_training_end(self.trained_at))
+        Ok(Self::sealed(artifact, bytes, origin)?.with_training_end(trained_at))
     }
 
     /// The judgement of one vector by the model's own threshold. With contributions it costs two to four times as much:
@@ -370,6 +377,11 @@ impl Model {
     /// The artifact.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The artifact, by itself.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// The number of trees.

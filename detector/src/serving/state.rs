@@ -344,6 +344,7 @@ impl State {
             trainings: self.trainings.load(Ordering::Relaxed),
             rejected: lock(&self.rejected).clone(),
         }
+        .bounded()
     }
 }
 

@@ -333,7 +333,7 @@ async fn the_artifact_opens_as_the_model_that_serves() {
     let state = serving(TWO, "{features: [Value, LogStdDev], lags: 2}");
     let app = test::init_service(App::new().app_data(state.clone()).configure(configure_metrics)).await;
     let response = test::call_service(&app, test::TestRequest::get().uri("/model").to_request()).await;
-    let opened = detector::model::model::Model::open(&test::read_body(response).await).unwrap();
+    let opened = detector::model::model::Model::open(test::read_body(response).await.to_vec()).unwrap();
     assert_eq!(opened.digest(), state.scorer().unwrap().model().digest());
     assert_eq!(opened.recipe(), state.scorer().unwrap().model().recipe());
 }

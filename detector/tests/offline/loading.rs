@@ -8,6 +8,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use crd::Valid;
 use crd::status::Reason;
 use detector::ingest::reading::Readings;
+use detector::lifecycle::load::apart::Importer;
 use detector::lifecycle::load::loader::{Found, Loader};
 use detector::lifecycle::load::{LoadError, Mounts};
 use detector::model::model::Model;
@@ -122,7 +123,8 @@ impl Case {
     fn look(&self, sensors: &str, load: &str) -> Result<Model, LoadError> {
         let detector = detector(sensors, &format!("{{load: {load}}}"));
         let spec = detector.spec().model.load.clone().unwrap();
-        let mut loader = Loader::new(&spec, &self.mounts(), Outgoing::default()).unwrap();
+        let loader = Loader::new(&spec, &self.mounts(), Outgoing::default()).unwrap();
+        let mut loader = loader.with_importer(Importer::program(env!("CARGO_BIN_EXE_detector").into()));
         match loader.look(&detector)? {
             Found::Model(model) => Ok(std::sync::Arc::into_inner(model).unwrap()),
             found => panic!("a first look finds something: {found:?}"),

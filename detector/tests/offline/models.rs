@@ -454,7 +454,7 @@ fn another_threshold_of_a_trained_file_needs_no_training() {
     let folder = Folder::new();
     folder.done("train --input data.csv --output one.model --contamination 0.01");
     folder.done("train --input data.csv --output five.model --contamination 0.05");
-    let model = |name: &str| Model::open(&fs::read(folder.path(name)).unwrap()).unwrap();
+    let model = |name: &str| Model::open(fs::read(folder.path(name)).unwrap()).unwrap();
     let Rethreshold::Other(five) = model("one.model").rethreshold(Cut::Contamination(0.05)).unwrap() else {
         panic!("the training scores are in the file");
     };

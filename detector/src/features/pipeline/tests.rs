@@ -157,3 +157,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_file_states_no_recipe_that_a_spec_could_not_ask_for() {
+    let stated = |window: &str, lags: &str, features: &str| {
+        let json = format!(r#"{{"features": [{features}], "window": {window}, "lags": {lags}}}"#);
+        let value = serde_json::from_str(&json).unwrap();
+        let read = serde_json::from_value::<Pipeline>(value);
+        read.map(|pipeline| pipeline.recipe).map_err(|error| error.to_string())
+    };
+    assert!(stated("1000", "100", r#""Value""#).is_ok());
+    for (window, lags, features, rule) in [
+        (
+            "4611686018427387904",
+            "0",
+            r#""Value""#,
+            "window must be between 2 and 1000, got 4611686018427387904",
+        ),
+        ("10000000", "0", r#""LogStdDev""#, "window must be between 2 and 1000, got 10000000"),
+        ("1", "0", r#""Value""#, "window must be between 2 and 1000, got 1"),
+        ("10", "9223372036854775808", r#""Value""#, "lags must be at most 100, got 9223372036854775808"),
+        ("10", "0", "", "features must be 1 to 5, got 0"),
+    ] {
+        assert_eq!(stated(window, lags, features).unwrap_err(), rule);
+    }
+}

@@ -108,8 +108,10 @@ impl Recording {
         input: impl Read + Send + 'static,
         dropped: Arc<Dropped>,
     ) -> Result<Self, SourceError> {
-        let rows = Rows::new(&spec.path, input)?;
-        let rows = RowReader::new(spec, rows, DataDirectory::here().is_confined())?;
+        let confined = DataDirectory::here().is_confined();
+        // In a pod, the file may be a Secret that was mounted beside the recordings, and the log is everybody's.
+        let rows = Rows::new(&spec.path, input)?.discreet(confined);
+        let rows = RowReader::new(spec, rows, confined)?;
         Ok(Self {
             rows: InOrder::new(rows, spec.out_of_order(), dropped),
             ahead: None,

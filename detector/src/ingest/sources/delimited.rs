@@ -34,6 +34,8 @@ pub struct Rows {
     numbers: NumberFormat,
     delimiter: u8,
     since_row: Arc<AtomicU64>,
+    /// Whether messages leave out what the file says.
+    is_discreet: bool,
 }
 
 /// Open a file of delimited text, without reading it.
@@ -85,6 +87,7 @@ impl Rows {
             numbers: NumberFormat::default(),
             delimiter,
             since_row,
+            is_discreet: false,
         };
         if !rows.read()? {
             return Err(refused(None, Problem::Empty));
@@ -108,6 +111,12 @@ impl Rows {
         self.numbers = numbers;
     }
 
+    /// The same rows, whose cells and columns no message repeats: where somebody else reads the messages than the file.
+    #[must_use]
+    pub fn discreet(self, is_discreet: bool) -> Self {
+        Self { is_discreet, ..self }
+    }
+
     /// The names of the columns.
     pub fn header(&self) -> &[String] {
         &self.header
@@ -122,6 +131,9 @@ impl Rows {
         let problem = match (places.next(), places.next()) {
             (Some(place), None) => return Ok(place),
             (Some(_), Some(_)) => Problem::ManyColumns(name.to_owned()),
+            (None, _) if self.is_discreet => {
+                Problem::NoColumnOf { name: name.to_owned(), count: self.header.len() }
+            }
             (None, _) => Problem::NoColumn { name: name.to_owned(), there: self.header.clone() },
         };
         Err(CsvError { file: self.file.clone(), line: Some(1), problem })
@@ -164,8 +176,12 @@ impl Rows {
 
     /// This row's cell is not what its column holds.
     pub fn unexpected(&self, column: usize, expected: impl Into<Cow<'static, str>>) -> CsvError {
-        let got = shortened(&self.text(column));
-        let expected = expected.into();
+        let (text, expected) = (self.text(column), expected.into());
+        if self.is_discreet {
+            let (column, letters) = (self.header[column].clone(), text.chars().count());
+            return self.refused(Problem::Letters { column, expected, letters });
+        }
+        let got = shortened(&text);
         self.refused(Problem::Cell { column: self.header[column].clone(), expected, got })
     }
 

@@ -8,8 +8,9 @@ use crd::contract::Rejected;
 use crd::status::Reason;
 use thiserror::Error;
 
-use super::limits::MAX_BYTES;
+use super::apart::ApartError;
 use crate::model::model::ModelError;
+use crate::model::names::list;
 use crate::outgoing::{AddressRefused, OutgoingError};
 
 /// Why there is no model.
@@ -68,11 +69,16 @@ pub enum LoadError {
         source: AddressRefused,
     },
     /// More bytes than are read.
-    #[error("a model must be at most {MAX_BYTES} bytes, got {0}")]
-    TooLarge(u64),
+    #[error("a model must be at most {most} bytes, got {got}")]
+    TooLarge {
+        /// The most that are read, by the memory there is.
+        most: u64,
+        /// The bytes there are.
+        got: u64,
+    },
     /// More bytes than are read, of an answer that does not say how many it has.
-    #[error("a model must be at most {MAX_BYTES} bytes, got more")]
-    Endless,
+    #[error("a model must be at most {0} bytes, got more")]
+    Endless(u64),
     /// Another file than the spec names.
     #[error("the file must have the SHA-256 {expected}, got {got}")]
     Digest {
@@ -82,7 +88,7 @@ pub enum LoadError {
         got: String,
     },
     /// Names that are not the sensors'.
-    #[error("the model's columns must be the sensors {}, got {}", sensors.join(", "), columns.join(", "))]
+    #[error("the model's columns must be the sensors {}, got {}", list(sensors), list(columns))]
     Columns {
         /// The sensors, in order.
         sensors: Vec<String>,
@@ -102,7 +108,7 @@ pub enum LoadError {
     Model(#[from] ModelError),
     /// No file of another system that can be read.
     #[error(transparent)]
-    Import(Box<interchange::Error>),
+    Import(#[from] ApartError),
     /// The program cannot speak HTTP.
     #[error(transparent)]
     Outgoing(#[from] OutgoingError),
@@ -124,7 +130,7 @@ impl LoadError {
             | Self::Outgoing(_)
             | Self::Thread(_) => Reason::LoadFailed,
             Self::Address { .. } => Reason::AddressRefused,
-            Self::TooLarge(_) | Self::Endless => Reason::ModelTooLarge,
+            Self::TooLarge { .. } | Self::Endless(_) => Reason::ModelTooLarge,
             Self::Digest { .. } => Reason::DigestMismatch,
             Self::Columns { .. } | Self::Count { .. } => Reason::ColumnsMismatch,
             Self::Model(_) | Self::Import(_) => Reason::ArtifactInvalid,
@@ -138,6 +144,6 @@ impl LoadError {
 }
 
 /// Refuse what is announced to be, or already is, too large.
-pub(super) fn check_size(bytes: u64) -> Result<(), LoadError> {
-    if bytes > MAX_BYTES { Err(LoadError::TooLarge(bytes)) } else { Ok(()) }
+pub(super) fn check_size(got: u64, most: u64) -> Result<(), LoadError> {
+    if got > most { Err(LoadError::TooLarge { most, got }) } else { Ok(()) }
 }

@@ -8,6 +8,7 @@ use crd::load::Load;
 use forest::artifact;
 use tokio::runtime::{self, Runtime};
 
+use super::apart::Importer;
 use super::{LoadError, Mounts, Place, opening, read};
 use crate::lifecycle::backoff::Backoff;
 use crate::lifecycle::store::watched_file::WatchedFile;
@@ -25,6 +26,7 @@ pub struct Loader {
     next: Option<Instant>,
     /// The digest of the file that was opened last.
     last: Option<String>,
+    importer: Importer,
     runtime: Runtime,
 }
 
@@ -59,8 +61,15 @@ impl Loader {
             backoff: Backoff::default(),
             next: None,
             last: None,
+            importer: Importer::this_program(),
             runtime: runtime.map_err(LoadError::Thread)?,
         })
+    }
+
+    /// The same, which has foreign files read by another file of this program.
+    #[must_use]
+    pub fn with_importer(self, importer: Importer) -> Self {
+        Self { importer, ..self }
     }
 
     /// Look, if it is time to.
@@ -98,7 +107,7 @@ impl Loader {
         if self.last.as_ref() == Some(&digest) {
             return Ok(Found::Same);
         }
-        let model = opening::model(&bytes, self.sha256.as_deref(), detector)?.loaded();
+        let model = opening::model(bytes, self.sha256.as_deref(), detector, &self.importer)?.loaded();
         self.last = Some(digest);
         Ok(Found::Model(Arc::new(model)))
     }

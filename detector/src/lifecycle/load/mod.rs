@@ -11,6 +11,8 @@ mod credentials;
 mod client;
 /// Objects of S3 and what speaks like it.
 mod s3;
+/// Another system's file -> our artifact, by a process of its own.
+pub mod apart;
 /// Bytes -> a model of the detector's sensors.
 pub mod opening;
 /// Again and again.
@@ -18,17 +20,15 @@ pub mod loader;
 
 pub use error::LoadError;
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crd::load::Load;
 use url::Url;
 
 use credentials::Credentials;
-use error::check_size;
-use limits::{MAX_BYTES, MAX_TIME};
+use limits::{MAX_TIME, most_bytes};
 
+use crate::files::bounded::{self, TooLarge};
 use crate::outgoing::failure::redacted;
 use crate::outgoing::{Outgoing, Redirects};
 
@@ -119,16 +119,14 @@ impl Remote {
 /// The bytes of a file.
 ///
 /// # Errors
-/// It cannot be read, or is too large.
+/// It cannot be read, is no regular file, or is too large: for a model, or for the memory that is left.
 pub fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
-    let unreadable = |source| LoadError::File { path: path.to_owned(), source };
-    let file = File::open(path).map_err(unreadable)?;
-    let size = file.metadata().map_err(unreadable)?.len();
-    check_size(size)?;
-    let mut bytes = Vec::with_capacity(size as usize);
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    check_size(bytes.len() as u64)?;
-    Ok(bytes)
+    bounded::read(path, most_bytes()).map_err(|source| {
+        match source.get_ref().and_then(|inner| inner.downcast_ref::<TooLarge>()) {
+            Some(&TooLarge { most, got }) => LoadError::TooLarge { most, got },
+            None => LoadError::File { path: path.to_owned(), source },
+        }
+    })
 }
 
 #[cfg(test)]
@@ -140,7 +138,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model");
         assert!(read(&path).unwrap_err().to_string().ends_with("No such file or directory (os error 2)"));
-        File::create(&path).unwrap().set_len(2 << 30).unwrap();
+        std::fs::File::create(&path).unwrap().set_len(2 << 30).unwrap();
         assert_eq!(
             read(&path).unwrap_err().to_string(),
             "a model must be at most 268435456 bytes, got 2147483648"

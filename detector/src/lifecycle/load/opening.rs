@@ -4,7 +4,9 @@ use crd::Valid;
 use crd::valid::Cut;
 use forest::artifact;
 
+use super::apart::Importer;
 use super::error::LoadError;
+use super::limits::most_bytes;
 use crate::model::model::Model;
 
 /// The model that a file holds. The bytes must have the SHA-256 `sha256`, if one is given, and the columns must be the
@@ -13,12 +15,17 @@ use crate::model::model::Model;
 ///
 /// # Errors
 /// It is another file, no model, or one of other sensors.
-pub fn model(bytes: &[u8], sha256: Option<&str>, detector: &Valid) -> Result<Model, LoadError> {
+pub fn model(
+    bytes: Vec<u8>,
+    sha256: Option<&str>,
+    detector: &Valid,
+    importer: &Importer,
+) -> Result<Model, LoadError> {
     if let Some(expected) = sha256 {
-        check_digest(bytes, expected)?;
+        check_digest(&bytes, expected)?;
     }
     let sensors: Vec<String> = detector.sensors().map(|sensor| sensor.name.to_owned()).collect();
-    let model = if looks_like_safetensors(bytes) { Model::open(bytes)? } else { foreign(bytes, &sensors)? };
+    let model = if is_foreign(&bytes) { foreign(bytes, &sensors, importer)? } else { Model::open(bytes)? };
     if model.sensors() != sensors {
         return Err(LoadError::Columns { sensors, columns: model.sensors().to_vec() });
     }
@@ -38,22 +45,17 @@ fn check_digest(bytes: &[u8], expected: &str) -> Result<(), LoadError> {
     }
 }
 
-/// A length of eight bytes, then JSON. No other format that is read begins so.
-fn looks_like_safetensors(bytes: &[u8]) -> bool {
-    bytes.get(8) == Some(&b'{')
+/// Whether another system has written it. Our own begins with a length of eight bytes, then JSON; no other format that is
+/// read begins so.
+fn is_foreign(bytes: &[u8]) -> bool {
+    bytes.get(8) != Some(&b'{') && interchange::is_known(bytes)
 }
 
 /// Another system's forest. Columns that have no names get the sensors', in order.
-fn foreign(bytes: &[u8], sensors: &[String]) -> Result<Model, LoadError> {
-    let imported = match interchange::read(bytes) {
-        Ok(imported) => imported,
-        // Nor ours, then: say why.
-        Err(interchange::Error::UnknownFormat) => return Ok(Model::open(bytes)?),
-        Err(error) => return Err(LoadError::Import(Box::new(error))),
-    };
-    let columns = imported.columns.clone().unwrap_or_else(|| sensors.to_vec());
-    if columns.len() != imported.ensemble.columns() {
-        return Err(LoadError::Count { sensors: sensors.len(), columns: imported.ensemble.columns() });
+fn foreign(bytes: Vec<u8>, sensors: &[String], importer: &Importer) -> Result<Model, LoadError> {
+    let model = Model::open(importer.artifact(bytes, sensors, most_bytes())?)?;
+    if model.sensors().len() != sensors.len() {
+        return Err(LoadError::Count { sensors: sensors.len(), columns: model.sensors().len() });
     }
-    Ok(Model::imported(imported, columns)?)
+    Ok(model)
 }

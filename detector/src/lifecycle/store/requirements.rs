@@ -9,6 +9,7 @@ use crd::{Valid, valid::ModelKind};
 use thiserror::Error;
 
 use crate::model::model::{Model, ModelError, Rethreshold};
+use crate::model::names::list;
 
 /// What a spec wants of a model that was kept.
 #[derive(Clone, Debug)]
@@ -25,7 +26,7 @@ pub struct ModelRequirements {
 #[derive(Debug, Error)]
 pub enum Incompatible {
     /// Other sensors.
-    #[error("its columns must be the sensors {}, got {}", sensors.join(", "), columns.join(", "))]
+    #[error("its columns must be the sensors {}, got {}", list(sensors), list(columns))]
     Columns {
         /// The spec's.
         sensors: Vec<String>,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::alerting::event::EventsState;
+use crate::model::names::list;
 use crate::scoring::scorer::{Scorer, ScorerState};
 
 /// The format that this release writes, and the only one that it reads: what is lost is a few readings.
@@ -42,7 +43,7 @@ pub enum SnapshotError {
     #[error("the snapshot must be of format {FORMAT}: {0}")]
     Json(#[from] serde_json::Error),
     /// Of other sensors.
-    #[error("the snapshot must be of the sensors {}, got {}", sensors.join(", "), got.join(", "))]
+    #[error("the snapshot must be of the sensors {}, got {}", list(sensors), list(got))]
     Foreign {
         /// The detector's.
         sensors: Vec<String>,

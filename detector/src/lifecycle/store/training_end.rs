@@ -7,11 +7,15 @@ use std::{fs, io};
 use crd::contract::TRAINED_AT_FILE;
 use jiff::Timestamp;
 
-use super::atomic_write;
+use crate::files::{atomic_write, bounded};
+
+/// The longest file that is read: a time has 30 bytes.
+const MAX_BYTES: u64 = 100;
 
 /// None where there is no such file, or no time in it.
 pub fn read(model: &Path) -> Option<Timestamp> {
-    fs::read_to_string(file(model)).ok()?.trim().parse().ok()
+    let bytes = bounded::read(&file(model), MAX_BYTES).ok()?;
+    std::str::from_utf8(&bytes).ok()?.trim().parse().ok()
 }
 
 /// Store the time, if it is known.
@@ -20,7 +24,7 @@ pub fn read(model: &Path) -> Option<Timestamp> {
 /// The disk is full, or not ours.
 pub(super) fn write(model: &Path, trained_at: Option<Timestamp>) -> io::Result<()> {
     trained_at.map_or(Ok(()), |time| {
-        atomic_write::write(&file(model), time.to_string().as_bytes(), atomic_write::Sync::Now)
+        atomic_write::write(&file(model), time.to_string().as_bytes(), atomic_write::Sync::Now).map(|_| ())
     })
 }
 

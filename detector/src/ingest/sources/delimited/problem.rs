@@ -73,6 +73,14 @@ pub enum Problem {
         /// The names in the header.
         there: Vec<String>,
     },
+    /// The same, where the names are not repeated.
+    #[error("no column {name:?} among the {count} of the first line")]
+    NoColumnOf {
+        /// The name that was asked for.
+        name: String,
+        /// How many names the header has.
+        count: usize,
+    },
     /// No column is left to be read.
     #[error("expected a column of measurements, got none")]
     NoColumns,
@@ -88,6 +96,16 @@ pub enum Problem {
         expected: Cow<'static, str>,
         /// What was there.
         got: String,
+    },
+    /// The same, where the cell is not repeated.
+    #[error("column {column:?}: expected {expected}, got {letters} letters that are none")]
+    Letters {
+        /// The column.
+        column: String,
+        /// What was expected.
+        expected: Cow<'static, str>,
+        /// How many there were.
+        letters: usize,
     },
     /// A timestamp before that of the row above.
     #[error("column {column:?}: timestamps must not fall, got {got:?} after {before:?}")]

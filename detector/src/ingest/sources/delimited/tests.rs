@@ -203,3 +203,14 @@ proptest! {
         let _ = numbers(&format!("a,b\n{text}"));
     }
 }
+
+#[test]
+fn a_discreet_message_repeats_nothing_of_the_file() {
+    let mut rows = rows("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0\n").unwrap().discreet(true);
+    assert!(rows.advance().unwrap());
+    assert_eq!(error(rows.column("time")), "pump.csv:1: no column \"time\" among the 1 of the first line");
+    assert_eq!(
+        error(rows.number(0)),
+        "pump.csv:2: column \"-----BEGIN PRIVATE KEY-----\": expected a number, got 23 letters that are none"
+    );
+}

@@ -1,0 +1,83 @@
+//! Bytes in, a file out that is never half-written, even when the process is killed.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+
+/// When bytes must be on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sync {
+    /// Before the call returns: they survive the machine.
+    Now,
+    /// When the system likes: they survive the process.
+    Later,
+}
+
+/// Write beside the file, then rename onto it: the file, to be written on. Whatever stands beside it is removed first and
+/// never written through, be it what a process has left that was killed, or a link to somewhere else; and so is what a
+/// full disk has cut short.
+///
+/// # Errors
+/// The disk is full, or the folder not ours.
+pub fn write(path: &Path, bytes: &[u8], sync: Sync) -> io::Result<File> {
+    let beside = path.with_extension("new");
+    remove(&beside)?;
+    let written = create(&beside, bytes, sync).and_then(|file| {
+        fs::rename(&beside, path)?;
+        Ok(file)
+    });
+    let Ok(file) = written else {
+        let _ = remove(&beside); // the first error is the one to tell
+        return written;
+    };
+    if sync == Sync::Now
+        && let Some(folder) = path.parent()
+    {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(file)
+}
+
+fn create(path: &Path, bytes: &[u8], sync: Sync) -> io::Result<File> {
+    let mut file = File::create_new(path)?;
+    file.write_all(bytes)?;
+    if sync == Sync::Now {
+        file.sync_all()?;
+    }
+    Ok(file)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_link_that_stands_beside_the_file_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("victim"), "mine").unwrap();
+        symlink(at("victim"), at("snapshot.new")).unwrap();
+        symlink(at("victim"), at("snapshot")).unwrap();
+        write(&at("snapshot"), b"new", Sync::Later).unwrap();
+        assert_eq!(fs::read(at("victim")).unwrap(), b"mine");
+        assert_eq!(fs::read(at("snapshot")).unwrap(), b"new");
+        assert!(!at("snapshot").is_symlink());
+    }
+
+    #[test]
+    fn nothing_is_left_where_the_file_cannot_take_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at("model/full")).unwrap(); // a rename onto it fails
+        assert!(write(&at("model"), b"new", Sync::Now).is_err());
+        assert!(!at("model.new").exists());
+    }
+}

@@ -1,0 +1,50 @@
+//! A folder in, a lock out that one process holds at a time, until it ends however it ends.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+/// The file that is locked. It stays: removing it would let two processes lock two files of this name.
+const FILE: &str = "lock";
+
+/// The folder is this process's while this lives.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "closing it gives the lock back")] File);
+
+impl Lock {
+    /// Lock a folder.
+    ///
+    /// # Errors
+    /// Another process holds it, or the file cannot be made. A file system that knows no locks is trusted.
+    pub fn take(folder: &Path) -> io::Result<Self> {
+        let nofollow = OFlags::NOFOLLOW.bits().cast_signed();
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).custom_flags(nofollow);
+        let file = options.open(folder.join(FILE))?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(io::Error::new(
+                ErrorKind::ResourceBusy,
+                "the folder is in use by another detector, each needs one of its own",
+            )),
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(Self(file)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_locked_once_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = Lock::take(folder.path()).unwrap();
+        let refusal = Lock::take(folder.path()).unwrap_err().to_string();
+        assert_eq!(refusal, "the folder is in use by another detector, each needs one of its own");
+        drop(lock);
+        assert!(Lock::take(folder.path()).is_ok());
+    }
+}
