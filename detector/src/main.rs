@@ -1,17 +1,28 @@
 //! The `detector` program: arguments in, an exit code out.
 #![forbid(unsafe_code)]
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 use detector::cli::arguments::Cli;
+use detector::cli::stdout;
 
 fn main() -> ExitCode {
-    match Cli::parse().run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
+    match Cli::try_parse().map(|cli| cli.run()) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
+            stdout::note(format_args!("error: {error}"));
             ExitCode::from(1)
         }
+        Err(help) => usage(&help),
+    }
+}
+
+/// The help that was asked for, or what is wrong with the arguments.
+fn usage(help: &clap::Error) -> ExitCode {
+    match help.print().and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::from(1),
+        _ => ExitCode::from(u8::try_from(help.exit_code()).unwrap_or(2)),
     }
 }

@@ -5,6 +5,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::cli::commands::CommandError;
 use crate::cli::commands::compare::{self, CompareArgs};
 use crate::cli::commands::export::{self, ExportArgs};
+use crate::cli::commands::import_apart::{self, ImportApartArgs};
 use crate::cli::commands::inspect::{self, InspectArgs};
 use crate::cli::commands::run;
 use crate::cli::commands::run::args::RunArgs;
@@ -12,6 +13,7 @@ use crate::cli::commands::score::{self, ScoreArgs};
 use crate::cli::commands::serve::{self, ServeArgs};
 use crate::cli::commands::train::{self, TrainArgs};
 use crate::cli::commands::validate::{self, ValidateArgs};
+use crate::cli::stdout;
 
 /// Watches sensors with an isolation forest: readings in, verdicts out.
 ///
@@ -41,6 +43,9 @@ enum Command {
     Export(ExportArgs),
     /// Check manifests by the rules that the API server applies
     Validate(ValidateArgs),
+    /// Read another system's forest, in a process that `run` starts
+    #[command(hide = true)]
+    ImportApart(ImportApartArgs),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -63,9 +68,11 @@ impl Cli {
             Command::Inspect(args) => Ok(inspect::run(args)?),
             Command::Export(args) => Ok(export::run(args)?),
             Command::Validate(args) => Ok(validate::run(args)?),
+            Command::ImportApart(args) => Ok(import_apart::run(args)?),
             Command::Completions { shell } => {
-                clap_complete::generate(*shell, &mut Self::command(), "detector", &mut std::io::stdout());
-                Ok(())
+                let mut script = Vec::new();
+                clap_complete::generate(*shell, &mut Self::command(), "detector", &mut script);
+                Ok(stdout::print(String::from_utf8_lossy(&script).trim_end())?)
             }
         }
     }

@@ -1,7 +1,6 @@
 //! What happens in a run in; lines on standard output out: sentences for people, or JSON for machines.
 
 use std::fmt;
-use std::io::Write;
 use std::time::Duration;
 
 use crd::contract::{EventOutcome, EventReport};
@@ -9,6 +8,7 @@ use crd::valid::Cut;
 use serde_json::{Value, json};
 
 use crate::cli::evaluation::Evaluation;
+use crate::cli::stdout::{self, StdoutError};
 use crate::model::model::Model;
 use crate::scoring::verdict::Verdict;
 use crate::serving::logging::Format;
@@ -58,12 +58,15 @@ impl Lines {
     }
 
     /// Write a line; more for the summary. A closed pipe is no reason to stop watching.
-    pub fn print(&self, event: &Line<'_>) {
+    ///
+    /// # Errors
+    /// The standard output cannot be written.
+    pub fn print(&self, event: &Line<'_>) -> Result<(), StdoutError> {
         let line = match self.format {
             Format::Text => self.text(event),
             Format::Json => self.json(event).to_string(),
         };
-        let _ = writeln!(std::io::stdout().lock(), "{line}");
+        stdout::print(line)
     }
 
     fn text(&self, event: &Line<'_>) -> String {

@@ -2,6 +2,8 @@
 
 /// A file, or `-` for the standard input.
 pub mod input;
+/// What is printed.
+pub mod stdout;
 /// `--set PATH=VALUE`.
 mod set;
 /// A manifest for a data file.

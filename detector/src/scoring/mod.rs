@@ -10,3 +10,5 @@ pub mod alarm;
 pub mod calibration;
 /// A model at work on a stream of readings.
 pub mod scorer;
+/// Rows of a table -> their scores, without alarms and times.
+pub mod table_scorer;

@@ -11,6 +11,7 @@ mod loading;
 mod models;
 mod mqtt;
 mod notifications;
+mod outputs;
 mod push;
 mod recordings;
 mod running;

@@ -4,15 +4,15 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use forest::SamplesError;
 use serde::Serialize;
 use thiserror::Error;
 
 use super::model_file::{self, ModelFileError};
-use super::table_scorer::{BLOCK, NoTimes, TableScorer};
 use crate::cli::rank;
-use crate::ingest::sources::delimited::CsvError;
+use crate::cli::stdout::{self, StdoutError};
 use crate::ingest::table::{Selection, Table};
+use crate::model::names::list;
+use crate::scoring::table_scorer::{TableScorer, TableScorerError, block};
 
 /// Compare what two models make of the same rows.
 ///
@@ -54,17 +54,14 @@ pub enum CompareError {
     /// A file cannot be read.
     #[error(transparent)]
     File(#[from] ModelFileError),
-    /// The data cannot be read.
+    /// The rows cannot be read or scored.
     #[error(transparent)]
-    Csv(#[from] CsvError),
-    /// A vector that a forest cannot hold.
+    Table(#[from] TableScorerError),
+    /// The result cannot be printed.
     #[error(transparent)]
-    Samples(#[from] SamplesError),
-    /// A model wants to know the time.
-    #[error(transparent)]
-    NoTimes(#[from] NoTimes),
+    Stdout(#[from] StdoutError),
     /// Models of different sensors.
-    #[error("both models must have the same columns, got {} and {}", a.join(", "), b.join(", "))]
+    #[error("both models must have the same columns, got {} and {}", list(a), list(b))]
     Columns {
         /// The first model's.
         a: Vec<String>,
@@ -112,32 +109,29 @@ struct Side {
 /// Compare, and print the result.
 ///
 /// # Errors
-/// A file cannot be read, or the models are not of the same columns.
+/// A file cannot be read, the models are not of the same columns, or the result cannot be printed.
 pub fn run(args: &CompareArgs) -> Result<(), CompareError> {
     let comparison = compare(&args.a, &args.b, &args.input)?;
-    match args.output {
-        Format::Table => println!("{comparison}"),
+    Ok(match args.output {
+        Format::Table => stdout::print(comparison)?,
         Format::Json => {
-            println!("{}", serde_json::to_string_pretty(&comparison).expect("numbers and strings are JSON"));
+            let json = serde_json::to_string_pretty(&comparison);
+            stdout::print(json.expect("numbers and strings are JSON"))?;
         }
-    }
-    Ok(())
+    })
 }
 
 fn compare(a: &Path, b: &Path, input: &Path) -> Result<Comparison, CompareError> {
     let mut a = TableScorer::new(model_file::model(a)?)?;
     let mut b = TableScorer::new(model_file::model(b)?)?;
-    let columns = a.model.sensors().to_vec();
-    if columns != b.model.sensors() {
-        return Err(CompareError::Columns { a: columns, b: b.model.sensors().to_vec() });
+    let columns = a.model().sensors().to_vec();
+    if columns != b.model().sensors() {
+        return Err(CompareError::Columns { a: columns, b: b.model().sensors().to_vec() });
     }
-    let mut table = Table::open(input, &Selection::Named(&columns))?;
+    let table = Table::open(input, &Selection::Named(&columns));
+    let mut table = table.map_err(TableScorerError::from)?;
     let mut scores = (Vec::new(), Vec::new());
-    loop {
-        let block = table.block(BLOCK)?;
-        if block.is_empty() {
-            break;
-        }
+    while let Some(block) = block(&mut table)? {
         let both = a.scores(block.clone())?.into_iter().zip(b.scores(block)?);
         scores.extend(both.filter_map(|(a, b)| a.zip(b)));
     }
@@ -150,7 +144,7 @@ fn compare(a: &Path, b: &Path, input: &Path) -> Result<Comparison, CompareError>
 impl Comparison {
     fn new(a: (&TableScorer, &[f64]), b: (&TableScorer, &[f64])) -> Self {
         let anomalous = |(scorer, scores): (&TableScorer, &[f64])| -> Vec<bool> {
-            scores.iter().map(|score| *score > scorer.model.threshold()).collect()
+            scores.iter().map(|score| *score > scorer.model().threshold()).collect()
         };
         let verdicts = (anomalous(a), anomalous(b));
         let count = |from: bool, to: bool| {
@@ -178,8 +172,8 @@ impl Side {
     fn new(scorer: &TableScorer, verdicts: &[bool]) -> Self {
         let anomalous = verdicts.iter().filter(|verdict| **verdict).count();
         Self {
-            digest: scorer.model.digest().to_string(),
-            threshold: scorer.model.threshold(),
+            digest: scorer.model().digest().to_string(),
+            threshold: scorer.model().threshold(),
             anomalous,
             alert_rate: anomalous as f64 / verdicts.len() as f64,
         }

@@ -47,6 +47,7 @@ pub enum ExportError {
 /// # Errors
 /// A file cannot be read or written, or the other system has no such forests.
 pub fn run(args: &ExportArgs) -> Result<(), ExportError> {
+    model_file::check_output(&args.output, &[&args.model])?;
     let model: Model = model_file::model(&args.model)?;
     let columns = columns(model.sensors(), model.recipe());
     let bytes = onnx::write(model.ensemble(), model.threshold(), &columns)?;

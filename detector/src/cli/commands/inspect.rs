@@ -7,8 +7,10 @@ use forest::Forest;
 use forest::artifact::FORMAT;
 use forest::tree::Tree;
 use serde::Serialize;
+use thiserror::Error;
 
 use super::model_file::{self, ModelFileError};
+use crate::cli::stdout::{self, StdoutError};
 use crate::model::model::Model;
 
 /// Print what a model is, as JSON.
@@ -75,13 +77,23 @@ impl Member {
     }
 }
 
+/// Why nothing is printed.
+#[derive(Debug, Error)]
+pub enum InspectError {
+    /// The file cannot be read, or holds no model.
+    #[error(transparent)]
+    File(#[from] ModelFileError),
+    /// It cannot be printed.
+    #[error(transparent)]
+    Stdout(#[from] StdoutError),
+}
+
 /// Print it.
 ///
 /// # Errors
-/// The file cannot be read, or holds no model.
-pub fn run(args: &InspectArgs) -> Result<(), ModelFileError> {
-    println!("{}", description(&model_file::model(&args.model)?));
-    Ok(())
+/// The file cannot be read, holds no model, or cannot be printed.
+pub fn run(args: &InspectArgs) -> Result<(), InspectError> {
+    Ok(stdout::print(description(&model_file::model(&args.model)?))?)
 }
 
 fn description(model: &Model) -> String {

@@ -10,8 +10,6 @@ pub mod model_file;
 mod column_warnings;
 /// `detector train`.
 pub mod train;
-/// A model that scores the rows of a table.
-pub mod table_scorer;
 /// `detector score`.
 pub mod score;
 /// `detector compare`.
@@ -20,10 +18,14 @@ pub mod compare;
 pub mod inspect;
 /// `detector export`.
 pub mod export;
+/// `detector import-apart`, which `run` starts.
+pub mod import_apart;
 /// `detector validate`.
 pub mod validate;
 
 use thiserror::Error;
+
+use crate::cli::stdout::StdoutError;
 
 /// Why a subcommand could not do what was asked: one sentence.
 #[derive(Debug, Error)]
@@ -45,10 +47,16 @@ pub enum CommandError {
     Compare(#[from] compare::CompareError),
     /// `inspect` failed.
     #[error(transparent)]
-    Inspect(#[from] model_file::ModelFileError),
+    Inspect(#[from] inspect::InspectError),
     /// `export` failed.
     #[error(transparent)]
     Export(#[from] export::ExportError),
+    /// A foreign file was refused.
+    #[error(transparent)]
+    ImportApart(#[from] import_apart::ImportApartError),
+    /// The standard output cannot be written.
+    #[error(transparent)]
+    Stdout(#[from] StdoutError),
     /// `validate` found broken rules.
     #[error(transparent)]
     Validate(#[from] validate::ValidateError),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::cli::input;
+use crate::files::same_file::{self, OverInput};
 use crate::model::model::{Model, ModelError};
 
 /// Why a file of a subcommand cannot be read or written.
@@ -28,6 +29,9 @@ pub enum ModelFileError {
         /// Why.
         source: io::Error,
     },
+    /// It would be written over what is read.
+    #[error(transparent)]
+    OverInput(#[from] OverInput),
     /// It holds no model.
     #[error("{}: {source}", path.display())]
     Refused {
@@ -52,7 +56,15 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>, ModelFileError> {
 /// It cannot be read, or holds no model.
 pub fn model(path: &Path) -> Result<Model, ModelFileError> {
     let refused = |source| ModelFileError::Refused { path: path.to_owned(), source: Box::new(source) };
-    Model::open(&bytes(path)?).map_err(refused)
+    Model::open(bytes(path)?).map_err(refused)
+}
+
+/// Refuses to write an output over one of the inputs.
+///
+/// # Errors
+/// They are one file.
+pub fn check_output(output: &Path, inputs: &[&Path]) -> Result<(), ModelFileError> {
+    Ok(same_file::check(output, inputs.iter().copied())?)
 }
 
 /// Write a file, `-` for the standard output.
@@ -60,6 +72,12 @@ pub fn model(path: &Path) -> Result<Model, ModelFileError> {
 /// # Errors
 /// It cannot be written.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), ModelFileError> {
-    let written = if path == Path::new("-") { io::stdout().write_all(bytes) } else { fs::write(path, bytes) };
+    let written = if path == Path::new("-") { to_stdout(bytes) } else { fs::write(path, bytes) };
     written.map_err(|source| ModelFileError::Unwritable { path: path.to_owned(), source })
+}
+
+fn to_stdout(bytes: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes)?;
+    stdout.flush()
 }

@@ -5,14 +5,12 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use forest::SamplesError;
 use thiserror::Error;
 
 use super::model_file::{self, ModelFileError};
-use super::table_scorer::{BLOCK, NoTimes, TableScorer};
-use crate::ingest::sources::delimited::CsvError;
 use crate::ingest::table::{Selection, Table};
 use crate::model::judgement::severity;
+use crate::scoring::table_scorer::{TableScorer, TableScorerError, block};
 
 /// Score the rows of a CSV file.
 ///
@@ -44,12 +42,9 @@ pub enum ScoreError {
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] ModelFileError),
-    /// The data cannot be read.
+    /// The rows cannot be read or scored.
     #[error(transparent)]
-    Csv(#[from] CsvError),
-    /// A vector that the forest cannot hold.
-    #[error(transparent)]
-    Samples(#[from] SamplesError),
+    Table(#[from] TableScorerError),
     /// Columns that are not as many as the model's.
     #[error("columns must be as many as the model's, {model}, got {names}")]
     Columns {
@@ -58,9 +53,6 @@ pub enum ScoreError {
         /// The names given.
         names: usize,
     },
-    /// The model wants to know the time.
-    #[error(transparent)]
-    NoTimes(#[from] NoTimes),
 }
 
 /// Score every row.
@@ -68,15 +60,16 @@ pub enum ScoreError {
 /// # Errors
 /// A file cannot be read or written, or a row is refused: what was written before stays.
 pub fn run(args: &ScoreArgs) -> Result<(), ScoreError> {
+    model_file::check_output(&args.output, &[&args.model, &args.input])?;
     let mut scorer = TableScorer::new(model_file::model(&args.model)?)?;
-    let columns = args.columns.as_deref().unwrap_or(scorer.model.sensors()).to_vec();
-    if columns.len() != scorer.model.sensors().len() {
-        let model = scorer.model.sensors().len();
+    let columns = args.columns.as_deref().unwrap_or(scorer.model().sensors()).to_vec();
+    if columns.len() != scorer.model().sensors().len() {
+        let model = scorer.model().sensors().len();
         return Err(ScoreError::Columns { model, names: columns.len() });
     }
-    let table = Table::open(&args.input, &Selection::Named(&columns))?;
+    let table = Table::open(&args.input, &Selection::Named(&columns)).map_err(TableScorerError::from)?;
     // What looks back would take a hole for a value in every window that it is in.
-    let mut table = if scorer.model.recipe().memory() == 1 { table.with_missing() } else { table };
+    let mut table = if scorer.model().recipe().memory() == 1 { table.with_missing() } else { table };
     let unwritable = |source| ModelFileError::Unwritable { path: args.output.clone(), source };
     let mut output = writer(&args.output).map_err(unwritable)?;
     let written = score_all(&mut scorer, &mut table, &mut output)?;
@@ -95,12 +88,9 @@ fn score_all(
 ) -> Result<io::Result<()>, ScoreError> {
     let mut written = writeln!(output, "score,severity,anomaly");
     while written.is_ok() {
-        let block = table.block(BLOCK)?;
-        if block.is_empty() {
-            break;
-        }
+        let Some(block) = block(table)? else { break };
         let block = scorer.scores(block)?;
-        written = write(&block, scorer.model.threshold(), output);
+        written = write(&block, scorer.model().threshold(), output);
     }
     Ok(written)
 }

@@ -15,6 +15,7 @@ use thiserror::Error;
 
 use super::column_warnings;
 use super::model_file::{self, ModelFileError};
+use crate::cli::stdout::note;
 use crate::features::pipeline::Recipe;
 use crate::ingest::sources::delimited::CsvError;
 use crate::ingest::table::{Selection, Table};
@@ -166,6 +167,8 @@ pub enum TrainError {
 /// # Errors
 /// The input is refused, or a file cannot be written.
 pub fn run(args: &TrainArgs) -> Result<(), TrainError> {
+    let inputs: Vec<&Path> = args.input.iter().chain(&args.from_sklearn).map(PathBuf::as_path).collect();
+    model_file::check_output(&args.output, &inputs)?;
     let artifact = match &args.from_sklearn {
         Some(file) => imported(args, file)?,
         None => learned(args)?,
@@ -173,9 +176,9 @@ pub fn run(args: &TrainArgs) -> Result<(), TrainError> {
     let bytes = artifact.to_bytes()?;
     model_file::write(&args.output, &bytes)?;
     for warning in warnings(args, &artifact) {
-        eprintln!("warning: {warning}");
+        note(format_args!("warning: {warning}"));
     }
-    eprintln!("{}", summary(&artifact, &artifact::digest(&bytes)));
+    note(summary(&artifact, &artifact::digest(&bytes)));
     Ok(())
 }
 

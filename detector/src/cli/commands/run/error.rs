@@ -7,6 +7,8 @@ use thiserror::Error;
 
 use super::address::Address;
 use crate::cli::manifest::FileError;
+use crate::cli::stdout::StdoutError;
+use crate::files::same_file::OverInput;
 use crate::lifecycle::load::LoadError;
 use crate::lifecycle::monitor::MonitorError;
 use crate::outgoing::OutgoingError;
@@ -42,6 +44,12 @@ pub enum RunError {
         /// Why.
         source: io::Error,
     },
+    /// The lines cannot be printed.
+    #[error(transparent)]
+    Stdout(#[from] StdoutError),
+    /// The output would destroy an input.
+    #[error(transparent)]
+    OverInput(#[from] OverInput),
     /// No connections can be made.
     #[error(transparent)]
     Outgoing(#[from] OutgoingError),

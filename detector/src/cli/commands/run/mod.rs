@@ -86,7 +86,7 @@ fn replay(args: &RunArgs, detector: &Valid, record: &mut Record) -> Result<Optio
     if let Some(live) = sources.first_live() {
         return Err(MonitorError::Live(live.to_owned()).into());
     }
-    let start = Start::new(args, detector)?;
+    let start = Start::new(args, detector, start::state_directory(args)?);
     start.notes.iter().for_each(|note| tracing::warn!("{note}"));
     let memory = start.snapshot.as_ref().map(|snapshot| &snapshot.scorer);
     let mut started = match (start.model, detector.train()) {
@@ -111,7 +111,7 @@ fn replay(args: &RunArgs, detector: &Valid, record: &mut Record) -> Result<Optio
     // Among the threads that train: so none has to be woken for each training.
     let span = args.duration.map(Duration::from);
     rayon::scope(|_| monitor::replay(detector, &sources, &mut started, span, &mut replay))?;
-    if let Some(directory) = start::state_directory(args)? {
+    if let Some(directory) = start.directory {
         keep(&directory, &started.scorer, replay.events.state())
             .map_err(|source| RunError::State { path: directory.model(), source })?;
     }

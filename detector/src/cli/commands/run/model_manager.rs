@@ -16,7 +16,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::args::RunArgs;
 use super::error::RunError;
-use super::start::{fitted, state_directory};
+use super::start::{Start, fitted};
 use crate::cli::manifest;
 use crate::ingest::buffer::Buffer;
 use crate::ingest::history::HistoryReader;
@@ -79,7 +79,7 @@ impl ModelManager {
         state: &Data<State>,
         (sources, kept): (Arc<Sources>, Option<Arc<Buffer>>),
         updates: UnboundedSender<ModelUpdate>,
-        unpinned: Option<Rejected>,
+        start: &Start,
     ) -> Result<Self, RunError> {
         let detector = &state.detector;
         let loader = match detector.model() {
@@ -100,7 +100,7 @@ impl ModelManager {
             manifest: seen(&args.manifest),
             assignments: args.set.clone(),
             stored: args.stored_model.as_ref().map(seen),
-            directory: state_directory(args)?,
+            directory: start.directory.clone(),
             loader,
             retrain_schedule: RetrainSchedule::new(detector),
             until: detector.train().and_then(|train| train.data_end_time),
@@ -109,7 +109,7 @@ impl ModelManager {
             past: None,
             backoff: Backoff::default(),
             pool: pool.map_err(|error| RunError::Start(io::Error::other(error)))?,
-            unpinned,
+            unpinned: start.rejected.clone(),
             unloaded: None,
             state: state.clone(),
         })

@@ -14,6 +14,8 @@ use crate::alerting::event::{Change, Events};
 use crate::cli::evaluation::Evaluation;
 use crate::cli::lines::{Line, Lines};
 use crate::cli::output::Output;
+use crate::cli::stdout::StdoutError;
+use crate::files::same_file;
 use crate::ingest::reading::Readings;
 use crate::lifecycle::monitor::{ReplayObserver, Started};
 use crate::model::model::Model;
@@ -22,7 +24,9 @@ use crate::scoring::verdict::Verdict;
 
 /// What is kept of a run: the evaluation, the file, the lines on the terminal.
 pub(super) struct Record {
-    pub(super) lines: Lines,
+    lines: Lines,
+    /// Why a line could not be printed, which ends the run at the next verdict.
+    unprinted: Option<StdoutError>,
     evaluation: Evaluation,
     /// The verdict of the highest severity of the event that goes on.
     peak: Option<Verdict>,
@@ -36,9 +40,13 @@ impl Record {
             Ok(output) => Ok((path.clone(), output)),
             Err(source) => Err(RunError::Output { path: path.clone(), source }),
         };
+        if let Some(output) = &args.output {
+            same_file::check(output, inputs(args, detector).iter().map(PathBuf::as_path))?;
+        }
         let output = args.output.as_ref().map(create).transpose()?;
         Ok(Self {
             lines,
+            unprinted: None,
             evaluation: Evaluation::default(),
             peak: None,
             output,
@@ -46,10 +54,21 @@ impl Record {
         })
     }
 
+    /// Print a line.
+    pub(super) fn print(&mut self, line: &Line<'_>) {
+        if let Err(error) = self.lines.print(line) {
+            self.unprinted.get_or_insert(error);
+        }
+    }
+
+    fn check_printed(&mut self) -> Result<(), RunError> {
+        self.unprinted.take().map_or(Ok(()), |error| Err(error.into()))
+    }
+
     pub(super) fn started(&mut self, started: &Started) {
         match started.took {
-            Some(took) => self.lines.print(&Line::Trained(started.scorer.model(), took)),
-            None => self.lines.print(&Line::Serves(started.scorer.model())),
+            Some(took) => self.print(&Line::Trained(started.scorer.model(), took)),
+            None => self.print(&Line::Serves(started.scorer.model())),
         }
         if !started.note.is_empty() {
             tracing::warn!("{}", started.note);
@@ -74,10 +93,11 @@ impl Record {
             self.evaluation.event(change);
         }
         match change {
-            Some(Change::Alarmed(event)) => self.lines.print(&Line::Alarm(event, verdict)),
+            Some(Change::Alarmed(event)) => self.print(&Line::Alarm(event, verdict)),
             Some(Change::Ended(event)) => self.event(event),
             None => {}
         }
+        self.check_printed()?;
         match &mut self.output {
             Some((path, output)) => {
                 output.write(verdict).map_err(|source| RunError::Output { path: path.clone(), source })
@@ -88,7 +108,8 @@ impl Record {
 
     /// The line of an event.
     fn event(&mut self, event: &EventReport) {
-        self.lines.print(&Line::Event(event, self.peak.take().as_ref()));
+        let peak = self.peak.take();
+        self.print(&Line::Event(event, peak.as_ref()));
     }
 
     /// The end of the run: the line of the event that goes on, if one does, and the summary.
@@ -97,12 +118,22 @@ impl Record {
             self.event(ongoing);
         }
         let took = self.watching_since.elapsed();
-        if let Some((path, output)) = self.output {
+        if let Some((path, output)) = self.output.take() {
             output.finish().map_err(|source| RunError::Output { path, source })?;
         }
-        self.lines.print(&Line::Summary(&self.evaluation, took));
-        Ok(())
+        self.check_printed()?;
+        Ok(self.lines.print(&Line::Summary(&self.evaluation, took))?)
     }
+}
+
+/// The files that are read.
+fn inputs(args: &RunArgs, detector: &Valid) -> Vec<PathBuf> {
+    let recordings = detector.spec().sources.iter().filter_map(|source| source.csv.as_ref());
+    let recordings = recordings.map(|csv| PathBuf::from(&csv.path));
+    let models = args.stored_model.iter().cloned();
+    let kept =
+        args.state.iter().flat_map(|folder| ["model", "snapshot", "readings"].map(|file| folder.join(file)));
+    [args.manifest.clone()].into_iter().chain(recordings).chain(models).chain(kept).collect()
 }
 
 /// The record of a replay, which follows the events itself; where requests are answered, the state does.
@@ -129,6 +160,6 @@ impl ReplayObserver for Replay<'_> {
     }
 
     fn renewed(&mut self, model: &Model, took: Duration) {
-        self.record.lines.print(&Line::Trained(model, took));
+        self.record.print(&Line::Trained(model, took));
     }
 }

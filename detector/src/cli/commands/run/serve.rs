@@ -29,6 +29,7 @@ use crate::ingest::source::SourceError;
 use crate::ingest::sources::Sources;
 use crate::ingest::stream::ReadingStream;
 use crate::lifecycle::monitor::{self, MonitorError, Started};
+use crate::lifecycle::store::StateDirectory;
 use crate::lifecycle::store::snapshot::Snapshot;
 use crate::model::model::{Explain, Model};
 use crate::scoring::scorer::Scorer;
@@ -41,11 +42,12 @@ pub(super) async fn serve(
     record: &mut Record,
 ) -> Result<Option<EventReport>, RunError> {
     let mut stop = Stop::new(args.duration.map(Into::into)).map_err(RunError::Start)?;
-    let start = Start::new(args, &detector)?;
+    let directory = state_directory(args)?;
+    let start = Start::new(args, &detector, directory);
     let state = Data::new(State::new(detector));
     let servers = Servers::start(args, &state)?;
     notify(args, &state)?;
-    record.lines.print(&Line::Listening {
+    record.print(&Line::Listening {
         predict: &args.predict_address.to_string(),
         metrics: &args.metrics_address.to_string(),
     });
@@ -90,11 +92,12 @@ async fn start_and_score(
     let open = Sources::open(&state.detector, &args.access()?, state.sources());
     let sources = Arc::new(open.map_err(MonitorError::from)?);
     sources.inlets().into_iter().for_each(|inlet| state.take_in(inlet));
-    let kept = if sources.remember() { None } else { Some(Arc::new(kept(args, state)?)) };
+    let directory = start.directory.as_ref();
+    let kept = if sources.remember() { None } else { Some(Arc::new(kept(directory, state))) };
     let begin = Begin { state, sources: &sources, kept: kept.as_deref() };
     let (updates, mut coming) = mpsc::unbounded_channel();
     let past = (sources.clone(), kept.clone());
-    let model_manager = ModelManager::new(args, state, past, updates, start.rejected.clone())?;
+    let model_manager = ModelManager::new(args, state, past, updates, &start)?;
     let started = if state.detector.train().is_some() {
         let started = begin.with(start.model, start.snapshot).await?;
         model_manager.start(Some(started.scorer.model().clone()))?;
@@ -119,21 +122,21 @@ async fn start_and_score(
     let Started { scorer, stream, .. } = started;
     tokio::select! {
         result = attend(state, record, scorer, stream, kept.as_deref(), coming) => result,
-        result = store_snapshots(args, state) => result,
+        result = store_snapshots(start.directory, state) => result,
     }
 }
 
 /// What has arrived, where no source remembers anything: in memory, and in the folder of `--state`.
-fn kept(args: &RunArgs, state: &State) -> Result<Buffer, RunError> {
+fn kept(directory: Option<&StateDirectory>, state: &State) -> Buffer {
     let sensors: Vec<String> = state.detector.sensors().map(|sensor| sensor.name.to_owned()).collect();
     let train = state.detector.train().cloned().unwrap_or_default();
     let most = train.samples + Recipe::from(&train).memory() - 1;
     let in_memory = || Buffer::new(sensors.len(), most);
-    let Some(directory) = state_directory(args)? else { return Ok(in_memory()) };
-    Ok(Buffer::open(&directory.readings(), &sensors, most).unwrap_or_else(|error| {
+    let Some(directory) = directory else { return in_memory() };
+    Buffer::open(&directory.readings(), &sensors, most).unwrap_or_else(|error| {
         tracing::warn!("{} is not used: {error}", directory.readings().display());
         in_memory()
-    }))
+    })
 }
 
 /// What a detector begins with.
@@ -267,8 +270,8 @@ async fn first(coming: &mut mpsc::UnboundedReceiver<ModelUpdate>) -> Arc<Model> 
 }
 
 /// Keep what is remembered, each second in which something new was seen.
-async fn store_snapshots(args: &RunArgs, state: &Data<State>) -> Result<(), RunError> {
-    let Some(directory) = state_directory(args)? else { return std::future::pending().await };
+async fn store_snapshots(directory: Option<StateDirectory>, state: &Data<State>) -> Result<(), RunError> {
+    let Some(directory) = directory else { return std::future::pending().await };
     let mut second = tokio::time::interval(Duration::from_secs(1));
     let mut kept = None;
     loop {
@@ -321,14 +324,14 @@ async fn attend(
     std::future::pending().await
 }
 
-fn take_over(state: &State, record: &Record, scorer: &mut Scorer, update: ModelUpdate) {
+fn take_over(state: &State, record: &mut Record, scorer: &mut Scorer, update: ModelUpdate) {
     match update {
         ModelUpdate::Model { model, took } => {
             scorer.swap(model);
             state.serve(scorer, took.unwrap_or_default());
             match took {
-                Some(took) => record.lines.print(&Line::Trained(scorer.model(), took)),
-                None => record.lines.print(&Line::Serves(scorer.model())),
+                Some(took) => record.print(&Line::Trained(scorer.model(), took)),
+                None => record.print(&Line::Serves(scorer.model())),
             }
         }
         ModelUpdate::Note(note) => tracing::warn!("{note}"),

@@ -9,6 +9,7 @@ use crd::valid::ModelKind;
 
 use super::args::RunArgs;
 use super::error::RunError;
+use crate::lifecycle::load::apart::Importer;
 use crate::lifecycle::load::{self, LoadError, Place, opening};
 use crate::lifecycle::store::requirements::ModelRequirements;
 use crate::lifecycle::store::snapshot::Snapshot;
@@ -23,15 +24,16 @@ pub(super) struct Start {
     pub(super) snapshot: Option<Snapshot>,
     /// Whether a pin asks for a model that is not there.
     pub(super) rejected: Option<Rejected>,
+    /// The folder of `--state`, locked.
+    pub(super) directory: Option<StateDirectory>,
     /// What a person should know: files that are of no use, and why.
     pub(super) notes: Vec<String>,
 }
 
 impl Start {
     /// Look at the stored model and into the state directory. Files that are of no use stop nothing.
-    pub(super) fn new(args: &RunArgs, detector: &Valid) -> Result<Self, RunError> {
+    pub(super) fn new(args: &RunArgs, detector: &Valid, directory: Option<StateDirectory>) -> Self {
         let requirements = ModelRequirements::new(detector);
-        let directory = state_directory(args)?;
         let kept = directory.as_ref().map(StateDirectory::model);
         let mut notes = Vec::new();
         let files = args.stored_model.as_deref().into_iter().chain(kept.as_deref());
@@ -46,11 +48,11 @@ impl Start {
             Some(Ok(snapshot)) => snapshot,
             None => None,
         };
-        Ok(Self { model, snapshot, rejected, notes })
+        Self { model, snapshot, rejected, directory, notes }
     }
 }
 
-/// The folder of `--state`.
+/// The folder of `--state`, which this process then has to itself.
 pub(super) fn state_directory(args: &RunArgs) -> Result<Option<StateDirectory>, RunError> {
     let open = |path: &Path| {
         StateDirectory::open(path).map_err(|source| RunError::State { path: path.to_owned(), source })
@@ -67,7 +69,7 @@ pub(super) fn fitted(
     if !file.exists() {
         return None;
     }
-    let opened = load::read(file).and_then(|bytes| Ok(Model::open(&bytes)?));
+    let opened = load::read(file).and_then(|bytes| Ok(Model::open(bytes)?));
     let opened = opened.map(|model| model.with_training_end(training_end::read(file)));
     let note = match opened.map(|model| requirements.fitted(model)) {
         Ok(Ok(model)) => return Some(model),
@@ -95,5 +97,5 @@ pub(super) async fn load(args: &RunArgs, detector: &Valid) -> Result<Arc<Model>,
         Place::File(path) => load::read(&path)?,
         Place::Remote(remote) => remote.fetch().await?,
     };
-    Ok(Arc::new(opening::model(&bytes, spec.sha256.as_deref(), detector)?.loaded()))
+    Ok(Arc::new(opening::model(bytes, spec.sha256.as_deref(), detector, &Importer::this_program())?.loaded()))
 }

@@ -5,34 +5,66 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::features::pipeline::Features;
+use crate::ingest::sources::delimited::CsvError;
+use crate::ingest::table::Table;
 use crate::model::model::Model;
 
 /// How many rows are read and scored at a time.
-pub(super) const BLOCK: usize = 1 << 14;
+const BLOCK: usize = 1 << 14;
 
-/// A model with the feature `DailyResidual`, and rows.
+/// Why the rows of a table cannot be scored.
 #[derive(Debug, Error)]
-#[error(
-    "the model's features must do without the time of the day, which rows do not have, got DailyResidual"
-)]
-pub struct NoTimes;
+pub enum TableScorerError {
+    /// The data cannot be read.
+    #[error(transparent)]
+    Csv(#[from] CsvError),
+    /// A vector that the forest cannot hold.
+    #[error(transparent)]
+    Samples(#[from] SamplesError),
+    /// A model with the feature `DailyResidual`, and rows.
+    #[error(
+        "the model's features must do without the time of the day, which rows do not have, got DailyResidual"
+    )]
+    NoTimes,
+}
 
 /// A model, and the rows that the next one follows.
-pub(super) struct TableScorer {
-    pub(super) model: Model,
+pub struct TableScorer {
+    model: Model,
     past: Features,
 }
 
+/// The next rows of a table; none after the last.
+///
+/// # Errors
+/// They cannot be read.
+pub fn block(table: &mut Table) -> Result<Option<Vec<f64>>, TableScorerError> {
+    let block = table.block(BLOCK)?;
+    Ok(Some(block).filter(|block| !block.is_empty()))
+}
+
 impl TableScorer {
-    pub(super) fn new(model: Model) -> Result<Self, NoTimes> {
+    /// For rows in the model's order of columns.
+    ///
+    /// # Errors
+    /// The model wants to know the time.
+    pub fn new(model: Model) -> Result<Self, TableScorerError> {
         if model.recipe().is_daily() {
-            return Err(NoTimes);
+            return Err(TableScorerError::NoTimes);
         }
         Ok(Self { past: model.features().frozen(), model })
     }
 
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
     /// The scores of a block of rows; none for those whose past is too short.
-    pub(super) fn scores(&mut self, mut block: Vec<f64>) -> Result<Vec<Option<f64>>, SamplesError> {
+    ///
+    /// # Errors
+    /// A value that the forest cannot hold.
+    pub fn scores(&mut self, mut block: Vec<f64>) -> Result<Vec<Option<f64>>, TableScorerError> {
         if self.model.recipe().memory() == 1 {
             let rows = block.chunks_exact_mut(self.model.columns());
             rows.for_each(|row| self.past.against_level(row));

@@ -1,0 +1,47 @@
+//! `detector import-apart`: another system's file in, a model out, in a process that is bounded by the kernel.
+
+use std::io::{self, Read};
+use std::path::Path;
+
+use clap::Args;
+use thiserror::Error;
+
+use super::model_file::{self, ModelFileError};
+use crate::lifecycle::load::apart::{self, ImportError};
+
+/// Write a model of another system's forest: the standard input to the standard output. `run` starts it for a file that
+/// it loads.
+#[derive(Debug, Args)]
+pub struct ImportApartArgs {
+    /// How much memory this process may take, in bytes
+    #[arg(long, value_name = "BYTES")]
+    memory: u64,
+
+    /// The names of the columns, for a file that has none
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+}
+
+/// Why there is no model.
+#[derive(Debug, Error)]
+pub enum ImportApartError {
+    /// The file is refused.
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    /// The model cannot be written.
+    #[error(transparent)]
+    File(#[from] ModelFileError),
+}
+
+/// Limit this process, read the file, write the model.
+///
+/// # Errors
+/// The file is no forest, or the model cannot be written.
+pub fn run(args: &ImportApartArgs) -> Result<(), ImportApartError> {
+    apart::limit(args.memory).map_err(ImportError::from)?;
+    let mut bytes = Vec::new();
+    let most = interchange::FILE_LIMIT as u64 + 1;
+    io::stdin().lock().take(most).read_to_end(&mut bytes).map_err(ImportError::from)?;
+    let model = apart::import(bytes, &args.names)?;
+    Ok(model_file::write(Path::new("-"), &model)?)
+}

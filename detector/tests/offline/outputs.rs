@@ -1,0 +1,106 @@
+//! What the program writes: never over what it reads, and never lost in silence.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+const ROWS: &str = "a,b\n1,2\n3,4\n5,7\n2,1\n3,3\n";
+
+/// A folder with a recording and a model of it.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("data.csv"), ROWS).unwrap();
+    let trained = run(folder.path(), &["train", "--input", "data.csv", "--output", "model", "--trees", "3"]);
+    assert_eq!(trained, (0, String::new()), "{}", trained.1);
+    folder
+}
+
+/// (exit code, the sentence of the error) of a command in a folder.
+fn run(folder: &Path, arguments: &[&str]) -> (i32, String) {
+    run_to(folder, arguments, Stdio::null())
+}
+
+fn run_to(folder: &Path, arguments: &[&str], stdout: Stdio) -> (i32, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_detector"));
+    let output = command.args(arguments).current_dir(folder).stdin(Stdio::null()).stdout(stdout).output();
+    let output = output.unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let error = said.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or_default();
+    (output.status.code().unwrap_or(-1), error.to_owned())
+}
+
+#[test]
+fn an_output_that_is_an_input_is_refused_by_every_name_of_it() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    fs::hard_link(at("data.csv"), at("hard")).unwrap();
+    std::os::unix::fs::symlink("data.csv", at("soft")).unwrap();
+    let manifest = format!(
+        "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {{name: fan}}\nspec:\n  sources: [{{name: s, csv: {{path: {}, \
+         time: a, sensors: [{{name: b}}]}}}}]\n",
+        at("data.csv").display()
+    );
+    fs::write(at("fan.yaml"), &manifest).unwrap();
+    let model = fs::read(at("model")).unwrap();
+    for (arguments, input) in [
+        (&["train", "--input", "data.csv", "--output", "data.csv"][..], "data.csv"),
+        (&["train", "--input", "data.csv", "--output", "hard"], "data.csv"),
+        (&["train", "--input", "soft", "--output", "data.csv"], "soft"),
+        (&["score", "--model", "model", "--input", "data.csv", "--output", "soft"], "data.csv"),
+        (&["score", "--model", "model", "--input", "data.csv", "--output", "model"], "model"),
+        (&["export", "--onnx", "--model", "model", "--output", "model"], "model"),
+        (&["run", "fan.yaml", "--fast", "--output", "fan.yaml"], "fan.yaml"),
+        (&["run", "fan.yaml", "--fast", "--output", "hard"], at("data.csv").to_str().unwrap()),
+    ] {
+        let (code, error) = run(folder.path(), arguments);
+        let says = format!(": the output must be another file than the input {input}");
+        assert!(code == 1 && error.ends_with(&says), "{arguments:?}: {code} {error}");
+    }
+    assert_eq!(fs::read_to_string(at("data.csv")).unwrap(), ROWS);
+    assert_eq!(fs::read(at("model")).unwrap(), model);
+    assert_eq!(fs::read_to_string(at("fan.yaml")).unwrap(), manifest);
+}
+
+#[test]
+fn a_full_disk_ends_every_command_with_an_error() {
+    let folder = folder();
+    let quickstart = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/quickstart.yaml");
+    for arguments in [
+        &["inspect", "model"][..],
+        &["compare", "model", "model", "--input", "data.csv"],
+        &["score", "--model", "model", "--input", "data.csv"],
+        &["export", "--onnx", "--model", "model", "--output", "-"],
+        &["train", "--input", "data.csv", "--output", "-"],
+        &["validate", quickstart],
+        &["completions", "bash"],
+        &["run", quickstart, "--fast", "--duration", "60s"],
+    ] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let (code, error) = run_to(folder.path(), arguments, full.into());
+        assert!(code == 1 && error.contains("No space left on device"), "{arguments:?}: {code} {error}");
+    }
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    assert_eq!(run_to(folder.path(), &["--help"], full.into()).0, 1);
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_is_no_error() {
+    let folder = folder();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(run_to(folder.path(), &["inspect", "model"], writer.into()), (0, String::new()));
+}
+
+#[test]
+fn two_processes_do_not_share_a_folder_of_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let _held = detector::lifecycle::store::StateDirectory::open(&state).unwrap();
+    let quickstart = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/quickstart.yaml");
+    let arguments = ["run", quickstart, "--fast", "--duration", "5s", "--state", "state"];
+    let (code, error) = run(folder.path(), &arguments);
+    assert_eq!(
+        (code, error.as_str()),
+        (1, "state: the folder is in use by another detector, each needs one of its own")
+    );
+}
