@@ -1,5 +1,7 @@
 """The detectors that cases are done to, by name: the arguments of `pod.Pod`."""
 
+from pathlib import Path
+
 
 def manifest(sensors, model="train: {samples: 1000}", interval="1s", extra=""):
     """A detector of simulated sensors, each with readings from 0 to 1."""
@@ -22,6 +24,8 @@ spec:
 {extra}"""
 
 
+FOREST = Path(__file__).parents[3] / "detector/interchange/tests/fixtures/1.9.1/lone.joblib"
+
 PODS = {
     # One sensor, as in quickstart: what most requests are sent to.
     "plain": {"manifest": manifest(["value"])},
@@ -29,6 +33,12 @@ PODS = {
     "wide": {"manifest": manifest([f"sensor-{n:03}" for n in range(40)], interval="20ms")},
     # A model that looks back.
     "lags": {"manifest": manifest(["value"], "train: {samples: 1000, features: [Value, Difference], lags: 2}")},
+    # A model that is loaded, of one column.
+    "loads": {
+        "manifest": manifest(["value"], "load: {configMap: {name: forest}}").replace("threshold: {contamination: 0.02}\n", ""),
+        "args": ["--load", "."],
+        "files": {"model": FOREST.read_bytes()},
+    },
     # Three sensors by name.
     "three": {"manifest": manifest(["pressure", "flow", "heat"])},
 }
