@@ -90,7 +90,7 @@ fn columns(path: &Path, given: &[String]) -> Result<Vec<String>, ServeError> {
         Err(interchange::Error::UnknownFormat) => {
             let refused =
                 |source| ModelFileError::Refused { path: path.to_owned(), source: Box::new(source) };
-            return Ok(Model::open(&bytes).map_err(refused)?.sensors().to_vec());
+            return Ok(Model::open(bytes).map_err(refused)?.sensors().to_vec());
         }
         Err(source) => return Err(ServeError::Import { path: path.to_owned(), source: Box::new(source) }),
     };
