@@ -43,7 +43,8 @@ impl Memory {
     pub fn of_spec(spec: &AnomalyDetectorSpec) -> Self {
         let sensors = spec.sources.iter().flat_map(crate::source::Source::kinds);
         let sensors = sensors.map(|kind| kind.sensors().len()).sum();
-        let train = spec.model.train.as_ref().map(Training::from).unwrap_or_default();
+        let train = spec.model.train.as_ref();
+        let train = train.map(|train| Training::of(train, spec.interval)).unwrap_or_default();
         Self::of(sensors, spec.model.load.is_none().then_some(&train))
     }
 

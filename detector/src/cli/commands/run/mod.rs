@@ -32,6 +32,7 @@ use jiff::Timestamp;
 use crate::alerting::event::{Events, EventsState};
 use crate::cli::lines::Lines;
 use crate::cli::manifest::Document;
+use crate::cli::stdout;
 use crate::ingest::sources::Sources;
 use crate::lifecycle::monitor::{self, MonitorError};
 use crate::lifecycle::store::StateDirectory;
@@ -52,7 +53,7 @@ use start::Start;
 pub fn run(args: &RunArgs) -> Result<(), RunError> {
     let document = Document::read(&args.manifest, &args.set)?;
     if args.print_manifest {
-        print!("{}", crd::manifest::yaml(&document.value));
+        stdout::print(crd::manifest::yaml(&document.value).trim_end())?;
         return Ok(());
     }
     run_document(args, document)
