@@ -15,7 +15,8 @@ import urllib.request
 
 MINUTE = 60
 DAYS = 14
-MESSAGES = 600_000
+MESSAGES = int(os.environ.get("MESSAGES", "300000"))
+WINDOW = 10_000
 FIRST = 1_700_000_000
 TRAINED_ON = 2_000
 
@@ -81,7 +82,7 @@ class Detector:
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
     def scored(self):
-        return self.count('anomaly_readings_total{detector="bench",outcome="scored"')
+        return self.count('anomaly_readings_total{outcome="scored"')
 
     def unaccounted(self):
         """Readings that arrived and came to nothing, once all is quiet."""
@@ -177,10 +178,13 @@ def message(i, topic=b"b/a"):
     return publication(topic, b'{"t":%d,"v":%.3f}' % (FIRST + i, value))
 
 
-def published(client, count, start, rate=None, sent=None):
-    """Publish messages from `start` on, as fast as it goes or so many a second; when each 100 were sent."""
+def published(client, count, start, rate=None, sent=None, taken=None):
+    """Publish messages from `start` on, as fast as it goes or so many a second; when each 100 were sent. Where it is known how
+    many were taken, at most WINDOW are under way: a broker drops what a subscriber does not keep up with."""
     began = time.monotonic()
     for i in range(start, start + count, 100):
+        while taken and i - start - taken() > WINDOW:
+            time.sleep(0.0005)
         client.sendall(b"".join(message(j) for j in range(i, i + 100)))
         if rate:
             ahead = (i + 100 - start) / rate - (time.monotonic() - began)
@@ -195,13 +199,13 @@ def bare_rate(broker):
     reader = connection(broker.port, b"bare")
     reader.sendall(b"\x82\x08\x00\x01\x00\x03b/a\x00")
     assert len(reader.recv(5)) == 5
-    want = sum(len(message(i)) for i in range(MESSAGES))
+    each = len(message(0))  # all are as long
+    got, buffer = 0, bytearray(1 << 20)
     writer = connection(broker.port, b"writer")
-    thread = threading.Thread(target=published, args=(writer, MESSAGES, 0))
+    thread = threading.Thread(target=published, args=(writer, MESSAGES, 0), kwargs={"taken": lambda: got / each})
     began = time.monotonic()
     thread.start()
-    got, buffer = 0, bytearray(1 << 20)
-    while got < want:
+    while got < MESSAGES * each:
         got += reader.recv_into(buffer)
     took = time.monotonic() - began
     thread.join()
@@ -229,9 +233,14 @@ def throughput(program, folder, broker):
     detector, client = trained(program, folder, broker)
     before, cpu = detector.scored(), detector.cpu_seconds()
     began = time.monotonic()
-    published(client, MESSAGES, TRAINED_ON + 100)
-    until(lambda: detector.scored() >= before + MESSAGES - 100, 300)
+    scored = before
+    writer = threading.Thread(target=published, args=(client, MESSAGES, TRAINED_ON + 100), kwargs={"taken": lambda: scored - before})
+    writer.start()
+    while scored < before + MESSAGES - 100:
+        scored = detector.scored()
+        assert time.monotonic() - began < 300, f"{before + MESSAGES - scored:.0f} messages never came"
     took = time.monotonic() - began
+    writer.join()
     cores = (detector.cpu_seconds() - cpu) / took
     return detector, client, MESSAGES / took, cores
 
