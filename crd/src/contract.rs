@@ -88,6 +88,7 @@ impl Report {
         for event in &mut self.newest_events {
             event.sensors.truncate(REPORTED_SENSORS);
         }
+        self.newest_sensor_events.iter_mut().for_each(|event| shorten(&mut event.message));
         self.sources.iter_mut().for_each(|source| shorten(&mut source.message));
         if let Some(model) = &mut self.model {
             model.warnings.iter_mut().for_each(shorten);
@@ -341,6 +342,7 @@ mod tests {
             trainings: 1,
             rejected: Some(Rejected { reason: crate::status::Reason::LoadFailed, message: sentence }),
             newest_events: vec![event; REPORTED_EVENTS],
+            newest_sensor_events: Vec::new(),
         };
         let bytes = serde_json::to_vec(&report.bounded()).unwrap().len();
         assert!(bytes < 256 * 1024, "{bytes}");

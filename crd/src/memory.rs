@@ -80,10 +80,6 @@ fn training(sensors: u64, train: &Training) -> u64 {
 
 /// The bytes of a quantity; none where it is not a plain number with a unit.
 pub(crate) fn bytes(amount: &IntOrString) -> Option<u64> {
-    let text = match amount {
-        IntOrString::Int(bytes) => return u64::try_from(*bytes).ok(),
-        IntOrString::String(text) => text,
-    };
     const UNITS: [(&str, f64); 9] = [
         ("Ki", 1024.0),
         ("Mi", 1_048_576.0),
@@ -95,6 +91,10 @@ pub(crate) fn bytes(amount: &IntOrString) -> Option<u64> {
         ("T", 1e12),
         ("", 1.0),
     ];
+    let text = match amount {
+        IntOrString::Int(bytes) => return u64::try_from(*bytes).ok(),
+        IntOrString::String(text) => text,
+    };
     let (digits, unit) = UNITS.iter().find_map(|(unit, size)| Some((text.strip_suffix(unit)?, size)))?;
     digits.parse::<f64>().ok().filter(|number| *number >= 0.0).map(|number| (number * unit) as u64)
 }
