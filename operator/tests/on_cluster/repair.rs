@@ -2,8 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use kube::ResourceExt;
-use kube::api::{Patch, PatchParams};
+use k8s_openapi::api::admissionregistration::v1::{
+    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+};
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, ResourceExt};
 use operator::resources::Kind;
 use serde_json::{Value, json};
 
@@ -165,24 +168,50 @@ async fn whatever_others_edit_add_or_remove_of_what_is_ours_is_as_it_was() {
     place.leave().await;
 }
 
+fn policies(place: &Place) -> (Api<ValidatingAdmissionPolicy>, Api<ValidatingAdmissionPolicyBinding>) {
+    (Api::all(place.client.clone()), Api::all(place.client.clone()))
+}
+
+/// Have the API server refuse Deployments of the namespace whose pods have that label, and wait until it does.
+async fn forbid_deployments_labelled(place: &Place, label: &str) -> String {
+    let name = place.namespace.clone();
+    let policy = json!({"metadata": {"name": name}, "spec": {
+        "failurePolicy": "Fail",
+        "matchConstraints": {"resourceRules": [{
+            "apiGroups": ["apps"], "apiVersions": ["v1"], "resources": ["deployments"], "operations": ["CREATE", "UPDATE"],
+        }]},
+        "validations": [{
+            "expression": format!("!('{label}' in object.spec.template.metadata.labels)"),
+            "message": "not this Deployment",
+        }],
+    }});
+    let namespace = json!({"matchLabels": {"kubernetes.io/metadata.name": name}});
+    let binding = json!({"metadata": {"name": name}, "spec": {
+        "policyName": name, "validationActions": ["Deny"], "matchResources": {"namespaceSelector": namespace},
+    }});
+    let (policies, bindings) = policies(place);
+    policies.create(&PostParams::default(), &serde_json::from_value(policy).unwrap()).await.unwrap();
+    bindings.create(&PostParams::default(), &serde_json::from_value(binding).unwrap()).await.unwrap();
+    let labelled = Patch::Merge(json!({"spec": {"template": {"metadata": {"labels": {label: "yes"}}}}}));
+    let dry_run = PatchParams { dry_run: true, ..PatchParams::default() };
+    until_within(Duration::from_secs(30), "policy", async || {
+        place.api(Kind::Deployment).patch("pump", &dry_run, &labelled).await.err().map(|_| ())
+    })
+    .await;
+    name
+}
+
 #[tokio::test]
 #[ignore = "needs a cluster: operator/tests/on-cluster repair"]
 async fn an_object_that_the_api_server_refuses_stops_no_other_and_is_named() {
     let place = Place::new("rejected").await;
     place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
     place.ready("pump").await;
-    // What the schema does not know: names of namespaces, and a label key that the operator's own selector has.
-    let term = json!({"topologyKey": "zone", "namespaces": ["No Name"], "labelSelector": {}});
-    let affinity = json!({"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}});
-    let spread = json!({
-        "maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule",
-        "matchLabelKeys": ["app.kubernetes.io/name"],
-    });
-    for (pod, says) in [
-        (json!({"affinity": affinity}), "namespace"),
-        (json!({"affinity": null, "topologySpreadConstraints": [spread]}), "matchLabelKeys"),
-    ] {
-        place.edit("pump", json!({"pod": pod, "service": {"port": 81}})).await;
+    // A policy of the cluster knows more than any schema.
+    let policy = forbid_deployments_labelled(&place, "forbidden").await;
+    {
+        let says = "not this Deployment";
+        place.edit("pump", json!({"pod": {"labels": {"forbidden": "yes"}}, "service": {"port": 81}})).await;
         let is_stalled = |detector: &Value| condition(detector, "Stalled").0 == "True";
         let detector = place.detector_once("pump", "is stalled", is_stalled).await;
         for (type_, status) in [("Ready", "False"), ("Accepted", "False"), ("Progressing", "False")] {
@@ -193,9 +222,12 @@ async fn an_object_that_the_api_server_refuses_stops_no_other_and_is_named() {
         let service = json!(place.api(Kind::Service).get("pump").await.unwrap());
         assert_eq!(service["spec"]["ports"][0]["port"], 81, "the Service is as asked all the same");
     }
-    place.edit("pump", json!({"pod": {"topologySpreadConstraints": null}})).await;
+    place.edit("pump", json!({"pod": {"labels": null}})).await;
     let detector = place.ready("pump").await;
     assert_eq!(condition(&detector, "Stalled").0, "");
+    let (policies, bindings) = policies(&place);
+    policies.delete(&policy, &kube::api::DeleteParams::default()).await.unwrap();
+    bindings.delete(&policy, &kube::api::DeleteParams::default()).await.unwrap();
     place.leave().await;
 }
 
