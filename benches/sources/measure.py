@@ -284,6 +284,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("program")
     parser.add_argument("--soak", type=int, default=600, help="seconds")
+    parser.add_argument("--beside", default="", help="figures that were measured before, for the last line")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -301,7 +302,7 @@ def main():
         detector.stop()
         broker.stop()
     print(f"figures: train_from_history_s={took:.2f} mqtt_messages_per_second={rate:.0f} mqtt_bare_messages_per_second={bare:.0f} "
-          f"mqtt_cores={cores:.2f} mqtt_lag_p99_ms={p99:.1f} soak_rss_slope_kib_per_min={slope:.1f} unaccounted={lost}")
+          f"mqtt_cores={cores:.2f} mqtt_lag_p99_ms={p99:.1f} soak_rss_slope_kib_per_min={slope:.1f} unaccounted={lost} {args.beside}".rstrip())
 
 
 if __name__ == "__main__":
