@@ -18,6 +18,8 @@ const LOOKED_AT: usize = 16_384;
 const MOST_SAMPLES: usize = 4096;
 /// Of fewer rows all are learned from, and then watched.
 const FEW_ROWS: usize = 512;
+/// Sudden moves and stillness are seen beside the value itself: a file says nothing of what its faults are like.
+const FEATURES: [&str; 3] = ["Value", "Difference", "LogStdDev"];
 /// What data files are called.
 const EXTENSIONS: [&str; 4] = [".csv", ".csv.gz", ".tsv", ".tsv.gz"];
 
@@ -98,7 +100,7 @@ fn manifest(path: &Path, columns: &Columns, samples: usize) -> Value {
         "spec": {
             "interval": columns.interval(),
             "sources": [{ "name": "recorded", "csv": columns.source(&path.display().to_string()) }],
-            "model": { "train": { "samples": samples } },
+            "model": { "train": { "samples": samples, "features": FEATURES } },
         },
     })
 }

@@ -71,8 +71,8 @@ pub(super) struct Columns {
     time: Time,
     numbers: NumberFormat,
     sensors: Vec<Sensor>,
-    /// The column that names the sensor of a row, and the one with the values.
-    series: Option<(String, String)>,
+    /// The column that says which sensors a row is of.
+    series: Option<String>,
     label: Option<String>,
     left_out: Vec<String>,
 }
@@ -88,8 +88,9 @@ struct Time {
 struct Sensor {
     name: String,
     unit: Option<String>,
-    /// The column, or what the series column has.
     column: String,
+    /// What the series column has in its rows.
+    series: Option<String>,
 }
 
 impl Columns {
@@ -130,8 +131,8 @@ impl Columns {
             }
         }
         match (&*words, &*values) {
-            ([word], [value]) if is_long(sample, time, *word) => found.take_series(sample, *word, *value),
             (_, []) => return Err(format!("expected a column of numbers, got {}", sample.header.join(", "))),
+            ([word], values) if is_long(sample, time, *word) => found.take_series(sample, *word, values),
             (_, values) => found.take(sample, values),
         }
         Ok(found)
@@ -169,19 +170,28 @@ impl Columns {
                 continue;
             }
             let (name, unit) = named(sample.name(*column), &mut taken);
-            self.sensors.push(Sensor { name, unit, column: sample.name(*column).to_owned() });
+            let column = sample.name(*column).to_owned();
+            self.sensors.push(Sensor { name, unit, column, series: None });
         }
     }
 
-    /// A word in a column is a sensor.
-    fn take_series(&mut self, sample: &Sample, word: usize, value: usize) {
+    /// Each word of a column has a sensor in each column of values.
+    fn take_series(&mut self, sample: &Sample, word: usize, values: &[usize]) {
         let (mut taken, mut seen) = (HashSet::new(), HashSet::new());
-        for cell in sample.cells(word).filter(|cell| seen.insert(*cell)).take(MOST_SENSORS) {
-            let (name, unit) = named(cell, &mut taken);
-            self.sensors.push(Sensor { name, unit, column: cell.to_owned() });
+        for cell in sample.cells(word).filter(|cell| seen.insert(*cell)) {
+            for value in values {
+                if self.sensors.len() == MOST_SENSORS {
+                    self.left_out.push(format!("{cell} (beyond 128 sensors)"));
+                    break;
+                }
+                let column = sample.name(*value).to_owned();
+                let both = if values.len() == 1 { cell.to_owned() } else { format!("{cell}_{column}") };
+                let (name, unit) = named(&both, &mut taken);
+                self.sensors.push(Sensor { name, unit, column, series: Some(cell.to_owned()) });
+            }
         }
         self.left_out.retain(|note| *note != format!("{} (text)", sample.name(word)));
-        self.series = Some((sample.name(word).to_owned(), sample.name(value).to_owned()));
+        self.series = Some(sample.name(word).to_owned());
     }
 
     /// From one row to the next.
@@ -196,13 +206,12 @@ impl Columns {
             if let Some(unit) = &sensor.unit {
                 fields["unit"] = json!(unit);
             }
-            match &self.series {
-                Some((_, value)) => {
-                    fields["column"] = json!(value);
-                    fields["series"] = json!([sensor.column]);
-                }
-                None if sensor.column != sensor.name => fields["column"] = json!(sensor.column),
-                None => {}
+            let default = if self.series.is_none() { sensor.name.as_str() } else { "value" };
+            if sensor.column != default {
+                fields["column"] = json!(sensor.column);
+            }
+            if let Some(series) = sensor.series.as_ref().filter(|series| **series != sensor.name) {
+                fields["series"] = json!([series]);
             }
             fields
         };
@@ -214,7 +223,7 @@ impl Columns {
         if self.numbers.decimal_comma {
             source["decimal"] = json!(",");
         }
-        if let Some((column, _)) = &self.series {
+        if let Some(column) = &self.series {
             source["seriesColumns"] = json!([column]);
         }
         if let Some(label) = &self.label {
@@ -231,13 +240,11 @@ impl Columns {
             _ => "",
         };
         let names: Vec<&str> = self.sensors.iter().map(|sensor| sensor.name.as_str()).collect();
-        let sensors = match &self.series {
-            Some((column, value)) => format!(
-                "sensors: {}, each a word in {column:?} with its values in {value:?}",
-                names.join(", ")
-            ),
-            None => format!("sensors: {}", names.join(", ")),
-        };
+        let each = self
+            .series
+            .as_ref()
+            .map_or(String::new(), |column| format!(", by the words in column {column:?}"));
+        let sensors = format!("sensors: {}{each}", names.join(", "));
         let mut notes = vec![
             format!("time: column {name:?} as {format}, {first:?}{zone}; a row every {interval}"),
             sensors,

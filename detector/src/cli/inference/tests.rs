@@ -47,10 +47,21 @@ fn times_that_repeat_mean_a_row_for_each_reading() {
     assert_eq!(
         source,
         json!({"time": "time", "seriesColumns": ["device"], "speed": 0, "sensors": [
-            {"name": "a", "column": "reading", "series": ["a"]}, {"name": "b", "column": "reading", "series": ["b"]}]})
+            {"name": "a", "column": "reading"}, {"name": "b", "column": "reading"}]})
     );
     assert_eq!(interval, json!("1m"));
-    assert_eq!(notes[1], r#"sensors: a, b, each a word in "device" with its values in "reading""#);
+    assert_eq!(notes[1], r#"sensors: a, b, by the words in column "device""#);
+}
+
+#[test]
+fn several_columns_of_several_devices_are_a_sensor_each() {
+    let text = "time,device,load,heat\n1795348800,pump 1,1,9.5\n1795348800,b,2,9\n1795348860,pump 1,1,9\n1795348860,b,3,9\n";
+    let (source, ..) = inferred(text);
+    assert_eq!(
+        source["sensors"],
+        json!([{"name": "pump_1_load", "column": "load", "series": ["pump 1"]}, {"name": "pump_1_heat", "column": "heat", "series": ["pump 1"]},
+            {"name": "b_load", "column": "load", "series": ["b"]}, {"name": "b_heat", "column": "heat", "series": ["b"]}])
+    );
 }
 
 #[test]

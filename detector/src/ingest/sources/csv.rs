@@ -57,8 +57,7 @@ impl File {
 }
 
 fn dropped(spec: &Csv, status: Option<Arc<SourceStatus>>) -> Dropped {
-    let width = if spec.series_columns.is_empty() { spec.sensors.len() } else { 1 };
-    Dropped::new(&spec.path, width, status)
+    Dropped::new(&spec.path, status)
 }
 
 #[async_trait]
@@ -127,15 +126,19 @@ impl Recording {
             return Ok(None);
         };
         let (time, mut label) = (row.time, row.label);
-        let Some(sensor) = row.sensor else {
+        let Some(sensors) = row.sensors else {
             return Ok(Some(Readings { time, values: row.values, truth: self.truth(time, label) }));
         };
         let mut values = vec![None; self.sensors];
-        values[sensor] = row.values[0];
+        let put = |values: &mut [Option<f64>], sensors: &[usize], given: Vec<Option<f64>>| {
+            sensors.iter().zip(given).for_each(|(sensor, value)| values[*sensor] = value);
+        };
+        put(&mut values, &sensors, row.values);
         while let Some(next) = self.rows.next().transpose()? {
-            match next.sensor {
-                Some(sensor) if next.time == time => {
-                    values[sensor] = next.values[0];
+            match &next.sensors {
+                Some(sensors) if next.time == time => {
+                    let sensors = sensors.clone();
+                    put(&mut values, &sensors, next.values);
                     label = label.max(next.label);
                 }
                 _ => {

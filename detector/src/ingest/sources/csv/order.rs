@@ -15,8 +15,6 @@ use crate::ingest::status::SourceStatus;
 #[derive(Debug)]
 pub(super) struct Dropped {
     file: String,
-    /// How many readings are in a row.
-    width: usize,
     status: Option<Arc<SourceStatus>>,
     /// The last line that was counted, and how many were.
     last: AtomicU64,
@@ -24,9 +22,9 @@ pub(super) struct Dropped {
 }
 
 impl Dropped {
-    pub(super) fn new(file: &str, width: usize, status: Option<Arc<SourceStatus>>) -> Self {
+    pub(super) fn new(file: &str, status: Option<Arc<SourceStatus>>) -> Self {
         let (last, count) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { file: file.to_owned(), width, status, last, count }
+        Self { file: file.to_owned(), status, last, count }
     }
 
     fn count(&self, row: &Row, before: Timestamp) {
@@ -34,8 +32,8 @@ impl Dropped {
             return;
         }
         if let Some(status) = &self.status {
-            status.arrived(self.width);
-            status.discard(self.width);
+            status.arrived(row.values.len());
+            status.discard(row.values.len());
         }
         if self.count.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::warn!(
@@ -115,34 +113,41 @@ impl Iterator for InOrder {
 /// The numbers of a whole recording, as dense as they can be.
 #[derive(Default)]
 pub(super) struct Sorted {
-    rows: Vec<(Timestamp, Option<bool>, Option<u16>)>,
-    /// So many a row; NaN is missing.
+    rows: Vec<Place>,
+    /// Of one row after another; NaN is missing.
     values: Vec<f64>,
-    width: usize,
     /// The places of the rows, latest first.
     left: Vec<usize>,
+}
+
+/// A row, and where its values begin.
+struct Place {
+    time: Timestamp,
+    label: Option<bool>,
+    sensors: Option<Arc<[usize]>>,
+    first: usize,
 }
 
 impl Sorted {
     fn read(rows: RowReader) -> Result<Self, CsvError> {
         let mut all = Self::default();
         for row in rows {
-            let Row { time, sensor, values, label, .. } = row?;
-            all.width = values.len();
-            all.rows.push((time, label, sensor.map(|sensor| sensor as u16)));
+            let Row { time, sensors, values, label, .. } = row?;
+            all.rows.push(Place { time, label, sensors, first: all.values.len() });
             all.values.extend(values.into_iter().map(|value| value.unwrap_or(f64::NAN)));
         }
         all.left = (0..all.rows.len()).collect();
         // Rows of one time stay in their order.
-        all.left.sort_by_key(|place| std::cmp::Reverse((all.rows[*place].0, *place)));
+        all.left.sort_by_key(|place| std::cmp::Reverse((all.rows[*place].time, *place)));
         Ok(all)
     }
 
     fn next(&mut self) -> Option<Row> {
-        let place = self.left.pop()?;
-        let (time, label, sensor) = self.rows[place];
-        let values = &self.values[place * self.width..(place + 1) * self.width];
-        let values = values.iter().map(|value| Some(*value).filter(|value| !value.is_nan())).collect();
-        Some(Row { line: 0, time, sensor: sensor.map(usize::from), values, label })
+        let index = self.left.pop()?;
+        let end = self.rows.get(index + 1).map_or(self.values.len(), |next| next.first);
+        let Place { time, label, sensors, first } = &self.rows[index];
+        let values = self.values[*first..end].iter();
+        let values = values.map(|value| Some(*value).filter(|value| !value.is_nan())).collect();
+        Some(Row { line: 0, time: *time, sensors: sensors.clone(), values, label: *label })
     }
 }

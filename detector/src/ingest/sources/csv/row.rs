@@ -1,6 +1,7 @@
 //! The rows of a recording in, as cells; as times, values and labels out.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crd::source::{Csv, CsvSensor, Decimal, OutOfOrder};
 use jiff::Timestamp;
@@ -18,9 +19,9 @@ pub(super) struct Row {
     /// Counted from 1.
     pub(super) line: u64,
     pub(super) time: Timestamp,
-    /// The only sensor that the row is of; none where it is of all.
-    pub(super) sensor: Option<usize>,
-    /// The value of the sensor, or one for each.
+    /// The sensors that the row is of; none where it is of all.
+    pub(super) sensors: Option<Arc<[usize]>>,
+    /// A value of each of them.
     pub(super) values: Vec<Option<f64>>,
     /// Whether it is labelled an anomaly; none where it is unknown.
     pub(super) label: Option<bool>,
@@ -45,10 +46,10 @@ struct Columns {
     label: Option<usize>,
 }
 
-/// Which sensor a row is of.
+/// Which sensors a row is of: several where it has a column for each.
 struct Series {
     columns: Vec<usize>,
-    sensors: HashMap<String, usize>,
+    sensors: HashMap<String, Arc<[usize]>>,
     /// The name of the row at hand.
     name: String,
     /// Whether a row of no sensor was met.
@@ -94,19 +95,17 @@ impl RowReader {
     /// What the current row says; none where it is of no sensor.
     fn read(&mut self) -> Result<Option<Row>, CsvError> {
         let time = self.time()?;
-        let sensor = match &mut self.columns.series {
-            Some(series) => match series.sensor(&self.rows) {
-                None => return Ok(None),
-                sensor => sensor,
-            },
-            None => None,
+        let number = |column: &usize| self.rows.number(*column);
+        let (sensors, values) = match &mut self.columns.series {
+            None => (None, self.columns.values.iter().map(number).collect::<Result<_, _>>()?),
+            Some(series) => {
+                let Some(sensors) = series.sensors(&self.rows) else { return Ok(None) };
+                let columns = sensors.iter().map(|sensor| &self.columns.values[*sensor]);
+                let values = columns.map(number).collect::<Result<_, _>>()?;
+                (Some(sensors), values)
+            }
         };
-        let columns = match sensor {
-            Some(sensor) => &self.columns.values[sensor..=sensor],
-            None => &self.columns.values,
-        };
-        let values = columns.iter().map(|column| self.rows.number(*column)).collect::<Result<_, _>>()?;
-        Ok(Some(Row { line: self.rows.line(), time, sensor, values, label: self.label()? }))
+        Ok(Some(Row { line: self.rows.line(), time, sensors, values, label: self.label()? }))
     }
 
     fn time(&mut self) -> Result<Timestamp, CsvError> {
@@ -177,13 +176,17 @@ impl Series {
             [] => sensor.name.clone(),
             parts => parts.join(&SEPARATOR.to_string()),
         };
-        let sensors = spec.sensors.iter().enumerate().map(|(index, sensor)| (name(sensor), index)).collect();
+        let mut sensors = HashMap::<String, Vec<usize>>::new();
+        for (index, sensor) in spec.sensors.iter().enumerate() {
+            sensors.entry(name(sensor)).or_default().push(index);
+        }
+        let sensors = sensors.into_iter().map(|(name, sensors)| (name, sensors.into())).collect();
         let columns = spec.series_columns.iter().map(|name| rows.column(name)).collect::<Result<_, _>>()?;
         Ok(Some(Self { columns, sensors, name: String::new(), met_another: false }))
     }
 
-    /// The sensor of the current row, if there is one.
-    fn sensor(&mut self, rows: &Rows) -> Option<usize> {
+    /// The sensors of the current row, if there are some.
+    fn sensors(&mut self, rows: &Rows) -> Option<Arc<[usize]>> {
         self.name.clear();
         for (index, column) in self.columns.iter().enumerate() {
             if index > 0 {
@@ -191,15 +194,15 @@ impl Series {
             }
             self.name.push_str(&rows.text(*column));
         }
-        let sensor = self.sensors.get(&self.name).copied();
-        if sensor.is_none() && !std::mem::replace(&mut self.met_another, true) {
+        let sensors = self.sensors.get(&self.name).cloned();
+        if sensors.is_none() && !std::mem::replace(&mut self.met_another, true) {
             let series = self.name.replace(SEPARATOR, ", ");
             tracing::info!(
                 "{}: rows of no sensor are left out, such as those of series [{series}]",
                 rows.file()
             );
         }
-        sensor
+        sensors
     }
 }
 

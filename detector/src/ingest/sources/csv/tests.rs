@@ -204,3 +204,18 @@ fn what_is_dropped_is_counted_once_however_often_the_recording_is_read() {
     }
     assert_eq!(status.counts(), (2, [0, 0, 0, 2]));
 }
+
+#[test]
+fn a_row_may_be_of_one_device_with_a_column_for_each_of_its_sensors() {
+    let text = "timestamp,device,load,heat\n1,a,1,10\n2,a,2,20\n1,b,3,30\n2,c,4,40\n";
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("devices.csv");
+    fs::write(&path, text).unwrap();
+    let json = format!(
+        r#"{{"path":{path:?},"seriesColumns":["device"],"sensors":[{{"name":"load-a","column":"load","series":["a"]}},
+            {{"name":"heat-a","column":"heat","series":["a"]}},{{"name":"load-b","column":"load","series":["b"]}}]}}"#
+    );
+    let recording = Recording::open(&serde_json::from_str(&json).unwrap()).unwrap();
+    let rows: Vec<_> = recording.map(|row| row.unwrap().values).collect();
+    assert_eq!(rows, [vec![Some(1.0), Some(10.0), Some(3.0)], vec![Some(2.0), Some(20.0), None]]);
+}
