@@ -104,8 +104,10 @@ class Pod:
                 "FAKETIME_TIMESTAMP_FILE": str(self.path / "clock"),
                 "FAKETIME_NO_CACHE": "1",
                 "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                "DONT_FAKE_MONOTONIC": "1",
             }
-        command = [self.program, "run", "detector.yaml", *self.args]
+        program = self.program if self.clock is None else os.environ["DETECTOR_DYNAMIC"]
+        command = [program, "run", "detector.yaml", *self.args]
         command += ["--predict-address", f"127.0.0.1:{self.predict}", "--metrics-address", f"127.0.0.1:{self.metrics}"]
         self.process = subprocess.Popen(
             command, cwd=self.path, env=environment, preexec_fn=before,

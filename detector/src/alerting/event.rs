@@ -2,6 +2,7 @@
 //! it raised an alarm.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crd::Valid;
 use crd::contract::{EventOutcome, EventReport, Peak, REPORTED_EVENTS, SensorShare};
@@ -23,8 +24,8 @@ pub struct Events {
     sensors: Vec<String>,
     reasons: Vec<String>,
     ongoing: Option<OngoingEvent>,
-    /// Oldest first.
-    ended: VecDeque<EventReport>,
+    /// Oldest first; shared with those who ask for them.
+    ended: VecDeque<Arc<EventReport>>,
 }
 
 /// What a verdict does to the events, where it is something that is published.
@@ -83,21 +84,22 @@ impl Events {
     pub fn follow(&mut self, verdict: &Verdict) -> Option<Change> {
         if verdict.judgement.anomalous {
             let event = self.ongoing.get_or_insert_with(|| OngoingEvent::new(verdict));
-            return event.prolong(verdict).then(|| Change::Alarmed(self.newest(1).remove(0)));
+            let alarms = event.prolong(verdict);
+            return self.ongoing().filter(|_| alarms).map(Change::Alarmed);
         }
         let event = self.ongoing.take()?;
         let report = self.report(&event, Some(verdict.time));
         if self.ended.len() == REMEMBERED {
             self.ended.pop_front();
         }
-        self.ended.push_back(report.clone());
+        self.ended.push_back(Arc::new(report.clone()));
         Some(Change::Ended(report))
     }
 
     /// What a process that comes after this one needs to go on.
     pub fn state(&self) -> EventsState {
         let ended = self.ended.iter().skip(self.ended.len().saturating_sub(REPORTED_EVENTS));
-        EventsState { ongoing: self.ongoing.clone(), ended: ended.cloned().collect() }
+        EventsState { ongoing: self.ongoing.clone(), ended: ended.map(|event| (**event).clone()).collect() }
     }
 
     /// Go on where another process was. A window that the spec no longer has mutes nothing.
@@ -106,7 +108,7 @@ impl Events {
         self.ongoing = state
             .ongoing
             .map(|event| OngoingEvent { window: event.window.filter(|window| *window < windows), ..event });
-        self.ended = state.ended;
+        self.ended = state.ended.into_iter().map(Arc::new).collect();
     }
 
     /// The event that goes on, if one does.
@@ -120,8 +122,8 @@ impl Events {
     }
 
     /// The newest events, at most `most`, newest first: the one that goes on, if there is one, then those that have ended.
-    pub fn newest(&self, most: usize) -> Vec<EventReport> {
-        let ongoing = self.ongoing.iter().map(|event| self.report(event, None));
+    pub fn newest(&self, most: usize) -> Vec<Arc<EventReport>> {
+        let ongoing = self.ongoing.iter().map(|event| Arc::new(self.report(event, None)));
         ongoing.chain(self.ended.iter().rev().cloned()).take(most).collect()
     }
 

@@ -65,6 +65,8 @@ pub struct Alignment {
     pace: Pace,
     /// When something arrived last, by the clock.
     arrived: i128,
+    /// Instants that were left out.
+    skipped: u64,
 }
 
 #[derive(Debug)]
@@ -137,6 +139,7 @@ impl Alignment {
             closed: seen.map(|seen| seen.as_nanosecond().div_euclid(interval)),
             pace: Pace::Waiting(now.as_nanosecond()),
             arrived: now.as_nanosecond(),
+            skipped: 0,
         }
     }
 
@@ -251,7 +254,10 @@ impl Alignment {
         let first = self.open.keys().next().copied();
         let lateness = self.lateness().div_euclid(self.interval);
         if newest - lateness - instant > MOST_OVERDUE {
-            instant = instant.max(first.unwrap_or(i128::MAX).min(newest - lateness));
+            let due = instant.max(first.unwrap_or(i128::MAX).min(newest - lateness));
+            self.skipped += u64::try_from(due - instant).unwrap_or_default();
+            self.closed = Some(due - 1);
+            instant = due;
         }
         let is_over = |lane: &Progress| {
             lane.complete_to.max(Some(now - lane.lateness)) >= Some(instant * self.interval)
@@ -286,6 +292,11 @@ impl Alignment {
             self.pace = Pace::Clock;
         }
         Some(self.close(instant))
+    }
+
+    /// How many instants were left out since this was asked last: more were overdue than are made up for.
+    pub fn take_skipped(&mut self) -> u64 {
+        std::mem::take(&mut self.skipped)
     }
 
     fn lateness(&self) -> i128 {

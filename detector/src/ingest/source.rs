@@ -296,18 +296,45 @@ fn share(readings: usize) -> u32 {
     readings.min(MOST_READINGS) as u32
 }
 
+/// How often the clock is looked at while a time is waited for.
+pub(super) const LOOK: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// Whether a time is so far ahead of the clock, where it should be at most an interval, that the clock must have been set
+/// back.
+pub(super) fn is_set_back(time: Timestamp, now: Timestamp, interval: SignedDuration) -> bool {
+    const LEAST: SignedDuration = SignedDuration::from_secs(5);
+    time.duration_since(now) > (interval * 2).max(LEAST)
+}
+
+/// Wait until an interval before a time; false where the clock is set back meanwhile.
+async fn due(time: Timestamp, interval: SignedDuration) -> bool {
+    loop {
+        let now = Timestamp::now();
+        let wait = time.duration_since(now) - interval;
+        if wait <= SignedDuration::ZERO {
+            return true;
+        }
+        if is_set_back(time, now, interval) {
+            return false;
+        }
+        tokio::time::sleep(LOOK.min(wait.try_into().unwrap_or_default())).await;
+    }
+}
+
 /// The live side of a source that foresees: each row of its history shortly before it is due.
 ///
 /// # Errors
 /// The history cannot be read.
 pub async fn replay(source: &dyn Source, feed: &Feed) -> Result<(), SourceError> {
     let ahead = feed.interval();
-    let rows = source.history(Span::onwards(Timestamp::now(), ahead))?;
+    let mut rows = source.history(Span::onwards(Timestamp::now(), ahead))?;
     feed.connected();
-    for row in rows {
+    while let Some(row) = rows.next() {
         let Readings { time, values, truth } = row?;
-        let wait = time.duration_since(Timestamp::now()) - ahead;
-        tokio::time::sleep(wait.try_into().unwrap_or_default()).await;
+        if !due(time, ahead).await {
+            rows = source.history(Span::onwards(Timestamp::now(), ahead))?;
+            continue;
+        }
         let reading = |(sensor, value)| Reading { sensor, time, value };
         let readings = values.into_iter().enumerate().map(reading).collect();
         feed.send(Batch { readings, complete_to: Some(time), truth }).await;

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -14,7 +14,9 @@ use super::alignment::{Aligned, Alignment};
 use super::connection;
 use super::reading::Readings;
 use super::sensor_check::{SensorChecks, SensorFault};
-use super::source::{Clock, Feed, Rows, Sent, SourceError, Span, aligned, channel};
+use super::source::{
+    Clock, Feed, LOOK, Rows, Sent, SourceError, Span, aligned, channel, is_set_back,
+};
 use super::sources::Sources;
 use super::sources::http::Inlet;
 use super::status::SourceStatus;
@@ -37,7 +39,15 @@ impl ReadingStream {
     pub async fn next(&mut self) -> Option<Result<Aligned, SourceError>> {
         match self {
             Self::Foreseen(foreseen) => foreseen.next_due().await,
-            Self::Live(live) => Some(Ok(live.next().await)),
+            Self::Live(live) => Some(live.next().await),
+        }
+    }
+
+    /// How many instants have passed without a look at their readings, since this was asked last.
+    pub fn take_skipped(&mut self) -> u64 {
+        match self {
+            Self::Foreseen(foreseen) => std::mem::take(&mut foreseen.skipped),
+            Self::Live(live) => live.alignment.take_skipped(),
         }
     }
 
@@ -54,9 +64,14 @@ impl ReadingStream {
     pub fn gap_after(&self, seen: Timestamp) -> Duration {
         match self {
             Self::Foreseen(foreseen) => foreseen.gap_after(seen),
-            Self::Live(_) => Duration::try_from(Timestamp::now().duration_since(seen)).unwrap_or_default(),
+            Self::Live(_) => Duration::try_from(now().duration_since(seen)).unwrap_or_default(),
         }
     }
+}
+
+/// The time; at the end of time, the end.
+fn now() -> Timestamp {
+    Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::MAX)
 }
 
 /// Readings that are known before they are due.
@@ -68,6 +83,8 @@ pub struct Foreseen {
     clock: Clock,
     /// The time of the first readings, and when they were given.
     began: Option<(Timestamp, Instant)>,
+    /// Instants that were left out.
+    skipped: u64,
 }
 
 impl Foreseen {
@@ -84,27 +101,54 @@ impl Foreseen {
     pub fn after(sources: Arc<Sources>, first: Option<Readings>, rows: Rows) -> Self {
         let clock = sources.clock();
         let checks = sources.checks().clone();
-        Self { sources, rows, checks, ahead: first.map(Ok), clock, began: None }
+        Self { sources, rows, checks, ahead: first.map(Ok), clock, began: None, skipped: 0 }
     }
 
     async fn next_due(&mut self) -> Option<Result<Aligned, SourceError>> {
-        if let Err(error) = self.skip_to(Timestamp::now()) {
-            return Some(Err(error));
-        }
-        if self.ahead.is_none() {
-            self.ahead = Some(self.rows.next()?);
-        }
-        if let Some(Ok(readings)) = &self.ahead {
+        loop {
+            if let Err(error) = self.follow_clock(now()) {
+                return Some(Err(error));
+            }
+            if self.ahead.is_none() {
+                self.ahead = Some(self.rows.next()?);
+            }
+            let Some(Ok(readings)) = &self.ahead else { break };
             let (first, began) = *self.began.get_or_insert_with(|| (readings.time, Instant::now()));
-            let pace = Pace::from(self.clock);
-            tokio::time::sleep(pace.wait(readings.time, Timestamp::now(), first, began.elapsed())).await;
-            self.sources.all_arrived();
+            let wait = Pace::from(self.clock).wait(readings.time, now(), first, began.elapsed());
+            if wait.is_zero() {
+                break;
+            }
+            // The clock may be set meanwhile.
+            tokio::time::sleep(wait.min(LOOK)).await;
         }
+        self.sources.all_arrived();
         let readings = self.ahead.take()?;
         Some(readings.map(|mut readings| {
             let faults = self.checks.apply(&mut readings, &[]);
             Aligned { readings, carried: Vec::new(), faults }
         }))
+    }
+
+    /// After a pause or a clock that was set forward, the newest readings count, not all that were missed; after one that
+    /// was set back, those of the time that it is now.
+    fn follow_clock(&mut self, now: Timestamp) -> Result<(), SourceError> {
+        let Clock::Wall = self.clock else { return Ok(()) };
+        self.skip_to(now)?;
+        let interval = self.sources.interval();
+        let Some(Ok(readings)) = &self.ahead else { return Ok(()) };
+        if !is_set_back(readings.time, now, interval) {
+            return Ok(());
+        }
+        let next = aligned(now, interval).saturating_add(interval).unwrap_or(now);
+        self.reopen(next)
+    }
+
+    /// Go on from this instant.
+    fn reopen(&mut self, from: Timestamp) -> Result<(), SourceError> {
+        let skipped = self.skipped;
+        let checks = self.checks.clone();
+        *self = Self { began: self.began, skipped, checks, ..Self::onwards(self.sources.clone(), from)? };
+        Ok(())
     }
 
     /// Leave out instants that are over: after a pause, the newest readings count, not all that were missed.
@@ -114,9 +158,12 @@ impl Foreseen {
         if self.ahead.is_none() {
             self.ahead = self.rows.next();
         }
-        if matches!(&self.ahead, Some(Ok(readings)) if readings.time < newest) {
-            let checks = self.checks.clone();
-            *self = Self { began: self.began, checks, ..Self::onwards(self.sources.clone(), newest)? };
+        if let Some(Ok(readings)) = &self.ahead
+            && readings.time < newest
+        {
+            let left_out = newest.duration_since(readings.time).as_nanos() / self.sources.interval().as_nanos();
+            self.skipped += u64::try_from(left_out).unwrap_or_default();
+            self.reopen(newest)?;
         }
         Ok(())
     }
@@ -179,7 +226,7 @@ impl Live {
             });
         };
         thread::Builder::new().name("ingest".to_owned()).spawn(read)?;
-        let alignment = Alignment::new(sources.lanes(), sources.interval(), seen, Timestamp::now());
+        let alignment = Alignment::new(sources.lanes(), sources.interval(), seen, now());
         let statuses = sources.each().flat_map(|each| std::iter::repeat_n(each.status.clone(), each.sensors));
         let (checks, statuses) = (sources.checks().clone(), statuses.collect());
         let inlets = sources.inlets();
@@ -189,19 +236,22 @@ impl Live {
         Ok(Self { alignment, checks, statuses, batches, inlets, _end: end })
     }
 
-    async fn next(&mut self) -> Aligned {
+    async fn next(&mut self) -> Result<Aligned, SourceError> {
         loop {
             while let Ok(sent) = self.batches.try_recv() {
-                self.alignment.add(sent.source, sent.batch, Timestamp::now());
+                self.alignment.add(sent.source, sent.batch, now());
             }
-            let now = Timestamp::now();
-            if let Some(aligned) = self.alignment.next(now) {
+            let time = now();
+            if let Some(aligned) = self.alignment.next(time) {
                 self.inlets.iter().for_each(|inlet| inlet.judge(aligned.readings.time));
-                return self.checked(aligned);
+                return Ok(self.checked(aligned));
             }
             tokio::select! {
-                Some(sent) = self.batches.recv() => self.alignment.add(sent.source, sent.batch, Timestamp::now()),
-                () = tokio::time::sleep(self.alignment.wait(now)) => {}
+                sent = self.batches.recv() => match sent {
+                    Some(sent) => self.alignment.add(sent.source, sent.batch, now()),
+                    None => return Err(SourceError::Server("the thread that reads the sources has ended".to_owned())),
+                },
+                () = tokio::time::sleep(self.alignment.wait(time)) => {}
             }
         }
     }
@@ -221,7 +271,7 @@ impl Drop for Live {
     fn drop(&mut self) {
         self.batches.close();
         while let Ok(sent) = self.batches.try_recv() {
-            self.alignment.add(sent.source, sent.batch, Timestamp::now());
+            self.alignment.add(sent.source, sent.batch, now());
         }
         self.alignment.give_up();
     }

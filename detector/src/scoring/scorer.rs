@@ -194,16 +194,14 @@ impl Scorer {
         }))
     }
 
-    /// The judgement of a whole vector as it was read.
+    /// A whole vector as it was read, measured as the model measures: in place.
     ///
     /// # Errors
     /// Values that no model can judge.
-    ///
-    /// # Panics
-    /// When the vector has not as many values as the model has columns.
-    pub fn judge_vector(&self, mut vector: Vec<f64>, explain: Explain) -> Result<Judgement, Unjudgeable> {
-        self.features.against_level(&mut vector);
-        self.model.judge_by(self.threshold(), &vector, explain)
+    pub fn measure(&self, vector: &mut [f64]) -> Result<(), Unjudgeable> {
+        self.features.against_level(vector);
+        let refused = vector.iter().find(|value| forest::cell(**value).is_none());
+        refused.map_or(Ok(()), |value| Err(Unjudgeable(*value)))
     }
 
     /// A score over this is anomalous, now.

@@ -242,6 +242,16 @@ impl Metrics {
         alone(&self.model.life.rejected).set(f64::from(u8::from(rejected)));
     }
 
+    /// A model that is wanted, or whose file was put there, was refused.
+    pub fn rejection(&self) {
+        self.model.life.rejections.with_label_values::<&str>(&[]).inc();
+    }
+
+    /// So many instants have passed without a look at their readings.
+    pub fn skipped(&self, instants: u64) {
+        self.readings.skipped.with_label_values::<&str>(&[]).inc_by(instants);
+    }
+
     /// The Prometheus text format.
     pub fn text(&self) -> String {
         let mut text = Vec::new();

@@ -2,6 +2,26 @@
 
 /// Every metric, once.
 pub mod metrics;
+/// How much memory there is.
+pub mod memory_limit;
+/// How many bytes requests may hold.
+pub mod budget;
+/// Work that takes long.
+pub mod batches;
+/// A request's body.
+pub mod body;
+/// Answers that are made while they are sent.
+pub mod pieces;
+/// Where requests begin and heads end.
+pub mod request_head;
+/// All connections of a server.
+pub mod connections;
+/// A client's connection, with its deadlines.
+pub mod connection;
+/// Which threads must not end.
+pub mod threads;
+/// How long there has been no verdict.
+pub mod silence;
 /// What the monitor and the API share.
 pub mod state;
 /// HTTP.

@@ -20,10 +20,26 @@ use crate::ingest::sources::http::Inlet;
 use crate::ingest::status::{Fate, SourceStatus};
 use crate::scoring::scorer::{Outcome, Scorer};
 use crate::scoring::verdict::Verdict;
+use crate::serving::batches::Batches;
+use crate::serving::budget::Budget;
+use crate::serving::memory_limit::memory_limit;
 use crate::serving::metrics::Metrics;
+use crate::serving::silence::Silence;
+use crate::serving::threads::Threads;
 
-/// How many verdicts `GET /verdicts` can look back on.
+/// How many verdicts `GET /verdicts` can look back on, where there is room for them.
 pub const REMEMBERED: usize = 1000;
+/// Requests may hold a fifth of the memory that there is, scrapes a sixteenth, verdicts another.
+const REQUESTS_SHARE: usize = 5;
+const SCRAPES_SHARE: usize = 16;
+const VERDICTS_SHARE: usize = 16;
+/// What a verdict holds at most for each sensor: a value, a share, a reason.
+const VERDICT_BYTES: usize = 128;
+
+/// How many verdicts on so many sensors there is room for.
+fn remembered(bytes: usize, sensors: usize) -> usize {
+    (bytes / (VERDICT_BYTES * sensors.max(1))).clamp(1, REMEMBERED)
+}
 
 /// Shared by reference between threads. The model and what it remembers are swapped as one: a request that has taken
 /// them works with one model to its end.
@@ -32,8 +48,20 @@ pub struct State {
     pub detector: Valid,
     /// What Prometheus sees.
     pub metrics: Metrics,
+    /// What requests on the predict port may hold.
+    pub budget: Budget,
+    /// What requests on the metrics port may hold: predictions leave it alone.
+    pub scrapes: Budget,
+    /// Where large requests are answered.
+    pub batches: Batches,
+    /// What the detector is not alive without.
+    pub threads: Threads,
+    /// How long there has been no verdict.
+    pub silence: Silence,
     scorer: ArcSwapOption<Scorer>,
-    verdicts: Mutex<VecDeque<Verdict>>,
+    verdicts: Mutex<VecDeque<Arc<Verdict>>>,
+    /// How many of them there is room for.
+    remembered: usize,
     events: Mutex<Events>,
     sensor_events: Mutex<SensorEvents>,
     notifier: OnceLock<Notifier>,
@@ -62,19 +90,29 @@ const WAITED_FOR: usize = 4096;
 
 impl State {
     /// A detector that has not started.
+    ///
+    /// # Panics
+    /// When the system refuses threads.
     pub fn new(detector: Valid) -> Self {
         let metrics = Metrics::new(&detector);
+        let memory = memory_limit();
         let status = |name: &str| Arc::new(SourceStatus::new(name, metrics.counters(name)));
         Self {
             sources: detector.sources().iter().map(|each| status(&each.name)).collect(),
             inlet: OnceLock::new(),
             judged: broadcast::Sender::new(WAITED_FOR),
             metrics,
+            budget: Budget::new(memory / REQUESTS_SHARE),
+            scrapes: Budget::new(memory / SCRAPES_SHARE),
+            batches: Batches::start().expect("a process that runs has threads"),
+            threads: Threads::default(),
+            silence: Silence::new(detector.spec().interval.into()),
+            remembered: remembered(memory / VERDICTS_SHARE, detector.sensors().count()),
             scorer: ArcSwapOption::empty(),
             events: Mutex::new(Events::new(&detector)),
             sensor_events: Mutex::new(SensorEvents::new(&detector)),
             notifier: OnceLock::new(),
-            verdicts: Mutex::new(VecDeque::with_capacity(REMEMBERED)),
+            verdicts: Mutex::new(VecDeque::new()),
             phase: Mutex::new(Phase::WarmingUp {
                 have: 0,
                 need: detector.train().map_or(0, |train| train.samples),
@@ -97,6 +135,7 @@ impl State {
     pub fn serve(&self, scorer: &Scorer, trained_in: Duration) {
         self.metrics.model(scorer.model(), trained_in, self.scorer().is_some());
         self.remember(scorer);
+        self.silence.broken();
         *lock(&self.phase) = Phase::Serving;
     }
 
@@ -119,7 +158,11 @@ impl State {
     /// A model that is wanted does not serve, or (none) every one does.
     pub fn reject(&self, rejected: Option<Rejected>) {
         self.metrics.rejected(rejected.is_some());
-        *lock(&self.rejected) = rejected;
+        let mut known = lock(&self.rejected);
+        if rejected.is_some() && rejected != *known {
+            self.metrics.rejection();
+        }
+        *known = rejected;
     }
 
     /// What the model at work remembers has moved on by a reading.
@@ -196,16 +239,20 @@ impl State {
         self.metrics.readings(&aligned.readings);
         self.follow_sensors(aligned);
         self.settle(aligned, matches!(outcome, Outcome::Verdict(_)));
+        // A model that looks back has to wait for what it looks back on.
+        if matches!(outcome, Outcome::Verdict(_) | Outcome::TooEarly) {
+            self.silence.broken();
+        }
         let verdict = if let Outcome::Verdict(verdict) = outcome { Some(verdict) } else { None };
         self.announce(aligned.readings.time, verdict);
         let verdict = verdict?;
         self.metrics.verdict(verdict);
         let change = self.follow(verdict);
         let mut verdicts = lock(&self.verdicts);
-        if verdicts.len() == REMEMBERED {
+        if verdicts.len() == self.remembered {
             verdicts.pop_front();
         }
-        verdicts.push_back(verdict.clone());
+        verdicts.push_back(Arc::new(verdict.clone()));
         change
     }
 
@@ -284,12 +331,12 @@ impl State {
     }
 
     /// The newest events, at most `most`, newest first.
-    pub fn events(&self, most: usize) -> Vec<EventReport> {
+    pub fn events(&self, most: usize) -> Vec<Arc<EventReport>> {
         lock(&self.events).newest(most)
     }
 
     /// The newest verdicts, at most `most`, newest first.
-    pub fn verdicts(&self, most: usize) -> Vec<Verdict> {
+    pub fn verdicts(&self, most: usize) -> Vec<Arc<Verdict>> {
         lock(&self.verdicts).iter().rev().take(most).cloned().collect()
     }
 
@@ -312,12 +359,25 @@ impl State {
                     lock(&self.rejected).as_ref().map_or(String::new(), |why| format!(": {}", why.message));
                 Err(format!("the model is not loaded yet{why}"))
             }
-            Phase::Serving | Phase::WarmingUp { seconds_left: Some(_), .. } => Ok(()),
+            Phase::Serving => self.audible(),
+            // What is learned from has to be let in.
+            Phase::WarmingUp { seconds_left: Some(_), .. } => Ok(()),
             Phase::WarmingUp { have, need, .. } => {
                 Err(format!("warming up: {have} of {need} samples to train on"))
             }
             Phase::TrainingFailed { message } => Err(format!("training failed: {message}")),
         }
+    }
+
+    /// Whether verdicts are made as they are expected, or one sentence on why not.
+    fn audible(&self) -> Result<(), String> {
+        let Some(silent) = self.silence.too_long() else { return Ok(()) };
+        let away = self.sources.iter().map(|source| source.report()).find(|source| !source.connected);
+        let why = match away {
+            Some(source) => format!("source {}: {}", source.name, source.message),
+            None => "no complete readings can be judged".to_owned(),
+        };
+        Err(format!("no verdict for {} s: {why}", silent.as_secs()))
     }
 
     /// One sentence on why there is no model.
@@ -339,7 +399,7 @@ impl State {
             phase: lock(&self.phase).clone(),
             model: self.scorer().map(|scorer| scorer.model().report(self.detector.cut())),
             sources: self.sources.iter().map(|source| source.report()).collect(),
-            newest_events: self.events(REPORTED_EVENTS),
+            newest_events: self.events(REPORTED_EVENTS).iter().map(|event| (**event).clone()).collect(),
             newest_sensor_events: self.sensor_events(REPORTED_EVENTS),
             trainings: self.trainings.load(Ordering::Relaxed),
             rejected: lock(&self.rejected).clone(),

@@ -156,6 +156,7 @@ async fn a_bad_question_gets_one_sentence_that_names_the_field() {
         (r#"{"values":{"pressure":"NaN"}}"#, 422, r#"values.pressure: expected a finite number, got "NaN""#),
         (r#"{"values":{}}"#, 422, "values.pressure: expected a finite number, got nothing"),
         (r#"{"values":{"pressure":1,"heat":2}}"#, 422, "values.heat: no such sensor: expected pressure"),
+        (r#"{"values":{"pressure":1,"pressure":1}}"#, 422, "values.pressure: expected it once, got it twice"),
         (r#"{"values":[1]}"#, 422, "values: expected an object, got [1]"),
         (r#"{"instances":7}"#, 422, "instances: expected an array of rows, got 7"),
         (r#"{"instances":[[1],[true]]}"#, 422, "instances[1][0]: expected a finite number, got true"),

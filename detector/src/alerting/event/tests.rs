@@ -56,7 +56,7 @@ fn anomalous_verdicts_in_a_row_are_one_event_with_start_peak_end_and_sensors() {
     let sensors: Vec<_> = event.sensors.iter().map(|sensor| sensor.name.as_str()).collect();
     assert_eq!(sensors, ["load", "speed"]);
     assert!((event.sensors[0].share - 0.8).abs() < 1e-9);
-    assert_eq!(events.newest(10), [event]);
+    assert_eq!(events.newest(10), [Arc::new(event)]);
 }
 
 #[test]

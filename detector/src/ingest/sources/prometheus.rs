@@ -19,7 +19,9 @@ use tokio::runtime::{self, Runtime};
 use self::client::{Client, ClientError};
 use super::access::Access;
 use crate::ingest::reading::Readings;
-use crate::ingest::source::{Batch, Feed, Reading, Rows, Source, SourceError, Span, aligned};
+use crate::ingest::source::{
+    Batch, Feed, LOOK, Reading, Rows, Source, SourceError, Span, aligned, is_set_back,
+};
 use crate::outgoing::Outgoing;
 
 /// The most points of a series that a server gives at once.
@@ -81,8 +83,7 @@ impl Source for Queries {
         let mut instant = aligned(Timestamp::now(), feed.interval()) - self.delay;
         instant = aligned(instant, feed.interval());
         loop {
-            let wait = (instant + self.delay).duration_since(Timestamp::now());
-            tokio::time::sleep(Duration::try_from(wait).unwrap_or_default()).await;
+            instant = self.due(instant, feed.interval()).await;
             if client.is_outdated() {
                 client = self.server.client().await?;
             }
@@ -90,7 +91,24 @@ impl Source for Queries {
             feed.send(batch).await;
             // What was missed while the server was away stays missing.
             let newest = aligned(Timestamp::now() - self.delay, feed.interval());
-            instant = (instant + feed.interval()).max(newest);
+            instant = instant.saturating_add(feed.interval()).unwrap_or(instant).max(newest);
+        }
+    }
+}
+
+impl Queries {
+    /// Wait until an instant is due. If the clock is set back meanwhile, the next instant by the new time is waited for.
+    async fn due(&self, mut instant: Timestamp, interval: SignedDuration) -> Timestamp {
+        loop {
+            let now = Timestamp::now();
+            let wait = instant.duration_since(now) + self.delay;
+            if wait <= SignedDuration::ZERO {
+                return instant;
+            }
+            if is_set_back(instant, now - self.delay, interval) {
+                instant = aligned(now - self.delay, interval);
+            }
+            tokio::time::sleep(Duration::try_from(wait).unwrap_or_default().min(LOOK)).await;
         }
     }
 }

@@ -5,10 +5,11 @@ use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 use thiserror::Error;
 
+use super::cell::cut;
 use crate::ingest::sources::http::Receipt;
-
-/// The largest request body: batches beyond it belong into several requests.
-pub const MAX_BYTES: usize = 2 << 20;
+use crate::serving::batches::{Busy, Panicked};
+use crate::serving::body::BodyError;
+use crate::serving::budget::Exhausted;
 
 /// A request that cannot be answered as asked. The body is `{"error": "…"}`, one sentence.
 #[derive(Debug, Error)]
@@ -19,17 +20,20 @@ pub enum ApiError {
     /// 422: the right JSON with values that the model cannot take. Field and sentence.
     #[error("{0}: {1}")]
     Unprocessable(String, String),
-    /// 413.
-    #[error("expected a body of at most {0} bytes")]
-    TooLarge(usize),
+    /// 400, 408, 413 or 503: there is no body.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// 413: more rows than one request may have.
+    #[error("instances: expected at most {0} rows, got more")]
+    TooManyRows(usize),
     /// 415: another Content-Type or Content-Encoding.
     #[error("{0}")]
     Unsupported(String),
     /// 404.
-    #[error("no such path: {0}")]
+    #[error("no such path: {}", cut(.0))]
     NoSuchPath(String),
     /// 405.
-    #[error("{path} does not take {method}")]
+    #[error("{} does not take {}", cut(path), cut(method))]
     WrongMethod {
         /// What was asked for.
         path: String,
@@ -58,6 +62,30 @@ pub enum ApiError {
     /// 503: no model serves yet, or the program is about to end.
     #[error("{0}")]
     NotReady(String),
+    /// 503: others are served first.
+    #[error("the detector is busy with other requests")]
+    Busy,
+    /// 500: a bug, which the log has.
+    #[error("the request could not be answered, the detector's log says why")]
+    Panicked,
+}
+
+impl From<Busy> for ApiError {
+    fn from(_: Busy) -> Self {
+        Self::Busy
+    }
+}
+
+impl From<Exhausted> for ApiError {
+    fn from(_: Exhausted) -> Self {
+        Self::Busy
+    }
+}
+
+impl From<Panicked> for ApiError {
+    fn from(_: Panicked) -> Self {
+        Self::Panicked
+    }
 }
 
 impl ResponseError for ApiError {
@@ -65,11 +93,14 @@ impl ResponseError for ApiError {
         match self {
             Self::Malformed(_) | Self::Items { .. } => StatusCode::BAD_REQUEST,
             Self::Unprocessable(..) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Body(BodyError::Unreadable(_)) => StatusCode::BAD_REQUEST,
+            Self::Body(BodyError::Slow) => StatusCode::REQUEST_TIMEOUT,
+            Self::Body(BodyError::TooLarge(_)) | Self::TooManyRows(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NoSuchPath(_) | Self::NoInlet => StatusCode::NOT_FOUND,
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotReady(_) | Self::Busy | Self::Body(BodyError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
         }
@@ -77,7 +108,8 @@ impl ResponseError for ApiError {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
-        if matches!(self, Self::NotReady(_) | Self::TooMany(_)) {
+        let code = self.status_code();
+        if matches!(code, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             response.insert_header(("Retry-After", "1"));
         }
         if let Self::Unauthorized(_) = self {

@@ -2,6 +2,20 @@
 
 /// The only map from errors to status codes and JSON.
 mod error;
+/// One JSON value.
+mod cell;
+/// Arrays and objects.
+mod shape;
+/// `{"NAME":number,…}`.
+mod values;
+/// `[[number,…],…]`.
+mod rows;
+/// What a prediction is asked for.
+mod question;
+/// What a prediction is answered with.
+mod judgement_json;
+/// What a batch is answered with.
+mod batch_answer;
 /// `POST /predict`.
 mod predict;
 /// What requests that push readings have in common.
@@ -24,24 +38,20 @@ mod operations;
 use actix_web::HttpRequest;
 use actix_web::web::{self, ServiceConfig};
 
-use error::{ApiError, MAX_BYTES};
-use push::MOST_METRICS;
+use error::ApiError;
 
 /// The routes of the predict port. Expects `Data<State>`.
 pub fn configure_predict(config: &mut ServiceConfig) {
     config
-        .app_data(web::PayloadConfig::new(MAX_BYTES))
         .service(web::resource("/predict").post(predict::predict).default_service(web::to(wrong_method)))
         .service(web::resource("/readings").post(readings::push).default_service(web::to(wrong_method)))
         .service(
             web::resource("/api/v1/write")
-                .app_data(web::PayloadConfig::new(MOST_METRICS))
                 .post(remote_write::write)
                 .default_service(web::to(wrong_method)),
         )
         .service(
             web::resource("/v1/metrics")
-                .app_data(web::PayloadConfig::new(MOST_METRICS))
                 .post(otlp::metrics)
                 .default_service(web::to(wrong_method)),
         )

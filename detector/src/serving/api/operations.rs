@@ -1,14 +1,19 @@
 //! What platforms ask: is it alive, is it ready, how is it, its metrics, its model.
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 
 use super::error::ApiError;
+use crate::model::model::Model;
+use crate::serving::pieces::Pieces;
 use crate::serving::state::State;
 
-/// `GET /livez`: the program answers.
-pub(super) async fn live() -> &'static str {
-    "ok\n"
+/// `GET /livez`: the program answers, and nothing that it needs has ended.
+pub(super) async fn live(state: Data<State>) -> Result<&'static str, ApiError> {
+    let ended = state.threads.ended();
+    ended.map_or(Ok("ok\n"), |name| Err(ApiError::NotReady(format!("the thread {name} has ended"))))
 }
 
 /// `GET /readyz`: predictions will be answered.
@@ -27,8 +32,12 @@ pub(super) async fn notifications(state: Data<State>) -> HttpResponse {
 }
 
 /// `GET /metrics`: the Prometheus text format.
-pub(super) async fn metrics(state: Data<State>) -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(state.metrics.text())
+pub(super) async fn metrics(state: Data<State>) -> Result<HttpResponse, ApiError> {
+    let text = state.metrics.text();
+    let held = state.scrapes.hold(text.len())?;
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(Pieces::new(text).holding(held)))
 }
 
 /// `GET /model`: the artifact, as `detector inspect` reads it.
@@ -38,5 +47,14 @@ pub(super) async fn model(state: Data<State>) -> Result<HttpResponse, ApiError> 
     Ok(HttpResponse::Ok()
         .insert_header(("ETag", format!("\"{}\"", model.digest())))
         .content_type("application/octet-stream")
-        .body(model.bytes().to_vec()))
+        .body(Pieces::new(Artifact(model.clone()))))
+}
+
+/// The bytes of a model that is shared.
+struct Artifact(Arc<Model>);
+
+impl AsRef<[u8]> for Artifact {
+    fn as_ref(&self) -> &[u8] {
+        self.0.bytes()
+    }
 }

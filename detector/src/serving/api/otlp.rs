@@ -2,15 +2,17 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use actix_web::web::{Bytes, Data};
+use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use jiff::Timestamp;
 use prost::Message;
 use serde_json::json;
 
 use super::ApiError;
+use super::cell::cut;
 use super::push::{MOST_METRICS, Taken, admitted, decompressed, header, take};
 use crate::ingest::sources::http::otlp::{Encoding, items};
+use crate::serving::body;
 use crate::serving::state::State;
 
 /// `ExportMetricsServiceResponse`.
@@ -40,29 +42,30 @@ struct Status {
 pub(super) async fn metrics(
     state: Data<State>,
     request: HttpRequest,
-    body: Result<Bytes, actix_web::Error>,
+    payload: Payload,
 ) -> HttpResponse {
     let encoding = Encoding::of(header(&request, CONTENT_TYPE));
-    match read(&state, &request, encoding, body) {
+    match read(&state, &request, encoding, payload).await {
         Ok(taken) => success(encoding, taken),
         Err(error) => failure(encoding, &error),
     }
 }
 
-fn read(
+async fn read(
     state: &State,
     request: &HttpRequest,
     encoding: Option<Encoding>,
-    body: Result<Bytes, actix_web::Error>,
+    payload: Payload,
 ) -> Result<Taken, ApiError> {
     let inlet = admitted(state, request)?;
     let encoding = encoding.ok_or_else(|| {
-        let got = header(request, CONTENT_TYPE);
+        let got = cut(header(request, CONTENT_TYPE));
         let expected = "application/x-protobuf or application/json";
         ApiError::Unsupported(format!("Content-Type: expected {expected}, got {got:?}"))
     })?;
+    let body = body::read(request, payload, &state.budget, MOST_METRICS).await?;
     let body = decompressed(request, body, MOST_METRICS)?;
-    take(inlet, items(&body, encoding, inlet, Timestamp::now()))
+    take(inlet, items(&body.bytes, encoding, inlet, Timestamp::now()))
 }
 
 fn success(encoding: Option<Encoding>, taken: Taken) -> HttpResponse {

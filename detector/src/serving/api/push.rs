@@ -3,18 +3,21 @@
 use std::io::Read;
 
 use actix_web::HttpRequest;
-use actix_web::error::PayloadError;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderName};
-use actix_web::web::Bytes;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 
 use super::ApiError;
+use super::cell::cut;
 use crate::ingest::sources::http::items::Items;
 use crate::ingest::sources::http::{Inlet, PushError, Receipt, Unauthorized};
+use crate::serving::body::{Body, BodyError};
+use crate::serving::budget::Held;
 use crate::serving::state::State;
 
 /// The largest request that pushes metrics, also when it is decompressed.
 pub(super) const MOST_METRICS: usize = 8 << 20;
+/// So much is decompressed at once.
+const STEP: usize = 64 << 10;
 
 /// The inlet, for a client that may push.
 ///
@@ -38,44 +41,34 @@ pub(super) fn header(request: &HttpRequest, name: HeaderName) -> &str {
     request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// The body as it was sent.
-///
-/// # Errors
-/// It is too large, or breaks off.
-pub(super) fn whole(body: Result<Bytes, actix_web::Error>, most: usize) -> Result<Bytes, ApiError> {
-    body.map_err(|error| match error.as_error::<PayloadError>() {
-        Some(PayloadError::Overflow) => ApiError::TooLarge(most),
-        _ => ApiError::Malformed(format!("the body could not be read: {error}")),
-    })
-}
-
 /// The body, decompressed where its Content-Encoding says so.
 ///
 /// # Errors
-/// It is too large, breaks off, or is compressed in another way.
-pub(super) fn decompressed(
-    request: &HttpRequest,
-    body: Result<Bytes, actix_web::Error>,
-    most: usize,
-) -> Result<Bytes, ApiError> {
-    let body = whole(body, most)?;
+/// It is too large, breaks off, is compressed in another way, or there is no room for it.
+pub(super) fn decompressed(request: &HttpRequest, body: Body, most: usize) -> Result<Body, ApiError> {
+    let Body { bytes, held } = body;
     match header(request, CONTENT_ENCODING) {
-        "" | "identity" => Ok(body),
-        "gzip" => unpacked(MultiGzDecoder::new(&*body), "gzip", most),
-        "deflate" => unpacked(ZlibDecoder::new(&*body), "deflate", most),
+        "" | "identity" => Ok(Body { bytes, held }),
+        "gzip" => unpacked(MultiGzDecoder::new(&*bytes), "gzip", held, most),
+        "deflate" => unpacked(ZlibDecoder::new(&*bytes), "deflate", held, most),
         other => Err(ApiError::Unsupported(format!(
-            "Content-Encoding: expected gzip, deflate or none, got {other:?}"
+            "Content-Encoding: expected gzip, deflate or none, got {:?}",
+            cut(other)
         ))),
     }
 }
 
-fn unpacked(packed: impl Read, format: &str, most: usize) -> Result<Bytes, ApiError> {
+fn unpacked(mut packed: impl Read, format: &str, mut held: Held, most: usize) -> Result<Body, ApiError> {
     let mut bytes = Vec::new();
-    let read = packed.take(most as u64 + 1).read_to_end(&mut bytes);
-    match read {
-        Err(error) => Err(ApiError::Malformed(format!("expected {format}: {error}"))),
-        Ok(_) if bytes.len() > most => Err(ApiError::TooLarge(most)),
-        Ok(_) => Ok(bytes.into()),
+    loop {
+        held.grow(STEP)?;
+        let read = packed.by_ref().take(STEP as u64).read_to_end(&mut bytes);
+        match read {
+            Err(error) => return Err(ApiError::Malformed(format!("expected {format}: {error}"))),
+            Ok(_) if bytes.len() > most => return Err(BodyError::TooLarge(most).into()),
+            Ok(0) => return Ok(Body { bytes: bytes.into(), held }),
+            Ok(_) => {}
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::web::{Bytes, Data, Query};
+use actix_web::web::{Data, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -11,12 +11,14 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::ApiError;
-use super::error::MAX_BYTES;
 use super::push::{admitted, decompressed, take};
 use crate::ingest::sources::http::json::items;
+use crate::serving::body;
 use crate::serving::state::{Judged, State};
 use crate::serving::verdict_json::verdict_json;
 
+/// The largest request body: batches beyond it belong into several requests.
+const MOST_BYTES: usize = 2 << 20;
 /// How long a request waits for its verdicts after the last one, or two intervals.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -33,13 +35,15 @@ struct Options {
 pub(super) async fn push(
     state: Data<State>,
     request: HttpRequest,
-    body: Result<Bytes, actix_web::Error>,
+    payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let options = Query::<Options>::from_query(request.query_string())
         .map_err(|error| ApiError::Malformed(format!("expected ?verdicts=true or nothing: {error}")))?;
     let inlet = admitted(&state, &request)?;
-    let body = decompressed(&request, body, MAX_BYTES)?;
-    let items = items(&body, inlet, Timestamp::now());
+    let body = body::read(&request, payload, &state.budget, MOST_BYTES).await?;
+    let body = decompressed(&request, body, MOST_BYTES)?;
+    let items = items(&body.bytes, inlet, Timestamp::now());
+    drop(body);
     let judged = state.judged();
     let times = items.iter().flat_map(|items| items.readings.iter().map(|reading| reading.time));
     let span = times.clone().min().zip(times.max());

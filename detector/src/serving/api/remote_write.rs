@@ -1,23 +1,25 @@
 //! `POST /api/v1/write`: Prometheus' remote write, 1.0 and 2.0; 204, or what of it could not be taken.
 
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use actix_web::web::{Bytes, Data};
+use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use jiff::Timestamp;
 
 use super::ApiError;
-use super::push::{MOST_METRICS, Taken, admitted, header, take, whole};
+use super::cell::cut;
+use super::push::{MOST_METRICS, Taken, admitted, header, take};
 use crate::ingest::sources::http::remote_write::{Version, Written, items};
+use crate::serving::body;
 use crate::serving::state::State;
 
 /// The handler.
 pub(super) async fn write(
     state: Data<State>,
     request: HttpRequest,
-    body: Result<Bytes, actix_web::Error>,
+    payload: Payload,
 ) -> HttpResponse {
     let version = Version::of(header(&request, CONTENT_TYPE));
-    let (mut response, written) = match read(&state, &request, version, body) {
+    let (mut response, written) = match read(&state, &request, version, payload).await {
         Err(error) => (error.error_response(), Written::default()),
         Ok((taken, mut written)) => {
             let lost = taken.refused - written.refused_histograms + taken.receipt.late;
@@ -37,25 +39,26 @@ pub(super) async fn write(
     response
 }
 
-fn read(
+async fn read(
     state: &State,
     request: &HttpRequest,
     version: Option<Version>,
-    body: Result<Bytes, actix_web::Error>,
+    payload: Payload,
 ) -> Result<(Taken, Written), ApiError> {
     let inlet = admitted(state, request)?;
     let version = version.ok_or_else(|| {
-        let got = header(request, CONTENT_TYPE);
+        let got = cut(header(request, CONTENT_TYPE));
         ApiError::Unsupported(format!(
             "Content-Type: expected application/x-protobuf, of proto prometheus.WriteRequest or io.prometheus.write.v2.Request, got {got:?}"
         ))
     })?;
     let encoding = header(request, CONTENT_ENCODING);
     if !matches!(encoding, "" | "snappy") {
-        return Err(ApiError::Unsupported(format!("Content-Encoding: expected snappy, got {encoding:?}")));
+        return Err(ApiError::Unsupported(format!("Content-Encoding: expected snappy, got {:?}", cut(encoding))));
     }
     let mut written = Written::default();
-    let items = items(&whole(body, MOST_METRICS)?, version, inlet, MOST_METRICS, Timestamp::now());
+    let body = body::read(request, payload, &state.budget, MOST_METRICS).await?;
+    let items = items(&body.bytes, version, inlet, MOST_METRICS, Timestamp::now());
     let items = items.map(|(items, of_kinds)| {
         written = of_kinds;
         items

@@ -10,6 +10,7 @@ pub(super) struct ReadingMetrics {
     pub(super) source_up: GaugeVec,
     pub(super) arrived: IntCounterVec,
     pub(super) total: IntCounterVec,
+    pub(super) skipped: IntCounterVec,
 }
 
 pub(super) struct VerdictMetrics {
@@ -60,6 +61,7 @@ pub(super) struct LifeMetrics {
     pub(super) trainings: IntCounterVec,
     pub(super) swaps: IntCounterVec,
     pub(super) rejected: GaugeVec,
+    pub(super) rejections: IntCounterVec,
     pub(super) next_training: GaugeVec,
 }
 
@@ -87,7 +89,7 @@ impl Maker {
 
 impl ReadingMetrics {
     pub(super) fn new(make: &Maker) -> Self {
-        Self {
+        let metrics = Self {
             sensor_value: make.gauges(
                 "anomaly_sensor_value",
                 "The sensor's newest reading, in its unit.",
@@ -113,7 +115,14 @@ impl ReadingMetrics {
                 "Readings by source and outcome: scored, missing (without a value), refused (they can be no reading), dropped (late, followed by a newer one before they counted, or no verdict was made).",
                 &["source", "outcome"],
             ),
-        }
+            skipped: make.counters(
+                "anomaly_instants_skipped_total",
+                "Instants that have passed without a look at their readings: the process was stopped, could not keep up, or the clock was set.",
+                &[],
+            ),
+        };
+        metrics.skipped.with_label_values::<&str>(&[]);
+        metrics
     }
 }
 
@@ -288,6 +297,11 @@ impl LifeMetrics {
                 "1 while a model that is wanted, loaded, stored or pinned, cannot serve, else 0.",
                 &[],
             ),
+            rejections: make.counters(
+                "anomaly_model_rejections_total",
+                "How often a model was refused: one that is wanted and cannot be had, or a file that holds none that fits.",
+                &[],
+            ),
             next_training: make.gauges(
                 "anomaly_model_next_training_timestamp_seconds",
                 "When the next training is due, in seconds since the Unix epoch; absent if never.",
@@ -298,6 +312,7 @@ impl LifeMetrics {
             metrics.trainings.with_label_values(&[outcome]);
         }
         metrics.swaps.with_label_values::<&str>(&[]);
+        metrics.rejections.with_label_values::<&str>(&[]);
         alone(&metrics.rejected).set(0.0);
         metrics
     }

@@ -85,6 +85,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "DURATION", default_value = "0s", env = "DETECTOR_DRAIN")]
     pub(super) drain: crd::Duration,
 
+    /// How long a connection may be idle before it is closed; longer than proxies keep theirs, so that they close first
+    #[arg(long, value_name = "DURATION", default_value = "75s", env = "DETECTOR_KEEP_ALIVE")]
+    pub(super) keep_alive: crd::Duration,
+
     /// A model that is stored for this detector: if it fits the manifest, it serves, without training. It is
     /// watched, and so is the manifest: a newer model, a moved `dataEndTime` and `pinnedDigest` take effect without a restart
     #[arg(long, value_name = "FILE")]

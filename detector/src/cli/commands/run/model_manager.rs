@@ -3,12 +3,14 @@
 //! On a thread of its own, beside those that answer and judge. Whatever goes wrong, the current model keeps serving.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use actix_web::web::Data;
 use crd::contract::Rejected;
+use crd::status::Reason;
 use crd::valid::ModelKind;
 use jiff::Timestamp;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -70,6 +72,7 @@ pub(super) struct ModelManager {
     pool: ThreadPool,
     unpinned: Option<Rejected>,
     unloaded: Option<Rejected>,
+    untrained: Option<Rejected>,
 }
 
 impl ModelManager {
@@ -111,6 +114,7 @@ impl ModelManager {
             pool: pool.map_err(|error| RunError::Start(io::Error::other(error)))?,
             unpinned: start.rejected.clone(),
             unloaded: None,
+            untrained: None,
             state: state.clone(),
         })
     }
@@ -121,14 +125,26 @@ impl ModelManager {
             self.keep(model);
         }
         self.serving = serving;
+        let running = self.state.threads.runs("model_manager");
         let run = move || {
+            let _running = running;
             while !self.updates.is_closed() {
-                self.look();
+                self.look_or_say_why();
                 thread::sleep(LOOK);
             }
         };
         let thread = thread::Builder::new().name("model_manager".to_owned());
         thread.spawn(run).map(|_| ()).map_err(RunError::Start)
+    }
+
+    /// A bug in what is done seldom must not end what serves.
+    fn look_or_say_why(&mut self) {
+        if catch_unwind(AssertUnwindSafe(|| self.look())).is_err() {
+            self.past = None;
+            let pause = self.backoff.failed(Instant::now(), Duration::MAX);
+            self.note(format!("looking for models has panicked; it goes on in {}s", pause.as_secs()));
+            thread::sleep(pause);
+        }
     }
 
     fn look(&mut self) {
@@ -138,7 +154,8 @@ impl ModelManager {
         }
         self.load();
         self.train();
-        self.state.reject(self.unpinned.clone().or_else(|| self.unloaded.clone()));
+        let rejected = self.unpinned.as_ref().or(self.unloaded.as_ref()).or(self.untrained.as_ref());
+        self.state.reject(rejected.cloned());
     }
 
     fn note(&self, note: String) {
@@ -172,6 +189,7 @@ impl ModelManager {
         let fitting: Vec<Arc<Model>> =
             files.filter_map(|file| fitted(file, &self.requirements, &mut notes)).collect();
         for note in notes {
+            self.state.metrics.rejection();
             self.note(note);
         }
         let (chosen, rejected) = self.requirements.choose(&fitting);
@@ -222,14 +240,15 @@ impl ModelManager {
         match trained {
             Ok(model) => {
                 self.backoff.succeeded();
+                self.untrained = None;
                 self.adopt(Arc::new(model), Some(began.elapsed()));
             }
             Err(error) => {
                 self.past = None;
                 let pause = self.backoff.failed(Instant::now(), Duration::MAX).as_secs();
-                self.note(format!(
-                    "the training failed, the current model keeps serving: {error}; it is tried again in {pause}s"
-                ));
+                let message = format!("the training failed, the current model keeps serving: {error}");
+                self.note(format!("{message}; it is tried again in {pause}s"));
+                self.untrained = Some(Rejected { reason: Reason::TrainingFailed, message });
             }
         }
     }

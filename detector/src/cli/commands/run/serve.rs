@@ -2,13 +2,14 @@
 
 use std::io;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use actix_web::web::Data;
 use crd::Valid;
 use crd::contract::EventReport;
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::args::RunArgs;
 use super::error::RunError;
@@ -25,7 +26,7 @@ use crate::ingest::alignment::Aligned;
 use crate::ingest::buffer::Buffer;
 use crate::ingest::connection::Pauses;
 use crate::ingest::history;
-use crate::ingest::source::SourceError;
+use crate::ingest::source::{Clock, SourceError};
 use crate::ingest::sources::Sources;
 use crate::ingest::stream::ReadingStream;
 use crate::lifecycle::monitor::{self, MonitorError, Started};
@@ -34,6 +35,12 @@ use crate::lifecycle::store::snapshot::Snapshot;
 use crate::model::model::{Explain, Model};
 use crate::scoring::scorer::Scorer;
 use crate::serving::state::State;
+
+/// How long after a training that failed it is tried again, where the source may have more by then.
+const RETRAIN_PAUSE: Duration = Duration::from_secs(30);
+/// Clients that are at work on a connection are asked to leave it: with the answer to their next request, which needs a
+/// moment to come.
+const LEAST_DRAIN: Duration = Duration::from_millis(500);
 
 /// Answer from the first moment on, train or load, then judge what comes at its pace. The event that goes on at the end.
 pub(super) async fn serve(
@@ -51,24 +58,36 @@ pub(super) async fn serve(
         predict: &args.predict_address.to_string(),
         metrics: &args.metrics_address.to_string(),
     });
-    let result = tokio::select! {
-        result = start_and_score(args, &state, start, record) => result,
-        drain = stop.asked() => {
-            state.drain();
-            if drain {
-                tokio::time::sleep(args.drain.into()).await;
-            }
-            Ok(())
+    let (result, drain) = tokio::select! {
+        result = start_and_score(args, &state, start, record) => (result, Duration::ZERO),
+        is_sent_to = stop.asked() => {
+            let drain = Duration::from(args.drain).max(LEAST_DRAIN);
+            (Ok(()), if is_sent_to { drain } else { Duration::ZERO })
         }
     };
-    servers.stop().await;
+    tokio::select! {
+        () = end(&state, servers, drain) => {}
+        code = stop.signal() => std::process::exit(code),
+    }
     result.map(|()| state.ongoing_event())
+}
+
+/// Say that it ends, answer what comes meanwhile, then what has come.
+async fn end(state: &State, servers: Servers, drain: Duration) {
+    state.drain();
+    servers.drain();
+    tokio::time::sleep(drain).await;
+    servers.stop().await;
 }
 
 /// Notify the receivers of the spec, if there are any, when events raise alarms and end.
 fn notify(args: &RunArgs, state: &Data<State>) -> Result<(), RunError> {
-    let shared = state.clone();
+    if state.detector.spec().notifications.is_empty() {
+        return Ok(());
+    }
+    let (shared, running) = (state.clone(), state.threads.runs("notifications"));
     let report = move |name: &str, outcome, why: Option<&str>| {
+        let _ends_with_its_owner = &running;
         shared.metrics.notification(name, outcome, 1);
         if let Some(why) = why {
             tracing::warn!("{why}");
@@ -86,7 +105,10 @@ async fn start_and_score(
     start: Start,
     record: &mut Record,
 ) -> Result<(), RunError> {
-    start.notes.iter().for_each(|note| tracing::warn!("{note}"));
+    for note in &start.notes {
+        tracing::warn!("{note}");
+        state.metrics.rejection();
+    }
     let events = start.snapshot.as_ref().map(|snapshot| snapshot.events.clone());
     state.reject(start.rejected.clone());
     let open = Sources::open(&state.detector, &args.access()?, state.sources());
@@ -119,6 +141,9 @@ async fn start_and_score(
         state.restore(events);
     }
     record.started(&started);
+    // Who pushes has to reach the detector, whether or not anybody has pushed; a recording has its own time.
+    let is_pushed_to = state.detector.sources().iter().any(|source| source.kind.is_pushed_to());
+    state.silence.expect(sources.clock() == Clock::Wall && !is_pushed_to);
     let Started { scorer, stream, .. } = started;
     tokio::select! {
         result = attend(state, record, scorer, stream, kept.as_deref(), coming) => result,
@@ -180,6 +205,13 @@ impl Begin<'_> {
                     self.sources.set_connected(Some(&why));
                     tracing::warn!("the history cannot be read, it is tried again: {why}");
                     tokio::time::sleep(pauses.next_pause()).await;
+                }
+                // A server may have more later; a recording has what it has.
+                Err(MonitorError::Model(error)) if !self.sources.foresee() => {
+                    let message = format!("{error}; it is tried again");
+                    tracing::warn!("{message}");
+                    self.state.training_failed(message);
+                    tokio::time::sleep(RETRAIN_PAUSE).await;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -253,9 +285,12 @@ fn train(state: &Data<State>, sources: &Arc<Sources>) -> Result<Started, Monitor
     started
 }
 
+/// On a thread of its own, which nobody waits for when the program ends: a training may take minutes.
 async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, RunError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|panic| RunError::Start(io::Error::other(panic)))
+    let (done, result) = oneshot::channel();
+    let run = move || drop(done.send(work()));
+    thread::Builder::new().name("training".to_owned()).spawn(run).map_err(RunError::Start)?;
+    result.await.map_err(|_| RunError::Start(io::Error::other("the training panicked")))
 }
 
 /// The first model that can be loaded.
@@ -307,6 +342,7 @@ async fn attend(
                 None => break,
             },
         };
+        state.metrics.skipped(stream.take_skipped());
         let outcome = scorer.judge(&aligned.readings);
         let change = state.advance(&aligned, &outcome, &scorer);
         record.outcome(&aligned.readings, &outcome, change.as_ref())?;
@@ -314,6 +350,7 @@ async fn attend(
             keep(kept, &aligned);
         }
     }
+    state.silence.expect(false);
     for source in state.sources() {
         source.disconnected("the recording has ended");
     }

@@ -26,6 +26,14 @@ impl Stop {
         })
     }
 
+    /// Resolves at the next signal: the exit code of a program that a signal ends.
+    pub(super) async fn signal(&mut self) -> i32 {
+        tokio::select! {
+            _ = self.terminate.recv() => 128 + SignalKind::terminate().as_raw_value(),
+            _ = self.interrupt.recv() => 128 + SignalKind::interrupt().as_raw_value(),
+        }
+    }
+
     /// Resolves when it is time to stop; true when others may still be sending requests here.
     pub(super) async fn asked(&mut self) -> bool {
         let end = async {

@@ -1,0 +1,248 @@
+//! One JSON value in; a number, or the first characters of what it is instead, out.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::error::ApiError;
+
+/// How much of what a client sent is said back, characters.
+const MOST_SHOWN: usize = 60;
+
+/// A value where a number is expected.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Cell {
+    /// A number, which may still be too large for a forest.
+    Number(f64),
+    /// Something else, as JSON, cut where it is long.
+    Other(String),
+}
+
+impl Cell {
+    /// A finite number that a 32-bit float can hold, as the forest sees numbers.
+    pub(super) fn number(&self, field: impl FnOnce() -> String) -> Result<f64, ApiError> {
+        let shown = match self {
+            Self::Number(number) if forest::cell(*number).is_some() => return Ok(*number),
+            Self::Number(number) => as_json(*number),
+            Self::Other(shown) => shown.clone(),
+        };
+        Err(ApiError::Unprocessable(field(), format!("expected a finite number, got {shown}")))
+    }
+
+    /// The value as JSON, cut where it is long.
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Self::Number(number) => as_json(*number),
+            Self::Other(shown) => shown.clone(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Cell {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CellVisitor)
+    }
+}
+
+pub(super) struct CellVisitor;
+
+impl<'de> Visitor<'de> for CellVisitor {
+    type Value = Cell;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Cell, E> {
+        Ok(Cell::Number(number as f64))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Cell, E> {
+        Ok(Cell::Number(number as f64))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Cell, E> {
+        Ok(Cell::Number(number))
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Cell, E> {
+        Ok(Cell::Other(value.to_string()))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Cell, E> {
+        Ok(Cell::Other("null".to_owned()))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Cell, E> {
+        Ok(Cell::Other(cut(&quoted(text))))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Cell, A::Error> {
+        let mut shown = String::new();
+        Preview(&mut shown).visit_seq(items)?;
+        Ok(Cell::Other(cut(&shown)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Cell, A::Error> {
+        let mut shown = String::new();
+        Preview(&mut shown).visit_map(entries)?;
+        Ok(Cell::Other(cut(&shown)))
+    }
+}
+
+/// Reads any value, and writes the beginning of it.
+struct Preview<'a>(&'a mut String);
+
+impl Preview<'_> {
+    fn is_full(&self) -> bool {
+        self.0.len() > 4 * MOST_SHOWN
+    }
+
+    fn write(self, text: &str) {
+        if !self.is_full() {
+            self.0.push_str(text);
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Preview<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        if self.is_full() {
+            return IgnoredAny::deserialize(deserializer).map(|_| ());
+        }
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Preview<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
+        self.write(&value.to_string());
+        Ok(())
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
+        self.write(&number.to_string());
+        Ok(())
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
+        self.write(&number.to_string());
+        Ok(())
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
+        self.write(&as_json(number));
+        Ok(())
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        self.write("null");
+        Ok(())
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        self.write(&quoted(text));
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        self.0.push('[');
+        let begin = self.0.len();
+        loop {
+            let before = self.0.len();
+            if before > begin {
+                self.0.push(',');
+            }
+            if items.next_element_seed(Preview(self.0))?.is_none() {
+                self.0.truncate(before);
+                self.0.push(']');
+                return Ok(());
+            }
+            if self.is_full() {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                return Ok(());
+            }
+        }
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        self.0.push('{');
+        let begin = self.0.len();
+        loop {
+            let before = self.0.len();
+            if before > begin {
+                self.0.push(',');
+            }
+            if entries.next_key_seed(Preview(self.0))?.is_none() {
+                self.0.truncate(before);
+                self.0.push('}');
+                return Ok(());
+            }
+            self.0.push(':');
+            entries.next_value_seed(Preview(self.0))?;
+            if self.is_full() {
+                while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn as_json(number: f64) -> String {
+    if number.fract() == 0.0 && number.abs() < 1e15 {
+        return format!("{number:.0}");
+    }
+    serde_json::Number::from_f64(number).map_or_else(|| number.to_string(), |number| number.to_string())
+}
+
+/// The beginning of a text, as JSON.
+fn quoted(text: &str) -> String {
+    let end = text.char_indices().nth(MOST_SHOWN + 1).map_or(text.len(), |(end, _)| end);
+    serde_json::to_string(&text[..end]).unwrap_or_default()
+}
+
+/// A text that a client sent, cut where it is long.
+pub(super) fn cut(text: &str) -> String {
+    match text.char_indices().nth(MOST_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(json: &str) -> String {
+        serde_json::from_str::<Cell>(json).unwrap().shown()
+    }
+
+    #[test]
+    fn what_is_no_number_is_shown_as_it_came() {
+        for json in ["null", "true", "7", r#""x""#, "[1]", "[]", "{}", r#"{"a":[1,{"b":null}],"c":"d"}"#] {
+            assert_eq!(shown(json), json);
+        }
+        assert_eq!(shown("1e39"), "1e+39");
+    }
+
+    #[test]
+    fn what_is_long_is_cut() {
+        let long = format!("[{}]", vec!["1"; 500_000].join(","));
+        let text = format!("{:?}", "s".repeat(1 << 20));
+        let named = format!("{{{:?}:1}}", "k".repeat(1 << 20));
+        for json in [long, text, named] {
+            let shown = shown(&json);
+            assert_eq!(shown.chars().count(), MOST_SHOWN + 1, "{shown}");
+            assert!(json.starts_with(shown.trim_end_matches('…')), "{shown}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The JSON of a prediction in; numbers in one flat buffer out, or the first thing that is wrong with it.
+//!
+//! Values go straight into the buffer: no cell is a JSON value of its own. JSON that is none comes first, whatever else is
+//! wrong: all of it is read.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
+
+use super::cell::{Cell, cut};
+use super::error::ApiError;
+use super::rows::Rows;
+use super::shape::{By, Read};
+use super::values::Values;
+
+const FIELDS: &[&str] = &["value", "values", "instances"];
+
+/// What a prediction is asked for: exactly one of the three.
+#[derive(Debug, PartialEq)]
+pub(super) enum Question {
+    /// The readings of all sensors, in the model's order, as those that come next.
+    Next(Vec<f64>),
+    /// Whole rows as the model sees them, one after another.
+    Rows(Vec<f64>),
+}
+
+/// What a question is read by.
+#[derive(Clone, Copy)]
+pub(super) struct Expected<'a> {
+    /// The model's sensors.
+    pub(super) sensors: &'a [String],
+    /// How many numbers a row has.
+    pub(super) columns: usize,
+    /// How many rows there may be.
+    pub(super) most_rows: usize,
+}
+
+impl Expected<'_> {
+    /// The question in a body: an object with the fields of [`FIELDS`], each at most once.
+    pub(super) fn question(self, body: &[u8]) -> Result<Question, ApiError> {
+        let refused = |why: &str| ApiError::Malformed(format!("expected JSON such as {{\"value\":0.95}}: {why}"));
+        if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+            return Err(refused("expected an object"));
+        }
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let read = Fields { expected: self, capacity: body.len() / 2 }.deserialize(&mut json);
+        let read = read.and_then(|found| json.end().map(|()| found));
+        let found = read.map_err(|error| refused(&error.to_string()))?;
+        match (found.value, found.values, found.instances) {
+            (Some(value), None, None) => self.value(&value).map(Question::Next),
+            (None, Some(values), None) => values.map(Question::Next),
+            (None, None, Some(rows)) => rows.map(Question::Rows),
+            _ => Err(ApiError::Malformed("expected exactly one of value, values, instances".to_owned())),
+        }
+    }
+
+    /// The reading of the only sensor.
+    fn value(self, value: &Cell) -> Result<Vec<f64>, ApiError> {
+        if self.sensors.len() == 1 {
+            return Ok(vec![value.number(|| "value".to_owned())?]);
+        }
+        Err(ApiError::Unprocessable(
+            "value".to_owned(),
+            format!(
+                "the model has {} sensors, {}: expected {{\"values\":{{…}}}} with each",
+                self.sensors.len(),
+                self.names()
+            ),
+        ))
+    }
+
+    /// The sensors, for people.
+    pub(super) fn names(self) -> String {
+        self.sensors.join(", ")
+    }
+}
+
+/// What was found under each field.
+#[derive(Default)]
+struct Found {
+    value: Option<Cell>,
+    values: Option<Read<Vec<f64>>>,
+    instances: Option<Read<Vec<f64>>>,
+}
+
+struct Fields<'a> {
+    expected: Expected<'a>,
+    /// How many numbers there can be at most.
+    capacity: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Fields<'_> {
+    type Value = Found;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Found, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Fields<'_> {
+    type Value = Found;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Found, A::Error> {
+        let (mut found, expected) = (Found::default(), self.expected);
+        while let Some(field) = entries.next_key::<Field>()? {
+            match field {
+                Field::Value => once(&mut found.value, "value", || entries.next_value())?,
+                Field::Values => {
+                    once(&mut found.values, "values", || entries.next_value_seed(By(Values(expected))))?;
+                }
+                Field::Instances => {
+                    let rows = Rows { expected, capacity: self.capacity };
+                    once(&mut found.instances, "instances", || entries.next_value_seed(By(rows)))?;
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Take a field's value, if it has none yet.
+fn once<T, E: Error>(
+    slot: &mut Option<T>,
+    name: &'static str,
+    value: impl FnOnce() -> Result<T, E>,
+) -> Result<(), E> {
+    if slot.is_some() {
+        return Err(E::duplicate_field(name));
+    }
+    *slot = Some(value()?);
+    Ok(())
+}
+
+enum Field {
+    Value,
+    Values,
+    Instances,
+}
+
+impl<'de> Deserialize<'de> for Field {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_identifier(FieldVisitor)
+    }
+}
+
+struct FieldVisitor;
+
+impl Visitor<'_> for FieldVisitor {
+    type Value = Field;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a field")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Field, E> {
+        match name {
+            "value" => Ok(Field::Value),
+            "values" => Ok(Field::Values),
+            "instances" => Ok(Field::Instances),
+            other => Err(E::unknown_field(&cut(other), FIELDS)),
+        }
+    }
+}
+

@@ -1,0 +1,92 @@
+//! Bytes that requests hold in, whether there is room for them out: one budget for the whole process.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How many bytes requests may hold at once, all together.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    room: Arc<Semaphore>,
+    total: usize,
+}
+
+/// Bytes that a request holds, until it is dropped.
+#[derive(Debug)]
+pub struct Held {
+    room: Arc<Semaphore>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+/// There is no room for so much now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exhausted;
+
+impl Budget {
+    /// A budget of so many bytes, at most 1 GiB.
+    pub fn new(total: usize) -> Self {
+        let total = total.min(1 << 30);
+        Self { room: Arc::new(Semaphore::new(total)), total }
+    }
+
+    /// Hold nothing yet.
+    pub fn open(&self) -> Held {
+        Held { room: self.room.clone(), permit: None }
+    }
+
+    /// Hold so many bytes.
+    ///
+    /// # Errors
+    /// Others hold them.
+    pub fn hold(&self, bytes: usize) -> Result<Held, Exhausted> {
+        let mut held = self.open();
+        held.grow(bytes)?;
+        Ok(held)
+    }
+
+    /// All of it, bytes.
+    pub fn total(&self) -> usize {
+        self.total
+    }
+}
+
+impl Held {
+    /// Hold so many bytes more.
+    ///
+    /// # Errors
+    /// Others hold them.
+    pub fn grow(&mut self, bytes: usize) -> Result<(), Exhausted> {
+        let bytes = u32::try_from(bytes).map_err(|_| Exhausted)?;
+        let more = self.room.clone().try_acquire_many_owned(bytes).map_err(|_| Exhausted)?;
+        match &mut self.permit {
+            Some(permit) => permit.merge(more),
+            none => *none = Some(more),
+        }
+        Ok(())
+    }
+
+    /// Give all but so many bytes back.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        if let Some(permit) = &mut self.permit {
+            drop(permit.split(permit.num_permits().saturating_sub(bytes)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_comes_back_and_no_more_than_there_is_can_be_held() {
+        let budget = Budget::new(100);
+        let mut first = budget.hold(60).unwrap();
+        assert_eq!(budget.hold(41).err(), Some(Exhausted));
+        first.grow(40).unwrap();
+        assert_eq!(budget.hold(1).err(), Some(Exhausted));
+        first.shrink_to(10);
+        let second = budget.hold(90).unwrap();
+        drop((first, second));
+        budget.hold(100).unwrap();
+    }
+}

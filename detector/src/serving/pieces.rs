@@ -1,0 +1,126 @@
+//! Bytes or items that many may ask for at once in; a body that is made while it is sent out.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_web::HttpResponse;
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::web::Bytes;
+
+use super::budget::Held;
+
+/// What a connection holds of an answer at once.
+pub const PIECE: usize = 32 << 10;
+
+/// Shared bytes, sent piece by piece: an answer that nobody reads holds one piece of them.
+pub struct Pieces<T> {
+    source: T,
+    sent: usize,
+    _held: Option<Held>,
+}
+
+impl<T: AsRef<[u8]> + Unpin> Pieces<T> {
+    /// All of it.
+    pub fn new(source: T) -> Self {
+        Self { source, sent: 0, _held: None }
+    }
+
+    /// The same, which holds so much of a budget until it is sent.
+    #[must_use]
+    pub fn holding(self, held: Held) -> Self {
+        Self { _held: Some(held), ..self }
+    }
+}
+
+impl<T: AsRef<[u8]> + Unpin> MessageBody for Pieces<T> {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.source.as_ref().len() as u64)
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
+        let rest = &self.source.as_ref()[self.sent..];
+        let piece = Bytes::copy_from_slice(&rest[..rest.len().min(PIECE)]);
+        self.sent += piece.len();
+        Poll::Ready((!piece.is_empty()).then_some(Ok(piece)))
+    }
+}
+
+/// `{"NAME":[…]}` of items that are shared with others: `write` makes JSON of each when it is its turn.
+pub fn list<T: Unpin + 'static>(
+    name: &str,
+    items: Vec<T>,
+    write: impl Fn(&T, &mut Vec<u8>) -> serde_json::Result<()> + Unpin + 'static,
+) -> HttpResponse {
+    let begin = format!("{{\"{name}\":[").into_bytes();
+    let body = List { begin, items: items.into_iter(), write, is_first: true, is_done: false };
+    HttpResponse::Ok().content_type("application/json").body(body)
+}
+
+struct List<T, F> {
+    begin: Vec<u8>,
+    items: std::vec::IntoIter<T>,
+    write: F,
+    is_first: bool,
+    is_done: bool,
+}
+
+impl<T: Unpin, F: Fn(&T, &mut Vec<u8>) -> serde_json::Result<()> + Unpin> MessageBody for List<T, F> {
+    type Error = serde_json::Error;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        if self.is_done {
+            return Poll::Ready(None);
+        }
+        let mut piece = std::mem::take(&mut self.begin);
+        while piece.len() < PIECE {
+            let Some(item) = self.items.next() else {
+                piece.extend_from_slice(b"]}");
+                self.is_done = true;
+                break;
+            };
+            if !std::mem::take(&mut self.is_first) {
+                piece.push(b',');
+            }
+            if let Err(error) = (self.write)(&item, &mut piece) {
+                return Poll::Ready(Some(Err(error)));
+            }
+        }
+        Poll::Ready(Some(Ok(piece.into())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::body::to_bytes;
+
+    #[actix_web::test]
+    async fn pieces_add_up_to_the_whole() {
+        let whole: Vec<u8> = (0..100_000_u32).map(|n| n as u8).collect();
+        assert_eq!(to_bytes(Pieces::new(whole.clone())).await.unwrap(), whole);
+        assert!(to_bytes(Pieces::new(Vec::new())).await.unwrap().is_empty());
+    }
+
+    #[actix_web::test]
+    async fn a_list_is_json_however_long() {
+        for count in [0, 1, 2, 50_000] {
+            let answer = list("items", (0..count).collect(), |n: &u32, out| serde_json::to_writer(out, n));
+            let bytes = to_bytes(answer.into_body()).await.unwrap();
+            let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+            assert_eq!(value["items"].as_array().unwrap().len(), count as usize);
+        }
+    }
+}

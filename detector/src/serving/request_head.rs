@@ -1,0 +1,115 @@
+//! The bytes of a connection in; whether the head of a request is arriving, and whether it is too large, out.
+
+/// The largest head of a request, bytes.
+const MOST: usize = 16 << 10;
+
+/// How far the request is that a connection is in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Progress {
+    /// Nothing of it has come.
+    #[default]
+    Nothing,
+    /// So much of its head, and no empty line.
+    Arriving(usize),
+    /// All of its head; what comes belongs to its body.
+    Whole,
+    /// The connection has been refused something: what comes is the rest of that, or the next request.
+    Refused,
+}
+
+/// The head is too large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLarge;
+
+/// Follows where requests begin and heads end. It reads lines and nothing else: the HTTP library judges what they say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RequestHead {
+    progress: Progress,
+    /// The line that has begun is empty so far.
+    is_empty_line: bool,
+}
+
+impl RequestHead {
+    /// Whether a part of a head has come.
+    pub fn is_arriving(&self) -> bool {
+        matches!(self.progress, Progress::Arriving(_))
+    }
+
+    /// These bytes have come.
+    ///
+    /// # Errors
+    /// A head without an end in the first 16 KiB.
+    pub fn received(&mut self, bytes: &[u8]) -> Result<(), TooLarge> {
+        let length = match self.progress {
+            Progress::Nothing => {
+                self.is_empty_line = false;
+                0
+            }
+            Progress::Arriving(length) => length,
+            Progress::Whole | Progress::Refused => return Ok(()),
+        };
+        let end = self.end(bytes);
+        let length = length + end.unwrap_or(bytes.len());
+        self.progress = if end.is_some() { Progress::Whole } else { Progress::Arriving(length) };
+        if length > MOST { Err(TooLarge) } else { Ok(()) }
+    }
+
+    /// Where among these bytes the empty line is.
+    fn end(&mut self, bytes: &[u8]) -> Option<usize> {
+        for (index, byte) in bytes.iter().enumerate() {
+            match byte {
+                b'\n' if self.is_empty_line => return Some(index),
+                b'\n' => self.is_empty_line = true,
+                b'\r' => {}
+                _ => self.is_empty_line = false,
+            }
+        }
+        None
+    }
+
+    /// These bytes were sent: the beginning of an answer, or more of it.
+    pub fn answered(&mut self, bytes: &[u8]) {
+        match bytes {
+            [b'H', b'T', b'T', b'P', b'/', b'1', b'.', _, b' ', b'1', ..] => {} // 100 Continue
+            [b'H', b'T', b'T', b'P', b'/', b'1', b'.', _, b' ', b'2', ..] => self.progress = Progress::Nothing,
+            [b'H', b'T', b'T', b'P', b'/', b'1', b'.', ..] => self.progress = Progress::Refused,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_ends_with_an_empty_line_however_it_is_cut() {
+        let request = b"POST /predict HTTP/1.1\r\nHost: x\r\n\r\n{\"value\":1}";
+        for cut in 1..request.len() {
+            let mut head = RequestHead::default();
+            head.received(&request[..cut]).unwrap();
+            assert_eq!(head.is_arriving(), cut < 35, "{cut}");
+            head.received(&request[cut..]).unwrap();
+            assert!(!head.is_arriving());
+        }
+    }
+
+    #[test]
+    fn a_head_without_an_end_is_too_large_and_a_body_is_not() {
+        let mut head = RequestHead::default();
+        head.received(b"GET / HTTP/1.1\n").unwrap();
+        assert_eq!(head.received(&[b'a'; MOST]), Err(TooLarge));
+        let mut head = RequestHead::default();
+        head.received(b"GET / HTTP/1.1\n\n").unwrap();
+        head.received(&[b'a'; 10 * MOST]).unwrap();
+        head.answered(b"HTTP/1.1 100 Continue\r\n\r\n");
+        head.received(&[b'a'; 10 * MOST]).unwrap();
+        head.answered(b"HTTP/1.1 413 Payload Too Large\r\n\r\n");
+        head.received(&[b'a'; 10 * MOST]).unwrap();
+        let mut head = RequestHead::default();
+        head.received(b"GET / HTTP/1.1\n\n").unwrap();
+        head.answered(b"HTTP/1.1 200 OK\r\n\r\n");
+        head.received(b"GET").unwrap();
+        assert!(head.is_arriving(), "the next request");
+    }
+}

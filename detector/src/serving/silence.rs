@@ -1,0 +1,65 @@
+//! When a verdict was made last in; whether the detector has been silent for too long out.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// The least time without a verdict that is too long.
+const LEAST: Duration = Duration::from_secs(30);
+
+/// The time since the last verdict, by a clock that nobody sets.
+#[derive(Debug)]
+pub struct Silence {
+    born: Instant,
+    /// Milliseconds from `born` to the last verdict.
+    verdict: AtomicU64,
+    longest: Duration,
+    is_expected: AtomicBool,
+}
+
+impl Silence {
+    /// Of a detector that judges once an interval: three without a verdict, and at least 30 s, are too long.
+    pub fn new(interval: Duration) -> Self {
+        Self {
+            born: Instant::now(),
+            verdict: AtomicU64::new(0),
+            longest: interval.saturating_mul(3).max(LEAST),
+            is_expected: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on verdicts are expected, or not any more.
+    pub fn expect(&self, verdicts: bool) {
+        self.broken();
+        self.is_expected.store(verdicts, Ordering::Relaxed);
+    }
+
+    /// A verdict was made.
+    pub fn broken(&self) {
+        self.verdict.store(self.born.elapsed().as_millis() as u64, Ordering::Relaxed);
+    }
+
+    /// For how long there has been no verdict, where that is too long.
+    pub fn too_long(&self) -> Option<Duration> {
+        let last = Duration::from_millis(self.verdict.load(Ordering::Relaxed));
+        let silent = self.born.elapsed().saturating_sub(last);
+        (self.is_expected.load(Ordering::Relaxed) && silent > self.longest).then_some(silent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_too_long_after_three_intervals_where_verdicts_are_expected() {
+        let mut silence = Silence::new(Duration::from_secs(20));
+        assert_eq!(silence.longest, Duration::from_mins(1));
+        silence.longest = Duration::ZERO;
+        assert_eq!(silence.too_long(), None, "nothing is expected yet");
+        silence.expect(true);
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(silence.too_long().is_some());
+        silence.expect(false);
+        assert_eq!(silence.too_long(), None);
+    }
+}
