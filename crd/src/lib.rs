@@ -60,6 +60,8 @@ mod repair;
 mod schema;
 /// How much memory a detector takes.
 pub mod memory;
+/// A rule that a manifest breaks.
+pub mod violation;
 /// The rules that no schema can say.
 pub mod rules;
 /// The digits that distinguish models and objects.

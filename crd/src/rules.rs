@@ -1,7 +1,6 @@
 //! A spec in; every rule that it breaks and that no schema can say out. These are the operator's to refuse.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use crate::AnomalyDetectorSpec;
 use crate::memory::{self, Memory};
@@ -9,32 +8,7 @@ use crate::missing::MissingPolicy;
 use crate::schedule::{Schedule, ScheduleError};
 use crate::source::{MqttSensor, Source, SourceKind};
 use crate::training::Training;
-
-/// A rule that a manifest breaks: where, and one sentence with the rule and the value.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Violation {
-    /// The field, as users of `kubectl` know it: `spec.sources[0].name`. Empty for the document itself.
-    pub path: String,
-    /// What was expected and what was there.
-    pub message: String,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.path.is_empty() {
-            f.write_str(&self.message)
-        } else {
-            write!(f, "{}: {}", self.path, self.message)
-        }
-    }
-}
-
-impl Violation {
-    /// A violation at a path.
-    pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into() }
-    }
-}
+pub use crate::violation::Violation;
 
 /// Every rule that the schema cannot say and the spec breaks. The operator alone can refuse these.
 pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {

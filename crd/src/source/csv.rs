@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::Range;
 use crate::Duration;
-use crate::rules::Violation;
 use crate::source::time_format::TimeFormat;
+use crate::violation::Violation;
 
 /// A recording in a CSV file with a header line, plain or gzipped; cells are separated by commas, semicolons, tabs or `|`,
 /// whichever the header has most of. It is streamed: any size will do. Each row is one reading of every sensor, or of one

@@ -14,11 +14,9 @@ use super::alignment::{Aligned, Alignment};
 use super::connection;
 use super::reading::Readings;
 use super::sensor_check::{SensorChecks, SensorFault};
-use super::source::{
-    Clock, Feed, LOOK, Rows, Sent, SourceError, Span, aligned, channel, is_set_back,
-};
+use super::source::{Clock, Feed, LOOK, Rows, Sent, SourceError, Span, aligned, channel, is_set_back};
 use super::sources::Sources;
-use super::sources::http::Inlet;
+use super::sources::http::inlet::Inlet;
 use super::status::SourceStatus;
 
 /// Readings to come, one instant after another.
@@ -161,7 +159,8 @@ impl Foreseen {
         if let Some(Ok(readings)) = &self.ahead
             && readings.time < newest
         {
-            let left_out = newest.duration_since(readings.time).as_nanos() / self.sources.interval().as_nanos();
+            let left_out =
+                newest.duration_since(readings.time).as_nanos() / self.sources.interval().as_nanos();
             self.skipped += u64::try_from(left_out).unwrap_or_default();
             self.reopen(newest)?;
         }

@@ -24,8 +24,7 @@ const HEAD: u32 = 10;
 const LEAST_TAKEN: usize = 64 << 10;
 const TAKING: u32 = 10;
 
-const SLOW_HEAD: &[u8] =
-    b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+const SLOW_HEAD: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 const LARGE_HEAD: &[u8] =
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 

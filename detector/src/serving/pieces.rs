@@ -40,10 +40,7 @@ impl<T: AsRef<[u8]> + Unpin> MessageBody for Pieces<T> {
         BodySize::Sized(self.source.as_ref().len() as u64)
     }
 
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Infallible>>> {
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
         let rest = &self.source.as_ref()[self.sent..];
         let piece = Bytes::copy_from_slice(&rest[..rest.len().min(PIECE)]);
         self.sent += piece.len();
@@ -77,10 +74,7 @@ impl<T: Unpin, F: Fn(&T, &mut Vec<u8>) -> serde_json::Result<()> + Unpin> Messag
         BodySize::Stream
     }
 
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
         if self.is_done {
             return Poll::Ready(None);
         }

@@ -71,7 +71,9 @@ impl RequestHead {
     pub fn answered(&mut self, bytes: &[u8]) {
         match bytes {
             [b'H', b'T', b'T', b'P', b'/', b'1', b'.', _, b' ', b'1', ..] => {} // 100 Continue
-            [b'H', b'T', b'T', b'P', b'/', b'1', b'.', _, b' ', b'2', ..] => self.progress = Progress::Nothing,
+            [b'H', b'T', b'T', b'P', b'/', b'1', b'.', _, b' ', b'2', ..] => {
+                self.progress = Progress::Nothing
+            }
             [b'H', b'T', b'T', b'P', b'/', b'1', b'.', ..] => self.progress = Progress::Refused,
             _ => {}
         }

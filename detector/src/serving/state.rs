@@ -16,7 +16,7 @@ use crate::alerting::notify::ledger::Entry;
 use crate::alerting::notify::{self, Notifier};
 use crate::alerting::sensor_event::{SensorChange, SensorEvents};
 use crate::ingest::alignment::Aligned;
-use crate::ingest::sources::http::Inlet;
+use crate::ingest::sources::http::inlet::Inlet;
 use crate::ingest::status::{Fate, SourceStatus};
 use crate::scoring::scorer::{Outcome, Scorer};
 use crate::scoring::verdict::Verdict;

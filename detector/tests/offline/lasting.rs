@@ -77,7 +77,7 @@ fn whoever_is_killed_serves_the_same_model_again_without_training() {
         let report = running.report();
         assert_eq!((digest(&report), &report["trainings"]), (first.clone(), &0.into()));
         // Lags and all: the first instant is judged.
-        while newest(&running).is_none() {}
+        running.until(|_| newest(&running).is_some());
         assert!(running.metric("anomaly_restore_gap_seconds").abs() < 1e-9);
         assert!(running.metric("anomaly_trainings_total{outcome=\"done\"").abs() < 1e-9);
     }

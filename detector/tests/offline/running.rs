@@ -32,7 +32,23 @@ pub fn ask_with(address: SocketAddr, request: &str, headers: &str, body: &str) -
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;
-    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+    let is_in_chunks = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+    let body = if is_in_chunks { unchunked(body)? } else { body.to_owned() };
+    Some((head.split(' ').nth(1)?.parse().ok()?, body))
+}
+
+/// The body that was sent in chunks (RFC 9112, section 7.1).
+fn unchunked(mut rest: &str) -> Option<String> {
+    let mut body = String::new();
+    loop {
+        let (size, chunk) = rest.split_once("\r\n")?;
+        let size = usize::from_str_radix(size, 16).ok()?;
+        if size == 0 {
+            return Some(body);
+        }
+        body.push_str(chunk.get(..size)?);
+        rest = chunk.get(size..)?.strip_prefix("\r\n")?;
+    }
 }
 
 /// A detector; killed, as by kill -9, when it is dropped.

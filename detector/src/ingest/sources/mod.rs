@@ -37,7 +37,7 @@ use crd::source::SourceKind;
 use jiff::{SignedDuration, Timestamp};
 
 use self::access::Access;
-use self::http::Inlet;
+use self::http::inlet::Inlet;
 use super::alignment::Lane;
 use super::reading::{ActiveFault, Readings};
 use super::sensor_check::SensorChecks;

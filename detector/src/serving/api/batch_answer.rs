@@ -33,9 +33,9 @@ impl Rows {
     /// The first that no model can judge.
     pub(super) fn new(scorer: Arc<Scorer>, detail: bool, mut cells: Vec<f64>) -> Result<Self, ApiError> {
         for (index, row) in cells.chunks_exact_mut(scorer.model().columns()).enumerate() {
-            scorer.measure(row).map_err(|error| {
-                ApiError::Unprocessable(format!("instances[{index}]"), error.to_string())
-            })?;
+            scorer
+                .measure(row)
+                .map_err(|error| ApiError::Unprocessable(format!("instances[{index}]"), error.to_string()))?;
         }
         Ok(Self { scorer, detail, cells, next: 0 })
     }

@@ -6,9 +6,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::error::ApiError;
-
-/// How much of what a client sent is said back, characters.
-const MOST_SHOWN: usize = 60;
+use super::shown::{MAX_SHOWN, cut};
 
 /// A value where a number is expected.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,7 +94,7 @@ struct Preview<'a>(&'a mut String);
 
 impl Preview<'_> {
     fn is_full(&self) -> bool {
-        self.0.len() > 4 * MOST_SHOWN
+        self.0.len() > 4 * MAX_SHOWN
     }
 
     fn write(self, text: &str) {
@@ -206,16 +204,8 @@ fn as_json(number: f64) -> String {
 
 /// The beginning of a text, as JSON.
 fn quoted(text: &str) -> String {
-    let end = text.char_indices().nth(MOST_SHOWN + 1).map_or(text.len(), |(end, _)| end);
+    let end = text.char_indices().nth(MAX_SHOWN + 1).map_or(text.len(), |(end, _)| end);
     serde_json::to_string(&text[..end]).unwrap_or_default()
-}
-
-/// A text that a client sent, cut where it is long.
-pub(super) fn cut(text: &str) -> String {
-    match text.char_indices().nth(MOST_SHOWN) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 #[cfg(test)]
@@ -241,7 +231,7 @@ mod tests {
         let named = format!("{{{:?}:1}}", "k".repeat(1 << 20));
         for json in [long, text, named] {
             let shown = shown(&json);
-            assert_eq!(shown.chars().count(), MOST_SHOWN + 1, "{shown}");
+            assert_eq!(shown.chars().count(), MAX_SHOWN + 1, "{shown}");
             assert!(json.starts_with(shown.trim_end_matches('…')), "{shown}");
         }
     }

@@ -5,8 +5,8 @@ use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 use thiserror::Error;
 
-use super::cell::cut;
-use crate::ingest::sources::http::Receipt;
+use super::shown::cut;
+use crate::ingest::sources::http::inlet::Receipt;
 use crate::serving::batches::{Busy, Panicked};
 use crate::serving::body::BodyError;
 use crate::serving::budget::Exhausted;

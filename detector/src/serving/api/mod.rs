@@ -2,10 +2,14 @@
 
 /// The only map from errors to status codes and JSON.
 mod error;
+/// What an answer repeats of a request.
+mod shown;
 /// One JSON value.
 mod cell;
 /// Arrays and objects.
 mod shape;
+/// What the model takes.
+mod expected;
 /// `{"NAME":number,…}`.
 mod values;
 /// `[[number,…],…]`.
@@ -46,15 +50,9 @@ pub fn configure_predict(config: &mut ServiceConfig) {
         .service(web::resource("/predict").post(predict::predict).default_service(web::to(wrong_method)))
         .service(web::resource("/readings").post(readings::push).default_service(web::to(wrong_method)))
         .service(
-            web::resource("/api/v1/write")
-                .post(remote_write::write)
-                .default_service(web::to(wrong_method)),
+            web::resource("/api/v1/write").post(remote_write::write).default_service(web::to(wrong_method)),
         )
-        .service(
-            web::resource("/v1/metrics")
-                .post(otlp::metrics)
-                .default_service(web::to(wrong_method)),
-        )
+        .service(web::resource("/v1/metrics").post(otlp::metrics).default_service(web::to(wrong_method)))
         .service(web::resource("/verdicts").get(verdicts::newest).default_service(web::to(wrong_method)))
         .service(web::resource("/events").get(events::newest).default_service(web::to(wrong_method)))
         .default_service(web::to(no_such_path));

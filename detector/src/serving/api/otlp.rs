@@ -9,8 +9,8 @@ use prost::Message;
 use serde_json::json;
 
 use super::ApiError;
-use super::cell::cut;
 use super::push::{MOST_METRICS, Taken, admitted, decompressed, header, take};
+use super::shown::cut;
 use crate::ingest::sources::http::otlp::{Encoding, items};
 use crate::serving::body;
 use crate::serving::state::State;
@@ -39,11 +39,7 @@ struct Status {
 }
 
 /// The handler.
-pub(super) async fn metrics(
-    state: Data<State>,
-    request: HttpRequest,
-    payload: Payload,
-) -> HttpResponse {
+pub(super) async fn metrics(state: Data<State>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let encoding = Encoding::of(header(&request, CONTENT_TYPE));
     match read(&state, &request, encoding, payload).await {
         Ok(taken) => success(encoding, taken),

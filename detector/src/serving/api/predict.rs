@@ -12,8 +12,9 @@ use serde::Deserialize;
 
 use super::batch_answer::{BatchAnswer, Rows};
 use super::error::ApiError;
+use super::expected::Expected;
 use super::judgement_json::{Bare, Detailed};
-use super::question::{Expected, Question};
+use super::question::Question;
 use crate::model::model::{Explain, Unjudgeable};
 use crate::scoring::scorer::Scorer;
 use crate::serving::body::{self, Body, SMALL};

@@ -7,9 +7,9 @@ use actix_web::http::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderName};
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 
 use super::ApiError;
-use super::cell::cut;
+use super::shown::cut;
+use crate::ingest::sources::http::inlet::{Inlet, PushError, Receipt, Unauthorized};
 use crate::ingest::sources::http::items::Items;
-use crate::ingest::sources::http::{Inlet, PushError, Receipt, Unauthorized};
 use crate::serving::body::{Body, BodyError};
 use crate::serving::budget::Held;
 use crate::serving::state::State;

@@ -8,10 +8,12 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 
-use super::cell::{Cell, cut};
+use super::cell::Cell;
 use super::error::ApiError;
+use super::expected::Expected;
 use super::rows::Rows;
 use super::shape::{By, Read};
+use super::shown::cut;
 use super::values::Values;
 
 const FIELDS: &[&str] = &["value", "values", "instances"];
@@ -25,21 +27,11 @@ pub(super) enum Question {
     Rows(Vec<f64>),
 }
 
-/// What a question is read by.
-#[derive(Clone, Copy)]
-pub(super) struct Expected<'a> {
-    /// The model's sensors.
-    pub(super) sensors: &'a [String],
-    /// How many numbers a row has.
-    pub(super) columns: usize,
-    /// How many rows there may be.
-    pub(super) most_rows: usize,
-}
-
 impl Expected<'_> {
     /// The question in a body: an object with the fields of [`FIELDS`], each at most once.
     pub(super) fn question(self, body: &[u8]) -> Result<Question, ApiError> {
-        let refused = |why: &str| ApiError::Malformed(format!("expected JSON such as {{\"value\":0.95}}: {why}"));
+        let refused =
+            |why: &str| ApiError::Malformed(format!("expected JSON such as {{\"value\":0.95}}: {why}"));
         if body.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
             return Err(refused("expected an object"));
         }
@@ -68,11 +60,6 @@ impl Expected<'_> {
                 self.names()
             ),
         ))
-    }
-
-    /// The sensors, for people.
-    pub(super) fn names(self) -> String {
-        self.sensors.join(", ")
     }
 }
 
@@ -166,4 +153,3 @@ impl Visitor<'_> for FieldVisitor {
         }
     }
 }
-

@@ -6,18 +6,14 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use jiff::Timestamp;
 
 use super::ApiError;
-use super::cell::cut;
 use super::push::{MOST_METRICS, Taken, admitted, header, take};
+use super::shown::cut;
 use crate::ingest::sources::http::remote_write::{Version, Written, items};
 use crate::serving::body;
 use crate::serving::state::State;
 
 /// The handler.
-pub(super) async fn write(
-    state: Data<State>,
-    request: HttpRequest,
-    payload: Payload,
-) -> HttpResponse {
+pub(super) async fn write(state: Data<State>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let version = Version::of(header(&request, CONTENT_TYPE));
     let (mut response, written) = match read(&state, &request, version, payload).await {
         Err(error) => (error.error_response(), Written::default()),
@@ -54,7 +50,10 @@ async fn read(
     })?;
     let encoding = header(request, CONTENT_ENCODING);
     if !matches!(encoding, "" | "snappy") {
-        return Err(ApiError::Unsupported(format!("Content-Encoding: expected snappy, got {:?}", cut(encoding))));
+        return Err(ApiError::Unsupported(format!(
+            "Content-Encoding: expected snappy, got {:?}",
+            cut(encoding)
+        )));
     }
     let mut written = Written::default();
     let body = body::read(request, payload, &state.budget, MOST_METRICS).await?;

@@ -4,7 +4,7 @@ use serde::de::{IgnoredAny, SeqAccess};
 
 use super::cell::Cell;
 use super::error::ApiError;
-use super::question::Expected;
+use super::expected::Expected;
 use super::shape::{By, Read, Shape};
 
 /// Reads the rows.
@@ -27,7 +27,8 @@ impl Shape for Rows<'_> {
         let mut cells = Vec::with_capacity(self.capacity);
         let mut index = 0;
         while let Some(row) = rows.next_element_seed(By(Row { columns, index, cells: &mut cells }))? {
-            let wrong = row.err().or_else(|| (index == most_rows).then_some(ApiError::TooManyRows(most_rows)));
+            let wrong =
+                row.err().or_else(|| (index == most_rows).then_some(ApiError::TooManyRows(most_rows)));
             if let Some(wrong) = wrong {
                 while rows.next_element::<IgnoredAny>()?.is_some() {}
                 return Ok(Err(wrong));

@@ -4,10 +4,11 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-use super::cell::{Cell, cut};
+use super::cell::Cell;
 use super::error::ApiError;
-use super::question::Expected;
+use super::expected::Expected;
 use super::shape::{Read, Shape};
+use super::shown::cut;
 
 /// Reads the object.
 pub(super) struct Values<'a>(pub(super) Expected<'a>);

@@ -137,14 +137,14 @@ impl Parts {
     > + use<> {
         let connections = self.connections.clone();
         let app = App::new().app_data(self.state.clone()).configure(self.configure);
-        map_config(app, |()| AppConfig::default())
-            .map_err(|error: Error| error.error_response().into())
-            .map(move |mut response: ServiceResponse<BoxBody>| {
+        map_config(app, |()| AppConfig::default()).map_err(|error: Error| error.error_response().into()).map(
+            move |mut response: ServiceResponse<BoxBody>| {
                 if connections.is_closing() {
                     response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
                 }
                 response
-            })
+            },
+        )
     }
 }
 
@@ -170,10 +170,10 @@ fn refuse_new(listener: &TcpListener) -> std::io::Result<()> {
     const SYN: u32 = 0x02;
     const SYN_ACK: u32 = 0x12;
     SockRef::from(listener).attach_filter(&[
-        SockFilter::new(0x30, 0, 0, FLAGS),   // load a byte
-        SockFilter::new(0x54, 0, 0, SYN_ACK), // and
-        SockFilter::new(0x15, 0, 1, SYN),     // if equal, the next, else the one after it
-        SockFilter::new(0x06, 0, 0, 0),       // drop
+        SockFilter::new(0x30, 0, 0, FLAGS),    // load a byte
+        SockFilter::new(0x54, 0, 0, SYN_ACK),  // and
+        SockFilter::new(0x15, 0, 1, SYN),      // if equal, the next, else the one after it
+        SockFilter::new(0x06, 0, 0, 0),        // drop
         SockFilter::new(0x06, 0, 0, u32::MAX), // keep
     ])
 }

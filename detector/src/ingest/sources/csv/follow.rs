@@ -14,7 +14,7 @@ use crd::source::Csv;
 use tokio::sync::mpsc::{self, Sender};
 
 use super::order::Dropped;
-use super::{Recording, dropped};
+use super::recording::{Recording, dropped};
 use crate::ingest::reading::Readings;
 use crate::ingest::source::{Batch, Feed, Reading, Rows, Source, SourceError, Span};
 use crate::ingest::sources::data_directory::{DataDirectory, Input};

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 
 use super::*;
+use crate::ingest::reading::Readings;
+use crate::ingest::source::{Clock, Span};
 
 /// A recording of this text, with more JSON fields of its spec.
 fn recording(directory: &TempDir, text: &str, fields: &str) -> Result<Recording, SourceError> {

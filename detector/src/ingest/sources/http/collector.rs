@@ -8,9 +8,9 @@ use std::sync::MutexGuard;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Inlet;
+use super::inlet::Inlet;
 use super::items::Items;
-use super::series::{Label, shown};
+use super::series::{Bound, Label, shown};
 use crate::ingest::alignment::not_ahead;
 use crate::ingest::source::Reading;
 
@@ -26,13 +26,6 @@ pub struct Sample {
     pub time: Option<Timestamp>,
     /// Its value; NaN where there is none.
     pub value: f64,
-}
-
-/// The series that is a sensor's.
-#[derive(Debug)]
-pub struct Bound {
-    series: String,
-    pushed: Timestamp,
 }
 
 /// Collects the readings of one request.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::Inlet;
+use super::inlet::Inlet;
 use super::items::Items;
 use crate::ingest::alignment::not_ahead;
 use crate::ingest::source::Reading;

@@ -4,24 +4,18 @@
 //! its name for each set of attributes: those of the data point, else of the scope, else of the resource. Gauges and sums
 //! have readings; histograms and summaries have none.
 
+/// A data point and its attributes.
+mod point;
 /// In protobuf.
 mod protobuf;
 /// In JSON.
 mod json;
 
-use std::borrow::Cow;
-
 use jiff::Timestamp;
 
-use super::Inlet;
-use super::collector::{Collector, Sample};
+use super::collector::Collector;
+use super::inlet::Inlet;
 use super::items::Items;
-use super::series::Label;
-
-/// The flag of a data point that says that there is no value: where a series has ended.
-const NO_RECORDED_VALUE: u64 = 1;
-/// The most attributes of a data point, with those of its scope and its resource.
-const MOST_ATTRIBUTES: usize = 1024;
 
 /// How a body is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,43 +49,6 @@ pub fn items(body: &[u8], encoding: Encoding, inlet: &Inlet, now: Timestamp) -> 
     };
     read.map_err(|why| format!("expected an ExportMetricsServiceRequest: {why}"))?;
     Ok(collector.finish())
-}
-
-/// A data point.
-#[derive(Clone, Copy, Debug, Default)]
-struct Point {
-    /// Nanoseconds since the Unix epoch.
-    time: u64,
-    double: Option<f64>,
-    integer: Option<i64>,
-    flags: u64,
-}
-
-impl Point {
-    fn sample(self) -> Sample {
-        let value = self.double.or(self.integer.map(|integer| integer as f64));
-        let is_recorded = self.flags & NO_RECORDED_VALUE == 0;
-        Sample {
-            time: Timestamp::from_nanosecond(self.time.into()).ok().filter(|_| self.time > 0),
-            value: value.filter(|_| is_recorded).unwrap_or(f64::NAN),
-        }
-    }
-}
-
-/// The attributes of data point, scope and resource, each of which goes before the next.
-fn labels<'a>(layers: [&[Label<'a>]; 3]) -> Vec<Label<'a>> {
-    let mut all: Vec<Label> = Vec::new();
-    for (name, value) in layers.into_iter().flatten() {
-        if !all.iter().any(|(there, _)| there == name) {
-            all.push((name, value.clone()));
-        }
-    }
-    all
-}
-
-/// The value of an attribute that is no string, as text.
-fn text<'a>(value: impl ToString) -> Cow<'a, [u8]> {
-    Cow::Owned(value.to_string().into_bytes())
 }
 
 #[cfg(test)]

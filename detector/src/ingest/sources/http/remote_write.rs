@@ -8,8 +8,8 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::Inlet;
 use super::collector::{Collector, Sample};
+use super::inlet::Inlet;
 use super::items::Items;
 use super::series::Label;
 use super::wire::{Fields, Value, WireError};

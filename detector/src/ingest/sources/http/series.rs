@@ -4,9 +4,18 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crd::source::HttpSensor;
+use jiff::Timestamp;
 
 /// Name and value of a label; the metric's name is none of them.
 pub type Label<'a> = (&'a [u8], Cow<'a, [u8]>);
+
+/// The series that is a sensor's.
+#[derive(Debug)]
+pub struct Bound {
+    pub(super) series: String,
+    /// When it was pushed last.
+    pub(super) pushed: Timestamp,
+}
 
 /// The sensors of a source, by the names of the series that they select.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::{MOST_ATTRIBUTES, Point, labels, text};
+use super::point::{MOST_ATTRIBUTES, Point, labels, text};
 use crate::ingest::sources::http::collector::Collector;
 use crate::ingest::sources::http::series::Label;
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{MOST_ATTRIBUTES, Point, labels, text};
+use super::point::{MOST_ATTRIBUTES, Point, labels, text};
 use crate::ingest::sources::http::collector::Collector;
 use crate::ingest::sources::http::series::Label;
 use crate::ingest::sources::http::wire::{Fields, Value, WireError};

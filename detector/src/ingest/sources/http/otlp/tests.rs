@@ -1,8 +1,12 @@
 use proptest::prelude::*;
 use prost::Message;
 
+use std::borrow::Cow;
+
+use super::point::labels;
 use super::*;
 use crate::ingest::source::Reading;
+use crate::ingest::sources::http::series::Label;
 use crate::ingest::sources::http::tests::inlet;
 
 /// The messages as prost writes them: another's encoder.

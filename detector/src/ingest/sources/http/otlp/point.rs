@@ -1,0 +1,50 @@
+//! A data point and the attributes around it in; a sample and its labels out.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+
+use crate::ingest::sources::http::collector::Sample;
+use crate::ingest::sources::http::series::Label;
+
+/// The flag of a data point that says that there is no value: where a series has ended.
+const NO_RECORDED_VALUE: u64 = 1;
+/// The most attributes of a data point, with those of its scope and its resource.
+pub(super) const MOST_ATTRIBUTES: usize = 1024;
+
+/// A data point.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Point {
+    /// Nanoseconds since the Unix epoch.
+    pub(super) time: u64,
+    pub(super) double: Option<f64>,
+    pub(super) integer: Option<i64>,
+    pub(super) flags: u64,
+}
+
+impl Point {
+    pub(super) fn sample(self) -> Sample {
+        let value = self.double.or(self.integer.map(|integer| integer as f64));
+        let is_recorded = self.flags & NO_RECORDED_VALUE == 0;
+        Sample {
+            time: Timestamp::from_nanosecond(self.time.into()).ok().filter(|_| self.time > 0),
+            value: value.filter(|_| is_recorded).unwrap_or(f64::NAN),
+        }
+    }
+}
+
+/// The attributes of data point, scope and resource, each of which goes before the next.
+pub(super) fn labels<'a>(layers: [&[Label<'a>]; 3]) -> Vec<Label<'a>> {
+    let mut all: Vec<Label> = Vec::new();
+    for (name, value) in layers.into_iter().flatten() {
+        if !all.iter().any(|(there, _)| there == name) {
+            all.push((name, value.clone()));
+        }
+    }
+    all
+}
+
+/// The value of an attribute that is no string, as text.
+pub(super) fn text<'a>(value: impl ToString) -> Cow<'a, [u8]> {
+    Cow::Owned(value.to_string().into_bytes())
+}
