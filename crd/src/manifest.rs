@@ -131,7 +131,9 @@ pub(crate) fn crd() -> CustomResourceDefinition {
         if let Some(status) = fields.get_mut("status") {
             status.default = Some(JSON(json!({ "observedGeneration": -1 })));
         }
-        fields.values_mut().for_each(|schema| leave_items_alone(schema, false));
+        for schema in fields.values_mut() {
+            leave_items_alone(schema, false);
+        }
     }
     crd
 }

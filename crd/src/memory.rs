@@ -103,18 +103,18 @@ pub(crate) fn bytes(amount: &IntOrString) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn limit(sensors: usize, train: Training) -> String {
-        quantity(Memory::of(sensors, Some(&train)).limit())
+    fn limit(sensors: usize, train: &Training) -> String {
+        quantity(Memory::of(sensors, Some(train)).limit())
     }
 
     #[test]
     fn a_small_detector_keeps_the_usual_limit_and_a_large_one_gets_what_it_needs() {
         let default = Training::default;
-        assert_eq!(limit(3, default()), "128Mi");
-        assert_eq!(limit(100, default()), "128Mi");
-        assert_eq!(limit(1008, default()), "464Mi");
-        assert_eq!(limit(1, Training { samples: 700_000, ..default() }), "192Mi");
-        assert_eq!(limit(3, Training { trees: 10_000, ..default() }), "784Mi");
+        assert_eq!(limit(3, &default()), "128Mi");
+        assert_eq!(limit(100, &default()), "128Mi");
+        assert_eq!(limit(1008, &default()), "464Mi");
+        assert_eq!(limit(1, &Training { samples: 700_000, ..default() }), "192Mi");
+        assert_eq!(limit(3, &Training { trees: 10_000, ..default() }), "784Mi");
         assert_eq!(quantity(Memory::of(3, Some(&default())).request()), "32Mi");
         assert_eq!(quantity(Memory::of(1008, Some(&default())).request()), "320Mi");
         assert_eq!(Memory::of(1008, None).peak, PROGRAM);

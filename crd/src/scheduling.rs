@@ -120,7 +120,9 @@ fn requirement(node: &mut Value, field: &str) {
 fn add(object: &mut Value, field: &str, rules: Value) {
     let Value::Object(rules) = rules else { return };
     let field = object["properties"].get_mut(field).and_then(Value::as_object_mut);
-    field.into_iter().for_each(|field| field.extend(rules.clone()));
+    if let Some(field) = field {
+        field.extend(rules);
+    }
 }
 
 /// A pattern that the empty text matches too.

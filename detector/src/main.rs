@@ -9,13 +9,19 @@ use detector::cli::arguments::Cli;
 use detector::cli::stdout;
 
 fn main() -> ExitCode {
-    match Cli::try_parse().map(|cli| cli.run()) {
-        Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(error)) => {
+    match Cli::try_parse() {
+        Ok(cli) => run(&cli),
+        Err(help) => usage(&help),
+    }
+}
+
+fn run(cli: &Cli) -> ExitCode {
+    match cli.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
             stdout::note(format_args!("error: {error}"));
             ExitCode::from(1)
         }
-        Err(help) => usage(&help),
     }
 }
 

@@ -21,7 +21,7 @@ struct Program {
 #[derive(Subcommand)]
 enum Command {
     /// Watch AnomalyDetectors and run their detectors.
-    Run(Settings),
+    Run(Box<Settings>),
     /// Print the CustomResourceDefinition.
     Crd,
     /// Prove that the operator of this cluster works: apply a detector, wait for it, ask it, scrape it, delete it.
@@ -30,7 +30,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match Program::parse().command {
-        Command::Run(settings) => start(settings),
+        Command::Run(settings) => start(*settings),
         Command::Crd => {
             print!("{}", crd::manifest::crd_yaml());
             ExitCode::SUCCESS

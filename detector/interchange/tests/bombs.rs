@@ -1,5 +1,7 @@
 //! Small files that would be large, or take long, once they are read: each is refused in a sentence, within the memory that
 //! a file of its length may take.
+#![cfg(test)]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::{Cursor, Write};
 

@@ -60,7 +60,7 @@ impl Cli {
     /// One sentence on why it could not be done.
     pub fn run(&self) -> Result<(), CommandError> {
         match &self.command {
-            Command::Run(args) => Ok(run::run(args)?),
+            Command::Run(args) => Ok(run::run(args).map_err(Box::new)?),
             Command::Serve(args) => Ok(serve::run(args)?),
             Command::Train(args) => Ok(train::run(args)?),
             Command::Score(args) => Ok(score::run(args)?),

@@ -169,8 +169,8 @@ mod tests {
     /// What is said of a value a second; nothing where it is a reading.
     fn said(limits: &str, values: &[f64]) -> Vec<String> {
         let mut checks = checks(limits);
-        let mut one = |(second, value): (usize, &f64)| {
-            let time = Timestamp::from_second(second as i64).unwrap();
+        let mut one = |(second, value): (i64, &f64)| {
+            let time = Timestamp::from_second(second).unwrap();
             let mut readings = Readings { time, values: vec![Some(*value)], truth: None };
             let faults = checks.apply(&mut readings, &[]);
             assert_eq!(readings.values[0].is_none(), !faults.is_empty());
@@ -178,7 +178,7 @@ mod tests {
                 .first()
                 .map_or_else(String::new, |fault| format!("{}: {}", fault.fault.label(), fault.message))
         };
-        values.iter().enumerate().map(&mut one).collect()
+        (0..).zip(values).map(&mut one).collect()
     }
 
     #[test]

@@ -230,7 +230,9 @@ impl Live {
         let (checks, statuses) = (sources.checks().clone(), statuses.collect());
         let inlets = sources.inlets();
         if let Some(seen) = seen {
-            inlets.iter().for_each(|inlet| inlet.judge(seen));
+            for inlet in &inlets {
+                inlet.judge(seen);
+            }
         }
         Ok(Self { alignment, checks, statuses, batches, inlets, _end: end })
     }

@@ -72,7 +72,7 @@ impl RequestHead {
         match bytes {
             [b'H', b'T', b'T', b'P', b'/', b'1', b'.', _, b' ', b'1', ..] => {} // 100 Continue
             [b'H', b'T', b'T', b'P', b'/', b'1', b'.', _, b' ', b'2', ..] => {
-                self.progress = Progress::Nothing
+                self.progress = Progress::Nothing;
             }
             [b'H', b'T', b'T', b'P', b'/', b'1', b'.', ..] => self.progress = Progress::Refused,
             _ => {}
@@ -103,11 +103,11 @@ mod tests {
         assert_eq!(head.received(&[b'a'; MOST]), Err(TooLarge));
         let mut head = RequestHead::default();
         head.received(b"GET / HTTP/1.1\n\n").unwrap();
-        head.received(&[b'a'; 10 * MOST]).unwrap();
+        head.received(&vec![b'a'; 10 * MOST]).unwrap();
         head.answered(b"HTTP/1.1 100 Continue\r\n\r\n");
-        head.received(&[b'a'; 10 * MOST]).unwrap();
+        head.received(&vec![b'a'; 10 * MOST]).unwrap();
         head.answered(b"HTTP/1.1 413 Payload Too Large\r\n\r\n");
-        head.received(&[b'a'; 10 * MOST]).unwrap();
+        head.received(&vec![b'a'; 10 * MOST]).unwrap();
         let mut head = RequestHead::default();
         head.received(b"GET / HTTP/1.1\n\n").unwrap();
         head.answered(b"HTTP/1.1 200 OK\r\n\r\n");

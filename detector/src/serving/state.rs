@@ -304,7 +304,7 @@ impl State {
             match change {
                 SensorChange::Began(.., event) => tracing::warn!("sensor fault: {}", event.message),
                 SensorChange::Ended(.., event) => {
-                    tracing::info!("the fault of sensor {} has ended", event.sensor)
+                    tracing::info!("the fault of sensor {} has ended", event.sensor);
                 }
             }
         }

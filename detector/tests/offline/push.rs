@@ -169,7 +169,8 @@ struct SeriesV2 {
 type Values<'a> = &'a dyn Fn(usize) -> f64;
 
 fn samples(seconds: std::ops::Range<usize>, value: Values) -> Vec<Sample> {
-    let sample = |second| Sample { value: value(second), timestamp: ((FIRST + second) * 1000) as i64 };
+    let sample =
+        |second| Sample { value: value(second), timestamp: ((FIRST + second) * 1000).cast_signed() as i64 };
     seconds.map(sample).collect()
 }
 
@@ -269,7 +270,7 @@ fn a_history_by_remote_write_trains_a_fault_is_found_and_what_comes_too_late_is_
 fn a_push_that_cannot_be_read_is_answered_by_a_sentence() {
     let place = Place::new();
     let running = place.start();
-    let bomb = snap::raw::Encoder::new().compress_vec(&[0; 9 << 20]).unwrap();
+    let bomb = snap::raw::Encoder::new().compress_vec(&vec![0; 9 << 20]).unwrap();
     for (path, content_type, body, code, sentence) in [
         (
             "/api/v1/write",

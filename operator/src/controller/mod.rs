@@ -227,7 +227,7 @@ fn watch_endpoints(
 ) -> Controller<Stored> {
     let events = watcher(api, WatchConfig::default().labels(OURS)).modify(|slice| {
         slice.managed_fields_mut().clear();
-        for endpoint in slice.endpoints.iter_mut() {
+        for endpoint in &mut slice.endpoints {
             *endpoint = Endpoint { conditions: endpoint.conditions.take(), ..Endpoint::default() };
         }
     });

@@ -262,13 +262,12 @@ fn resources(plan: &Plan) -> ResourceRequirements {
     let usual = |list: &[(&str, &str)]| {
         Some(list.iter().map(|(name, amount)| ((*name).to_owned(), Quantity((*amount).to_owned()))).collect())
     };
-    let (requests, limits) = match &plan.detector.spec().pod.resources {
-        Some(asked) => (quantities(&asked.requests), quantities(&asked.limits)),
-        None => {
-            let memory = Memory::of_spec(plan.detector.spec());
-            let (request, limit) = (quantity(memory.request()), quantity(memory.limit()));
-            (usual(&[("cpu", "10m"), ("memory", &request)]), usual(&[("memory", &limit)]))
-        }
+    let (requests, limits) = if let Some(asked) = &plan.detector.spec().pod.resources {
+        (quantities(&asked.requests), quantities(&asked.limits))
+    } else {
+        let memory = Memory::of_spec(plan.detector.spec());
+        let (request, limit) = (quantity(memory.request()), quantity(memory.limit()));
+        (usual(&[("cpu", "10m"), ("memory", &request)]), usual(&[("memory", &limit)]))
     };
     ResourceRequirements { requests, limits, ..ResourceRequirements::default() }
 }

@@ -7,6 +7,7 @@ use crate::observe::pod_diagnosis::{self, PodDiagnosis};
 
 /// How far the pods are. The default stands for no Deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, in any combination")]
 pub struct Rollout {
     /// There is a Deployment.
     pub has_begun: bool,

@@ -188,7 +188,7 @@ async fn pushed_readings_are_learned_and_judged_through_the_service() {
 }
 
 /// A Prometheus that watches itself each second.
-const PROMETHEUS: &str = r#"
+const PROMETHEUS: &str = r"
 apiVersion: v1
 kind: ConfigMap
 metadata: {name: prometheus}
@@ -225,7 +225,7 @@ apiVersion: v1
 kind: Service
 metadata: {name: prometheus}
 spec: {selector: {app: prometheus}, ports: [{name: web, port: 9090}]}
-"#;
+";
 
 /// How many answers a Prometheus gave to a query over its last two minutes.
 async fn scraped(place: &Place) -> Option<f64> {

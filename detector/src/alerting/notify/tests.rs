@@ -50,8 +50,8 @@ async fn receive(receiver: Data<Receiver>, request: HttpRequest, body: Bytes) ->
 /// The receiver and its URL.
 fn receiver(answers: &[u16]) -> (Data<Receiver>, String) {
     let (answers, asked, received) = (answers.to_vec(), AtomicUsize::new(0), Mutex::new(Vec::new()));
-    let receiver = Data::new(Receiver { answers, asked, received });
-    let shared = receiver.clone();
+    let state = Data::new(Receiver { answers, asked, received });
+    let shared = state.clone();
     let server =
         HttpServer::new(move || App::new().app_data(shared.clone()).default_service(web::to(receive)))
             .workers(1)
@@ -60,7 +60,7 @@ fn receiver(answers: &[u16]) -> (Data<Receiver>, String) {
             .unwrap();
     let address = server.addrs()[0];
     actix_web::rt::spawn(server.run());
-    (receiver, format!("http://{address}/hook"))
+    (state, format!("http://{address}/hook"))
 }
 
 /// A detector that notifies `chat`.

@@ -112,13 +112,14 @@ struct Side {
 /// A file cannot be read, the models are not of the same columns, or the result cannot be printed.
 pub fn run(args: &CompareArgs) -> Result<(), CompareError> {
     let comparison = compare(&args.a, &args.b, &args.input)?;
-    Ok(match args.output {
+    let _: () = match args.output {
         Format::Table => stdout::print(comparison)?,
         Format::Json => {
             let json = serde_json::to_string_pretty(&comparison);
             stdout::print(json.expect("numbers and strings are JSON"))?;
         }
-    })
+    };
+    Ok(())
 }
 
 fn compare(a: &Path, b: &Path, input: &Path) -> Result<Comparison, CompareError> {

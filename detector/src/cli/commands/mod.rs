@@ -32,7 +32,7 @@ use crate::cli::stdout::StdoutError;
 pub enum CommandError {
     /// `run` failed.
     #[error(transparent)]
-    Run(#[from] run::error::RunError),
+    Run(#[from] Box<run::error::RunError>),
     /// `serve` failed.
     #[error(transparent)]
     Serve(#[from] serve::ServeError),

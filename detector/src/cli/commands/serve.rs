@@ -66,7 +66,7 @@ pub enum ServeError {
     },
     /// The detector could not run.
     #[error(transparent)]
-    Run(#[from] RunError),
+    Run(#[from] Box<RunError>),
 }
 
 /// Serve until it is asked to stop.
@@ -78,7 +78,7 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     let folder = args.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = args.file.file_name().unwrap_or_default().to_string_lossy();
     let document = Document::made(&args.file, manifest(&name, &columns));
-    Ok(run::run_document(&run_args(args, folder), document)?)
+    Ok(run::run_document(&run_args(args, folder), document).map_err(Box::new)?)
 }
 
 /// The names of the file's columns, or those that were given.

@@ -67,7 +67,7 @@ fn several_columns_of_several_devices_are_a_sensor_each() {
 #[test]
 fn all_rows_decide_between_day_and_month() {
     let format = |days: &[&str]| {
-        let rows: String = days.iter().map(|day| format!("{day},1.5\n")).collect();
+        let rows = days.iter().fold(String::new(), |rows, day| rows + day + ",1.5\n");
         inferred(&format!("date,load\n{rows}")).0["timeFormat"].clone()
     };
     assert_eq!(format(&["01/02/2026", "13/02/2026"]), "%d/%m/%Y");

@@ -43,13 +43,12 @@ pub struct PipeReader {
 pub fn reader(path: &Path) -> io::Result<PipeReader> {
     let mut spools = lock(&SPOOLS);
     let known = spools.iter().find(|(known, _)| known == path).map(|(_, spool)| spool.clone());
-    let spool = match known {
-        Some(spool) => spool,
-        None => {
-            let spool = Spool::fill(File::open(path)?)?;
-            spools.push((path.to_owned(), spool.clone()));
-            spool
-        }
+    let spool = if let Some(spool) = known {
+        spool
+    } else {
+        let spool = Spool::fill(File::open(path)?)?;
+        spools.push((path.to_owned(), spool.clone()));
+        spool
     };
     Ok(PipeReader { spool, position: 0 })
 }

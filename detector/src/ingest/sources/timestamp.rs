@@ -169,8 +169,8 @@ mod tests {
         Some((parser.format, time.to_string()))
     }
 
-    fn parse(format: TimeFormat, zone: Option<&str>, texts: &[&str]) -> Vec<Option<String>> {
-        let mut parser = TimeParser::new(&format, zone, texts[0]).unwrap();
+    fn parse(format: &TimeFormat, zone: Option<&str>, texts: &[&str]) -> Vec<Option<String>> {
+        let mut parser = TimeParser::new(format, zone, texts[0]).unwrap();
         texts.iter().map(|text| parser.parse(text).map(|time| time.to_string())).collect()
     }
 
@@ -223,13 +223,13 @@ mod tests {
             (TimeFormat::Strptime("%d.%m.%Y".to_owned()), rfc3339),
         ];
         for (format, text) in cases {
-            assert_eq!(parse(format.clone(), None, &[text]), [None], "{format:?} {text}");
+            assert_eq!(parse(&format, None, &[text]), [None], "{format:?} {text}");
         }
     }
 
     #[test]
     fn small_numbers_are_milliseconds_when_they_are_named_so() {
-        let time = parse(TimeFormat::EpochMilliseconds, None, &["1500"]);
+        let time = parse(&TimeFormat::EpochMilliseconds, None, &["1500"]);
         assert_eq!(time, [Some("1970-01-01T00:00:01.5Z".to_owned())]);
     }
 
@@ -242,7 +242,7 @@ mod tests {
         ] {
             let format = TimeFormat::Strptime(directives.to_owned());
             assert_eq!(
-                parse(format, Some("Europe/Berlin"), &[text]),
+                parse(&format, Some("Europe/Berlin"), &[text]),
                 [Some(time.to_owned())],
                 "{directives}"
             );
@@ -258,7 +258,7 @@ mod tests {
             "2026-10-25 02:00",
             "2026-10-25 02:30",
         ];
-        let times = parse(TimeFormat::DateTime, Some("Europe/Berlin"), &texts);
+        let times = parse(&TimeFormat::DateTime, Some("Europe/Berlin"), &texts);
         let utc = [
             "2026-10-24T23:30:00Z",
             "2026-10-25T00:00:00Z",

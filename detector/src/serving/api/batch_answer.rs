@@ -78,7 +78,7 @@ impl Rows {
         let scores = if block.is_empty() { Ok(Vec::new()) } else { self.scorer.model().scores(block) };
         let scores = scores.expect("the cells were measured, and are finite");
         for (row, score) in (self.next..).zip(scores) {
-            self.push(answer, row, &Bare::new(score > threshold));
+            push(answer, row, &Bare::new(score > threshold));
         }
         end
     }
@@ -90,18 +90,18 @@ impl Rows {
             let cells = &self.cells[row * model.columns()..][..model.columns()];
             let judgement = model.judge_by(threshold, cells, Explain::Always);
             let judgement = judgement.expect("the cells were measured, and are finite");
-            self.push(answer, row, &Detailed::new(model.sensors(), threshold, &judgement));
+            push(answer, row, &Detailed::new(model.sensors(), threshold, &judgement));
             row += 1;
         }
         row
     }
+}
 
-    fn push(&self, answer: &mut Vec<u8>, row: usize, prediction: &impl serde::Serialize) {
-        if row > 0 {
-            answer.push(b',');
-        }
-        serde_json::to_writer(answer, prediction).expect("numbers and names are JSON");
+fn push(answer: &mut Vec<u8>, row: usize, prediction: &impl serde::Serialize) {
+    if row > 0 {
+        answer.push(b',');
     }
+    serde_json::to_writer(answer, prediction).expect("numbers and names are JSON");
 }
 
 /// An answer that is made while it is sent.

@@ -91,9 +91,10 @@ impl From<Panicked> for ApiError {
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::Malformed(_) | Self::Items { .. } => StatusCode::BAD_REQUEST,
+            Self::Malformed(_) | Self::Items { .. } | Self::Body(BodyError::Unreadable(_)) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Unprocessable(..) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Body(BodyError::Unreadable(_)) => StatusCode::BAD_REQUEST,
             Self::Body(BodyError::Slow) => StatusCode::REQUEST_TIMEOUT,
             Self::Body(BodyError::TooLarge(_)) | Self::TooManyRows(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -67,7 +67,7 @@ async fn read(
 fn success(encoding: Option<Encoding>, taken: Taken) -> HttpResponse {
     let rejected = taken.refused + taken.receipt.late;
     let partial = (rejected > 0).then(|| PartialSuccess {
-        rejected_data_points: rejected as i64,
+        rejected_data_points: rejected.cast_signed() as i64,
         error_message: taken.into_error().to_string(),
     });
     let json = partial.as_ref().map_or(json!({}), |partial| {

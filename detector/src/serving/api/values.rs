@@ -30,7 +30,7 @@ impl Shape for Values<'_> {
                     named.next = sensor + 1;
                 }
                 name => {
-                    let wrong = named.refused(name);
+                    let wrong = named.refused(&name);
                     named.wrong.get_or_insert(wrong);
                     entries.next_value::<IgnoredAny>()?;
                 }
@@ -57,10 +57,10 @@ impl Named<'_> {
     }
 
     /// The sentence on a name that was given before, or that no sensor has.
-    fn refused(&self, name: Result<usize, String>) -> ApiError {
+    fn refused(&self, name: &Result<usize, String>) -> ApiError {
         let (name, why) = match name {
-            Ok(sensor) => (&*self.expected.sensors[sensor], "expected it once, got it twice".to_owned()),
-            Err(ref unknown) => (&**unknown, format!("no such sensor: expected {}", self.expected.names())),
+            Ok(sensor) => (&*self.expected.sensors[*sensor], "expected it once, got it twice".to_owned()),
+            Err(unknown) => (&**unknown, format!("no such sensor: expected {}", self.expected.names())),
         };
         ApiError::Unprocessable(format!("values.{name}"), why)
     }

@@ -54,7 +54,7 @@ impl<'a> Collector<'a> {
         let inlet = self.inlet;
         for selector in inlet.selectors().named(name).iter().filter(|each| each.selects(labels)) {
             is_selected = true;
-            self.add_to(selector.sensor, shown(name, labels), samples);
+            self.add_to(selector.sensor, &shown(name, labels), samples);
         }
         if !is_selected {
             self.items.unselected += samples.len();
@@ -78,9 +78,11 @@ impl<'a> Collector<'a> {
         count
     }
 
-    fn add_to(&mut self, sensor: usize, series: String, samples: &[Sample]) {
-        if let Err(why) = self.bind(sensor, &series) {
-            samples.iter().for_each(|_| self.items.refuse(self.series, || why.clone()));
+    fn add_to(&mut self, sensor: usize, series: &str, samples: &[Sample]) {
+        if let Err(why) = self.bind(sensor, series) {
+            for _ in samples {
+                self.items.refuse(self.series, || why.clone());
+            }
             return;
         }
         for sample in samples {

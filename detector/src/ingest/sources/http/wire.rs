@@ -81,6 +81,7 @@ impl<'a> Fields<'a> {
     }
 }
 
+#[allow(clippy::copy_iterator, reason = "a copy reads the same message again, from where it is")]
 impl<'a> Iterator for Fields<'a> {
     type Item = Result<(u32, Value<'a>), WireError>;
 

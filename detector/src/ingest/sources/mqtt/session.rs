@@ -182,7 +182,7 @@ impl Connection {
                     payload: message.payload,
                 })),
                 Ok(v3::Event::Incoming(v3::Packet::SubAck(answer))) => {
-                    Ok(Event::Subscribed(answer.return_codes.iter().map(v3_refusal).collect()))
+                    Ok(Event::Subscribed(answer.return_codes.iter().copied().map(v3_refusal).collect()))
                 }
                 Ok(_) => Ok(Event::Other),
                 Err(error) => Err(v3_failure(&error)),
@@ -196,7 +196,7 @@ impl Connection {
                     payload: message.payload,
                 })),
                 Ok(v5::Event::Incoming(v5::Packet::SubAck(answer))) => {
-                    Ok(Event::Subscribed(answer.return_codes.iter().map(v5_refusal).collect()))
+                    Ok(Event::Subscribed(answer.return_codes.iter().copied().map(v5_refusal).collect()))
                 }
                 Ok(_) => Ok(Event::Other),
                 Err(error) => Err(v5_failure(&error)),
@@ -240,17 +240,17 @@ impl v5::SessionStore for NothingInFlight {
     }
 }
 
-fn v3_refusal(code: &v3::SubscribeReasonCode) -> Option<String> {
+fn v3_refusal(code: v3::SubscribeReasonCode) -> Option<String> {
     match code {
         v3::SubscribeReasonCode::Success(_) => None,
         v3::SubscribeReasonCode::Failure => Some("it gives no reason".to_owned()),
     }
 }
 
-fn v5_refusal(code: &v5::SubscribeReasonCode) -> Option<String> {
+fn v5_refusal(code: v5::SubscribeReasonCode) -> Option<String> {
     match code {
         v5::SubscribeReasonCode::Success(_) => None,
-        other => Some(words(other)),
+        other => Some(words(&other)),
     }
 }
 

@@ -48,6 +48,7 @@ struct Attribute {
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[allow(clippy::struct_field_names, reason = "the names of the protocol")]
 struct AnyValue {
     string_value: Option<String>,
     bool_value: Option<bool>,
@@ -165,8 +166,8 @@ impl AnyValue {
     fn text(&self) -> Option<Cow<'_, [u8]>> {
         let string = self.string_value.as_ref().map(|string| Cow::Borrowed(string.as_bytes()));
         string
-            .or_else(|| self.bool_value.map(text))
-            .or_else(|| self.int_value.map(text))
-            .or_else(|| self.double_value.map(text))
+            .or_else(|| self.bool_value.as_ref().map(text))
+            .or_else(|| self.int_value.as_ref().map(text))
+            .or_else(|| self.double_value.as_ref().map(text))
     }
 }

@@ -45,6 +45,6 @@ pub(super) fn labels<'a>(layers: [&[Label<'a>]; 3]) -> Vec<Label<'a>> {
 }
 
 /// The value of an attribute that is no string, as text.
-pub(super) fn text<'a>(value: impl ToString) -> Cow<'a, [u8]> {
+pub(super) fn text<'a>(value: &impl ToString) -> Cow<'a, [u8]> {
     Cow::Owned(value.to_string().into_bytes())
 }

@@ -13,34 +13,34 @@ use crate::ingest::sources::http::wire::{Fields, Value, WireError};
 /// It is no such message.
 pub(super) fn read(body: &[u8], collector: &mut Collector) -> Result<(), String> {
     for metrics in Fields(body).of(1) {
-        resource_metrics(metrics.map_err(sentence)?, collector)?;
+        resource_metrics(metrics.map_err(|error| sentence(&error))?, collector)?;
     }
     Ok(())
 }
 
-fn sentence(error: WireError) -> String {
+fn sentence(error: &WireError) -> String {
     error.to_string()
 }
 
 /// Attributes may stand after what they are of: a message is gone through twice.
 fn resource_metrics(message: &[u8], collector: &mut Collector) -> Result<(), String> {
-    let resource = first(message, 1).map_err(sentence)?;
+    let resource = first(message, 1).map_err(|error| sentence(&error))?;
     let of_resource = attributes(resource, 1)?;
     for scope_metrics in Fields(message).of(2) {
-        let scope_metrics = scope_metrics.map_err(sentence)?;
-        let scope = first(scope_metrics, 1).map_err(sentence)?;
+        let scope_metrics = scope_metrics.map_err(|error| sentence(&error))?;
+        let scope = first(scope_metrics, 1).map_err(|error| sentence(&error))?;
         let of_scope = attributes(scope, 3)?;
         for metric in Fields(scope_metrics).of(2) {
-            read_metric(metric.map_err(sentence)?, [&of_scope, &of_resource], collector)?;
+            read_metric(metric.map_err(|error| sentence(&error))?, [&of_scope, &of_resource], collector)?;
         }
     }
     Ok(())
 }
 
 fn read_metric(metric: &[u8], outer: [&[Label]; 2], collector: &mut Collector) -> Result<(), String> {
-    let name = first(metric, 1).map_err(sentence)?;
+    let name = first(metric, 1).map_err(|error| sentence(&error))?;
     for field in Fields(metric) {
-        let (unfit, points) = match field.map_err(sentence)? {
+        let (unfit, points) = match field.map_err(|error| sentence(&error))? {
             (5 | 7, Value::Bytes(points)) => (None, points),
             (9, Value::Bytes(points)) => (Some("a histogram"), points),
             (10, Value::Bytes(points)) => (Some("an exponential histogram"), points),
@@ -48,7 +48,7 @@ fn read_metric(metric: &[u8], outer: [&[Label]; 2], collector: &mut Collector) -
             _ => continue,
         };
         for point in Fields(points).of(1) {
-            let point = point.map_err(sentence)?;
+            let point = point.map_err(|error| sentence(&error))?;
             collector.begin_series();
             // The attributes of numbers have another number than those of histograms.
             let field = match unfit {
@@ -59,7 +59,13 @@ fn read_metric(metric: &[u8], outer: [&[Label]; 2], collector: &mut Collector) -
             let of_point = attributes(point, field)?;
             let labels = labels([&of_point, outer[0], outer[1]]);
             match unfit {
-                None => collector.add(name, &labels, &[number(point).map_err(sentence)?.sample()]),
+                None => {
+                    collector.add(
+                        name,
+                        &labels,
+                        &[number(point).map_err(|error| sentence(&error))?.sample()],
+                    );
+                }
                 Some(what) => {
                     collector.add_unfit(name, &labels, 1, what);
                 }
@@ -91,9 +97,11 @@ fn attributes(message: &[u8], number: u32) -> Result<Vec<Label<'_>>, String> {
         if all.len() == MOST_ATTRIBUTES {
             return Err(format!("expected at most {MOST_ATTRIBUTES} attributes"));
         }
-        let attribute = attribute.map_err(sentence)?;
-        let name = first(attribute, 1).map_err(sentence)?;
-        if let Some(value) = value(first(attribute, 2).map_err(sentence)?).map_err(sentence)? {
+        let attribute = attribute.map_err(|error| sentence(&error))?;
+        let name = first(attribute, 1).map_err(|error| sentence(&error))?;
+        if let Some(value) =
+            value(first(attribute, 2).map_err(|error| sentence(&error))?).map_err(|error| sentence(&error))?
+        {
             all.push((name, value));
         }
     }
@@ -105,9 +113,9 @@ fn value(message: &[u8]) -> Result<Option<Cow<'_, [u8]>>, WireError> {
     for field in Fields(message) {
         match field? {
             (1, Value::Bytes(string)) => return Ok(Some(Cow::Borrowed(string))),
-            (2, Value::Varint(boolean)) => return Ok(Some(text(boolean != 0))),
-            (3, Value::Varint(integer)) => return Ok(Some(text(integer.cast_signed()))),
-            (4, Value::Fixed64(bits)) => return Ok(Some(text(f64::from_bits(bits)))),
+            (2, Value::Varint(boolean)) => return Ok(Some(text(&(boolean != 0)))),
+            (3, Value::Varint(integer)) => return Ok(Some(text(&integer.cast_signed()))),
+            (4, Value::Fixed64(bits)) => return Ok(Some(text(&f64::from_bits(bits)))),
             _ => {}
         }
     }

@@ -132,7 +132,7 @@ fn native_histograms_of_a_sensor_are_refused_and_all_kinds_are_counted() {
     let text = Text { name: String::new(), value: String::new() };
     let with = |labels: &[(&str, &str)]| {
         let (histograms, exemplars) = (vec![text.clone(); 2], vec![text.clone()]);
-        TimeSeries { histograms, exemplars, ..series(labels, 1.0) }
+        TimeSeries { exemplars, histograms, ..series(labels, 1.0) }
     };
     let timeseries = vec![with(&[("__name__", "node_load1")]), with(&[("__name__", "other")])];
     let (items, written) = read(&compressed(&WriteRequest { timeseries }), Version::One).unwrap();
