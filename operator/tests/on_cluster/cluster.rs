@@ -76,8 +76,8 @@ async fn every_sample_runs_or_says_what_it_lacks() {
         }
         place.apply(&manifest).await.unwrap();
         let source = &manifest["spec"]["sources"][0];
-        if !source["http"].is_null() || !source["prometheus"].is_null() {
-            // Nobody pushes, and no server answers there.
+        if ["http", "prometheus", "mqtt"].iter().any(|kind| !source[kind].is_null()) {
+            // Nothing is pushed, and no server or broker answers there.
             let waits = |detector: &Value| condition(detector, "SourcesConnected").0 == "False";
             place.detector_once(&name, "says that its source gives nothing", waits).await;
             continue;
@@ -254,7 +254,19 @@ async fn every_invalid_sample_is_refused_by_the_api_server_or_by_the_operator() 
             }
         }
     }
-    assert_eq!(only_by_operator, BTreeSet::new(), "what no schema says");
+    let no_schema_says = [
+        "csv-followed-and-sorted",
+        "csv-series-without-columns",
+        "csv-time-without-date",
+        "csv-time-zone",
+        "csv-words-without-label",
+        "history-of-what-is-pushed",
+        "history-too-short",
+        "memory-limit-too-low",
+        "mqtt-client-id-of-replicas",
+        "mqtt-same-topic-twice",
+    ];
+    assert_eq!(only_by_operator, no_schema_says.map(str::to_owned).into());
     place.leave().await;
 }
 
