@@ -29,7 +29,8 @@ spec:
   interval: 1s
   sources:
   - name: hand
-    http: {sensors: [{name: value}], staleness: 5s}
+    staleness: 5s
+    http: {sensors: [{name: value}]}
   model: {train: {samples: 20}}
   threshold: {contamination: 0.02}
 """
@@ -62,7 +63,7 @@ def no_history(program):
 
 
 def quiet_push(program):
-    """Nobody pushes: whoever wants to must be let in."""
+    """Nothing is pushed: ready all the same, or the Service would let no push in."""
     with Pod(program, manifest=PUSHED, prober=False) as pod:
         until(lambda: pod.report(), "an answer")
         check(pod.ready()[0], f"a detector that waits for readings is not ready: {pod.ready()[1]}")
@@ -108,7 +109,7 @@ def agrees(pod):
 CASES = [
     Scenario(name="ready, and verdicts are made", do=agrees),
     Scenario(name="no server to read the history of", pod=None, do=lies(no_history)),
-    Scenario(name="nobody pushes", pod=None, do=lies(quiet_push)),
+    Scenario(name="nothing is pushed", pod=None, do=lies(quiet_push)),
     Scenario(name="the first training", pod=None, do=lies(warming)),
     Scenario(name="35 s of SIGSTOP", pod=None, do=lies(stopped_process), slow=True),
 ]
