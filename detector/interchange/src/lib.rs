@@ -81,7 +81,7 @@ pub const FILE_LIMIT: usize = 256 << 20;
 
 /// Reads a forest. The format is detected by the first bytes, so a file's name does not matter.
 ///
-/// Whatever the bytes, the memory that it takes beside them is at most 24 MiB and three times their length (twelve times where
+/// Whatever the bytes, the memory that it takes beside them is at most 24 MiB and three times their length (128 times where
 /// they are compressed), and the time a second and what a file of this length takes to read: the [budget](CostError).
 ///
 /// # Errors
