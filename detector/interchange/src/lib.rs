@@ -81,8 +81,8 @@ pub const FILE_LIMIT: usize = 256 << 20;
 
 /// Reads a forest. The format is detected by the first bytes, so a file's name does not matter.
 ///
-/// Whatever the bytes, the memory that it takes beside them is at most 24 MiB and three times their length (128 times where
-/// they are compressed), and the time a second and what a file of this length takes to read: the [budget](CostError).
+/// Whatever the bytes, the memory that it takes beside them is at most 24 MiB (40 MiB of a zip file) and three times their
+/// length (twelve times where they are compressed), and the time a second and what a file of this length takes to read: the [budget](CostError).
 ///
 /// # Errors
 /// Anything but one whole, fitted `IsolationForest`, with a sentence that says what is there instead.
@@ -91,7 +91,7 @@ pub fn read(bytes: &[u8]) -> Result<Imported, Error> {
         return Err(Error::TooLong(bytes.len()));
     }
     if skops::is_zip(bytes) {
-        let budget = Budget::compressed(bytes.len());
+        let budget = Budget::zip(bytes.len());
         return within(&budget, zipped(bytes, &budget));
     }
     let Some(format) = compression::Format::of(bytes)? else {
