@@ -132,11 +132,7 @@ impl SourceKind {
                     .map(|sensor| Sensor {
                         name: &sensor.name,
                         unit: sensor.unit.as_deref(),
-                        limits: Limits {
-                            range: sensor.range,
-                            max_rate: sensor.max_rate,
-                            stuck_after: sensor.stuck_after,
-                        },
+                        limits: sensor.limits,
                     })
                     .collect()
             };

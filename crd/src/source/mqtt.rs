@@ -4,8 +4,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::limits::Range;
-use crate::Duration;
+use super::limits::Limits;
 use crate::secret::SecretRef;
 
 /// Sensors whose readings a broker delivers (MQTT 3.1.1 or 5). A message is a reading of each sensor whose topic it has.
@@ -87,23 +86,9 @@ pub struct MqttSensor {
     #[schemars(length(max = 256), regex(pattern = r"^(/([^~]|~[01])*)?$"))]
     pub time: Option<String>,
 
-    /// The values that the sensor can give. Others are a fault of the sensor: an event of its own, and missing to the model.
-    /// Default: all. Example: {min: 0, max: 100}.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub range: Option<Range>,
-
-    /// The most that the sensor can change in a second, over 0; a faster change is a fault of the sensor. Default: none.
-    /// Example: 5.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = Rule::new("self > 0.0").message("must be over 0"))]
-    pub max_rate: Option<f64>,
-
-    /// For how long the sensor can give the very same value; from then on that is a fault of the sensor. 1s to 168h.
-    /// Default: for ever. Example: 10m.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('168h')")
-        .message(Message::Expression("'must be between 1s and 168h, got ' + self".into())))]
-    pub stuck_after: Option<Duration>,
+    /// What the sensor can give at all.
+    #[serde(flatten)]
+    pub limits: Limits,
 }
 
 /// The version of MQTT.
