@@ -1,4 +1,4 @@
-//! How much memory this process may still take, as the machine and its control group say.
+//! How much memory this process may take, and how much of that is left, as the machine and its control groups say.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,14 +30,31 @@ pub fn available_memory() -> Option<u64> {
     machine.into_iter().chain(groups).min()
 }
 
+/// Bytes that the process may take: the least limit of the control groups that it is in, the machine's memory left aside.
+/// None where no group has one.
+pub fn memory_limit() -> Option<u64> {
+    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    CONTROLLERS.iter().flat_map(|controller| controller.limits(&own)).min()
+}
+
 impl Controller {
-    /// What the process's group leaves, and those above it. A container sees its own group as the root.
-    fn left(&self, own: &str) -> Vec<u64> {
+    /// The folders of the process's group and of those above it. A container sees its own group as the root.
+    fn folders(&self, own: &str) -> Vec<PathBuf> {
         let root = Path::new(self.root);
         let group = own.lines().find_map(|line| self.path(line)).unwrap_or_default();
         let group = root.join(group.trim_start_matches('/'));
-        let above = group.ancestors().take_while(|folder| folder.starts_with(root)).map(Path::to_owned);
-        above.filter_map(|folder| self.left_in(&folder)).collect()
+        group.ancestors().take_while(|folder| folder.starts_with(root)).map(Path::to_owned).collect()
+    }
+
+    /// What each of the groups leaves.
+    fn left(&self, own: &str) -> Vec<u64> {
+        self.folders(own).iter().filter_map(|folder| self.left_in(folder)).collect()
+    }
+
+    /// The limit of each group that has one; version 1 has a number for none.
+    fn limits(&self, own: &str) -> Vec<u64> {
+        let limits = self.folders(own).into_iter().filter_map(|folder| number(folder.join(self.limit)));
+        limits.filter(|limit| *limit < 1 << 60).collect()
     }
 
     /// The path of a line of /proc/self/cgroup, if it is of this controller: `0::/a/b`, `4:memory:/a/b`.
@@ -52,11 +69,15 @@ impl Controller {
     }
 
     fn left_in(&self, folder: &Path) -> Option<u64> {
-        let number = |file: PathBuf| fs::read_to_string(file).ok()?.trim().parse::<u64>().ok();
         let (limit, used) = (number(folder.join(self.limit))?, number(folder.join(self.used))?);
         let files = fs::read_to_string(folder.join("memory.stat")).map_or(0, |stat| files(&stat));
         Some(limit.saturating_sub(used.saturating_sub(files)))
     }
+}
+
+/// The number in a file; none where it says `max`, or is not there.
+fn number(file: PathBuf) -> Option<u64> {
+    fs::read_to_string(file).ok()?.trim().parse().ok()
 }
 
 /// Bytes of files that a group holds and can give back, of its `memory.stat`.
@@ -99,5 +120,15 @@ mod tests {
         assert_eq!(two.path("4:memory:/pods/a"), None);
         assert_eq!(one.path("4:cpu,memory:/pods/a:b"), Some("/pods/a:b"));
         assert_eq!(one.path("0::/pods/a"), None);
+    }
+
+    #[test]
+    fn both_versions_of_cgroups_say_where_their_limits_are() {
+        let [two, one] = CONTROLLERS;
+        let file = |controller: &Controller, own| controller.folders(own)[0].join(controller.limit);
+        assert_eq!(file(&two, "0::/pod/c"), Path::new("/sys/fs/cgroup/pod/c/memory.max"));
+        assert_eq!(file(&one, "4:memory:/pod"), Path::new("/sys/fs/cgroup/memory/pod/memory.limit_in_bytes"));
+        assert_eq!(one.path("3:cpu,cpuacct:/pod"), None);
+        assert_eq!(two.folders("0::/a/b").len(), 3, "its own, its parent's, the root's");
     }
 }

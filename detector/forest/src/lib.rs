@@ -22,7 +22,7 @@ pub mod threshold;
 pub mod artifact;
 
 pub use artifact::{Artifact, Metadata, Training};
-pub use available_memory::available_memory;
+pub use available_memory::{available_memory, memory_limit};
 pub use data::samples::{Samples, SamplesError, cell};
 pub use ensemble::{Ensemble, EnsembleParams};
 pub use explain::explainer::Explained;

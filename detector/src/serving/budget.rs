@@ -4,6 +4,14 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+/// What is assumed where nothing limits the process: enough for a machine of its own, and no reason to take all of it.
+const UNLIMITED: usize = 512 << 20;
+
+/// How much memory the process may use, bytes: the limit of its control groups, 512 MiB where there is none.
+pub fn usable_memory() -> usize {
+    forest::memory_limit().and_then(|limit| usize::try_from(limit).ok()).unwrap_or(UNLIMITED)
+}
+
 /// How many bytes requests may hold at once, all together.
 #[derive(Clone, Debug)]
 pub struct Budget {

@@ -8,7 +8,7 @@ use std::task::Waker;
 use futures::task::AtomicWaker;
 use rustix::process::{Resource, getrlimit};
 
-use super::memory_limit::memory_limit;
+use super::budget::usable_memory;
 
 /// What a connection holds at most in buffers, bytes: a head or a part of a body, a part of an answer, and its task.
 const CONNECTION_BYTES: usize = 160 << 10;
@@ -47,7 +47,7 @@ struct Fresh {
 pub fn most_connections() -> usize {
     let files = getrlimit(Resource::Nofile).current.map_or(usize::MAX, |files| files as usize);
     let by_files = files.saturating_sub(OTHER_FILES).max(files / 4);
-    (memory_limit() / 2 / CONNECTION_BYTES).min(by_files).clamp(8, MOST)
+    (usable_memory() / 2 / CONNECTION_BYTES).min(by_files).clamp(8, MOST)
 }
 
 impl Connections {

@@ -2,8 +2,6 @@
 
 /// Every metric, once.
 pub mod metrics;
-/// How much memory there is.
-pub mod memory_limit;
 /// How many bytes requests may hold.
 pub mod budget;
 /// Work that takes long.

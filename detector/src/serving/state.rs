@@ -21,8 +21,7 @@ use crate::ingest::status::{Fate, SourceStatus};
 use crate::scoring::scorer::{Outcome, Scorer};
 use crate::scoring::verdict::Verdict;
 use crate::serving::batches::Batches;
-use crate::serving::budget::Budget;
-use crate::serving::memory_limit::memory_limit;
+use crate::serving::budget::{Budget, usable_memory};
 use crate::serving::metrics::Metrics;
 use crate::serving::silence::Silence;
 use crate::serving::threads::Threads;
@@ -95,7 +94,7 @@ impl State {
     /// When the system refuses threads.
     pub fn new(detector: Valid) -> Self {
         let metrics = Metrics::new(&detector);
-        let memory = memory_limit();
+        let memory = usable_memory();
         let status = |name: &str| Arc::new(SourceStatus::new(name, metrics.counters(name)));
         Self {
             sources: detector.sources().iter().map(|each| status(&each.name)).collect(),
