@@ -1,6 +1,8 @@
 //! Readings in, verdicts out: what the `detector` program is made of, in the order in which data flows through it.
 #![forbid(unsafe_code)]
 
+/// What a message repeats of a text from outside.
+pub mod excerpt;
 /// Files: read within bounds, and written whole.
 pub mod files;
 /// Requests to other people's servers: which addresses may be connected to, and whom is trusted.

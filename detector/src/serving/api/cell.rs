@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::error::ApiError;
-use super::shown::{MAX_SHOWN, cut};
+use crate::excerpt::{MAX_EXCERPT, excerpt};
 
 /// A value where a number is expected.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,19 +73,19 @@ impl<'de> Visitor<'de> for CellVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Cell, E> {
-        Ok(Cell::Other(cut(&quoted(text))))
+        Ok(Cell::Other(excerpt(&quoted(text), MAX_EXCERPT)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Cell, A::Error> {
         let mut shown = String::new();
         Preview(&mut shown).visit_seq(items)?;
-        Ok(Cell::Other(cut(&shown)))
+        Ok(Cell::Other(excerpt(&shown, MAX_EXCERPT)))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<Cell, A::Error> {
         let mut shown = String::new();
         Preview(&mut shown).visit_map(entries)?;
-        Ok(Cell::Other(cut(&shown)))
+        Ok(Cell::Other(excerpt(&shown, MAX_EXCERPT)))
     }
 }
 
@@ -94,7 +94,7 @@ struct Preview<'a>(&'a mut String);
 
 impl Preview<'_> {
     fn is_full(&self) -> bool {
-        self.0.len() > 4 * MAX_SHOWN
+        self.0.len() > 4 * MAX_EXCERPT
     }
 
     fn write(self, text: &str) {
@@ -204,7 +204,7 @@ fn as_json(number: f64) -> String {
 
 /// The beginning of a text, as JSON.
 fn quoted(text: &str) -> String {
-    let end = text.char_indices().nth(MAX_SHOWN + 1).map_or(text.len(), |(end, _)| end);
+    let end = text.char_indices().nth(MAX_EXCERPT + 1).map_or(text.len(), |(end, _)| end);
     serde_json::to_string(&text[..end]).unwrap_or_default()
 }
 
@@ -231,7 +231,7 @@ mod tests {
         let named = format!("{{{:?}:1}}", "k".repeat(1 << 20));
         for json in [long, text, named] {
             let shown = shown(&json);
-            assert_eq!(shown.chars().count(), MAX_SHOWN + 1, "{shown}");
+            assert_eq!(shown.chars().count(), MAX_EXCERPT + 1, "{shown}");
             assert!(json.starts_with(shown.trim_end_matches('…')), "{shown}");
         }
     }

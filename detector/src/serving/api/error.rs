@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 use thiserror::Error;
 
-use super::shown::cut;
+use crate::excerpt::{MAX_EXCERPT, excerpt};
 use crate::ingest::sources::http::inlet::Receipt;
 use crate::serving::batches::{Busy, Panicked};
 use crate::serving::body::BodyError;
@@ -30,10 +30,10 @@ pub enum ApiError {
     #[error("{0}")]
     Unsupported(String),
     /// 404.
-    #[error("no such path: {}", cut(.0))]
+    #[error("no such path: {}", excerpt(.0, MAX_EXCERPT))]
     NoSuchPath(String),
     /// 405.
-    #[error("{} does not take {}", cut(path), cut(method))]
+    #[error("{} does not take {}", excerpt(path, MAX_EXCERPT), excerpt(method, MAX_EXCERPT))]
     WrongMethod {
         /// What was asked for.
         path: String,

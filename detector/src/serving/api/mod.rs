@@ -2,8 +2,6 @@
 
 /// The only map from errors to status codes and JSON.
 mod error;
-/// What an answer repeats of a request.
-mod shown;
 /// One JSON value.
 mod cell;
 /// Arrays and objects.

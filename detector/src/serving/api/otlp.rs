@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::ApiError;
 use super::push::{MOST_METRICS, Taken, admitted, decompressed, header, take};
-use super::shown::cut;
+use crate::excerpt::{MAX_EXCERPT, excerpt};
 use crate::ingest::sources::http::otlp::{Encoding, items};
 use crate::serving::body;
 use crate::serving::state::State;
@@ -55,7 +55,7 @@ async fn read(
 ) -> Result<Taken, ApiError> {
     let inlet = admitted(state, request)?;
     let encoding = encoding.ok_or_else(|| {
-        let got = cut(header(request, CONTENT_TYPE));
+        let got = excerpt(header(request, CONTENT_TYPE), MAX_EXCERPT);
         let expected = "application/x-protobuf or application/json";
         ApiError::Unsupported(format!("Content-Type: expected {expected}, got {got:?}"))
     })?;

@@ -7,7 +7,7 @@ use actix_web::http::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderName};
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 
 use super::ApiError;
-use super::shown::cut;
+use crate::excerpt::{MAX_EXCERPT, excerpt};
 use crate::ingest::sources::http::inlet::{Inlet, PushError, Receipt, Unauthorized};
 use crate::ingest::sources::http::items::Items;
 use crate::serving::body::{Body, BodyError};
@@ -53,7 +53,7 @@ pub(super) fn decompressed(request: &HttpRequest, body: Body, most: usize) -> Re
         "deflate" => unpacked(ZlibDecoder::new(&*bytes), "deflate", held, most),
         other => Err(ApiError::Unsupported(format!(
             "Content-Encoding: expected gzip, deflate or none, got {:?}",
-            cut(other)
+            excerpt(other, MAX_EXCERPT)
         ))),
     }
 }

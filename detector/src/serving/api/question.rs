@@ -13,8 +13,8 @@ use super::error::ApiError;
 use super::expected::Expected;
 use super::rows::Rows;
 use super::shape::{By, Read};
-use super::shown::cut;
 use super::values::Values;
+use crate::excerpt::{MAX_EXCERPT, excerpt};
 
 const FIELDS: &[&str] = &["value", "values", "instances"];
 
@@ -149,7 +149,7 @@ impl Visitor<'_> for FieldVisitor {
             "value" => Ok(Field::Value),
             "values" => Ok(Field::Values),
             "instances" => Ok(Field::Instances),
-            other => Err(E::unknown_field(&cut(other), FIELDS)),
+            other => Err(E::unknown_field(&excerpt(other, MAX_EXCERPT), FIELDS)),
         }
     }
 }

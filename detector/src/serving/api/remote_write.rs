@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::ApiError;
 use super::push::{MOST_METRICS, Taken, admitted, header, take};
-use super::shown::cut;
+use crate::excerpt::{MAX_EXCERPT, excerpt};
 use crate::ingest::sources::http::remote_write::{Version, Written, items};
 use crate::serving::body;
 use crate::serving::state::State;
@@ -43,7 +43,7 @@ async fn read(
 ) -> Result<(Taken, Written), ApiError> {
     let inlet = admitted(state, request)?;
     let version = version.ok_or_else(|| {
-        let got = cut(header(request, CONTENT_TYPE));
+        let got = excerpt(header(request, CONTENT_TYPE), MAX_EXCERPT);
         ApiError::Unsupported(format!(
             "Content-Type: expected application/x-protobuf, of proto prometheus.WriteRequest or io.prometheus.write.v2.Request, got {got:?}"
         ))
@@ -52,7 +52,7 @@ async fn read(
     if !matches!(encoding, "" | "snappy") {
         return Err(ApiError::Unsupported(format!(
             "Content-Encoding: expected snappy, got {:?}",
-            cut(encoding)
+            excerpt(encoding, MAX_EXCERPT)
         )));
     }
     let mut written = Written::default();

@@ -8,7 +8,7 @@ use super::cell::Cell;
 use super::error::ApiError;
 use super::expected::Expected;
 use super::shape::{Read, Shape};
-use super::shown::cut;
+use crate::excerpt::{MAX_EXCERPT, excerpt};
 
 /// Reads the object.
 pub(super) struct Values<'a>(pub(super) Expected<'a>);
@@ -98,6 +98,6 @@ impl Visitor<'_> for Name<'_, '_> {
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.sensor(name).ok_or_else(|| cut(name)))
+        Ok(self.0.sensor(name).ok_or_else(|| excerpt(name, MAX_EXCERPT)))
     }
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::excerpt::excerpt;
+
 /// The longest row, in bytes. An unclosed quote ends here, not at the end of the memory.
 pub(super) const LONGEST_ROW: u64 = 16 << 20;
 /// The most columns, and the most characters of a cell, that a message shows.
@@ -134,10 +136,7 @@ impl Problem {
 
 /// A cell, or as much of it as a message shows.
 pub(super) fn shortened(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    excerpt(text, SHOWN)
 }
 
 fn list(names: &[String]) -> String {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::inlet::Inlet;
 use super::items::Items;
+use crate::excerpt::{MAX_EXCERPT, excerpt};
 use crate::ingest::alignment::not_ahead;
 use crate::ingest::source::Reading;
 
@@ -120,12 +121,7 @@ fn timestamp(value: &Value) -> Result<Timestamp, String> {
 
 /// The value as JSON, cut where it is long.
 fn shown(value: &Value) -> String {
-    const MOST: usize = 60;
-    let text = value.to_string();
-    match text.char_indices().nth(MOST) {
-        Some((cut, _)) => format!("{}…", &text[..cut]),
-        None => text,
-    }
+    excerpt(&value.to_string(), MAX_EXCERPT)
 }
 
 #[cfg(test)]

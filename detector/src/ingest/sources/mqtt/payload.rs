@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::excerpt::{MAX_EXCERPT, excerpt};
+
 /// Seconds since the Unix epoch reach the year 5138 at this number; what is larger is milliseconds.
 const FIRST_MILLISECONDS: f64 = 1e11;
-/// The most characters of a unit, or of a payload that is shown.
+/// The most characters of a unit.
 const MAX_UNIT: usize = 32;
-const MAX_SHOWN: usize = 60;
 
 /// Where in a payload the reading is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,19 +117,12 @@ fn epoch(number: f64) -> Option<Timestamp> {
 }
 
 fn shown(value: &Value) -> String {
-    cut(&value.to_string())
+    excerpt(&value.to_string(), MAX_EXCERPT)
 }
 
 fn shown_bytes(bytes: &[u8]) -> String {
-    let start = &bytes[..bytes.len().min(4 * MAX_SHOWN)];
-    cut(&format!("{:?}", String::from_utf8_lossy(start)))
-}
-
-fn cut(text: &str) -> String {
-    match text.char_indices().nth(MAX_SHOWN) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    let start = &bytes[..bytes.len().min(4 * MAX_EXCERPT)];
+    excerpt(&format!("{:?}", String::from_utf8_lossy(start)), MAX_EXCERPT)
 }
 
 #[cfg(test)]
