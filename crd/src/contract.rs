@@ -33,7 +33,7 @@ pub const DATA_DIRECTORY: &str = "/data";
 /// A new value of this annotation has the detector retrain.
 pub const RETRAIN_ANNOTATION: &str = "anomaly.dev/retrain";
 /// The largest artifact that is kept, bytes: the API server takes ConfigMaps of 1 MiB, counted without base64.
-pub const MOST_STORED_BYTES: usize = 900 * 1024;
+pub const MAX_STORED_BYTES: usize = 900 * 1024;
 /// When the training of the model ended, RFC 3339: a file beside the model in its directory, and a key beside it in the
 /// pointer ConfigMap.
 pub const TRAINED_AT_FILE: &str = "trained-at";
@@ -148,7 +148,7 @@ pub struct EventReport {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SensorEventReport {
-    /// `sensor`: by it, the events of sensors are told from those of the process.
+    /// `sensor`: distinguishes the events of sensors from those of the process.
     pub kind: String,
     /// The sensor's name.
     pub sensor: String,

@@ -25,7 +25,7 @@ pub struct SensorEvents {
 /// What changes for a sensor.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SensorChange {
-    /// An event has begun.
+    /// An event has started.
     Began(usize, Fault, SensorEventReport),
     /// It has ended.
     Ended(usize, Fault, SensorEventReport),

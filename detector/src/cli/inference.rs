@@ -15,7 +15,7 @@ use crate::ingest::sources::delimited::{self, CsvError, Rows};
 /// How many rows are looked at.
 const LOOKED_AT: usize = 16_384;
 /// The most rows to learn from.
-const MOST_SAMPLES: usize = 4096;
+const MAX_SAMPLES: usize = 4096;
 /// Of fewer rows all are learned from, and then watched.
 const FEW_ROWS: usize = 512;
 /// Sudden moves and stillness are seen beside the value itself: a file says nothing of what its faults are like.
@@ -80,7 +80,7 @@ fn sample(name: &str, file: File) -> Result<Sample, CsvError> {
 
 /// A quarter, within bounds.
 fn samples(rows: usize) -> usize {
-    if rows < FEW_ROWS { rows.max(2) } else { (rows / 4).clamp(FEW_ROWS / 2, MOST_SAMPLES) }
+    if rows < FEW_ROWS { rows.max(2) } else { (rows / 4).clamp(FEW_ROWS / 2, MAX_SAMPLES) }
 }
 
 fn separator(delimiter: u8) -> &'static str {

@@ -21,7 +21,7 @@ const THRESHOLD_GAIN: f64 = 1.5;
 /// With fewer vectors a level cannot be distinguished from noise.
 const FEWEST: usize = 24;
 /// As many scores as an artifact keeps.
-const MOST_FOR_THRESHOLD: usize = 8192;
+const MAX_FOR_THRESHOLD: usize = 8192;
 /// The deviation of a sensor that never varied, as a share of its level, and at least.
 const STILL: [f64; 2] = [1e-3, 1e-9];
 
@@ -85,7 +85,7 @@ impl<'a> Wander<'a> {
         let far = (2 * self.lag).min(self.scale.readings as usize).max(1);
         let lags = [self.lag, far];
         let all: usize = lags.iter().map(|lag| 2 * self.len().saturating_sub(level + lag)).sum();
-        let step = all.div_ceil(MOST_FOR_THRESHOLD).max(1);
+        let step = all.div_ceil(MAX_FOR_THRESHOLD).max(1);
         let mut cells = Vec::new();
         for lag in lags {
             for row in (level + lag..self.len()).step_by(step) {

@@ -22,9 +22,9 @@ use super::source::{Batch, Reading};
 use super::status::SourceStatus;
 
 /// The most instants that are open at once: beyond, the oldest is closed, whatever is late.
-const MOST_OPEN: usize = 4096;
+const MAX_OPEN: usize = 4096;
 /// The most instants without readings that are made up for after a pause; beyond, they are left out.
-const MOST_OVERDUE: i128 = 60;
+const MAX_OVERDUE: i128 = 60;
 /// How far ahead of the clock a reading may be, or two intervals: clocks differ.
 const AHEAD: i128 = 60 * SECOND;
 const SECOND: i128 = 1_000_000_000;
@@ -253,7 +253,7 @@ impl Alignment {
         let mut instant = self.closed? + 1;
         let first = self.open.keys().next().copied();
         let lateness = self.lateness().div_euclid(self.interval);
-        if newest - lateness - instant > MOST_OVERDUE {
+        if newest - lateness - instant > MAX_OVERDUE {
             let due = instant.max(first.unwrap_or(i128::MAX).min(newest - lateness));
             self.skipped += u64::try_from(due - instant).unwrap_or_default();
             self.closed = Some(due - 1);
@@ -262,7 +262,7 @@ impl Alignment {
         let is_over = |lane: &Progress| {
             lane.complete_to.max(Some(now - lane.lateness)) >= Some(instant * self.interval)
         };
-        let due = self.lanes.iter().all(is_over) || self.is_exact(instant) || self.open.len() > MOST_OPEN;
+        let due = self.lanes.iter().all(is_over) || self.is_exact(instant) || self.open.len() > MAX_OPEN;
         due.then(|| self.close(instant))
     }
 
@@ -283,7 +283,7 @@ impl Alignment {
         let due = self.is_exact(instant)
             || self.lanes.iter().all(newer)
             || now - self.arrived >= self.interval.min(SECOND)
-            || self.open.len() > MOST_OPEN;
+            || self.open.len() > MAX_OPEN;
         if !due {
             return None;
         }

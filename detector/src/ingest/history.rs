@@ -17,7 +17,7 @@ use super::sources::Sources;
 use super::stream::{Foreseen, Live, ReadingStream};
 
 /// The most instants between two processes that are filled in.
-const MOST_BETWEEN: usize = 10_000;
+const MAX_BETWEEN: usize = 10_000;
 
 /// What to learn from first, and what comes after it.
 pub struct InitialData {
@@ -108,7 +108,7 @@ impl InitialData {
         let next = aligned(now, interval);
         let missed = next.duration_since(seen).as_nanos().div_euclid(interval.as_nanos().max(1));
         let exact = next.duration_since(seen).as_nanos().rem_euclid(interval.as_nanos().max(1)) == 0;
-        let missed = usize::try_from(missed - i128::from(exact)).unwrap_or_default().min(MOST_BETWEEN);
+        let missed = usize::try_from(missed - i128::from(exact)).unwrap_or_default().min(MAX_BETWEEN);
         Self::between(sources, Span::last(missed, next, interval), next)
     }
 

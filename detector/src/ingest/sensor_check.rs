@@ -70,7 +70,7 @@ impl SensorChecks {
         faults
     }
 
-    /// The same for readings of the past, oldest first, of which nobody is told.
+    /// The same for readings of the past, oldest first, of which no event is published.
     #[must_use]
     pub fn clean(&self, mut past: Vec<Readings>) -> Vec<Readings> {
         let mut checks = self.clone();

@@ -181,13 +181,13 @@ pub(super) struct Sent {
 }
 
 /// The most batches, and the most readings, that wait to be judged.
-const MOST_BATCHES: usize = 4096;
-const MOST_READINGS: usize = 200_000;
+const MAX_BATCHES: usize = 4096;
+const MAX_READINGS: usize = 200_000;
 
 /// The end that sources send to, for all of a detector; and the end that is judged.
 pub(super) fn channel() -> (Outlet, mpsc::Receiver<Sent>) {
-    let (batches, receiver) = mpsc::channel(MOST_BATCHES);
-    (Outlet { batches, room: Arc::new(Semaphore::new(MOST_READINGS)) }, receiver)
+    let (batches, receiver) = mpsc::channel(MAX_BATCHES);
+    (Outlet { batches, room: Arc::new(Semaphore::new(MAX_READINGS)) }, receiver)
 }
 
 /// The end that sources send to.
@@ -293,7 +293,7 @@ impl Feed {
 
 /// The room that so many readings take; one batch may take all of it.
 fn share(readings: usize) -> u32 {
-    readings.min(MOST_READINGS) as u32
+    readings.min(MAX_READINGS) as u32
 }
 
 /// How often the clock is looked at while a time is waited for.

@@ -155,7 +155,7 @@ impl Metrics {
         self.events.total.with_label_values(&[counted.label()]).inc();
     }
 
-    /// A sensor's fault has begun or ended.
+    /// A sensor's fault has started or ended.
     pub fn sensor_event(&self, change: &SensorChange) {
         match change {
             SensorChange::Began(_, fault, event) => self.sensor_fault(&event.sensor, *fault, true),

@@ -3,7 +3,7 @@
 //!
 //! In this order, so that an end in between loses nothing: the revision first, then the pointer, then what is over.
 
-use crd::contract::{FIELD_MANAGER, MODEL_FILE, MOST_STORED_BYTES, ModelReport};
+use crd::contract::{FIELD_MANAGER, MAX_STORED_BYTES, MODEL_FILE, ModelReport};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
@@ -45,7 +45,7 @@ pub enum Concern {
     /// Larger than a ConfigMap.
     #[error(
         "over {} KiB it is too large to be kept in a ConfigMap, and a new pod trains again: grow fewer or smaller trees, or load the model from a PersistentVolumeClaim",
-        MOST_STORED_BYTES / 1024
+        MAX_STORED_BYTES / 1024
     )]
     TooLarge,
     /// What the pod gave is not kept.
@@ -123,7 +123,7 @@ async fn fetch(
 ) -> Result<Option<Fetched>, Concern> {
     let mut concern = None;
     for (pod, report) in revisions.missing(plan, observed).into_iter().take(MAX_TRIES) {
-        if report.bytes > MOST_STORED_BYTES {
+        if report.bytes > MAX_STORED_BYTES {
             return Ok(Some(Fetched::TooLarge(report.clone())));
         }
         let why = match observe::model(&ctx.shared.pods, pod, report.bytes).await {

@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crd::contract::{FIELD_MANAGER, MOST_STORED_BYTES, ModelReport};
+use crd::contract::{FIELD_MANAGER, MAX_STORED_BYTES, ModelReport};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
@@ -83,7 +83,7 @@ impl Revisions {
         let is_wanted = |model: &ModelReport| {
             fits(plan, model.recipe.as_deref())
                 && !is_known(&model.digest)
-                && (model.bytes <= MOST_STORED_BYTES || self.is_newest(plan, model))
+                && (model.bytes <= MAX_STORED_BYTES || self.is_newest(plan, model))
         };
         let mut missing: Vec<_> = observed.models().filter(|(_, model)| is_wanted(model)).collect();
         missing.sort_by_key(|(_, model)| Reverse(model.data_end_time));

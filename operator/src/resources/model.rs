@@ -18,7 +18,7 @@ pub const TRAINED_AT: &str = "anomaly.dev/trained-at";
 pub const DATA_END_TIME: &str = "anomaly.dev/data-end-time";
 /// What shaped it.
 pub const RECIPE: &str = "anomaly.dev/recipe";
-/// On the pointer: its model is over `MOST_STORED_BYTES`, and therefore not in it.
+/// On the pointer: its model is over `MAX_STORED_BYTES`, and therefore not in it.
 pub const TOO_LARGE: &str = "anomaly.dev/too-large";
 
 /// The ConfigMap that keeps a model. It never changes.

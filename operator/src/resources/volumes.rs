@@ -18,7 +18,7 @@ use super::model::pointer_name;
 use crate::plan::Plan;
 
 /// The most that a pod may keep on its node.
-const MOST_STATE: &str = "64Mi";
+const MAX_STATE: &str = "64Mi";
 
 /// A volume and the directory where the container finds it.
 pub struct Mounted {
@@ -201,7 +201,7 @@ fn certificates(from: &CaBundle) -> Volume {
 
 fn state() -> Volume {
     let source = EmptyDirVolumeSource {
-        size_limit: Some(Quantity(MOST_STATE.to_owned())),
+        size_limit: Some(Quantity(MAX_STATE.to_owned())),
         ..EmptyDirVolumeSource::default()
     };
     Volume { empty_dir: Some(source), ..Volume::default() }

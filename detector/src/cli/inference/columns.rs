@@ -42,7 +42,7 @@ const DIRECTIVES: [&str; 11] = [
     "%a, %d %b %Y %H:%M:%S %z",
 ];
 /// The most sensors of a source.
-const MOST_SENSORS: usize = 128;
+const MAX_SENSORS: usize = 128;
 
 /// The first rows of a table.
 pub(super) struct Sample {
@@ -165,7 +165,7 @@ impl Columns {
     fn take(&mut self, sample: &Sample, values: &[usize]) {
         let mut taken = HashSet::new();
         for column in values {
-            if self.sensors.len() == MOST_SENSORS {
+            if self.sensors.len() == MAX_SENSORS {
                 self.leave_out(sample, *column, "beyond 128 sensors");
                 continue;
             }
@@ -180,7 +180,7 @@ impl Columns {
         let (mut taken, mut seen) = (HashSet::new(), HashSet::new());
         for cell in sample.cells(word).filter(|cell| seen.insert(*cell)) {
             for value in values {
-                if self.sensors.len() == MOST_SENSORS {
+                if self.sensors.len() == MAX_SENSORS {
                     self.left_out.push(format!("{cell} (beyond 128 sensors)"));
                     break;
                 }
@@ -338,7 +338,7 @@ fn is_long(sample: &Sample, time: usize, word: usize) -> bool {
     let mut times = HashMap::<&str, usize>::new();
     sample.cells(time).for_each(|cell| *times.entry(cell).or_default() += 1);
     let repeated: usize = times.values().filter(|count| **count > 1).sum();
-    (2..=MOST_SENSORS).contains(&words.len()) && repeated * 2 > sample.rows.len()
+    (2..=MAX_SENSORS).contains(&words.len()) && repeated * 2 > sample.rows.len()
 }
 
 /// A column's name as that of a sensor, and the unit in its brackets.

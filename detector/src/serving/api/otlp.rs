@@ -9,7 +9,7 @@ use prost::Message;
 use serde_json::json;
 
 use super::ApiError;
-use super::push::{MOST_METRICS, Taken, admitted, decompressed, header, take};
+use super::push::{MAX_METRICS, Taken, admitted, decompressed, header, take};
 use crate::excerpt::{MAX_EXCERPT, excerpt};
 use crate::ingest::sources::http::otlp::{Encoding, items};
 use crate::serving::body;
@@ -59,8 +59,8 @@ async fn read(
         let expected = "application/x-protobuf or application/json";
         ApiError::Unsupported(format!("Content-Type: expected {expected}, got {got:?}"))
     })?;
-    let body = body::read(request, payload, &state.budget, MOST_METRICS).await?;
-    let body = decompressed(request, body, MOST_METRICS)?;
+    let body = body::read(request, payload, &state.budget, MAX_METRICS).await?;
+    let body = decompressed(request, body, MAX_METRICS)?;
     take(inlet, items(&body.bytes, encoding, inlet, Timestamp::now()))
 }
 

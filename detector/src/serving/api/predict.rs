@@ -22,11 +22,11 @@ use crate::serving::metrics::Protocol;
 use crate::serving::state::State;
 
 /// The largest request body: batches beyond it belong into several requests.
-const MOST_BYTES: usize = 2 << 20;
+const MAX_BYTES: usize = 2 << 20;
 /// The most rows of a request; a body that is all rows of one digit has about as many.
-const MOST_ROWS: usize = 600_000;
+const MAX_ROWS: usize = 600_000;
 /// The most rows of a request that are explained: that costs ten times as much.
-const MOST_EXPLAINED: usize = 50_000;
+const MAX_EXPLAINED: usize = 50_000;
 /// So many rows are judged where they arrive.
 const FEW_ROWS: usize = 100;
 const FEW_EXPLAINED: usize = 10;
@@ -53,7 +53,7 @@ async fn answer(state: &State, request: &HttpRequest, payload: Payload) -> Resul
     let options = Query::<Options>::from_query(request.query_string())
         .map_err(|_| ApiError::Malformed("expected ?detail=true or nothing".to_owned()))?
         .into_inner();
-    let body = body::read(request, payload, &state.budget, MOST_BYTES).await?;
+    let body = body::read(request, payload, &state.budget, MAX_BYTES).await?;
     let scorer = state.scorer().ok_or_else(|| ApiError::NotReady(state.why_no_model()))?;
     if body.bytes.len() > SMALL {
         return large(state, scorer, options, body).await;
@@ -101,7 +101,7 @@ async fn large(
 
 fn question(scorer: &Scorer, options: Options, body: &[u8]) -> Result<Question, ApiError> {
     let model = scorer.model();
-    let most_rows = if options.detail { MOST_EXPLAINED } else { MOST_ROWS };
+    let most_rows = if options.detail { MAX_EXPLAINED } else { MAX_ROWS };
     Expected { sensors: model.sensors(), columns: model.columns(), most_rows }.question(body)
 }
 

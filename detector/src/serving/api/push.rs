@@ -15,7 +15,7 @@ use crate::serving::budget::Held;
 use crate::serving::state::State;
 
 /// The largest request that pushes metrics, also when it is decompressed.
-pub(super) const MOST_METRICS: usize = 8 << 20;
+pub(super) const MAX_METRICS: usize = 8 << 20;
 /// So much is decompressed at once.
 const STEP: usize = 64 << 10;
 

@@ -18,7 +18,7 @@ use crate::serving::state::{Judged, State};
 use crate::serving::verdict_json::verdict_json;
 
 /// The largest request body: batches beyond it belong into several requests.
-const MOST_BYTES: usize = 2 << 20;
+const MAX_BYTES: usize = 2 << 20;
 /// How long a request waits for its verdicts after the last one, or two intervals.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -40,8 +40,8 @@ pub(super) async fn push(
     let options = Query::<Options>::from_query(request.query_string())
         .map_err(|error| ApiError::Malformed(format!("expected ?verdicts=true or nothing: {error}")))?;
     let inlet = admitted(&state, &request)?;
-    let body = body::read(&request, payload, &state.budget, MOST_BYTES).await?;
-    let body = decompressed(&request, body, MOST_BYTES)?;
+    let body = body::read(&request, payload, &state.budget, MAX_BYTES).await?;
+    let body = decompressed(&request, body, MAX_BYTES)?;
     let items = items(&body.bytes, inlet, Timestamp::now());
     drop(body);
     let judged = state.judged();

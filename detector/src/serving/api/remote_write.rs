@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use jiff::Timestamp;
 
 use super::ApiError;
-use super::push::{MOST_METRICS, Taken, admitted, header, take};
+use super::push::{MAX_METRICS, Taken, admitted, header, take};
 use crate::excerpt::{MAX_EXCERPT, excerpt};
 use crate::ingest::sources::http::remote_write::{Version, Written, items};
 use crate::serving::body;
@@ -56,8 +56,8 @@ async fn read(
         )));
     }
     let mut written = Written::default();
-    let body = body::read(request, payload, &state.budget, MOST_METRICS).await?;
-    let items = items(&body.bytes, version, inlet, MOST_METRICS, Timestamp::now());
+    let body = body::read(request, payload, &state.budget, MAX_METRICS).await?;
+    let items = items(&body.bytes, version, inlet, MAX_METRICS, Timestamp::now());
     let items = items.map(|(items, of_kinds)| {
         written = of_kinds;
         items

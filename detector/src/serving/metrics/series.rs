@@ -205,7 +205,7 @@ impl EventMetrics {
             );
         let sensor_total = make.counters(
                 "anomaly_sensor_events_total",
-                "Faults of sensors that have begun, by fault: out_of_range, too_fast, stuck. Only of sensors with a limit.",
+                "Faults of sensors that have started, by fault: out_of_range, too_fast, stuck. Only of sensors with a limit.",
                 &["kind", "sensor", "fault"],
             );
         Self { alarm, total, sensor_fault, sensor_total, notifications }

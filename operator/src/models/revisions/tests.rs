@@ -178,7 +178,7 @@ fn a_model_that_is_too_large_is_not_asked_for_again_and_no_older_one_takes_its_p
 
 #[test]
 fn a_model_that_is_too_large_and_not_the_newest_is_nothing_to_anybody() {
-    let large = |minute| ModelReport { bytes: MOST_STORED_BYTES + 1, ..fitting('b', minute) };
+    let large = |minute| ModelReport { bytes: MAX_STORED_BYTES + 1, ..fitting('b', minute) };
     let missing = |plan: &Plan, model: &ModelReport| {
         let revisions = revisions(plan, vec![kept(plan, &fitting('a', 2), 0)]);
         revisions.missing(plan, &serving(&[Some(model)])).len()

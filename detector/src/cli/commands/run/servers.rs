@@ -23,7 +23,7 @@ use crate::serving::connections::{Connections, most_connections};
 use crate::serving::state::State;
 
 /// The most connections of probes and scrapes. They have their own, and their own files: see [`most_connections`].
-const MOST_PROBES: usize = 64;
+const MAX_PROBES: usize = 64;
 /// The longest that the first head of a connection may take.
 const HEAD: Duration = Duration::from_secs(10);
 /// How long a client may take to hear the end of an answer to a request that was not read to its end.
@@ -59,7 +59,7 @@ impl Servers {
         };
         let predict = serve(predict, cores, &connections, 10, configure_predict)
             .map_err(refused(&args.predict_address))?;
-        let metrics = serve(metrics, 1, &Connections::new(MOST_PROBES), 1, configure_metrics)
+        let metrics = serve(metrics, 1, &Connections::new(MAX_PROBES), 1, configure_metrics)
             .map_err(refused(&args.metrics_address))?;
         let servers = Self { predict: predict.handle(), metrics: metrics.handle(), listener, connections };
         actix_web::rt::spawn(predict);

@@ -3,7 +3,7 @@
 use crate::ingest::source::Reading;
 
 /// How many refused items are named.
-const MOST_NAMED: usize = 20;
+const MAX_NAMED: usize = 20;
 
 /// What a request holds.
 #[derive(Debug, Default, PartialEq)]
@@ -22,7 +22,7 @@ impl Items {
     /// An item cannot be a reading.
     pub fn refuse(&mut self, item: usize, why: impl FnOnce() -> String) {
         self.refused += 1;
-        if self.named.len() < MOST_NAMED {
+        if self.named.len() < MAX_NAMED {
             self.named.push((item, why()));
         }
     }

@@ -15,8 +15,8 @@ use super::series::Label;
 use super::wire::{Fields, Value, WireError};
 
 /// The most symbols of a request of 2.0, and labels of a series.
-const MOST_SYMBOLS: usize = 1 << 18;
-const MOST_LABELS: usize = 512;
+const MAX_SYMBOLS: usize = 1 << 18;
+const MAX_LABELS: usize = 512;
 /// The label that holds the metric's name.
 const NAME: &[u8] = b"__name__";
 
@@ -107,7 +107,7 @@ impl Request<'_> {
             labels.clear();
             for label in Fields(series).of(1) {
                 labels.push(label.and_then(label_of).map_err(expected)?);
-                within(labels.len(), MOST_LABELS, "a series", "labels")?;
+                within(labels.len(), MAX_LABELS, "a series", "labels")?;
             }
             self.add(series, &mut labels, [2, 4, 3]).map_err(expected)?;
         }
@@ -119,7 +119,7 @@ impl Request<'_> {
         let mut symbols = Vec::new();
         for symbol in Fields(bytes).of(4) {
             symbols.push(symbol.map_err(expected)?);
-            within(symbols.len(), MOST_SYMBOLS, "a request", "symbols")?;
+            within(symbols.len(), MAX_SYMBOLS, "a request", "symbols")?;
         }
         let mut labels = Vec::new();
         for series in Fields(bytes).of(5) {
@@ -139,7 +139,7 @@ impl Request<'_> {
                     None => name = Some(symbol),
                     Some(name) => labels.push((name, Cow::Borrowed(symbol))),
                 }
-                within(labels.len(), MOST_LABELS, "a series", "labels")?;
+                within(labels.len(), MAX_LABELS, "a series", "labels")?;
             }
             if name.is_some() {
                 return Err(

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::point::{MOST_ATTRIBUTES, Point, labels, text};
+use super::point::{MAX_ATTRIBUTES, Point, labels, text};
 use crate::ingest::sources::http::collector::Collector;
 use crate::ingest::sources::http::series::Label;
 
@@ -155,8 +155,8 @@ fn read_metric(metric: &Metric, outer: [&[Label]; 2], collector: &mut Collector)
 }
 
 fn named(attributes: &[Attribute]) -> Result<Vec<Label<'_>>, String> {
-    if attributes.len() > MOST_ATTRIBUTES {
-        return Err(format!("expected at most {MOST_ATTRIBUTES} attributes, got {}", attributes.len()));
+    if attributes.len() > MAX_ATTRIBUTES {
+        return Err(format!("expected at most {MAX_ATTRIBUTES} attributes, got {}", attributes.len()));
     }
     Ok(attributes.iter().filter_map(|each| Some((each.key.as_bytes(), each.value.text()?))).collect())
 }

@@ -10,7 +10,7 @@ use crate::ingest::sources::http::series::Label;
 /// The flag of a data point that says that there is no value: where a series has ended.
 const NO_RECORDED_VALUE: u64 = 1;
 /// The most attributes of a data point, with those of its scope and its resource.
-pub(super) const MOST_ATTRIBUTES: usize = 1024;
+pub(super) const MAX_ATTRIBUTES: usize = 1024;
 
 /// A data point.
 #[derive(Clone, Copy, Debug, Default)]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::point::{MOST_ATTRIBUTES, Point, labels, text};
+use super::point::{MAX_ATTRIBUTES, Point, labels, text};
 use crate::ingest::sources::http::collector::Collector;
 use crate::ingest::sources::http::series::Label;
 use crate::ingest::sources::http::wire::{Fields, Value, WireError};
@@ -94,8 +94,8 @@ fn number(message: &[u8]) -> Result<Point, WireError> {
 fn attributes(message: &[u8], number: u32) -> Result<Vec<Label<'_>>, String> {
     let mut all = Vec::new();
     for attribute in Fields(message).of(number) {
-        if all.len() == MOST_ATTRIBUTES {
-            return Err(format!("expected at most {MOST_ATTRIBUTES} attributes"));
+        if all.len() == MAX_ATTRIBUTES {
+            return Err(format!("expected at most {MAX_ATTRIBUTES} attributes"));
         }
         let attribute = attribute.map_err(|error| sentence(&error))?;
         let name = first(attribute, 1).map_err(|error| sentence(&error))?;
