@@ -33,7 +33,7 @@ test-cluster: ## End to end on a real Kubernetes: images, operator, chart, the R
 	tests/end-to-end
 test-monitoring: images ## End to end with a real Prometheus Operator and Prometheus, on the test cluster
 	operator/tests/on-cluster prometheus
-lint: ## Formatting, clippy, lock files, import circles, licences, shell scripts, the chart
+lint: ## Formatting, clippy, lock files, import circles, licences, shell scripts, the chart, kstatus
 	tests/lint
 docs: ## The site: target/book
 	docs/build
