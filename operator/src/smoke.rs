@@ -22,6 +22,8 @@ const QUICKSTART: &str = include_str!("../../manifests/quickstart.yaml");
 const PERIOD: Duration = Duration::from_millis(250);
 /// An answer that takes longer is none.
 const ANSWER: Duration = Duration::from_secs(5);
+/// A deletion that takes longer failed: a pod has 30 s to end, and the garbage collector is given as much again.
+const DELETION: Duration = Duration::from_secs(60);
 
 /// The arguments of `operator smoke`.
 #[derive(Args, Clone, Debug)]
@@ -91,7 +93,10 @@ pub async fn run(smoke: &Smoke) -> Result<(), SmokeError> {
         outcome = walk(&detectors, smoke) => outcome,
         () = stopped() => Err(SmokeError::Stopped),
     };
-    let deleted = within(smoke, "its deletion", delete(&detectors, &smoke.name)).await;
+    let deleted = within(DELETION, "its deletion", delete(&detectors, &smoke.name)).await;
+    if let (Err(_), Err(left)) = (&outcome, &deleted) {
+        eprintln!("error: AnomalyDetector {} is left: {left}", smoke.name);
+    }
     outcome.and(deleted)
 }
 
@@ -110,11 +115,10 @@ async fn stopped() {
 }
 
 async fn within(
-    smoke: &Smoke,
+    limit: Duration,
     what: &str,
     step: impl Future<Output = Result<(), SmokeError>>,
 ) -> Result<(), SmokeError> {
-    let limit: Duration = smoke.timeout.into();
     let late = |_| SmokeError::Late { seconds: limit.as_secs_f64(), last: what.to_owned() };
     timeout(limit, step).await.map_err(late)?
 }
