@@ -182,7 +182,7 @@ pub(super) struct Sent {
 
 /// The most batches, and the most readings, that wait to be judged.
 const MAX_BATCHES: usize = 4096;
-const MAX_READINGS: usize = 200_000;
+pub(super) const MAX_READINGS: usize = 200_000;
 
 /// The end that sources send to, for all of a detector; and the end that is judged.
 pub(super) fn channel() -> (Outlet, mpsc::Receiver<Sent>) {

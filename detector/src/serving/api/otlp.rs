@@ -9,7 +9,7 @@ use prost::Message;
 use serde_json::json;
 
 use super::ApiError;
-use super::push::{MAX_METRICS, Taken, admitted, decompressed, header, take};
+use super::push::{MAX_METRICS, Taken, admitted, apart, decompressed, encoding, header, take};
 use crate::excerpt::{MAX_EXCERPT, excerpt};
 use crate::ingest::sources::http::otlp::{Encoding, items};
 use crate::serving::body;
@@ -40,31 +40,35 @@ struct Status {
 
 /// The handler.
 pub(super) async fn metrics(state: Data<State>, request: HttpRequest, payload: Payload) -> HttpResponse {
-    let encoding = Encoding::of(header(&request, CONTENT_TYPE));
-    match read(&state, &request, encoding, payload).await {
-        Ok(taken) => success(encoding, taken),
-        Err(error) => failure(encoding, &error),
+    let format = Encoding::of(header(&request, CONTENT_TYPE));
+    match read(&state, &request, format, payload).await {
+        Ok(taken) => success(format, taken),
+        Err(error) => failure(format, &error),
     }
 }
 
 async fn read(
     state: &State,
     request: &HttpRequest,
-    encoding: Option<Encoding>,
+    format: Option<Encoding>,
     payload: Payload,
 ) -> Result<Taken, ApiError> {
-    let inlet = admitted(state, request)?;
-    let encoding = encoding.ok_or_else(|| {
+    let inlet = admitted(state, request)?.clone();
+    let format = format.ok_or_else(|| {
         let got = excerpt(header(request, CONTENT_TYPE), MAX_EXCERPT);
         let expected = "application/x-protobuf or application/json";
         ApiError::Unsupported(format!("Content-Type: expected {expected}, got {got:?}"))
     })?;
     let body = body::read(request, payload, &state.budget, MAX_METRICS).await?;
-    let body = decompressed(request, body, MAX_METRICS)?;
-    take(inlet, items(&body.bytes, encoding, inlet, Timestamp::now()))
+    let encoding = encoding(request);
+    apart(state, body, &encoding.clone(), move |body| {
+        let body = decompressed(&encoding, body, MAX_METRICS)?;
+        take(&inlet, items(&body.bytes, format, &inlet, Timestamp::now()))
+    })
+    .await
 }
 
-fn success(encoding: Option<Encoding>, taken: Taken) -> HttpResponse {
+fn success(format: Option<Encoding>, taken: Taken) -> HttpResponse {
     let rejected = taken.refused + taken.receipt.late;
     let partial = (rejected > 0).then(|| PartialSuccess {
         rejected_data_points: rejected.cast_signed() as i64,
@@ -75,12 +79,12 @@ fn success(encoding: Option<Encoding>, taken: Taken) -> HttpResponse {
         let rejected = partial.rejected_data_points.to_string();
         json!({ "partialSuccess": { "rejectedDataPoints": rejected, "errorMessage": partial.error_message } })
     });
-    answer(StatusCode::OK, encoding, &json, &Response { partial_success: partial })
+    answer(StatusCode::OK, format, &json, &Response { partial_success: partial })
 }
 
-fn failure(encoding: Option<Encoding>, error: &ApiError) -> HttpResponse {
+fn failure(format: Option<Encoding>, error: &ApiError) -> HttpResponse {
     let status = Status { message: error.to_string() };
-    let mut response = answer(error.status_code(), encoding, &json!({ "message": status.message }), &status);
+    let mut response = answer(error.status_code(), format, &json!({ "message": status.message }), &status);
     for (name, value) in error.error_response().headers() {
         if name == RETRY_AFTER || name == actix_web::http::header::WWW_AUTHENTICATE {
             response.headers_mut().insert(name.clone(), value.clone());
@@ -92,12 +96,12 @@ fn failure(encoding: Option<Encoding>, error: &ApiError) -> HttpResponse {
 /// In the encoding of the request; in JSON where it has none.
 fn answer(
     status: StatusCode,
-    encoding: Option<Encoding>,
+    format: Option<Encoding>,
     json: &serde_json::Value,
     message: &impl Message,
 ) -> HttpResponse {
     let mut response = HttpResponse::build(status);
-    match encoding {
+    match format {
         Some(Encoding::Protobuf) => {
             response.content_type("application/x-protobuf").body(message.encode_to_vec())
         }

@@ -1,6 +1,7 @@
 //! What requests that push readings have in common: who may, their bodies within bounds, and what became of what they hold.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_ENCODING, HeaderName};
@@ -10,7 +11,7 @@ use super::ApiError;
 use crate::excerpt::{MAX_EXCERPT, excerpt};
 use crate::ingest::sources::http::inlet::{Inlet, PushError, Receipt, Unauthorized};
 use crate::ingest::sources::http::items::Items;
-use crate::serving::body::{Body, BodyError};
+use crate::serving::body::{Body, BodyError, SMALL};
 use crate::serving::budget::Held;
 use crate::serving::state::State;
 
@@ -23,7 +24,7 @@ const STEP: usize = 64 << 10;
 ///
 /// # Errors
 /// There is none, or the token is another one.
-pub(super) fn admitted<'a>(state: &'a State, request: &HttpRequest) -> Result<&'a Inlet, ApiError> {
+pub(super) fn admitted<'a>(state: &'a State, request: &HttpRequest) -> Result<&'a Arc<Inlet>, ApiError> {
     let inlet = state.inlet().ok_or_else(|| {
         let has_source = state.detector.sources().iter().any(|source| source.kind.is_pushed_to());
         if has_source { not_taken(&PushError::Closed) } else { ApiError::NoInlet }
@@ -41,14 +42,40 @@ pub(super) fn header(request: &HttpRequest, name: HeaderName) -> &str {
     request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// The body, decompressed where its Content-Encoding says so.
+/// The body's Content-Encoding.
+pub(super) fn encoding(request: &HttpRequest) -> String {
+    header(request, CONTENT_ENCODING).to_owned()
+}
+
+/// Read and push what a body of this Content-Encoding holds: where it arrives if that is little, in the lane of batches if
+/// it may be much.
+///
+/// # Errors
+/// Those of `work`; or too many batches are under way.
+pub(super) async fn apart<T: Send + 'static>(
+    state: &State,
+    body: Body,
+    encoding: &str,
+    work: impl FnOnce(Body) -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    if body.bytes.len() <= SMALL && is_plain(encoding) {
+        return work(body);
+    }
+    state.batches.begin()?.work(|| work(body)).await?
+}
+
+fn is_plain(encoding: &str) -> bool {
+    matches!(encoding, "" | "identity")
+}
+
+/// The body, decompressed as its Content-Encoding says.
 ///
 /// # Errors
 /// It is too large, breaks off, is compressed in another way, or there is no room for it.
-pub(super) fn decompressed(request: &HttpRequest, body: Body, most: usize) -> Result<Body, ApiError> {
+pub(super) fn decompressed(encoding: &str, body: Body, most: usize) -> Result<Body, ApiError> {
     let Body { bytes, held } = body;
-    match header(request, CONTENT_ENCODING) {
-        "" | "identity" => Ok(Body { bytes, held }),
+    match encoding {
+        plain if is_plain(plain) => Ok(Body { bytes, held }),
         "gzip" => unpacked(MultiGzDecoder::new(&*bytes), "gzip", held, most),
         "deflate" => unpacked(ZlibDecoder::new(&*bytes), "deflate", held, most),
         other => Err(ApiError::Unsupported(format!(

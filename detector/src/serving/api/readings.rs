@@ -11,7 +11,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::ApiError;
-use super::push::{admitted, decompressed, take};
+use super::push::{admitted, apart, decompressed, encoding, take};
 use crate::ingest::sources::http::json::items;
 use crate::serving::body;
 use crate::serving::state::{Judged, State};
@@ -39,15 +39,18 @@ pub(super) async fn push(
 ) -> Result<HttpResponse, ApiError> {
     let options = Query::<Options>::from_query(request.query_string())
         .map_err(|error| ApiError::Malformed(format!("expected ?verdicts=true or nothing: {error}")))?;
-    let inlet = admitted(&state, &request)?;
+    let inlet = admitted(&state, &request)?.clone();
     let body = body::read(&request, payload, &state.budget, MAX_BYTES).await?;
-    let body = decompressed(&request, body, MAX_BYTES)?;
-    let items = items(&body.bytes, inlet, Timestamp::now());
-    drop(body);
     let judged = state.judged();
-    let times = items.iter().flat_map(|items| items.readings.iter().map(|reading| reading.time));
-    let span = times.clone().min().zip(times.max());
-    let receipt = take(inlet, items)?.unless_refused()?;
+    let encoding = encoding(&request);
+    let (receipt, span) = apart(&state, body, &encoding.clone(), move |body| {
+        let body = decompressed(&encoding, body, MAX_BYTES)?;
+        let items = items(&body.bytes, &inlet, Timestamp::now());
+        let times = items.iter().flat_map(|items| items.readings.iter().map(|reading| reading.time));
+        let span = times.clone().min().zip(times.max());
+        Ok((take(&inlet, items)?.unless_refused()?, span))
+    })
+    .await?;
     let mut answer = match span.filter(|_| options.verdicts) {
         Some((first, last)) if receipt.accepted > 0 => verdicts(&state, judged, first, last).await,
         Some(_) => json!({ "verdicts": [] }),

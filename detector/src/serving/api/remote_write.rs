@@ -6,9 +6,9 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use jiff::Timestamp;
 
 use super::ApiError;
-use super::push::{MAX_METRICS, Taken, admitted, header, take};
+use super::push::{MAX_METRICS, Taken, admitted, apart, header, take};
 use crate::excerpt::{MAX_EXCERPT, excerpt};
-use crate::ingest::sources::http::remote_write::{Version, Written, items};
+use crate::ingest::sources::http::remote_write::{Version, Written, decompressed_length, items};
 use crate::serving::body;
 use crate::serving::state::State;
 
@@ -41,7 +41,7 @@ async fn read(
     version: Option<Version>,
     payload: Payload,
 ) -> Result<(Taken, Written), ApiError> {
-    let inlet = admitted(state, request)?;
+    let inlet = admitted(state, request)?.clone();
     let version = version.ok_or_else(|| {
         let got = excerpt(header(request, CONTENT_TYPE), MAX_EXCERPT);
         ApiError::Unsupported(format!(
@@ -55,14 +55,20 @@ async fn read(
             excerpt(encoding, MAX_EXCERPT)
         )));
     }
-    let mut written = Written::default();
-    let body = body::read(request, payload, &state.budget, MAX_METRICS).await?;
-    let items = items(&body.bytes, version, inlet, MAX_METRICS, Timestamp::now());
-    let items = items.map(|(items, of_kinds)| {
-        written = of_kinds;
-        items
-    });
-    Ok((take(inlet, items)?, written))
+    let mut body = body::read(request, payload, &state.budget, MAX_METRICS).await?;
+    if let Ok(length) = decompressed_length(&body.bytes, MAX_METRICS) {
+        body.held.grow(length)?;
+    }
+    apart(state, body, "snappy", move |body| {
+        let mut written = Written::default();
+        let items = items(&body.bytes, version, &inlet, MAX_METRICS, Timestamp::now());
+        let items = items.map(|(items, of_kinds)| {
+            written = of_kinds;
+            items
+        });
+        Ok((take(&inlet, items)?, written))
+    })
+    .await
 }
 
 /// To a sender of 2.0, an answer without these headers is of a receiver that knows 1.0 only.

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::inlet::Inlet;
 use super::items::Items;
-use super::series::{Bound, Label, shown};
+use super::series::{Bound, Series};
 use crate::ingest::alignment::not_ahead;
 use crate::ingest::source::Reading;
 
@@ -19,6 +19,9 @@ const STALE_MARKER: u64 = 0x7ff0_0000_0000_0002;
 /// A series that has not been pushed for so long, and for five intervals, has ended.
 const SILENCE: SignedDuration = SignedDuration::from_mins(1);
 
+/// The longest name and labels of a sensor's series.
+const MAX_SERIES_BYTES: usize = 16 << 10;
+
 /// A sample of a series.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
@@ -26,6 +29,15 @@ pub struct Sample {
     pub time: Option<Timestamp>,
     /// Its value; NaN where there is none.
     pub value: f64,
+}
+
+/// Why a series is not the sensor's.
+#[derive(Clone, Copy)]
+enum Unbound {
+    /// Its name and labels have so many bytes.
+    Long(usize),
+    /// Another one is.
+    Second,
 }
 
 /// Collects the readings of one request.
@@ -48,66 +60,86 @@ impl<'a> Collector<'a> {
         self.series += 1;
     }
 
-    /// The samples of a series.
-    pub fn add(&mut self, name: &[u8], labels: &[Label], samples: &[Sample]) {
+    /// The samples of a series. They may be gone through several times.
+    ///
+    /// # Errors
+    /// The request has more samples of sensors than one may have.
+    pub fn add(
+        &mut self,
+        series: Series,
+        samples: impl Iterator<Item = Sample> + Clone,
+    ) -> Result<(), String> {
         let mut is_selected = false;
         let inlet = self.inlet;
-        for selector in inlet.selectors().named(name).iter().filter(|each| each.selects(labels)) {
+        for selector in inlet.selectors().named(series.name).iter().filter(|each| each.selects(series)) {
             is_selected = true;
-            self.add_to(selector.sensor, &shown(name, labels), samples);
+            self.add_to(selector.sensor, series, samples.clone())?;
         }
         if !is_selected {
-            self.items.unselected += samples.len();
-            if !samples.is_empty() {
-                inlet.leave_out(|| shown(name, labels));
+            let count = samples.count();
+            self.items.unselected += count;
+            if count > 0 {
+                inlet.leave_out(|| series.shown());
             }
         }
+        Ok(())
     }
 
     /// A series whose samples can be no readings of the sensors that select it: so many, and what they are. How many are
     /// refused.
-    pub fn add_unfit(&mut self, name: &[u8], labels: &[Label], count: usize, what: &str) -> usize {
-        let selected = self.inlet.selectors().named(name).iter().any(|each| each.selects(labels));
+    ///
+    /// # Errors
+    /// As for [`Self::add`].
+    pub fn add_unfit(&mut self, series: Series, count: usize, what: &str) -> Result<usize, String> {
+        let selected = self.inlet.selectors().named(series.name).iter().any(|each| each.selects(series));
         if !selected {
-            return 0;
+            return Ok(0);
         }
         for _ in 0..count {
-            let why = || format!("{}: expected a gauge or a counter, got {what}", shown(name, labels));
-            self.items.refuse(self.series, why);
+            let why = || format!("{}: expected a gauge or a counter, got {what}", series.shown());
+            self.items.refuse(self.series, why)?;
         }
-        count
+        Ok(count)
     }
 
-    fn add_to(&mut self, sensor: usize, series: &str, samples: &[Sample]) {
-        if let Err(why) = self.bind(sensor, series) {
+    fn add_to(
+        &mut self,
+        sensor: usize,
+        series: Series,
+        samples: impl Iterator<Item = Sample>,
+    ) -> Result<(), String> {
+        if let Err(unbound) = self.bind(sensor, series) {
+            let (name, bound) = (&self.inlet.sensors()[sensor], self.bound[sensor].as_ref());
             for _ in samples {
-                self.items.refuse(self.series, || why.clone());
+                self.items.refuse(self.series, || why_not(name, bound, series, unbound))?;
             }
-            return;
+            return Ok(());
         }
+        let mut has_ended = false;
         for sample in samples {
-            match reading(sensor, *sample, self.now) {
-                Ok(reading) => self.items.readings.push(reading),
-                Err(why) => self.items.refuse(self.series, || format!("{series}: {why}")),
+            has_ended = sample.value.to_bits() == STALE_MARKER;
+            match reading(sensor, sample, self.now) {
+                Ok(reading) => self.items.take(reading)?,
+                Err(why) => self.items.refuse(self.series, || format!("{}: {why}", series.shown()))?,
             }
         }
-        if samples.last().is_some_and(|last| last.value.to_bits() == STALE_MARKER) {
+        if has_ended {
             self.bound[sensor] = None;
         }
+        Ok(())
     }
 
-    fn bind(&mut self, sensor: usize, series: &str) -> Result<(), String> {
+    fn bind(&mut self, sensor: usize, series: Series) -> Result<(), Unbound> {
+        let bytes = series.bytes();
+        if bytes > MAX_SERIES_BYTES {
+            return Err(Unbound::Long(bytes));
+        }
         let silence = SILENCE.max(self.inlet.interval() * 5);
+        let digest = series.digest(self.inlet.hasher());
         match &mut self.bound[sensor] {
-            Some(bound) if bound.series == series => bound.pushed = self.now,
-            Some(bound) if self.now.duration_since(bound.pushed) < silence => {
-                let name = &self.inlet.sensors()[sensor];
-                return Err(format!(
-                    "sensor {name}: expected one series, got {series} beside {}: select one of them by matchLabels",
-                    bound.series
-                ));
-            }
-            bound => *bound = Some(Bound { series: series.to_owned(), pushed: self.now }),
+            Some(bound) if bound.digest == digest => bound.pushed = self.now,
+            Some(bound) if self.now.duration_since(bound.pushed) < silence => return Err(Unbound::Second),
+            bound => *bound = Some(Bound { digest, series: series.shown(), pushed: self.now }),
         }
         Ok(())
     }
@@ -115,6 +147,22 @@ impl<'a> Collector<'a> {
     /// What the request holds.
     pub fn finish(self) -> Items {
         self.items
+    }
+}
+
+/// Why a series is not that of the sensor of this name.
+fn why_not(sensor: &str, bound: Option<&Bound>, series: Series, unbound: Unbound) -> String {
+    let shown = series.shown();
+    match unbound {
+        Unbound::Long(bytes) => {
+            format!("{shown}: expected a name and labels of at most {MAX_SERIES_BYTES} bytes, got {bytes}")
+        }
+        Unbound::Second => {
+            let first = bound.map_or("another", |bound| &bound.series);
+            format!(
+                "sensor {sensor}: expected one series, got {shown} beside {first}: select one of them by matchLabels"
+            )
+        }
     }
 }
 
@@ -132,6 +180,8 @@ mod tests {
     use std::borrow::Cow;
 
     use super::*;
+    use crate::ingest::sources::http::items::MAX_ITEMS;
+    use crate::ingest::sources::http::series::Layer;
     use crate::ingest::sources::http::tests::inlet;
 
     fn now() -> Timestamp {
@@ -141,11 +191,9 @@ mod tests {
     fn add(inlet: &Inlet, now: Timestamp, pod: &str, value: f64) -> Items {
         let mut collector = Collector::new(inlet, now);
         collector.begin_series();
-        collector.add(
-            b"up",
-            &[(b"pod", Cow::Borrowed(pod.as_bytes()))],
-            &[Sample { time: Some(now), value }],
-        );
+        let labels: Layer = [(&b"pod"[..], Cow::Borrowed(pod.as_bytes()))].into_iter().collect();
+        let series = Series { name: b"up", layers: &[&labels] };
+        collector.add(series, [Sample { time: Some(now), value }].into_iter()).unwrap();
         collector.finish()
     }
 
@@ -176,10 +224,11 @@ mod tests {
             sample(Some(ahead), 1.0),
             sample(None, 1.0),
         ];
-        collector.add(b"down", &[], &samples[..2]);
-        collector.add(b"up", &[], &samples);
-        assert_eq!(collector.add_unfit(b"down", &[], 2, "a histogram"), 0);
-        assert_eq!(collector.add_unfit(b"up", &[], 1, "a histogram"), 1);
+        let [up, down] = [&b"up"[..], b"down"].map(|name| Series { name, layers: &[] });
+        collector.add(down, samples.into_iter().take(2)).unwrap();
+        collector.add(up, samples.into_iter()).unwrap();
+        assert_eq!(collector.add_unfit(down, 2, "a histogram"), Ok(0));
+        assert_eq!(collector.add_unfit(up, 1, "a histogram"), Ok(1));
         let items = collector.finish();
         let values: Vec<_> = items.readings.iter().map(|reading| reading.value).collect();
         assert_eq!((values, items.unselected, items.refused), (vec![Some(1.0), None], 2, 4));
@@ -193,5 +242,23 @@ mod tests {
                 "up{}: expected a gauge or a counter, got a histogram",
             ]
         );
+    }
+    #[test]
+    fn a_series_with_more_labels_than_a_sensor_has_and_too_many_samples_are_refused() {
+        let inlet = inlet(r#"{"name":"up"}"#);
+        let mut collector = Collector::new(&inlet, now());
+        let long = vec![b'v'; MAX_SERIES_BYTES];
+        let labels: Layer = [(&b"l"[..], Cow::Borrowed(&long[..]))].into_iter().collect();
+        let sample = Sample { time: Some(now()), value: 1.0 };
+        collector.add(Series { name: b"up", layers: &[&labels] }, [sample].into_iter()).unwrap();
+        let up = Series { name: b"up", layers: &[] };
+        let error = collector.add(up, std::iter::repeat_n(sample, MAX_ITEMS)).unwrap_err();
+        assert_eq!(error, "a request must have at most 200000 readings: send them in several");
+        let items = collector.finish();
+        let why = format!(
+            "up{{l={:?}}}: expected a name and labels of at most 16384 bytes, got 16387",
+            "v".repeat(60) + "…"
+        );
+        assert_eq!((items.readings.len(), &items.named[0].1), (MAX_ITEMS, &why));
     }
 }

@@ -1,6 +1,7 @@
 //! The http source of a spec in; where requests put the readings that they push, and what becomes of these.
 
 use std::fs;
+use std::hash::RandomState;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,6 +23,8 @@ const BETWEEN_LINES: Duration = Duration::from_secs(10);
 pub struct Inlet {
     sensors: Vec<String>,
     selectors: Selectors,
+    /// Tells series apart.
+    hasher: RandomState,
     /// The series of each sensor, while it is pushed.
     bound: Mutex<Vec<Option<Bound>>>,
     watermark: Watermark,
@@ -91,6 +94,7 @@ impl Inlet {
         Self {
             sensors: spec.sensors.iter().map(|sensor| sensor.name.clone()).collect(),
             selectors: Selectors::new(&spec.sensors),
+            hasher: RandomState::new(),
             bound: Mutex::new(spec.sensors.iter().map(|_| None).collect()),
             watermark: Watermark::new(spec.sensors.len(), staleness),
             token: spec.token_secret_ref.as_ref().map(|secret| credentials.join(&secret.key)),
@@ -119,6 +123,10 @@ impl Inlet {
     /// The series of the sensors.
     pub fn selectors(&self) -> &Selectors {
         &self.selectors
+    }
+
+    pub(super) fn hasher(&self) -> &RandomState {
+        &self.hasher
     }
 
     pub(super) fn bound(&self) -> MutexGuard<'_, Vec<Option<Bound>>> {

@@ -1,51 +1,66 @@
 //! The body of a request in; the readings in it out, and which of its items are none, and why.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value};
 
 use super::inlet::Inlet;
 use super::items::Items;
+use super::raw_json::{Raw, elements, fields, shown, text, whole};
 use crate::excerpt::{MAX_EXCERPT, excerpt};
 use crate::ingest::alignment::not_ahead;
 use crate::ingest::source::Reading;
 
 /// One item: `{"value": 1}`, `{"sensor": "a", "value": 1}` or `{"values": {"a": 1}}`, each with a `time` or without.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Item {
-    #[serde(default, deserialize_with = "present")]
-    value: Option<Value>,
-    values: Option<Map<String, Value>>,
-    sensor: Option<String>,
-    time: Option<Value>,
+#[derive(Default)]
+struct Item<'a> {
+    value: Option<Raw<'a>>,
+    values: Option<Raw<'a>>,
+    sensor: Option<Raw<'a>>,
+    time: Option<Raw<'a>>,
 }
 
-/// `null` is a value: the sensor gave nothing.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
+impl<'a> Item<'a> {
+    fn read(item: Raw<'a>) -> Result<Self, String> {
+        let mut read = Self::default();
+        fields(item, |name, value| {
+            let field = match name {
+                "value" => &mut read.value,
+                "values" => &mut read.values,
+                "sensor" => &mut read.sensor,
+                "time" => &mut read.time,
+                other => {
+                    let other = excerpt(other, MAX_EXCERPT);
+                    return Err(format!("unknown field {other:?}: expected value, values, sensor or time"));
+                }
+            };
+            match field.replace(value) {
+                Some(_) => Err(format!("expected {name} once")),
+                None => Ok(()),
+            }
+        })?;
+        Ok(read)
+    }
 }
 
 /// The readings of a body: one object, an array of objects, or one object a line. What has no time is of `now`.
 ///
 /// # Errors
-/// The body is none of these.
+/// The body is none of these, or has more readings than a request may have.
 pub fn items(body: &[u8], inlet: &Inlet, now: Timestamp) -> Result<Items, String> {
-    let whole = serde_json::from_slice::<Value>(body);
     let mut items = Items::default();
-    match whole {
-        Ok(Value::Array(values)) => {
-            for (index, value) in values.into_iter().enumerate() {
-                add(&mut items, index + 1, read(value, inlet, now));
-            }
-        }
-        Ok(value) => add(&mut items, 1, read(value, inlet, now)),
-        Err(error) if is_lines(body) => {
-            let _ = error; // each line says what is wrong with itself
+    let mut place = 0;
+    match whole(body) {
+        Ok(array) if array.get().starts_with('[') => elements(array, |item| {
+            place += 1;
+            add(&mut items, place, item, inlet, now)
+        })?,
+        Ok(item) => add(&mut items, 1, item, inlet, now)?,
+        Err(_) if is_lines(body) => {
             let lines = body.split(|byte| *byte == b'\n').enumerate();
             for (index, line) in lines.filter(|(_, line)| !line.trim_ascii().is_empty()) {
-                let value = serde_json::from_slice(line).map_err(|error| format!("not JSON: {error}"));
-                add(&mut items, index + 1, value.and_then(|value| read(value, inlet, now)));
+                match whole(line) {
+                    Ok(item) => add(&mut items, index + 1, item, inlet, now)?,
+                    Err(error) => items.refuse(index + 1, || format!("not JSON: {error}"))?,
+                }
             }
         }
         Err(error) => {
@@ -63,65 +78,76 @@ fn is_lines(body: &[u8]) -> bool {
     body.first() == Some(&b'{') && body.contains(&b'\n')
 }
 
-fn add(items: &mut Items, item: usize, readings: Result<Vec<Reading>, String>) {
-    match readings {
-        Ok(readings) => items.readings.extend(readings),
-        Err(why) => items.refuse(item, || why),
-    }
+/// The readings of an item, all of them or none.
+fn add(items: &mut Items, place: usize, item: Raw, inlet: &Inlet, now: Timestamp) -> Result<(), String> {
+    let before = items.readings.len();
+    let mut full = Ok(());
+    let read = read(item, inlet, now, |reading| {
+        full = items.take(reading);
+        full.clone()
+    });
+    full?;
+    read.or_else(|why| {
+        items.readings.truncate(before);
+        items.refuse(place, || why)
+    })
 }
 
-fn read(value: Value, inlet: &Inlet, now: Timestamp) -> Result<Vec<Reading>, String> {
-    if !value.is_object() {
-        return Err(format!("expected an object, got {}", shown(&value)));
-    }
-    let item: Item = serde_json::from_value(value).map_err(|error| error.to_string())?;
-    let time = item.time.map_or(Ok(now), |time| timestamp(&time))?;
+fn read(
+    item: Raw,
+    inlet: &Inlet,
+    now: Timestamp,
+    mut take: impl FnMut(Reading) -> Result<(), String>,
+) -> Result<(), String> {
+    let item = Item::read(item)?;
+    let time = item.time.filter(|time| time.get() != "null").map_or(Ok(now), timestamp)?;
     not_ahead(time, now.as_nanosecond(), 0)?;
-    let reading = |name: &str, field: &str, value: &Value| {
+    let mut add = |name: &str, field: &str, value: Raw| {
         let expected = || inlet.sensors().join(", ");
         let sensor =
             inlet.sensor(name).ok_or_else(|| format!("{field}: no such sensor: expected {}", expected()))?;
-        Ok(Reading { sensor, time, value: number(field, value)? })
+        take(Reading { sensor, time, value: number(field, value)? })
     };
     match (item.value, item.values, item.sensor) {
-        (Some(value), None, Some(sensor)) => Ok(vec![reading(&sensor, &sensor, &value)?]),
+        (Some(value), None, Some(sensor)) => {
+            let sensor = text(sensor)?;
+            add(&sensor, &excerpt(&sensor, MAX_EXCERPT), value)
+        }
         (Some(value), None, None) => match inlet.sensors() {
-            [only] => Ok(vec![reading(only, "value", &value)?]),
+            [only] => add(only, "value", value),
             sensors => Err(format!("value: there are {} sensors: name one by \"sensor\"", sensors.len())),
         },
         (None, Some(values), None) => {
-            values.iter().map(|(name, value)| reading(name, &format!("values.{name}"), value)).collect()
+            let mut given = vec![false; inlet.sensors().len()];
+            fields(values, |name, value| {
+                let field = format!("values.{}", excerpt(name, MAX_EXCERPT));
+                if let Some(place) = inlet.sensor(name)
+                    && std::mem::replace(&mut given[place], true)
+                {
+                    return Err(format!("{field}: expected each sensor once"));
+                }
+                add(name, &field, value)
+            })
         }
         _ => Err("expected value, sensor and value, or values".to_owned()),
     }
 }
 
-fn number(field: &str, value: &Value) -> Result<Option<f64>, String> {
-    match value {
-        Value::Null => Ok(None),
-        Value::Number(number) if number.as_f64().is_some_and(f64::is_finite) => Ok(number.as_f64()),
-        other => Err(format!("{field}: expected a number or null, got {}", shown(other))),
-    }
+fn number(field: &str, value: Raw) -> Result<Option<f64>, String> {
+    let refused = || format!("{field}: expected a number or null, got {}", shown(value));
+    serde_json::from_str::<Option<f64>>(value.get()).map_err(|_| refused())
 }
 
 /// RFC 3339, or seconds since the Unix epoch.
-fn timestamp(value: &Value) -> Result<Timestamp, String> {
-    let parsed = match value {
-        Value::String(text) => text.parse().ok(),
-        Value::Number(seconds) => seconds.as_f64().and_then(|seconds| {
-            // Whole microseconds: a double holds no more of a time of today.
-            Timestamp::from_microsecond((seconds * 1e6).round() as i64).ok()
-        }),
-        _ => None,
+fn timestamp(value: Raw) -> Result<Timestamp, String> {
+    let parsed = match serde_json::from_str::<f64>(value.get()) {
+        // Whole microseconds: a double holds no more of a time of today.
+        Ok(seconds) => Timestamp::from_microsecond((seconds * 1e6).round() as i64).ok(),
+        Err(_) => text(value).ok().and_then(|text| text.parse().ok()),
     };
     parsed.ok_or_else(|| {
         format!("time: expected RFC 3339 or seconds since the Unix epoch, got {}", shown(value))
     })
-}
-
-/// The value as JSON, cut where it is long.
-fn shown(value: &Value) -> String {
-    excerpt(&value.to_string(), MAX_EXCERPT)
 }
 
 #[cfg(test)]
@@ -169,6 +195,8 @@ mod tests {
         for (body, sentence) in [
             (r#"{"value":"x"}"#, r#"a: expected a number or null, got "x""#.replace("a:", "value:")),
             ("5", "expected an object, got 5".to_owned()),
+            (r#"{"values":{"a":1,"a":2}}"#, "values.a: expected each sensor once".to_owned()),
+            (r#"{"value":1,"value":2}"#, "expected value once".to_owned()),
             (r#"{"values":{"c":1}}"#, "values.c: no such sensor: expected a".to_owned()),
             (r#"{"time":5}"#, "expected value, sensor and value, or values".to_owned()),
             (
@@ -177,7 +205,7 @@ mod tests {
             ),
             (
                 r#"{"value":1,"tme":1}"#,
-                "unknown field `tme`, expected one of `value`, `values`, `sensor`, `time`".to_owned(),
+                r#"unknown field "tme": expected value, values, sensor or time"#.to_owned(),
             ),
             (
                 r#"{"value":1,"time":"2031-01-01T00:00:00Z"}"#,

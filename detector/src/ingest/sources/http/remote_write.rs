@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::collector::{Collector, Sample};
 use super::inlet::Inlet;
 use super::items::Items;
-use super::series::Label;
+use super::series::{Label, Layer, Series};
 use super::wire::{Fields, Value, WireError};
 
 /// The most symbols of a request of 2.0, and labels of a series.
@@ -70,8 +70,7 @@ pub fn items(
     now: Timestamp,
 ) -> Result<(Items, Written), String> {
     let bytes = decompressed(body, most)?;
-    let mut request =
-        Request { collector: Collector::new(inlet, now), written: Written::default(), samples: Vec::new() };
+    let mut request = Request { collector: Collector::new(inlet, now), written: Written::default() };
     match version {
         Version::One => request.read_one(&bytes)?,
         Version::Two => request.read_two(&bytes)?,
@@ -79,29 +78,39 @@ pub fn items(
     Ok((request.collector.finish(), request.written))
 }
 
-fn decompressed(body: &[u8], most: usize) -> Result<Vec<u8>, String> {
-    let expected = |error: snap::Error| format!("expected one block of Snappy: {error}");
-    let length = snap::raw::decompress_len(body).map_err(expected)?;
+/// How long a body is when it is decompressed: at most `most`.
+///
+/// # Errors
+/// It is no Snappy, or longer: one sentence.
+pub fn decompressed_length(body: &[u8], most: usize) -> Result<usize, String> {
+    let length = snap::raw::decompress_len(body).map_err(|error| no_snappy(&error))?;
     if length > most {
         return Err(format!(
             "a request must have at most {most} bytes when it is decompressed, got {length}"
         ));
     }
-    snap::raw::Decoder::new().decompress_vec(body).map_err(expected)
+    Ok(length)
+}
+
+fn decompressed(body: &[u8], most: usize) -> Result<Vec<u8>, String> {
+    decompressed_length(body, most)?;
+    snap::raw::Decoder::new().decompress_vec(body).map_err(|error| no_snappy(&error))
+}
+
+fn no_snappy(error: &snap::Error) -> String {
+    format!("expected one block of Snappy: {error}")
 }
 
 /// A request that is being read.
 struct Request<'a> {
     collector: Collector<'a>,
     written: Written,
-    /// Those of the series at hand.
-    samples: Vec<Sample>,
 }
 
 impl Request<'_> {
     fn read_one(&mut self, bytes: &[u8]) -> Result<(), String> {
         let expected = |error: WireError| format!("expected a prometheus.WriteRequest: {error}");
-        let mut labels = Vec::new();
+        let mut labels = Layer::default();
         for series in Fields(bytes).of(1) {
             let series = series.map_err(expected)?;
             labels.clear();
@@ -109,7 +118,7 @@ impl Request<'_> {
                 labels.push(label.and_then(label_of).map_err(expected)?);
                 within(labels.len(), MAX_LABELS, "a series", "labels")?;
             }
-            self.add(series, &mut labels, [2, 4, 3]).map_err(expected)?;
+            self.add(series, &mut labels, [2, 4, 3], expected)?;
         }
         Ok(())
     }
@@ -121,7 +130,7 @@ impl Request<'_> {
             symbols.push(symbol.map_err(expected)?);
             within(symbols.len(), MAX_SYMBOLS, "a request", "symbols")?;
         }
-        let mut labels = Vec::new();
+        let mut labels = Layer::default();
         for series in Fields(bytes).of(5) {
             let series = series.map_err(expected)?;
             labels.clear();
@@ -146,7 +155,7 @@ impl Request<'_> {
                     "labels_refs: expected names and values in turn, got a name at the end".to_owned()
                 );
             }
-            self.add(series, &mut labels, [2, 3, 4]).map_err(expected)?;
+            self.add(series, &mut labels, [2, 3, 4], expected)?;
         }
         Ok(())
     }
@@ -154,31 +163,37 @@ impl Request<'_> {
     /// A series: its labels, and the numbers of the fields that hold samples, histograms and exemplars.
     fn add(
         &mut self,
-        series: &[u8],
-        labels: &mut Vec<Label>,
+        message: &[u8],
+        labels: &mut Layer,
         [samples, histograms, exemplars]: [u32; 3],
-    ) -> Result<(), WireError> {
+        expected: impl Fn(WireError) -> String,
+    ) -> Result<(), String> {
         self.collector.begin_series();
-        self.samples.clear();
         let mut unfit = 0;
-        for field in Fields(series) {
-            match field? {
-                (field, Value::Bytes(bytes)) if field == samples => self.samples.push(sample(bytes)?),
+        for field in Fields(message) {
+            match field.map_err(&expected)? {
+                (field, Value::Bytes(bytes)) if field == samples => {
+                    sample(bytes).map_err(&expected)?;
+                    self.written.samples += 1;
+                }
                 (field, Value::Bytes(_)) if field == histograms => unfit += 1,
                 (field, Value::Bytes(_)) if field == exemplars => self.written.exemplars += 1,
                 _ => {}
             }
         }
-        let name = labels.iter().position(|(name, _)| *name == NAME).map(|place| labels.remove(place).1);
-        let name = name.unwrap_or_default();
+        let name = labels.remove(NAME).unwrap_or_default();
+        let series = Series { name: &name, layers: &[&*labels] };
         if unfit > 0 {
-            let refused = self.collector.add_unfit(&name, labels, unfit, "a native histogram");
+            let refused = self.collector.add_unfit(series, unfit, "a native histogram")?;
             self.written.refused_histograms += refused;
             self.written.histograms += unfit - refused;
         }
-        self.written.samples += self.samples.len();
-        self.collector.add(&name, labels, &self.samples);
-        Ok(())
+        // They have been read once, and are read again instead of kept: a request may have millions of empty ones.
+        let samples = Fields(message).filter_map(move |field| match field {
+            Ok((field, Value::Bytes(bytes))) if field == samples => sample(bytes).ok(),
+            _ => None,
+        });
+        self.collector.add(series, samples)
     }
 }
 

@@ -1,17 +1,132 @@
 //! The name and the labels of a series in; the sensors whose readings its samples are out.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 
 use crd::source::HttpSensor;
 use jiff::Timestamp;
 
+use crate::excerpt::{MAX_EXCERPT, excerpt};
+
+/// How many labels a message repeats.
+const MAX_SHOWN: usize = 20;
+
 /// Name and value of a label; the metric's name is none of them.
 pub type Label<'a> = (&'a [u8], Cow<'a, [u8]>);
+
+/// Labels that series share: those of a data point, or of the scope or the resource around it.
+#[derive(Debug, Default)]
+pub struct Layer<'a> {
+    labels: Vec<Label<'a>>,
+    /// A digest of the labels, whatever their order; of the first hasher that asked.
+    digest: OnceCell<u64>,
+}
+
+impl<'a> Layer<'a> {
+    /// Add a label.
+    pub fn push(&mut self, label: Label<'a>) {
+        self.digest = OnceCell::new();
+        self.labels.push(label);
+    }
+
+    /// Take the labels away; their room stays.
+    pub fn clear(&mut self) {
+        self.digest = OnceCell::new();
+        self.labels.clear();
+    }
+
+    /// Take a label away: its value.
+    pub fn remove(&mut self, name: &[u8]) -> Option<Cow<'a, [u8]>> {
+        let place = self.labels.iter().position(|(there, _)| *there == name)?;
+        self.digest = OnceCell::new();
+        Some(self.labels.swap_remove(place).1)
+    }
+
+    /// How many labels there are.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    fn get(&self, name: &[u8]) -> Option<&[u8]> {
+        self.labels.iter().find(|(there, _)| *there == name).map(|(_, value)| &**value)
+    }
+
+    fn bytes(&self) -> usize {
+        self.labels.iter().map(|(name, value)| name.len() + value.len()).sum()
+    }
+
+    fn digest(&self, hasher: &RandomState) -> u64 {
+        let sum = || self.labels.iter().fold(0, |sum: u64, label| sum.wrapping_add(hasher.hash_one(label)));
+        *self.digest.get_or_init(sum)
+    }
+}
+
+impl<'a> FromIterator<Label<'a>> for Layer<'a> {
+    fn from_iter<I: IntoIterator<Item = Label<'a>>>(labels: I) -> Self {
+        Self { labels: labels.into_iter().collect(), digest: OnceCell::new() }
+    }
+}
+
+/// A series of a request: its metric's name, and its labels in layers, of which the first that has a label counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Series<'s, 'a> {
+    /// The metric's name.
+    pub name: &'s [u8],
+    /// The labels.
+    pub layers: &'s [&'s Layer<'a>],
+}
+
+impl Series<'_, '_> {
+    fn label(&self, name: &[u8]) -> Option<&[u8]> {
+        self.layers.iter().find_map(|layer| layer.get(name))
+    }
+
+    /// How long the name and the labels are together.
+    pub fn bytes(&self) -> usize {
+        self.name.len() + self.layers.iter().map(|layer| layer.bytes()).sum::<usize>()
+    }
+
+    /// The same for the same name and labels, whatever their order.
+    pub fn digest(&self, hasher: &RandomState) -> u64 {
+        let labels = self.layers.iter().fold(0, |sum: u64, layer| sum.wrapping_add(layer.digest(hasher)));
+        labels.wrapping_add(hasher.hash_one(self.name))
+    }
+
+    /// As Prometheus writes it, `up{job="api"}`, with its labels in order and what is long cut.
+    pub fn shown(&self) -> String {
+        let text = |bytes| excerpt(&String::from_utf8_lossy(bytes), MAX_EXCERPT);
+        let mut labels: Vec<Label> = Vec::new();
+        for (name, value) in self.layers.iter().flat_map(|layer| &layer.labels).take(MAX_SHOWN + 1) {
+            if !labels.iter().any(|(there, _)| there == name) {
+                labels.push((name, Cow::Borrowed(value)));
+            }
+        }
+        labels.sort();
+        let mut shown: Vec<String> = labels
+            .iter()
+            .take(MAX_SHOWN)
+            .map(|(name, value)| format!("{}={:?}", text(name), text(value)))
+            .collect();
+        if labels.len() > MAX_SHOWN {
+            shown.push("…".to_owned());
+        }
+        format!("{}{{{}}}", text(self.name), shown.join(", "))
+    }
+}
 
 /// The series that is a sensor's.
 #[derive(Debug)]
 pub struct Bound {
+    /// Of its name and labels.
+    pub(super) digest: u64,
+    /// How it is shown.
     pub(super) series: String,
     /// When it was pushed last.
     pub(super) pushed: Timestamp,
@@ -49,22 +164,12 @@ impl Selectors {
 }
 
 impl Selector {
-    /// Whether these labels are of its series. A label that is not there is empty, as in Prometheus.
-    pub fn selects(&self, labels: &[Label]) -> bool {
+    /// Whether a series of its name is its series. A label that is not there is empty, as in Prometheus.
+    pub fn selects(&self, series: Series) -> bool {
         self.labels.iter().all(|(name, value)| {
-            let found = labels.iter().find(|(there, _)| *there == name.as_bytes());
-            found.map_or(value.is_empty(), |(_, there)| **there == *value.as_bytes())
+            series.label(name.as_bytes()).map_or(value.is_empty(), |there| *there == *value.as_bytes())
         })
     }
-}
-
-/// A series as Prometheus writes it: `up{job="api"}`, its labels in order.
-pub fn shown(name: &[u8], labels: &[Label]) -> String {
-    let text = String::from_utf8_lossy;
-    let mut labels: Vec<String> =
-        labels.iter().map(|(name, value)| format!("{}={:?}", text(name), text(value))).collect();
-    labels.sort();
-    format!("{}{{{}}}", text(name), labels.join(", "))
 }
 
 #[cfg(test)]
@@ -75,10 +180,14 @@ mod tests {
         Selectors::new(&serde_json::from_str::<Vec<HttpSensor>>(json).unwrap())
     }
 
+    fn layer<'a>(labels: &[(&'a str, &'a str)]) -> Layer<'a> {
+        labels.iter().map(|(name, value)| (name.as_bytes(), Cow::Borrowed(value.as_bytes()))).collect()
+    }
+
     fn selected(selectors: &Selectors, name: &str, labels: &[(&str, &str)]) -> Vec<usize> {
-        let labels: Vec<Label> =
-            labels.iter().map(|(name, value)| (name.as_bytes(), Cow::Borrowed(value.as_bytes()))).collect();
-        let all = selectors.named(name.as_bytes()).iter().filter(|each| each.selects(&labels));
+        let layer = layer(labels);
+        let series = Series { name: name.as_bytes(), layers: &[&layer] };
+        let all = selectors.named(name.as_bytes()).iter().filter(|each| each.selects(series));
         all.map(|each| each.sensor).collect()
     }
 
@@ -97,8 +206,31 @@ mod tests {
     }
 
     #[test]
-    fn a_series_is_shown_as_prometheus_shows_it() {
-        let labels: [Label; 2] = [(b"b", Cow::Borrowed(b"2")), (b"a", Cow::Borrowed(b"\"1\""))];
-        assert_eq!(shown(b"up", &labels), r#"up{a="\"1\"", b="2"}"#);
+    fn a_series_is_shown_as_prometheus_shows_it_and_what_is_long_is_cut() {
+        let (point, resource) = (layer(&[("b", "2"), ("a", "\"1\"")]), layer(&[("b", "3"), ("c", "4")]));
+        let series = Series { name: b"up", layers: &[&point, &resource] };
+        assert_eq!(series.shown(), r#"up{a="\"1\"", b="2", c="4"}"#);
+        let long = "v".repeat(1 << 20);
+        let many: Vec<(String, &str)> = (0..100).map(|n| (format!("l{n:03}"), long.as_str())).collect();
+        let many = layer(&many.iter().map(|(name, value)| (name.as_str(), *value)).collect::<Vec<_>>());
+        let shown = Series { name: long.as_bytes(), layers: &[&many] }.shown();
+        assert!(shown.ends_with(", …}") && shown.chars().count() < 21 * 75, "{shown}");
+    }
+
+    #[test]
+    fn a_series_is_the_same_whatever_the_order_of_its_labels_and_another_by_any_of_them() {
+        let hasher = RandomState::new();
+        let digest = |name: &str, labels: &[(&str, &str)]| {
+            Series { name: name.as_bytes(), layers: &[&layer(labels)] }.digest(&hasher)
+        };
+        let first = digest("up", &[("a", "1"), ("b", "2")]);
+        assert_eq!(first, digest("up", &[("b", "2"), ("a", "1")]));
+        let others = [
+            digest("down", &[("a", "1"), ("b", "2")]),
+            digest("up", &[("a", "2"), ("b", "1")]),
+            digest("up", &[("a", "1")]),
+            digest("up", &[]),
+        ];
+        assert!(others.iter().all(|other| *other != first), "{others:?}");
     }
 }

@@ -1,173 +1,144 @@
 //! An `ExportMetricsServiceRequest` in protobuf's JSON in; its data points into a collector.
 
-use std::borrow::Cow;
+use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
-
-use super::point::{MAX_ATTRIBUTES, Point, labels, text};
+use super::point::{MAX_ATTRIBUTES, Point};
 use crate::ingest::sources::http::collector::Collector;
-use crate::ingest::sources::http::series::Label;
+use crate::ingest::sources::http::raw_json::{Raw, elements, named, shown, text, whole};
+use crate::ingest::sources::http::series::{Layer, Series};
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Export {
-    #[serde(default)]
-    resource_metrics: Vec<ResourceMetrics>,
-}
+/// A metric's points that are no readings: the field, and what they are.
+const UNFIT: [(&str, &str); 3] = [
+    ("histogram", "a histogram"),
+    ("exponentialHistogram", "an exponential histogram"),
+    ("summary", "a summary"),
+];
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ResourceMetrics {
-    #[serde(default)]
-    resource: Attributes,
-    #[serde(default)]
-    scope_metrics: Vec<ScopeMetrics>,
-}
-
-#[derive(Deserialize)]
-struct ScopeMetrics {
-    #[serde(default)]
-    scope: Attributes,
-    #[serde(default)]
-    metrics: Vec<Metric>,
-}
-
-#[derive(Default, Deserialize)]
-struct Attributes {
-    #[serde(default)]
-    attributes: Vec<Attribute>,
-}
-
-#[derive(Deserialize)]
-struct Attribute {
-    key: String,
-    #[serde(default)]
-    value: AnyValue,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-#[allow(clippy::struct_field_names, reason = "the names of the protocol")]
-struct AnyValue {
-    string_value: Option<String>,
-    bool_value: Option<bool>,
-    #[serde(deserialize_with = "signed")]
-    int_value: Option<i64>,
-    #[serde(deserialize_with = "double")]
-    double_value: Option<f64>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Metric {
-    name: String,
-    gauge: Option<Points<Number>>,
-    sum: Option<Points<Number>>,
-    histogram: Option<Points<Attributes>>,
-    exponential_histogram: Option<Points<Attributes>>,
-    summary: Option<Points<Attributes>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", bound = "T: Deserialize<'de>")]
-struct Points<T> {
-    #[serde(default)]
-    data_points: Vec<T>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Number {
-    #[serde(default)]
-    attributes: Vec<Attribute>,
-    #[serde(deserialize_with = "unsigned")]
-    time_unix_nano: u64,
-    #[serde(default, deserialize_with = "double")]
-    as_double: Option<f64>,
-    #[serde(default, deserialize_with = "signed")]
-    as_int: Option<i64>,
-    #[serde(default)]
-    flags: u64,
-}
-
-/// Integers of 64 bits are strings in protobuf's JSON; readers take numbers too.
-fn unsigned<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    let integer = value.as_u64().or_else(|| value.as_str()?.parse().ok());
-    integer.ok_or_else(|| {
-        serde::de::Error::custom(format!("expected nanoseconds since the Unix epoch, got {value}"))
-    })
-}
-
-fn signed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    let integer = value.as_i64().or_else(|| value.as_str()?.parse().ok());
-    integer.map(Some).ok_or_else(|| serde::de::Error::custom(format!("expected an integer, got {value}")))
-}
-
-/// Numbers, and the strings `NaN`, `Infinity` and `-Infinity`.
-fn double<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    let double = value.as_f64().or_else(|| value.as_str()?.parse().ok());
-    double.map(Some).ok_or_else(|| serde::de::Error::custom(format!("expected a number, got {value}")))
-}
+/// Name and value of an attribute.
+type Attribute = (String, String);
 
 /// Read a body.
 ///
 /// # Errors
 /// It is no such message.
 pub(super) fn read(body: &[u8], collector: &mut Collector) -> Result<(), String> {
-    let export: Export = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    for resource in &export.resource_metrics {
-        let of_resource = named(&resource.resource.attributes)?;
-        for scope in &resource.scope_metrics {
-            let of_scope = named(&scope.scope.attributes)?;
-            for metric in &scope.metrics {
-                read_metric(metric, [&of_scope, &of_resource], collector)?;
-            }
-        }
-    }
-    Ok(())
+    let body = whole(body).map_err(|error| error.to_string())?;
+    let [resources] = named(body, ["resourceMetrics"])?;
+    each(resources, |resource| read_resource(resource, collector))
 }
 
-fn read_metric(metric: &Metric, outer: [&[Label]; 2], collector: &mut Collector) -> Result<(), String> {
-    let name = metric.name.as_bytes();
-    for number in metric.gauge.iter().chain(&metric.sum).flat_map(|points| &points.data_points) {
-        collector.begin_series();
-        let labels = labels([&named(&number.attributes)?, outer[0], outer[1]]);
-        let Number { time_unix_nano: time, as_double: double, as_int: integer, flags, .. } = *number;
-        collector.add(name, &labels, &[Point { time, double, integer, flags }.sample()]);
-    }
-    let unfit = [
-        ("a histogram", &metric.histogram),
-        ("an exponential histogram", &metric.exponential_histogram),
-        ("a summary", &metric.summary),
-    ];
-    for (what, points) in unfit {
-        for point in points.iter().flat_map(|points| &points.data_points) {
+fn read_resource(message: Raw, collector: &mut Collector) -> Result<(), String> {
+    let [resource, scopes] = named(message, ["resource", "scopeMetrics"])?;
+    let of_resource = attributes_of(resource)?;
+    let of_resource = layer(&of_resource);
+    each(scopes, |message| {
+        let [scope, metrics] = named(message, ["scope", "metrics"])?;
+        let of_scope = attributes_of(scope)?;
+        let of_scope = layer(&of_scope);
+        each(metrics, |metric| read_metric(metric, [&of_scope, &of_resource], collector))
+    })
+}
+
+fn read_metric(metric: Raw, outer: [&Layer; 2], collector: &mut Collector) -> Result<(), String> {
+    let [name, gauge, sum] = named(metric, ["name", "gauge", "sum"])?;
+    let name = text(name.ok_or("expected a metric with a name")?)?;
+    for numbers in [gauge, sum] {
+        each_point(numbers, |point| {
             collector.begin_series();
-            let labels = labels([&named(&point.attributes)?, outer[0], outer[1]]);
-            collector.add_unfit(name, &labels, 1, what);
-        }
+            let attributes = attributes_of(Some(point))?;
+            let labels = layer(&attributes);
+            let series = Series { name: name.as_bytes(), layers: &[&labels, outer[0], outer[1]] };
+            collector.add(series, std::iter::once(number(point)?.sample()))
+        })?;
+    }
+    let found = named(metric, UNFIT.map(|(field, _)| field))?;
+    for (points, (_, what)) in found.into_iter().zip(UNFIT) {
+        each_point(points, |point| {
+            collector.begin_series();
+            let attributes = attributes_of(Some(point))?;
+            let labels = layer(&attributes);
+            let series = Series { name: name.as_bytes(), layers: &[&labels, outer[0], outer[1]] };
+            collector.add_unfit(series, 1, what).map(drop)
+        })?;
     }
     Ok(())
 }
 
-fn named(attributes: &[Attribute]) -> Result<Vec<Label<'_>>, String> {
-    if attributes.len() > MAX_ATTRIBUTES {
-        return Err(format!("expected at most {MAX_ATTRIBUTES} attributes, got {}", attributes.len()));
-    }
-    Ok(attributes.iter().filter_map(|each| Some((each.key.as_bytes(), each.value.text()?))).collect())
+/// `NumberDataPoint`.
+fn number(point: Raw) -> Result<Point, String> {
+    let [time, double, integer, flags] = named(point, ["timeUnixNano", "asDouble", "asInt", "flags"])?;
+    let time = time.ok_or("expected a data point with timeUnixNano")?;
+    Ok(Point {
+        time: parsed(time, "nanoseconds since the Unix epoch")?,
+        double: double.map(|double| parsed(double, "a number")).transpose()?,
+        integer: integer.map(|integer| parsed(integer, "an integer")).transpose()?,
+        flags: flags.map_or(Ok(0), |flags| parsed(flags, "flags"))?,
+    })
 }
 
-impl AnyValue {
-    /// None where it is a list, a map or bytes.
-    fn text(&self) -> Option<Cow<'_, [u8]>> {
-        let string = self.string_value.as_ref().map(|string| Cow::Borrowed(string.as_bytes()));
-        string
-            .or_else(|| self.bool_value.as_ref().map(text))
-            .or_else(|| self.int_value.as_ref().map(text))
-            .or_else(|| self.double_value.as_ref().map(text))
+/// Integers of 64 bits are strings in protobuf's JSON, and so are `NaN`, `Infinity` and `-Infinity`; readers take numbers too.
+fn parsed<T: FromStr>(value: Raw, what: &str) -> Result<T, String> {
+    let is_scalar =
+        value.get().starts_with(|first: char| first == '"' || first == '-' || first.is_ascii_digit());
+    let number = value.get().trim_matches('"').parse().ok().filter(|_| is_scalar);
+    number.ok_or_else(|| format!("expected {what}, got {}", shown(value)))
+}
+
+/// The `attributes` of a message; those of a list, a map or bytes are left out.
+fn attributes_of(message: Option<Raw>) -> Result<Vec<Attribute>, String> {
+    let mut all = Vec::new();
+    let Some(message) = message else { return Ok(all) };
+    let [attributes] = named(message, ["attributes"])?;
+    each(attributes, |attribute| {
+        if all.len() == MAX_ATTRIBUTES {
+            return Err(format!("expected at most {MAX_ATTRIBUTES} attributes"));
+        }
+        let [key, value] = named(attribute, ["key", "value"])?;
+        let key = text(key.ok_or("expected an attribute with a key")?)?;
+        let value = value.map(attribute_value).transpose()?.flatten();
+        all.extend(value.map(|value| (key, value)));
+        Ok(())
+    })?;
+    Ok(all)
+}
+
+/// `AnyValue` as text; none where it is a list, a map or bytes.
+fn attribute_value(value: Raw) -> Result<Option<String>, String> {
+    let [string, boolean, integer, double] =
+        named(value, ["stringValue", "boolValue", "intValue", "doubleValue"])?;
+    if let Some(string) = string {
+        return text(string).map(Some);
     }
+    if let Some(boolean) = boolean {
+        return parsed_word(boolean).map(Some);
+    }
+    if let Some(integer) = integer {
+        return parsed::<i64>(integer, "an integer").map(|integer| Some(integer.to_string()));
+    }
+    double.map(|double| parsed::<f64>(double, "a number").map(|double| double.to_string())).transpose()
+}
+
+fn parsed_word(boolean: Raw) -> Result<String, String> {
+    match boolean.get() {
+        word @ ("true" | "false") => Ok(word.to_owned()),
+        _ => Err(format!("expected a boolean, got {}", shown(boolean))),
+    }
+}
+
+fn layer(attributes: &[Attribute]) -> Layer<'_> {
+    attributes.iter().map(|(key, value)| (key.as_bytes(), value.as_bytes().into())).collect()
+}
+
+fn each_point<'a>(
+    points: Option<Raw<'a>>,
+    read: impl FnMut(Raw<'a>) -> Result<(), String>,
+) -> Result<(), String> {
+    let Some(points) = points else { return Ok(()) };
+    let [points] = named(points, ["dataPoints"])?;
+    each(points, read)
+}
+
+/// Every element of an array that may be left out.
+fn each<'a>(array: Option<Raw<'a>>, read: impl FnMut(Raw<'a>) -> Result<(), String>) -> Result<(), String> {
+    array.map_or(Ok(()), |array| elements(array, read))
 }

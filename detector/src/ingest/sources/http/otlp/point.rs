@@ -1,16 +1,16 @@
-//! A data point and the attributes around it in; a sample and its labels out.
+//! A data point in; a sample out.
 
 use std::borrow::Cow;
 
 use jiff::Timestamp;
 
 use crate::ingest::sources::http::collector::Sample;
-use crate::ingest::sources::http::series::Label;
 
 /// The flag of a data point that says that there is no value: where a series has ended.
 const NO_RECORDED_VALUE: u64 = 1;
-/// The most attributes of a data point, with those of its scope and its resource.
-pub(super) const MAX_ATTRIBUTES: usize = 1024;
+/// The most attributes of a data point, of a scope and of a resource: OpenTelemetry's own limit
+/// (<https://opentelemetry.io/docs/specs/otel/common/#attribute-limits>).
+pub(super) const MAX_ATTRIBUTES: usize = 128;
 
 /// A data point.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,17 +31,6 @@ impl Point {
             value: value.filter(|_| is_recorded).unwrap_or(f64::NAN),
         }
     }
-}
-
-/// The attributes of data point, scope and resource, each of which goes before the next.
-pub(super) fn labels<'a>(layers: [&[Label<'a>]; 3]) -> Vec<Label<'a>> {
-    let mut all: Vec<Label> = Vec::new();
-    for (name, value) in layers.into_iter().flatten() {
-        if !all.iter().any(|(there, _)| there == name) {
-            all.push((name, value.clone()));
-        }
-    }
-    all
 }
 
 /// The value of an attribute that is no string, as text.

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::point::{MAX_ATTRIBUTES, Point, labels, text};
+use super::point::{MAX_ATTRIBUTES, Point, text};
 use crate::ingest::sources::http::collector::Collector;
-use crate::ingest::sources::http::series::Label;
+use crate::ingest::sources::http::series::{Layer, Series};
 use crate::ingest::sources::http::wire::{Fields, Value, WireError};
 
 /// Read a body.
@@ -37,7 +37,7 @@ fn resource_metrics(message: &[u8], collector: &mut Collector) -> Result<(), Str
     Ok(())
 }
 
-fn read_metric(metric: &[u8], outer: [&[Label]; 2], collector: &mut Collector) -> Result<(), String> {
+fn read_metric(metric: &[u8], outer: [&Layer; 2], collector: &mut Collector) -> Result<(), String> {
     let name = first(metric, 1).map_err(|error| sentence(&error))?;
     for field in Fields(metric) {
         let (unfit, points) = match field.map_err(|error| sentence(&error))? {
@@ -57,18 +57,13 @@ fn read_metric(metric: &[u8], outer: [&[Label]; 2], collector: &mut Collector) -
                 Some(_) => 1,
             };
             let of_point = attributes(point, field)?;
-            let labels = labels([&of_point, outer[0], outer[1]]);
+            let series = Series { name, layers: &[&of_point, outer[0], outer[1]] };
             match unfit {
                 None => {
-                    collector.add(
-                        name,
-                        &labels,
-                        &[number(point).map_err(|error| sentence(&error))?.sample()],
-                    );
+                    let sample = number(point).map_err(|error| sentence(&error))?.sample();
+                    collector.add(series, std::iter::once(sample))?;
                 }
-                Some(what) => {
-                    collector.add_unfit(name, &labels, 1, what);
-                }
+                Some(what) => drop(collector.add_unfit(series, 1, what)?),
             }
         }
     }
@@ -91,8 +86,8 @@ fn number(message: &[u8]) -> Result<Point, WireError> {
 }
 
 /// The attributes that a field of this number holds.
-fn attributes(message: &[u8], number: u32) -> Result<Vec<Label<'_>>, String> {
-    let mut all = Vec::new();
+fn attributes(message: &[u8], number: u32) -> Result<Layer<'_>, String> {
+    let mut all = Layer::default();
     for attribute in Fields(message).of(number) {
         if all.len() == MAX_ATTRIBUTES {
             return Err(format!("expected at most {MAX_ATTRIBUTES} attributes"));
