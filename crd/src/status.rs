@@ -179,6 +179,8 @@ pub enum Reason {
     NoEndpoints,
     /// A new version of the pods is being rolled out.
     RollingOut,
+    /// A new version of the pods waits until fewer other detectors roll out.
+    RolloutQueued,
     /// The image cannot be pulled.
     ImagePullFailed,
     /// The container ends again and again.

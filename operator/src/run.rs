@@ -17,6 +17,7 @@ use crate::client::context::{DEADLINE, Shared};
 use crate::client::discovery::Discovery;
 use crate::client::health::{Health, Phase};
 use crate::client::lease::{Candidate, Leadership, Term};
+use crate::client::rollouts::Rollouts;
 use crate::controller::Scope;
 use crate::observe::pod_client;
 use crate::serving::authorization::Authorization;
@@ -84,6 +85,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
         pods: pod_client()?,
         discovery: Discovery::default(),
         health: health.clone(),
+        rollouts: Rollouts::new(settings.max_concurrent_rollouts, caches.clone()),
     };
     let scopes = || -> Vec<Scope> {
         let scope = |namespace| Scope::new(namespace, shared.clone());

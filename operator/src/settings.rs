@@ -37,6 +37,11 @@ pub struct Settings {
     #[arg(long, env, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,
 
+    /// How many detectors may replace their pods at once; 0: any number. Others whose pods all answer wait for their turn, and
+    /// their status says so. New detectors, and edits of detectors that are not Ready, do not wait.
+    #[arg(long, env, default_value_t = 0)]
+    pub max_concurrent_rollouts: u16,
+
     /// How often a detector is looked at though nothing was changed: this is when its reports are read again. A look
     /// that finds all as it should be asks nothing of the API server. 1s to 1h, spread by up to a tenth.
     #[arg(long, env, default_value = "1m", value_parser = resync)]

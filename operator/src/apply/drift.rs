@@ -12,6 +12,8 @@ use serde_json::{Map, Value, json};
 
 /// The annotation with the digits of what was applied last.
 const APPLIED: &str = "anomaly.dev/applied";
+/// The annotation with the digits of the pods' template that was applied last.
+const TEMPLATE: &str = "anomaly.dev/template";
 
 /// Lists that the API merges item by item, so that others may add items of their own, and the fields by which it knows
 /// an item. Of Service and container ports the API knows the number and the protocol; the name is as unique, and stays
@@ -53,7 +55,23 @@ pub fn stamped(mut desired: Value) -> Value {
         desired["metadata"]["annotations"] = json!({});
     }
     desired["metadata"]["annotations"][APPLIED] = json!(digits);
+    if let Some(template) = desired["spec"].get("template").map(ToString::to_string) {
+        desired["metadata"]["annotations"][TEMPLATE] = json!(digest::short(template.as_bytes()));
+    }
     desired
+}
+
+/// Whether writing a stamped Deployment replaces the pods of the stored one.
+pub fn replaces_pods(stored: &Value, stamped: &Value) -> bool {
+    let digits = |object: &Value| object["metadata"]["annotations"][TEMPLATE].clone();
+    digits(stored) != digits(stamped)
+        || !matches(&stored["spec"]["template"], &stamped["spec"]["template"])
+}
+
+/// Whether the stored object was last applied from the same desired one: a write would only repair it.
+pub fn is_of_same_origin(stored: &Value, stamped: &Value) -> bool {
+    let digits = |object: &Value| object["metadata"]["annotations"][APPLIED].clone();
+    digits(stored) == digits(stamped)
 }
 
 /// Whether the stored object is as the desired one asks.

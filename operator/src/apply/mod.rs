@@ -16,6 +16,7 @@ use tracing::info;
 
 use crate::client::context::Context;
 use crate::client::error::Error;
+use crate::client::rollouts::{self, Place};
 use crate::plan::{INSTANCE, Plan};
 use crate::resources::model::pointer_name;
 use crate::resources::{Kind, Workload};
@@ -41,6 +42,8 @@ pub struct Applied {
     pub monitoring: Vec<(Kind, Result<Value, Unwritten>)>,
     /// What could not be written, of the objects that the detector needs.
     pub failed: Vec<Error>,
+    /// The pods are to be replaced, and wait for their turn.
+    pub is_queued: bool,
 }
 
 /// Why an object that shows what a detector does is not as asked. The detector goes on without it.
@@ -64,6 +67,8 @@ enum Step {
         before: Option<String>,
         /// What others have added and applying leaves, as a strategic merge that takes it away.
         removed: Option<Value>,
+        /// What is desired is what was applied last: somebody else's change is undone.
+        is_repair: bool,
     },
     Delete {
         kind: Kind,
@@ -77,10 +82,22 @@ impl Step {
             Self::Write { kind, .. } | Self::Delete { kind, .. } => *kind,
         }
     }
+
+    /// Whether it has to wait with the pods: those that run now need what is there now.
+    fn belongs_to_new_pods(&self) -> bool {
+        match self {
+            Self::Write { kind: Kind::Deployment, .. } => true,
+            Self::Write { kind, before, is_repair, .. } => {
+                kind.is_needed_by_pods() && before.is_some() && !is_repair
+            }
+            Self::Delete { kind, .. } => kind.is_needed_by_pods(),
+        }
+    }
 }
 
 /// Write the objects of a workload that are not as it asks. Nothing is written while any of the names is taken. An object
-/// that cannot be written stops no other, but for the pods where they would start without it.
+/// that cannot be written stops no other, but for the pods where they would start without it. While too many other
+/// detectors replace their pods, these pods and what belongs to them wait, unless `is_mended`.
 ///
 /// # Errors
 /// The API server cannot be read, or nothing may be written any more.
@@ -88,6 +105,7 @@ pub async fn workload(
     ctx: &Context,
     plan: &Plan,
     workload: Workload,
+    is_mended: bool,
 ) -> Result<Result<Applied, NameTaken>, Error> {
     let (monitoring, objects): (Vec<_>, Vec<_>) =
         workload.into_objects().into_iter().partition(|(kind, _)| kind.is_monitoring());
@@ -106,8 +124,14 @@ pub async fn workload(
     {
         return Ok(Err(taken)); // the pods would mount it
     }
-    let mut applied = Applied { deployment, monitoring: Vec::new(), failed: Vec::new() };
+    let turn = turn(ctx, plan, &steps, deployment.as_ref(), is_mended);
+    let is_queued = matches!(turn, Turn::Later);
+    if is_queued {
+        steps.retain(|step| !step.belongs_to_new_pods());
+    }
+    let mut applied = Applied { deployment, monitoring: Vec::new(), failed: Vec::new(), is_queued };
     write_all(ctx, plan, steps, &mut applied).await?;
+    drop(turn); // the caches show the Deployment as it is now
     for (kind, desired) in monitoring {
         let was_asked = desired.is_some();
         match apply_monitoring(ctx, plan, kind, desired).await? {
@@ -118,6 +142,29 @@ pub async fn workload(
         }
     }
     Ok(Ok(applied))
+}
+
+/// Whether the pods may be as the steps make them.
+enum Turn {
+    /// None of them is replaced, or it may be at any time.
+    NotNeeded,
+    /// They have a place among those that are replaced now.
+    Now(#[allow(dead_code, reason = "held until it is dropped")] Place),
+    /// Too many others are being replaced.
+    Later,
+}
+
+fn turn(ctx: &Context, plan: &Plan, steps: &[Step], deployment: Option<&Value>, is_mended: bool) -> Turn {
+    let replaces_pods = |step: &Step| match (step, deployment) {
+        (Step::Write { kind: Kind::Deployment, desired, .. }, Some(stored)) => {
+            rollouts::all_answer(stored) && drift::replaces_pods(stored, desired)
+        }
+        _ => false,
+    };
+    if is_mended || !steps.iter().any(replaces_pods) {
+        return Turn::NotNeeded;
+    }
+    ctx.shared.rollouts.enter(&plan.namespace, &plan.name()).map_or(Turn::Later, Turn::Now)
 }
 
 /// Take every step, in order, and note those that fail.
@@ -206,10 +253,12 @@ fn decide(
         (Some(desired), Some(stored)) if drift::matches(stored, &untyped(&desired)) => Ok(None),
         (Some(desired), Some(stored)) => {
             let removed = drift::without_extra_mounts(stored, &desired);
-            Ok(Some(Step::Write { kind, verb: "patch", desired, before, removed }))
+            let is_repair = drift::is_of_same_origin(stored, &desired);
+            Ok(Some(Step::Write { kind, verb: "patch", desired, before, removed, is_repair }))
         }
         (Some(desired), None) => {
-            Ok(Some(Step::Write { kind, verb: "create", desired, before: None, removed: None }))
+            let (before, removed, is_repair) = (None, None, false);
+            Ok(Some(Step::Write { kind, verb: "create", desired, before, removed, is_repair }))
         }
         (None, Some(stored)) if is_ours(stored, plan) => Ok(Some(Step::Delete { kind, before })),
         (None, _) => Ok(None),
@@ -251,7 +300,7 @@ fn untyped(object: &Value) -> Value {
 /// Returns the object as it is stored after the write.
 async fn take(ctx: &Context, plan: &Plan, step: Step) -> Result<Option<Value>, Error> {
     match step {
-        Step::Write { kind, verb, desired, before, removed } => {
+        Step::Write { kind, verb, desired, before, removed, is_repair: _ } => {
             let name = kind.object_name(&plan.name());
             let write =
                 Write { ctx, kind, verb, name: name.clone(), api: api(ctx, plan, kind), desired: &desired };

@@ -113,6 +113,23 @@ impl Cache {
         Some(self.newest(&(kind.name(), namespace.to_owned(), name.to_owned()), &version, seen))
     }
 
+    /// Namespace and name of the Deployments for which it is so, each as it was last seen or written.
+    pub fn deployments_that(&self, is_so: impl Fn(Option<i64>, &Value) -> bool) -> Vec<(String, String)> {
+        let stored = self.owned.get(&Kind::Deployment).map(Store::state).unwrap_or_default();
+        let written = self.lock();
+        let kind = Kind::Deployment.name();
+        let found = stored.iter().filter_map(|object| {
+            let key = (kind.clone(), object.namespace()?, object.name_any());
+            let version = object.resource_version().unwrap_or_default();
+            let it_is_so = match written.get(&key).filter(|ours| ours.before == version) {
+                Some(ours) => is_so(ours.after["metadata"]["generation"].as_i64(), &ours.after),
+                None => is_so(object.metadata.generation, &object.data),
+            };
+            it_is_so.then_some((key.1, key.2))
+        });
+        found.collect()
+    }
+
     /// The detector's status as it was last seen or written.
     pub fn status(&self, detector: &AnomalyDetector) -> Value {
         let version = detector.resource_version().unwrap_or_default();

@@ -12,6 +12,7 @@ use crate::client::discovery::Discovery;
 use crate::client::error::Error;
 use crate::client::health::Health;
 use crate::client::lease::Leadership;
+use crate::client::rollouts::Rollouts;
 use crate::client::status_throttle::StatusThrottle;
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
@@ -36,6 +37,8 @@ pub struct Shared {
     pub discovery: Discovery,
     /// Whether the watches see the cluster as it is.
     pub health: Health,
+    /// Who may replace its pods now.
+    pub rollouts: Rollouts,
 }
 
 /// What every reconcile of one scope is handed.

@@ -10,6 +10,8 @@ pub mod lease;
 pub mod discovery;
 /// What the watches have seen.
 pub mod cache;
+/// How many detectors replace their pods at once.
+pub mod rollouts;
 /// How often progress is published.
 pub mod status_throttle;
 /// Whether the operator sees the cluster as it is.

@@ -20,6 +20,7 @@ use crate::client::backoff::jittered;
 use crate::client::cache::Stored;
 use crate::client::context::Context;
 use crate::client::error::Error;
+use crate::client::rollouts::is_mended;
 use crate::models::model_sync::{self, ModelSync, SyncError};
 use crate::observe::{self, Observed};
 use crate::plan::Plan;
@@ -30,6 +31,8 @@ use crate::{apply, resources};
 
 /// How soon a pod that runs but does not serve yet is asked again.
 const REPORT_PERIOD: Duration = Duration::from_secs(2);
+/// How soon pods that wait for their turn are looked at again.
+const QUEUED_PERIOD: Duration = Duration::from_secs(5);
 /// How soon a refused detector is looked at again: a name may have become free, which no watch shows.
 const REFUSED_PERIOD: Duration = Duration::from_secs(30);
 
@@ -66,7 +69,7 @@ async fn reconcile_valid(ctx: &Context, detector: &AnomalyDetector) -> Result<(&
         serde_json::from_value(ctx.cache.status(detector)).unwrap_or_default();
 
     // On the heap: of all futures here it alone is large.
-    let mut attempt = Box::pin(apply_spec(ctx, detector, &namespace, &name)).await;
+    let mut attempt = Box::pin(apply_spec(ctx, detector, (&namespace, &name), &before)).await;
     let applied = attempt.as_mut().ok().and_then(|attempt| attempt.applied.take());
     let observed = observe::workload(ctx, &namespace, &name, applied).await;
     let sync = sync_models(ctx, detector, &mut attempt, &observed).await;
@@ -86,7 +89,8 @@ async fn reconcile_valid(ctx: &Context, detector: &AnomalyDetector) -> Result<(&
     if let Some(error) = failed {
         return Err(error);
     }
-    let label = if matches!(outcome, Outcome::Applied) { "applied" } else { "refused" };
+    let is_applied = matches!(outcome, Outcome::Applied | Outcome::Queued { .. });
+    let label = if is_applied { "applied" } else { "refused" };
     let awaits_training = plan.is_some_and(|plan| plan.history.is_awaited(now));
     let next = if awaits_training { REPORT_PERIOD } else { next_look(ctx, &outcome, &observed, &status) };
     let next = jittered(next, rand::random());
@@ -161,22 +165,26 @@ impl From<Outcome> for Attempt {
 async fn apply_spec(
     ctx: &Context,
     detector: &AnomalyDetector,
-    namespace: &str,
-    name: &str,
+    (namespace, name): (&str, &str),
+    before: &AnomalyDetectorStatus,
 ) -> Result<Attempt, Error> {
     let current_state = observe::current_state(&ctx.cache, namespace, name);
     let plan = match Plan::new(detector, &current_state, &ctx.shared.settings, Timestamp::now()) {
         Ok(plan) => plan,
         Err(invalid) => return Ok(Outcome::from(invalid).into()),
     };
-    let mut applied = match apply::workload(ctx, &plan, resources::build(&plan)).await? {
+    let is_mended = is_mended(detector.metadata.generation, before);
+    let mut applied = match apply::workload(ctx, &plan, resources::build(&plan), is_mended).await? {
         Ok(applied) => applied,
         Err(taken) => return Ok(Outcome::from(taken).into()),
     };
-    if plan.history.asks_retraining {
+    if plan.history.asks_retraining && !applied.is_queued {
         events::publish(ctx, detector, &events::retraining(&plan.history)).await;
     }
-    let outcome = Outcome::of_writes(&applied.failed);
+    let outcome = match Outcome::of_writes(&applied.failed) {
+        Outcome::Applied if applied.is_queued => Outcome::Queued { limit: ctx.shared.rollouts.limit() },
+        outcome => outcome,
+    };
     let failed = applied.failed.drain(..).next();
     Ok(Attempt { outcome, plan: Some(plan), applied: Some(applied), failed })
 }
@@ -196,6 +204,7 @@ fn next_look(
         .any(|(_, written)| matches!(written, Err(Unwritten::NameTaken(_) | Unwritten::Failed(_))));
     match outcome {
         Outcome::Refused { .. } => ctx.shared.settings.resync.min(REFUSED_PERIOD),
+        Outcome::Queued { .. } => ctx.shared.settings.resync.min(QUEUED_PERIOD),
         _ if is_ready && is_unwritten => ctx.shared.settings.resync.min(REFUSED_PERIOD),
         _ if is_ready || observed.reports.is_empty() => ctx.shared.settings.resync,
         _ => REPORT_PERIOD,

@@ -58,6 +58,11 @@ fn ready(
     if model_ready.status == ConditionStatus::False {
         return model_ready.clone();
     }
+    if let Outcome::Queued { limit } = outcome
+        && sources_connected.status != ConditionStatus::False
+    {
+        return queued(*limit);
+    }
     if !rollout.is_complete {
         return rolling_out(rollout);
     }
@@ -76,7 +81,7 @@ fn accepted(outcome: &Outcome) -> ConditionState {
     match outcome {
         Outcome::Refused { reason, message } => ConditionState::no(*reason, message.clone()),
         Outcome::Rejected { message } => ConditionState::no(Reason::ApplyFailed, message.clone()),
-        Outcome::Applied | Outcome::Failed { .. } => {
+        Outcome::Applied | Outcome::Queued { .. } | Outcome::Failed { .. } => {
             ConditionState::yes(Reason::AsSpecified, "the spec keeps every rule")
         }
     }
@@ -99,6 +104,9 @@ fn progressing(outcome: &Outcome, rollout: &Rollout) -> ConditionState {
         }
         (Outcome::Rejected { message }, _) => ConditionState::no(Reason::ApplyFailed, message.clone()),
         (_, Some(diagnosis)) => ConditionState::no(diagnosis.reason, diagnosis.message.clone()),
+        (Outcome::Queued { limit }, None) => {
+            ConditionState { status: ConditionStatus::True, ..queued(*limit) }
+        }
         (_, None) if rollout.is_complete => {
             ConditionState::no(Reason::AsSpecified, "the pods are as specified")
         }
@@ -126,6 +134,12 @@ fn rolling_out(rollout: &Rollout) -> ConditionState {
         _ => format!("{so_far}; {held_back} more begin with the model that the first trains"),
     };
     ConditionState::no(Reason::RollingOut, message)
+}
+
+fn queued(limit: usize) -> ConditionState {
+    let detectors = if limit == 1 { "detector replaces its pods" } else { "detectors replace their pods" };
+    let message = format!("the pods wait for their turn: at most {limit} {detectors} at once");
+    ConditionState::no(Reason::RolloutQueued, message)
 }
 
 fn unreachable() -> ConditionState {

@@ -1,4 +1,5 @@
-//! Whether the workload could be written: applied, refused until a person acts, or failed and to be tried again.
+//! Whether the workload could be written: applied, waiting for others, refused until a person acts, or failed and to be tried
+//! again.
 
 use crd::status::Reason;
 use crd::valid::Invalid;
@@ -11,6 +12,11 @@ use crate::client::error::Error;
 pub enum Outcome {
     /// It is as the spec says.
     Applied,
+    /// It is, but for the pods: they are replaced when fewer others are.
+    Queued {
+        /// How many detectors replace their pods at once.
+        limit: usize,
+    },
     /// It waits for a person.
     Refused {
         /// Why.

@@ -18,12 +18,13 @@ use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::{ObjectRef, store, store::Writer};
 use kube::runtime::watcher::Event;
 use operator::client::backoff::Backoff;
-use operator::client::cache::{Cache, ModelObject, Stored};
+use operator::client::cache::{Cache, Caches, ModelObject, Stored};
 use operator::client::context::{Context, Shared};
 use operator::client::discovery::Discovery;
 use operator::client::error::Error;
 use operator::client::health::Health;
 use operator::client::lease::{Candidate, Leadership, Term};
+use operator::client::rollouts::Rollouts;
 use operator::client::status_throttle::StatusThrottle;
 use operator::controller::reconcile::reconcile;
 use operator::observe::pod_client;
@@ -86,7 +87,7 @@ impl Cluster {
         let client = serve(server.clone());
         let discovery = Discovery::default();
         discovery.found([].into());
-        let operator = operator(&client, Leadership::without_election(), &discovery);
+        let operator = operator(&client, Leadership::without_election(), &discovery, 0);
         let cluster = Self { server, client, discovery, operator };
         let detector =
             crd::manifest::one_detector(include_str!("../../../manifests/quickstart.yaml")).unwrap();
@@ -203,7 +204,13 @@ impl Cluster {
 
     /// The operator ends, and another one starts that knows nothing.
     pub fn restart(&mut self) {
-        self.operator = operator(&self.client, Leadership::without_election(), &self.discovery);
+        self.restart_with(0);
+    }
+
+    /// The same, where so many detectors may replace their pods at once.
+    pub fn restart_with(&mut self, max_concurrent_rollouts: u16) {
+        let leadership = Leadership::without_election();
+        self.operator = operator(&self.client, leadership, &self.discovery, max_concurrent_rollouts);
         self.see();
     }
 
@@ -220,7 +227,7 @@ impl Cluster {
             Health::default(),
         )
         .leadership();
-        self.operator = operator(&self.client, other, &self.discovery);
+        self.operator = operator(&self.client, other, &self.discovery, 0);
         self.see();
     }
 
@@ -246,7 +253,12 @@ impl Cluster {
     }
 }
 
-fn operator(client: &Client, leadership: Leadership, discovery: &Discovery) -> Operator {
+fn operator(
+    client: &Client,
+    leadership: Leadership,
+    discovery: &Discovery,
+    max_concurrent_rollouts: u16,
+) -> Operator {
     let (detectors, detectors_writer) = store();
     let (pods, pods_writer) = store();
     let (models, models_writer) = store();
@@ -256,6 +268,9 @@ fn operator(client: &Client, leadership: Leadership, discovery: &Discovery) -> O
         watched.map(|kind| (kind, Writer::new(kind.resource()))).collect();
     let stores = owned.iter().map(|(kind, writer)| (*kind, writer.as_reader())).collect();
     let reporter = Reporter { controller: "anomaly-operator".to_owned(), instance: Some("test".to_owned()) };
+    let cache = Arc::new(Cache::new(detectors, stores, pods, models, endpoints));
+    let caches = Caches::default();
+    caches.set(vec![cache.clone()]);
     let context = Arc::new(Context {
         shared: Shared {
             client: client.clone(),
@@ -266,8 +281,9 @@ fn operator(client: &Client, leadership: Leadership, discovery: &Discovery) -> O
             pods: pod_client().unwrap(),
             discovery: discovery.clone(),
             health: Health::default(),
+            rollouts: Rollouts::new(max_concurrent_rollouts, caches),
         },
-        cache: Arc::new(Cache::new(detectors, stores, pods, models, endpoints)),
+        cache,
         recorder: Recorder::new(client.clone(), reporter),
         backoff: Backoff::default(),
         status_throttle: StatusThrottle::default(),

@@ -5,6 +5,7 @@ use crate::api_server::{Cluster, Fault};
 use operator::client::error::Error;
 use serde_json::json;
 
+const NETWORK_POLICY: &str = "/apis/networking.k8s.io/v1/namespaces/plant/networkpolicies/pump";
 const SERVICE: &str = "/api/v1/namespaces/plant/services/pump";
 const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/plant/deployments/pump";
 const CONFIG_MAP: &str = "/api/v1/namespaces/plant/configmaps/pump";
@@ -388,4 +389,97 @@ async fn without_the_lease_nothing_is_written() {
     cluster.lose_the_lease();
     assert!(matches!(cluster.reconcile().await, Err(Error::NotLeading)));
     assert_eq!(cluster.writes(), Vec::<String>::new());
+}
+
+const OTHER: &str = "/apis/apps/v1/namespaces/plant/deployments/mill";
+
+/// Another detector's Deployment, whose pods are being replaced or are as asked.
+fn other(observed_generation: i64) -> serde_json::Value {
+    json!({
+        "metadata": {
+            "name": "mill", "namespace": "plant", "generation": 2,
+            "labels": {"app.kubernetes.io/managed-by": "anomaly-operator"},
+        },
+        "spec": {"replicas": 1},
+        "status": {
+            "observedGeneration": observed_generation,
+            "conditions": [{"type": "Progressing", "reason": "NewReplicaSetAvailable"}],
+        },
+    })
+}
+
+/// The Deployment's controller has done its work.
+fn answering(deployment: &mut serde_json::Value) {
+    let replicas = deployment["spec"]["replicas"].clone();
+    let generation = deployment["metadata"]["generation"].clone();
+    deployment["status"] = json!({
+        "observedGeneration": generation, "replicas": replicas, "updatedReplicas": replicas,
+        "readyReplicas": replicas, "availableReplicas": replicas,
+        "conditions": [{"type": "Progressing", "reason": "NewReplicaSetAvailable"}],
+    });
+}
+
+/// A detector whose pods answer, an operator that lets one at a time replace them, and another that does.
+async fn with_another_rolling_out() -> Cluster {
+    let mut cluster = at_rest().await;
+    cluster.edit(DEPLOYMENT, answering);
+    cluster.put(OTHER, other(1));
+    cluster.restart_with(1);
+    cluster.settle().await;
+    cluster.edit(DETECTOR, |detector| {
+        let conditions = detector["status"]["conditions"].as_array_mut().unwrap();
+        conditions.retain(|condition| condition["type"] != "Ready");
+        conditions.push(json!({
+            "type": "Ready", "status": "True", "reason": "AsSpecified", "message": "",
+            "lastTransitionTime": "2026-11-22T12:00:00Z",
+        }));
+    });
+    cluster.calls();
+    cluster
+}
+
+#[tokio::test(start_paused = true)]
+async fn pods_that_answer_wait_for_their_turn_with_all_that_belongs_to_them() {
+    let mut cluster = with_another_rolling_out().await;
+    cluster.edit_spec(|spec| {
+        spec["threshold"]["contamination"] = json!(0.03);
+        spec["service"]["port"] = json!(81);
+    });
+    cluster.settle().await;
+    assert_eq!(cluster.writes(), ["PATCH services", "PATCH anomalydetectors/status"]);
+    let message = "the pods wait for their turn: at most 1 detector replaces its pods at once";
+    assert_eq!(cluster.condition("Progressing"), ("True".into(), "RolloutQueued".into(), message.into()));
+    assert_eq!(cluster.condition("Accepted").0, "True");
+    assert_eq!(cluster.condition("Stalled").0, "");
+
+    cluster.edit(SERVICE, |service| service["spec"]["ports"][0]["port"] = json!(82));
+    cluster.edit(NETWORK_POLICY, |policy| policy["spec"]["egress"] = json!([{}]));
+    cluster.settle().await;
+    assert_eq!(cluster.writes(), ["PATCH services", "PATCH networkpolicies"], "repairs do not wait");
+
+    cluster.put(OTHER, other(2));
+    cluster.settle().await;
+    assert_eq!(
+        cluster.writes(),
+        ["PATCH configmaps", "PATCH deployments", "PATCH anomalydetectors/status"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_replaces_no_pod_and_what_mends_a_broken_detector_do_not_wait() {
+    let mut cluster = with_another_rolling_out().await;
+    cluster.edit_spec(|spec| spec["replicas"] = json!(0));
+    cluster.settle().await;
+    assert_eq!(cluster.writes(), ["PATCH deployments", "PATCH anomalydetectors/status"], "scaled");
+
+    let mut cluster = with_another_rolling_out().await;
+    cluster.edit(DEPLOYMENT, |deployment| deployment["status"]["availableReplicas"] = json!(0));
+    cluster.edit_spec(|spec| spec["threshold"]["contamination"] = json!(0.03));
+    cluster.settle().await;
+    assert!(cluster.writes().contains(&"PATCH deployments".to_owned()), "its pods do not answer");
+
+    let mut cluster = with_another_rolling_out().await;
+    cluster.server.lock().unwrap().objects.remove(DEPLOYMENT);
+    cluster.settle().await;
+    assert!(cluster.writes().contains(&"PATCH deployments".to_owned()), "it is new");
 }

@@ -1,0 +1,193 @@
+//! The Deployments as the watches have seen them in, a place to roll out or none: how many detectors replace their pods
+//! at once.
+//!
+//! Only a detector whose pods all answer waits: it loses nothing meanwhile. A new one has nothing to wait with, and
+//! one that is being mended must not wait for the others.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crd::status::{AnomalyDetectorStatus, ConditionType, Reason};
+use serde_json::Value;
+
+use crate::client::cache::Caches;
+
+/// Namespace and name of a detector.
+type Key = (String, String);
+
+/// The limit, and who has a place.
+#[derive(Clone, Default)]
+pub struct Rollouts {
+    /// How many detectors may roll out at once; 0: any number.
+    limit: usize,
+    caches: Caches,
+    /// Those whose Deployment is being written: no watch shows them yet.
+    begun: Arc<Mutex<BTreeSet<Key>>>,
+}
+
+/// A place, held until the write is done and the caches show it.
+pub struct Place {
+    key: Key,
+    begun: Arc<Mutex<BTreeSet<Key>>>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        lock(&self.begun).remove(&self.key);
+    }
+}
+
+impl Rollouts {
+    /// With the limit, over all caches together.
+    pub fn new(limit: u16, caches: Caches) -> Self {
+        Self { limit: limit.into(), caches, begun: Arc::default() }
+    }
+
+    /// How many detectors may roll out at once; 0: any number.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// A place for the detector, or `None` while as many others as the limit allows are rolling out.
+    pub fn enter(&self, namespace: &str, name: &str) -> Option<Place> {
+        let key = (namespace.to_owned(), name.to_owned());
+        let mut begun = lock(&self.begun);
+        if self.limit > 0 && self.others(&key, &begun) >= self.limit {
+            return None;
+        }
+        begun.insert(key.clone());
+        Some(Place { key, begun: self.begun.clone() })
+    }
+
+    fn others(&self, key: &Key, begun: &BTreeSet<Key>) -> usize {
+        let mut rolling = begun.clone();
+        for cache in self.caches.get() {
+            rolling.extend(cache.deployments_that(is_rolling_out));
+        }
+        rolling.remove(key);
+        rolling.len()
+    }
+}
+
+fn lock(begun: &Mutex<BTreeSet<Key>>) -> MutexGuard<'_, BTreeSet<Key>> {
+    begun.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether a Deployment is on its way to a new version of its pods. One that its controller has given up (after ten
+/// minutes) is not: a single broken detector must not hold up the others for ever. Nor is one that was only scaled, or whose
+/// pods have failed since.
+pub fn is_rolling_out(generation: Option<i64>, deployment: &Value) -> bool {
+    if deployment["spec"]["replicas"] == 0 {
+        return false;
+    }
+    let status = &deployment["status"];
+    let conditions = status["conditions"].as_array().into_iter().flatten();
+    let progress = conditions.into_iter().find(|condition| condition["type"] == "Progressing");
+    let reason = progress.map_or("", |condition| condition["reason"].as_str().unwrap_or_default());
+    match reason {
+        _ if status["observedGeneration"].as_i64() < generation => true,
+        "NewReplicaSetAvailable" | "ProgressDeadlineExceeded" => false,
+        _ => true,
+    }
+}
+
+/// Whether a stored Deployment's pods are all there, of one version, and answer. One without pods has none to replace.
+pub fn all_answer(deployment: &Value) -> bool {
+    let status = &deployment["status"];
+    let wanted = deployment["spec"]["replicas"].as_i64().unwrap_or(1);
+    let is_seen = status["observedGeneration"].as_i64() >= deployment["metadata"]["generation"].as_i64();
+    let counts = ["replicas", "updatedReplicas", "availableReplicas"];
+    wanted > 0 && is_seen && counts.iter().all(|count| status[*count].as_i64() == Some(wanted))
+}
+
+/// Whether a person mends the detector: it is not as asked, and its spec was edited since that was seen.
+pub fn is_mended(generation: Option<i64>, before: &AnomalyDetectorStatus) -> bool {
+    let ready = ConditionType::Ready.find(&before.conditions);
+    let is_well =
+        ready.is_none_or(|ready| ready.status == "True" || ready.reason == Reason::RolloutQueued.name());
+    !is_well && before.observed_generation < generation
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+    use serde_json::json;
+
+    use super::*;
+
+    fn deployment(observed: i64, available: i64, reason: &str) -> Value {
+        json!({
+            "metadata": {"generation": 2},
+            "spec": {"replicas": 2},
+            "status": {
+                "observedGeneration": observed, "replicas": 2, "updatedReplicas": 2, "availableReplicas": available,
+                "conditions": [{"type": "Progressing", "reason": reason}],
+            },
+        })
+    }
+
+    fn rolls(deployment: &Value) -> bool {
+        is_rolling_out(Some(2), deployment)
+    }
+
+    #[test]
+    fn a_deployment_rolls_out_from_its_write_until_its_controller_is_done_or_gives_up() {
+        assert!(rolls(&json!({"spec": {"replicas": 1}})), "just created");
+        assert!(rolls(&deployment(1, 2, "NewReplicaSetAvailable")), "just written");
+        assert!(rolls(&deployment(2, 1, "ReplicaSetUpdated")));
+        assert!(!rolls(&deployment(2, 2, "NewReplicaSetAvailable")));
+        assert!(!rolls(&deployment(2, 1, "NewReplicaSetAvailable")), "a pod failed long after");
+        assert!(!rolls(&deployment(2, 1, "ProgressDeadlineExceeded")));
+        let mut scaled_to_zero = deployment(1, 0, "ReplicaSetUpdated");
+        scaled_to_zero["spec"]["replicas"] = json!(0);
+        assert!(!rolls(&scaled_to_zero));
+    }
+
+    #[test]
+    fn only_pods_that_all_answer_wait() {
+        assert!(all_answer(&deployment(2, 2, "")));
+        assert!(!all_answer(&deployment(2, 1, "")), "one is broken");
+        assert!(!all_answer(&deployment(1, 2, "")), "it is rolling out itself");
+        assert!(!all_answer(&json!({"spec": {"replicas": 0}, "status": {"replicas": 0}})));
+    }
+
+    #[test]
+    fn an_edit_of_a_detector_that_is_not_ready_is_a_fix() {
+        let before = |status: &str, reason: Reason| AnomalyDetectorStatus {
+            observed_generation: Some(3),
+            conditions: vec![Condition {
+                type_: "Ready".to_owned(),
+                status: status.to_owned(),
+                reason: reason.name(),
+                message: String::new(),
+                observed_generation: Some(3),
+                last_transition_time: Time(jiff::Timestamp::UNIX_EPOCH),
+            }],
+            ..AnomalyDetectorStatus::default()
+        };
+        assert!(is_mended(Some(4), &before("False", Reason::SourceDisconnected)));
+        assert!(!is_mended(Some(3), &before("False", Reason::SourceDisconnected)), "nobody edited it");
+        assert!(!is_mended(Some(4), &before("True", Reason::AsSpecified)));
+        assert!(!is_mended(Some(4), &before("False", Reason::RolloutQueued)));
+        assert!(!is_mended(Some(4), &AnomalyDetectorStatus::default()));
+    }
+
+    #[test]
+    fn places_are_as_many_as_the_limit_and_come_back() {
+        let rollouts = Rollouts::new(2, Caches::default());
+        let first = rollouts.enter("plant", "a");
+        let again = rollouts.enter("plant", "a");
+        let second = rollouts.enter("lab", "a");
+        assert!(first.is_some() && again.is_some() && second.is_some());
+        assert!(rollouts.enter("plant", "c").is_none());
+        drop(second);
+        assert!(rollouts.enter("plant", "c").is_some());
+    }
+
+    #[test]
+    fn without_a_limit_there_is_always_a_place() {
+        let rollouts = Rollouts::default();
+        let places: Vec<_> = (0..100).map(|number| rollouts.enter("plant", &number.to_string())).collect();
+        assert!(places.iter().all(Option::is_some));
+    }
+}
