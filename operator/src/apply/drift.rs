@@ -64,8 +64,7 @@ pub fn stamped(mut desired: Value) -> Value {
 /// Whether writing a stamped Deployment replaces the pods of the stored one.
 pub fn replaces_pods(stored: &Value, stamped: &Value) -> bool {
     let digits = |object: &Value| object["metadata"]["annotations"][TEMPLATE].clone();
-    digits(stored) != digits(stamped)
-        || !matches(&stored["spec"]["template"], &stamped["spec"]["template"])
+    digits(stored) != digits(stamped) || !matches(&stored["spec"]["template"], &stamped["spec"]["template"])
 }
 
 /// Whether the stored object was last applied from the same desired one: a write would only repair it.

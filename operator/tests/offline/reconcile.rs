@@ -459,10 +459,7 @@ async fn pods_that_answer_wait_for_their_turn_with_all_that_belongs_to_them() {
 
     cluster.put(OTHER, other(2));
     cluster.settle().await;
-    assert_eq!(
-        cluster.writes(),
-        ["PATCH configmaps", "PATCH deployments", "PATCH anomalydetectors/status"]
-    );
+    assert_eq!(cluster.writes(), ["PATCH configmaps", "PATCH deployments", "PATCH anomalydetectors/status"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,6 +9,7 @@ use http::Request;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
+use operator::client::rollouts::is_rolling_out;
 use operator::resources::Kind;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -110,14 +111,19 @@ async fn replicas(place: &Place, count: usize) {
 
 /// Another image for the detectors, as an upgrade of the operator brings it; returns the one before.
 async fn upgrade_operator(place: &Place, image: &str) -> String {
+    set_variable(place, "DETECTOR_IMAGE", image).await
+}
+
+/// Another value for one of the operator's settings; returns the one before.
+async fn set_variable(place: &Place, name: &str, value: &str) -> String {
     let deployments: Api<DynamicObject> =
         Api::namespaced_with(place.client.clone(), SYSTEM, &Kind::Deployment.resource());
     let operator = deployments.list(&ListParams::default()).await.unwrap().items.remove(0);
     let container = &operator.data["spec"]["template"]["spec"]["containers"][0];
     let variables = container["env"].as_array().unwrap();
-    let at = variables.iter().position(|variable| variable["name"] == "DETECTOR_IMAGE").unwrap();
+    let at = variables.iter().position(|variable| variable["name"] == name).unwrap();
     let before = variables[at]["value"].as_str().unwrap().to_owned();
-    let patch = json!([{"op": "replace", "path": format!("/spec/template/spec/containers/0/env/{at}/value"), "value": image}]);
+    let patch = json!([{"op": "replace", "path": format!("/spec/template/spec/containers/0/env/{at}/value"), "value": value}]);
     let patch = Patch::<()>::Json(serde_json::from_value(patch).unwrap());
     let old = operator_pods(&place.client).await.remove(0).uid();
     deployments.patch(&operator.name_any(), &PatchParams::default(), &patch).await.unwrap();
@@ -194,6 +200,54 @@ async fn one_training_serves_through_whatever_befalls_its_pods() {
     assert_eq!(detector["status"]["model"]["digest"], *digest);
     assert_eq!(ledger.trainings(), 1, "of {} processes", ledger.processes.len());
     println!("figures: processes={} trainings={}", ledger.processes.len(), ledger.trainings());
+    place.leave().await;
+}
+
+/// Whether the detector's Deployment is on its way to new pods.
+async fn rolls_out(place: &Place, name: &str) -> bool {
+    let deployment = place.api(Kind::Deployment).get(name).await.unwrap();
+    is_rolling_out(deployment.metadata.generation, &deployment.data)
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster lasting"]
+async fn an_upgrade_replaces_the_pods_of_one_detector_after_the_other_where_that_is_the_limit() {
+    let _alone = OPERATOR.lock().await;
+    let place = Place::new("rollouts").await;
+    let names = ["a", "b", "c", "d"];
+    for name in names {
+        place.apply(&sample("quickstart.yaml", name)).await.unwrap();
+    }
+    let mut before = Vec::new();
+    for name in names {
+        place.ready(name).await;
+        before.extend(place.pod_uids(name).await);
+    }
+    let limit = set_variable(&place, "MAX_CONCURRENT_ROLLOUTS", "1").await;
+    let image = upgrade_operator(&place, &another_image()).await;
+    let (mut most, mut has_queued) = (0, false);
+    let began = std::time::Instant::now();
+    loop {
+        let (mut rolling, mut done) = (0, 0);
+        for name in names {
+            let detector = json!(place.detectors().get(name).await.unwrap());
+            has_queued |= condition(&detector, "Ready").1 == "RolloutQueued";
+            rolling += usize::from(rolls_out(&place, name).await);
+            let pods = place.pod_uids(name).await;
+            let is_new = pods.len() == 1 && !before.contains(&pods[0]);
+            done += usize::from(is_new && condition(&detector, "Ready").0 == "True");
+        }
+        most = most.max(rolling);
+        if done == names.len() {
+            break;
+        }
+        assert!(began.elapsed().as_secs() < 180, "{done} of {} have new pods", names.len());
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert!(has_queued, "the others said that they wait");
+    assert_eq!(most, 1, "rollouts at once");
+    set_variable(&place, "MAX_CONCURRENT_ROLLOUTS", &limit).await;
+    upgrade_operator(&place, &image).await;
     place.leave().await;
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::admissionregistration::v1::{
     ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
 };
+use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use operator::resources::Kind;
@@ -264,5 +265,39 @@ async fn a_detector_without_a_number_of_replicas_can_be_scaled() {
     place.apply(&manifest).await.unwrap();
     let detector = json!(place.detectors().get("pump").await.unwrap());
     assert_eq!(detector["spec"]["replicas"], 2, "applying it again leaves the number alone");
+    place.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: operator/tests/on-cluster repair"]
+async fn a_horizontal_pod_autoscaler_scales_a_detector_without_a_number_of_replicas() {
+    let place = Place::new("autoscaler").await;
+    let mut manifest = sample("quickstart.yaml", "pump");
+    manifest["spec"].as_object_mut().unwrap().remove("replicas");
+    place.apply(&manifest).await.unwrap();
+    place.ready("pump").await;
+
+    // Below its minimum an autoscaler scales without metrics, which this cluster has none of.
+    let target = json!({"apiVersion": "anomaly.dev/v1alpha1", "kind": "AnomalyDetector", "name": "pump"});
+    let autoscaler = json!({
+        "metadata": {"name": "pump"},
+        "spec": {"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 4},
+    });
+    let autoscalers: Api<HorizontalPodAutoscaler> = Api::namespaced(place.client.clone(), &place.namespace);
+    let autoscaler = serde_json::from_value(autoscaler).unwrap();
+    autoscalers.create(&PostParams::default(), &autoscaler).await.unwrap();
+    let two_ready = |detector: &Value| detector["status"]["readyReplicas"] == 2;
+    place.detector_once("pump", "has two replicas", two_ready).await;
+    until_within(Duration::from_mins(1), "autoscaler that has scaled", async || {
+        let autoscaler = json!(autoscalers.get("pump").await.ok()?);
+        let status = condition(&autoscaler, "AbleToScale").0;
+        (status == "True" && autoscaler["status"]["currentReplicas"] == 2).then_some(())
+    })
+    .await;
+
+    place.apply(&manifest).await.unwrap();
+    place.edit("pump", json!({"threshold": {"contamination": 0.03}})).await;
+    let detector = place.ready("pump").await;
+    assert_eq!(detector["spec"]["replicas"], 2, "nothing but the autoscaler changes the number");
     place.leave().await;
 }
