@@ -81,10 +81,13 @@ fn promtool_tests_the_rules_as_they_are() {
     }
 }
 
+/// The alerts about the operator itself are the chart's: tests/chart/lint looks for their sections.
 #[test]
 fn every_alert_has_a_section_in_the_runbooks_and_every_section_an_alert() {
     let runbooks = include_str!("../../../docs/runbooks.md");
-    let sections: BTreeSet<&str> = runbooks.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    let sections = runbooks.lines().filter_map(|line| line.strip_prefix("## "));
+    let sections: BTreeSet<&str> =
+        sections.filter(|section| !section.starts_with("AnomalyOperator")).collect();
     let (pump, patient, mqtt) = (pump(), patient(), mqtt());
     let alerts: BTreeSet<&str> = [&pump, &patient, &mqtt].into_iter().flat_map(alerts).collect();
     assert_eq!(sections, alerts);
