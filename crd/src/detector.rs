@@ -49,7 +49,9 @@ use crate::threshold::Threshold;
         description = "How long ago the newest alarm was raised"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Endpoint", type_ = "string", json_path = ".status.endpoint",
-        description = "Where it answers", priority = 1)
+        description = "Where it answers", priority = 1),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        description = "Why the detector is ready, or not, in words", priority = 1)
 )]
 #[serde(rename_all = "camelCase")]
 // has(): a stored object of another version may lack them, and this rule must not keep it from getting a status.
