@@ -26,6 +26,25 @@ spec:
 
 FOREST = Path(__file__).parents[3] / "detector/interchange/tests/fixtures/1.9.1/lone.joblib"
 
+LOADS = {"args": ["--load", "."], "files": {"model": FOREST.read_bytes()}}
+LOADED = "load: {configMap: {name: forest}}"
+
+
+def without_threshold(text):
+    return text.replace("threshold: {contamination: 0.02}\n", "")
+
+
+PUSHED = """apiVersion: anomaly.dev/v1alpha1
+kind: AnomalyDetector
+metadata: {name: hostile}
+spec:
+  interval: 1s
+  sources:
+  - name: programs
+    http: {sensors: [{name: value}]}
+  model: {load: {configMap: {name: forest}}}
+"""
+
 PODS = {
     # One sensor, as in quickstart: what most requests are sent to.
     "plain": {"manifest": manifest(["value"])},
@@ -34,11 +53,9 @@ PODS = {
     # A model that looks back.
     "lags": {"manifest": manifest(["value"], "train: {samples: 1000, features: [Value, Difference], lags: 2}")},
     # A model that is loaded, of one column.
-    "loads": {
-        "manifest": manifest(["value"], "load: {configMap: {name: forest}}").replace("threshold: {contamination: 0.02}\n", ""),
-        "args": ["--load", "."],
-        "files": {"model": FOREST.read_bytes()},
-    },
+    "loads": {"manifest": without_threshold(manifest(["value"], LOADED)), **LOADS},
+    # One sensor that is pushed, and a model that is loaded.
+    "pushed": {"manifest": PUSHED, **LOADS},
     # Three sensors by name.
     "three": {"manifest": manifest(["pressure", "flow", "heat"])},
 }
