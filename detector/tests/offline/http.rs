@@ -200,12 +200,35 @@ async fn a_body_that_is_too_large_or_no_text_is_refused() {
 async fn other_paths_and_methods_are_refused_in_json() {
     let state = serving(ONE, "{}");
     let (status, text) = ask(&state, Method::GET, "/predict", b"").await;
-    assert_eq!((status.as_u16(), text), (405, error("/predict does not take GET")));
+    assert_eq!(
+        (status.as_u16(), text),
+        (405, error("/predict does not take GET: expected one of POST, OPTIONS"))
+    );
     let (status, text) = ask(&state, Method::GET, "/metricz", b"").await;
     assert_eq!((status.as_u16(), text), (404, error("no such path: /metricz")));
     let (status, text) = ask(&state, Method::POST, "/predict?detial=true", br#"{"value":1}"#).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert!(text.contains("expected ?detail=true or nothing"), "{text}");
+}
+
+#[actix_web::test]
+async fn a_path_says_which_methods_it_takes() {
+    let state = serving(ONE, "{}");
+    let app = App::new().app_data(state.clone()).configure(configure_predict).configure(configure_metrics);
+    let app = test::init_service(app).await;
+    for (method, path, status, allowed) in [
+        (Method::OPTIONS, "/predict", 204, Some("POST, OPTIONS")),
+        (Method::DELETE, "/predict", 405, Some("POST, OPTIONS")),
+        (Method::OPTIONS, "/verdicts", 204, Some("GET, HEAD, OPTIONS")),
+        (Method::PUT, "/status", 405, Some("GET, HEAD, OPTIONS")),
+        (Method::HEAD, "/verdicts", 200, None),
+        (Method::HEAD, "/model", 200, None),
+    ] {
+        let request = test::TestRequest::with_uri(path).method(method.clone()).to_request();
+        let response = test::call_service(&app, request).await;
+        let allow = response.headers().get("allow").map(|value| value.to_str().unwrap());
+        assert_eq!((response.status().as_u16(), allow), (status, allowed), "{method} {path}");
+    }
 }
 
 #[actix_web::test]

@@ -1,6 +1,9 @@
 """What is wrong with a request, and the sentence that says so."""
 
-from case import Raw, Request
+import json
+
+from case import Raw, Request, Scenario
+from pod import check
 
 MIB = 1 << 20
 
@@ -101,7 +104,11 @@ OTHERS = [
         ("predict", "/predict", "PUT", 405),
         ("predict", "/predict", "DELETE", 405),
         ("predict", "/predict", "PATCH", 405),
+        ("predict", "/predict", "HEAD", 405),
+        ("predict", "/predict", "OPTIONS", 204),
         ("predict", "/verdicts", "POST", 405),
+        ("predict", "/verdicts", "HEAD", 200),
+        ("predict", "/verdicts", "OPTIONS", 204),
         ("predict", "/events", "POST", 405),
         ("predict", "/nothing", "GET", 404),
         ("predict", "/predict/", "POST", 404),
@@ -121,6 +128,9 @@ OTHERS = [
         ("metrics", "/status", "GET", 200),
         ("metrics", "/metrics", "GET", 200),
         ("metrics", "/model", "GET", 200),
+        ("metrics", "/model", "HEAD", 200),
+        ("metrics", "/livez", "HEAD", 200),
+        ("metrics", "/status", "DELETE", 405),
     ]
 ]
 
@@ -161,4 +171,27 @@ WIRE = [
     raw("a method of 100 letters", b"A" * 100 + b" /predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", expect="HTTP/1.1 4"),
 ]
 
-CASES = ONE_SENSOR + LARGE + OTHERS + WIRE
+
+
+def head_has_no_body(pod):
+    """The answer to HEAD has the length of that to GET, and nothing after its head."""
+    head = pod.raw(b"HEAD /model HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "metrics").lower()
+    length = pod.get("/model").length
+    check(f"content-length: {length}\r\n".encode() in head, f"expected a length of {length}, got {head[:300]!r}")
+    check(head.endswith(b"\r\n\r\n") and head.count(b"\r\n\r\n") == 1, f"a body came with HEAD: {head[-60:]!r}")
+
+
+def batch_without_chunks(pod):
+    """HTTP/1.0 knows no chunks: a batch ends with its connection."""
+    body = b'{"instances":[' + b",".join([b"[0.5]"] * 2_000) + b"]}"
+    answer = pod.raw(b"POST /predict HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    head, _, rest = answer.partition(b"\r\n\r\n")
+    check(head.startswith(b"HTTP/1.0 200"), f"expected 200, got {head[:100]!r}")
+    check(b"transfer-encoding" not in head.lower(), "the answer comes in chunks")
+    check(len(json.loads(rest)["predictions"]) == 2_000, "expected 2,000 predictions")
+
+
+CASES = ONE_SENSOR + LARGE + OTHERS + WIRE + [
+    Scenario(name="HEAD has no body", do=head_has_no_body),
+    Scenario(name="a batch in HTTP/1.0", do=batch_without_chunks),
+]

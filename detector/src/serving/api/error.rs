@@ -33,12 +33,18 @@ pub enum ApiError {
     #[error("no such path: {}", excerpt(.0, MAX_EXCERPT))]
     NoSuchPath(String),
     /// 405.
-    #[error("{} does not take {}", excerpt(path, MAX_EXCERPT), excerpt(method, MAX_EXCERPT))]
+    #[error(
+        "{} does not take {}: expected one of {allowed}",
+        excerpt(path, MAX_EXCERPT),
+        excerpt(method, MAX_EXCERPT)
+    )]
     WrongMethod {
         /// What was asked for.
         path: String,
         /// How.
         method: String,
+        /// The methods that the path takes.
+        allowed: &'static str,
     },
     /// 400: some of what was pushed is no reading, or comes too late; the rest counts.
     #[error("{}", lost(receipt, named))]
@@ -115,6 +121,9 @@ impl ResponseError for ApiError {
         }
         if let Self::Unauthorized(_) = self {
             response.insert_header(("WWW-Authenticate", "Bearer"));
+        }
+        if let Self::WrongMethod { allowed, .. } = self {
+            response.insert_header(("Allow", *allowed));
         }
         let mut body = json!({ "error": self.to_string() });
         if let Self::Items { receipt, named, .. } = self {

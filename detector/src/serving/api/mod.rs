@@ -37,41 +37,69 @@ mod events;
 /// `/livez`, `/readyz`, `/status`, `/notifications`, `/metrics`, `/model`.
 mod operations;
 
-use actix_web::HttpRequest;
+use actix_web::http::Method;
+use actix_web::http::header::ALLOW;
 use actix_web::web::{self, ServiceConfig};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
 
 use error::ApiError;
 
 /// The routes of the predict port. Expects `Data<State>`.
 pub fn configure_predict(config: &mut ServiceConfig) {
     config
-        .service(web::resource("/predict").post(predict::predict).default_service(web::to(wrong_method)))
-        .service(web::resource("/readings").post(readings::push).default_service(web::to(wrong_method)))
-        .service(
-            web::resource("/api/v1/write").post(remote_write::write).default_service(web::to(wrong_method)),
-        )
-        .service(web::resource("/v1/metrics").post(otlp::metrics).default_service(web::to(wrong_method)))
-        .service(web::resource("/verdicts").get(verdicts::newest).default_service(web::to(wrong_method)))
-        .service(web::resource("/events").get(events::newest).default_service(web::to(wrong_method)))
+        .service(takes("/predict", predict::predict))
+        .service(takes("/readings", readings::push))
+        .service(takes("/api/v1/write", remote_write::write))
+        .service(takes("/v1/metrics", otlp::metrics))
+        .service(shows("/verdicts", verdicts::newest))
+        .service(shows("/events", events::newest))
         .default_service(web::to(no_such_path));
 }
 
 /// The routes of the metrics port. Expects `Data<State>`.
 pub fn configure_metrics(config: &mut ServiceConfig) {
     config
-        .service(web::resource("/livez").get(operations::live))
-        .service(web::resource("/readyz").get(operations::ready))
-        .service(web::resource("/status").get(operations::status))
-        .service(web::resource("/notifications").get(operations::notifications))
-        .service(web::resource("/metrics").get(operations::metrics))
-        .service(web::resource("/model").get(operations::model))
+        .service(shows("/livez", operations::live))
+        .service(shows("/readyz", operations::ready))
+        .service(shows("/status", operations::status))
+        .service(shows("/notifications", operations::notifications))
+        .service(shows("/metrics", operations::metrics))
+        .service(shows("/model", operations::model))
         .default_service(web::to(no_such_path));
+}
+
+/// A path that something is posted to.
+fn takes<F, A>(path: &str, handler: F) -> Resource
+where
+    F: Handler<A>,
+    A: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    others(web::resource(path).route(web::post().to(handler)), "POST, OPTIONS")
+}
+
+/// A path that is looked at. HEAD is GET without the body (RFC 9110, section 9.3.2): the server leaves it out.
+fn shows<F, A>(path: &str, handler: F) -> Resource
+where
+    F: Handler<A>,
+    A: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let resource = web::resource(path).route(web::get().to(handler.clone())).route(web::head().to(handler));
+    others(resource, "GET, HEAD, OPTIONS")
+}
+
+/// The methods that a path does not take: OPTIONS asks for those that it does.
+fn others(resource: Resource, allowed: &'static str) -> Resource {
+    resource.default_service(web::to(move |request: HttpRequest| async move {
+        if request.method() == Method::OPTIONS {
+            return Ok(HttpResponse::NoContent().insert_header((ALLOW, allowed)).finish());
+        }
+        let (path, method) = (request.path().to_owned(), request.method().to_string());
+        Err(ApiError::WrongMethod { path, method, allowed })
+    }))
 }
 
 async fn no_such_path(request: HttpRequest) -> Result<String, ApiError> {
     Err(ApiError::NoSuchPath(request.path().to_owned()))
-}
-
-async fn wrong_method(request: HttpRequest) -> Result<String, ApiError> {
-    Err(ApiError::WrongMethod { path: request.path().to_owned(), method: request.method().to_string() })
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use actix_http::error::DispatchError;
 use actix_http::{ConnectionType, HttpService};
 use actix_service::{ServiceFactory, ServiceFactoryExt, fn_service, map_config};
-use actix_web::body::BoxBody;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{AppConfig, Server, ServerHandle, ServiceResponse};
+use actix_web::http::Version;
 use actix_web::rt::net::TcpStream;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, Error};
@@ -125,7 +126,8 @@ impl Parts {
         Ok(server.max_concurrent_connections(most).listen("http", listener, service)?.run())
     }
 
-    /// The routes. An answer says so where it is the last of its connection.
+    /// The routes. An answer says so where it is the last of its connection. HTTP/1.0 knows no chunks: there the end of an
+    /// answer whose length is not known beforehand is the end of the connection (RFC 9112, section 6.3).
     fn app(
         &self,
     ) -> impl ServiceFactory<
@@ -139,7 +141,12 @@ impl Parts {
         let app = App::new().app_data(self.state.clone()).configure(self.configure);
         map_config(app, |()| AppConfig::default()).map_err(|error: Error| error.error_response().into()).map(
             move |mut response: ServiceResponse<BoxBody>| {
-                if connections.is_closing() {
+                let is_old = response.request().version() < Version::HTTP_11;
+                let is_endless = is_old && matches!(response.response().body().size(), BodySize::Stream);
+                if is_endless {
+                    response.response_mut().head_mut().no_chunking(true);
+                }
+                if is_endless || connections.is_closing() {
                     response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
                 }
                 response
