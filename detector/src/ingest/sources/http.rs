@@ -4,8 +4,6 @@
 pub mod inlet;
 /// What a request holds.
 pub mod items;
-/// JSON as it was sent, part by part.
-mod raw_json;
 /// JSON: an object, an array of objects, or an object a line.
 pub mod json;
 /// Which series are of a sensor.

@@ -2,6 +2,8 @@
 
 /// What sources need of the place where the program runs.
 pub mod access;
+/// JSON as it was sent, part by part.
+mod raw_json;
 /// Random numbers that are found by an index.
 mod random;
 /// Baseline, waves, trend.

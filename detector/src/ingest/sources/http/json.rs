@@ -4,10 +4,10 @@ use jiff::Timestamp;
 
 use super::inlet::Inlet;
 use super::items::Items;
-use super::raw_json::{Raw, elements, fields, shown, text, whole};
 use crate::excerpt::{MAX_EXCERPT, excerpt};
 use crate::ingest::alignment::not_ahead;
 use crate::ingest::source::Reading;
+use crate::ingest::sources::raw_json::{Raw, elements, fields, shown, text, whole};
 
 /// One item: `{"value": 1}`, `{"sensor": "a", "value": 1}` or `{"values": {"a": 1}}`, each with a `time` or without.
 #[derive(Default)]

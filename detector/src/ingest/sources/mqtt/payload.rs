@@ -1,14 +1,16 @@
 //! The payload of a message in; the value in it and its time out.
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use crate::excerpt::{MAX_EXCERPT, excerpt};
+use crate::ingest::sources::raw_json::{self, Raw, shown, whole};
 
 /// Seconds since the Unix epoch reach the year 5138 at this number; what is larger is milliseconds.
 const FIRST_MILLISECONDS: f64 = 1e11;
 /// The most characters of a unit.
 const MAX_UNIT: usize = 32;
+/// The most characters of a number in a text.
+const MAX_NUMBER: usize = 400;
 
 /// Where in a payload the reading is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +24,7 @@ pub(super) struct Place {
 /// A payload, which is read as JSON once, when it is asked for.
 pub(super) struct Payload<'a> {
     bytes: &'a [u8],
-    json: Option<Result<Value, String>>,
+    json: Option<Result<Raw<'a>, String>>,
 }
 
 impl<'a> Payload<'a> {
@@ -59,22 +61,19 @@ impl<'a> Payload<'a> {
             .map_err(|_| format!("expected text in UTF-8, got {} other bytes", self.bytes.len()))
     }
 
-    fn at(&mut self, pointer: &str) -> Result<&Value, String> {
+    fn at(&mut self, pointer: &str) -> Result<Raw<'a>, String> {
         let bytes = self.bytes;
-        let parsed = self.json.get_or_insert_with(|| {
-            serde_json::from_slice(bytes).map_err(|_| format!("expected JSON, got {}", shown_bytes(bytes)))
-        });
-        let json = parsed.as_ref().map_err(Clone::clone)?;
-        json.pointer(pointer).ok_or_else(|| format!("nothing at {pointer} in {}", shown(json)))
+        let read = || whole(bytes).map_err(|_| format!("expected JSON, got {}", shown_bytes(bytes)));
+        let json = self.json.get_or_insert_with(read).clone()?;
+        raw_json::at(json, pointer)?.ok_or_else(|| format!("nothing at {pointer} in {}", shown(json)))
     }
 }
 
-fn number(pointer: &str, value: &Value) -> Result<Option<f64>, String> {
-    let number = match value {
-        Value::Null => Some(None),
-        Value::Number(number) => number.as_f64().filter(|number| number.is_finite()).map(Some),
-        Value::String(text) => text_number(text.trim()),
-        _ => None,
+fn number(pointer: &str, value: Raw) -> Result<Option<f64>, String> {
+    let number = match value.get().as_bytes().first() {
+        Some(b'n') => Some(None),
+        Some(b'"') => raw_json::text(value).ok().and_then(|text| text_number(text.trim())),
+        _ => serde_json::from_str(value.get()).ok().map(Some),
     };
     number.ok_or_else(|| format!("expected a number at {pointer}, got {}", shown(value)))
 }
@@ -86,6 +85,9 @@ fn text_number(text: &str) -> Option<Option<f64>> {
         return Some(None);
     }
     let ends = text.find(|c: char| !(c.is_ascii_digit() || "+-.eE".contains(c))).unwrap_or(text.len());
+    if ends > MAX_NUMBER {
+        return None;
+    }
     // An e or a sign may belong to the unit: 5 e, 3 eV.
     let number = (1..=ends).rev().find_map(|end| Some((text[..end].parse::<f64>().ok()?, &text[end..])));
     let (number, unit) = number?;
@@ -98,11 +100,12 @@ fn is_unit(text: &str) -> bool {
     text.chars().next().is_none_or(starts) && text.chars().count() <= MAX_UNIT
 }
 
-fn time(pointer: &str, value: &Value) -> Result<Timestamp, String> {
-    let time = match value {
-        Value::Number(number) => number.as_f64().and_then(epoch),
-        Value::String(text) => text.parse().ok().or_else(|| epoch(text.parse().ok()?)),
-        _ => None,
+fn time(pointer: &str, value: Raw) -> Result<Timestamp, String> {
+    let time = match value.get().as_bytes().first() {
+        Some(b'"') => raw_json::text(value)
+            .ok()
+            .and_then(|text| text.parse().ok().or_else(|| epoch(text.parse().ok()?))),
+        _ => serde_json::from_str(value.get()).ok().and_then(epoch),
     };
     time.ok_or_else(|| {
         let expected = "expected RFC 3339, or seconds or milliseconds since the Unix epoch,";
@@ -114,10 +117,6 @@ fn epoch(number: f64) -> Option<Timestamp> {
     let microseconds = if number.abs() < FIRST_MILLISECONDS { number * 1e6 } else { number * 1e3 };
     // Whole microseconds: a double holds no more of a time of today.
     number.is_finite().then(|| Timestamp::from_microsecond(microseconds.round() as i64).ok())?
-}
-
-fn shown(value: &Value) -> String {
-    excerpt(&value.to_string(), MAX_EXCERPT)
 }
 
 fn shown_bytes(bytes: &[u8]) -> String {
@@ -169,11 +168,15 @@ mod tests {
 
     #[test]
     fn everything_else_is_refused_in_a_sentence() {
+        let long = format!("{}{}", "1".repeat(1 << 19), "e".repeat(1 << 19));
+        let expected = format!("expected a number, got \"{}…", "1".repeat(MAX_EXCERPT - 1));
         for (payload, value, time, sentence) in [
             ("high", None, None, r#"expected a number, got "high""#),
             ("1,5", None, None, r#"expected a number, got "1,5""#),
             ("2026-11-22", None, None, r#"expected a number, got "2026-11-22""#),
             ("inf", None, None, r#"expected a number, got "inf""#),
+            (&long, None, None, &expected),
+            (r#"{"v":1,"v":2}"#, Some("/v"), None, "expected v once"),
             (
                 r#"{"v":1}"#,
                 None,

@@ -2,76 +2,49 @@
 //!
 //! Format: https://prometheus.io/docs/prometheus/latest/querying/api/.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde_json::Value;
 
-/// How many series an error names.
+use super::MAX_POINTS;
+use crate::excerpt::{MAX_EXCERPT, excerpt};
+use crate::ingest::sources::raw_json::{Raw, elements, fields, named, shown, text, whole};
+
+/// How many series, and labels of each, an error names.
 const MAX_NAMED: usize = 3;
+const MAX_LABELS: usize = 20;
+/// How much is repeated of the server's own words.
+const MAX_WORDS: usize = 500;
 
-/// An answer.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Answer {
-    data: Option<Data>,
+/// An answer. A query that gives a thousand series is refused by their number, without reading them.
+pub(super) struct Answer<'a> {
+    data: Option<Raw<'a>>,
     /// The server's own words.
     pub(super) error: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(tag = "resultType", content = "result", rename_all = "lowercase")]
-enum Data {
-    Vector(Vec<Series<Point>>),
-    Matrix(Vec<Series<Vec<Point>>>),
-    Scalar(Point),
-    String(Value),
-}
-
-#[derive(Deserialize)]
-struct Series<T> {
-    #[serde(default)]
-    metric: BTreeMap<String, String>,
-    /// Of a vector.
-    #[serde(alias = "values")]
-    value: Option<T>,
-}
-
-/// Seconds since the Unix epoch, and a number in quotes.
-#[derive(Clone, Deserialize)]
-struct Point(f64, String);
-
-impl Point {
-    fn time(&self) -> Timestamp {
-        // Prometheus counts in milliseconds.
-        Timestamp::from_millisecond((self.0 * 1e3).round() as i64).unwrap_or_default()
+impl<'a> Answer<'a> {
+    /// The answer that a body is; none where it is something else.
+    pub(super) fn read(body: &'a [u8]) -> Option<Self> {
+        let [data, error] = named(whole(body).ok()?, ["data", "error"]).ok()?;
+        let error = error.map(text).transpose().ok()?;
+        Some(Self { data, error: error.map(|error| excerpt(&error, MAX_WORDS)) })
     }
 
-    /// None for NaN: nothing is there to judge.
-    fn value(&self) -> Result<Option<f64>, String> {
-        let number: f64 = self.1.parse().map_err(|_| format!("expected a number, got {:?}", self.1))?;
-        Ok(Some(number).filter(|number| !number.is_nan()))
-    }
-}
-
-impl Answer {
     /// The value of the only series, or of a scalar; none where there is no series.
     ///
     /// # Errors
     /// One sentence.
-    pub(super) fn value(self) -> Result<Option<f64>, String> {
-        match self.data {
-            Some(Data::Scalar(point)) => point.value(),
-            Some(Data::Vector(series)) => match only(series)? {
-                Some(series) => series.value.map_or(Ok(None), |point| point.value()),
-                None => Ok(None),
-            },
-            Some(Data::Matrix(_)) => {
-                Err("expected one number, got a range vector: leave out [...]".to_owned())
+    pub(super) fn value(&self) -> Result<Option<f64>, String> {
+        let (kind, result) = self.result()?;
+        match kind.as_str() {
+            "scalar" => point(result).map(|(_, value)| value),
+            "vector" => {
+                let Some(series) = only(result)? else { return Ok(None) };
+                let [value] = named(series, ["value"])?;
+                value.map_or(Ok(None), |value| point(value).map(|(_, value)| value))
             }
-            Some(Data::String(text)) => Err(format!("expected one number, got the string {text}")),
-            None => Err("expected data, got none".to_owned()),
+            "matrix" => Err("expected one number, got a range vector: leave out [...]".to_owned()),
+            "string" => Err(format!("expected one number, got the string {}", shown(result))),
+            other => Err(format!("expected one number, got a {}", excerpt(other, MAX_EXCERPT))),
         }
     }
 
@@ -79,28 +52,80 @@ impl Answer {
     ///
     /// # Errors
     /// One sentence.
-    pub(super) fn points(self) -> Result<Vec<(Timestamp, Option<f64>)>, String> {
-        let Some(Data::Matrix(series)) = self.data else { return Err("expected a matrix".to_owned()) };
-        let points = only(series)?.and_then(|series| series.value).unwrap_or_default();
-        points.iter().map(|point| Ok((point.time(), point.value()?))).collect()
+    pub(super) fn points(&self) -> Result<Vec<(Timestamp, Option<f64>)>, String> {
+        let (kind, result) = self.result()?;
+        if kind != "matrix" {
+            return Err(format!("expected a matrix, got a {}", excerpt(&kind, MAX_EXCERPT)));
+        }
+        let mut points = Vec::new();
+        let Some(series) = only(result)? else { return Ok(points) };
+        let [values] = named(series, ["values"])?;
+        values.map_or(Ok(()), |values| {
+            elements(values, |each| {
+                if points.len() == MAX_POINTS {
+                    return Err(format!("expected at most {MAX_POINTS} points, got more"));
+                }
+                points.push(point(each)?);
+                Ok(())
+            })
+        })?;
+        Ok(points)
+    }
+
+    fn result(&self) -> Result<(String, Raw<'a>), String> {
+        let data = self.data.ok_or("expected data, got none")?;
+        let [kind, result] = named(data, ["resultType", "result"])?;
+        let kind = text(kind.ok_or("expected data with a resultType")?)?;
+        Ok((kind, result.ok_or("expected data with a result")?))
     }
 }
 
-fn only<T>(mut series: Vec<Series<T>>) -> Result<Option<Series<T>>, String> {
-    if series.len() < 2 {
-        return Ok(series.pop());
+/// Seconds since the Unix epoch, and a number in quotes: none for NaN, where nothing is to be judged.
+fn point(point: Raw) -> Result<(Timestamp, Option<f64>), String> {
+    let expected = |_| format!("expected a time and a number, got {}", shown(point));
+    let (seconds, number): (f64, String) = serde_json::from_str(point.get()).map_err(expected)?;
+    // Prometheus counts in milliseconds.
+    let time = Timestamp::from_millisecond((seconds * 1e3).round() as i64).unwrap_or_default();
+    let value: f64 =
+        number.parse().map_err(|_| format!("expected a number, got {:?}", excerpt(&number, MAX_EXCERPT)))?;
+    Ok((time, Some(value).filter(|value| !value.is_nan())))
+}
+
+/// The only series of an answer, if it has any.
+fn only(result: Raw) -> Result<Option<Raw>, String> {
+    let (mut count, mut first) = (0, Vec::new());
+    elements(result, |series| {
+        count += 1;
+        if first.len() < MAX_NAMED {
+            first.push(series);
+        }
+        Ok(())
+    })?;
+    if count < 2 {
+        return Ok(first.pop());
     }
-    let label = |(name, value): (&String, &String)| format!("{name}={value:?}");
-    let labels = |series: &Series<T>| {
-        format!("{{{}}}", series.metric.iter().map(label).collect::<Vec<_>>().join(", "))
-    };
-    let mut named: Vec<String> = series.iter().take(MAX_NAMED).map(labels).collect();
-    named.extend((series.len() > MAX_NAMED).then(|| "...".to_owned()));
+    let mut shown = first.into_iter().map(labels).collect::<Result<Vec<_>, _>>()?;
+    shown.extend((count > MAX_NAMED).then(|| "...".to_owned()));
     Err(format!(
-        "expected one series, got {}: {}; narrow the selector or aggregate, as sum(...) does",
-        series.len(),
-        named.join(", ")
+        "expected one series, got {count}: {}; narrow the selector or aggregate, as sum(...) does",
+        shown.join(", ")
     ))
+}
+
+/// The labels of a series, as PromQL writes them.
+fn labels(series: Raw) -> Result<String, String> {
+    let [metric] = named(series, ["metric"])?;
+    let mut labels = Vec::new();
+    metric.map_or(Ok(()), |metric| {
+        fields(metric, |name, value| {
+            if labels.len() < MAX_LABELS {
+                let (name, value) = (excerpt(name, MAX_EXCERPT), excerpt(&text(value)?, MAX_EXCERPT));
+                labels.push(format!("{name}={value:?}"));
+            }
+            Ok(())
+        })
+    })?;
+    Ok(format!("{{{}}}", labels.join(", ")))
 }
 
 #[cfg(test)]
@@ -108,9 +133,8 @@ mod tests {
     use super::*;
 
     fn value(data: &str) -> Result<Option<f64>, String> {
-        let answer: Answer =
-            serde_json::from_str(&format!(r#"{{"status":"success","data":{data}}}"#)).unwrap();
-        answer.value()
+        let answer = format!(r#"{{"status":"success","data":{data}}}"#);
+        Answer::read(answer.as_bytes()).unwrap().value()
     }
 
     #[test]
@@ -144,7 +168,7 @@ mod tests {
     #[test]
     fn a_matrix_of_one_series_is_its_points() {
         let text = r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1,"2"],[1.5,"NaN"]]}]}}"#;
-        let points = serde_json::from_str::<Answer>(text).unwrap().points().unwrap();
+        let points = Answer::read(text.as_bytes()).unwrap().points().unwrap();
         let at = |millisecond| Timestamp::from_millisecond(millisecond).unwrap();
         assert_eq!(points, [(at(1000), Some(2.0)), (at(1500), None)]);
     }

@@ -11,6 +11,7 @@ use thiserror::Error;
 use url::Url;
 
 use super::answer::Answer;
+use crate::excerpt::excerpt;
 use crate::ingest::source::SourceError;
 use crate::outgoing::failure::{causes, deepest};
 use crate::outgoing::{self, Identity, Outgoing};
@@ -76,7 +77,7 @@ impl Client {
     /// The value of a query at a time; none where there is none.
     pub(super) async fn instant(&self, query: &str, time: Timestamp) -> Result<Option<f64>, ClientError> {
         let form = [("query", query.to_owned()), ("time", seconds(time))];
-        self.ask("query", &form, INSTANT_WITHIN).await?.value().map_err(ClientError::Answer)
+        self.ask("query", &form, INSTANT_WITHIN, |answer| answer.value()).await
     }
 
     /// The values of a query at each step of a span, its last moment included.
@@ -93,15 +94,16 @@ impl Client {
             ("end", seconds(last)),
             ("step", format!("{:.3}", step.as_secs_f64())),
         ];
-        self.ask("query_range", &form, RANGE_WITHIN).await?.points().map_err(ClientError::Answer)
+        self.ask("query_range", &form, RANGE_WITHIN, |answer| answer.points()).await
     }
 
-    async fn ask(
+    async fn ask<T>(
         &self,
         path: &str,
         form: &[(&str, String)],
         within: Duration,
-    ) -> Result<Answer, ClientError> {
+        read: impl FnOnce(&Answer) -> Result<T, String>,
+    ) -> Result<T, ClientError> {
         let url = format!("{}/api/v1/{path}", self.url);
         let url = Url::parse(&url).map_err(|error| ClientError::Server(format!("{url}: {error}")))?;
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
@@ -123,10 +125,11 @@ impl Client {
         let head = Head::of(&response);
         let bytes =
             bounded(response).await.map_err(|why| ClientError::Server(format!("{}: {why}", self.url)))?;
-        head.answer(&bytes).map_err(|error| match error {
+        let answer = head.answer(&bytes).map_err(|error| match error {
             ClientError::Server(why) => ClientError::Server(format!("{}: {why}", self.url)),
             answer @ ClientError::Answer(_) => answer,
-        })
+        })?;
+        read(&answer).map_err(ClientError::Answer)
     }
 
     /// The Secret's words are read each time: an edited one needs no restart.
@@ -187,15 +190,16 @@ impl Head {
     }
 
     /// The answer, or what the server says instead.
-    fn answer(self, body: &[u8]) -> Result<Answer, ClientError> {
+    fn answer(self, body: &[u8]) -> Result<Answer<'_>, ClientError> {
         if let Some(location) = self.location.filter(|_| self.status.is_redirection()) {
             return Err(ClientError::Server(format!(
-                "HTTP {}: it redirects to {location}: use that url",
-                self.status
+                "HTTP {}: it redirects to {}: use that url",
+                self.status,
+                excerpt(&location, MAX_SHOWN)
             )));
         }
-        match serde_json::from_slice::<Answer>(body) {
-            Ok(Answer { error: Some(error), .. })
+        match Answer::read(body) {
+            Some(Answer { error: Some(error), .. })
                 if self.status.is_client_error()
                     && self.status != 401
                     && self.status != 403
@@ -203,10 +207,10 @@ impl Head {
             {
                 Err(ClientError::Answer(error))
             }
-            Ok(Answer { error: Some(error), .. }) => {
+            Some(Answer { error: Some(error), .. }) => {
                 Err(ClientError::Server(format!("HTTP {}: {error}", self.status)))
             }
-            Ok(answer) if self.status.is_success() => Ok(answer),
+            Some(answer) if self.status.is_success() => Ok(answer),
             _ => {
                 let text: String = String::from_utf8_lossy(body).trim().chars().take(MAX_SHOWN).collect();
                 let text = text.replace(|c: char| c.is_control(), " ");

@@ -4,8 +4,8 @@ use std::str::FromStr;
 
 use super::point::{MAX_ATTRIBUTES, Point};
 use crate::ingest::sources::http::collector::Collector;
-use crate::ingest::sources::http::raw_json::{Raw, elements, named, shown, text, whole};
 use crate::ingest::sources::http::series::{Layer, Series};
+use crate::ingest::sources::raw_json::{Raw, elements, named, shown, text, whole};
 
 /// A metric's points that are no readings: the field, and what they are.
 const UNFIT: [(&str, &str); 3] = [

@@ -54,15 +54,51 @@ pub fn fields<'a>(
 /// # Errors
 /// It is no object, or has a field twice.
 pub fn named<'a, const N: usize>(object: Raw<'a>, names: [&str; N]) -> Result<[Option<Raw<'a>>; N], String> {
+    Ok(fields_of(object, names)?.map(|value| value.filter(|value| value.get() != "null")))
+}
+
+fn fields_of<'a, const N: usize>(object: Raw<'a>, names: [&str; N]) -> Result<[Option<Raw<'a>>; N], String> {
     let mut found = [None; N];
     fields(object, |name, value| {
         let Some(place) = names.iter().position(|each| *each == name) else { return Ok(()) };
         if found[place].replace(value).is_some() {
-            return Err(format!("expected {name} once"));
+            return Err(format!("expected {} once", excerpt(name, MAX_EXCERPT)));
         }
         Ok(())
     })?;
-    Ok(found.map(|value| value.filter(|value| value.get() != "null")))
+    Ok(found)
+}
+
+/// The value at a JSON pointer (RFC 6901); none where there is nothing.
+///
+/// # Errors
+/// A field on the way stands twice.
+pub fn at<'a>(value: Raw<'a>, pointer: &str) -> Result<Option<Raw<'a>>, String> {
+    let mut found = Some(value);
+    for token in pointer.split('/').skip(1) {
+        let Some(value) = found else { break };
+        let token = token.replace("~1", "/").replace("~0", "~");
+        found = match value.get().as_bytes().first() {
+            Some(b'{') => {
+                let [field] = fields_of(value, [token.as_str()])?;
+                field
+            }
+            Some(b'[') => element(value, &token)?,
+            _ => None,
+        };
+    }
+    Ok(found)
+}
+
+fn element<'a>(array: Raw<'a>, index: &str) -> Result<Option<Raw<'a>>, String> {
+    let Ok(index) = index.parse::<usize>() else { return Ok(None) };
+    let (mut place, mut found) = (0, None);
+    elements(array, |each| {
+        found = found.or((place == index).then_some(each));
+        place += 1;
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// A string.
@@ -153,6 +189,19 @@ mod tests {
         assert_eq!(seen, ["1", r#"{"a": [2]}"#, r#""x""#]);
         let [a, b, c] = named(raw(r#"{"b":null,"other":1,"a":[1]}"#), ["a", "b", "c"]).unwrap();
         assert_eq!((a.map(RawValue::get), b.is_none(), c.is_none()), (Some("[1]"), true, true));
+    }
+
+    #[test]
+    fn a_pointer_leads_through_objects_and_arrays() {
+        let json = raw(r#"{"a/b":[1,{"~":[]}],"n":null,"":2}"#);
+        let found = |pointer: &str| at(json, pointer).unwrap().map(RawValue::get);
+        assert_eq!(found("/a~1b/1/~0"), Some("[]"));
+        assert_eq!(found("/n"), Some("null"));
+        assert_eq!(found("/"), Some("2"));
+        assert_eq!(found(""), Some(json.get()));
+        for nothing in ["/a", "/a~1b/2", "/a~1b/x", "/n/0", "/a~1b/0/0"] {
+            assert_eq!(found(nothing), None, "{nothing}");
+        }
     }
 
     #[test]
