@@ -4,9 +4,13 @@
 //! sensor gave nothing counts as one that arrived and is missing.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crd::contract::SourceReport;
 use prometheus::{Gauge, IntCounter};
+
+/// The log has at most one line in this time on what a source gives: what is wrong is often wrong each second.
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
 /// The numbers that Prometheus sees.
 #[derive(Clone, Debug)]
@@ -43,6 +47,8 @@ struct State {
     connections: u64,
     /// What was refused last, and why.
     refused: Option<String>,
+    /// When the log got its last line on what the source gives.
+    line: Option<Instant>,
 }
 
 /// What became of a reading.
@@ -62,8 +68,8 @@ impl SourceStatus {
     /// A source before its first connection.
     pub fn new(name: &str, counters: Counters) -> Self {
         counters.up.set(0.0);
-        let state =
-            State { connected: false, message: "not opened yet".to_owned(), connections: 0, refused: None };
+        let message = "not opened yet".to_owned();
+        let state = State { connected: false, message, connections: 0, refused: None, line: None };
         Self { name: name.to_owned(), counters, state: Mutex::new(state) }
     }
 
@@ -116,6 +122,16 @@ impl SourceStatus {
     pub fn refuse(&self, count: usize, why: &str) {
         self.counters.refused.inc_by(count as u64);
         self.state().refused = Some(why.to_owned());
+        self.warn(why);
+    }
+
+    /// What is wrong with what the source gives: a line in the log, if there was none a moment ago.
+    pub fn warn(&self, why: &str) {
+        let mut state = self.state();
+        if state.line.is_none_or(|line| line.elapsed() >= BETWEEN_LINES) {
+            state.line = Some(Instant::now());
+            tracing::warn!("source {}: {why}", self.name);
+        }
     }
 
     /// No verdict will be made on so many of those that arrived.

@@ -16,9 +16,6 @@ use super::series::{Bound, Selectors};
 use super::watermark::Watermark;
 use crate::ingest::source::{Batch, Feed, Full};
 
-/// The log has at most one line in this time on what is pushed: a program that pushes what is wrong does so each second.
-const BETWEEN_LINES: Duration = Duration::from_secs(10);
-
 /// Where requests put readings.
 pub struct Inlet {
     sensors: Vec<String>,
@@ -31,8 +28,6 @@ pub struct Inlet {
     token: Option<PathBuf>,
     feed: OnceLock<Feed>,
     pushed: Mutex<Option<Instant>>,
-    /// When the log got its last line on what was refused or dropped.
-    line: Mutex<Option<Instant>>,
     /// Whether the log says that there are series that no sensor selects.
     left_out: OnceLock<()>,
 }
@@ -100,7 +95,6 @@ impl Inlet {
             token: spec.token_secret_ref.as_ref().map(|secret| credentials.join(&secret.key)),
             feed: OnceLock::new(),
             pushed: Mutex::new(None),
-            line: Mutex::new(None),
             left_out: OnceLock::new(),
         }
     }
@@ -181,10 +175,10 @@ impl Inlet {
         feed.status().arrived(late);
         feed.status().discard(late);
         if let Some(why) = receipt.dropped() {
-            self.warn(feed, &why);
+            feed.status().warn(&why);
         }
         if let Some((_, why)) = named.first() {
-            self.refused(feed, refused, why);
+            refuse(feed, refused, why);
         }
         *lock(&self.pushed) = Some(Instant::now());
         feed.connected();
@@ -194,21 +188,7 @@ impl Inlet {
     /// A request that holds no readings was pushed, and why it does not.
     pub fn refuse(&self, why: &str) {
         if let Some(feed) = self.feed.get() {
-            self.refused(feed, 1, why);
-        }
-    }
-
-    fn refused(&self, feed: &Feed, count: usize, why: &str) {
-        feed.status().arrived(count);
-        feed.status().refuse(count, why);
-        self.warn(feed, &format!("{count} of what was pushed is refused: {why}"));
-    }
-
-    fn warn(&self, feed: &Feed, why: &str) {
-        let mut line = lock(&self.line);
-        if line.is_none_or(|line| line.elapsed() >= BETWEEN_LINES) {
-            *line = Some(Instant::now());
-            tracing::warn!("source {}: {why}", feed.status().name());
+            refuse(feed, 1, why);
         }
     }
 
@@ -219,6 +199,11 @@ impl Inlet {
             tracing::info!("source {name}: series that no sensor selects are left out, such as {}", series());
         }
     }
+}
+
+fn refuse(feed: &Feed, count: usize, why: &str) {
+    feed.status().arrived(count);
+    feed.status().refuse(count, &format!("{count} of what was pushed is refused: {why}"));
 }
 
 /// A panic elsewhere leaves plain values behind, which stay good.
