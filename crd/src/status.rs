@@ -55,6 +55,11 @@ pub struct AnomalyDetectorStatus {
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub last_alarm_time: Option<Timestamp>,
 
+    /// When the newest fault of a sensor began that an Event reports. Faults within five minutes are reported together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub last_sensor_fault_time: Option<Timestamp>,
+
     /// Where the detector answers, inside the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,

@@ -26,7 +26,7 @@ use crate::observe::{self, Observed};
 use crate::plan::Plan;
 use crate::status;
 use crate::status::outcome::Outcome;
-use crate::status::{alarms, events};
+use crate::status::{alarms, events, sensor_faults};
 use crate::{apply, resources};
 
 /// How soon a pod that runs but does not serve yet is asked again.
@@ -84,7 +84,9 @@ async fn reconcile_valid(ctx: &Context, detector: &AnomalyDetector) -> Result<(&
     let now = Timestamp::now();
     let status = status::of(detector, &outcome, &observed, &sync, &before, now);
     let alarms = alarms::event(before.last_alarm_time, status.last_alarm_time, &observed);
-    let wait = publish_status(ctx, detector, &before, &status, alarms).await?;
+    let faults =
+        sensor_faults::event(before.last_sensor_fault_time, status.last_sensor_fault_time, &observed);
+    let wait = publish_status(ctx, detector, &before, &status, alarms.into_iter().chain(faults)).await?;
     let Attempt { plan, failed, .. } = attempt?;
     if let Some(error) = failed {
         return Err(error);
@@ -124,7 +126,7 @@ async fn publish_status(
     detector: &AnomalyDetector,
     before: &AnomalyDetectorStatus,
     status: &AnomalyDetectorStatus,
-    alarms: Option<Event>,
+    reported: impl Iterator<Item = Event>,
 ) -> Result<Option<Duration>, Error> {
     let key = (detector.namespace().unwrap_or_default(), detector.name_any());
     if status == before {
@@ -141,7 +143,7 @@ async fn publish_status(
     if let Some(event) = events::between(&before.conditions, &status.conditions) {
         events::publish(ctx, detector, &event).await;
     }
-    if let Some(event) = alarms {
+    for event in reported {
         events::publish_apart(ctx, detector, &event).await;
     }
     Ok(None)

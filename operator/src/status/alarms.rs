@@ -16,9 +16,17 @@ const PERIOD: SignedDuration = SignedDuration::from_mins(5);
 
 /// When the newest alarm was raised that an Event has reported by now, where `before` was the newest so far.
 pub fn newest_notified(before: Option<Timestamp>, observed: &Observed, now: Timestamp) -> Option<Timestamp> {
+    newest(before, not_notified(before, observed).filter_map(|event| event.alarmed_at), now)
+}
+
+/// The newest of the times, or the one before while an Event would come too soon after it.
+pub(super) fn newest(
+    before: Option<Timestamp>,
+    times: impl Iterator<Item = Timestamp>,
+    now: Timestamp,
+) -> Option<Timestamp> {
     let is_too_soon = before.is_some_and(|before| now.duration_since(before) < PERIOD);
-    let newest = not_notified(before, observed).filter_map(|event| event.alarmed_at).max();
-    newest.filter(|_| !is_too_soon).or(before)
+    times.max().filter(|_| !is_too_soon).or(before)
 }
 
 /// The Event, when the newest reported alarm moves on; none where it stays.

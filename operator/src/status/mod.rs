@@ -18,6 +18,8 @@ pub mod rollout;
 pub mod monitoring;
 /// What the pods report -> the alarms to publish.
 pub mod alarms;
+/// What the pods report -> the faults of sensors to publish.
+pub mod sensor_faults;
 /// The conditions before and after -> Events.
 pub mod events;
 
@@ -61,6 +63,7 @@ pub fn of(
         threshold: Some(Threshold::or_default(detector.spec.threshold)),
         model: reported.model.clone().or_else(|| before.model.clone().filter(|_| rollout.ready > 0)),
         last_alarm_time: alarms::newest_notified(before.last_alarm_time, observed, now),
+        last_sensor_fault_time: sensor_faults::newest_notified(before.last_sensor_fault_time, observed, now),
         endpoint: Some(endpoint(&name, &namespace, detector.spec.service.port)),
     }
 }
