@@ -89,7 +89,7 @@ pub struct AnomalyDetectorSpec {
     #[serde(default)]
     pub model: Model,
 
-    /// When a score is an anomaly. Default: contamination 0.01.
+    /// When a score is an anomaly. Default: alertsPerDay 5, or as many as are one reading in a hundred where that is fewer.
     // No default of the schema: one that is applied later would merge with it, and two are refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<Threshold>,
@@ -98,7 +98,7 @@ pub struct AnomalyDetectorSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adaptation: Option<Adaptation>,
 
-    /// When anomalous verdicts raise an alarm. Default: each run of them, at once.
+    /// When anomalous verdicts raise an alarm. Default: each run of them that lasts for 5s, once a minute.
     #[serde(default)]
     pub alarm: Alarm,
 

@@ -3,7 +3,10 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where normal ends. Exactly one of `contamination`, `score`, `alertsPerDay`.
+use crate::Duration;
+
+/// Where normal ends. Exactly one of `contamination`, `score`, `alertsPerDay`; without any, `alertsPerDay: 5`, but no more than
+/// one reading in a hundred.
 ///
 /// A reading is anomalous when its score is over the threshold. Scores are those of the isolation forest paper, in
 /// (0, 1], higher is more anomalous.
@@ -42,11 +45,16 @@ pub struct Threshold {
 }
 
 impl Threshold {
-    /// The contamination of a spec without a threshold.
-    pub const DEFAULT_CONTAMINATION: f64 = 0.01;
+    /// The alerts a day of a spec without a threshold,
+    pub const DEFAULT_ALERTS_PER_DAY: f64 = 5.0;
+    /// and the share of the readings that they are at most: daily readings are few.
+    pub const DEFAULT_MAX_SHARE: f64 = 0.01;
 
-    /// What is chosen where nothing is.
-    pub fn or_default(chosen: Option<Self>) -> Self {
-        chosen.unwrap_or(Self { contamination: Some(Self::DEFAULT_CONTAMINATION), ..Self::default() })
+    /// What is chosen where nothing is, of readings that are so far apart.
+    pub fn or_default(chosen: Option<Self>, interval: Duration) -> Self {
+        const SECONDS_A_DAY: f64 = 86_400.0;
+        let readings_a_day = SECONDS_A_DAY / std::time::Duration::from(interval).as_secs_f64();
+        let alerts = Self::DEFAULT_ALERTS_PER_DAY.min(Self::DEFAULT_MAX_SHARE * readings_a_day);
+        chosen.unwrap_or(Self { alerts_per_day: Some(alerts), ..Self::default() })
     }
 }

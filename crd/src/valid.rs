@@ -98,8 +98,13 @@ pub enum Cut {
     Contamination(f64),
     /// A fixed score in (0, 1).
     Score(f64),
-    /// Anomalous verdicts a day that ordinary readings may cause, over 0.
-    AlertsPerDay(f64),
+    /// Alerts a day that ordinary readings may cause.
+    AlertsPerDay {
+        /// How many, over 0.
+        alerts: f64,
+        /// The share of the readings that they are at most: readings may be few.
+        max_share: f64,
+    },
 }
 
 /// A sensor's place in the whole.
@@ -259,13 +264,21 @@ impl Missing {
 
 impl Cut {
     /// What a spec without a threshold gets.
-    pub const DEFAULT: Self = Self::Contamination(Threshold::DEFAULT_CONTAMINATION);
+    pub const DEFAULT: Self = Self::AlertsPerDay {
+        alerts: Threshold::DEFAULT_ALERTS_PER_DAY,
+        max_share: Threshold::DEFAULT_MAX_SHARE,
+    };
+
+    /// So many alerts a day.
+    pub fn alerts_per_day(alerts: f64) -> Self {
+        Self::AlertsPerDay { alerts, max_share: 0.5 }
+    }
 
     fn new(threshold: Threshold) -> Self {
         match (threshold.contamination, threshold.score, threshold.alerts_per_day) {
             (Some(share), _, _) => Self::Contamination(share),
             (_, Some(score), _) => Self::Score(score),
-            (_, _, Some(alerts)) => Self::AlertsPerDay(alerts),
+            (_, _, Some(alerts)) => Self::alerts_per_day(alerts),
             (None, None, None) => unreachable!("a rule of the spec: exactly one way to choose the threshold"),
         }
     }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::alerting::event::Change;
 use crate::ingest::reading::ActiveFault;
 use crate::scoring::scorer::Outcome;
-use crate::scoring::verdict::Verdict;
+use crate::scoring::verdict::{AlarmState, Verdict};
 
 /// What has come of the readings so far.
 #[derive(Clone, Debug, Default)]
@@ -30,9 +30,18 @@ pub struct Evaluation {
     /// The newest anomalous verdict within a fault.
     last_true_anomaly: Option<Timestamp>,
     judged_by_truth: bool,
-    faults: HashMap<ActiveFault, bool>,
+    faults: HashMap<ActiveFault, Found>,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
+}
+
+/// What came of a fault.
+#[derive(Clone, Copy, Debug, Default)]
+struct Found {
+    /// A verdict within it was anomalous,
+    anomalous: bool,
+    /// and belonged to an event that had raised its alarm.
+    alarmed: bool,
 }
 
 impl Evaluation {
@@ -43,9 +52,15 @@ impl Evaluation {
         self.first = self.first.or(Some(time));
         self.last = Some(time);
         self.judged_by_truth |= truth.is_some();
-        let anomalous = matches!(outcome, Outcome::Verdict(verdict) if verdict.judgement.anomalous);
+        let (mut anomalous, mut alarmed) = (false, false);
+        if let Outcome::Verdict(verdict) = outcome {
+            anomalous = verdict.judgement.anomalous;
+            alarmed = matches!(verdict.alarm_state, AlarmState::Alarm | AlarmState::Ongoing);
+        }
         for fault in truth.unwrap_or_default() {
-            *self.faults.entry(*fault).or_default() |= anomalous;
+            let found = self.faults.entry(*fault).or_default();
+            found.anomalous |= anomalous;
+            found.alarmed |= alarmed;
         }
         match outcome {
             Outcome::Verdict(verdict) => self.verdict(verdict),
@@ -94,7 +109,12 @@ impl Evaluation {
 
     /// The share of faults, counted by event, during which at least one verdict was anomalous. None without a fault.
     pub fn event_recall(&self) -> Option<f64> {
-        share(self.faults.values().filter(|found| **found).count(), self.faults.len())
+        share(self.faults.values().filter(|found| found.anomalous).count(), self.faults.len())
+    }
+
+    /// The share of faults during which an alarm was raised or went on. None without a fault.
+    pub fn alarm_recall(&self) -> Option<f64> {
+        share(self.faults.values().filter(|found| found.alarmed).count(), self.faults.len())
     }
 
     /// The share of anomalous verdicts that fell into a fault. None without an anomalous verdict, or where the source
@@ -109,8 +129,8 @@ impl Evaluation {
         self.judged_by_truth.then(|| share(self.true_alarms as usize, self.ended_alarms as usize)).flatten()
     }
 
-    /// `figures: event_recall=… precision=… alarm_precision=… readings=… readings_per_second=…`, for programs. What is not
-    /// known is left out.
+    /// `figures: event_recall=… precision=… alarm_precision=… alarm_recall=… readings=… readings_per_second=…`, for programs.
+    /// What is not known is left out.
     pub fn figures(&self, took: Duration) -> String {
         let known =
             |name: &str, figure: Option<f64>| figure.map_or(String::new(), |f| format!("{name}={f:.4} "));
@@ -119,6 +139,7 @@ impl Evaluation {
             ("event_recall", self.event_recall()),
             ("precision", self.precision()),
             ("alarm_precision", self.alarm_precision()),
+            ("alarm_recall", self.alarm_recall()),
         ];
         let shares: String = shares.into_iter().map(|(name, share)| known(name, share)).collect();
         format!("figures: {shares}readings={} readings_per_second={rate:.0}", self.readings)
@@ -131,8 +152,8 @@ impl Evaluation {
             let name =
                 fault.type_.map_or_else(|| "labelled".to_owned(), |type_: FaultType| format!("{type_:?}"));
             match kinds.iter_mut().find(|kind| kind.0 == name) {
-                Some(kind) => (kind.1, kind.2) = (kind.1 + usize::from(*found), kind.2 + 1),
-                None => kinds.push((name, usize::from(*found), 1)),
+                Some(kind) => (kind.1, kind.2) = (kind.1 + usize::from(found.anomalous), kind.2 + 1),
+                None => kinds.push((name, usize::from(found.anomalous), 1)),
             }
         }
         kinds.sort();
@@ -170,7 +191,7 @@ impl fmt::Display for Evaluation {
             return Ok(());
         }
         let (recall, precision) = (figure(self.event_recall()), figure(self.precision()));
-        let found = self.faults.values().filter(|found| **found).count();
+        let found = self.faults.values().filter(|found| found.anomalous).count();
         write!(f, "\nfaults found: {found} of {} (recall {recall})", self.faults.len())?;
         for (kind, found, all) in self.by_kind() {
             write!(f, ", {kind} {found}/{all}")?;
@@ -181,10 +202,10 @@ impl fmt::Display for Evaluation {
             self.true_anomalies
         )?;
         write!(f, ", {:.1} false a day", self.false_anomalies_a_day())?;
-        let precision = figure(self.alarm_precision());
+        let (precision, recall) = (figure(self.alarm_precision()), figure(self.alarm_recall()));
         write!(
             f,
-            "\nalarms within a fault: {} of {} (precision {precision})",
+            "\nalarms within a fault: {} of {} (precision {precision}), faults with an alarm: recall {recall}",
             self.true_alarms, self.ended_alarms
         )
     }
@@ -196,13 +217,22 @@ mod tests {
 
     use super::*;
     use crate::model::judgement::Judgement;
-    use crate::scoring::verdict::AlarmState;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
 
     fn verdict(second: i64, anomalous: bool, truth: Option<Vec<ActiveFault>>) -> Outcome {
+        let alarm_state = AlarmState::Normal;
+        said(second, anomalous, truth, alarm_state)
+    }
+
+    fn said(
+        second: i64,
+        anomalous: bool,
+        truth: Option<Vec<ActiveFault>>,
+        alarm_state: AlarmState,
+    ) -> Outcome {
         let judgement = Judgement {
             score: 0.5,
             severity: 1.0,
@@ -215,7 +245,7 @@ mod tests {
             time: at(second),
             values: vec![Some(1.0)],
             judgement,
-            alarm_state: AlarmState::Normal,
+            alarm_state,
             truth,
         })
     }
@@ -255,14 +285,14 @@ mod tests {
         assert_eq!(evaluation.precision(), Some(0.5));
         assert_eq!(
             evaluation.figures(Duration::from_secs(2)),
-            "figures: event_recall=0.5000 precision=0.5000 readings=5 readings_per_second=2"
+            "figures: event_recall=0.5000 precision=0.5000 alarm_recall=0.0000 readings=5 readings_per_second=2"
         );
         insta::assert_snapshot!(evaluation.to_string(), @r"
         5 readings, 5 verdicts, 2 anomalous, 0 without a verdict
         events: 0, of which 0 raised an alarm
         faults found: 1 of 2 (recall 0.500), Spike 0/1, Step 1/1
         anomalous verdicts within a fault: 1 of 2 (precision 0.500), 4320.0 false a day
-        alarms within a fault: 0 of 0 (precision n/a)
+        alarms within a fault: 0 of 0 (precision n/a), faults with an alarm: recall 0.000
         ");
     }
 
@@ -283,6 +313,16 @@ mod tests {
             "the fault was before this event"
         );
         assert_eq!(evaluation.alarm_precision(), Some(1.0 / 3.0));
+    }
+
+    #[test]
+    fn a_fault_has_an_alarm_where_one_was_raised_or_went_on_during_it() {
+        let mut evaluation = Evaluation::default();
+        for (second, state) in [(1, AlarmState::TooShort), (2, AlarmState::Ongoing), (3, AlarmState::Alarm)] {
+            let truth = vec![fault(FaultType::Spike, second)];
+            evaluation.count(at(second), Some(&truth), &said(second, true, Some(truth.clone()), state));
+        }
+        assert_eq!(evaluation.alarm_recall(), Some(2.0 / 3.0));
     }
 
     #[test]

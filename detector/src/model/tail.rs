@@ -9,7 +9,8 @@ const TAIL: f64 = 0.1;
 const TAIL_TO_SHARE: f64 = 1.5;
 /// A mean excess below this counts as this: scores may all be alike.
 const LEAST_EXCESS: f64 = 1e-3;
-/// How far the tail is extrapolated beyond what so many scores can show, as a power of e.
+/// How far the tail is extrapolated beyond what so many scores can show, as a power of e, and beyond the greatest, in mean
+/// excesses.
 const BEYOND: f64 = 1.0;
 
 /// What is promised of ordinary readings.
@@ -50,6 +51,8 @@ pub struct Tail {
     pub level: f64,
     /// The mean excess over it, over 0.
     pub excess: f64,
+    /// How far the greatest is above the level.
+    pub reach: f64,
 }
 
 impl Tail {
@@ -61,13 +64,16 @@ impl Tail {
         let over = ((tail * count as f64) as usize).max(1);
         let level = logit(*greatest.get(over)?);
         let excess = greatest[..over].iter().map(|score| logit(*score) - level).sum::<f64>() / over as f64;
-        Some(Self { share: tail, level, excess: excess.max(LEAST_EXCESS) })
+        let reach = logit(greatest[0]) - level;
+        Some(Self { share: tail, level, excess: excess.max(LEAST_EXCESS), reach })
     }
 
-    /// What a share of the scores is over, on their scale, where `seen` of them have been seen.
+    /// What a share of the scores is over, on their scale, where `seen` of them have been seen. Readings that are bounded, as most
+    /// sensors' are, have scores with an end: the border is not far beyond the greatest.
     pub fn border(&self, share: f64, seen: f64) -> f64 {
         let known = (libm::log(self.share * seen.max(1.0)) + BEYOND).max(1.0);
-        self.level + self.excess * libm::log(self.share / share).min(known)
+        let beyond = self.excess * libm::log(self.share / share).min(known);
+        self.level + beyond.min(self.reach + BEYOND * self.excess)
     }
 
     /// Learn from a score. What is over the border counts as the border.
@@ -76,6 +82,7 @@ impl Tail {
         let step = RATE * self.excess;
         if score > self.level {
             let excess = score.min(border) - self.level;
+            self.reach = self.reach.max(excess);
             self.excess = (self.excess + 2.0 * RATE * (excess - self.excess)).max(LEAST_EXCESS);
             self.level += RATE * self.excess * (1.0 - self.share);
         } else {

@@ -65,10 +65,10 @@ impl TrainingScores {
         let score = match by {
             Cut::Score(score) => score,
             Cut::Contamination(share) => threshold::contamination(&self.seen, share)?,
-            Cut::AlertsPerDay(alerts) => {
+            Cut::AlertsPerDay { alerts, max_share } => {
                 let Some(verdicts_a_day) = verdicts_a_day else { return Ok(None) };
                 let scores = if self.unseen.is_empty() { &self.seen } else { &self.unseen };
-                threshold::conformal(scores, alerts / verdicts_a_day)?
+                threshold::conformal(scores, (alerts / verdicts_a_day).min(max_share))?
             }
         };
         let exceedance = (!self.unseen.is_empty()).then(|| threshold::exceedance(&self.unseen, score));
@@ -101,12 +101,11 @@ pub fn initial(kept: &Scores, by: Cut, samples: usize) -> Result<Option<Threshol
 /// What a threshold that is chosen in this way promises of ordinary readings that are so many seconds apart; none where it
 /// promises nothing.
 pub fn promise(by: Cut, seconds_apart: f64) -> Option<Promise> {
-    const MOST: f64 = 0.5;
     match by {
         Cut::Score(_) => None,
         Cut::Contamination(share) => Some(Promise::Readings(share)),
-        Cut::AlertsPerDay(alerts) => {
-            Some(Promise::Alerts((alerts * seconds_apart / SECONDS_A_DAY).min(MOST)))
+        Cut::AlertsPerDay { alerts, max_share } => {
+            Some(Promise::Alerts((alerts * seconds_apart / SECONDS_A_DAY).min(max_share)))
         }
     }
 }
@@ -139,7 +138,7 @@ fn filled(greatest: &Greatest) -> Option<Vec<f64>> {
 /// What a person should know who asked for so many alerts a day and learned from so many samples: one sentence where the
 /// samples cannot keep that promise.
 pub fn shortfall(by: Cut, expected_alerts_per_day: Option<f64>, samples: usize) -> Option<String> {
-    let Cut::AlertsPerDay(asked) = by else { return None };
+    let Cut::AlertsPerDay { alerts: asked, .. } = by else { return None };
     match expected_alerts_per_day {
         None => Some(format!(
             "threshold.alertsPerDay {asked} cannot be promised: every tree has learned from all {samples} samples, so none is left to measure by; learn from more samples than sampleSize"
@@ -178,10 +177,10 @@ mod tests {
     #[test]
     fn alerts_a_day_are_a_share_of_the_verdicts_a_day() {
         // 10 of 1440 verdicts, with 999 scores: the 6th greatest, which lets 6 of 1000 pass.
-        let threshold = scores(999).threshold(Cut::AlertsPerDay(10.0)).unwrap().unwrap();
+        let threshold = scores(999).threshold(Cut::alerts_per_day(10.0)).unwrap().unwrap();
         assert_eq!(threshold.score.to_bits(), 0.994f64.to_bits());
         assert!((threshold.expected_alerts_per_day.unwrap() - 8.64).abs() < 1e-9);
-        assert_eq!(shortfall(Cut::AlertsPerDay(10.0), threshold.expected_alerts_per_day, 999), None);
+        assert_eq!(shortfall(Cut::alerts_per_day(10.0), threshold.expected_alerts_per_day, 999), None);
     }
 
     #[test]
@@ -193,10 +192,10 @@ mod tests {
 
     #[test]
     fn a_promise_that_the_samples_cannot_keep_is_not_made() {
-        let threshold = scores(99).threshold(Cut::AlertsPerDay(2.0)).unwrap().unwrap();
+        let threshold = scores(99).threshold(Cut::alerts_per_day(2.0)).unwrap().unwrap();
         assert_eq!(threshold.score.to_bits(), 0.099f64.to_bits());
         assert_eq!(
-            shortfall(Cut::AlertsPerDay(2.0), threshold.expected_alerts_per_day, 99).unwrap(),
+            shortfall(Cut::alerts_per_day(2.0), threshold.expected_alerts_per_day, 99).unwrap(),
             "threshold.alertsPerDay 2 cannot be promised: 99 samples show only that there are at most 14.4 a day; learn from 719 samples or more"
         );
         assert_eq!(shortfall(Cut::Contamination(0.01), threshold.expected_alerts_per_day, 99), None);
@@ -221,17 +220,17 @@ mod tests {
     #[test]
     fn rows_that_all_trees_have_learned_from_promise_nothing() {
         let scores = TrainingScores { unseen: Vec::new(), ..scores(99) };
-        let threshold = scores.threshold(Cut::AlertsPerDay(2.0)).unwrap().unwrap();
+        let threshold = scores.threshold(Cut::alerts_per_day(2.0)).unwrap().unwrap();
         assert_eq!(threshold, Threshold { score: 0.099, expected_alerts_per_day: None });
-        assert!(shortfall(Cut::AlertsPerDay(2.0), None, 99).unwrap().contains("all 99 samples"));
+        assert!(shortfall(Cut::alerts_per_day(2.0), None, 99).unwrap().contains("all 99 samples"));
     }
 
     #[test]
     fn without_times_alerts_per_day_have_no_threshold() {
         let scores = TrainingScores { seconds_apart: None, ..scores(999) };
-        assert_eq!(scores.threshold(Cut::AlertsPerDay(10.0)).unwrap(), None);
+        assert_eq!(scores.threshold(Cut::alerts_per_day(10.0)).unwrap(), None);
         let threshold = scores.threshold(Cut::Contamination(0.01)).unwrap().unwrap();
         assert_eq!(threshold.expected_alerts_per_day, None);
-        assert_eq!(rethreshold(&scores.kept(), Cut::AlertsPerDay(10.0)).unwrap(), None);
+        assert_eq!(rethreshold(&scores.kept(), Cut::alerts_per_day(10.0)).unwrap(), None);
     }
 }

@@ -14,7 +14,7 @@ use crate::scoring::verdict::AlarmState;
 /// The rule that makes alarms of anomalous instants, and what it remembers.
 ///
 /// Anomalous instants without a normal one between them are a run. A run raises one alarm, at its first instant
-/// that is `minimumDuration` after its beginning, not before the [`PeakFilter`] lets it, `coolDown` after the last anomalous
+/// that is `minimumDuration` after the newest normal one, not before the [`PeakFilter`] lets it, `coolDown` after the last anomalous
 /// instant of the run that raised the alarm before, and in no mute window: a short run raises none, and one that outlasts
 /// the cool-down or the window is not lost. Instants without a verdict neither end a run nor prolong it.
 #[derive(Clone, Debug)]
@@ -30,12 +30,16 @@ pub struct Alarm {
 pub struct AlarmMemory {
     peak: PeakFilter,
     run: Option<Run>,
+    /// The newest instant with a normal verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    normal: Option<Timestamp>,
     alarmed_until: Option<Timestamp>,
 }
 
 /// Anomalous instants in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Run {
+    /// The newest normal instant before it; its own first where there was none.
     began: Timestamp,
     peaked: bool,
     alarmed: bool,
@@ -91,6 +95,7 @@ impl Alarm {
             memory: AlarmMemory {
                 peak: PeakFilter::new(spec.lookback.into()),
                 run: None,
+                normal: None,
                 alarmed_until: None,
             },
         }
@@ -114,9 +119,11 @@ impl Alarm {
         let peak = self.memory.peak.reached(time, judgement.severity);
         if !judgement.anomalous {
             self.memory.run = None;
+            self.memory.normal = Some(time);
             return AlarmState::Normal;
         }
-        let run = self.memory.run.get_or_insert(Run { began: time, peaked: false, alarmed: false });
+        let began = self.memory.normal.unwrap_or(time);
+        let run = self.memory.run.get_or_insert(Run { began, peaked: false, alarmed: false });
         run.peaked |= peak;
         let alarm_state = if run.alarmed {
             AlarmState::Ongoing

@@ -68,6 +68,7 @@ fn of_two_replicas_one_notifies_and_when_it_is_gone_the_other_one_does() {
          sources: [{{name: s, simulated: {{sensors: [{{name: heat, noise: {{gaussian: {{standardDeviation: 1}}}}, \
          faults: [{{type: Spike, meanInterval: 4s, duration: 500ms, magnitude: 50}}]}}]}}}}]\n  \
          model: {{train: {{samples: 500, trees: 20, dataEndTime: 2026-01-01T00:00:00Z}}}}\n  \
+         threshold: {{contamination: 0.1}}\n  adaptation: {{policy: Fixed}}\n  alarm: {{minimumDuration: 0s, coolDown: 0s}}\n  \
          notifications: [{{name: chat, webhook: {{url: '{url}'}}}}]\n"
     );
     std::fs::write(&manifest, text).unwrap();

@@ -60,7 +60,7 @@ pub fn of(
         ready: Some(format!("{}/{}", rollout.ready, detector.spec.replicas)),
         selector: Some(plan::selector_text(&name)),
         sensors: Some(sensors(detector)),
-        threshold: Some(Threshold::or_default(detector.spec.threshold)),
+        threshold: Some(Threshold::or_default(detector.spec.threshold, detector.spec.interval)),
         model: reported.model.clone().or_else(|| before.model.clone().filter(|_| rollout.ready > 0)),
         last_alarm_time: alarms::newest_notified(before.last_alarm_time, observed, now),
         last_sensor_fault_time: sensor_faults::newest_notified(before.last_sensor_fault_time, observed, now),

@@ -254,7 +254,7 @@ fn params(args: &TrainArgs) -> Result<EnsembleParams, TrainError> {
 fn threshold_by(args: &TrainArgs) -> Result<Cut, TrainError> {
     match (args.score, args.alerts_per_day) {
         (Some(score), _) => Ok(Cut::Score(checked(score)?)),
-        (None, Some(alerts)) if alerts > 0.0 && alerts.is_finite() => Ok(Cut::AlertsPerDay(alerts)),
+        (None, Some(alerts)) if alerts > 0.0 && alerts.is_finite() => Ok(Cut::alerts_per_day(alerts)),
         (None, Some(alerts)) => Err(TrainError::AlertsPerDay(alerts)),
         (None, None) => Ok(Cut::Contamination(args.contamination.unwrap_or(0.01))),
     }

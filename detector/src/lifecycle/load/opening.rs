@@ -31,7 +31,7 @@ pub fn model(
     }
     match detector.cut() {
         Cut::Score(score) => Ok(model.with_threshold_score(score)?),
-        Cut::Contamination(_) | Cut::AlertsPerDay(_) => Ok(model),
+        Cut::Contamination(_) | Cut::AlertsPerDay { .. } => Ok(model),
     }
 }
 

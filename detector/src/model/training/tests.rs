@@ -92,7 +92,7 @@ fn a_model_says_why_it_may_not_be_trusted_and_most_say_nothing() {
     }
     let model = learned(&still, None);
     assert_eq!(
-        model.warnings(Cut::AlertsPerDay(2.0)),
+        model.warnings(Cut::alerts_per_day(2.0)),
         [
             "17 rows are few to train on: 64 or more are better",
             "nothing ever varied in speed: any change there will look anomalous",

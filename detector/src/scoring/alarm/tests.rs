@@ -9,7 +9,11 @@ use crate::model::judgement::Judgement;
 
 const NOON: i64 = 12 * 60 * 60;
 
+/// With this rule, and at once where it says nothing.
 fn detector(alarm: &str) -> Valid {
+    let at_once = ["minimumDuration", "coolDown"].into_iter().filter(|field| !alarm.contains(field));
+    let at_once: String = at_once.map(|field| format!("{field}: 0s, ")).collect();
+    let alarm = alarm.replacen('{', &format!("{{{at_once}"), 1);
     let text = format!(
         "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {{name: mill}}\nspec:\n  sources:\n  - name: s\n    \
          simulated: {{sensors: [{{name: speed}}]}}\n  alarm: {alarm}\n  muteWindows: [{{schedule: \"0 12 * * *\", duration: 1m, reason: noon}}]\n"
@@ -58,7 +62,32 @@ fn every_stretch_of_anomalous_instants_raises_one_alarm() {
 
 #[test]
 fn a_stretch_shorter_than_the_minimum_raises_none() {
-    assert_eq!(said("{minimumDuration: 2s}", "!.!!.!!!!"), "s.ss.ssAo");
+    assert_eq!(said("{minimumDuration: 3s}", "!.!!.!!!!"), "s.ss.ssAo");
+}
+
+#[test]
+fn where_instants_are_further_apart_than_the_minimum_one_is_enough() {
+    let mut alarm = Alarm::new(&detector("{minimumDuration: 5s}"));
+    let mut judged = |(minute, score): (i64, f64)| {
+        alarm.judge(Timestamp::from_second(60 * minute).unwrap(), &judgement(score)) == AlarmState::Alarm
+    };
+    assert_eq!([(0, 0.4), (1, 0.7), (2, 0.4)].map(&mut judged), [false, true, false]);
+}
+
+#[test]
+fn by_default_five_seconds_raise_an_alarm_and_no_other_within_a_minute() {
+    let mut alarm = crd::manifest::one_detector(
+        "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {name: mill}\nspec:\n  sources:\n  - name: s\n    \
+         simulated: {sensors: [{name: speed}]}\n",
+    )
+    .map(|detector| Alarm::new(&detector))
+    .unwrap();
+    let seconds = format!(".!!!!.!!!!!.!!!!!{}.!!!!!", ".".repeat(60));
+    let alarms = (0..).zip(seconds.chars()).filter(|(second, letter)| {
+        let score = if *letter == '!' { 0.7 } else { 0.4 };
+        alarm.judge(Timestamp::from_second(*second).unwrap(), &judgement(score)) == AlarmState::Alarm
+    });
+    assert_eq!(alarms.map(|(second, _)| second).collect::<Vec<i64>>(), [10, 82]);
 }
 
 #[test]
@@ -78,7 +107,7 @@ fn what_is_no_more_anomalous_than_something_just_before_raises_no_alarm() {
 
 #[test]
 fn a_stretch_whose_peak_came_before_it_had_lasted_is_not_lost() {
-    assert_eq!(said("{lookback: 4s, minimumDuration: 2s}", ".^!!!"), ".ssAo");
+    assert_eq!(said("{lookback: 4s, minimumDuration: 3s}", ".^!!!"), ".ssAo");
     assert_eq!(said("{lookback: 4s, coolDown: 4s}", "!..^!!"), "A..cAo");
 }
 
@@ -96,7 +125,7 @@ fn an_alarm_that_was_put_off_starts_no_cool_down() {
 
 #[test]
 fn a_stretch_that_raised_none_starts_no_cool_down() {
-    assert_eq!(said("{minimumDuration: 1s, coolDown: 9s}", "!.!.!!.!!"), "s.s.sA.sc");
+    assert_eq!(said("{minimumDuration: 2s, coolDown: 9s}", "!.!.!!.!!"), "s.s.sA.sc");
 }
 
 proptest! {
@@ -108,7 +137,7 @@ proptest! {
         let said = said(&format!("{{minimumDuration: {minimum}s, coolDown: {cool_down}s}}"), &seconds);
         for run in said.split('.') {
             prop_assert!(run.matches('A').count() <= 1);
-            prop_assert!(run.find('A').is_none_or(|at| at >= minimum as usize));
+            prop_assert!(run.find('A').is_none_or(|at| at + 1 >= minimum as usize));
             prop_assert!(run.len() <= (minimum + cool_down) as usize || run.contains('A'));
         }
         let alarms: Vec<usize> = said.match_indices('A').map(|(at, _)| at).collect();
