@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::status::Origin;
+use crate::status::{AlarmRate, Origin};
 
 /// Where the operator mounts the manifest in the detector's pod.
 pub const CONFIG_DIRECTORY: &str = "/etc/anomaly-detector";
@@ -72,6 +72,9 @@ pub struct Report {
     /// Why a model that is wanted, loaded, stored or pinned, does not serve; what did keeps serving.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected: Option<Rejected>,
+    /// How the alarms that come compare with those that the threshold promises; none where it promises none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm_rate: Option<AlarmRate>,
     /// The newest events, newest first, at most [`REPORTED_EVENTS`] of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub newest_events: Vec<EventReport>,
@@ -341,6 +344,7 @@ mod tests {
             sources: vec![source; 16],
             trainings: 1,
             rejected: Some(Rejected { reason: crate::status::Reason::LoadFailed, message: sentence }),
+            alarm_rate: None,
             newest_events: vec![event; REPORTED_EVENTS],
             newest_sensor_events: Vec::new(),
         };

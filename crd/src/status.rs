@@ -17,7 +17,8 @@ pub struct AnomalyDetectorStatus {
     pub observed_generation: Option<i64>,
 
     /// Ready sums up the others: Accepted, ModelReady, SourcesConnected, MonitoringConfigured, Available,
-    /// Progressing. Stalled is present while nothing will change without a person.
+    /// Progressing. Stalled is present while nothing will change without a person, AlarmBudgetExceeded while far more alarms
+    /// come than were promised.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -49,6 +50,11 @@ pub struct AnomalyDetectorStatus {
     /// The model that serves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelStatus>,
+
+    /// How the alarms that come compare with those that the threshold promises. Absent where it promises none, as
+    /// `threshold.score`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm_rate: Option<AlarmRate>,
 
     /// When the newest alarm was raised that an Event reports. Alarms within five minutes are reported together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,9 +102,30 @@ pub struct ModelStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_alerts_per_day: Option<f64>,
     /// Why its verdicts may not be trusted, a sentence each: few samples, sensors that never varied or were mostly missing
-    /// while it learned, a threshold that the samples cannot keep. Absent where there are none.
+    /// while it learned, a threshold that the samples cannot keep, first readings that it does not fit. Absent where there are
+    /// none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+/// How the alarms that come compare with those that the threshold promises. Counted are anomalous readings where it is a
+/// `contamination`, and alerts, anomalous readings in a row, where it is `alertsPerDay`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AlarmRate {
+    /// How many are promised a day.
+    pub promised_per_day: f64,
+    /// How many times as many as were promised have come lately: in the last hour, or in as long as one is promised for
+    /// where that is longer. 1 or less where the promise holds.
+    pub realised_to_promised: f64,
+    /// Since when there have been more than five times as many; absent unless that has lasted for an hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub exceeded_since: Option<Timestamp>,
+    /// The sensors that contribute most to what is too much, at most three, the first the most. Absent while the promise
+    /// holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub top_contributors: Vec<String>,
 }
 
 /// Where a model came from.
@@ -131,6 +158,8 @@ pub enum ConditionType {
     Progressing,
     /// Nothing will change until a person does something. Present only while so (kstatus: Failed).
     Stalled,
+    /// More than five times as many alarms come as the threshold promises, for an hour. Present only while so.
+    AlarmBudgetExceeded,
 }
 
 /// Why a condition is as it is.
@@ -200,6 +229,8 @@ pub enum Reason {
     ContainerConfigInvalid,
     /// The API server refused or failed a write.
     ApplyFailed,
+    /// More alarms come than the threshold promises.
+    RateOverPromise,
 }
 
 impl ConditionType {

@@ -241,13 +241,7 @@ mod tests {
             reasons: Vec::new(),
             model: "sha256:1".into(),
         };
-        Outcome::Verdict(Verdict {
-            time: at(second),
-            values: vec![Some(1.0)],
-            judgement,
-            alarm_state,
-            truth,
-        })
+        Outcome::Verdict(Verdict { time: at(second), values: vec![Some(1.0)], judgement, alarm_state, truth })
     }
 
     fn count(evaluation: &mut Evaluation, second: i64, anomalous: bool, fault: Option<ActiveFault>) {

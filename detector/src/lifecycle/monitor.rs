@@ -199,6 +199,9 @@ pub fn replay<A: ReplayObserver>(
             started.scorer.swap(model);
         }
         let outcome = started.scorer.judge(&readings);
+        if let Some(misfit) = started.scorer.news_of_misfit() {
+            tracing::warn!("model {}: {misfit}", started.scorer.model().digest());
+        }
         observer.judged(&readings, &outcome)?;
     }
     Ok(())

@@ -8,6 +8,8 @@ pub mod mute_windows;
 pub mod alarm;
 /// Scores -> the threshold that keeps the promised alarm rate.
 pub mod calibration;
+/// Verdicts -> how the alarm rate compares with the promise.
+pub mod alarm_rate;
 /// A model at work on a stream of readings.
 pub mod scorer;
 /// Rows of a table -> their scores, without alarms and times.

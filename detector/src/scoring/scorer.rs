@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crd::Valid;
+use crd::contract::ModelReport;
 use crd::valid::{Cut, Missing};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use crate::model::judgement::Judgement;
 use crate::model::model::{Explain, Model, Unjudgeable};
 use crate::model::threshold;
 use crate::scoring::alarm::{Alarm, AlarmMemory};
+use crate::scoring::alarm_rate::AlarmRate;
 use crate::scoring::calibration::Calibration;
 use crate::scoring::verdict::Verdict;
 
@@ -28,6 +30,7 @@ pub struct Scorer {
     alarm: Alarm,
     cut: Cut,
     calibration: Option<Calibration>,
+    alarm_rate: Option<AlarmRate>,
     /// The newest reading of each sensor, and when it was taken.
     previous: Vec<Option<(Timestamp, f64)>>,
     seen: Option<Timestamp>,
@@ -51,6 +54,9 @@ pub struct ScorerState {
     /// The threshold and what it follows, where it follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
+    /// What was promised and what came lately, where something is promised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm_rate: Option<AlarmRate>,
 }
 
 /// What became of an instant's readings.
@@ -74,6 +80,7 @@ impl Scorer {
             alarm: Alarm::new(detector),
             cut: detector.cut(),
             calibration: calibration(&model, detector.cut()),
+            alarm_rate: alarm_rate(&model, detector.cut()),
             previous: vec![None; model.sensors().len()],
             seen: None,
             missing: detector.missing(),
@@ -100,6 +107,10 @@ impl Scorer {
             (Some(previous), Some(next)) => Some(previous.carried_over(next)),
             (_, next) => next,
         };
+        self.alarm_rate = match (&self.alarm_rate, alarm_rate(&model, self.cut)) {
+            (Some(previous), Some(next)) => Some(previous.carried_over(next)),
+            (_, next) => next,
+        };
         self.model = model;
     }
 
@@ -112,6 +123,7 @@ impl Scorer {
             alarm: self.alarm.memory().clone(),
             reference: self.features.reference().cloned(),
             calibration: self.calibration.clone(),
+            alarm_rate: self.alarm_rate.clone(),
         })
     }
 
@@ -124,6 +136,11 @@ impl Scorer {
             self.features.refer_to(reference);
         }
         if let (Some(kept), Some(own)) = (&state.calibration, &mut self.calibration)
+            && kept.is_like(own)
+        {
+            own.clone_from(kept);
+        }
+        if let (Some(kept), Some(own)) = (&state.alarm_rate, &mut self.alarm_rate)
             && kept.is_like(own)
         {
             own.clone_from(kept);
@@ -214,6 +231,24 @@ impl Scorer {
         self.calibration.as_ref()
     }
 
+    /// How the alarm rate compares with what the threshold promises; none where it promises nothing.
+    pub fn alarm_rate(&self) -> Option<&AlarmRate> {
+        self.alarm_rate.as_ref()
+    }
+
+    /// One sentence, once: that the first verdicts by the model, of which the newest is the last, show that it does not fit
+    /// its readings.
+    pub fn news_of_misfit(&self) -> Option<String> {
+        self.alarm_rate.as_ref().filter(|rate| rate.has_just_seen_the_first())?.misfit()
+    }
+
+    /// The report on the model to the operator, with what its first verdicts say of it.
+    pub fn model_report(&self) -> ModelReport {
+        let mut report = self.model.report(self.cut);
+        report.warnings.extend(self.alarm_rate.as_ref().and_then(AlarmRate::misfit));
+        report
+    }
+
     /// All values, the missing ones from previous readings that are not too old, where the spec says so.
     fn complete(&self, readings: &Readings) -> Option<Vec<f64>> {
         let values = readings.values.iter().zip(&self.previous);
@@ -237,7 +272,11 @@ impl Scorer {
 
     fn verdict(&mut self, readings: &Readings, judgement: Judgement) -> Outcome {
         let alarm_state = self.alarm.judge(readings.time, &judgement);
-        Outcome::Verdict(Verdict::new(readings, judgement, alarm_state))
+        let verdict = Verdict::new(readings, judgement, alarm_state);
+        if let Some(alarm_rate) = &mut self.alarm_rate {
+            alarm_rate.follow(&verdict);
+        }
+        Outcome::Verdict(verdict)
     }
 
     /// The verdict on the sensors that gave a reading: the columns of the others are missing to the forest. As with Skip,
@@ -272,6 +311,13 @@ impl Scorer {
             Missing::Skip | Missing::Previous { .. } => Outcome::Missing,
         }
     }
+}
+
+/// What came of the promise of a threshold that promises something, with a model that says how far apart readings are.
+fn alarm_rate(model: &Model, cut: Cut) -> Option<AlarmRate> {
+    let seconds_apart = model.training_scores()?.seconds_apart?;
+    let promise = threshold::promise(cut, seconds_apart)?;
+    Some(AlarmRate::new(promise, seconds_apart, model.sensors().len()))
 }
 
 /// What the threshold of a model follows that promises something, and has been trained to follow.

@@ -21,6 +21,7 @@ use crate::ingest::reading::Readings;
 use crate::ingest::sensor_check::Fault;
 use crate::ingest::status::Counters;
 use crate::model::model::Model;
+use crate::scoring::alarm_rate::AlarmRate;
 use crate::scoring::calibration::{Calibration, Totals};
 use crate::scoring::verdict::Verdict;
 
@@ -214,6 +215,15 @@ impl Metrics {
                 counter.reset();
             }
             counter.inc_by(total - counter.get());
+        }
+    }
+
+    /// How the alarm rate compares with what the threshold promises, now.
+    pub fn alarm_rate(&self, alarm_rate: Option<&AlarmRate>) {
+        let Some(alarm_rate) = alarm_rate else { return };
+        alone(&self.events.alarm_rate).set(alarm_rate.ratio());
+        for (labels, share) in self.sensors.iter().zip(alarm_rate.shares()) {
+            self.events.alarm_rate_contribution.with_label_values(&[&labels.sensor]).set(share);
         }
     }
 

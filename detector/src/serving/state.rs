@@ -167,6 +167,7 @@ impl State {
     /// What the model at work remembers has moved on by a reading.
     pub fn remember(&self, scorer: &Scorer) {
         self.metrics.threshold(scorer.threshold(), scorer.calibration());
+        self.metrics.alarm_rate(scorer.alarm_rate());
         self.scorer.store(Some(Arc::new(scorer.clone())));
     }
 
@@ -392,11 +393,15 @@ impl State {
 
     /// The report to the operator.
     pub fn report(&self) -> Report {
+        let scorer = self.scorer();
         Report {
             detector: self.detector.name(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             phase: lock(&self.phase).clone(),
-            model: self.scorer().map(|scorer| scorer.model().report(self.detector.cut())),
+            model: scorer.as_ref().map(|scorer| scorer.model_report()),
+            alarm_rate: scorer.as_ref().and_then(|scorer| {
+                scorer.alarm_rate().map(|alarm_rate| alarm_rate.report(scorer.model().sensors()))
+            }),
             sources: self.sources.iter().map(|source| source.report()).collect(),
             newest_events: self.events(REPORTED_EVENTS).iter().map(|event| (**event).clone()).collect(),
             newest_sensor_events: self.sensor_events(REPORTED_EVENTS),

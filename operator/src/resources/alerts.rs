@@ -73,7 +73,8 @@ pub fn recordings(plan: &Plan) -> [Rule; 2] {
 /// Every alert that can fire for such a detector.
 pub fn alerts(plan: &Plan) -> Vec<Rule> {
     let always =
-        [anomaly_detected, anomaly_burst, source_disconnected, model_rejected].map(|alert| alert(plan));
+        [anomaly_detected, anomaly_burst, alarm_budget_exceeded, source_disconnected, model_rejected]
+            .map(|alert| alert(plan));
     let sometimes =
         [detector_down, sensor_stale, sensor_fault, model_stale].into_iter().filter_map(|alert| alert(plan));
     always.into_iter().chain(sometimes).map(|alert| alert.rule(plan)).collect()
@@ -149,6 +150,23 @@ fn anomaly_burst(plan: &Plan) -> Alert {
             "It has raised {{ $value | humanize }} alarms in the last hour: either what it watches is in \
                       trouble, or it has changed for good and the model no longer fits."
                 .to_owned(),
+    }
+}
+
+/// The ratio is over as long as one alarm is promised for: that it stays so for an hour is no single event.
+fn alarm_budget_exceeded(plan: &Plan) -> Alert {
+    let of = selector(plan);
+    let shares = format!("topk(3, max by (sensor) (anomaly_alarm_rate_contribution{{{of}}}))");
+    Alert {
+        name: "AlarmBudgetExceeded",
+        expr: format!("max by (namespace, detector) (anomaly_alarm_rate_ratio{{{of}}}) > 5"),
+        for_: Duration::from_hours(1),
+        severity: WARNING,
+        summary: "{{ $labels.namespace }}/{{ $labels.detector }} raises far more alarms than its threshold promises.",
+        description: format!(
+            "{{{{ $value | humanize }}}} times as many as promised come, by the shares of the sensors in them:\
+             {{{{ range query `{shares}` }}}} {{{{ .Labels.sensor }}}} {{{{ .Value | humanizePercentage }}}}{{{{ end }}}}."
+        ),
     }
 }
 

@@ -110,6 +110,7 @@ mod tests {
             sources: Vec::new(),
             trainings: 0,
             rejected: None,
+            alarm_rate: None,
             newest_events: events.clone(),
             newest_sensor_events: Vec::new(),
         };

@@ -1,13 +1,13 @@
 //! Outcome, rollout and reports in, the state of each condition out.
 
-use crd::status::{AnomalyDetectorStatus, ConditionType, Reason};
+use crd::status::{AlarmRate, AnomalyDetectorStatus, ConditionType, Reason};
 
 use super::condition::{ConditionState, ConditionStatus};
 use super::outcome::Outcome;
 use super::reports::Reported;
 use super::rollout::Rollout;
 
-/// Every condition, Ready first. Stalled is there only while it is so.
+/// Every condition, Ready first. Stalled and AlarmBudgetExceeded are there only while they are so.
 pub fn of(
     outcome: &Outcome,
     rollout: &Rollout,
@@ -32,6 +32,8 @@ pub fn of(
         (ConditionType::Progressing, progressing(outcome, rollout)),
     ];
     states.extend(stalled(outcome, rollout).map(|state| (ConditionType::Stalled, state)));
+    let exceeded = reported.alarm_rate.as_ref().and_then(alarm_budget_exceeded);
+    states.extend(exceeded.map(|state| (ConditionType::AlarmBudgetExceeded, state)));
     states
 }
 
@@ -124,6 +126,21 @@ fn stalled(outcome: &Outcome, rollout: &Rollout) -> Option<ConditionState> {
         }
         _ => None,
     }
+}
+
+/// The message has no number that changes from report to report: it is written once.
+fn alarm_budget_exceeded(rate: &AlarmRate) -> Option<ConditionState> {
+    let since = rate.exceeded_since?;
+    let of = match rate.top_contributors.as_slice() {
+        [] => String::new(),
+        sensors => format!(", most of them because of {}", sensors.join(", ")),
+    };
+    let message = format!(
+        "since {since} more than five times as many alarms come as the {} a day that the threshold promises{of}: either something is wrong \
+         there, or the model no longer fits; the runbook of this name says what to do",
+        rate.promised_per_day
+    );
+    Some(ConditionState::yes(Reason::RateOverPromise, message))
 }
 
 fn rolling_out(rollout: &Rollout) -> ConditionState {

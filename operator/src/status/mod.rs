@@ -62,6 +62,7 @@ pub fn of(
         sensors: Some(sensors(detector)),
         threshold: Some(Threshold::or_default(detector.spec.threshold, detector.spec.interval)),
         model: reported.model.clone().or_else(|| before.model.clone().filter(|_| rollout.ready > 0)),
+        alarm_rate: reported.alarm_rate,
         last_alarm_time: alarms::newest_notified(before.last_alarm_time, observed, now),
         last_sensor_fault_time: sensor_faults::newest_notified(before.last_sensor_fault_time, observed, now),
         endpoint: Some(endpoint(&name, &namespace, detector.spec.service.port)),

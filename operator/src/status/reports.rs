@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crd::contract::{ModelReport, Phase, Report};
-use crd::status::{ModelStatus, Origin, Reason};
+use crd::status::{AlarmRate, ModelStatus, Origin, Reason};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
@@ -23,6 +23,8 @@ pub struct Reported {
     pub model_ready: Option<ConditionState>,
     /// Whether every source of those pods gives readings.
     pub sources_connected: Option<ConditionState>,
+    /// How the alarms that come compare with those that the threshold promises: of the pod with the most.
+    pub alarm_rate: Option<AlarmRate>,
     /// A pod answers the kubelet's probes, though maybe not us.
     pub some_pod_is_ready: bool,
 }
@@ -44,9 +46,19 @@ impl Reported {
                 .map(model_status),
             model_ready: model_ready(&reports, concern).or_else(|| unusable(&current)),
             sources_connected: sources_connected(&reports).or_else(|| unusable(&current)),
+            alarm_rate: highest(reports.iter().filter_map(|report| report.alarm_rate.as_ref())),
             some_pod_is_ready: current.iter().any(|pod| is_ready(&pod.pod)),
         }
     }
+}
+
+/// The rate that exceeds the promise most, and has done so for longest.
+fn highest<'a>(rates: impl Iterator<Item = &'a AlarmRate>) -> Option<AlarmRate> {
+    let lasting = |rate: &AlarmRate| rate.exceeded_since.is_some();
+    let by_excess = |a: &&AlarmRate, b: &&AlarmRate| {
+        lasting(a).cmp(&lasting(b)).then(a.realised_to_promised.total_cmp(&b.realised_to_promised))
+    };
+    rates.max_by(by_excess).cloned()
 }
 
 /// Nothing is known of a pod whose answer is no report; the reason is.

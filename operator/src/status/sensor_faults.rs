@@ -77,6 +77,7 @@ mod tests {
             sources: Vec::new(),
             trainings: 0,
             rejected: None,
+            alarm_rate: None,
             newest_events: Vec::new(),
             newest_sensor_events: faults.to_vec(),
         };

@@ -162,6 +162,10 @@ fn model_states() -> Vec<State> {
             "nothing ever varied in load: any change there will look anomalous",
         ]);
     });
+    let too_many_alarms = edited(&|report| {
+        report["alarmRate"] = json!({"promisedPerDay": 5.0, "realisedToPromised": 9.3, "exceededSince": "2026-11-22T10:00:00Z",
+            "topContributors": ["load", "speed"]});
+    });
     let rejected = edited(&|report| {
         report["rejected"] = json!({
             "reason": "DigestMismatch",
@@ -190,6 +194,7 @@ fn model_states() -> Vec<State> {
         },
         state("a model was loaded", "Current", one(loaded), None),
         state("a model may not be trusted", "Current", one(doubted), None),
+        state("far more alarms come than were promised", "Current", one(too_many_alarms), None),
         state("a model to load is refused while the one before serves", "InProgress", one(rejected), None),
         state("the pinned model is not kept", "InProgress", one(serving()), Some(pin.into())),
         state("a model is too large to be kept", "Current", one(serving()), Some(Concern::TooLarge)),

@@ -127,6 +127,7 @@ mod tests {
             alarm: serde_json::from_value(alarm).unwrap(),
             reference: None,
             calibration: None,
+            alarm_rate: None,
         };
         Snapshot { format: FORMAT, sensors, scorer, events: EventsState::default() }
     }

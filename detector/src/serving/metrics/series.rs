@@ -25,6 +25,8 @@ pub(super) struct VerdictMetrics {
 
 pub(super) struct EventMetrics {
     pub(super) alarm: GaugeVec,
+    pub(super) alarm_rate: GaugeVec,
+    pub(super) alarm_rate_contribution: GaugeVec,
     pub(super) total: IntCounterVec,
     pub(super) sensor_fault: GaugeVec,
     pub(super) sensor_total: IntCounterVec,
@@ -193,6 +195,16 @@ impl EventMetrics {
         }
         let alarm =
             make.gauges("anomaly_alarm", "1 while an event goes on that has raised an alarm, else 0.", &[]);
+        let alarm_rate = make.gauges(
+            "anomaly_alarm_rate_ratio",
+            "How many times as many alarms as the threshold promises have come lately, in the last hour or in as long as one is promised for: anomalous readings (contamination) or alerts (alertsPerDay). Absent where nothing is promised.",
+            &[],
+        );
+        let alarm_rate_contribution = make.gauges(
+            "anomaly_alarm_rate_contribution",
+            "The sensor's share in the anomalous readings of that time, 0 to 1; the shares of all sensors add up to 1.",
+            &["sensor"],
+        );
         let notifications = make.counters(
             "anomaly_notifications_total",
             "Messages to receivers of notifications, by outcome: delivered, delivered_by_peer (another replica sent it), failed (refused, or not taken in time), dropped (too many waited).",
@@ -208,7 +220,7 @@ impl EventMetrics {
                 "Faults of sensors that have started, by fault: out_of_range, too_fast, stuck. Only of sensors with a limit.",
                 &["kind", "sensor", "fault"],
             );
-        Self { alarm, total, sensor_fault, sensor_total, notifications }
+        Self { alarm, alarm_rate, alarm_rate_contribution, total, sensor_fault, sensor_total, notifications }
     }
 }
 

@@ -344,6 +344,9 @@ async fn attend(
         };
         state.metrics.skipped(stream.take_skipped());
         let outcome = scorer.judge(&aligned.readings);
+        if let Some(misfit) = scorer.news_of_misfit() {
+            tracing::warn!("model {}: {misfit}", scorer.model().digest());
+        }
         let change = state.advance(&aligned, &outcome, &scorer);
         record.outcome(&aligned.readings, &outcome, change.as_ref())?;
         if let Some(kept) = kept {
