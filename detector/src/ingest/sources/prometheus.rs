@@ -16,6 +16,7 @@ use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::runtime::{self, Runtime};
 
+use self::answer::MAX_POINTS;
 use self::client::{Client, ClientError};
 use super::access::Access;
 use crate::ingest::reading::Readings;
@@ -24,8 +25,6 @@ use crate::ingest::source::{
 };
 use crate::outgoing::Outgoing;
 
-/// The most points of a series that a server gives at once.
-const MAX_POINTS: usize = 11_000;
 /// How long an answer may take before its instant is judged without it, besides the delay.
 const GRACE: Duration = Duration::from_secs(10);
 

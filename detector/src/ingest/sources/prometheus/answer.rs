@@ -4,10 +4,11 @@
 
 use jiff::Timestamp;
 
-use super::MAX_POINTS;
 use crate::excerpt::{MAX_EXCERPT, excerpt};
 use crate::ingest::sources::raw_json::{Raw, elements, fields, named, shown, text, whole};
 
+/// The most points of a series that a server gives at once.
+pub(super) const MAX_POINTS: usize = 11_000;
 /// How many series, and labels of each, an error names.
 const MAX_NAMED: usize = 3;
 const MAX_LABELS: usize = 20;
