@@ -102,3 +102,20 @@ pub fn logit(score: f64) -> f64 {
 pub fn sigmoid(value: f64) -> f64 {
     1.0 / (1.0 + libm::exp(-value))
 }
+
+#[cfg(test)]
+mod tests {
+    use forest::artifact::Greatest;
+
+    use super::*;
+
+    #[test]
+    fn a_threshold_for_few_scores_is_not_far_beyond_the_greatest_of_them() {
+        let scores: Vec<f64> = (0..4000).map(|i| 0.3 + 0.2 * f64::from(i) / 4000.0).collect();
+        let scores = Scores { seen: Greatest::of(&scores), unseen: Greatest::of(&[]), seconds_apart: None };
+        let tail = Tail::of(&scores, 1e-5).unwrap();
+        let border = sigmoid(tail.border(1e-5, 4000.0));
+        assert!((0.5..0.52).contains(&border), "{border}: the scores end at 0.5");
+        assert!(sigmoid(tail.border(0.01, 4000.0)) < 0.52);
+    }
+}

@@ -191,6 +191,12 @@ mod tests {
     }
 
     #[test]
+    fn by_default_a_few_alerts_a_day_are_promised_and_few_of_the_readings() {
+        assert_eq!(promise(Cut::DEFAULT, 1.0), Some(Promise::Alerts(5.0 / SECONDS_A_DAY)));
+        assert_eq!(promise(Cut::DEFAULT, SECONDS_A_DAY), Some(Promise::Alerts(0.01)), "daily readings");
+    }
+
+    #[test]
     fn a_promise_that_the_samples_cannot_keep_is_not_made() {
         let threshold = scores(99).threshold(Cut::alerts_per_day(2.0)).unwrap().unwrap();
         assert_eq!(threshold.score.to_bits(), 0.099f64.to_bits());
