@@ -11,9 +11,8 @@ const NOON: i64 = 12 * 60 * 60;
 
 /// With this rule, and at once where it says nothing.
 fn detector(alarm: &str) -> Valid {
-    let at_once = ["minimumDuration", "coolDown"].into_iter().filter(|field| !alarm.contains(field));
-    let at_once: String = at_once.map(|field| format!("{field}: 0s, ")).collect();
-    let alarm = alarm.replacen('{', &format!("{{{at_once}"), 1);
+    let at_once = |field| if alarm.contains(field) { String::new() } else { format!("{field}: 0s, ") };
+    let alarm = alarm.replacen('{', &format!("{{{}{}", at_once("minimumDuration"), at_once("coolDown")), 1);
     let text = format!(
         "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {{name: mill}}\nspec:\n  sources:\n  - name: s\n    \
          simulated: {{sensors: [{{name: speed}}]}}\n  alarm: {alarm}\n  muteWindows: [{{schedule: \"0 12 * * *\", duration: 1m, reason: noon}}]\n"
