@@ -1,10 +1,10 @@
 # One line a target; `make help` lists them. What a target needs on a machine (Debian, root) it installs.
 .DEFAULT_GOAL := help
-.PHONY: docs test test-reference test-all test-monitoring test-rust test-brokers test-metrics test-imports test-fuzz test-readme test-images test-cluster test-hostile lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-sources bench-model test-aarch64 test-s3 test-push help
+.PHONY: docs test test-reference test-all test-sources test-monitoring test-rust test-brokers test-metrics test-imports test-fuzz test-readme test-images test-cluster test-hostile lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-sources bench-model test-aarch64 test-s3 test-push help
 
 test: ## What CI runs, set-up included
 	tests/all
-test-all: test test-s3 test-push test-monitoring test-images test-aarch64 ## make test, and what is too long for every change
+test-all: test test-s3 test-push test-sources test-monitoring test-images test-aarch64 ## make test, and what is too long for every change
 test-rust: ## The Rust tests; they need nothing but Rust
 	cargo test --quiet --workspace
 test-brokers: ## Sources with real brokers: Mosquitto
@@ -31,6 +31,8 @@ test-images: images ## The images: small, without root, the same bytes wherever 
 	images/check twice
 test-cluster: ## End to end on a real Kubernetes: images, operator, chart, the README's cluster commands
 	tests/end-to-end
+test-sources: images ## Live sources on the test cluster: a broker, pushed readings, a Prometheus; a fault found, each server killed and back
+	operator/tests/on-cluster sources
 test-monitoring: images ## End to end with a real Prometheus Operator and Prometheus, on the test cluster
 	operator/tests/on-cluster prometheus
 lint: ## Formatting, clippy, lock files, import circles, licences, shell scripts, the chart, kstatus
