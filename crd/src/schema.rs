@@ -1,6 +1,7 @@
 //! A manifest as JSON in; every rule that it breaks out: unknown fields, types and bounds of the CRD's own schema, its CEL
 //! rules, as the API server would say, and those that no schema can say.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
@@ -83,11 +84,18 @@ pub fn without_nulls(document: &mut Value) {
 /// The CEL rules of the schema, compiled once.
 static RULES: LazyLock<CompiledSchema> = LazyLock::new(|| cel::compile_schema(&SCHEMA));
 
-/// Every rule that the document breaks, sorted by path. Where a value is of a wrong shape, the rules about the rest of the
-/// document are checked all the same.
+/// The most violations that are found in a document: a person reads no more.
+const MAX_VIOLATIONS: usize = 100;
+
+/// The rules that the document breaks, sorted by path; a hundred at most. Where a value is of a wrong shape, the rules about
+/// the rest of the document are checked all the same, but not where it is too large: their cost grows with its square.
 pub fn violations(document: &Value) -> Vec<Violation> {
-    let errors: Vec<_> = CLOSED.iter_errors(document).collect();
-    let mut found: Vec<Violation> = errors.iter().flat_map(sentences).collect();
+    let errors: Vec<_> = CLOSED.iter_errors(document).take(MAX_VIOLATIONS).collect();
+    let mut found: Vec<Violation> = errors.iter().flat_map(sentences).take(MAX_VIOLATIONS).collect();
+    if errors.iter().any(is_too_large) {
+        found.sort();
+        return found;
+    }
     repeated("", document, &SCHEMA, &mut found);
     if errors.is_empty() {
         found.extend(rule_violations(document, |_| true));
@@ -104,7 +112,18 @@ pub fn violations(document: &Value) -> Vec<Violation> {
     }
     found.sort();
     found.dedup();
+    found.truncate(MAX_VIOLATIONS);
     found
+}
+
+/// Whether there is more of something than the schema has room for.
+fn is_too_large(error: &jsonschema::ValidationError<'_>) -> bool {
+    matches!(
+        error.kind(),
+        ValidationErrorKind::MaxItems { .. }
+            | ValidationErrorKind::MaxProperties { .. }
+            | ValidationErrorKind::MaxLength { .. }
+    )
 }
 
 /// The items of lists that are sets, or maps by keys, that stand there already.
@@ -119,13 +138,14 @@ fn repeated(path: &str, value: &Value, schema: &Value, found: &mut Vec<Violation
                 _ => None,
             }
         };
+        let mut seen: HashMap<String, usize> = HashMap::new();
         for (i, item) in items.iter().enumerate() {
             repeated(&format!("{path}[{i}]"), item, &schema["items"], found);
             let Some(known) = id(item) else { continue };
-            let first = items[..i].iter().position(|earlier| id(earlier).as_ref() == Some(&known));
-            if let Some(first) = first {
+            let got = known.iter().map(Value::to_string).collect::<Vec<_>>().join(", ");
+            let first = *seen.entry(got.clone()).or_insert(i);
+            if first < i {
                 let field = if let [Value::String(key)] = keys { format!(".{key}") } else { String::new() };
-                let got = known.iter().map(Value::to_string).collect::<Vec<_>>().join(", ");
                 let message = format!("must be unique, got {got}, which {path}[{first}] has too");
                 found.push(Violation::new(format!("{path}[{i}]{field}"), message));
             }
