@@ -59,11 +59,12 @@ async fn figures() {
 }
 
 /// A detector that asks for a tenth of the CPU that is usual: a node of two cores has no room for 200 of those beside the
-/// operator.
+/// operator. And one that raises no alarm meanwhile: each is an Event and a status, which are counted.
 fn small(name: &str) -> Value {
     let mut manifest = sample("quickstart.yaml", name);
     manifest["spec"]["pod"]["resources"] =
         json!({"requests": {"cpu": "1m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}});
+    manifest["spec"]["alarm"] = json!({"minimumDuration": "10m"});
     manifest
 }
 
