@@ -129,7 +129,7 @@ async fn a_brokers_messages_are_learned_and_judged_and_a_killed_broker_costs_no_
     let broker = include_str!("../../../manifests/mqtt/broker.yaml");
     let image = "docker.io/library/eclipse-mosquitto:2.0.22";
     kubectl(&place, &["apply", "-f", "-"], &broker.replace(image, "localhost/mosquitto:dev"));
-    let manifest = sensitive("mqtt.yaml", "plant");
+    let manifest = sample("mqtt.yaml", "plant");
     watch(&place, &manifest).await;
     place.apply(&manifest).await.unwrap();
     let broker = address(&place, "mosquitto").await;
@@ -174,7 +174,7 @@ fn lines(from: usize, count: usize) -> String {
 #[ignore = "needs a cluster: operator/tests/on-cluster sources"]
 async fn pushed_readings_are_learned_and_judged_through_the_service() {
     let place = Place::new("push").await;
-    let manifest = sensitive("push.yaml", "press");
+    let manifest = sample("push.yaml", "press");
     watch(&place, &manifest).await;
     place.apply(&manifest).await.unwrap();
     until("a detector that takes readings", async || push(&place, "press", "", &lines(0, 310)).await).await;
@@ -298,13 +298,6 @@ async fn value(place: &Place, expression: &str) -> Option<f64> {
     answer["data"]["result"][0]["value"][1].as_str()?.parse().ok()
 }
 
-/// A sample whose first anomalous verdict raises the alarm: of some faults here there is no second.
-fn sensitive(file: &str, name: &str) -> Value {
-    let mut manifest = sample(file, name);
-    manifest["spec"]["alarm"] = json!({"minimumDuration": "0s"});
-    manifest
-}
-
 /// A verdict was anomalous by the metric that is scraped, `/events` has the event, and the alert fires.
 async fn fault_is_found(place: &Place, name: &str) {
     let score = format!("max(max_over_time(anomaly_score{{detector=\"{name}\"}}[1m]))");
@@ -337,7 +330,7 @@ fn pause_api_server(seconds: u32) {
 #[ignore = "needs a cluster: operator/tests/on-cluster sources"]
 async fn a_prometheus_history_is_trained_on_at_once_and_a_paused_api_server_is_found() {
     let place = Place::new("queries").await;
-    let mut manifest = sensitive("prometheus.yaml", "metrics");
+    let mut manifest = sample("prometheus.yaml", "metrics");
     manifest["spec"]["interval"] = json!("1s");
     manifest["spec"]["model"]["train"] = json!({"history": "80s"});
     let latency = json!([
