@@ -116,7 +116,7 @@ pub struct AlarmRate {
     /// How many are promised a day.
     pub promised_per_day: f64,
     /// How many times as many as were promised have come lately: in the last hour, or in as long as one is promised for
-    /// where that is longer. 1 or less where the promise holds.
+    /// where that is longer. 0 or 1 where the promise holds; it is rounded, `anomaly_alarm_rate_ratio` has it exactly.
     pub realised_to_promised: f64,
     /// Since when there have been more than five times as many; absent unless that has lasted for an hour.
     #[serde(default, skip_serializing_if = "Option::is_none")]

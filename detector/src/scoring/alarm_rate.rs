@@ -126,7 +126,7 @@ impl AlarmRate {
         self.contributions.iter().map(|sum| sum / total).collect()
     }
 
-    /// The report, of sensors with these names. Its numbers are rounded, so that it does not change with each reading.
+    /// The report, of sensors with these names. The ratio is whole: each change is a write of the status.
     pub fn report(&self, sensors: &[String]) -> Report {
         let lasts = self.over_since.zip(self.newest);
         let exceeded = lasts.filter(|(since, newest)| newest.duration_since(*since) >= PATIENCE);
@@ -135,7 +135,7 @@ impl AlarmRate {
         let named = shares.iter().take(NAMED).map(|(_, sensor)| (*sensor).clone());
         Report {
             promised_per_day: rounded(self.promise.share() * DAY / self.seconds_apart, 1000.0),
-            realised_to_promised: rounded(self.ratio(), 10.0),
+            realised_to_promised: self.ratio().round(),
             exceeded_since: exceeded.map(|(since, _)| since),
             top_contributors: if exceeded.is_some() { named.collect() } else { Vec::new() },
         }
@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(report(&ten_times(3000)).exceeded_since, None, "not for an hour");
         let Report { realised_to_promised, exceeded_since, top_contributors, promised_per_day } =
             report(&ten_times(8000));
-        assert!((realised_to_promised - 10.0).abs() < 0.2, "{realised_to_promised}");
+        assert_eq!(realised_to_promised.to_bits(), 10f64.to_bits());
         assert!(exceeded_since.unwrap().as_second() < 200, "{exceeded_since:?}");
         assert_eq!(top_contributors, ["flow", "heat"]);
         assert!((promised_per_day - 864.0).abs() < 1e-9);
