@@ -41,7 +41,9 @@ pub fn repaired(document: &Value, schema: &Value, faults: &[Fault], stand_in: St
             }
             Fault::Unknown(pointer, names) => {
                 if let Some(Value::Object(fields)) = document.pointer_mut(pointer) {
-                    fields.retain(|name, _| !names.contains(name));
+                    for name in names {
+                        fields.remove(name);
+                    }
                 }
             }
         }

@@ -245,7 +245,7 @@ fn sentences(error: &jsonschema::ValidationError<'_>) -> Vec<Violation> {
                 repair::at(&SCHEMA, error.instance_path().as_str()).map(|schema| &schema["properties"]);
             let unknown =
                 |name: &String| Violation::new(join(&path, name), unknown_field(name, &path, fields));
-            return unexpected.iter().map(unknown).collect();
+            return unexpected.iter().take(MAX_VIOLATIONS).map(unknown).collect();
         }
         ValidationErrorKind::Required { property } => {
             return vec![Violation::new(
