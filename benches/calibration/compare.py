@@ -29,7 +29,7 @@ PROMISES = {"contamination 0.01": ("contamination", 0.01), "contamination 0.001"
 FIXED = {"adaptation": {"policy": "Fixed"}}
 # The pump of the sample itself, and six that nothing was chosen on.
 SEEDS = (42, 201, 202, 203, 204, 205, 206)
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def main(skab, nab, binary, picture=None):
