@@ -119,7 +119,8 @@ def metrics():
     return page
 
 
-ROUTE = re.compile(r'resource\("(/[^"]*)"\)\s*\.(?:route\()?(get|post)\(([\w:]*)')
+ROUTE = re.compile(r'(?:(takes|shows)\("(/[^"]*)"|resource\("(/[^"]*)"\)\s*\.route\((get|post)\()')
+METHODS = {"takes": "POST", "shows": "GET", "post": "POST", "get": "GET"}
 
 
 def routes():
@@ -131,8 +132,8 @@ def routes():
         found = ROUTE.findall(code)
         if not found:
             sys.exit(f"docs/reference.py: no routes found below {folder}")
-        for path, method, _ in found:
-            route = f"{method.upper()} {path}"
+        for kind, of_kind, path, method in found:
+            route = f"{METHODS[kind or method]} {of_kind or path}"
             comment = re.search(rf"//[/!] `{re.escape(route)}`: (.*(?:\n\s*//[/!] \S.*)*)", code)
             if not comment:
                 sys.exit(f"docs/reference.py: {folder} has no comment that begins with `{route}`:")

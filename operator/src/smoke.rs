@@ -23,7 +23,7 @@ const PERIOD: Duration = Duration::from_millis(250);
 /// An answer that takes longer is none.
 const ANSWER: Duration = Duration::from_secs(5);
 /// A deletion that takes longer failed: a pod has 30 s to end, and the garbage collector is given as much again.
-const DELETION: Duration = Duration::from_secs(60);
+const DELETION: Duration = Duration::from_mins(1);
 
 /// The arguments of `operator smoke`.
 #[derive(Args, Clone, Debug)]

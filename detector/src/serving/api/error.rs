@@ -122,6 +122,9 @@ impl ResponseError for ApiError {
         if let Self::Unauthorized(_) = self {
             response.insert_header(("WWW-Authenticate", "Bearer"));
         }
+        if let Self::Body(_) = self {
+            response.force_close(); // what is left of the body is not waited for
+        }
         if let Self::WrongMethod { allowed, .. } = self {
             response.insert_header(("Allow", *allowed));
         }

@@ -30,55 +30,55 @@ impl<'a> Answer<'a> {
         Some(Self { data, error: error.map(|error| excerpt(&error, MAX_WORDS)) })
     }
 
-    /// The value of the only series, or of a scalar; none where there is no series.
-    ///
-    /// # Errors
-    /// One sentence.
-    pub(super) fn value(&self) -> Result<Option<f64>, String> {
-        let (kind, result) = self.result()?;
-        match kind.as_str() {
-            "scalar" => point(result).map(|(_, value)| value),
-            "vector" => {
-                let Some(series) = only(result)? else { return Ok(None) };
-                let [value] = named(series, ["value"])?;
-                value.map_or(Ok(None), |value| point(value).map(|(_, value)| value))
-            }
-            "matrix" => Err("expected one number, got a range vector: leave out [...]".to_owned()),
-            "string" => Err(format!("expected one number, got the string {}", shown(result))),
-            other => Err(format!("expected one number, got a {}", excerpt(other, MAX_EXCERPT))),
-        }
-    }
-
-    /// The points of the only series, oldest first.
-    ///
-    /// # Errors
-    /// One sentence.
-    pub(super) fn points(&self) -> Result<Vec<(Timestamp, Option<f64>)>, String> {
-        let (kind, result) = self.result()?;
-        if kind != "matrix" {
-            return Err(format!("expected a matrix, got a {}", excerpt(&kind, MAX_EXCERPT)));
-        }
-        let mut points = Vec::new();
-        let Some(series) = only(result)? else { return Ok(points) };
-        let [values] = named(series, ["values"])?;
-        values.map_or(Ok(()), |values| {
-            elements(values, |each| {
-                if points.len() == MAX_POINTS {
-                    return Err(format!("expected at most {MAX_POINTS} points, got more"));
-                }
-                points.push(point(each)?);
-                Ok(())
-            })
-        })?;
-        Ok(points)
-    }
-
     fn result(&self) -> Result<(String, Raw<'a>), String> {
         let data = self.data.ok_or("expected data, got none")?;
         let [kind, result] = named(data, ["resultType", "result"])?;
         let kind = text(kind.ok_or("expected data with a resultType")?)?;
         Ok((kind, result.ok_or("expected data with a result")?))
     }
+}
+
+/// The value of the only series, or of a scalar; none where there is no series.
+///
+/// # Errors
+/// One sentence.
+pub(super) fn value(answer: &Answer) -> Result<Option<f64>, String> {
+    let (kind, result) = answer.result()?;
+    match kind.as_str() {
+        "scalar" => point(result).map(|(_, value)| value),
+        "vector" => {
+            let Some(series) = only(result)? else { return Ok(None) };
+            let [value] = named(series, ["value"])?;
+            value.map_or(Ok(None), |value| point(value).map(|(_, value)| value))
+        }
+        "matrix" => Err("expected one number, got a range vector: leave out [...]".to_owned()),
+        "string" => Err(format!("expected one number, got the string {}", shown(result))),
+        other => Err(format!("expected one number, got a {}", excerpt(other, MAX_EXCERPT))),
+    }
+}
+
+/// The points of the only series, oldest first.
+///
+/// # Errors
+/// One sentence.
+pub(super) fn points(answer: &Answer) -> Result<Vec<(Timestamp, Option<f64>)>, String> {
+    let (kind, result) = answer.result()?;
+    if kind != "matrix" {
+        return Err(format!("expected a matrix, got a {}", excerpt(&kind, MAX_EXCERPT)));
+    }
+    let mut points = Vec::new();
+    let Some(series) = only(result)? else { return Ok(points) };
+    let [values] = named(series, ["values"])?;
+    values.map_or(Ok(()), |values| {
+        elements(values, |each| {
+            if points.len() == MAX_POINTS {
+                return Err(format!("expected at most {MAX_POINTS} points, got more"));
+            }
+            points.push(point(each)?);
+            Ok(())
+        })
+    })?;
+    Ok(points)
 }
 
 /// Seconds since the Unix epoch, and a number in quotes: none for NaN, where nothing is to be judged.
@@ -135,7 +135,7 @@ mod tests {
 
     fn value(data: &str) -> Result<Option<f64>, String> {
         let answer = format!(r#"{{"status":"success","data":{data}}}"#);
-        Answer::read(answer.as_bytes()).unwrap().value()
+        super::value(&Answer::read(answer.as_bytes()).unwrap())
     }
 
     #[test]
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn a_matrix_of_one_series_is_its_points() {
         let text = r#"{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1,"2"],[1.5,"NaN"]]}]}}"#;
-        let points = Answer::read(text.as_bytes()).unwrap().points().unwrap();
+        let points = points(&Answer::read(text.as_bytes()).unwrap()).unwrap();
         let at = |millisecond| Timestamp::from_millisecond(millisecond).unwrap();
         assert_eq!(points, [(at(1000), Some(2.0)), (at(1500), None)]);
     }
