@@ -3,6 +3,8 @@
 
 /// What a message repeats of a text from outside.
 pub mod excerpt;
+/// The time of the system.
+pub mod wall_clock;
 /// Files: read within bounds, and written whole.
 pub mod files;
 /// Requests to other people's servers: which addresses may be connected to, and whom is trusted.

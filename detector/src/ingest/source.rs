@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use super::reading::{ActiveFault, Readings};
 use super::sources::delimited::CsvError;
 use super::status::SourceStatus;
+use crate::wall_clock;
 
 /// The readings of a source, instant after instant, oldest first, found when they are asked for. It may block the thread
 /// that asks. Dropping it cancels what is left.
@@ -309,7 +310,7 @@ pub(super) fn is_set_back(time: Timestamp, now: Timestamp, interval: SignedDurat
 /// Wait until an interval before a time; false where the clock is set back meanwhile.
 async fn due(time: Timestamp, interval: SignedDuration) -> bool {
     loop {
-        let now = Timestamp::now();
+        let now = wall_clock::now();
         let wait = time.duration_since(now) - interval;
         if wait <= SignedDuration::ZERO {
             return true;
@@ -327,12 +328,12 @@ async fn due(time: Timestamp, interval: SignedDuration) -> bool {
 /// The history cannot be read.
 pub async fn replay(source: &dyn Source, feed: &Feed) -> Result<(), SourceError> {
     let ahead = feed.interval();
-    let mut rows = source.history(Span::onwards(Timestamp::now(), ahead))?;
+    let mut rows = source.history(Span::onwards(wall_clock::now(), ahead))?;
     feed.connected();
     while let Some(row) = rows.next() {
         let Readings { time, values, truth } = row?;
         if !due(time, ahead).await {
-            rows = source.history(Span::onwards(Timestamp::now(), ahead))?;
+            rows = source.history(Span::onwards(wall_clock::now(), ahead))?;
             continue;
         }
         let reading = |(sensor, value)| Reading { sensor, time, value };

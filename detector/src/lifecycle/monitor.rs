@@ -19,6 +19,7 @@ use crate::lifecycle::retrain_schedule::RetrainSchedule;
 use crate::model::model::{Explain, Model, ModelError};
 use crate::model::training::{TrainingSet, learn, trees_to_grow};
 use crate::scoring::scorer::{Outcome, Scorer, ScorerState};
+use crate::wall_clock;
 
 /// Why there is nothing to watch with.
 #[derive(Debug, Error)]
@@ -66,7 +67,7 @@ pub fn train(
     let began = Instant::now();
     let training_set = TrainingSet { readings: &training_set, until: train.data_end_time, serving: None };
     let model = learn(detector, training_set, &|done| progress.grown(done, trees_to_grow(&train)))?;
-    let model = model.with_training_end(Some(Timestamp::now()));
+    let model = model.with_training_end(Some(wall_clock::now()));
     let took = Some(began.elapsed());
     let mut scorer = Scorer::new(Arc::new(model), detector, explain);
     scorer.remember_all(&lead_in);
@@ -113,7 +114,7 @@ pub fn train_on(
     let began = Instant::now();
     let training_set = TrainingSet { readings: arrived, until: None, serving: None };
     let model = match learn(detector, training_set, &|done| progress.grown(done, trees_to_grow(&train))) {
-        Ok(model) => model.with_training_end(Some(Timestamp::now())),
+        Ok(model) => model.with_training_end(Some(wall_clock::now())),
         Err(error) => return Err(Box::new((error, stream))),
     };
     let took = Some(began.elapsed());
@@ -139,7 +140,7 @@ pub fn retrain(
     let most = train.samples + Recipe::from(&train).memory() - 1;
     let readings = past.before(until.min(now), most)?;
     let training_set = TrainingSet { readings: &readings, until: Some(until), serving: Some(serving) };
-    Ok(learn(detector, training_set, &|_| ())?.with_training_end(Some(Timestamp::now())))
+    Ok(learn(detector, training_set, &|_| ())?.with_training_end(Some(wall_clock::now())))
 }
 
 /// Who follows a replay.

@@ -82,10 +82,10 @@ def second_signal(number, code):
 
 def training(number):
     """A signal during the first training, which takes minutes."""
-    long = manifest([f"s{n}" for n in range(20)], "train: {samples: 200000, trees: 1000}")
+    long = manifest([f"s{n}" for n in range(20)], "train: {samples: 500000, trees: 10000}")
 
     def do(program):
-        with Pod(program, manifest=long, limit_mib=512, prober=False) as pod:
+        with Pod(program, manifest=long, limit_mib=2048, prober=False) as pod:
             until(lambda: pod.report().get("phase", {}).get("name") == "warmingUp" or pod.report(), "an answer")
             time.sleep(1.5)
             check(pod.report().get("phase", {}).get("name") != "serving", "the training is too short for the test")

@@ -32,6 +32,7 @@ use tokio::time::Instant;
 
 use super::event::Change;
 use crate::outgoing::Outgoing;
+use crate::wall_clock;
 use cloud_event::{EventSource, Message};
 use delivery::{Delivery, Failure};
 use ledger::{Ledger, MessageState};
@@ -220,7 +221,7 @@ impl Worker {
 
     /// Send until it is taken, refused for good, or tried often enough.
     async fn send(&self, message: &Message) -> Result<(), Failure> {
-        let attempt = || self.delivery.send(message, jiff::Timestamp::now());
+        let attempt = || self.delivery.send(message, wall_clock::now());
         attempt.retry(self.settings.retries).sleep(tokio::time::sleep).when(Failure::is_transient).await
     }
 }

@@ -15,7 +15,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use crd::source::{Mqtt, ProtocolVersion, Session};
-use jiff::Timestamp;
 use rustls::ClientConfig;
 use tokio::time::Instant;
 use url::Url;
@@ -26,6 +25,7 @@ use super::access::Access;
 use crate::ingest::connection::random_bits;
 use crate::ingest::source::{Batch, Feed, Reading, Rows, Source, SourceError, Span};
 use crate::outgoing::{Identity, Outgoing};
+use crate::wall_clock;
 
 /// The most readings that are sent on at once.
 const MAX_BATCH: usize = 1024;
@@ -190,7 +190,7 @@ impl Subscription {
                 // Of when a retained message is, only its payload can say.
                 Ok((_, None)) if message.is_retained => feed.discard(1),
                 Ok((value, time)) => {
-                    readings.push(Reading { sensor, time: time.unwrap_or_else(Timestamp::now), value });
+                    readings.push(Reading { sensor, time: time.unwrap_or_else(wall_clock::now), value });
                 }
             }
         }

@@ -24,6 +24,7 @@ use crate::ingest::source::{
     Batch, Feed, LOOK, Reading, Rows, Source, SourceError, Span, aligned, is_set_back,
 };
 use crate::outgoing::Outgoing;
+use crate::wall_clock;
 
 /// How long an answer may take before its instant is judged without it, besides the delay.
 const GRACE: Duration = Duration::from_secs(10);
@@ -61,7 +62,7 @@ impl Queries {
 #[async_trait]
 impl Source for Queries {
     fn history(&self, span: Span) -> Result<Rows, SourceError> {
-        let known = Timestamp::now() - self.delay;
+        let known = wall_clock::now() - self.delay;
         let instants = span.instants().take_while(move |instant| *instant <= known);
         let history = History {
             server: self.server.clone(),
@@ -79,7 +80,7 @@ impl Source for Queries {
 
     async fn live(&self, feed: &Feed) -> Result<(), SourceError> {
         let mut client = self.server.client().await?;
-        let mut instant = aligned(Timestamp::now(), feed.interval()) - self.delay;
+        let mut instant = aligned(wall_clock::now(), feed.interval()) - self.delay;
         instant = aligned(instant, feed.interval());
         loop {
             instant = self.due(instant, feed.interval()).await;
@@ -89,7 +90,7 @@ impl Source for Queries {
             let batch = self.server.ask(&client, instant, feed).await?;
             feed.send(batch).await;
             // What was missed while the server was away stays missing.
-            let newest = aligned(Timestamp::now() - self.delay, feed.interval());
+            let newest = aligned(wall_clock::now() - self.delay, feed.interval());
             instant = instant.saturating_add(feed.interval()).unwrap_or(instant).max(newest);
         }
     }
@@ -99,7 +100,7 @@ impl Queries {
     /// Wait until an instant is due. If the clock is set back meanwhile, the next instant by the new time is waited for.
     async fn due(&self, mut instant: Timestamp, interval: SignedDuration) -> Timestamp {
         loop {
-            let now = Timestamp::now();
+            let now = wall_clock::now();
             let wait = instant.duration_since(now) + self.delay;
             if wait <= SignedDuration::ZERO {
                 return instant;

@@ -4,7 +4,6 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
-use jiff::Timestamp;
 use prost::Message;
 use serde_json::json;
 
@@ -14,6 +13,7 @@ use crate::excerpt::{MAX_EXCERPT, excerpt};
 use crate::ingest::sources::http::otlp::{Encoding, items};
 use crate::serving::body;
 use crate::serving::state::State;
+use crate::wall_clock;
 
 /// `ExportMetricsServiceResponse`.
 #[derive(Message)]
@@ -63,7 +63,7 @@ async fn read(
     let encoding = encoding(request);
     apart(state, body, &encoding.clone(), move |body| {
         let body = decompressed(&encoding, body, MAX_METRICS)?;
-        take(&inlet, items(&body.bytes, format, &inlet, Timestamp::now()))
+        take(&inlet, items(&body.bytes, format, &inlet, wall_clock::now()))
     })
     .await
 }

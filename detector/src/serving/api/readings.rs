@@ -16,6 +16,7 @@ use crate::ingest::sources::http::json::items;
 use crate::serving::body;
 use crate::serving::state::{Judged, State};
 use crate::serving::verdict_json::verdict_json;
+use crate::wall_clock;
 
 /// The largest request body: batches beyond it belong into several requests.
 const MAX_BYTES: usize = 2 << 20;
@@ -45,7 +46,7 @@ pub(super) async fn push(
     let encoding = encoding(&request);
     let (receipt, span) = apart(&state, body, &encoding.clone(), move |body| {
         let body = decompressed(&encoding, body, MAX_BYTES)?;
-        let items = items(&body.bytes, &inlet, Timestamp::now());
+        let items = items(&body.bytes, &inlet, wall_clock::now());
         let times = items.iter().flat_map(|items| items.readings.iter().map(|reading| reading.time));
         let span = times.clone().min().zip(times.max());
         Ok((take(&inlet, items)?.unless_refused()?, span))

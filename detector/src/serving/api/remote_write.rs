@@ -3,7 +3,6 @@
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
-use jiff::Timestamp;
 
 use super::ApiError;
 use super::push::{MAX_METRICS, Taken, admitted, apart, header, take};
@@ -11,6 +10,7 @@ use crate::excerpt::{MAX_EXCERPT, excerpt};
 use crate::ingest::sources::http::remote_write::{Version, Written, decompressed_length, items};
 use crate::serving::body;
 use crate::serving::state::State;
+use crate::wall_clock;
 
 /// The handler.
 pub(super) async fn write(state: Data<State>, request: HttpRequest, payload: Payload) -> HttpResponse {
@@ -61,7 +61,7 @@ async fn read(
     }
     apart(state, body, "snappy", move |body| {
         let mut written = Written::default();
-        let items = items(&body.bytes, version, &inlet, MAX_METRICS, Timestamp::now());
+        let items = items(&body.bytes, version, &inlet, MAX_METRICS, wall_clock::now());
         let items = items.map(|(items, of_kinds)| {
             written = of_kinds;
             items

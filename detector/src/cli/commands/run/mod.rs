@@ -27,7 +27,6 @@ use std::time::Duration;
 
 use crd::Valid;
 use crd::contract::EventReport;
-use jiff::Timestamp;
 
 use crate::alerting::event::{Events, EventsState};
 use crate::cli::lines::Lines;
@@ -40,6 +39,7 @@ use crate::lifecycle::store::snapshot::Snapshot;
 use crate::model::model::Explain;
 use crate::scoring::scorer::Scorer;
 use crate::serving::logging;
+use crate::wall_clock;
 use args::RunArgs;
 use error::RunError;
 use progress::Bars;
@@ -81,7 +81,7 @@ pub fn run_document(args: &RunArgs, document: Document) -> Result<(), RunError> 
 /// `--fast`: no addresses, no clock. The event that goes on at the end.
 fn replay(args: &RunArgs, detector: &Valid, record: &mut Record) -> Result<Option<EventReport>, RunError> {
     let until = detector.train().and_then(|train| train.data_end_time);
-    let now = until.unwrap_or_else(Timestamp::now);
+    let now = until.unwrap_or_else(wall_clock::now);
     let sources = Sources::unreported(detector, &args.access()?).map_err(MonitorError::from)?;
     let sources = Arc::new(sources);
     if let Some(live) = sources.first_live() {

@@ -33,6 +33,7 @@ use crate::lifecycle::store::requirements::ModelRequirements;
 use crate::lifecycle::store::watched_file::WatchedFile;
 use crate::model::model::Model;
 use crate::serving::state::State;
+use crate::wall_clock;
 
 /// How often everything is looked at.
 const LOOK: Duration = Duration::from_millis(250);
@@ -274,7 +275,7 @@ impl ModelManager {
     fn now(&self) -> Option<Timestamp> {
         match self.sources.clock() {
             Clock::Own { .. } => self.state.scorer()?.seen(),
-            Clock::Wall => Some(Timestamp::now()),
+            Clock::Wall => Some(wall_clock::now()),
         }
     }
 

@@ -8,7 +8,6 @@ use std::time::Duration;
 use actix_web::web::Data;
 use crd::Valid;
 use crd::contract::EventReport;
-use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use super::args::RunArgs;
@@ -35,6 +34,7 @@ use crate::lifecycle::store::snapshot::Snapshot;
 use crate::model::model::{Explain, Model};
 use crate::scoring::scorer::Scorer;
 use crate::serving::state::State;
+use crate::wall_clock;
 
 /// How long after a training that failed it is tried again, where the source may have more by then.
 const RETRAIN_PAUSE: Duration = Duration::from_secs(30);
@@ -193,7 +193,7 @@ impl Begin<'_> {
             let snapshot = snapshot.clone();
             let work = move || match model {
                 Some(model) => {
-                    let (detector, now) = (&state.detector, Timestamp::now());
+                    let (detector, now) = (&state.detector, wall_clock::now());
                     let memory = (*snapshot).as_ref().map(|snapshot| &snapshot.scorer);
                     monitor::resume(detector, &sources, model, memory, now, Explain::Always)
                 }
@@ -279,7 +279,7 @@ fn keep(kept: &Buffer, aligned: &Aligned) {
 
 fn train(state: &Data<State>, sources: &Arc<Sources>) -> Result<Started, MonitorError> {
     let progress = TrainingProgress { state, bars: Bars::new() };
-    let started = monitor::train(&state.detector, sources, Timestamp::now(), Explain::Always, &progress);
+    let started = monitor::train(&state.detector, sources, wall_clock::now(), Explain::Always, &progress);
     progress.bars.clear();
     state.trained(started.is_ok());
     started
