@@ -61,7 +61,7 @@ fn as_kubectl() -> serde_saphyr::Options {
     serde_saphyr::options! { legacy_octal_numbers: true }
 }
 
-/// `2.0` is 2 to whoever writes JSON without a point, as kubectl does.
+/// `2.0` is 2 in JSON without a point, which kubectl writes.
 fn whole_numbers(value: &mut Value) {
     match value {
         Value::Number(number) if number.is_f64() => {

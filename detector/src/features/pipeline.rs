@@ -47,7 +47,7 @@ pub enum RecipeError {
     Lags(usize),
 }
 
-/// The bounds of `model.train`, whoever has written the file.
+/// The bounds of `model.train`, wherever the file comes from.
 impl TryFrom<Stated> for Recipe {
     type Error = RecipeError;
 

@@ -25,7 +25,7 @@ pub struct TooLarge;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RequestHead {
     progress: Progress,
-    /// The line that has begun is empty so far.
+    /// The current line is empty so far.
     is_empty_line: bool,
 }
 

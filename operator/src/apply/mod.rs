@@ -349,7 +349,7 @@ impl Write<'_> {
         Ok(json!(self.ctx.write(self.verb, (&self.kind.name(), &self.name), call).await?))
     }
 
-    /// Change a part of it, whoever owns that part.
+    /// Change a part of it, whatever manager owns that part.
     async fn patch(&self, patch: &Patch<Value>) -> Result<(), Error> {
         let parameters =
             PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };

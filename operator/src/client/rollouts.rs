@@ -22,25 +22,25 @@ pub struct Rollouts {
     limit: usize,
     caches: Caches,
     /// Those whose Deployment is being written: no watch shows them yet.
-    begun: Arc<Mutex<BTreeSet<Key>>>,
+    started: Arc<Mutex<BTreeSet<Key>>>,
 }
 
 /// A place, held until the write is done and the caches show it.
 pub struct Place {
     key: Key,
-    begun: Arc<Mutex<BTreeSet<Key>>>,
+    started: Arc<Mutex<BTreeSet<Key>>>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        lock(&self.begun).remove(&self.key);
+        lock(&self.started).remove(&self.key);
     }
 }
 
 impl Rollouts {
     /// With the limit, over all caches together.
     pub fn new(limit: u16, caches: Caches) -> Self {
-        Self { limit: limit.into(), caches, begun: Arc::default() }
+        Self { limit: limit.into(), caches, started: Arc::default() }
     }
 
     /// How many detectors may roll out at once; 0: any number.
@@ -51,16 +51,16 @@ impl Rollouts {
     /// A place for the detector, or `None` while as many others as the limit allows are rolling out.
     pub fn enter(&self, namespace: &str, name: &str) -> Option<Place> {
         let key = (namespace.to_owned(), name.to_owned());
-        let mut begun = lock(&self.begun);
-        if self.limit > 0 && self.others(&key, &begun) >= self.limit {
+        let mut started = lock(&self.started);
+        if self.limit > 0 && self.others(&key, &started) >= self.limit {
             return None;
         }
-        begun.insert(key.clone());
-        Some(Place { key, begun: self.begun.clone() })
+        started.insert(key.clone());
+        Some(Place { key, started: self.started.clone() })
     }
 
-    fn others(&self, key: &Key, begun: &BTreeSet<Key>) -> usize {
-        let mut rolling = begun.clone();
+    fn others(&self, key: &Key, started: &BTreeSet<Key>) -> usize {
+        let mut rolling = started.clone();
         for cache in self.caches.get() {
             rolling.extend(cache.deployments_that(is_rolling_out));
         }
@@ -69,8 +69,8 @@ impl Rollouts {
     }
 }
 
-fn lock(begun: &Mutex<BTreeSet<Key>>) -> MutexGuard<'_, BTreeSet<Key>> {
-    begun.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(started: &Mutex<BTreeSet<Key>>) -> MutexGuard<'_, BTreeSet<Key>> {
+    started.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether a Deployment is on its way to a new version of its pods. One that its controller has given up (after ten

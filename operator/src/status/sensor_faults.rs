@@ -37,7 +37,7 @@ pub fn event(before: Option<Timestamp>, after: Option<Timestamp>, observed: &Obs
     })
 }
 
-/// Faults that have begun since.
+/// Faults that have started since.
 fn not_notified(before: Option<Timestamp>, observed: &Observed) -> impl Iterator<Item = &SensorEventReport> {
     let reports = observed.reports.iter().filter_map(|pod| pod.report.as_ref());
     reports.flat_map(|report| &report.newest_sensor_events).filter(move |fault| Some(fault.start) > before)

@@ -70,7 +70,7 @@ impl DataDirectory {
     }
 }
 
-/// A pipe is not opened twice: whoever writes into it would see it closed.
+/// A pipe is not opened twice: its writer would see it closed.
 fn open(path: &Path) -> Result<Input, CsvError> {
     let can_be_read_again = path.metadata().is_ok_and(|metadata| metadata.is_file() || metadata.is_dir());
     if can_be_read_again || !path.exists() {
