@@ -14,6 +14,7 @@ from pathlib import Path
 
 from case import Command, Scenario, content
 from pod import check, until
+from protobuf import varint
 
 FIXTURES = Path(__file__).parents[3] / "detector/interchange/tests/fixtures"
 MIB = 1 << 20
@@ -59,14 +60,6 @@ def squared_references():
     model += b"\x8c\x0bestimators_](" + tree + b"h\x01" * 60_000 + b"e"
     model += b"\x8c\x14estimators_features_](" + b"N" * 60_001 + b"eub"
     return pickle(model)
-
-
-def varint(number):
-    out = b""
-    while number > 127:
-        out += bytes([number & 127 | 128])
-        number >>= 7
-    return out + bytes([number])
 
 
 def onnx_of(graph):

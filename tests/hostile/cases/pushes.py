@@ -6,23 +6,11 @@ import zlib
 
 from case import Request, Scenario
 from pod import check
+from protobuf import message, varint
 
 MIB = 1 << 20
 PROTOBUF = "application/x-protobuf"
 REMOTE_WRITE_2 = PROTOBUF + ";proto=io.prometheus.write.v2.Request"
-
-
-def varint(number):
-    out = b""
-    while number > 0x7F:
-        out += bytes([number & 0x7F | 0x80])
-        number >>= 7
-    return out + bytes([number])
-
-
-def message(number, content):
-    """A field of protobuf that has a length."""
-    return varint(number << 3 | 2) + varint(len(content)) + content
 
 
 def literals(data):

@@ -8,6 +8,7 @@ import time
 from case import Scenario
 from cases.pods import FOREST
 from pod import Failed, Pod, check, until
+from protobuf import varint
 
 MIB = 1 << 20
 
@@ -93,20 +94,10 @@ def watched(program, manifest, says):
         return {"usage": pod.usage()}
 
 
-def length(number):
-    """MQTT's variable byte integer."""
-    out = b""
-    while True:
-        number, digit = number >> 7, number & 0x7F
-        out += bytes([digit | (0x80 if number else 0)])
-        if not number:
-            return out
-
-
 def publish(payload):
     topic = b"plant/value"
     body = len(topic).to_bytes(2, "big") + topic + payload
-    return b"\x30" + length(len(body)) + body
+    return b"\x30" + varint(len(body)) + body  # MQTT writes lengths as protobuf does
 
 
 def messages(packet, says, value=""):
