@@ -63,14 +63,17 @@ pub fn stamped(mut desired: Value) -> Value {
 
 /// Whether writing a stamped Deployment replaces the pods of the stored one.
 pub fn replaces_pods(stored: &Value, stamped: &Value) -> bool {
-    let digits = |object: &Value| object["metadata"]["annotations"][TEMPLATE].clone();
-    digits(stored) != digits(stamped) || !matches(&stored["spec"]["template"], &stamped["spec"]["template"])
+    annotation(stored, TEMPLATE) != annotation(stamped, TEMPLATE)
+        || !matches(&stored["spec"]["template"], &stamped["spec"]["template"])
 }
 
 /// Whether the stored object was last applied from the same desired one: a write would only repair it.
 pub fn is_of_same_origin(stored: &Value, stamped: &Value) -> bool {
-    let digits = |object: &Value| object["metadata"]["annotations"][APPLIED].clone();
-    digits(stored) == digits(stamped)
+    annotation(stored, APPLIED) == annotation(stamped, APPLIED)
+}
+
+fn annotation<'a>(object: &'a Value, name: &str) -> &'a Value {
+    &object["metadata"]["annotations"][name]
 }
 
 /// Whether the stored object is as the desired one asks.

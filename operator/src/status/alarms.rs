@@ -43,13 +43,18 @@ pub fn event(before: Option<Timestamp>, after: Option<Timestamp>, observed: &Obs
         1 => said,
         count => format!("{count} alarms; the most severe: {said}"),
     };
-    Some(Event {
+    Some(warning("AnomalyDetected", note))
+}
+
+/// What detectors report, as an Event.
+pub(super) fn warning(reason: &str, note: String) -> Event {
+    Event {
         type_: EventType::Warning,
-        reason: "AnomalyDetected".to_owned(),
+        reason: reason.to_owned(),
         note: Some(note),
         action: "Judge".to_owned(),
         secondary: None,
-    })
+    }
 }
 
 /// Events that have raised an alarm since.

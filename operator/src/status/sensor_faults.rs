@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use crd::contract::SensorEventReport;
 use jiff::Timestamp;
-use kube::runtime::events::{Event, EventType};
+use kube::runtime::events::Event;
 
-use super::alarms::newest;
+use super::alarms::{newest, warning};
 use crate::observe::Observed;
 
 /// When the newest fault began that an Event has reported by now, where `before` was the newest so far.
@@ -28,13 +28,7 @@ pub fn event(before: Option<Timestamp>, after: Option<Timestamp>, observed: &Obs
         1 => newest.clone(),
         count => format!("{count} faults of sensors; the newest: {newest}"),
     };
-    Some(Event {
-        type_: EventType::Warning,
-        reason: "SensorFault".to_owned(),
-        note: Some(note),
-        action: "Judge".to_owned(),
-        secondary: None,
-    })
+    Some(warning("SensorFault", note))
 }
 
 /// Faults that have started since.

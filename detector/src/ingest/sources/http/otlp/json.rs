@@ -44,24 +44,35 @@ fn read_metric(metric: Raw, outer: [&Layer; 2], collector: &mut Collector) -> Re
     let name = text(name.ok_or("expected a metric with a name")?)?;
     for numbers in [gauge, sum] {
         each_point(numbers, |point| {
-            collector.begin_series();
-            let attributes = attributes_of(Some(point))?;
-            let labels = layer(&attributes);
-            let series = Series { name: name.as_bytes(), layers: &[&labels, outer[0], outer[1]] };
-            collector.add(series, std::iter::once(number(point)?.sample()))
+            let sample = number(point)?.sample();
+            in_series(&name, point, outer, collector, |collector, series| {
+                collector.add(series, std::iter::once(sample))
+            })
         })?;
     }
     let found = named(metric, UNFIT.map(|(field, _)| field))?;
     for (points, (_, what)) in found.into_iter().zip(UNFIT) {
         each_point(points, |point| {
-            collector.begin_series();
-            let attributes = attributes_of(Some(point))?;
-            let labels = layer(&attributes);
-            let series = Series { name: name.as_bytes(), layers: &[&labels, outer[0], outer[1]] };
-            collector.add_unfit(series, 1, what).map(drop)
+            in_series(&name, point, outer, collector, |collector, series| {
+                collector.add_unfit(series, 1, what).map(drop)
+            })
         })?;
     }
     Ok(())
+}
+
+/// A data point of a metric of this name, as a series of its own.
+fn in_series(
+    name: &str,
+    point: Raw,
+    outer: [&Layer; 2],
+    collector: &mut Collector,
+    add: impl FnOnce(&mut Collector, Series) -> Result<(), String>,
+) -> Result<(), String> {
+    collector.begin_series();
+    let attributes = attributes_of(Some(point))?;
+    let labels = layer(&attributes);
+    add(collector, Series { name: name.as_bytes(), layers: &[&labels, outer[0], outer[1]] })
 }
 
 /// `NumberDataPoint`.
