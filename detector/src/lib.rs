@@ -21,6 +21,8 @@ pub mod scoring;
 pub mod alerting;
 /// When a model is trained, loaded, stored and replaced.
 pub mod lifecycle;
+/// What pages are made of: the charts.
+pub mod assets;
 /// What others can ask: metrics, the HTTP API, the log.
 pub mod serving;
 /// The command line: arguments in, an answer or one sentence out.
