@@ -18,6 +18,8 @@ use super::connections::{Connections, Open};
 use super::request_head::RequestHead;
 
 const TICK: Duration = Duration::from_secs(1);
+/// How long a new client has to say what it wants before it makes room for others.
+const GRACE: Duration = Duration::from_millis(20);
 /// The longest that a head may take to arrive, ticks.
 const HEAD: u32 = 10;
 /// A client that takes less than so many bytes in so many ticks, while there are more for it, is cut off.
@@ -32,10 +34,11 @@ const LARGE_HEAD: &[u8] =
 pub struct Connection {
     stream: TcpStream,
     open: Open,
+    accepted: Instant,
     clock: Pin<Box<Sleep>>,
     head: RequestHead,
-    /// Ticks since the head that is arriving began.
-    head_age: u32,
+    /// Ticks since the first byte of the request that is under way.
+    request_age: u32,
     /// Since when the client does not take what is there for it: ticks, and what it has taken since.
     blocked: Option<(u32, usize)>,
     /// Ticks since anything came or went.
@@ -51,9 +54,10 @@ impl Connection {
         Self {
             stream,
             open: connections.accept(),
+            accepted: Instant::now(),
             clock: Box::pin(sleep(TICK)),
             head: RequestHead::default(),
-            head_age: 0,
+            request_age: 0,
             blocked: None,
             silence: 0,
             longest_silence: u32::try_from(longest_silence.as_secs()).unwrap_or(u32::MAX),
@@ -62,14 +66,23 @@ impl Connection {
 
     /// Nothing can be done now: look at the clock, which wakes the task at its next tick.
     fn wait<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
-        if self.open.is_evicted(cx.waker()) {
-            return Poll::Ready(Err(cut("others need the place")));
-        }
         loop {
+            if self.open.is_evicted(cx.waker()) && !self.has_new_request() {
+                if self.accepted.elapsed() >= GRACE {
+                    return Poll::Ready(Err(cut("others need the place")));
+                }
+                let end = self.accepted + GRACE;
+                self.clock.as_mut().reset(end);
+            }
             ready!(self.clock.as_mut().poll(cx));
             self.clock.as_mut().reset(Instant::now() + TICK);
             self.tick()?;
         }
+    }
+
+    /// Whether a request was made within the last second: it is answered first, however many others come after it.
+    fn has_new_request(&self) -> bool {
+        self.head.is_whole() && self.request_age == 0
     }
 
     fn tick(&mut self) -> io::Result<()> {
@@ -77,11 +90,9 @@ impl Connection {
         if self.silence > self.longest_silence {
             return Err(cut("nothing came or went"));
         }
-        if self.head.is_arriving() {
-            self.head_age += 1;
-            if self.head_age > HEAD {
-                return Err(self.refuse(SLOW_HEAD, "the head of a request did not arrive in time"));
-            }
+        self.request_age += 1;
+        if self.head.is_arriving() && self.request_age > HEAD {
+            return Err(self.refuse(SLOW_HEAD, "the head of a request did not arrive in time"));
         }
         if let Some((ticks, taken)) = &mut self.blocked {
             *ticks += 1;
@@ -103,8 +114,8 @@ impl Connection {
 
     fn received(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.silence = 0;
-        if !self.head.is_arriving() {
-            self.head_age = 0;
+        if self.head.is_between_requests() {
+            self.request_age = 0;
         }
         self.head.received(bytes).map_err(|_| self.refuse(LARGE_HEAD, "the head of a request is too large"))
     }

@@ -35,6 +35,16 @@ impl RequestHead {
         matches!(self.progress, Progress::Arriving(_))
     }
 
+    /// Whether all of a head has come, and nothing of its answer was sent.
+    pub fn is_whole(&self) -> bool {
+        self.progress == Progress::Whole
+    }
+
+    /// Whether the next byte belongs to a new request.
+    pub fn is_between_requests(&self) -> bool {
+        self.progress == Progress::Nothing
+    }
+
     /// These bytes have come.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 """Connections that say nothing, say it slowly, do not listen, or are too many."""
 
 import contextlib
+import signal
 import socket
 import time
 
@@ -207,12 +208,26 @@ def answered(data, within, answer):
     return do
 
 
+def first_probe_is_answered(pod):
+    """A probe that asked before 100 others connected, all of which the process sees at once."""
+    pod.signal(signal.SIGSTOP)
+    try:
+        with pod.connect("metrics") as probe, contextlib.ExitStack() as others:
+            probe.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            others.enter_context(sockets(pod, 100, b"GET /livez HTTP/1.1\r\n", "metrics"))
+            pod.signal(signal.SIGCONT)
+            check(probe.recv(4096).startswith(b"HTTP/1.1 200"), "the first probe got no answer")
+    finally:
+        pod.signal(signal.SIGCONT)
+
+
 CASES = [
     Scenario(name="200 sockets that say nothing", do=held(200, b"")),
     Scenario(name="200 sockets with half a head", do=held(200, HEAD)),
     Scenario(name="200 sockets with half a small body", do=held(200, HEAD + b'Content-Length: 13\r\n\r\n{"val')),
     Scenario(name="100 sockets of probes that say nothing", do=held(100, b"", port="metrics")),
     Scenario(name="100 probes with half a head", do=held(100, b"GET /livez HTTP/1.1\r\n", port="metrics")),
+    Scenario(name="a probe, then 100 with half a head, all at once", do=first_probe_is_answered),
     Scenario(name="400 sockets with a stalled body of 2 MiB", do=held(400, HEAD + b"Content-Length: 2097152\r\n\r\n" + b" " * 30_000, wait=2), slow=True),
     Scenario(name="400 sockets with 15 KiB of a head", do=held(400, HEAD + b"A: " + b"a" * 15_000, wait=2), slow=True),
     Scenario(name="1,000 sockets that say nothing", do=held(1000, b"", wait=2), slow=True),
