@@ -4,6 +4,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::cli::commands::CommandError;
 use crate::cli::commands::compare::{self, CompareArgs};
+use crate::cli::commands::evaluate;
+use crate::cli::commands::evaluate::args::EvaluateArgs;
 use crate::cli::commands::export::{self, ExportArgs};
 use crate::cli::commands::import_apart::{self, ImportApartArgs};
 use crate::cli::commands::inspect::{self, InspectArgs};
@@ -35,6 +37,8 @@ enum Command {
     Train(TrainArgs),
     /// Score the rows of a CSV file
     Score(ScoreArgs),
+    /// Measure a model or a manifest against labels
+    Evaluate(EvaluateArgs),
     /// Say how much two models agree on the rows of a CSV file
     Compare(CompareArgs),
     /// Print what a model is, as JSON
@@ -64,6 +68,7 @@ impl Cli {
             Command::Serve(args) => Ok(serve::run(args)?),
             Command::Train(args) => Ok(train::run(args)?),
             Command::Score(args) => Ok(score::run(args)?),
+            Command::Evaluate(args) => Ok(evaluate::run(args)?),
             Command::Compare(args) => Ok(compare::run(args)?),
             Command::Inspect(args) => Ok(inspect::run(args)?),
             Command::Export(args) => Ok(export::run(args)?),

@@ -4,6 +4,8 @@
 pub mod input;
 /// What is printed.
 pub mod stdout;
+/// How a result is written.
+pub mod format;
 /// `--set PATH=VALUE`.
 mod set;
 /// A manifest for a data file.
@@ -16,6 +18,8 @@ pub mod output;
 pub mod lines;
 /// Verdicts against the truth: precision and recall.
 pub mod evaluation;
+/// Figures with intervals, and thresholds that keep a goal.
+pub mod figures;
 /// How much two rows of numbers agree on the order.
 pub mod rank;
 /// The subcommands, one file each.

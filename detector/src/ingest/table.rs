@@ -34,6 +34,13 @@ pub struct Table {
     line: ProgressBar,
     may_miss: bool,
     times: Option<Times>,
+    labels: Option<Labels>,
+}
+
+/// What is known of the rows read so far: whether each is anomalous.
+struct Labels {
+    column: usize,
+    read: Vec<bool>,
 }
 
 /// The times of the rows read so far, from the column `timestamp`.
@@ -60,7 +67,7 @@ impl Table {
         };
         let columns = selection.columns(&rows)?;
         let names = columns.iter().map(|column| rows.header()[*column].clone()).collect();
-        Ok(Self { rows, columns, names, line, may_miss: false, times: None })
+        Ok(Self { rows, columns, names, line, may_miss: false, times: None, labels: None })
     }
 
     /// The same file, whose cells may be empty, `NaN`, `NA` or `null`: they are NaN then, and not refused.
@@ -73,8 +80,36 @@ impl Table {
     #[must_use]
     pub fn with_times(self) -> Self {
         let column = self.rows.header().iter().position(|name| name == TIMESTAMP);
-        let times = column.map(|column| Times { column, parser: None, read: Ok(Vec::new()) });
+        let times = column.map(Times::of);
         Self { times, ..self }
+    }
+
+    /// The same file, whose times are in this column.
+    ///
+    /// # Errors
+    /// There is no such column.
+    pub fn with_times_of(self, name: &str) -> Result<Self, CsvError> {
+        let times = Some(Times::of(self.rows.column(name)?));
+        Ok(Self { times, ..self })
+    }
+
+    /// The same file, whose labels are in this column: 0, false or normal; 1, true or anomalous.
+    ///
+    /// # Errors
+    /// There is no such column.
+    pub fn with_label(self, name: &str) -> Result<Self, CsvError> {
+        let labels = Some(Labels { column: self.rows.column(name)?, read: Vec::new() });
+        Ok(Self { labels, ..self })
+    }
+
+    /// Whether the file has a column of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.rows.header().iter().any(|column| column == name)
+    }
+
+    /// The labels of the rows read so far; empty where none are read.
+    pub fn labels(&mut self) -> Vec<bool> {
+        self.labels.take().map_or(Vec::new(), |labels| labels.read)
     }
 
     /// The times of the rows read so far; none where the file has no column `timestamp`.
@@ -105,6 +140,9 @@ impl Table {
             if let Some(times) = &mut self.times {
                 times.push(&self.rows);
             }
+            if let Some(labels) = &mut self.labels {
+                labels.push(&self.rows)?;
+            }
             for column in &self.columns {
                 let value = self.rows.number(*column)?;
                 if value.is_none() && self.may_miss {
@@ -129,7 +167,25 @@ impl Table {
     }
 }
 
+impl Labels {
+    fn push(&mut self, rows: &Rows) -> Result<(), CsvError> {
+        let text = rows.text(self.column);
+        let label = match text.to_ascii_lowercase().as_str() {
+            "0" | "0.0" | "false" | "normal" => Some(false),
+            "1" | "1.0" | "true" | "anomalous" => Some(true),
+            _ => None,
+        };
+        let expected = "0 (normal) or 1 (anomalous)";
+        self.read.push(label.ok_or_else(|| rows.unexpected(self.column, expected))?);
+        Ok(())
+    }
+}
+
 impl Times {
+    fn of(column: usize) -> Self {
+        Self { column, parser: None, read: Ok(Vec::new()) }
+    }
+
     /// Read the row's time. After the first cell that is none, no more are read.
     fn push(&mut self, rows: &Rows) {
         let Ok(read) = &mut self.read else { return };
@@ -264,6 +320,23 @@ mod tests {
         let cells = Table::open(&path, &Selection::Measurements).unwrap().with_missing().rest().unwrap();
         assert_eq!((cells[0].to_bits(), cells[3].to_bits()), (1f64.to_bits(), 4f64.to_bits()));
         assert!(cells[1].is_nan() && cells[2].is_nan());
+    }
+
+    #[test]
+    fn labels_are_read_beside_the_cells_and_must_be_labels() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pump.csv");
+        let read = |text: &str| {
+            fs::write(&path, text).unwrap();
+            let mut table = Table::open(&path, &Selection::Named(&names(&["a"])))?.with_label("fault")?;
+            Ok::<_, CsvError>((table.rest()?, table.labels()))
+        };
+        assert_eq!(read("a,fault\n1,0\n2,True\n").unwrap(), (vec![1.0, 2.0], vec![false, true]));
+        for (cell, got) in [("", "\"\""), ("NaN", "\"NaN\""), ("-1", "\"-1\"")] {
+            let error = read(&format!("a,fault\n1,0\n1,{cell}\n")).unwrap_err().to_string();
+            let says = format!(":3: column \"fault\": expected 0 (normal) or 1 (anomalous), got {got}");
+            assert!(error.ends_with(&says), "{error}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod alerts;
 mod binary;
+mod evaluate;
 mod http;
 mod https;
 mod lasting;

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 use thiserror::Error;
 
 use super::model_file::{self, ModelFileError};
+use crate::cli::format::Format;
 use crate::cli::rank;
 use crate::cli::stdout::{self, StdoutError};
 use crate::ingest::table::{Selection, Table};
@@ -36,16 +37,6 @@ pub struct CompareArgs {
     /// How the result is written
     #[arg(long, value_enum, default_value_t)]
     output: Format,
-}
-
-/// How the result is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// A table for people.
-    #[default]
-    Table,
-    /// JSON for programs.
-    Json,
 }
 
 /// Why there is nothing to compare.

@@ -12,6 +12,8 @@ mod column_warnings;
 pub mod train;
 /// `detector score`.
 pub mod score;
+/// `detector evaluate`.
+pub mod evaluate;
 /// `detector compare`.
 pub mod compare;
 /// `detector inspect`.
@@ -42,6 +44,9 @@ pub enum CommandError {
     /// `score` failed.
     #[error(transparent)]
     Score(#[from] score::ScoreError),
+    /// `evaluate` failed.
+    #[error(transparent)]
+    Evaluate(#[from] evaluate::error::EvaluateError),
     /// `compare` failed.
     #[error(transparent)]
     Compare(#[from] compare::CompareError),

@@ -1,0 +1,60 @@
+//! The arguments of `detector evaluate`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::figures::choice::Goal;
+use crate::cli::format::Format;
+
+/// Measure a model, or all that a manifest says, against labels.
+///
+/// `detector evaluate pump.yaml` trains and replays as `detector run --fast` does, and compares with the simulated faults or the
+/// recording's `label`. `detector evaluate --model FILE --input data.csv` scores labelled rows.
+///
+/// Each figure has an interval that it lies in with a confidence of 95 %, by the bootstrap: 1000 draws of blocks of readings, or
+/// of rows where there are no times. An event is anomalous verdicts in a row, and right where one of them is within a labelled
+/// span; the delay is the median from the start of a span. `realised / promised` is about readings outside of faults: 1 is
+/// what the threshold promises. The NAB score takes each labelled span as a window and each alarm as a detection.
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    /// The manifest, or data with a column of labels, as `detector run` takes them
+    #[arg(value_name = "FILE", required_unless_present = "input")]
+    pub(super) manifest: Option<PathBuf>,
+
+    /// The model, as `train` writes it: for the rows of --input, or for the manifest in place of a training
+    #[arg(long, value_name = "FILE", required_unless_present = "manifest")]
+    pub(super) model: Option<PathBuf>,
+
+    /// A CSV file with the model's columns; - for the standard input
+    #[arg(long, value_name = "FILE", requires = "model", conflicts_with = "manifest")]
+    pub(super) input: Option<PathBuf>,
+
+    /// The input's column of labels: 0 or false, 1 or true
+    #[arg(long, value_name = "NAME", default_value = "label", requires = "input")]
+    pub(super) label: String,
+
+    /// Another CSV file that has the labels, a row for each of the input
+    #[arg(long, value_name = "FILE", requires = "input")]
+    pub(super) labels: Option<PathBuf>,
+
+    /// The input's column of times; without one, delays are in rows [default: timestamp, where there is one]
+    #[arg(long, value_name = "NAME", requires = "input")]
+    pub(super) time: Option<String>,
+
+    /// Choose the threshold on the first half and measure it on the other: precision=0.9, recall=0.9, alertsPerDay=5, f1
+    #[arg(long, value_name = "GOAL")]
+    pub(super) choose: Option<Goal>,
+
+    /// Change a field of the manifest first: spec.model.train.trees=200
+    #[arg(long, value_name = "PATH=VALUE", requires = "manifest")]
+    pub(super) set: Vec<String>,
+
+    /// How much of the readings' own time is judged [default: a recording to its end, 24h of simulated sensors]
+    #[arg(long, value_name = "DURATION", requires = "manifest")]
+    pub(super) duration: Option<crd::Duration>,
+
+    /// How the result is written
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) output: Format,
+}

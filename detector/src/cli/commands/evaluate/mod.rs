@@ -1,0 +1,63 @@
+//! `detector evaluate`: a model or a manifest, and labels, in; figures with their intervals out.
+
+/// The arguments.
+pub mod args;
+/// Why there are no figures.
+pub mod error;
+/// What was judged of a file's readings.
+mod judged;
+/// A model over the rows of a table.
+mod rows;
+/// A manifest over its own readings.
+mod replayed;
+/// What is printed.
+mod outcome;
+
+use self::args::EvaluateArgs;
+use self::error::EvaluateError;
+use self::outcome::{Chosen, Printed};
+use crate::cli::figures::bootstrap::Estimates;
+use crate::cli::figures::instants::{Evaluated, Instant};
+use crate::cli::format::Format;
+use crate::cli::stdout;
+
+/// Evaluate, and print the result.
+///
+/// # Errors
+/// A file cannot be read, there is nothing to compare with, or no threshold keeps the goal.
+pub fn run(args: &EvaluateArgs) -> Result<(), EvaluateError> {
+    let judged = match (&args.manifest, &args.model, &args.input) {
+        (Some(manifest), model, _) => replayed::judged(args, manifest, model.as_deref())?,
+        (None, Some(model), Some(input)) => rows::judged(args, model, input)?,
+        _ => unreachable!("clap asks for a manifest, or for a model and an input"),
+    };
+    let unfit = |why| EvaluateError::Unfit(judged.name.clone(), why);
+    judged.evaluated.check().map_err(unfit)?;
+    let (evaluated, chosen) = match args.choose {
+        None => (judged.evaluated, None),
+        Some(goal) => {
+            let (first, other) = halves(judged.evaluated);
+            let of_half = |why: String| unfit(format!("--choose needs labels in both halves: {why}"));
+            first.check().map_err(of_half)?;
+            other.check().map_err(of_half)?;
+            let threshold = goal.threshold(&first).map_err(unfit)?;
+            let other = (judged.rethreshold)(other, threshold);
+            (other, Some(Chosen { goal: goal.to_string(), rows: first.instants.len() }))
+        }
+    };
+    let estimates = Estimates::new(&evaluated);
+    let printed = Printed { name: &judged.name, evaluated: &evaluated, chosen, estimates: &estimates };
+    match args.output {
+        Format::Table => stdout::print(printed)?,
+        Format::Json => stdout::print(printed.json())?,
+    }
+    Ok(())
+}
+
+/// The earlier instants and the later ones.
+fn halves(mut evaluated: Evaluated) -> (Evaluated, Evaluated) {
+    let later: Vec<Instant> = evaluated.instants.split_off(evaluated.instants.len() / 2);
+    let Evaluated { is_series, has_times, promised, threshold, .. } = evaluated;
+    let other = Evaluated { instants: later, is_series, has_times, promised, threshold };
+    (evaluated, other)
+}

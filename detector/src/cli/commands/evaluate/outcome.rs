@@ -1,0 +1,147 @@
+//! Figures with their intervals in, a table for people or JSON for programs out.
+
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+
+use crate::cli::figures::bootstrap::{DRAWS, Estimate, Estimates, LEVEL};
+use crate::cli::figures::figures::{COUNT, NAMES, is_delay};
+use crate::cli::figures::instants::Evaluated;
+
+/// Fewer faults than this say little, whatever the interval.
+const FEW_FAULTS: usize = 10;
+
+/// How a threshold was chosen.
+pub(super) struct Chosen {
+    /// What for.
+    pub(super) goal: String,
+    /// How many rows it was chosen from.
+    pub(super) rows: usize,
+}
+
+/// The figures of what was judged.
+pub(super) struct Printed<'a> {
+    /// The file.
+    pub(super) name: &'a str,
+    pub(super) evaluated: &'a Evaluated,
+    pub(super) chosen: Option<Chosen>,
+    pub(super) estimates: &'a Estimates,
+}
+
+impl Printed<'_> {
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let faults = self.estimates.blocks.counts.faults;
+        if faults < FEW_FAULTS {
+            warnings.push(format!(
+                "{faults} labelled spans are few: the intervals of fewer than {FEW_FAULTS} are too narrow"
+            ));
+        }
+        warnings
+    }
+
+    fn unit(&self) -> &'static str {
+        if self.evaluated.has_times { "s" } else { "rows" }
+    }
+
+    /// The result as JSON.
+    pub(super) fn json(&self) -> String {
+        let known = |at: usize| self.estimates.each[at].map(|estimate| (at, estimate));
+        let figures: Map<String, Value> = (0..COUNT)
+            .filter_map(known)
+            .map(|(at, Estimate { value, interval })| {
+                let [low, high] = interval.map_or([None; 2], |ends| ends.map(Some));
+                (NAMES[at].0.to_owned(), json!({ "value": value, "low": low, "high": high }))
+            })
+            .collect();
+        let chosen = self.chosen.as_ref();
+        let chosen = chosen.map(|chosen| json!({ "goal": chosen.goal, "rows": chosen.rows }));
+        let result = json!({
+            "file": self.name,
+            "counts": self.estimates.blocks.counts,
+            "threshold": self.evaluated.threshold,
+            "chosen": chosen,
+            "figures": figures,
+            "delayUnit": if self.evaluated.has_times { "seconds" } else { "rows" },
+            "bootstrap": { "draws": DRAWS, "level": LEVEL, "rowsPerBlock": self.estimates.block, "isSeries": self.evaluated.is_series },
+            "warnings": self.warnings(),
+        });
+        serde_json::to_string_pretty(&result).expect("numbers and strings are JSON")
+    }
+
+    fn line(&self, f: &mut fmt::Formatter<'_>, at: usize) -> fmt::Result {
+        let Some(Estimate { value, interval }) = self.estimates.each[at] else { return Ok(()) };
+        let shown = |value: f64| match NAMES[at].0 {
+            _ if is_delay(at) => format!("{value:.0} {}", self.unit()),
+            "nab" => format!("{value:.1}"),
+            "alertRateRatio" => format!("{value:.2}"),
+            _ => format!("{value:.3}"),
+        };
+        let interval =
+            interval.map_or("unknown".to_owned(), |[low, high]| format!("{} to {}", shown(low), shown(high)));
+        writeln!(f, "{:<21} {:>9}   {interval}", NAMES[at].1, shown(value))
+    }
+}
+
+impl fmt::Display for Printed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = &self.estimates.blocks.counts;
+        writeln!(f, "{}: {} rows, {} with a verdict", self.name, counts.rows, counts.verdicts)?;
+        writeln!(f, "truth: {} rows in {} labelled spans", counts.labelled, counts.faults)?;
+        writeln!(
+            f,
+            "found: {} anomalous rows in {} events, {} alarms",
+            counts.anomalous, counts.events, counts.alarms
+        )?;
+        match (self.evaluated.threshold, &self.chosen) {
+            (Some(threshold), None) => writeln!(f, "threshold: {threshold:.4}")?,
+            (Some(threshold), Some(chosen)) => writeln!(
+                f,
+                "threshold: {threshold} for {}, chosen on {} rows before these; in a manifest: threshold: {{score: {threshold}}}",
+                chosen.goal, chosen.rows
+            )?,
+            (None, _) => writeln!(f, "threshold: follows the scores")?,
+        }
+        writeln!(f, "\n{:<21} {:>9}   95 % interval", "figure", "value")?;
+        (0..COUNT).try_for_each(|at| self.line(f, at))?;
+        let drawn = match (self.evaluated.is_series, self.estimates.block) {
+            (true, block) => format!("blocks of {block} rows"),
+            (false, 1) => "rows".to_owned(),
+            (false, block) => format!("groups of {block} rows"),
+        };
+        write!(f, "\nintervals: bootstrap, {DRAWS} draws of {drawn}")?;
+        self.warnings().iter().try_for_each(|warning| write!(f, "\nwarning: {warning}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::figures::instants::Promised;
+    use crate::cli::figures::spans::tests::series;
+
+    #[test]
+    fn the_table_is_for_people_and_the_json_for_programs() {
+        let (verdicts, truth) = ("..x!....x...".repeat(60), "..FF........".repeat(60));
+        let evaluated = Evaluated { promised: Some(Promised::Share(0.1)), ..series(&verdicts, &truth) };
+        let estimates = Estimates::new(&evaluated);
+        let printed =
+            Printed { name: "pump.yaml", evaluated: &evaluated, chosen: None, estimates: &estimates };
+        insta::assert_snapshot!("table", printed.to_string());
+        insta::assert_snapshot!("json", printed.json());
+    }
+
+    #[test]
+    fn a_few_faults_are_warned_of_and_what_is_unknown_is_left_out() {
+        let evaluated = Evaluated { has_times: false, ..series(&".".repeat(40), &"F".repeat(2).repeat(20)) };
+        let estimates = Estimates::new(&evaluated);
+        let chosen = Some(Chosen { goal: "f1".to_owned(), rows: 40 });
+        let printed =
+            Printed { name: "a.csv", evaluated: &evaluated, chosen, estimates: &estimates }.to_string();
+        assert!(printed.contains("warning: 1 labelled spans are few"), "{printed}");
+        assert!(
+            !printed.contains("delay") && printed.contains("threshold: 0.6 for f1, chosen on 40 rows"),
+            "{printed}"
+        );
+    }
+}

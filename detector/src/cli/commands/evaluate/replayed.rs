@@ -1,0 +1,159 @@
+//! A manifest in; what its detector makes of its own readings, replayed, and the truth, out.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crd::Valid;
+
+use super::args::EvaluateArgs;
+use super::error::EvaluateError;
+use super::judged::FileJudged;
+use crate::cli::commands::model_file;
+use crate::cli::figures::instants::{Evaluated, Instant, Judged, Promised};
+use crate::cli::manifest::{Document, shown};
+use crate::cli::stdout::note;
+use crate::ingest::progress::NoProgress;
+use crate::ingest::reading::Readings;
+use crate::ingest::sources::Sources;
+use crate::ingest::sources::access::Access;
+use crate::lifecycle::monitor::{self, MonitorError, ReplayObserver, Started};
+use crate::model::judgement::{Judgement, severity};
+use crate::model::model::{Explain, Model};
+use crate::model::names::list;
+use crate::model::threshold;
+use crate::outgoing::Outgoing;
+use crate::scoring::alarm::Alarm;
+use crate::scoring::scorer::{Outcome, Scorer};
+use crate::scoring::verdict::AlarmState;
+use crate::wall_clock;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Train, or take the model, and judge what comes.
+///
+/// # Errors
+/// The manifest is of no use, its sources are live or fail, or nobody knows the truth.
+pub(super) fn judged(
+    args: &EvaluateArgs,
+    manifest: &Path,
+    model: Option<&Path>,
+) -> Result<FileJudged, EvaluateError> {
+    let document = Document::read(manifest, &args.set)?;
+    document.notes.iter().for_each(note);
+    let detector = document.detector()?;
+    let model = model.map(model_file::model).transpose()?;
+    let mut started = started(&detector, model)?;
+    let span = args.duration.map(Duration::from).or_else(|| is_simulated(&detector).then_some(DAY));
+    let mut judging = Judging::default();
+    let threshold = started.threshold();
+    let sources = started.sources.clone();
+    monitor::replay(&detector, &sources, &mut started.started, span, &mut judging)?;
+    if !judging.knows_the_truth {
+        return Err(EvaluateError::NoTruth(shown(manifest)));
+    }
+    let promised = promised(&detector, sources.interval().as_secs_f64());
+    let instants = judging.instants;
+    let evaluated = Evaluated { instants, is_series: true, has_times: true, promised, threshold };
+    let rethreshold = Box::new(move |evaluated, score| by_threshold(&detector, evaluated, score));
+    Ok(FileJudged { name: shown(manifest), evaluated, rethreshold })
+}
+
+struct Begun {
+    sources: Arc<Sources>,
+    started: Started,
+}
+
+impl Begun {
+    /// None where it follows the scores.
+    fn threshold(&self) -> Option<f64> {
+        let scorer: &Scorer = &self.started.scorer;
+        scorer.calibration().is_none().then(|| scorer.threshold())
+    }
+}
+
+fn started(detector: &Valid, model: Option<Model>) -> Result<Begun, EvaluateError> {
+    let access = Access { outgoing: Outgoing::new(&[], None)?, ..Access::default() };
+    let sources = Arc::new(Sources::unreported(detector, &access).map_err(MonitorError::from)?);
+    if let Some(live) = sources.first_live() {
+        return Err(MonitorError::Live(live.to_owned()).into());
+    }
+    let now = detector.train().and_then(|train| train.data_end_time).unwrap_or_else(wall_clock::now);
+    let started = match model {
+        None => monitor::train(detector, &sources, now, Explain::Never, &NoProgress)?,
+        Some(model) => {
+            let sensors: Vec<String> = detector.sensors().map(|sensor| sensor.name.to_owned()).collect();
+            if model.sensors() != sensors {
+                let (manifest, model) = (list(&sensors), list(model.sensors()));
+                return Err(EvaluateError::Columns { manifest, model });
+            }
+            monitor::resume(detector, &sources, Arc::new(model), None, now, Explain::Never)?
+        }
+    };
+    Ok(Begun { sources, started })
+}
+
+/// A simulation has no end.
+fn is_simulated(detector: &Valid) -> bool {
+    detector.spec().sources.iter().any(|source| source.simulated.is_some())
+}
+
+fn promised(detector: &Valid, seconds_apart: f64) -> Option<Promised> {
+    let promise = threshold::promise(detector.cut(), seconds_apart)?;
+    Some(if promise.counts_readings() {
+        Promised::Share(promise.share())
+    } else {
+        Promised::EventsPerDay(promise.share() * DAY.as_secs_f64() / seconds_apart)
+    })
+}
+
+/// What was judged so far.
+#[derive(Default)]
+struct Judging {
+    instants: Vec<Instant>,
+    knows_the_truth: bool,
+}
+
+impl ReplayObserver for Judging {
+    type Error = EvaluateError;
+
+    fn judged(&mut self, readings: &Readings, outcome: &Outcome) -> Result<(), EvaluateError> {
+        self.knows_the_truth |= readings.truth.is_some();
+        let verdict = match outcome {
+            Outcome::Verdict(verdict) => Some(Judged {
+                score: verdict.judgement.score,
+                anomalous: verdict.judgement.anomalous,
+                alarmed: is_alarmed(verdict.alarm_state),
+            }),
+            _ => None,
+        };
+        let truth = readings.truth.clone().unwrap_or_default();
+        self.instants.push(Instant { time: readings.time, verdict, truth });
+        Ok(())
+    }
+
+    fn renewed(&mut self, _: &Model, _: Duration) {}
+}
+
+fn is_alarmed(state: AlarmState) -> bool {
+    matches!(state, AlarmState::Alarm | AlarmState::Ongoing)
+}
+
+/// What the detector's rule makes of the same scores by a threshold that stays.
+fn by_threshold(detector: &Valid, mut evaluated: Evaluated, threshold: f64) -> Evaluated {
+    let mut alarm = Alarm::new(detector);
+    for instant in &mut evaluated.instants {
+        let Some(verdict) = &mut instant.verdict else { continue };
+        verdict.anomalous = verdict.score > threshold;
+        let judgement = Judgement {
+            score: verdict.score,
+            severity: severity(verdict.score, threshold),
+            anomalous: verdict.anomalous,
+            contributions: Vec::new(),
+            reasons: Vec::new(),
+            model: "".into(),
+        };
+        verdict.alarmed = is_alarmed(alarm.judge(instant.time, &judgement));
+    }
+    Evaluated { threshold: Some(threshold), promised: None, ..evaluated }
+}

@@ -1,0 +1,109 @@
+//! A model and a table with labels in, what the model makes of each row out.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::args::EvaluateArgs;
+use super::error::EvaluateError;
+use super::judged::FileJudged;
+use crate::cli::commands::model_file;
+use crate::cli::figures::instants::{Evaluated, Instant, Judged, Promised};
+use crate::cli::manifest::shown;
+use crate::ingest::reading::ActiveFault;
+use crate::ingest::sources::delimited::CsvError;
+use crate::ingest::table::{Selection, Table};
+use crate::model::model::Model;
+use crate::scoring::table_scorer::{TableScorer, TableScorerError, block};
+
+/// Score every row, and read its label.
+///
+/// # Errors
+/// A file cannot be read, a label is none, or there are not as many as rows.
+pub(super) fn judged(args: &EvaluateArgs, model: &Path, input: &Path) -> Result<FileJudged, EvaluateError> {
+    let mut scorer = TableScorer::new(model_file::model(model)?)?;
+    let mut table = table(args, &scorer, input).map_err(TableScorerError::from)?;
+    let mut scores = Vec::new();
+    while let Some(block) = block(&mut table)? {
+        scores.extend(scorer.scores(block)?);
+    }
+    let times = table.times().map_err(TableScorerError::from)?;
+    let labels = match &args.labels {
+        None => table.labels(),
+        Some(file) => labels(args, file, input, scores.len())?,
+    };
+    let promised = promised(scorer.model());
+    let evaluated = evaluated(&scores, &labels, times, scorer.model().threshold(), promised);
+    Ok(FileJudged { name: shown(input), evaluated, rethreshold: Box::new(by_threshold) })
+}
+
+fn table(args: &EvaluateArgs, scorer: &TableScorer, input: &Path) -> Result<Table, CsvError> {
+    let table = Table::open(input, &Selection::Named(scorer.model().sensors()))?;
+    // What looks back would take a hole for a value in every window that it is in.
+    let table = if scorer.model().recipe().memory() == 1 { table.with_missing() } else { table };
+    let table = match &args.time {
+        Some(column) => table.with_times_of(column)?,
+        None => table.with_times(),
+    };
+    if args.labels.is_some() { Ok(table) } else { table.with_label(&args.label) }
+}
+
+/// The labels of a file of their own.
+fn labels(args: &EvaluateArgs, file: &Path, input: &Path, rows: usize) -> Result<Vec<bool>, EvaluateError> {
+    let read = || {
+        let mut table = Table::open(file, &Selection::Named(&[]))?.with_label(&args.label)?;
+        table.block(usize::MAX).map(|_| table.labels())
+    };
+    let labels = read().map_err(TableScorerError::from)?;
+    if labels.len() == rows {
+        return Ok(labels);
+    }
+    Err(EvaluateError::Length { labels: shown(file), input: shown(input), rows, got: labels.len() })
+}
+
+/// What the model's threshold promises of rows like those that it has learned from.
+fn promised(model: &Model) -> Option<Promised> {
+    let apart = model.training_scores()?.seconds_apart?;
+    Some(Promised::Share(model.expected_alerts_per_day()? * apart / 86_400.0))
+}
+
+fn evaluated(
+    scores: &[Option<f64>],
+    labels: &[bool],
+    times: Option<Vec<Timestamp>>,
+    threshold: f64,
+    promised: Option<Promised>,
+) -> Evaluated {
+    let mut start = None;
+    let instant = |(row, (score, label)): (usize, (&Option<f64>, &bool))| {
+        let time = times.as_ref().map_or_else(|| by_row(row), |times| times[row]);
+        start = label.then(|| start.unwrap_or(time));
+        let truth = start.map(|start| ActiveFault { sensor: None, type_: None, start });
+        Instant {
+            time,
+            verdict: score.map(|score| judged_by(score, threshold)),
+            truth: truth.into_iter().collect(),
+        }
+    };
+    let instants = scores.iter().zip(labels).enumerate().map(instant).collect();
+    let is_series = times.is_some();
+    Evaluated { instants, is_series, has_times: is_series, promised, threshold: Some(threshold) }
+}
+
+/// Rows without times are as far apart as their delays are counted in.
+fn by_row(row: usize) -> Timestamp {
+    Timestamp::from_second(row as i64).unwrap_or(Timestamp::MAX)
+}
+
+/// Rows have no rule that makes alarms: each event is one.
+fn judged_by(score: f64, threshold: f64) -> Judged {
+    let anomalous = score > threshold;
+    Judged { score, anomalous, alarmed: anomalous }
+}
+
+fn by_threshold(mut evaluated: Evaluated, threshold: f64) -> Evaluated {
+    for verdict in evaluated.instants.iter_mut().filter_map(|instant| instant.verdict.as_mut()) {
+        *verdict = judged_by(verdict.score, threshold);
+    }
+    Evaluated { threshold: Some(threshold), promised: None, ..evaluated }
+}

@@ -1,0 +1,66 @@
+//! Windows and detections in, what each is worth by the Numenta Anomaly Benchmark out.
+//!
+//! Lavin and Ahmad, "Evaluating Real-time Anomaly Detection Algorithms" (2015), the standard profile: of each window the first
+//! detection counts, the earlier the more, by a sigmoid; a missed window costs 1, a detection outside of all windows at most
+//! 0.11, less shortly after a window. 0 is what finding nothing gives, 100 what finding each window at once gives.
+
+/// What a detection outside of the windows costs at most.
+const FALSE: f64 = 0.11;
+
+/// (index, points): a find of each window at its first index, and each detection outside of them. `windows`: first and last
+/// index, apart and rising; `detections` rising.
+pub fn points(windows: &[(usize, usize)], detections: &[usize]) -> Vec<(usize, f64)> {
+    let mut points = Vec::new();
+    let mut found = vec![false; windows.len()];
+    for at in detections {
+        let before = windows.partition_point(|window| window.0 <= *at);
+        let Some((first, last)) = before.checked_sub(1).map(|window| windows[window]) else {
+            points.push((*at, -FALSE));
+            continue;
+        };
+        let length = (last - first + 1) as f64;
+        if *at > last {
+            let distance = (at - last) as f64 / (length - 1.0).max(1.0);
+            points.push((*at, FALSE * if distance > 3.0 { -1.0 } else { sigmoid(distance) }));
+        } else if !std::mem::replace(&mut found[before - 1], true) {
+            let place = -((last + 1 - at) as f64) / length;
+            // A find is worth what it gains over a miss.
+            points.push((first, 1.0 + sigmoid(place) / sigmoid(-1.0)));
+        }
+    }
+    points
+}
+
+/// The most that a window gives.
+pub const MOST: f64 = 2.0;
+
+/// From 1 far before 0 to -1 far after it.
+fn sigmoid(x: f64) -> f64 {
+    2.0 / (1.0 + libm::exp(5.0 * x)) - 1.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::points;
+
+    fn score(windows: &[(usize, usize)], detections: &[usize]) -> f64 {
+        points(windows, detections).iter().map(|(_, points)| points).sum::<f64>()
+            / (2.0 * windows.len() as f64)
+            * 100.0
+    }
+
+    #[test]
+    fn nothing_is_worth_nothing_and_each_window_at_once_all() {
+        assert_eq!(points(&[(10, 19)], &[]), []);
+        assert!((score(&[(10, 19), (30, 39)], &[10, 12, 30]) - 100.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn later_is_worth_less_and_outside_costs() {
+        let late = score(&[(10, 19)], &[18]);
+        assert!((50.0..80.0).contains(&late), "{late}");
+        assert!(score(&[(10, 19)], &[3]) < 0.0);
+        let (near, far) = (score(&[(10, 19)], &[20]), score(&[(10, 19)], &[200]));
+        assert!(far < near && near < 0.0 && (far + 5.5).abs() < 1e-9, "{near} {far}");
+    }
+}
