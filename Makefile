@@ -1,6 +1,6 @@
 # One line a target; `make help` lists them. What a target needs on a machine (Debian, root) it installs.
 .DEFAULT_GOAL := help
-.PHONY: docs test test-reference test-all test-sources test-monitoring test-rust test-brokers test-metrics test-imports test-fuzz test-readme test-images test-cluster test-hostile lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-sources bench-model test-aarch64 test-s3 test-push help
+.PHONY: docs test test-reference test-all test-sources test-monitoring test-rust test-brokers test-metrics test-imports test-fuzz test-readme test-report test-images test-cluster test-hostile lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-sources bench-model test-aarch64 test-s3 test-push help
 
 test: ## What CI runs, set-up included
 	tests/all
@@ -23,6 +23,8 @@ test-fuzz: ## Every reader of foreign bytes, fuzzed for SECONDS each
 	tests/fuzz $(SECONDS)
 test-hostile: ## The release detector under attack, in the default pod's memory limit
 	tests/hostile/run
+test-report: ## Reports in a real Chromium: no errors, accessible, the slider moves the alarms
+	tests/report/run
 test-readme: ## The README's laptop commands, as they stand there
 	tests/readme laptop
 test-reference: ## docs/reference is what the code says (UPDATE=1 rewrites it)

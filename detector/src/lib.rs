@@ -23,6 +23,8 @@ pub mod alerting;
 pub mod lifecycle;
 /// What pages are made of: the charts.
 pub mod assets;
+/// A report: one page with charts, that works offline.
+pub mod report;
 /// What others can ask: metrics, the HTTP API, the log.
 pub mod serving;
 /// The command line: arguments in, an answer or one sentence out.

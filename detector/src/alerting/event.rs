@@ -168,23 +168,28 @@ impl OngoingEvent {
         for (sum, share) in self.contributions.iter_mut().zip(&verdict.judgement.contributions) {
             *sum += share;
         }
-        let outcome = match verdict.alarm_state {
-            AlarmState::Normal | AlarmState::TooShort => EventOutcome::TooShort,
-            AlarmState::NoPeak => EventOutcome::NoPeak,
-            AlarmState::CoolingDown => EventOutcome::CoolingDown,
-            AlarmState::Muted { window } => {
-                self.window = self.window.or(Some(window));
-                EventOutcome::Muted
-            }
-            // Ongoing: the alarm was raised before this event was followed.
-            AlarmState::Alarm | AlarmState::Ongoing => EventOutcome::Alarmed,
-        };
+        if let AlarmState::Muted { window } = verdict.alarm_state {
+            self.window = self.window.or(Some(window));
+        }
+        let outcome = outcome(verdict.alarm_state);
         self.outcome = self.outcome.max(outcome);
         let alarms = self.outcome == EventOutcome::Alarmed && self.alarmed_at.is_none();
         if alarms {
             self.alarmed_at = Some(verdict.time);
         }
         alarms
+    }
+}
+
+/// What becomes of an event by an anomalous verdict with this state; of several, the greatest counts.
+pub fn outcome(state: AlarmState) -> EventOutcome {
+    match state {
+        AlarmState::Normal | AlarmState::TooShort => EventOutcome::TooShort,
+        AlarmState::NoPeak => EventOutcome::NoPeak,
+        AlarmState::CoolingDown => EventOutcome::CoolingDown,
+        AlarmState::Muted { .. } => EventOutcome::Muted,
+        // Ongoing: the alarm was raised before this event was followed.
+        AlarmState::Alarm | AlarmState::Ongoing => EventOutcome::Alarmed,
     }
 }
 

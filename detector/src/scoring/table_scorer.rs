@@ -7,7 +7,8 @@ use thiserror::Error;
 use crate::features::pipeline::Features;
 use crate::ingest::sources::delimited::CsvError;
 use crate::ingest::table::Table;
-use crate::model::model::Model;
+use crate::model::judgement::Judgement;
+use crate::model::model::{Explain, Model, Unjudgeable};
 
 /// How many rows are read and scored at a time.
 const BLOCK: usize = 1 << 14;
@@ -21,6 +22,9 @@ pub enum TableScorerError {
     /// A vector that the forest cannot hold.
     #[error(transparent)]
     Samples(#[from] SamplesError),
+    /// A vector that no model can judge.
+    #[error(transparent)]
+    Unjudgeable(#[from] Unjudgeable),
     /// A model with the feature `DailyResidual`, and rows.
     #[error(
         "the model's features must do without the time of the day, which rows do not have, got DailyResidual"
@@ -78,5 +82,23 @@ impl TableScorer {
         let scores = if cells.is_empty() { Vec::new() } else { self.model.scores(cells)? };
         let mut scores = scores.into_iter();
         Ok(vectors.iter().map(|vector| vector.as_ref().and_then(|_| scores.next())).collect())
+    }
+
+    /// The judgements of a block of rows, with reasons; none for those whose past is too short. Slower than their scores.
+    ///
+    /// # Errors
+    /// A value that the forest cannot hold.
+    pub fn judgements(
+        &mut self,
+        block: &[f64],
+        explain: Explain,
+    ) -> Result<Vec<Option<Judgement>>, TableScorerError> {
+        let mut judge = |row: &[f64]| {
+            let Some(vector) = self.past.push(Timestamp::UNIX_EPOCH, row) else { return Ok(None) };
+            let mut judgement = self.model.judge(&vector, explain)?;
+            judgement.as_read(self.past.newest_levels());
+            Ok(Some(judgement))
+        };
+        block.chunks_exact(self.model.sensors().len()).map(&mut judge).collect()
     }
 }

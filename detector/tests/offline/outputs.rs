@@ -104,3 +104,16 @@ fn two_processes_do_not_share_a_folder_of_state() {
         (1, "state: the folder is in use by another detector, each needs one of its own")
     );
 }
+
+#[test]
+fn a_report_is_a_page_and_never_written_over_an_input() {
+    let folder = folder();
+    let quickstart = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/quickstart.yaml");
+    let arguments = ["run", quickstart, "--fast", "--duration", "60s", "--report", "report.html"];
+    assert_eq!(run(folder.path(), &arguments), (0, String::new()));
+    let page = fs::read_to_string(folder.path().join("report.html")).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.contains("\"count\":60"), "{}", page.len());
+    fs::copy(quickstart, folder.path().join("own.yaml")).unwrap();
+    let over = ["run", "own.yaml", "--fast", "--duration", "60s", "--report", "own.yaml"];
+    assert!(run(folder.path(), &over).1.ends_with("the output must be another file than the input own.yaml"));
+}

@@ -54,6 +54,10 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "DURATION", requires = "manifest")]
     pub(super) duration: Option<crd::Duration>,
 
+    /// Write a report too: one HTML page with charts, labelled spans, events and figures, which works offline
+    #[arg(long, value_name = "FILE", conflicts_with = "choose")]
+    pub(super) report: Option<PathBuf>,
+
     /// How the result is written
     #[arg(long, value_enum, default_value_t)]
     pub(super) output: Format,

@@ -13,9 +13,12 @@ mod replayed;
 /// What is printed.
 mod outcome;
 
+use std::path::{Path, PathBuf};
+
 use self::args::EvaluateArgs;
 use self::error::EvaluateError;
 use self::outcome::{Chosen, Printed};
+use super::model_file;
 use crate::cli::figures::bootstrap::Estimates;
 use crate::cli::figures::instants::{Evaluated, Instant};
 use crate::cli::format::Format;
@@ -26,6 +29,11 @@ use crate::cli::stdout;
 /// # Errors
 /// A file cannot be read, there is nothing to compare with, or no threshold keeps the goal.
 pub fn run(args: &EvaluateArgs) -> Result<(), EvaluateError> {
+    if let Some(report) = &args.report {
+        let inputs = [&args.manifest, &args.model, &args.input, &args.labels];
+        let inputs: Vec<&Path> = inputs.into_iter().flatten().map(PathBuf::as_path).collect();
+        model_file::check_output(report, &inputs)?;
+    }
     let judged = match (&args.manifest, &args.model, &args.input) {
         (Some(manifest), model, _) => replayed::judged(args, manifest, model.as_deref())?,
         (None, Some(model), Some(input)) => rows::judged(args, model, input)?,
@@ -47,6 +55,10 @@ pub fn run(args: &EvaluateArgs) -> Result<(), EvaluateError> {
     };
     let estimates = Estimates::new(&evaluated);
     let printed = Printed { name: &judged.name, evaluated: &evaluated, chosen, estimates: &estimates };
+    if let (Some(path), Some(shown)) = (&args.report, judged.report) {
+        let html = shown.html(&judged.name, evaluated.threshold, printed.figures());
+        model_file::write(path, html.as_bytes())?;
+    }
     match args.output {
         Format::Table => stdout::print(printed)?,
         Format::Json => stdout::print(printed.json())?,

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::cli::figures::bootstrap::{DRAWS, Estimate, Estimates, LEVEL};
 use crate::cli::figures::figures::{COUNT, NAMES, is_delay};
 use crate::cli::figures::instants::Evaluated;
+use crate::report::page::Figures;
 
 /// Fewer faults than this say little, whatever the interval.
 const FEW_FAULTS: usize = 10;
@@ -69,17 +70,35 @@ impl Printed<'_> {
         serde_json::to_string_pretty(&result).expect("numbers and strings are JSON")
     }
 
-    fn line(&self, f: &mut fmt::Formatter<'_>, at: usize) -> fmt::Result {
-        let Some(Estimate { value, interval }) = self.estimates.each[at] else { return Ok(()) };
+    /// Name, value and interval of each figure that is known.
+    fn lines(&self) -> Vec<[String; 3]> {
+        (0..COUNT).filter_map(|at| self.line(at)).collect()
+    }
+
+    fn line(&self, at: usize) -> Option<[String; 3]> {
+        let Estimate { value, interval } = self.estimates.each[at]?;
         let shown = |value: f64| match NAMES[at].0 {
             _ if is_delay(at) => format!("{value:.0} {}", self.unit()),
             "nab" => format!("{value:.1}"),
             "alertRateRatio" => format!("{value:.2}"),
             _ => format!("{value:.3}"),
         };
-        let interval =
-            interval.map_or("unknown".to_owned(), |[low, high]| format!("{} to {}", shown(low), shown(high)));
-        writeln!(f, "{:<21} {:>9}   {interval}", NAMES[at].1, shown(value))
+        let ends = |[low, high]: [f64; 2]| format!("{} to {}", shown(low), shown(high));
+        Some([NAMES[at].1.to_owned(), shown(value), interval.map_or("unknown".to_owned(), ends)])
+    }
+
+    fn method(&self) -> String {
+        let drawn = match (self.evaluated.is_series, self.estimates.block) {
+            (true, block) => format!("blocks of {block} rows"),
+            (false, 1) => "rows".to_owned(),
+            (false, block) => format!("groups of {block} rows"),
+        };
+        format!("intervals: bootstrap, {DRAWS} draws of {drawn}")
+    }
+
+    /// The figures as a report shows them.
+    pub(super) fn figures(&self) -> Figures {
+        Figures { lines: self.lines(), method: [vec![self.method()], self.warnings()].concat().join("; ") }
     }
 }
 
@@ -103,13 +122,10 @@ impl fmt::Display for Printed<'_> {
             (None, _) => writeln!(f, "threshold: follows the scores")?,
         }
         writeln!(f, "\n{:<21} {:>9}   95 % interval", "figure", "value")?;
-        (0..COUNT).try_for_each(|at| self.line(f, at))?;
-        let drawn = match (self.evaluated.is_series, self.estimates.block) {
-            (true, block) => format!("blocks of {block} rows"),
-            (false, 1) => "rows".to_owned(),
-            (false, block) => format!("groups of {block} rows"),
-        };
-        write!(f, "\nintervals: bootstrap, {DRAWS} draws of {drawn}")?;
+        for [name, value, interval] in self.lines() {
+            writeln!(f, "{name:<21} {value:>9}   {interval}")?;
+        }
+        write!(f, "\n{}", self.method())?;
         self.warnings().iter().try_for_each(|warning| write!(f, "\nwarning: {warning}"))
     }
 }

@@ -8,7 +8,7 @@ use crd::Valid;
 
 use super::args::EvaluateArgs;
 use super::error::EvaluateError;
-use super::judged::FileJudged;
+use super::judged::{FileJudged, Shown};
 use crate::cli::commands::model_file;
 use crate::cli::figures::instants::{Evaluated, Instant, Judged, Promised};
 use crate::cli::manifest::{Document, shown};
@@ -23,6 +23,8 @@ use crate::model::model::{Explain, Model};
 use crate::model::names::list;
 use crate::model::threshold;
 use crate::outgoing::Outgoing;
+use crate::report::model_card;
+use crate::report::recording::Recording;
 use crate::scoring::alarm::Alarm;
 use crate::scoring::scorer::{Outcome, Scorer};
 use crate::scoring::verdict::AlarmState;
@@ -43,20 +45,28 @@ pub(super) fn judged(
     document.notes.iter().for_each(note);
     let detector = document.detector()?;
     let model = model.map(model_file::model).transpose()?;
-    let mut started = started(&detector, model)?;
+    let explain = if args.report.is_some() { Explain::Anomalies } else { Explain::Never };
+    let mut started = started(&detector, model, explain)?;
     let span = args.duration.map(Duration::from).or_else(|| is_simulated(&detector).then_some(DAY));
-    let mut judging = Judging::default();
+    let recording = args.report.as_ref().map(|_| Recording::of_detector(&detector));
+    let mut judging = Judging { recording, ..Judging::default() };
     let threshold = started.threshold();
     let sources = started.sources.clone();
     monitor::replay(&detector, &sources, &mut started.started, span, &mut judging)?;
     if !judging.knows_the_truth {
         return Err(EvaluateError::NoTruth(shown(manifest)));
     }
+    let model = started.started.scorer.model();
+    let report = judging.recording.map(|recording| Shown {
+        recording,
+        model: model_card::lines(model, Some(detector.cut())),
+        warnings: model.warnings(detector.cut()),
+    });
     let promised = promised(&detector, sources.interval().as_secs_f64());
     let instants = judging.instants;
     let evaluated = Evaluated { instants, is_series: true, has_times: true, promised, threshold };
     let rethreshold = Box::new(move |evaluated, score| by_threshold(&detector, evaluated, score));
-    Ok(FileJudged { name: shown(manifest), evaluated, rethreshold })
+    Ok(FileJudged { name: shown(manifest), evaluated, rethreshold, report })
 }
 
 struct Begun {
@@ -72,7 +82,7 @@ impl Begun {
     }
 }
 
-fn started(detector: &Valid, model: Option<Model>) -> Result<Begun, EvaluateError> {
+fn started(detector: &Valid, model: Option<Model>, explain: Explain) -> Result<Begun, EvaluateError> {
     let access = Access { outgoing: Outgoing::new(&[], None)?, ..Access::default() };
     let sources = Arc::new(Sources::unreported(detector, &access).map_err(MonitorError::from)?);
     if let Some(live) = sources.first_live() {
@@ -80,14 +90,14 @@ fn started(detector: &Valid, model: Option<Model>) -> Result<Begun, EvaluateErro
     }
     let now = detector.train().and_then(|train| train.data_end_time).unwrap_or_else(wall_clock::now);
     let started = match model {
-        None => monitor::train(detector, &sources, now, Explain::Never, &NoProgress)?,
+        None => monitor::train(detector, &sources, now, explain, &NoProgress)?,
         Some(model) => {
             let sensors: Vec<String> = detector.sensors().map(|sensor| sensor.name.to_owned()).collect();
             if model.sensors() != sensors {
                 let (manifest, model) = (list(&sensors), list(model.sensors()));
                 return Err(EvaluateError::Columns { manifest, model });
             }
-            monitor::resume(detector, &sources, Arc::new(model), None, now, Explain::Never)?
+            monitor::resume(detector, &sources, Arc::new(model), None, now, explain)?
         }
     };
     Ok(Begun { sources, started })
@@ -112,6 +122,7 @@ fn promised(detector: &Valid, seconds_apart: f64) -> Option<Promised> {
 struct Judging {
     instants: Vec<Instant>,
     knows_the_truth: bool,
+    recording: Option<Recording>,
 }
 
 impl ReplayObserver for Judging {
@@ -119,6 +130,9 @@ impl ReplayObserver for Judging {
 
     fn judged(&mut self, readings: &Readings, outcome: &Outcome) -> Result<(), EvaluateError> {
         self.knows_the_truth |= readings.truth.is_some();
+        if let Some(recording) = &mut self.recording {
+            recording.outcome(readings, outcome);
+        }
         let verdict = match outcome {
             Outcome::Verdict(verdict) => Some(Judged {
                 score: verdict.judgement.score,

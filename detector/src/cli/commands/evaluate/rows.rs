@@ -6,14 +6,16 @@ use jiff::Timestamp;
 
 use super::args::EvaluateArgs;
 use super::error::EvaluateError;
-use super::judged::FileJudged;
+use super::judged::{FileJudged, Shown};
 use crate::cli::commands::model_file;
 use crate::cli::figures::instants::{Evaluated, Instant, Judged, Promised};
 use crate::cli::manifest::shown;
 use crate::ingest::reading::ActiveFault;
 use crate::ingest::sources::delimited::CsvError;
 use crate::ingest::table::{Selection, Table};
-use crate::model::model::Model;
+use crate::model::model::{Explain, Model};
+use crate::report::model_card;
+use crate::report::recording::Recording;
 use crate::scoring::table_scorer::{TableScorer, TableScorerError, block};
 
 /// Score every row, and read its label.
@@ -23,18 +25,36 @@ use crate::scoring::table_scorer::{TableScorer, TableScorerError, block};
 pub(super) fn judged(args: &EvaluateArgs, model: &Path, input: &Path) -> Result<FileJudged, EvaluateError> {
     let mut scorer = TableScorer::new(model_file::model(model)?)?;
     let mut table = table(args, &scorer, input).map_err(TableScorerError::from)?;
-    let mut scores = Vec::new();
+    let (mut scores, mut cells, mut judgements) = (Vec::new(), Vec::new(), Vec::new());
     while let Some(block) = block(&mut table)? {
-        scores.extend(scorer.scores(block)?);
+        if args.report.is_none() {
+            scores.extend(scorer.scores(block)?);
+            continue;
+        }
+        let judged = scorer.judgements(&block, Explain::Anomalies)?;
+        scores.extend(judged.iter().map(|judgement| judgement.as_ref().map(|judgement| judgement.score)));
+        judgements.extend(judged);
+        cells.extend(block);
     }
     let times = table.times().map_err(TableScorerError::from)?;
     let labels = match &args.labels {
         None => table.labels(),
         Some(file) => labels(args, file, input, scores.len())?,
     };
+    let report = args.report.as_ref().map(|_| Shown {
+        recording: Recording::of_table(
+            scorer.model().sensors(),
+            &cells,
+            &judgements,
+            times.as_deref(),
+            &labels,
+        ),
+        model: model_card::lines(scorer.model(), None),
+        warnings: scorer.model().metadata().training.warnings.clone(),
+    });
     let promised = promised(scorer.model());
     let evaluated = evaluated(&scores, &labels, times, scorer.model().threshold(), promised);
-    Ok(FileJudged { name: shown(input), evaluated, rethreshold: Box::new(by_threshold) })
+    Ok(FileJudged { name: shown(input), evaluated, rethreshold: Box::new(by_threshold), report })
 }
 
 fn table(args: &EvaluateArgs, scorer: &TableScorer, input: &Path) -> Result<Table, CsvError> {

@@ -47,6 +47,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 
+    /// Write a report at the end: one HTML page with charts, events and a threshold to try, which works offline
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
+
     /// How lines and the log are written; RUST_LOG sets the levels of the log
     #[arg(long, value_enum, default_value_t, env = "DETECTOR_LOG")]
     pub(super) log: Format,

@@ -12,6 +12,8 @@ mod stop;
 mod servers;
 /// How far training is.
 mod progress;
+/// The page of `--report`.
+mod report_file;
 /// What is kept of a run.
 mod record;
 /// Which model begins.

@@ -10,6 +10,7 @@ use crd::contract::EventReport;
 
 use super::args::RunArgs;
 use super::error::RunError;
+use super::report_file::ReportFile;
 use crate::alerting::event::{Change, Events};
 use crate::cli::evaluation::Evaluation;
 use crate::cli::lines::{Line, Lines};
@@ -31,6 +32,7 @@ pub(super) struct Record {
     /// The verdict of the highest severity of the event that goes on.
     peak: Option<Verdict>,
     output: Option<(PathBuf, Output)>,
+    report: Option<ReportFile>,
     watching_since: Instant,
 }
 
@@ -40,7 +42,7 @@ impl Record {
             Ok(output) => Ok((path.clone(), output)),
             Err(source) => Err(RunError::Output { path: path.clone(), source }),
         };
-        if let Some(output) = &args.output {
+        for output in args.output.iter().chain(&args.report) {
             same_file::check(output, inputs(args, detector).iter().map(PathBuf::as_path))?;
         }
         let output = args.output.as_ref().map(create).transpose()?;
@@ -50,6 +52,7 @@ impl Record {
             evaluation: Evaluation::default(),
             peak: None,
             output,
+            report: args.report.as_ref().map(|path| ReportFile::new(path, detector)),
             watching_since: Instant::now(),
         })
     }
@@ -73,7 +76,15 @@ impl Record {
         if !started.note.is_empty() {
             tracing::warn!("{}", started.note);
         }
+        self.serves(started.scorer.model());
         self.watching_since = Instant::now();
+    }
+
+    /// This model serves from now on.
+    pub(super) fn serves(&mut self, model: &Arc<Model>) {
+        if let Some(report) = &mut self.report {
+            report.model = Some(model.clone());
+        }
     }
 
     /// An instant was judged, and this became of the events.
@@ -84,6 +95,9 @@ impl Record {
         change: Option<&Change>,
     ) -> Result<(), RunError> {
         self.evaluation.count(readings.time, readings.truth.as_deref(), outcome);
+        if let Some(report) = &mut self.report {
+            report.push(readings, outcome);
+        }
         let Outcome::Verdict(verdict) = outcome else { return Ok(()) };
         let higher = |peak: &Verdict| verdict.judgement.severity > peak.judgement.severity;
         if verdict.judgement.anomalous && self.peak.as_ref().is_none_or(higher) {
@@ -120,6 +134,9 @@ impl Record {
         let took = self.watching_since.elapsed();
         if let Some((path, output)) = self.output.take() {
             output.finish().map_err(|source| RunError::Output { path, source })?;
+        }
+        if let Some(report) = self.report.take() {
+            report.write()?;
         }
         self.check_printed()?;
         Ok(self.lines.print(&Line::Summary(&self.evaluation, took))?)

@@ -367,6 +367,7 @@ async fn attend(
 fn take_over(state: &State, record: &mut Record, scorer: &mut Scorer, update: ModelUpdate) {
     match update {
         ModelUpdate::Model { model, took } => {
+            record.serves(&model);
             scorer.swap(model);
             state.serve(scorer, took.unwrap_or_default());
             match took {

@@ -1,0 +1,52 @@
+//! Outcomes in, the page that `--report` names out.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crd::Valid;
+use crd::valid::Cut;
+
+use super::error::RunError;
+use crate::ingest::reading::Readings;
+use crate::model::model::Model;
+use crate::report::model_card;
+use crate::report::page::Report;
+use crate::report::recording::Recording;
+use crate::scoring::scorer::Outcome;
+
+/// A page that is to be written.
+pub(super) struct ReportFile {
+    path: PathBuf,
+    title: String,
+    cut: Cut,
+    recording: Recording,
+    /// The model that serves, once there is one.
+    pub(super) model: Option<Arc<Model>>,
+}
+
+impl ReportFile {
+    pub(super) fn new(path: &Path, detector: &Valid) -> Self {
+        let recording = Recording::of_detector(detector);
+        Self { path: path.to_owned(), title: detector.name(), cut: detector.cut(), recording, model: None }
+    }
+
+    pub(super) fn push(&mut self, readings: &Readings, outcome: &Outcome) {
+        self.recording.outcome(readings, outcome);
+    }
+
+    /// Write it.
+    pub(super) fn write(self) -> Result<(), RunError> {
+        let model = self.model.as_deref();
+        let threshold = model.filter(|model| !model.follows()).map(Model::threshold);
+        let report = Report {
+            title: &self.title,
+            recording: &self.recording,
+            threshold,
+            model: model.map_or(Vec::new(), |model| model_card::lines(model, Some(self.cut))),
+            warnings: model.map_or(Vec::new(), |model| model.warnings(self.cut)),
+            figures: None,
+        };
+        fs::write(&self.path, report.html()).map_err(|source| RunError::Output { path: self.path, source })
+    }
+}

@@ -1,0 +1,115 @@
+//! A recording, a model card, figures and warnings in; one HTML page that needs nothing else out.
+
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+
+use crate::assets::{UPLOT_SCRIPT, UPLOT_STYLE};
+use crate::report::recording::Recording;
+
+const PAGE: &str = include_str!("../../assets/report/page.html");
+const STYLE: &str = include_str!("../../assets/report/report.css");
+const SCRIPT: &str = include_str!("../../assets/report/report.js");
+
+/// What a report shows.
+pub struct Report<'a> {
+    /// Its heading.
+    pub title: &'a str,
+    /// The readings and verdicts.
+    pub recording: &'a Recording,
+    /// The score at severity 1, where it was the same all along.
+    pub threshold: Option<f64>,
+    /// The model, a name and a value a line.
+    pub model: Vec<(String, String)>,
+    /// What a reader has to know before believing it.
+    pub warnings: Vec<String>,
+    /// Figures against the truth, if there are any.
+    pub figures: Option<Figures>,
+}
+
+/// Figures with their intervals.
+pub struct Figures {
+    /// Name, value and interval of each.
+    pub lines: Vec<[String; 3]>,
+    /// How the intervals were made.
+    pub method: String,
+}
+
+impl Report<'_> {
+    /// The page.
+    pub fn html(&self) -> String {
+        filled(PAGE, |name| match name {
+            "title" => Cow::Owned(escaped(self.title)),
+            "uplot-style" => UPLOT_STYLE.into(),
+            "style" => STYLE.into(),
+            "uplot" => UPLOT_SCRIPT.into(),
+            "script" => SCRIPT.into(),
+            _ => Cow::Owned(embedded(&self.data())),
+        })
+    }
+
+    fn data(&self) -> Value {
+        let mut data = self.recording.json();
+        data["title"] = json!(self.title);
+        data["threshold"] = json!(self.threshold);
+        data["model"] = json!(self.model);
+        data["warnings"] =
+            json!(self.warnings.iter().cloned().chain(self.recording.warning()).collect::<Vec<_>>());
+        data["figures"] = json!(self.figures.as_ref().map(|figures| &figures.lines));
+        data["method"] = json!(self.figures.as_ref().map(|figures| &figures.method));
+        data["made"] = json!(format!("Made by detector {}.", env!("CARGO_PKG_VERSION")));
+        data
+    }
+}
+
+/// The template with each `{{name}}` replaced. What is put in is not looked at again.
+fn filled<'a>(template: &str, value: impl Fn(&str) -> Cow<'a, str>) -> String {
+    let mut page = String::new();
+    let mut rest = template;
+    while let Some((before, (name, after))) =
+        rest.split_once("{{").and_then(|(before, after)| Some((before, after.split_once("}}")?)))
+    {
+        page.push_str(before);
+        page.push_str(&value(name));
+        rest = after;
+    }
+    page + rest
+}
+
+/// JSON that no HTML parser finds markup in, as the text of a script element.
+fn embedded(data: &Value) -> String {
+    data.to_string().replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn html(title: &str) -> String {
+        let recording = Recording::of_rows([("</script><b>", "")].into_iter(), false);
+        let (warnings, model) = (vec!["<!--<script>".to_owned()], Vec::new());
+        Report { title, recording: &recording, threshold: None, model, warnings, figures: None }.html()
+    }
+
+    #[test]
+    fn names_from_outside_are_text_and_never_markup() {
+        let page = html("</title><script>alert(1)</script>");
+        assert_eq!(page.matches("</title>").count(), 1);
+        assert_eq!(page.matches("</script>").count(), 3);
+        assert!(!page.contains("<b>") && !page.contains("<!--<"), "the data has no markup");
+        assert!(page.contains(r"\u003c/script>\u003cb>"), "it is there all the same");
+    }
+
+    #[test]
+    fn the_page_needs_nothing_else_and_is_small() {
+        let page = html("pump");
+        assert!(page.len() < 200_000, "{}", page.len());
+        for outside in ["src=", "@import", "url(", "fetch("] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+    }
+}

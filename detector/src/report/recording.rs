@@ -1,0 +1,342 @@
+//! One instant after another in; the readings, severities, labelled spans and events that a report shows out.
+
+use std::time::Duration;
+
+use crd::Valid;
+use crd::contract::EventOutcome;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::alerting::event::outcome;
+use crate::ingest::reading::Readings;
+use crate::model::judgement::Judgement;
+use crate::report::series;
+use crate::scoring::mute_windows::MuteWindows;
+use crate::scoring::scorer::Outcome;
+use crate::scoring::verdict::AlarmState;
+
+/// The most numbers that are kept, 64 MiB of them.
+const MOST_NUMBERS: usize = 1 << 24;
+/// How many events a page lists, those of the highest severity.
+const MOST_EVENTS: usize = 500;
+
+/// What is kept of a run.
+#[derive(Debug)]
+pub struct Recording {
+    sensors: Vec<Sensor>,
+    has_times: bool,
+    rule: Rule,
+    mute_windows: Option<MuteWindows>,
+    millis: Vec<i64>,
+    /// NaN where there was no verdict.
+    severities: Vec<f32>,
+    truth: Option<Spans>,
+    muted: Spans,
+    events: Vec<Event>,
+    goes_on: bool,
+    left_out: usize,
+}
+
+#[derive(Debug)]
+struct Sensor {
+    name: String,
+    unit: String,
+    /// NaN where the reading was missing.
+    values: Vec<f32>,
+}
+
+/// The rule that makes alarms of anomalous verdicts.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rule {
+    minimum_duration: Duration,
+    cool_down: Duration,
+    lookback: Duration,
+}
+
+/// First and last index of instants in a row.
+#[derive(Debug, Default)]
+struct Spans(Vec<(usize, usize)>);
+
+#[derive(Debug)]
+struct Event {
+    instants: (usize, usize),
+    outcome: EventOutcome,
+    is_right: bool,
+    severity: f64,
+    /// Of the verdict of the highest severity: the sensor that contributed most, its reading, what was expected.
+    cause: [String; 3],
+}
+
+impl Spans {
+    fn push(&mut self, at: usize) {
+        match self.0.last_mut() {
+            Some(last) if last.1 + 1 == at => last.1 = at,
+            _ => self.0.push((at, at)),
+        }
+    }
+}
+
+impl Recording {
+    /// Of a detector. Nothing yet.
+    pub fn of_detector(detector: &Valid) -> Self {
+        let alarm = &detector.spec().alarm;
+        let windows = &detector.spec().mute_windows;
+        let sensors = detector.sensors();
+        Self {
+            rule: Rule {
+                minimum_duration: alarm.minimum_duration.into(),
+                cool_down: alarm.cool_down.into(),
+                lookback: alarm.lookback.into(),
+            },
+            mute_windows: (!windows.is_empty()).then(|| MuteWindows::new(windows)),
+            ..Self::of_rows(sensors.map(|sensor| (sensor.name, sensor.unit.unwrap_or_default())), true)
+        }
+    }
+
+    /// Of the rows of a table with these columns and units, which may have times. Each event is an alarm.
+    pub fn of_rows<'a>(columns: impl Iterator<Item = (&'a str, &'a str)>, has_times: bool) -> Self {
+        let sensor =
+            |(name, unit): (&str, &str)| Sensor { name: name.into(), unit: unit.into(), values: Vec::new() };
+        Self {
+            sensors: columns.map(sensor).collect(),
+            has_times,
+            rule: Rule::default(),
+            mute_windows: None,
+            millis: Vec::new(),
+            severities: Vec::new(),
+            truth: None,
+            muted: Spans::default(),
+            events: Vec::new(),
+            goes_on: false,
+            left_out: 0,
+        }
+    }
+
+    /// Of the judged rows of a table, `cells` one row after another, and their times and labels where they are known.
+    pub fn of_table(
+        columns: &[String],
+        cells: &[f64],
+        judgements: &[Option<Judgement>],
+        times: Option<&[Timestamp]>,
+        labels: &[bool],
+    ) -> Self {
+        let mut recording = Self::of_rows(columns.iter().map(|name| (name.as_str(), "")), times.is_some());
+        for (row, (cells, judgement)) in cells.chunks_exact(columns.len()).zip(judgements).enumerate() {
+            // Rows without times are a second apart: the page calls them by their number.
+            let time = times.map_or_else(|| by_row(row), |times| times[row]);
+            let values: Vec<Option<f64>> =
+                cells.iter().map(|cell| Some(*cell).filter(|cell| !cell.is_nan())).collect();
+            let state = |judgement: &Judgement| {
+                if judgement.anomalous { AlarmState::Alarm } else { AlarmState::Normal }
+            };
+            let verdict = judgement.as_ref().map(|judgement| (judgement, state(judgement)));
+            recording.push(time, &values, labels.get(row).copied(), verdict);
+        }
+        recording
+    }
+
+    /// The next instant: the readings of all sensors, whether a fault is active where that is known, and the verdict if
+    /// there is one.
+    pub fn push(
+        &mut self,
+        time: Timestamp,
+        values: &[Option<f64>],
+        is_fault: Option<bool>,
+        verdict: Option<(&Judgement, AlarmState)>,
+    ) {
+        let at = self.millis.len();
+        if at * (self.sensors.len() + 3) >= MOST_NUMBERS {
+            self.left_out += 1;
+            return;
+        }
+        let millis = time.as_millisecond();
+        self.millis.push(self.millis.last().map_or(millis, |last| millis.max(*last)));
+        for (sensor, value) in self.sensors.iter_mut().zip(values) {
+            sensor.values.push(value.map_or(f32::NAN, |value| value as f32));
+        }
+        self.severities.push(verdict.map_or(f32::NAN, |(judgement, _)| kept(judgement)));
+        if let Some(is_fault) = is_fault {
+            let truth = self.truth.get_or_insert_default();
+            if is_fault {
+                truth.push(at);
+            }
+        }
+        if self.mute_windows.as_ref().is_some_and(|windows| windows.open_at(time).is_some()) {
+            self.muted.push(at);
+        }
+        if let Some((judgement, alarm_state)) = verdict {
+            self.follow(at, judgement, alarm_state, is_fault == Some(true));
+        }
+    }
+
+    /// The next instant of a detector.
+    pub fn outcome(&mut self, readings: &Readings, outcome: &Outcome) {
+        let verdict = match outcome {
+            Outcome::Verdict(verdict) => Some((&verdict.judgement, verdict.alarm_state)),
+            _ => None,
+        };
+        let is_fault = readings.truth.as_ref().map(|faults| !faults.is_empty());
+        self.push(readings.time, &readings.values, is_fault, verdict);
+    }
+
+    fn follow(&mut self, at: usize, judgement: &Judgement, alarm_state: AlarmState, is_fault: bool) {
+        if !judgement.anomalous {
+            self.goes_on = false;
+            return;
+        }
+        if !std::mem::replace(&mut self.goes_on, true) {
+            self.events.push(Event {
+                instants: (at, at),
+                outcome: EventOutcome::TooShort,
+                is_right: false,
+                severity: 0.0,
+                cause: Default::default(),
+            });
+        }
+        let cause = |sensors: &[Sensor]| cause(sensors, judgement);
+        let event = self.events.last_mut().expect("one goes on");
+        event.instants.1 = at;
+        event.outcome = event.outcome.max(outcome(alarm_state));
+        event.is_right |= is_fault;
+        if judgement.severity > event.severity {
+            event.severity = judgement.severity;
+            event.cause = cause(&self.sensors);
+        }
+    }
+
+    /// How many instants there are.
+    pub fn len(&self) -> usize {
+        self.millis.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.millis.is_empty()
+    }
+
+    /// What a reader has to know: that not all is there.
+    pub fn warning(&self) -> Option<String> {
+        (self.left_out > 0).then(|| {
+            format!("the report shows the first {} instants, {} more are left out", self.len(), self.left_out)
+        })
+    }
+
+    /// What the page holds of it.
+    pub(super) fn json(&self) -> Value {
+        let Rule { minimum_duration, cool_down, lookback } = self.rule;
+        let sensor = |sensor: &Sensor| {
+            let mut fields = series::readings(&sensor.values, self.sensors.len());
+            fields["name"] = json!(sensor.name);
+            fields["unit"] = json!(sensor.unit);
+            fields
+        };
+        let mut events: Vec<&Event> = self.events.iter().collect();
+        events.sort_by(|a, b| b.severity.total_cmp(&a.severity));
+        events.truncate(MOST_EVENTS);
+        json!({
+            "count": self.len(),
+            "hasTimes": self.has_times,
+            "times": series::times(&self.millis),
+            "severity": series::floats(&self.severities),
+            "sensors": self.sensors.iter().map(sensor).collect::<Vec<_>>(),
+            "truth": self.truth.as_ref().map(|spans| &spans.0),
+            "muted": self.muted.0,
+            "rule": {
+                "minimumDuration": minimum_duration.as_secs_f64(),
+                "coolDown": cool_down.as_secs_f64(),
+                "lookback": lookback.as_secs_f64(),
+            },
+            "eventCount": self.events.len(),
+            "events": events.iter().map(|event| event.json()).collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl Event {
+    fn json(&self) -> Value {
+        let [sensor, reading, expected] = &self.cause;
+        let outcome = match self.outcome {
+            EventOutcome::Alarmed => "alarm",
+            EventOutcome::TooShort => "too short for an alarm",
+            EventOutcome::NoPeak => "no worse than one shortly before",
+            EventOutcome::CoolingDown => "within coolDown",
+            EventOutcome::Muted => "muted",
+        };
+        json!({
+            "first": self.instants.0, "last": self.instants.1, "severity": self.severity, "outcome": outcome,
+            "right": self.is_right, "sensor": sensor, "reading": reading, "expected": expected,
+        })
+    }
+}
+
+/// The first row is that after the header, row 1.
+fn by_row(row: usize) -> Timestamp {
+    Timestamp::from_second(row as i64 + 1).unwrap_or(Timestamp::MAX)
+}
+
+/// The severity as a page holds it: over 1 exactly where the verdict is anomalous.
+fn kept(judgement: &Judgement) -> f32 {
+    let severity = judgement.severity as f32;
+    if judgement.anomalous { severity.max(1f32.next_up()) } else { severity.min(1.0) }
+}
+
+fn cause(sensors: &[Sensor], judgement: &Judgement) -> [String; 3] {
+    let Some(top) = judgement.top_contributor() else { return Default::default() };
+    let Some(reason) = judgement.reasons.get(top) else {
+        return [sensors[top].name.clone(), "missing".to_owned(), String::new()];
+    };
+    let sentence = reason.sentence(&sensors[top].unit);
+    let (reading, expected) = sentence.split_once(": expected ").unwrap_or((&sentence, ""));
+    [sensors[top].name.clone(), reading.to_owned(), expected.to_owned()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judgement(severity: f64) -> Judgement {
+        Judgement {
+            score: severity / 2.0,
+            severity,
+            anomalous: severity > 1.0,
+            contributions: vec![0.25, 0.75],
+            reasons: Vec::new(),
+            model: "sha256:1".into(),
+        }
+    }
+
+    fn recording(severities: &[f64]) -> Recording {
+        let mut recording = Recording::of_rows([("heat", "celsius"), ("flow", "")].into_iter(), true);
+        for (second, severity) in severities.iter().enumerate() {
+            let (time, judgement) = (Timestamp::from_second(second as i64).unwrap(), judgement(*severity));
+            let state = if judgement.anomalous { AlarmState::Alarm } else { AlarmState::Normal };
+            recording.push(time, &[Some(1.0), None], Some(second > 2), Some((&judgement, state)));
+        }
+        recording
+    }
+
+    #[test]
+    fn events_are_runs_of_anomalous_verdicts_with_their_peak() {
+        let json = recording(&[0.5, 1.2, 1.4, 0.9, 1.1]).json();
+        assert_eq!(json["truth"], json!([[3, 4]]));
+        let events = &json["events"];
+        assert_eq!(
+            (&events[0]["first"], &events[0]["last"], &events[0]["severity"]),
+            (&json!(1), &json!(2), &json!(1.4))
+        );
+        assert_eq!((&events[0]["sensor"], &events[0]["right"]), (&json!("flow"), &json!(false)));
+        assert_eq!((&events[1]["right"], &events[1]["outcome"]), (&json!(true), &json!("alarm")));
+    }
+
+    #[test]
+    fn a_severity_just_over_the_threshold_stays_over_it() {
+        assert!(kept(&judgement(1.0 + 1e-12)) > 1.0);
+        assert!(kept(&judgement(1.0)) <= 1.0);
+    }
+
+    #[test]
+    fn nothing_is_a_recording_too() {
+        let json = recording(&[]).json();
+        assert_eq!((&json["count"], &json["truth"], &json["events"]), (&json!(0), &Value::Null, &json!([])));
+    }
+}

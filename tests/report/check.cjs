@@ -1,0 +1,144 @@
+// Reports that the detector writes in, what a browser makes of them out: `node check.cjs DETECTOR ROOT FOLDER [PICTURE]`.
+const assert = require("node:assert/strict");
+const { execFileSync } = require("node:child_process");
+const fs = require("node:fs");
+const path = require("node:path");
+const { chromium } = require("playwright-core");
+
+const [detector, root, folder, picture] = process.argv.slice(2);
+const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+const pump = path.join(root, "manifests/pump.yaml");
+const few = ["--set", "spec.model.train.samples=8000", "--fast"];
+
+// What the detector printed, and the file of its report.
+function report(name, ...words) {
+  const file = path.join(folder, name + ".html");
+  const printed = execFileSync(detector, [...words, "--report", file], { encoding: "utf8", cwd: folder, stdio: ["ignore", "pipe", "ignore"] });
+  return { file, printed };
+}
+
+// A page that must not complain, nor ask for anything but itself.
+async function open(browser, file, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
+  const page = await context.newPage();
+  page.complaints = [];
+  page.on("console", message => ["error", "warning"].includes(message.type()) && page.complaints.push(message.text()));
+  page.on("pageerror", error => page.complaints.push(String(error)));
+  page.on("request", request => request.url().startsWith("file:") || request.url().startsWith("data:") || page.complaints.push("asks for " + request.url()));
+  await page.goto("file://" + file);
+  await page.waitForSelector("html[data-ready=yes]");
+  return page;
+}
+
+async function accessible(page) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => axe.run());
+  const bad = violations.filter(violation => ["serious", "critical"].includes(violation.impact));
+  assert.deepEqual(bad.map(violation => violation.id + ": " + violation.nodes[0].html), []);
+}
+
+const alarms = page => page.$eval("#consequence", element => Number(element.dataset.alarms));
+const slide = (page, value) => page.$eval("#threshold", (slider, value) => { slider.value = value; slider.dispatchEvent(new Event("input")); }, String(value));
+
+const tests = {
+  async "the slider at 1 says what the detector said, and moves the alarms"(browser) {
+    const { file, printed } = report("run", "run", pump, ...few, "--duration", "6h");
+    const said = Number(printed.match(/of which (\d+) raised an alarm/)[1]);
+    const page = await open(browser, file);
+    assert.equal(await alarms(page), said);
+    assert.ok(said > 10, "the pump has faults");
+    const marks = () => page.$$eval("#events td:last-child", cells => cells.filter(cell => cell.textContent === "yes").length);
+    assert.ok(await marks() >= said);
+    await slide(page, 1.3);
+    const fewer = await alarms(page);
+    assert.ok(fewer < said, `${fewer} alarms at 1.3, ${said} at 1`);
+    assert.ok(await marks() <= fewer * 2 && await page.textContent("#cut") !== "1.000");
+    await page.keyboard.press("Tab");
+    await page.focus("#threshold");
+    await page.keyboard.press("ArrowRight");
+    assert.match(await page.textContent("#cut"), /^1\.305/, "the keyboard moves it too");
+    await page.click("#reset");
+    assert.equal(await alarms(page), said);
+    const drawn = await page.$$eval("canvas", all => all.map(canvas => {
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      return data.some(value => value !== 0);
+    }));
+    assert.deepEqual(drawn, [true, true, true], "severity and two sensors are drawn");
+    if (picture) await page.screenshot({ path: picture });
+    assert.deepEqual(page.complaints, []);
+  },
+
+  async "dragging across a chart enlarges all of them, and a button shows the whole"(browser) {
+    const page = await open(browser, path.join(folder, "run.html"));
+    const box = await page.locator(".u-over").first().boundingBox();
+    const image = () => page.$eval("canvas", canvas => canvas.toDataURL());
+    const whole = await image();
+    await page.mouse.move(box.x + box.width * 0.4, box.y + 40);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.6, box.y + 60, { steps: 4 });
+    await page.mouse.up();
+    await page.waitForFunction(before => document.querySelector("canvas").toDataURL() !== before, whole);
+    await page.click("#whole");
+    await page.mouse.move(0, 0);
+    await page.waitForFunction(before => document.querySelector("canvas").toDataURL() === before, whole);
+    assert.deepEqual(page.complaints, []);
+  },
+
+  async "it is accessible in light and dark, and on a narrow screen"(browser) {
+    const file = path.join(folder, "run.html");
+    for (const options of [{ colorScheme: "light" }, { colorScheme: "dark" }, { viewport: { width: 400, height: 800 } }]) {
+      const page = await open(browser, file, options);
+      await accessible(page);
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nothing is wider than the screen");
+      assert.deepEqual(page.complaints, []);
+      if (picture) await page.screenshot({ path: picture.replace(".png", `-${JSON.stringify(options).replace(/\W+/g, "")}.png`), fullPage: true });
+    }
+  },
+
+  async "an evaluation has its figures and labelled spans"(browser) {
+    const { file } = report("evaluate", "evaluate", pump, ...few.slice(0, 2), "--duration", "6h");
+    const page = await open(browser, file);
+    assert.match(await page.textContent("#figures"), /AUC \(ROC\)0\.\d+/);
+    assert.match(await page.textContent("#consequence"), /labelled spans have one/);
+    await accessible(page);
+    assert.deepEqual(page.complaints, []);
+  },
+
+  async "a report of no readings is a page that says so"(browser) {
+    const { file } = report("none", "run", pump, ...few, "--duration", "0s");
+    const page = await open(browser, file);
+    assert.match(await page.textContent("#subtitle"), /^0 readings/);
+    assert.match(await page.textContent("#events-note"), /No reading was anomalous/);
+    await slide(page, 0.7);
+    assert.equal(await alarms(page), 0);
+    await page.click("#whole");
+    await accessible(page);
+    assert.deepEqual(page.complaints, []);
+  },
+
+  async "it prints on white, with every event"(browser) {
+    const page = await open(browser, path.join(folder, "run.html"), { colorScheme: "dark" });
+    await page.emulateMedia({ media: "print" });
+    assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), "rgb(255, 255, 255)");
+    const pdf = await page.pdf({ path: picture ? picture.replace(".png", ".pdf") : undefined });
+    assert.ok(pdf.length > 20000);
+    assert.deepEqual(page.complaints, []);
+  },
+};
+
+(async () => {
+  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS });
+  let failed = 0;
+  for (const [name, test] of Object.entries(tests)) {
+    try {
+      await test(browser);
+      console.log("ok: " + name);
+    } catch (error) {
+      failed++;
+      console.error("FAILED: " + name + "\n" + error.message);
+    }
+  }
+  await browser.close();
+  process.exitCode = failed ? 1 : 0;
+})();
