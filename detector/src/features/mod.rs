@@ -8,3 +8,5 @@ pub mod reference;
 pub mod pipeline;
 /// What training vectors look like against the level of a while before.
 pub mod wander;
+/// What a vector's columns are called.
+pub mod column_names;

@@ -1,6 +1,6 @@
 //! An artifact in, a model out; then vectors in, judgements out.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crd::contract::ModelReport;
 use crd::model::Feature;
@@ -15,6 +15,7 @@ use interchange::Imported;
 use jiff::Timestamp;
 use thiserror::Error;
 
+use crate::features::column_names::column_names;
 use crate::features::pipeline::{Features, Pipeline, Recipe, in_sensor_unit};
 use crate::features::reference::Reference;
 use crate::model::judgement::{Direction, Judgement, SensorReason, severity};
@@ -29,6 +30,7 @@ pub struct Model {
     bytes: Vec<u8>,
     origin: Origin,
     trained_at: Option<Timestamp>,
+    column_names: OnceLock<Vec<String>>,
 }
 
 /// A model and another threshold.
@@ -161,7 +163,8 @@ impl Model {
             return Err(ModelError::Vectors { forest: artifact.ensemble.columns(), pipeline: columns });
         }
         let trained_at = None;
-        Ok(Self { digest: artifact::digest(&bytes).into(), artifact, pipeline, bytes, origin, trained_at })
+        let digest = artifact::digest(&bytes).into();
+        Ok(Self { digest, artifact, pipeline, bytes, origin, trained_at, column_names: OnceLock::new() })
     }
 
     /// The same model, whose training ended then, if that is known. The artifact does not say: it is a function of its data
@@ -342,6 +345,11 @@ impl Model {
     /// Values in a whole vector.
     pub fn columns(&self) -> usize {
         self.artifact.ensemble.columns()
+    }
+
+    /// What the values of a vector are called: the sensors where it sees readings as they are.
+    pub fn column_names(&self) -> &[String] {
+        self.column_names.get_or_init(|| column_names(self.sensors(), self.recipe()))
     }
 
     /// Whether its vectors are measured against a level that follows the readings, and its threshold follows the scores.

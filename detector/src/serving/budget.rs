@@ -73,11 +73,19 @@ impl Held {
         Ok(())
     }
 
-    /// Give all but so many bytes back.
-    pub fn shrink_to(&mut self, bytes: usize) {
-        if let Some(permit) = &mut self.permit {
-            drop(permit.split(permit.num_permits().saturating_sub(bytes)));
+    /// Hold exactly so many bytes: the others are given back.
+    ///
+    /// # Errors
+    /// That would be more, and others hold them.
+    pub fn hold(&mut self, bytes: usize) -> Result<(), Exhausted> {
+        let now = self.permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        if bytes > now {
+            return self.grow(bytes - now);
         }
+        if let Some(permit) = &mut self.permit {
+            drop(permit.split(now - bytes));
+        }
+        Ok(())
     }
 }
 
@@ -92,7 +100,7 @@ mod tests {
         assert_eq!(budget.hold(41).err(), Some(Exhausted));
         first.grow(40).unwrap();
         assert_eq!(budget.hold(1).err(), Some(Exhausted));
-        first.shrink_to(10);
+        first.hold(10).unwrap();
         let second = budget.hold(90).unwrap();
         drop((first, second));
         budget.hold(100).unwrap();

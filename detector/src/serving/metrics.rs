@@ -47,6 +47,10 @@ struct SensorLabels {
 pub enum Protocol {
     /// `POST /predict`.
     Predict,
+    /// `POST /v1/models/NAME:predict` and `:explain`.
+    V1,
+    /// `POST /v2/models/NAME/infer`.
+    V2,
 }
 
 impl Protocol {
@@ -54,6 +58,8 @@ impl Protocol {
     pub fn label(self) -> &'static str {
         match self {
             Self::Predict => "predict",
+            Self::V1 => "v1",
+            Self::V2 => "v2",
         }
     }
 }

@@ -30,11 +30,11 @@ fn manifest(sensors: &str, train: &str) -> crd::Valid {
     crd::manifest::one_detector(&text).unwrap()
 }
 
-const ONE: &str = "{name: pressure, unit: pascal, baseline: 0.5, noise: {uniform: {halfWidth: 0.5}}}";
-const TWO: &str = "{name: pressure, baseline: 5, noise: {gaussian: {standardDeviation: 1}}}, {name: flow, baseline: -3, noise: {gaussian: {standardDeviation: 1}}}";
+pub const ONE: &str = "{name: pressure, unit: pascal, baseline: 0.5, noise: {uniform: {halfWidth: 0.5}}}";
+pub const TWO: &str = "{name: pressure, baseline: 5, noise: {gaussian: {standardDeviation: 1}}}, {name: flow, baseline: -3, noise: {gaussian: {standardDeviation: 1}}}";
 
 /// A detector that has judged one instant.
-fn serving(sensors: &str, train: &str) -> Data<State> {
+pub fn serving(sensors: &str, train: &str) -> Data<State> {
     let state = State::new(manifest(sensors, train));
     let sources = Arc::new(Sources::open(&state.detector, &Access::default(), state.sources()).unwrap());
     let mut trained =
@@ -52,9 +52,9 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-async fn ask(state: &Data<State>, method: Method, path: &str, body: &[u8]) -> (StatusCode, String) {
+pub async fn ask(state: &Data<State>, method: Method, path: &str, body: &[u8]) -> (StatusCode, String) {
     let configure = |config: &mut actix_web::web::ServiceConfig| match path {
-        path if ["/predict", "/readings", "/verdicts", "/events"]
+        path if ["/predict", "/readings", "/verdicts", "/events", "/v1/", "/v2"]
             .iter()
             .any(|route| path.starts_with(route)) =>
         {
@@ -69,12 +69,12 @@ async fn ask(state: &Data<State>, method: Method, path: &str, body: &[u8]) -> (S
     (status, String::from_utf8(test::read_body(response).await.to_vec()).unwrap())
 }
 
-async fn predict(state: &Data<State>, body: &str) -> (u16, String) {
+pub async fn predict(state: &Data<State>, body: &str) -> (u16, String) {
     let (status, text) = ask(state, Method::POST, "/predict", body.as_bytes()).await;
     (status.as_u16(), text)
 }
 
-fn error(sentence: &str) -> String {
+pub fn error(sentence: &str) -> String {
     json!({ "error": sentence }).to_string()
 }
 

@@ -5,6 +5,7 @@
 mod alerts;
 mod binary;
 mod evaluate;
+mod dialects;
 mod http;
 mod https;
 mod lasting;

@@ -3,12 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use crd::model::Feature;
 use interchange::onnx;
 use thiserror::Error;
 
 use super::model_file::{self, ModelFileError};
-use crate::features::pipeline::Recipe;
 use crate::model::model::Model;
 
 /// Write a model for other systems.
@@ -49,55 +47,6 @@ pub enum ExportError {
 pub fn run(args: &ExportArgs) -> Result<(), ExportError> {
     model_file::check_output(&args.output, &[&args.model])?;
     let model: Model = model_file::model(&args.model)?;
-    let columns = columns(model.sensors(), model.recipe());
-    let bytes = onnx::write(model.ensemble(), model.threshold(), &columns)?;
+    let bytes = onnx::write(model.ensemble(), model.threshold(), model.column_names())?;
     Ok(model_file::write(&args.output, &bytes)?)
-}
-
-/// The names of a vector's columns, in [`Features`](crate::features::pipeline::Features)'s order: lags, sensors, features.
-fn columns(sensors: &[String], recipe: &Recipe) -> Vec<String> {
-    let mut columns = Vec::with_capacity(recipe.columns(sensors.len()));
-    for lag in 0..=recipe.lags {
-        for sensor in sensors {
-            columns.extend(recipe.features.iter().map(|feature| column(sensor, *feature, lag)));
-        }
-    }
-    columns
-}
-
-fn column(sensor: &str, feature: Feature, lag: usize) -> String {
-    let feature = match feature {
-        Feature::Value => "",
-        Feature::Difference => ".difference",
-        Feature::LogStdDev => ".log_std_dev",
-        Feature::RollingMean => ".rolling_mean",
-        Feature::DailyResidual => ".daily_residual",
-    };
-    let lag = if lag == 0 { String::new() } else { format!(".lag{lag}") };
-    format!("{sensor}{feature}{lag}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_columns_of_a_vector_are_named_by_lag_sensor_and_feature() {
-        let recipe = |features, lags| Recipe { features, window: 10, lags };
-        let sensors = ["heat".to_owned(), "load".to_owned()];
-        assert_eq!(columns(&sensors, &recipe(vec![Feature::Value], 0)), ["heat", "load"]);
-        assert_eq!(
-            columns(&sensors, &recipe(vec![Feature::Value, Feature::LogStdDev], 1)),
-            [
-                "heat",
-                "heat.log_std_dev",
-                "load",
-                "load.log_std_dev",
-                "heat.lag1",
-                "heat.log_std_dev.lag1",
-                "load.lag1",
-                "load.log_std_dev.lag1"
-            ]
-        );
-    }
 }

@@ -11,7 +11,7 @@ use crate::excerpt::{MAX_EXCERPT, excerpt};
 /// A value where a number is expected.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Cell {
-    /// A number, which may still be too large for a forest.
+    /// A number, also one in quotation marks; it may still be too large for a forest.
     Number(f64),
     /// Something else, as JSON, cut where it is long.
     Other(String),
@@ -72,8 +72,10 @@ impl<'de> Visitor<'de> for CellVisitor {
         Ok(Cell::Other("null".to_owned()))
     }
 
+    /// A number in quotation marks is one, as Python's `float()` takes it.
     fn visit_str<E: Error>(self, text: &str) -> Result<Cell, E> {
-        Ok(Cell::Other(excerpt(&quoted(text), MAX_EXCERPT)))
+        let number = text.trim().parse().ok().filter(|number: &f64| number.is_finite());
+        Ok(number.map_or_else(|| Cell::Other(excerpt(&quoted(text), MAX_EXCERPT)), Cell::Number))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Cell, A::Error> {
@@ -222,6 +224,17 @@ mod tests {
             assert_eq!(shown(json), json);
         }
         assert_eq!(shown("1e39"), "1e+39");
+    }
+
+    #[test]
+    fn a_number_in_quotation_marks_is_one() {
+        let cell = |json: &str| serde_json::from_str::<Cell>(json).unwrap();
+        for (json, number) in [(r#""0.95""#, 0.95), (r#"" -3 ""#, -3.0), (r#""1e3""#, 1000.0)] {
+            assert_eq!(cell(json), Cell::Number(number));
+        }
+        for json in [r#""""#, r#""NaN""#, r#""inf""#, r#""1,5""#, r#""0x10""#, r#""1e999""#] {
+            assert_eq!(cell(json), Cell::Other(json.to_owned()));
+        }
     }
 
     #[test]

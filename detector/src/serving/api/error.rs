@@ -32,6 +32,16 @@ pub enum ApiError {
     /// 404.
     #[error("no such path: {}", excerpt(.0, MAX_EXCERPT))]
     NoSuchPath(String),
+    /// 404: another model than the one that serves here. What was asked for, and what there is.
+    #[error("no such {kind}: {}, expected {expected}", excerpt(name, MAX_EXCERPT))]
+    NoSuch {
+        /// `model` or `version`.
+        kind: &'static str,
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        expected: String,
+    },
     /// 405.
     #[error(
         "{} does not take {}: expected one of {allowed}",
@@ -104,7 +114,7 @@ impl ResponseError for ApiError {
             Self::Body(BodyError::Slow) => StatusCode::REQUEST_TIMEOUT,
             Self::Body(BodyError::TooLarge(_)) | Self::TooManyRows(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::NoSuchPath(_) | Self::NoInlet => StatusCode::NOT_FOUND,
+            Self::NoSuchPath(_) | Self::NoSuch { .. } | Self::NoInlet => StatusCode::NOT_FOUND,
             Self::WrongMethod { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotReady(_) | Self::Busy | Self::Body(BodyError::Busy) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,

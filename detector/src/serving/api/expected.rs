@@ -1,19 +1,41 @@
 //! What the model takes: what the JSON of a prediction is read by.
 
+use std::fmt;
+
+use crate::model::model::Model;
+
+/// The most columns that rows may have whose cells come by name.
+pub(super) const MAX_NAMED: usize = 4096;
+
 /// What a question is read by.
 #[derive(Clone, Copy)]
 pub(super) struct Expected<'a> {
-    /// The model's sensors.
-    pub(super) sensors: &'a [String],
-    /// How many numbers a row has.
-    pub(super) columns: usize,
+    /// Who judges.
+    pub(super) model: &'a Model,
     /// How many rows there may be.
     pub(super) most_rows: usize,
 }
 
-impl Expected<'_> {
-    /// The sensors, for people.
-    pub(super) fn names(self) -> String {
-        self.sensors.join(", ")
+/// Where in a request something stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The readings that come next.
+    Values,
+    /// A row of a batch, from 0.
+    Instance(usize),
+    /// A line, from 0; people count from 1.
+    Line(usize),
+    /// A row of the tensors of a request, from 0.
+    Row(usize),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Values => f.write_str("values"),
+            Self::Instance(index) => write!(f, "instances[{index}]"),
+            Self::Line(index) => write!(f, "line {}", index + 1),
+            Self::Row(index) => write!(f, "row {index} of the inputs"),
+        }
     }
 }

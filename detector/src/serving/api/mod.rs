@@ -14,14 +14,28 @@ mod values;
 mod rows;
 /// What a prediction is asked for.
 mod question;
-/// What a prediction is answered with.
-mod judgement_json;
-/// What a batch is answered with.
-mod batch_answer;
-/// `POST /predict`.
-mod predict;
 /// What requests that push readings have in common.
 mod push;
+/// What a prediction is answered with.
+mod judgement_json;
+/// Rows as the model measures them.
+mod measured_rows;
+/// Answers that are made while they are sent.
+mod answer;
+/// An answer on rows.
+mod row_answer;
+/// A prediction, from body to answer.
+mod judging;
+/// Rows as lines of JSON.
+mod lines;
+/// `POST /predict`.
+mod predict;
+/// Which model and version a path asks for.
+mod served;
+/// `/v1/models`.
+mod v1;
+/// `/v2`.
+mod v2;
 /// `POST /readings`.
 mod readings;
 /// `POST /api/v1/write`.
@@ -48,6 +62,19 @@ use error::ApiError;
 pub fn configure_predict(config: &mut ServiceConfig) {
     config
         .service(takes("/predict", predict::predict))
+        .service(shows("/v1/models", v1::models))
+        .service(takes("/v1/models/{model}:predict", v1::predict))
+        .service(takes("/v1/models/{model}:explain", v1::explain))
+        .service(shows("/v1/models/{model}", v1::model))
+        .service(shows("/v2", v2::server))
+        .service(shows("/v2/health/live", v2::live))
+        .service(shows("/v2/health/ready", v2::ready))
+        .service(shows("/v2/models/{model}", v2::model))
+        .service(shows("/v2/models/{model}/ready", v2::model_ready))
+        .service(takes("/v2/models/{model}/infer", v2::infer))
+        .service(shows("/v2/models/{model}/versions/{version}", v2::model_version))
+        .service(shows("/v2/models/{model}/versions/{version}/ready", v2::version_ready))
+        .service(takes("/v2/models/{model}/versions/{version}/infer", v2::infer_version))
         .service(takes("/readings", readings::push))
         .service(takes("/api/v1/write", remote_write::write))
         .service(takes("/v1/metrics", otlp::metrics))

@@ -64,7 +64,8 @@ pub(super) async fn apart<T: Send + 'static>(
     state.batches.begin()?.work(|| work(body)).await?
 }
 
-fn is_plain(encoding: &str) -> bool {
+/// Whether a Content-Encoding is none.
+pub(super) fn is_plain(encoding: &str) -> bool {
     matches!(encoding, "" | "identity")
 }
 

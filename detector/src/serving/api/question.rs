@@ -10,13 +10,15 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 
 use super::cell::Cell;
 use super::error::ApiError;
-use super::expected::Expected;
+use super::expected::{Expected, Place};
 use super::rows::Rows;
 use super::shape::{By, Read};
 use super::values::Values;
 use crate::excerpt::{MAX_EXCERPT, excerpt};
+use crate::model::names;
 
-const FIELDS: &[&str] = &["value", "values", "instances"];
+/// `inputs` is another name of `instances` (KServe).
+const FIELDS: &[&str] = &["value", "values", "instances", "inputs"];
 
 /// What a prediction is asked for: exactly one of the three.
 #[derive(Debug, PartialEq)]
@@ -49,15 +51,16 @@ impl Expected<'_> {
 
     /// The reading of the only sensor.
     fn value(self, value: &Cell) -> Result<Vec<f64>, ApiError> {
-        if self.sensors.len() == 1 {
+        let sensors = self.model.sensors();
+        if sensors.len() == 1 {
             return Ok(vec![value.number(|| "value".to_owned())?]);
         }
         Err(ApiError::Unprocessable(
             "value".to_owned(),
             format!(
                 "the model has {} sensors, {}: expected {{\"values\":{{…}}}} with each",
-                self.sensors.len(),
-                self.names()
+                sensors.len(),
+                names::list(sensors)
             ),
         ))
     }
@@ -98,7 +101,8 @@ impl<'de> Visitor<'de> for Fields<'_> {
             match field {
                 Field::Value => once(&mut found.value, "value", || entries.next_value())?,
                 Field::Values => {
-                    once(&mut found.values, "values", || entries.next_value_seed(By(Values(expected))))?;
+                    let values = Values { names: expected.model.sensors(), place: Place::Values };
+                    once(&mut found.values, "values", || entries.next_value_seed(By(values)))?;
                 }
                 Field::Instances => {
                     let rows = Rows { expected, capacity: self.capacity };
@@ -148,7 +152,7 @@ impl Visitor<'_> for FieldVisitor {
         match name {
             "value" => Ok(Field::Value),
             "values" => Ok(Field::Values),
-            "instances" => Ok(Field::Instances),
+            "instances" | "inputs" => Ok(Field::Instances),
             other => Err(E::unknown_field(&excerpt(other, MAX_EXCERPT), FIELDS)),
         }
     }

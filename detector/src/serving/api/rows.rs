@@ -1,11 +1,13 @@
-//! `[[number,…],…]` in; all numbers in one flat buffer out, or the first row that is wrong.
+//! `[[number,…],…]` or `[{"COLUMN":number,…},…]` in; all numbers in one flat buffer out, or the first row that is wrong.
 
-use serde::de::{IgnoredAny, SeqAccess};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
 use super::cell::Cell;
 use super::error::ApiError;
-use super::expected::Expected;
+use super::expected::{Expected, MAX_NAMED, Place};
 use super::shape::{By, Read, Shape};
+use super::values::Values;
+use crate::model::model::Model;
 
 /// Reads the rows.
 pub(super) struct Rows<'a> {
@@ -23,12 +25,14 @@ impl Shape for Rows<'_> {
     }
 
     fn array<'de, A: SeqAccess<'de>>(self, mut rows: A) -> Result<Read<Vec<f64>>, A::Error> {
-        let Expected { columns, most_rows, .. } = self.expected;
+        let Expected { model, most_rows } = self.expected;
         let mut cells = Vec::with_capacity(self.capacity);
         let mut index = 0;
-        while let Some(row) = rows.next_element_seed(By(Row { columns, index, cells: &mut cells }))? {
+        while let Some(read) =
+            rows.next_element_seed(By(Row { model, place: Place::Instance(index), cells: &mut cells }))?
+        {
             let wrong =
-                row.err().or_else(|| (index == most_rows).then_some(ApiError::TooManyRows(most_rows)));
+                read.err().or_else(|| (index == most_rows).then_some(ApiError::TooManyRows(most_rows)));
             if let Some(wrong) = wrong {
                 while rows.next_element::<IgnoredAny>()?.is_some() {}
                 return Ok(Err(wrong));
@@ -40,16 +44,16 @@ impl Shape for Rows<'_> {
     }
 }
 
-/// Reads one row into the buffer.
-struct Row<'a> {
-    columns: usize,
-    index: usize,
-    cells: &'a mut Vec<f64>,
+/// Reads one row, an array or an object with each column by name, into the buffer.
+pub(super) struct Row<'a> {
+    pub(super) model: &'a Model,
+    pub(super) place: Place,
+    pub(super) cells: &'a mut Vec<f64>,
 }
 
 impl Row<'_> {
     fn wrong(&self, why: String) -> ApiError {
-        ApiError::Unprocessable(format!("instances[{}]", self.index), why)
+        ApiError::Unprocessable(self.place.to_string(), why)
     }
 }
 
@@ -57,15 +61,16 @@ impl Shape for Row<'_> {
     type Value = ();
 
     fn refused(self, shown: &str) -> ApiError {
-        self.wrong(format!("expected an array of {} numbers, got {shown}", self.columns))
+        self.wrong(format!("expected an array of {} numbers, got {shown}", self.model.columns()))
     }
 
     fn array<'de, A: SeqAccess<'de>>(self, mut row: A) -> Result<Read<()>, A::Error> {
         let (mut count, mut wrong) = (0, None);
-        while count < self.columns
+        let columns = self.model.columns();
+        while count < columns
             && let Some(cell) = row.next_element::<Cell>()?
         {
-            match cell.number(|| format!("instances[{}][{count}]", self.index)) {
+            match cell.number(|| format!("{}[{count}]", self.place)) {
                 Ok(number) => self.cells.push(number),
                 Err(error) => wrong = wrong.or(Some(error)),
             }
@@ -74,10 +79,21 @@ impl Shape for Row<'_> {
         while row.next_element::<IgnoredAny>()?.is_some() {
             count += 1;
         }
-        if count != self.columns {
-            let why = format!("expected {} numbers, one a column, got {count}", self.columns);
+        if count != columns {
+            let why = format!("expected {columns} numbers, one a column, got {count}");
             return Ok(Err(self.wrong(why)));
         }
         Ok(wrong.map_or(Ok(()), Err))
+    }
+
+    fn object<'de, A: MapAccess<'de>>(self, mut entries: A) -> Result<Read<()>, A::Error> {
+        let columns = self.model.columns();
+        if columns > MAX_NAMED {
+            while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            let why = format!("expected an array, as the model has {columns} columns, more than {MAX_NAMED}");
+            return Ok(Err(self.wrong(why)));
+        }
+        let row = Values { names: self.model.column_names(), place: self.place }.object(entries)?;
+        Ok(row.map(|row| self.cells.extend(row)))
     }
 }

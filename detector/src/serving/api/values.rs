@@ -1,4 +1,4 @@
-//! `{"NAME":number,…}` in; the readings of all sensors, each given once, out.
+//! `{"NAME":number,…}` in; the readings of all sensors, or the cells of a row, each given once, out.
 
 use std::fmt;
 
@@ -6,28 +6,34 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Vis
 
 use super::cell::Cell;
 use super::error::ApiError;
-use super::expected::Expected;
+use super::expected::Place;
 use super::shape::{Read, Shape};
 use crate::excerpt::{MAX_EXCERPT, excerpt};
+use crate::model::names;
 
 /// Reads the object.
-pub(super) struct Values<'a>(pub(super) Expected<'a>);
+pub(super) struct Values<'a> {
+    /// What may be named, in the order of the values.
+    pub(super) names: &'a [String],
+    /// Where the object stands.
+    pub(super) place: Place,
+}
 
 impl Shape for Values<'_> {
     type Value = Vec<f64>;
 
     fn refused(self, shown: &str) -> ApiError {
-        ApiError::Unprocessable("values".to_owned(), format!("expected an object, got {shown}"))
+        ApiError::Unprocessable(self.place.to_string(), format!("expected an object, got {shown}"))
     }
 
     fn object<'de, A: MapAccess<'de>>(self, mut entries: A) -> Result<Read<Vec<f64>>, A::Error> {
-        let cells = vec![None; self.0.sensors.len()];
-        let mut named = Named { expected: self.0, cells, next: 0, wrong: None };
+        let cells = vec![None; self.names.len()];
+        let mut named = Named { expected: self, cells, next: 0, wrong: None };
         while let Some(name) = entries.next_key_seed(Name(&named))? {
             match name {
-                Ok(sensor) if named.cells[sensor].is_none() => {
-                    named.cells[sensor] = Some(entries.next_value()?);
-                    named.next = sensor + 1;
+                Ok(index) if named.cells[index].is_none() => {
+                    named.cells[index] = Some(entries.next_value()?);
+                    named.next = index + 1;
                 }
                 name => {
                     let wrong = named.refused(&name);
@@ -40,9 +46,9 @@ impl Shape for Values<'_> {
     }
 }
 
-/// The sensors' values as far as they are known, and the first name that is wrong.
+/// The values as far as they are known, and the first name that is wrong.
 struct Named<'a> {
-    expected: Expected<'a>,
+    expected: Values<'a>,
     cells: Vec<Option<Cell>>,
     /// Where the next name is expected: most clients keep the model's order.
     next: usize,
@@ -50,27 +56,30 @@ struct Named<'a> {
 }
 
 impl Named<'_> {
-    fn sensor(&self, name: &str) -> Option<usize> {
-        let sensors = self.expected.sensors;
-        let next = sensors.get(self.next).filter(|sensor| *sensor == name).map(|_| self.next);
-        next.or_else(|| sensors.iter().position(|sensor| sensor == name))
+    fn index(&self, name: &str) -> Option<usize> {
+        let names = self.expected.names;
+        let next = names.get(self.next).filter(|next| *next == name).map(|_| self.next);
+        next.or_else(|| names.iter().position(|each| each == name))
     }
 
-    /// The sentence on a name that was given before, or that no sensor has.
+    /// The sentence on a name that was given before, or that there is not.
     fn refused(&self, name: &Result<usize, String>) -> ApiError {
+        let Values { names, place } = self.expected;
+        let kind = if place == Place::Values { "sensor" } else { "column" };
         let (name, why) = match name {
-            Ok(sensor) => (&*self.expected.sensors[*sensor], "expected it once, got it twice".to_owned()),
-            Err(unknown) => (&**unknown, format!("no such sensor: expected {}", self.expected.names())),
+            Ok(index) => (&*names[*index], "expected it once, got it twice".to_owned()),
+            Err(unknown) => (&**unknown, format!("no such {kind}: expected {}", names::list(names))),
         };
-        ApiError::Unprocessable(format!("values.{name}"), why)
+        ApiError::Unprocessable(format!("{place}.{name}"), why)
     }
 
     fn row(self) -> Read<Vec<f64>> {
-        let number = |(sensor, cell): (&String, Option<Cell>)| {
-            let field = || format!("values.{sensor}");
+        let Values { names, place } = self.expected;
+        let number = |(name, cell): (&String, Option<Cell>)| {
+            let field = || format!("{place}.{name}");
             cell.map_or_else(|| Err(missing(field())), |cell| cell.number(field))
         };
-        let row = self.expected.sensors.iter().zip(self.cells).map(number).collect::<Result<_, _>>()?;
+        let row = names.iter().zip(self.cells).map(number).collect::<Result<_, _>>()?;
         self.wrong.map_or(Ok(row), Err)
     }
 }
@@ -79,7 +88,7 @@ fn missing(field: String) -> ApiError {
     ApiError::Unprocessable(field, "expected a finite number, got nothing".to_owned())
 }
 
-/// Reads a sensor's place; or its name, cut, where there is no such sensor.
+/// Reads the index of a name; or the name, cut, where there is no such name.
 struct Name<'a, 'b>(&'a Named<'b>);
 
 impl<'de> DeserializeSeed<'de> for Name<'_, '_> {
@@ -94,10 +103,10 @@ impl Visitor<'_> for Name<'_, '_> {
     type Value = Result<usize, String>;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("a sensor")
+        f.write_str("a name")
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.sensor(name).ok_or_else(|| excerpt(name, MAX_EXCERPT)))
+        Ok(self.0.index(name).ok_or_else(|| excerpt(name, MAX_EXCERPT)))
     }
 }

@@ -1,0 +1,38 @@
+//! Lines of JSON in, a row each, an array or an object by name; all numbers in one flat buffer out, or the first line that is
+//! wrong. Empty lines count for nothing.
+
+use serde::de::DeserializeSeed;
+
+use super::error::ApiError;
+use super::expected::{Expected, Place};
+use super::rows::Row;
+use super::shape::By;
+
+/// Whether a Content-Type is one of lines of JSON.
+pub(super) fn is_lines(content_type: &str) -> bool {
+    let name = content_type.split(';').next().unwrap_or_default().trim();
+    let names =
+        ["application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"];
+    names.iter().any(|each| name.eq_ignore_ascii_case(each))
+}
+
+/// The rows of a body. A row's place is its index among the rows; an error names the line.
+pub(super) fn rows(expected: Expected<'_>, body: &[u8]) -> Result<Vec<f64>, ApiError> {
+    let Expected { model, most_rows } = expected;
+    let mut cells = Vec::with_capacity(body.len() / 2);
+    let lines = body.split(|byte| *byte == b'\n').enumerate();
+    let lines = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
+    for (row, (line, json)) in lines.enumerate() {
+        if row == most_rows {
+            return Err(ApiError::TooManyRows(most_rows));
+        }
+        let place = Place::Line(line);
+        let refused =
+            |error: serde_json::Error| ApiError::Malformed(format!("{place}: expected JSON: {error}"));
+        let mut json = serde_json::Deserializer::from_slice(json);
+        By(Row { model, place, cells: &mut cells }).deserialize(&mut json).map_err(refused)??;
+        json.end().map_err(refused)?;
+    }
+    cells.shrink_to_fit();
+    Ok(cells)
+}

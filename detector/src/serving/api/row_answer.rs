@@ -1,0 +1,147 @@
+//! Rows in; a prediction for each out, in the form of the protocol that it was asked for by.
+
+use serde::Serialize;
+
+use super::answer::Answer;
+use super::judgement_json::{Bare, Detailed};
+use super::measured_rows::MeasuredRows;
+use crate::serving::pieces::PIECE;
+
+/// So many rows are judged where they arrive.
+const FEW_ROWS: usize = 100;
+const FEW_EXPLAINED: usize = 10;
+
+/// What an answer looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// `{"predictions":[{"anomaly":0},…]}`
+    Predictions,
+    /// `{"predictions":[{"anomaly":0,"score":…},…]}`
+    Detailed,
+    /// `{"predictions":[1,-1]}`, as scikit-learn's `predict`: -1 is anomalous.
+    Labels,
+    /// `{"explanations":[{"anomaly":0,"score":…},…],"predictions":[1,-1]}`
+    Explanations,
+    /// `{"anomaly":0}`, a line each.
+    Lines,
+    /// `{"anomaly":0,"score":…}`, a line each.
+    DetailedLines,
+}
+
+impl Form {
+    fn is_explained(self) -> bool {
+        matches!(self, Self::Detailed | Self::Explanations | Self::DetailedLines)
+    }
+
+    fn is_lines(self) -> bool {
+        matches!(self, Self::Lines | Self::DetailedLines)
+    }
+
+    fn begin(self) -> &'static [u8] {
+        match self {
+            Self::Predictions | Self::Detailed | Self::Labels => b"{\"predictions\":[",
+            Self::Explanations => b"{\"explanations\":[",
+            Self::Lines | Self::DetailedLines => b"",
+        }
+    }
+}
+
+/// The answer on rows.
+pub(super) struct RowAnswer {
+    rows: MeasuredRows,
+    form: Form,
+    next: usize,
+    /// Of explanations: the labels so far.
+    labels: Vec<i8>,
+}
+
+impl RowAnswer {
+    /// The answer on these rows.
+    pub(super) fn new(rows: MeasuredRows, form: Form) -> Self {
+        let labels = if form == Form::Explanations { Vec::with_capacity(rows.len()) } else { Vec::new() };
+        Self { rows, form, next: 0, labels }
+    }
+
+    fn bare(&mut self, out: &mut Vec<u8>) {
+        let (block, threshold) = (self.rows.block(self.next), self.rows.scorer().threshold());
+        for (row, score) in block.clone().zip(self.rows.scores(block.clone())) {
+            let anomalous = score > threshold;
+            if self.form == Form::Labels {
+                self.push(out, row, &label(anomalous));
+            } else {
+                self.push(out, row, &Bare::new(anomalous));
+            }
+        }
+        self.next = block.end;
+    }
+
+    fn explained(&mut self, out: &mut Vec<u8>) {
+        let threshold = self.rows.scorer().threshold();
+        let full = out.len() + PIECE;
+        while self.next < self.rows.len() && out.len() < full {
+            let judgement = self.rows.explained(self.next);
+            let sensors = self.rows.scorer().model().sensors();
+            self.push(out, self.next, &Detailed::new(sensors, threshold, &judgement));
+            if self.form == Form::Explanations {
+                self.labels.push(label(judgement.anomalous));
+            }
+            self.next += 1;
+        }
+    }
+
+    fn push(&self, out: &mut Vec<u8>, row: usize, prediction: &impl Serialize) {
+        if row > 0 && !self.form.is_lines() {
+            out.push(b',');
+        }
+        serde_json::to_writer(&mut *out, prediction).expect("numbers and names are JSON");
+        if self.form.is_lines() {
+            out.push(b'\n');
+        }
+    }
+
+    fn end(&self, out: &mut Vec<u8>) {
+        match self.form {
+            Form::Predictions | Form::Detailed | Form::Labels => out.extend_from_slice(b"]}"),
+            Form::Explanations => {
+                out.extend_from_slice(b"],\"predictions\":");
+                serde_json::to_writer(&mut *out, &self.labels).expect("numbers are JSON");
+                out.push(b'}');
+            }
+            Form::Lines | Form::DetailedLines => {}
+        }
+    }
+}
+
+impl Answer for RowAnswer {
+    fn content_type(&self) -> &'static str {
+        if self.form.is_lines() { "application/x-ndjson" } else { "application/json" }
+    }
+
+    fn is_short(&self) -> bool {
+        self.rows.len() <= if self.form.is_explained() { FEW_EXPLAINED } else { FEW_ROWS }
+    }
+
+    fn bytes(&self) -> usize {
+        self.rows.bytes() + self.labels.capacity()
+    }
+
+    fn write(&mut self, out: &mut Vec<u8>) -> bool {
+        if self.next == 0 {
+            out.extend_from_slice(self.form.begin());
+        }
+        if self.form.is_explained() {
+            self.explained(out);
+        } else {
+            self.bare(out);
+        }
+        let goes_on = self.next < self.rows.len();
+        if !goes_on {
+            self.end(out);
+        }
+        goes_on
+    }
+}
+
+fn label(anomalous: bool) -> i8 {
+    if anomalous { -1 } else { 1 }
+}

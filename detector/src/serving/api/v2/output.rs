@@ -1,0 +1,100 @@
+//! The tensors that an answer can have: names, types and shapes, after those of alibi-detect.
+
+use serde_json::{Value, json};
+
+/// What is answered about rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tensor {
+    /// 1 where the row is anomalous, else 0.
+    IsOutlier,
+    /// The score.
+    InstanceScore,
+    /// A score over this is anomalous.
+    Threshold,
+    /// The score on a scale where the threshold is 1.
+    Severity,
+    /// scikit-learn's label: -1 where the row is anomalous, else 1.
+    Predict,
+    /// Each sensor's share in the score.
+    FeatureScore,
+}
+
+/// A tensor of an answer, and how it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Output {
+    /// Which.
+    pub(super) tensor: Tensor,
+    /// After the JSON, as bytes.
+    pub(super) binary: bool,
+}
+
+impl Output {
+    /// What is answered where nothing is asked for.
+    pub(super) fn usual(binary: bool) -> Vec<Self> {
+        let usual = [Tensor::IsOutlier, Tensor::InstanceScore, Tensor::Threshold];
+        usual.into_iter().map(|tensor| Self { tensor, binary }).collect()
+    }
+
+    /// What can be asked for.
+    pub(super) fn all() -> impl Iterator<Item = Tensor> {
+        Tensor::ALL.into_iter()
+    }
+}
+
+impl Tensor {
+    /// All of them.
+    pub(super) const ALL: [Self; 6] = [
+        Self::IsOutlier,
+        Self::InstanceScore,
+        Self::Threshold,
+        Self::Severity,
+        Self::Predict,
+        Self::FeatureScore,
+    ];
+
+    /// Its name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::IsOutlier => "is_outlier",
+            Self::InstanceScore => "instance_score",
+            Self::Threshold => "threshold",
+            Self::Severity => "severity",
+            Self::Predict => "predict",
+            Self::FeatureScore => "feature_score",
+        }
+    }
+
+    /// The tensor of this name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|tensor| tensor.name() == name)
+    }
+
+    /// Whether it takes explanations.
+    pub(super) fn is_explained(self) -> bool {
+        self == Self::FeatureScore
+    }
+
+    /// Whether its elements are whole numbers: INT64, where the others are FP64.
+    pub(super) fn is_whole(self) -> bool {
+        matches!(self, Self::IsOutlier | Self::Predict)
+    }
+
+    /// The type of its elements; both have eight bytes.
+    pub(super) fn datatype(self) -> &'static str {
+        if self.is_whole() { "INT64" } else { "FP64" }
+    }
+
+    /// Its shape for so many rows and sensors.
+    pub(super) fn shape(self, rows: i64, sensors: usize) -> Vec<i64> {
+        match self {
+            Self::Threshold => vec![1],
+            Self::FeatureScore => vec![rows, sensors as i64],
+            _ => vec![rows],
+        }
+    }
+
+    /// How the metadata of a model describe it.
+    pub(super) fn metadata(self, sensors: usize) -> Value {
+        json!({ "name": self.name(), "datatype": self.datatype(), "shape": self.shape(-1, sensors) })
+    }
+}

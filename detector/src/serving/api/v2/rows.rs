@@ -1,0 +1,123 @@
+//! The tensors of a request in; the rows of one tensor, or of a tensor a column, in one flat buffer out.
+
+use super::super::error::ApiError;
+use super::super::expected::MAX_NAMED;
+use super::bounded::Bounded;
+use super::request::{InferRequest, Input};
+use crate::model::model::Model;
+use crate::model::names;
+use crate::serving::budget::Held;
+
+/// The cells of all rows.
+///
+/// # Errors
+/// The tensors are not of the model's columns, or their numbers not of their shapes.
+pub(super) fn cells(
+    model: &Model,
+    request: InferRequest,
+    mut binary: &[u8],
+    most_rows: usize,
+    held: &mut Held,
+) -> Result<Vec<f64>, ApiError> {
+    let Bounded(inputs) = request.inputs;
+    let is_whole =
+        inputs.len() == 1 && inputs[0].shape.0.len() == 2 && inputs[0].shape.0[1] == model.columns();
+    let rows = if is_whole { inputs[0].shape.0[0] } else { column_length(model, &inputs)? };
+    if rows > most_rows {
+        return Err(ApiError::TooManyRows(most_rows));
+    }
+    let mut tensors = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let name = input.name.clone();
+        tensors.push((name, numbers(input, &mut binary, held)?));
+    }
+    if !binary.is_empty() {
+        let why = format!("expected no bytes after the last tensor, got {}", binary.len());
+        return Err(ApiError::Malformed(why));
+    }
+    match <[_; 1]>::try_from(tensors) {
+        Ok([(_, cells)]) => Ok(cells),
+        Err(tensors) => by_column(model, rows, &tensors, held),
+    }
+}
+
+/// The length of each column, where each has a tensor.
+fn column_length(model: &Model, inputs: &[Input]) -> Result<usize, ApiError> {
+    let columns = model.columns();
+    let refused = |why: String| ApiError::Unprocessable("inputs".to_owned(), why);
+    let Some(first) = inputs.first().filter(|_| inputs.len() == columns) else {
+        let whole = format!("expected a tensor of shape [rows, {columns}]");
+        let got = match inputs {
+            [input] => format!("one of shape {:?}", input.shape.0),
+            inputs => format!("{} tensors", inputs.len()),
+        };
+        let each = if columns <= MAX_NAMED { " or a tensor a column" } else { "" };
+        return Err(refused(format!("{whole}{each}, got {got}")));
+    };
+    let length = |input: &Input| match input.shape.0[..] {
+        [rows] | [rows, 1] => Some(rows),
+        _ => None,
+    };
+    let is_wrong = |input: &&Input| length(input).is_none() || length(input) != length(first);
+    match inputs.iter().find(is_wrong) {
+        Some(wrong) => Err(ApiError::Unprocessable(
+            wrong.shown(),
+            format!(
+                "expected the shape [rows] or [rows, 1], the same as the other columns, got {:?}",
+                wrong.shape.0
+            ),
+        )),
+        None => Ok(length(first).unwrap_or_default()),
+    }
+}
+
+/// The numbers of a tensor, from the JSON or the first of the binary bytes.
+fn numbers(input: Input, binary: &mut &[u8], held: &mut Held) -> Result<Vec<f64>, ApiError> {
+    let (name, length, size) = (input.shown(), input.length(), input.binary_size());
+    let refused = |why: String| ApiError::Unprocessable(name.clone(), why);
+    let numbers = match (size, input.data) {
+        (Some(size), None) => {
+            let (own, rest) = binary.split_at_checked(size).ok_or_else(|| {
+                refused(format!("expected {size} bytes of it after the JSON, got {}", binary.len()))
+            })?;
+            *binary = rest;
+            let broken = || refused(format!("expected whole elements, got {size} bytes"));
+            held.grow(input.datatype.count(size).ok_or_else(broken)? * size_of::<f64>())?;
+            input.datatype.numbers(own).ok_or_else(broken)?
+        }
+        (None, Some(data)) => data.of(&name)?,
+        _ => return Err(refused("expected either data or binary_data_size".to_owned())),
+    };
+    if length != Some(numbers.len()) {
+        let why =
+            format!("expected as many numbers as the shape {:?} has, got {}", input.shape.0, numbers.len());
+        return Err(refused(why));
+    }
+    Ok(numbers)
+}
+
+/// Columns, in any order, as rows.
+fn by_column(
+    model: &Model,
+    rows: usize,
+    tensors: &[(String, Vec<f64>)],
+    held: &mut Held,
+) -> Result<Vec<f64>, ApiError> {
+    let names = model.column_names();
+    held.grow(rows * names.len() * size_of::<f64>())?;
+    let mut cells = vec![0.0; rows * names.len()];
+    let mut is_given = vec![false; names.len()];
+    for (name, numbers) in tensors {
+        let refused = |why: String| ApiError::Unprocessable(format!("input {name}"), why);
+        let column = names.iter().position(|each| each == name);
+        let column =
+            column.ok_or_else(|| refused(format!("no such column: expected {}", names::list(names))))?;
+        if std::mem::replace(&mut is_given[column], true) {
+            return Err(refused("expected it once, got it twice".to_owned()));
+        }
+        for (row, number) in numbers.iter().enumerate() {
+            cells[row * names.len() + column] = *number;
+        }
+    }
+    Ok(cells)
+}

@@ -1,0 +1,264 @@
+//! Rows in; the tensors of an inference response out: first all scores, a block at a time, then each tensor.
+
+use std::io::Write;
+
+use serde_json::{Map, Value, json};
+
+use super::super::answer::Answer;
+use super::super::error::ApiError;
+use super::super::measured_rows::MeasuredRows;
+use super::super::served::version;
+use super::output::{Output, Tensor};
+use crate::model::judgement::severity;
+use crate::serving::pieces::PIECE;
+
+/// The bytes of an element.
+const WIDTH: usize = 8;
+/// So many rows are judged where they arrive.
+const FEW_ROWS: usize = 100;
+const FEW_EXPLAINED: usize = 10;
+/// The most numbers of an answer that is partly JSON, partly binary: the length of its JSON has to be known before.
+const MOST_MIXED: usize = 100_000;
+
+/// An inference response.
+pub(super) struct TensorAnswer {
+    rows: MeasuredRows,
+    outputs: Vec<Output>,
+    /// The JSON around the tensors' data.
+    parts: Vec<Vec<u8>>,
+    /// Where binary tensors follow: the JSON's length.
+    json_length: Option<usize>,
+    scores: Vec<f64>,
+    shares: Vec<f64>,
+    stage: Stage,
+}
+
+/// What is to be done next.
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    /// The scores from this row on.
+    Scores(usize),
+    /// The JSON of the output with this index, from this element on.
+    Json(usize, usize),
+    /// The bytes of the output with this index, from this element on.
+    Binary(usize, usize),
+    Done,
+}
+
+impl TensorAnswer {
+    /// The answer on these rows.
+    ///
+    /// # Errors
+    /// A long answer is to be partly JSON and partly binary.
+    pub(super) fn new(
+        name: &str,
+        id: Option<String>,
+        rows: MeasuredRows,
+        outputs: Vec<Output>,
+    ) -> Result<Self, ApiError> {
+        let sensors = rows.scorer().model().sensors().len();
+        let parts = parts(name, id, &rows, &outputs);
+        let explained = outputs.iter().any(|output| output.tensor.is_explained());
+        let shares = if explained { rows.len() * sensors } else { 0 };
+        let scores = Vec::with_capacity(rows.len());
+        let shares = Vec::with_capacity(shares);
+        let (stage, json_length) = (Stage::Scores(0), None);
+        let mut answer = Self { rows, outputs, parts, json_length, scores, shares, stage };
+        if answer.outputs.iter().any(|output| output.binary) {
+            answer.json_length = Some(answer.length_of_json()?);
+        }
+        Ok(answer)
+    }
+
+    /// How long the JSON is. Where it has numbers in it, they are made for that.
+    fn length_of_json(&mut self) -> Result<usize, ApiError> {
+        let in_json = self.outputs.iter().enumerate().filter(|(_, output)| !output.binary);
+        let numbers: usize = in_json.map(|(index, _)| self.length(index)).sum();
+        if numbers > MOST_MIXED {
+            let why = format!("expected all binary, or none, for more than {MOST_MIXED} numbers");
+            return Err(ApiError::Unprocessable("outputs".to_owned(), why));
+        }
+        let parts: usize = self.parts.iter().map(Vec::len).sum();
+        if numbers == 0 {
+            return Ok(parts);
+        }
+        while matches!(self.stage, Stage::Scores(_)) {
+            self.score();
+        }
+        let mut json = Vec::new();
+        while matches!(self.stage, Stage::Json(..)) {
+            self.json(&mut json);
+        }
+        self.stage = Stage::Json(0, 0);
+        Ok(json.len())
+    }
+
+    /// How many numbers an output has.
+    fn length(&self, output: usize) -> usize {
+        match self.outputs[output].tensor {
+            Tensor::Threshold => 1,
+            Tensor::FeatureScore => self.rows.len() * self.rows.scorer().model().sensors().len(),
+            _ => self.rows.len(),
+        }
+    }
+
+    /// Score some more rows.
+    fn score(&mut self) {
+        let Stage::Scores(begin) = self.stage else { return };
+        let end = if self.shares.capacity() > 0 {
+            let end = (begin + FEW_EXPLAINED).min(self.rows.len());
+            for judgement in (begin..end).map(|row| self.rows.explained(row)) {
+                self.scores.push(judgement.score);
+                self.shares.extend(judgement.contributions);
+            }
+            end
+        } else {
+            let block = self.rows.block(begin);
+            self.scores.extend(self.rows.scores(block.clone()));
+            block.end
+        };
+        self.stage = if end < self.rows.len() { Stage::Scores(end) } else { Stage::Json(0, 0) };
+    }
+
+    fn number(&self, tensor: Tensor, element: usize) -> f64 {
+        let threshold = self.rows.scorer().threshold();
+        let anomalous = |score: f64| score > threshold;
+        match tensor {
+            Tensor::IsOutlier => f64::from(u8::from(anomalous(self.scores[element]))),
+            Tensor::Predict => {
+                if anomalous(self.scores[element]) {
+                    -1.0
+                } else {
+                    1.0
+                }
+            }
+            Tensor::InstanceScore => self.scores[element],
+            Tensor::Severity => severity(self.scores[element], threshold),
+            Tensor::Threshold => threshold,
+            Tensor::FeatureScore => self.shares[element],
+        }
+    }
+
+    /// Write JSON until the piece is full, or all of it is written.
+    fn json(&mut self, out: &mut Vec<u8>) {
+        let full = out.len() + PIECE;
+        while let Stage::Json(output, element) = self.stage
+            && out.len() < full
+        {
+            if element == 0 {
+                out.extend_from_slice(&self.parts[output]);
+            }
+            let Some(Output { tensor, binary }) = self.outputs.get(output).copied() else {
+                self.stage = Stage::Binary(0, 0);
+                return;
+            };
+            let length = if binary { 0 } else { self.length(output) };
+            let end = length.min(element + PIECE / WIDTH);
+            for element in element..end {
+                self.json_number(out, tensor, element);
+            }
+            self.stage = if end < length { Stage::Json(output, end) } else { Stage::Json(output + 1, 0) };
+        }
+    }
+
+    fn json_number(&self, out: &mut Vec<u8>, tensor: Tensor, element: usize) {
+        if element > 0 {
+            out.push(b',');
+        }
+        let number = self.number(tensor, element);
+        let written = if tensor.is_whole() {
+            write!(out, "{number:.0}")
+        } else {
+            serde_json::to_writer(&mut *out, &number).map_err(Into::into)
+        };
+        written.expect("a vector takes what is written");
+    }
+
+    /// Write bytes until the piece is full, or all of them are written.
+    fn binary(&mut self, out: &mut Vec<u8>) {
+        let full = out.len() + PIECE;
+        while let Stage::Binary(output, begin) = self.stage
+            && out.len() < full
+        {
+            let Some(Output { tensor, binary }) = self.outputs.get(output).copied() else {
+                self.stage = Stage::Done;
+                return;
+            };
+            let length = if binary { self.length(output) } else { 0 };
+            let end = length.min(begin + PIECE / WIDTH);
+            for element in begin..end {
+                let number = self.number(tensor, element);
+                let bytes =
+                    if tensor.is_whole() { (number as i64).to_le_bytes() } else { number.to_le_bytes() };
+                out.extend_from_slice(&bytes);
+            }
+            self.stage = if end < length { Stage::Binary(output, end) } else { Stage::Binary(output + 1, 0) };
+        }
+    }
+}
+
+impl Answer for TensorAnswer {
+    fn content_type(&self) -> &'static str {
+        if self.json_length.is_some() { "application/octet-stream" } else { "application/json" }
+    }
+
+    fn json_length(&self) -> Option<usize> {
+        self.json_length
+    }
+
+    fn is_short(&self) -> bool {
+        self.rows.len() <= if self.shares.capacity() > 0 { FEW_EXPLAINED } else { FEW_ROWS }
+    }
+
+    fn bytes(&self) -> usize {
+        self.rows.bytes() + (self.scores.capacity() + self.shares.capacity()) * size_of::<f64>()
+    }
+
+    fn write(&mut self, out: &mut Vec<u8>) -> bool {
+        match self.stage {
+            Stage::Scores(_) => self.score(),
+            Stage::Json(..) => self.json(out),
+            Stage::Binary(..) => self.binary(out),
+            Stage::Done => {}
+        }
+        !matches!(self.stage, Stage::Done)
+    }
+}
+
+/// The JSON before the data of each output, and after the last.
+fn parts(name: &str, id: Option<String>, rows: &MeasuredRows, outputs: &[Output]) -> Vec<Vec<u8>> {
+    let model = rows.scorer().model();
+    let mut begin = json!({ "model_name": name, "model_version": version(model) });
+    if let Some(id) = id {
+        begin["id"] = json!(id);
+    }
+    let mut before = begin.to_string();
+    before.pop();
+    before.push_str(",\"outputs\":[");
+    let mut parts = Vec::new();
+    for (index, Output { tensor, binary }) in outputs.iter().copied().enumerate() {
+        let shape = tensor.shape(rows.len() as i64, model.sensors().len());
+        let mut head = Map::new();
+        head.insert("name".to_owned(), json!(tensor.name()));
+        head.insert("datatype".to_owned(), json!(tensor.datatype()));
+        head.insert("shape".to_owned(), json!(shape));
+        if binary {
+            let size = shape.iter().product::<i64>() as usize * WIDTH;
+            head.insert("parameters".to_owned(), json!({ "binary_data_size": size }));
+        }
+        let mut text =
+            if index == 0 { std::mem::take(&mut before) } else { closed(outputs[index - 1]) + "," };
+        text.push_str(&Value::Object(head).to_string());
+        if !binary {
+            text.pop();
+            text.push_str(",\"data\":[");
+        }
+        parts.push(text.into_bytes());
+    }
+    parts.push((outputs.last().map_or(before, |last| closed(*last)) + "]}").into_bytes());
+    parts
+}
+
+fn closed(output: Output) -> String {
+    if output.binary { String::new() } else { "]}".to_owned() }
+}

@@ -1,0 +1,131 @@
+"""A built detector in; predictions by each client that others wrote, and whether they agree.
+
+    check.py DETECTOR
+
+Everything listens on loopback.
+"""
+
+import asyncio
+import gzip
+import json
+import sys
+
+import numpy
+import requests
+import tritonclient.http as triton
+from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
+from running import detector
+
+NAME = "boiler"
+NORMAL, ANOMALOUS = [5.0, -3.0], [5.0, 60.0]
+ROWS = numpy.array([NORMAL, ANOMALOUS] * 5000)
+LABELS = [0, 1] * 5000
+
+
+def same(got, expected, what):
+    if list(got) != list(expected):
+        sys.exit(f"tests/clients: {what}: expected {str(expected)[:200]}, got {str(got)[:200]}")
+
+
+def close(got, expected, what):
+    """The detector's level follows its readings, so that scores of the same row differ a little between requests."""
+    if not numpy.allclose(got, expected, atol=0.02):
+        sys.exit(f"tests/clients: {what}: expected about {str(expected)[:200]}, got {str(got)[:200]}")
+
+
+def by_requests(address):
+    """The native routes, with what a Session does by itself: keep-alive, gzip of answers."""
+    with requests.Session() as session:
+        url = f"http://{address}"
+
+        def post(path, **more):
+            answer = session.post(url + path, timeout=30, **more)
+            answer.raise_for_status()
+            return answer
+
+        same(post("/predict", json={"values": {"pressure": "5", "flow": -3}}).json().values(), [0], "values")
+        rows = {"instances": [dict(zip(("pressure", "flow"), row)) for row in (NORMAL, ANOMALOUS)]}
+        same(post("/predict", json=rows).json()["predictions"], [{"anomaly": 0}, {"anomaly": 1}], "rows by name")
+        lines = "\n".join(map(json.dumps, ROWS.tolist()))
+        answer = post("/predict", data=lines, headers={"Content-Type": "application/x-ndjson"})
+        same([json.loads(line)["anomaly"] for line in answer.iter_lines()], LABELS, "lines")
+        packed = gzip.compress(json.dumps({"instances": ROWS.tolist()}).encode())
+        answer = post("/predict", data=packed, headers={"Content-Encoding": "gzip"})
+        same([each["anomaly"] for each in answer.json()["predictions"]], LABELS, "a gzipped body")
+        refused = session.post(url + "/predict", json={"value": 1}, timeout=30)
+        same([refused.status_code], [422], "a value for two sensors")
+
+
+async def by_kserve(address):
+    """Both versions of the protocol, by the SDK's client."""
+    url = f"http://{address}"
+    for protocol in ("v1", "v2"):
+        client = InferenceRESTClient(RESTConfig(protocol=protocol, timeout=30))
+        same([await client.is_model_ready(url, NAME)], [True], f"{protocol}: ready")
+        if protocol == "v1":
+            answer = await client.infer(url, {"instances": [NORMAL, ANOMALOUS]}, model_name=NAME)
+            same(answer["predictions"], [1, -1], "v1: labels")
+            answer = await client.explain(url, NAME, {"instances": [NORMAL, ANOMALOUS]})
+            same([each["anomaly"] for each in answer["explanations"]], [0, 1], "v1: explanations")
+            continue
+        same([await client.is_server_live(url), await client.is_server_ready(url)], [True, True], "v2: health")
+        for binary in (False, True):
+            tensor = InferInput("input", list(ROWS.shape), "FP64")
+            tensor.set_data_from_numpy(ROWS, binary_data=binary)
+            answer = await client.infer(url, InferRequest(NAME, [tensor], request_id="a7"), NAME)
+            same([answer.id, answer.model_name], ["a7", NAME], "v2: id and name")
+            outputs = {output.name: output.as_numpy() for output in answer.outputs}
+            same(outputs["is_outlier"].tolist(), LABELS, f"v2: outliers, binary={binary}")
+
+
+def by_triton(address):
+    """Tensors of every type, binary and as JSON, compressed and not."""
+    with triton.InferenceServerClient(address) as client:
+        health = [client.is_server_live(), client.is_server_ready(), client.is_model_ready(NAME)]
+        same(health, [True, True, True], "Triton: health")
+        same(client.get_server_metadata()["extensions"], ["binary_tensor_data"], "Triton: extensions")
+        metadata = client.get_model_metadata(NAME)
+        same(metadata["inputs"][0]["shape"], [-1, 2], "Triton: the input's shape")
+        version = metadata["versions"][0]
+
+        def infer(rows, datatype, *, binary=True, outputs=None, **more):
+            tensor = triton.InferInput("input", list(rows.shape), datatype)
+            tensor.set_data_from_numpy(rows, binary_data=binary)
+            return client.infer(NAME, [tensor], outputs=outputs, **more)
+
+        for datatype, dtype in {
+            "FP64": numpy.float64, "FP32": numpy.float32, "INT8": numpy.int8, "INT16": numpy.int16, "INT32": numpy.int32, "INT64": numpy.int64,
+        }.items():
+            for binary in (True, False):
+                answer = infer(ROWS.astype(dtype), datatype, binary=binary, request_id="b8", model_version=version)
+                same(answer.as_numpy("is_outlier"), LABELS, f"Triton: {datatype}, binary={binary}")
+                same([answer.get_response()["id"]], ["b8"], "Triton: the id")
+        for datatype, dtype in {"UINT8": numpy.uint8, "UINT16": numpy.uint16, "UINT32": numpy.uint32, "UINT64": numpy.uint64}.items():
+            answer = infer(numpy.array([[5, 200]], dtype), datatype)
+            same(answer.as_numpy("is_outlier"), [1], f"Triton: {datatype}")
+        texts = numpy.array([[b"5", b"-3"], [b"5", b"60"]], dtype=object)
+        same(infer(texts, "BYTES").as_numpy("is_outlier"), [0, 1], "Triton: BYTES")
+        wanted = [triton.InferRequestedOutput("severity"), triton.InferRequestedOutput("predict", binary_data=False)]
+        answer = infer(ROWS, "FP64", outputs=wanted)
+        same(answer.as_numpy("predict"), [1, -1] * 5000, "Triton: labels beside a binary output")
+        same(answer.as_numpy("severity") > 1, [False, True] * 5000, "Triton: severities")
+        scores = infer(ROWS, "FP64").as_numpy("instance_score")
+        for algorithm in ("gzip", "deflate"):
+            answer = infer(ROWS, "FP64", request_compression_algorithm=algorithm, response_compression_algorithm=algorithm)
+            close(answer.as_numpy("instance_score"), scores, f"Triton: {algorithm}")
+        columns = []
+        for index, name in enumerate(metadata["parameters"]["columns"]):
+            columns.append(triton.InferInput(name, [len(ROWS), 1], "FP64"))
+            columns[-1].set_data_from_numpy(ROWS[:, [index]])
+        close(client.infer(NAME, columns).as_numpy("instance_score"), scores, "Triton: a tensor a column")
+
+
+def main(program):
+    with detector(program) as (predict, _):
+        by_requests(predict)
+        asyncio.run(by_kserve(predict))
+        by_triton(predict)
+    print("requests, kserve and tritonclient: every prediction as expected")
+
+
+main(*sys.argv[1:])

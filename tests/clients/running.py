@@ -1,0 +1,62 @@
+"""A built detector and a manifest in; the detector on free ports of loopback, which ends with the block, out."""
+
+import contextlib
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+#: Seconds that a condition may take.
+PATIENCE = 60
+
+MANIFEST = """
+apiVersion: anomaly.dev/v1alpha1
+kind: AnomalyDetector
+metadata: {name: boiler}
+spec:
+  interval: 250ms
+  sources:
+  - name: cellar
+    simulated:
+      seed: 7
+      sensors:
+      - {name: pressure, unit: bar, baseline: 5, noise: {gaussian: {standardDeviation: 1}}}
+      - {name: flow, unit: l/s, baseline: -3, noise: {gaussian: {standardDeviation: 1}}}
+  model: {train: {samples: 500, features: [Value]}}
+  threshold: {contamination: 0.01}
+"""
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def until(condition, what):
+    """The first truthy value of the condition."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            if value := condition():
+                return value
+        time.sleep(0.05)
+    raise SystemExit(f"waited {PATIENCE} s in vain for {what}")
+
+
+@contextlib.contextmanager
+def detector(program, manifest=MANIFEST, *arguments):
+    """Its predict address, `127.0.0.1:PORT`, and that of its metrics."""
+    predict, metrics = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "detector.yaml").write_text(manifest)
+        command = [program, "run", "detector.yaml", "--predict-address", predict, "--metrics-address", metrics]
+        process = subprocess.Popen([*command, *arguments], cwd=folder, stdout=subprocess.DEVNULL)
+        try:
+            until(lambda: urllib.request.urlopen(f"http://{metrics}/readyz"), "the detector to be ready")
+            yield predict, metrics
+        finally:
+            process.terminate()
+            process.wait()
