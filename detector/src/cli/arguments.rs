@@ -4,6 +4,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::cli::commands::CommandError;
 use crate::cli::commands::compare::{self, CompareArgs};
+use crate::cli::commands::demo::{self, DemoArgs};
 use crate::cli::commands::evaluate;
 use crate::cli::commands::evaluate::args::EvaluateArgs;
 use crate::cli::commands::export::{self, ExportArgs};
@@ -31,6 +32,8 @@ pub struct Cli {
 enum Command {
     /// Train on the sensors of a manifest or a data file, watch them, answer predictions
     Run(RunArgs),
+    /// Watch a simulated pump that fails three times a minute: no file, no cluster
+    Demo(DemoArgs),
     /// Answer predictions by a model file, without a manifest
     Serve(ServeArgs),
     /// Train a model on a CSV file, or import one
@@ -65,6 +68,7 @@ impl Cli {
     pub fn run(&self) -> Result<(), CommandError> {
         match &self.command {
             Command::Run(args) => Ok(run::run(args).map_err(Box::new)?),
+            Command::Demo(args) => Ok(demo::run(args).map_err(Box::new)?),
             Command::Serve(args) => Ok(serve::run(args)?),
             Command::Train(args) => Ok(train::run(args)?),
             Command::Score(args) => Ok(score::run(args)?),

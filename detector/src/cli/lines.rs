@@ -1,14 +1,17 @@
 //! What happens in a run in; lines on standard output out: sentences for people, or JSON for machines.
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
-use crd::contract::{EventOutcome, EventReport};
+use crd::contract::{EventOutcome, EventReport, Peak};
 use crd::valid::Cut;
 use serde_json::{Value, json};
 
 use crate::cli::evaluation::Evaluation;
 use crate::cli::stdout::{self, StdoutError};
+use crate::cli::terminal::{self, Colour, Paint};
+use crate::excerpt::excerpt;
 use crate::model::model::Model;
 use crate::scoring::verdict::Verdict;
 use crate::serving::logging::Format;
@@ -20,6 +23,9 @@ pub struct Lines {
     detector: String,
     cut: Cut,
     sensors: Vec<(String, String)>,
+    /// The columns of the terminal, where the standard output is one.
+    terminal: Option<usize>,
+    paint: Paint,
 }
 
 /// Something worth a line.
@@ -54,6 +60,8 @@ impl Lines {
             detector: detector.name(),
             cut: detector.cut(),
             sensors: detector.sensors().map(sensor).collect(),
+            terminal: terminal::columns(&io::stdout()),
+            paint: Paint::of(&io::stdout()),
         }
     }
 
@@ -63,6 +71,8 @@ impl Lines {
     /// The standard output cannot be written.
     pub fn print(&self, event: &Line<'_>) -> Result<(), StdoutError> {
         let line = match self.format {
+            // The live line says that there is an alarm, until the event has its line.
+            Format::Text if self.terminal.is_some() && matches!(event, Line::Alarm(..)) => return Ok(()),
             Format::Text => self.text(event),
             Format::Json => self.json(event).to_string(),
         };
@@ -95,7 +105,10 @@ impl Lines {
                 format!("predictions at http://{predict}/predict, metrics at http://{metrics}/metrics")
             }
             Line::Alarm(event, verdict) => self.alarm(event, verdict).to_string(),
-            Line::Event(event, peak) => self.event(event, *peak).to_string(),
+            Line::Event(event, peak) => match self.terminal {
+                Some(columns) => self.short_event(event, *peak, columns),
+                None => self.event(event, *peak).to_string(),
+            },
             Line::Summary(evaluation, took) => format!("{evaluation}\n{}", evaluation.figures(*took)),
         }
     }
@@ -118,6 +131,25 @@ impl Lines {
             self.cause(f, event, peak)?;
             write!(f, "; {}", alarm_outcome(event))
         })
+    }
+
+    /// `2026-11-22 12:00:03 1.43 alarm       12 s  temperature 81.2 celsius, high: expected 58.1 to 64.9 celsius`, no
+    /// longer than a line of the terminal.
+    fn short_event(&self, event: &EventReport, peak: Option<&Verdict>, columns: usize) -> String {
+        let EventReport { start, duration_seconds, peak: Peak { severity, .. }, outcome, .. } = event;
+        let (colour, word) = match outcome {
+            EventOutcome::Alarmed => (Colour::Red, "alarm"),
+            EventOutcome::TooShort => (Colour::Grey, "short"),
+            EventOutcome::NoPeak => (Colour::Grey, "no peak"),
+            EventOutcome::CoolingDown => (Colour::Grey, "cooling"),
+            EventOutcome::Muted => (Colour::Grey, "muted"),
+        };
+        let cause = fmt::from_fn(|f| self.cause(f, event, peak));
+        let line = format!(
+            "{} {severity:.2} {word:<7} {duration_seconds:>6} s  {cause}",
+            start.strftime("%F %H:%M:%S")
+        );
+        self.paint.paint(colour, &excerpt(&line, columns.saturating_sub(1)))
     }
 
     /// `2026-11-22T12:00:05Z alarm, event since 2026-11-22T12:00:03Z, severity 1.43: temperature 81.2 celsius, high:
@@ -200,5 +232,41 @@ fn alarm_outcome(event: &EventReport) -> String {
         EventOutcome::NoPeak => "no alarm: one shortly before was as anomalous or more".to_owned(),
         EventOutcome::CoolingDown => "no alarm: within coolDown of the one before".to_owned(),
         EventOutcome::Muted => format!("no alarm: muted ({})", event.reason.as_deref().unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crd::contract::SensorShare;
+
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line_of_the_terminal() {
+        let lines = Lines {
+            format: Format::Text,
+            detector: "pump".to_owned(),
+            cut: Cut::DEFAULT,
+            sensors: vec![("temperature".to_owned(), "celsius".to_owned())],
+            terminal: Some(80),
+            paint: Paint::PLAIN,
+        };
+        let start = "2026-11-22T12:00:03Z".parse().unwrap();
+        let mut event = EventReport {
+            start,
+            end: Some(start),
+            duration_seconds: 139.0,
+            peak: Peak { time: start, severity: 1.43 },
+            verdicts: 139,
+            outcome: EventOutcome::Alarmed,
+            reason: None,
+            alarmed_at: Some(start),
+            sensors: vec![SensorShare { name: "temperature".to_owned(), share: 0.93 }],
+        };
+        let line = |event: &EventReport| lines.short_event(event, None, 80);
+        insta::assert_snapshot!(line(&event), @"2026-11-22 12:00:03 1.43 alarm      139 s  temperature (93 %)");
+        event.outcome = EventOutcome::CoolingDown;
+        event.sensors[0].name = "t".repeat(60);
+        assert_eq!(line(&event).chars().count(), 80, "{}", line(&event));
     }
 }

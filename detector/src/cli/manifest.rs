@@ -119,13 +119,20 @@ impl Document {
     }
 
     fn written(path: &Path) -> Result<Self, FileError> {
+        Self::parsed(path, &text(path)?)
+    }
+
+    /// The one manifest of a text, which messages call by this path.
+    ///
+    /// # Errors
+    /// It holds none, or several.
+    pub fn parsed(path: &Path, text: &str) -> Result<Self, FileError> {
         let refused = |source| FileError::Refused { path: path.to_owned(), source };
-        let text = text(path)?;
-        let mut documents = manifest::documents(&text).map_err(refused)?;
+        let mut documents = manifest::documents(text).map_err(refused)?;
         let (Some(value), true) = (documents.pop(), documents.is_empty()) else {
             return Err(refused(ManifestError::Several(documents.len() + 1)));
         };
-        Ok(Self { path: path.to_owned(), value, lines: lines::of(&text).pop(), notes: Vec::new() })
+        Ok(Self { path: path.to_owned(), value, lines: lines::of(text).pop(), notes: Vec::new() })
     }
 
     /// The detector that it describes.

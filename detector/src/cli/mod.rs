@@ -4,6 +4,10 @@
 pub mod input;
 /// What is printed.
 pub mod stdout;
+/// What terminals get: colours, bars.
+pub mod terminal;
+/// The line at the bottom of a terminal.
+pub mod live_line;
 /// How a result is written.
 pub mod format;
 /// `--set PATH=VALUE`.

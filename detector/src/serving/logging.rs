@@ -1,6 +1,6 @@
 //! The log: what a person should know of a running detector, on standard error, for people or as JSON.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
@@ -21,14 +21,18 @@ pub enum Format {
 }
 
 /// Write log lines to standard error from now on, at the levels that `RUST_LOG` sets (`debug`, or `info,detector=debug`),
-/// else `info`.
-pub fn start(format: Format) {
+/// else `info`. `stderr` is the standard error, or what stands before it.
+pub fn start<W: Write + 'static>(format: Format, stderr: fn() -> W) {
     let asked = std::env::var("RUST_LOG").ok().and_then(|levels| levels.parse().ok());
     let levels: Targets = asked.unwrap_or_else(|| LEVELS.parse().expect("LEVELS are levels"));
-    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = fmt::layer().with_writer(stderr);
     let lines = match format {
         Format::Json => lines.json().flatten_event(true).boxed(),
-        Format::Text => lines.with_target(false).with_ansi(std::io::stderr().is_terminal()).boxed(),
+        Format::Text => {
+            let is_coloured = std::io::stderr().is_terminal()
+                && std::env::var_os("NO_COLOR").is_none_or(|refused| refused.is_empty());
+            lines.with_target(false).with_ansi(is_coloured).boxed()
+        }
     };
     registry().with(lines.with_filter(levels)).init();
 }

@@ -117,3 +117,52 @@ fn a_report_is_a_page_and_never_written_over_an_input() {
     let over = ["run", "own.yaml", "--fast", "--duration", "60s", "--report", "own.yaml"];
     assert!(run(folder.path(), &over).1.ends_with("the output must be another file than the input own.yaml"));
 }
+
+/// What a command prints on a terminal, which `script` makes.
+fn on_a_terminal(no_color: &str) -> String {
+    let command = format!(
+        "{} run {}/../manifests/recorded.csv",
+        env!("CARGO_BIN_EXE_detector"),
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let mut script = Command::new("script");
+    script
+        .args(["-qec", &command, "/dev/null"])
+        .env("NO_COLOR", no_color)
+        .env("TERM", "xterm")
+        .env_remove("RUST_LOG");
+    String::from_utf8_lossy(&script.stdin(Stdio::null()).output().unwrap().stdout).into_owned()
+}
+
+#[test]
+fn a_terminal_has_a_live_line_and_one_line_an_event_in_colours_unless_they_are_refused() {
+    let shown = on_a_terminal("");
+    let events = shown.lines().filter(|line| line.contains("value change -6.6000, low")).count();
+    assert_eq!(events, 1, "{shown}");
+    assert!(shown.contains("readings · ") && shown.contains("\u{1b}[1;31m"), "{shown}");
+    let plain = on_a_terminal("1");
+    assert!(
+        plain.contains("readings · ") && !plain.contains("\u{1b}[1;31m") && !plain.contains("\u{1b}[32m"),
+        "{plain}"
+    );
+}
+
+#[test]
+fn a_pipe_has_whole_lines_and_nothing_else() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_detector"));
+    command
+        .args(["run", concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/recorded.csv")])
+        .env_remove("RUST_LOG");
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let (stdout, stderr) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(
+        !stdout.contains('\u{1b}') && !stderr.contains('\u{1b}') && !stderr.contains("readings · "),
+        "{stderr}"
+    );
+    assert!(
+        stdout.contains("alarm, event since 2026-10-04T14:50:00Z")
+            && stdout.contains(" event, 600 s, 1 verdict"),
+        "{stdout}"
+    );
+}

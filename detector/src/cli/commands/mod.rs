@@ -2,6 +2,8 @@
 
 /// `detector run`.
 pub mod run;
+/// `detector demo`.
+pub mod demo;
 /// `detector serve`.
 pub mod serve;
 /// Models and other files, read and written.
@@ -32,7 +34,7 @@ use crate::cli::stdout::StdoutError;
 /// Why a subcommand could not do what was asked: one sentence.
 #[derive(Debug, Error)]
 pub enum CommandError {
-    /// `run` failed.
+    /// `run` or `demo` failed.
     #[error(transparent)]
     Run(#[from] Box<run::error::RunError>),
     /// `serve` failed.

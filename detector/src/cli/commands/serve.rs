@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Command, FromArgMatches};
+use clap::Args;
 use crd::contract::{METRICS_PORT, PREDICT_PORT};
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -120,8 +120,7 @@ fn manifest(file: &str, columns: &[String]) -> Value {
 
 /// The arguments of `detector run` for it: the folder of the file is where the claim would be mounted.
 fn run_args(args: &ServeArgs, folder: &Path) -> RunArgs {
-    let command = RunArgs::augment_args(Command::new("run"));
-    let matches = command.get_matches_from(["run".as_ref(), args.file.as_os_str()]);
-    let run = RunArgs::from_arg_matches(&matches).expect("a file is all that run needs");
-    run.serving(folder, args.log, &args.predict_address, &args.metrics_address)
+    RunArgs::of_file(&args.file)
+        .loading(folder, args.log)
+        .listening(&args.predict_address, &args.metrics_address)
 }

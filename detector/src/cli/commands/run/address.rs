@@ -16,6 +16,11 @@ impl Address {
         Self(format!("[::]:{port}"))
     }
 
+    /// This machine alone.
+    pub fn local(port: u16) -> Self {
+        Self(format!("localhost:{port}"))
+    }
+
     /// The port, where the text has one.
     pub(super) fn port(&self) -> Option<u16> {
         self.0.rsplit_once(':')?.1.parse().ok()

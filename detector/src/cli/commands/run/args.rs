@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, Command, FromArgMatches};
 use crd::contract::{
     CREDENTIALS_DIRECTORY, LOAD_DIRECTORY, METRICS_PORT, PREDICT_PORT, SIGNING_DIRECTORY,
     SOURCE_CREDENTIALS_DIRECTORY,
@@ -116,11 +116,29 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
+    /// The arguments of `detector run FILE`.
+    pub fn of_file(file: &Path) -> Self {
+        let command = Self::augment_args(Command::new("run"));
+        let matches = command.get_matches_from(["run".as_ref(), file.as_os_str()]);
+        Self::from_arg_matches(&matches).expect("a file is all that run needs")
+    }
+
     /// The same, for a model in this folder.
     #[must_use]
-    pub fn serving(self, folder: &Path, log: Format, predict: &Address, metrics: &Address) -> Self {
-        let load = folder.to_owned();
-        Self { load, log, predict_address: predict.clone(), metrics_address: metrics.clone(), ..self }
+    pub fn loading(self, folder: &Path, log: Format) -> Self {
+        Self { load: folder.to_owned(), log, ..self }
+    }
+
+    /// The same at these addresses.
+    #[must_use]
+    pub fn listening(self, predict: &Address, metrics: &Address) -> Self {
+        Self { predict_address: predict.clone(), metrics_address: metrics.clone(), ..self }
+    }
+
+    /// The same for so long, with this report at the end.
+    #[must_use]
+    pub fn watching(self, duration: Option<crd::Duration>, report: Option<PathBuf>) -> Self {
+        Self { duration, report, ..self }
     }
 
     /// What sources need of the place where the program runs.

@@ -12,6 +12,8 @@ mod stop;
 mod servers;
 /// How far training is.
 mod progress;
+/// What the live line shows.
+mod live;
 /// The page of `--report`.
 mod report_file;
 /// What is kept of a run.
@@ -32,6 +34,7 @@ use crd::contract::EventReport;
 
 use crate::alerting::event::{Events, EventsState};
 use crate::cli::lines::Lines;
+use crate::cli::live_line;
 use crate::cli::manifest::Document;
 use crate::cli::stdout;
 use crate::ingest::sources::Sources;
@@ -40,7 +43,7 @@ use crate::lifecycle::store::StateDirectory;
 use crate::lifecycle::store::snapshot::Snapshot;
 use crate::model::model::Explain;
 use crate::scoring::scorer::Scorer;
-use crate::serving::logging;
+use crate::serving::logging::{self, Format};
 use crate::wall_clock;
 use args::RunArgs;
 use error::RunError;
@@ -66,18 +69,23 @@ pub fn run(args: &RunArgs) -> Result<(), RunError> {
 /// # Errors
 /// One sentence on why it could not.
 pub fn run_document(args: &RunArgs, document: Document) -> Result<(), RunError> {
-    logging::start(args.log);
+    logging::start(args.log, || live_line::Stderr);
     let is_data = !document.notes.is_empty();
     document.notes.iter().for_each(|note| tracing::info!("{note}"));
     let detector = document.detector()?;
     let lines = Lines::new(args.log, &detector);
     let mut record = Record::new(args, &detector, lines)?;
-    let ongoing = if args.fast || is_data {
-        replay(args, &detector, &mut record)?
+    if args.log == Format::Text {
+        live_line::start();
+        live_line::show(format!("{}: starts", detector.name()));
+    }
+    let ran = if args.fast || is_data {
+        replay(args, &detector, &mut record)
     } else {
-        actix_web::rt::System::new().block_on(serve::serve(args, detector, &mut record))?
+        actix_web::rt::System::new().block_on(serve::serve(args, detector, &mut record))
     };
-    record.finish(ongoing.as_ref())
+    live_line::end();
+    record.finish(ran?.as_ref())
 }
 
 /// `--fast`: no addresses, no clock. The event that goes on at the end.
@@ -94,12 +102,7 @@ fn replay(args: &RunArgs, detector: &Valid, record: &mut Record) -> Result<Optio
     let memory = start.snapshot.as_ref().map(|snapshot| &snapshot.scorer);
     let mut started = match (start.model, detector.train()) {
         (Some(model), _) => monitor::resume(detector, &sources, model, memory, now, Explain::Anomalies)?,
-        (None, Some(_)) => {
-            let bars = Bars::new();
-            let started = monitor::train(detector, &sources, now, Explain::Anomalies, &bars);
-            bars.clear();
-            started?
-        }
+        (None, Some(_)) => monitor::train(detector, &sources, now, Explain::Anomalies, &Bars)?,
         (None, None) => {
             let model = actix_web::rt::System::new().block_on(start::load(args, detector))?;
             monitor::resume(detector, &sources, model, memory, now, Explain::Anomalies)?

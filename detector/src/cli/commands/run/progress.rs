@@ -1,9 +1,6 @@
-//! How far training is in; progress bars on a terminal, and the state that the API reads, out.
+//! How far training is in; a bar on a terminal, and the state that the API reads, out.
 
-use std::io::{self, IsTerminal};
-
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
+use crate::cli::live_line;
 use crate::ingest::progress::Progress;
 use crate::serving::state::State;
 
@@ -24,38 +21,28 @@ impl Progress for TrainingProgress<'_> {
     }
 }
 
-/// Progress bars, on a terminal only.
-pub(super) struct Bars(ProgressBar);
+/// How far it is, on the live line.
+pub(super) struct Bars;
+
+/// How wide a bar is.
+const CELLS: usize = 30;
 
 impl Bars {
-    pub(super) fn new() -> Self {
-        let target = if io::stderr().is_terminal() {
-            ProgressDrawTarget::stderr()
-        } else {
-            ProgressDrawTarget::hidden()
-        };
-        let style =
-            ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}").expect("a constant template");
-        Self(ProgressBar::with_draw_target(None, target).with_style(style))
-    }
-
-    fn show(&self, what: &'static str, have: usize, all: usize) {
-        self.0.set_message(what);
-        self.0.set_length(all as u64);
-        self.0.set_position(have as u64);
-    }
-
-    pub(super) fn clear(&self) {
-        self.0.finish_and_clear();
+    pub(super) fn show(what: &str, have: usize, all: usize) {
+        if live_line::is_shown() {
+            let filled = (have * CELLS).checked_div(all).unwrap_or_default().min(CELLS);
+            let bar = "█".repeat(filled) + &"░".repeat(CELLS - filled);
+            live_line::show(format!("{what} {bar} {have}/{all}"));
+        }
     }
 }
 
 impl Progress for Bars {
     fn gathered(&self, have: usize, need: usize) {
-        self.show("gathering readings", have, need);
+        Self::show("gathering readings", have, need);
     }
 
     fn grown(&self, have: usize, all: usize) {
-        self.show("growing trees", have, all);
+        Self::show("growing trees", have, all);
     }
 }

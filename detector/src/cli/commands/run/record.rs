@@ -10,10 +10,12 @@ use crd::contract::EventReport;
 
 use super::args::RunArgs;
 use super::error::RunError;
+use super::live::Live;
 use super::report_file::ReportFile;
 use crate::alerting::event::{Change, Events};
 use crate::cli::evaluation::Evaluation;
 use crate::cli::lines::{Line, Lines};
+use crate::cli::live_line;
 use crate::cli::output::Output;
 use crate::cli::stdout::StdoutError;
 use crate::files::same_file;
@@ -26,6 +28,7 @@ use crate::scoring::verdict::Verdict;
 /// What is kept of a run: the evaluation, the file, the lines on the terminal.
 pub(super) struct Record {
     lines: Lines,
+    live: Live,
     /// Why a line could not be printed, which ends the run at the next verdict.
     unprinted: Option<StdoutError>,
     evaluation: Evaluation,
@@ -48,6 +51,7 @@ impl Record {
         let output = args.output.as_ref().map(create).transpose()?;
         Ok(Self {
             lines,
+            live: Live::new(detector.name()),
             unprinted: None,
             evaluation: Evaluation::default(),
             peak: None,
@@ -59,7 +63,7 @@ impl Record {
 
     /// Print a line.
     pub(super) fn print(&mut self, line: &Line<'_>) {
-        if let Err(error) = self.lines.print(line) {
+        if let Err(error) = live_line::above(|| self.lines.print(line)) {
             self.unprinted.get_or_insert(error);
         }
     }
@@ -98,6 +102,7 @@ impl Record {
         if let Some(report) = &mut self.report {
             report.push(readings, outcome);
         }
+        self.live.outcome(readings, outcome, change);
         let Outcome::Verdict(verdict) = outcome else { return Ok(()) };
         let higher = |peak: &Verdict| verdict.judgement.severity > peak.judgement.severity;
         if verdict.judgement.anomalous && self.peak.as_ref().is_none_or(higher) {

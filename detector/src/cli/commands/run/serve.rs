@@ -226,9 +226,7 @@ impl Begin<'_> {
             self.gather(kept, &mut stream, need).await?;
             let (state, arrived) = (self.state.clone(), kept.all());
             let work = move || {
-                let bars = Bars::new();
-                let started = monitor::train_on(&state.detector, &arrived, stream, Explain::Always, &bars);
-                bars.clear();
+                let started = monitor::train_on(&state.detector, &arrived, stream, Explain::Always, &Bars);
                 state.trained(started.is_ok());
                 started
             };
@@ -253,6 +251,7 @@ impl Begin<'_> {
             let have = kept.complete();
             let left = (need.saturating_sub(have) as f64 * each).ceil() as u64;
             self.state.collected(have.min(need), need, left);
+            Bars::show("gathering readings", have.min(need), need);
             if have >= need {
                 return Ok(());
             }
@@ -278,9 +277,8 @@ fn keep(kept: &Buffer, aligned: &Aligned) {
 }
 
 fn train(state: &Data<State>, sources: &Arc<Sources>) -> Result<Started, MonitorError> {
-    let progress = TrainingProgress { state, bars: Bars::new() };
+    let progress = TrainingProgress { state, bars: Bars };
     let started = monitor::train(&state.detector, sources, wall_clock::now(), Explain::Always, &progress);
-    progress.bars.clear();
     state.trained(started.is_ok());
     started
 }
