@@ -8,7 +8,7 @@ test-all: test test-s3 test-push test-clients test-sources test-monitoring test-
 test-rust: ## The Rust tests; they need nothing but Rust
 	cargo test --quiet --workspace
 test-brokers: ## Sources with real brokers: Mosquitto
-	detector/tests/brokers
+	tests/brokers
 test-metrics: ## Both programs' metrics, by Prometheus' own linter
 	tests/metrics
 test-imports: ## Models of real scikit-learn versions and ONNX Runtime against ours
@@ -36,9 +36,9 @@ test-images: images ## The images: small, without root, the same bytes wherever 
 test-cluster: ## End to end on a real Kubernetes: images, operator, chart, the README's cluster commands
 	tests/end-to-end
 test-sources: images ## Live sources on the test cluster: a broker, pushed readings, a Prometheus; a fault found, each server killed and back
-	operator/tests/on-cluster sources
+	tests/on-cluster sources
 test-monitoring: images ## End to end with a real Prometheus Operator and Prometheus, on the test cluster
-	operator/tests/on-cluster prometheus
+	tests/on-cluster prometheus
 lint: ## Formatting, clippy, lock files, import circles, licences, shell scripts, the chart, kstatus
 	tests/lint
 docs: ## The site: target/book

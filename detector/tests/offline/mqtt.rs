@@ -1,5 +1,5 @@
 //! The program with a source that is an MQTT broker, a real one: Mosquitto, started on free ports of this machine.
-//! `detector/tests/brokers` installs it and runs these.
+//! `tests/brokers` installs it and runs these.
 
 use std::fs;
 use std::io::Write;
@@ -51,7 +51,7 @@ impl Mosquitto {
     fn spawn(folder: &Path, address: SocketAddr) -> Child {
         let mut command = Command::new("mosquitto");
         command.arg("-c").arg(folder.join("mosquitto.conf")).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().expect("mosquitto is installed: detector/tests/brokers does it");
+        let child = command.spawn().expect("mosquitto is installed: tests/brokers does it");
         let deadline = Instant::now() + Duration::from_secs(20);
         while TcpStream::connect(address).is_err() {
             assert!(Instant::now() < deadline, "mosquitto does not listen");
@@ -126,7 +126,7 @@ fn is_one(number: f64) -> bool {
 }
 
 #[test]
-#[ignore = "needs Mosquitto: detector/tests/brokers"]
+#[ignore = "needs Mosquitto: tests/brokers"]
 fn the_sample_is_trained_by_what_the_broker_delivers_and_finds_a_fault() {
     let broker = Mosquitto::start("allow_anonymous true");
     let folder = tempfile::tempdir().unwrap();
@@ -142,7 +142,7 @@ fn the_sample_is_trained_by_what_the_broker_delivers_and_finds_a_fault() {
 }
 
 #[test]
-#[ignore = "needs Mosquitto: detector/tests/brokers"]
+#[ignore = "needs Mosquitto: tests/brokers"]
 fn a_broker_that_was_killed_loses_nothing_of_a_persistent_session() {
     for version in ["3.1.1", "5"] {
         let mut broker = Mosquitto::start(
@@ -170,7 +170,7 @@ fn a_broker_that_was_killed_loses_nothing_of_a_persistent_session() {
 }
 
 #[test]
-#[ignore = "needs Mosquitto: detector/tests/brokers"]
+#[ignore = "needs Mosquitto: tests/brokers"]
 fn each_message_that_is_no_reading_is_refused_in_a_sentence_and_the_others_count() {
     let broker = Mosquitto::start("allow_anonymous true");
     let folder = tempfile::tempdir().unwrap();
@@ -199,7 +199,7 @@ fn each_message_that_is_no_reading_is_refused_in_a_sentence_and_the_others_count
 }
 
 #[test]
-#[ignore = "needs Mosquitto: detector/tests/brokers"]
+#[ignore = "needs Mosquitto: tests/brokers"]
 fn a_message_of_100_megabytes_is_not_read_and_the_next_ones_are() {
     for version in ["3.1.1", "5"] {
         let broker = Mosquitto::start("allow_anonymous true");
@@ -224,7 +224,7 @@ fn a_message_of_100_megabytes_is_not_read_and_the_next_ones_are() {
 }
 
 #[test]
-#[ignore = "needs Mosquitto: detector/tests/brokers"]
+#[ignore = "needs Mosquitto: tests/brokers"]
 fn a_broker_that_is_away_or_refuses_says_why_and_no_restart_is_needed() {
     let nobody = free_port();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap(); // it never answers
@@ -282,7 +282,7 @@ fn a_broker_that_is_away_or_refuses_says_why_and_no_restart_is_needed() {
 }
 
 #[test]
-#[ignore = "needs Mosquitto: detector/tests/brokers"]
+#[ignore = "needs Mosquitto: tests/brokers"]
 fn tls_with_a_private_authority_and_a_client_certificate_and_websockets() {
     let folder = tempfile::tempdir().unwrap();
     let secret = folder.path().join("secrets/plant");

@@ -1,6 +1,6 @@
 //! The dashboards as they are shipped, by the chart and per detector: they keep the rules of grafana/dashboard-linter,
 //! and ask, as the alerts do, only for what our programs export. That each query returns data on a real Prometheus is
-//! shown by `operator/tests/on-cluster prometheus`.
+//! shown by `tests/on-cluster prometheus`.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeSet;

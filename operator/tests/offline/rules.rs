@@ -1,6 +1,6 @@
-//! The rules of two detectors as promtool reads them, beside the tests that promtool runs on them: `tests/rules/`.
+//! The rules of two detectors as promtool reads them, beside the tests that promtool runs on them: `operator/tests/rules/`.
 //!
-//! `UPDATE=1 cargo test -p operator --test offline rules` rewrites them; `tests/rules/check` has promtool test them.
+//! `UPDATE=1 cargo test -p operator --test offline rules` rewrites them; the script `tests/rules` has promtool test them.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! End to end, on a real cluster with the operator installed by its chart: `operator/tests/on-cluster`.
+//! End to end, on a real cluster with the operator installed by its chart: `tests/on-cluster`.
 #![allow(
     clippy::too_many_lines,
     clippy::unwrap_used,
@@ -24,7 +24,7 @@ static SHARED: RwLock<()> = RwLock::const_new(());
 const REPAIR: Duration = Duration::from_secs(5);
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster"]
+#[ignore = "needs a cluster: tests/on-cluster"]
 async fn the_quickstart_becomes_ready_and_answers_through_its_service() {
     let _shared = SHARED.read().await;
     let place = Place::new("first").await;
@@ -54,7 +54,7 @@ async fn the_quickstart_becomes_ready_and_answers_through_its_service() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster"]
+#[ignore = "needs a cluster: tests/on-cluster"]
 async fn every_sample_runs_or_says_what_it_lacks() {
     let _shared = SHARED.read().await;
     let place = Place::new("samples").await;
@@ -96,7 +96,7 @@ async fn every_sample_runs_or_says_what_it_lacks() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster"]
+#[ignore = "needs a cluster: tests/on-cluster"]
 async fn an_edit_rolls_the_pods_exactly_when_they_must_see_it() {
     let _shared = SHARED.read().await;
     let place = Place::new("edits").await;
@@ -133,7 +133,7 @@ async fn pinned(place: &Place) -> String {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster"]
+#[ignore = "needs a cluster: tests/on-cluster"]
 async fn a_detector_is_scaled_by_its_scale() {
     let _shared = SHARED.read().await;
     let place = Place::new("scale").await;
@@ -180,7 +180,7 @@ async fn a_detector_is_scaled_by_its_scale() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster"]
+#[ignore = "needs a cluster: tests/on-cluster"]
 async fn what_others_delete_or_edit_comes_back_and_what_they_add_stays() {
     let _shared = SHARED.read().await;
     let place = Place::new("drift").await;
@@ -223,7 +223,7 @@ async fn repaired<T>(kind: Kind, done: &str, look: impl AsyncFn() -> Option<T>) 
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster"]
+#[ignore = "needs a cluster: tests/on-cluster"]
 async fn every_invalid_sample_is_refused_by_the_api_server_or_by_the_operator() {
     let _shared = SHARED.read().await;
     let place = Place::new("invalid").await;
@@ -271,7 +271,7 @@ async fn every_invalid_sample_is_refused_by_the_api_server_or_by_the_operator() 
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster"]
+#[ignore = "needs a cluster: tests/on-cluster"]
 async fn every_member_of_a_union_can_take_the_place_of_every_other() {
     let _shared = SHARED.read().await;
     let place = Place::new("unions").await;
@@ -296,7 +296,7 @@ fn names_a_field_of(error: &str, expected: &[&str]) -> bool {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster"]
+#[ignore = "needs a cluster: tests/on-cluster"]
 async fn a_deleted_detector_leaves_nothing_behind() {
     let _shared = SHARED.read().await;
     let place = Place::new("delete").await;
@@ -319,7 +319,7 @@ async fn a_deleted_detector_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster"]
+#[ignore = "needs a cluster: tests/on-cluster"]
 async fn a_namespace_with_a_detector_can_be_deleted() {
     let _shared = SHARED.read().await;
     let place = Place::new("gone").await;
@@ -333,7 +333,7 @@ async fn a_namespace_with_a_detector_can_be_deleted() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster"]
+#[ignore = "needs a cluster: tests/on-cluster"]
 async fn an_object_of_that_name_is_left_alone_and_the_detector_says_so() {
     let _shared = SHARED.read().await;
     let place = Place::new("taken").await;
@@ -353,7 +353,7 @@ async fn an_object_of_that_name_is_left_alone_and_the_detector_says_so() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster"]
+#[ignore = "needs a cluster: tests/on-cluster"]
 async fn what_keeps_pods_from_running_is_told_on_the_detector() {
     let _shared = SHARED.read().await;
     let place = Place::new("diagnosis").await;
@@ -391,7 +391,7 @@ async fn reports(place: &Place, reason: &str, says: &str) {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster"]
+#[ignore = "needs a cluster: tests/on-cluster"]
 async fn a_restarted_operator_writes_nothing() {
     let _shared = SHARED.write().await;
     let place = Place::new("restart").await;
@@ -404,7 +404,7 @@ async fn a_restarted_operator_writes_nothing() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster"]
+#[ignore = "needs a cluster: tests/on-cluster"]
 async fn a_stored_object_of_another_age_stops_nobody_else() {
     let _shared = SHARED.write().await;
     let place = Place::new("age").await;

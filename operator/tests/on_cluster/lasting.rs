@@ -1,4 +1,4 @@
-//! A model that lasts, on a real cluster with the operator installed by its chart: `operator/tests/on-cluster lasting`.
+//! A model that lasts, on a real cluster with the operator installed by its chart: `tests/on-cluster lasting`.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
@@ -136,7 +136,7 @@ async fn set_variable(place: &Place, name: &str, value: &str) -> String {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster lasting"]
+#[ignore = "needs a cluster: tests/on-cluster lasting"]
 async fn one_training_serves_through_whatever_befalls_its_pods() {
     let _alone = OPERATOR.lock().await;
     let place = Place::new("lasting").await;
@@ -210,7 +210,7 @@ async fn rolls_out(place: &Place, name: &str) -> bool {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster lasting"]
+#[ignore = "needs a cluster: tests/on-cluster lasting"]
 async fn an_upgrade_replaces_the_pods_of_one_detector_after_the_other_where_that_is_the_limit() {
     let _alone = OPERATOR.lock().await;
     let place = Place::new("rollouts").await;
@@ -252,7 +252,7 @@ async fn an_upgrade_replaces_the_pods_of_one_detector_after_the_other_where_that
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster lasting"]
+#[ignore = "needs a cluster: tests/on-cluster lasting"]
 async fn another_training_and_a_pin_change_what_serves_and_no_pod() {
     let _alone = OPERATOR.lock().await;
     let place = Place::new("retrain").await;

@@ -1,4 +1,4 @@
-//! Models that are loaded, on a real cluster with the operator installed by its chart: `operator/tests/on-cluster loading`.
+//! Models that are loaded, on a real cluster with the operator installed by its chart: `tests/on-cluster loading`.
 //! Each source, and each refusal with its reason, which goes by itself once the file is good.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -69,7 +69,7 @@ async fn put_file(place: &Place, name: &str, bytes: &[u8]) {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster loading"]
+#[ignore = "needs a cluster: tests/on-cluster loading"]
 async fn from_a_config_map_that_is_missing_then_broken_then_good() {
     let place = Place::new("config-map").await;
     let (digest, bytes) = trained(&place, "quickstart.yaml", "trainer").await;
@@ -94,7 +94,7 @@ async fn from_a_config_map_that_is_missing_then_broken_then_good() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster loading"]
+#[ignore = "needs a cluster: tests/on-cluster loading"]
 async fn from_a_persistent_volume_claim() {
     let place = Place::new("claim").await;
     let (digest, bytes) = trained(&place, "quickstart.yaml", "trainer").await;
@@ -134,7 +134,7 @@ async fn from_a_persistent_volume_claim() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster loading"]
+#[ignore = "needs a cluster: tests/on-cluster loading"]
 async fn from_an_address_with_each_refusal_and_back() {
     let place = Place::new("address").await;
     let (digest, bytes) = trained(&place, "quickstart.yaml", "trainer").await;

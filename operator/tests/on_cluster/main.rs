@@ -1,4 +1,4 @@
-//! End to end, on a real cluster with the operator installed by its chart: `operator/tests/on-cluster MODULE`.
+//! End to end, on a real cluster with the operator installed by its chart: `tests/on-cluster MODULE`.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod cluster;

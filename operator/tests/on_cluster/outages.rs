@@ -1,5 +1,5 @@
 //! An API server that restarts or is away, on the cluster that `tests/cluster/up` started:
-//! `operator/tests/on-cluster outages`. The operator may be a single replica.
+//! `tests/on-cluster outages`. The operator may be a single replica.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -48,7 +48,7 @@ async fn first_status(place: &Place, name: &str) -> f64 {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster outages"]
+#[ignore = "needs a cluster: tests/on-cluster outages"]
 async fn an_api_server_that_restarts_or_was_away_is_followed_within_seconds() {
     let place = Place::new("outages").await;
     place.apply(&sample("quickstart.yaml", "before")).await.unwrap();

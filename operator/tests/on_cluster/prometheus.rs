@@ -1,4 +1,4 @@
-//! End to end with a real Prometheus Operator and Prometheus: `operator/tests/on-cluster prometheus`, which has the
+//! End to end with a real Prometheus Operator and Prometheus: `tests/on-cluster prometheus`, which has the
 //! operator installed by its chart, and nothing of Prometheus'. The pump of the demo is what is watched.
 //!
 //! It ends with the figures of `make bench-monitoring`.
@@ -56,7 +56,7 @@ const METRICS: [&str; 27] = [
 ];
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster prometheus"]
+#[ignore = "needs a cluster: tests/on-cluster prometheus"]
 async fn a_detectors_anomalies_reach_prometheus_and_its_alerts() {
     let place = Place::new("watched").await;
     place.apply(&pump("pump")).await.unwrap();
@@ -369,7 +369,7 @@ fn script(command: &[&str]) -> String {
 
 /// Upgrade the release of the operator's chart, with options more.
 fn chart(options: &[&str]) {
-    let helm = std::env::var("HELM").expect("operator/tests/on-cluster says which helm");
+    let helm = std::env::var("HELM").expect("tests/on-cluster says which helm");
     let upgrade = ["upgrade", "anomaly-operator", "charts/anomaly-operator", "--namespace", SYSTEM];
     let command: Vec<&str> = [helm.as_str()]
         .into_iter()

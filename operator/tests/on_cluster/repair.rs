@@ -1,4 +1,4 @@
-//! What others do to the objects of a detector, and what the API server refuses: `operator/tests/on-cluster repair`.
+//! What others do to the objects of a detector, and what the API server refuses: `tests/on-cluster repair`.
 
 use std::time::{Duration, Instant};
 
@@ -130,7 +130,7 @@ fn content(object: &kube::api::DynamicObject) -> Value {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster repair"]
+#[ignore = "needs a cluster: tests/on-cluster repair"]
 async fn whatever_others_edit_add_or_remove_of_what_is_ours_is_as_it_was() {
     let place = Place::new("repair").await;
     let mut manifest = sample("quickstart.yaml", "pump");
@@ -203,7 +203,7 @@ async fn forbid_deployments_labelled(place: &Place, label: &str) -> String {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster repair"]
+#[ignore = "needs a cluster: tests/on-cluster repair"]
 async fn an_object_that_the_api_server_refuses_stops_no_other_and_is_named() {
     let place = Place::new("rejected").await;
     place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
@@ -233,7 +233,7 @@ async fn an_object_that_the_api_server_refuses_stops_no_other_and_is_named() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster repair"]
+#[ignore = "needs a cluster: tests/on-cluster repair"]
 async fn foreground_deletion_returns_once_all_that_is_owned_is_gone() {
     let place = Place::new("foreground").await;
     place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
@@ -250,7 +250,7 @@ async fn foreground_deletion_returns_once_all_that_is_owned_is_gone() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster repair"]
+#[ignore = "needs a cluster: tests/on-cluster repair"]
 async fn a_detector_without_a_number_of_replicas_can_be_scaled() {
     let place = Place::new("scale").await;
     let mut manifest = sample("quickstart.yaml", "pump");
@@ -269,7 +269,7 @@ async fn a_detector_without_a_number_of_replicas_can_be_scaled() {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster repair"]
+#[ignore = "needs a cluster: tests/on-cluster repair"]
 async fn a_horizontal_pod_autoscaler_scales_a_detector_without_a_number_of_replicas() {
     let place = Place::new("autoscaler").await;
     let mut manifest = sample("quickstart.yaml", "pump");

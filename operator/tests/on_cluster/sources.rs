@@ -1,4 +1,4 @@
-//! Live sources on a real cluster, with the operator installed by its chart: `operator/tests/on-cluster sources`. Each sample
+//! Live sources on a real cluster, with the operator installed by its chart: `tests/on-cluster sources`. Each sample
 //! with the server that it is for, a fault in what is sent, the server killed and back: no restart, every reading accounted for.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -122,7 +122,7 @@ fn publish(address: &str, lines: &str) {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster sources"]
+#[ignore = "needs a cluster: tests/on-cluster sources"]
 async fn a_brokers_messages_are_learned_and_judged_and_a_killed_broker_costs_no_restart() {
     script("tests/cluster/program-image", &["mosquitto"]);
     let place = Place::new("mqtt").await;
@@ -171,7 +171,7 @@ fn lines(from: usize, count: usize) -> String {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster sources"]
+#[ignore = "needs a cluster: tests/on-cluster sources"]
 async fn pushed_readings_are_learned_and_judged_through_the_service() {
     let place = Place::new("push").await;
     let manifest = sample("push.yaml", "press");
@@ -327,7 +327,7 @@ fn pause_api_server(seconds: u32) {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: operator/tests/on-cluster sources"]
+#[ignore = "needs a cluster: tests/on-cluster sources"]
 async fn a_prometheus_history_is_trained_on_at_once_and_a_paused_api_server_is_found() {
     let place = Place::new("queries").await;
     let mut manifest = sample("prometheus.yaml", "metrics");
