@@ -10,6 +10,8 @@ pub mod batches;
 pub mod body;
 /// Answers that are made while they are sent.
 pub mod pieces;
+/// Answers that are gzipped.
+pub mod compression;
 /// Where requests begin and heads end.
 pub mod request_head;
 /// All connections of a server.

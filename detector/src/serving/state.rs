@@ -12,7 +12,7 @@ use arc_swap::ArcSwapOption;
 use crd::Valid;
 use crd::contract::{EventReport, Phase, Rejected, SensorEventReport};
 use jiff::Timestamp;
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 
 use crate::alerting::event::{Change, Events, EventsState};
 use crate::alerting::notify::ledger::Entry;
@@ -35,6 +35,8 @@ pub const REMEMBERED: usize = 1000;
 const REQUESTS_SHARE: usize = 5;
 const SCRAPES_SHARE: usize = 16;
 const VERDICTS_SHARE: usize = 16;
+/// How many may follow the verdicts at once.
+const MOST_STREAMS: usize = 64;
 /// What a verdict holds at most for each sensor: a value, a share, a reason.
 const VERDICT_BYTES: usize = 128;
 
@@ -56,6 +58,8 @@ pub struct State {
     pub scrapes: Budget,
     /// Where large requests are answered.
     pub batches: Batches,
+    /// Places for those who follow the verdicts.
+    pub streams: Arc<Semaphore>,
     /// What the detector is not alive without.
     pub threads: Threads,
     /// How long there has been no verdict.
@@ -106,6 +110,7 @@ impl State {
             metrics,
             budget: Budget::new(memory / REQUESTS_SHARE),
             scrapes: Budget::new(memory / SCRAPES_SHARE),
+            streams: Arc::new(Semaphore::new(MOST_STREAMS)),
             batches: Batches::start().expect("a process that runs has threads"),
             threads: Threads::default(),
             silence: Silence::new(detector.spec().interval.into()),
@@ -338,9 +343,11 @@ impl State {
         lock(&self.events).newest(most)
     }
 
-    /// The newest verdicts, at most `most`, newest first.
-    pub fn verdicts(&self, most: usize) -> Vec<Arc<Verdict>> {
-        lock(&self.verdicts).iter().rev().take(most).cloned().collect()
+    /// The newest verdicts, at most `most`, and those after `since` alone, newest first.
+    pub fn verdicts(&self, most: usize, since: Timestamp) -> Vec<Arc<Verdict>> {
+        let verdicts = lock(&self.verdicts);
+        let newest = verdicts.iter().rev().take_while(|verdict| verdict.time > since);
+        newest.take(most).cloned().collect()
     }
 }
 

@@ -54,7 +54,7 @@ fn at(second: i64) -> Timestamp {
 
 pub async fn ask(state: &Data<State>, method: Method, path: &str, body: &[u8]) -> (StatusCode, String) {
     let configure = |config: &mut actix_web::web::ServiceConfig| match path {
-        path if ["/predict", "/readings", "/verdicts", "/events", "/v1/", "/v2"]
+        path if ["/predict", "/readings", "/verdicts", "/events", "/v1/", "/v2", "/openapi.json"]
             .iter()
             .any(|route| path.starts_with(route)) =>
         {
@@ -128,7 +128,7 @@ async fn a_model_that_looks_back_takes_a_value_as_the_reading_that_comes_next() 
     let columns = state.scorer().unwrap().model().columns();
     assert_eq!(columns, 4);
     assert_eq!(predict(&state, r#"{"value":0.5}"#).await.0, 200);
-    let before = state.verdicts(1)[0].values[0].unwrap();
+    let before = state.verdicts(1, Timestamp::MIN)[0].values[0].unwrap();
     let row = |value: f64| format!(r#"{{"instances":[[{value},{},{before},0]]}}"#, value - before);
     for value in [0.5, 9.0] {
         let ask =

@@ -5,6 +5,7 @@
 mod alerts;
 mod binary;
 mod evaluate;
+mod browsing;
 mod dialects;
 mod http;
 mod https;

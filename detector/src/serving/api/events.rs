@@ -1,4 +1,4 @@
-//! `GET /events`: the newest events, newest first; what goes on has no end. Those with `"kind": "sensor"` are faults of sensors.
+//! `GET /events`: the newest events, newest first; what goes on has no end. At most `?limit=`, and none that has ended before `?since=`. Those with `"kind": "sensor"` are faults of sensors.
 
 use std::sync::Arc;
 
@@ -15,10 +15,11 @@ use crate::serving::state::State;
 
 /// The handler.
 pub(super) async fn newest(state: Data<State>, asked: Asked) -> Result<HttpResponse, ApiError> {
-    let most = within(REMEMBERED, asked)?;
+    let (most, since) = within(REMEMBERED, asked)?;
     let of_process = state.events(most).into_iter().map(Event::Process);
     let of_sensors = state.sensor_events(most).into_iter().map(Event::Sensor);
-    let mut events: Vec<_> = of_process.chain(of_sensors).collect();
+    let is_wanted = |event: &Event| event.end().is_none_or(|end| end > since);
+    let mut events: Vec<_> = of_process.chain(of_sensors).filter(is_wanted).collect();
     events.sort_by_key(|event| std::cmp::Reverse(event.start()));
     events.truncate(most);
     Ok(pieces::list("events", events, |event, out| match event {
@@ -38,6 +39,13 @@ impl Event {
         match self {
             Self::Process(event) => event.start,
             Self::Sensor(event) => event.start,
+        }
+    }
+
+    fn end(&self) -> Option<Timestamp> {
+        match self {
+            Self::Process(event) => event.end,
+            Self::Sensor(event) => event.end,
         }
     }
 }

@@ -1,16 +1,19 @@
-//! The query `?limit=` in; how many of the newest are wanted out.
+//! The query `?limit=` and `?since=` in; how many of the newest are wanted, and since when, out.
 
 use actix_web::web::Query;
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::error::ApiError;
+use crate::excerpt::{MAX_EXCERPT, excerpt};
 
-/// How many are wanted.
+/// What is wanted, as it is asked for.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Limit {
     #[serde(default = "hundred")]
     limit: usize,
+    since: Option<String>,
 }
 
 /// The query, or what actix makes of one that is none.
@@ -20,8 +23,22 @@ fn hundred() -> usize {
     100
 }
 
-/// 1 to `most`; 100 where nothing is said.
-pub(super) fn within(most: usize, asked: Asked) -> Result<usize, ApiError> {
-    let limit = asked.ok().map(|asked| asked.limit).filter(|limit| (1..=most).contains(limit));
-    limit.ok_or_else(|| ApiError::Malformed(format!("expected ?limit= of 1 to {most}, or nothing")))
+/// 1 to `most` of the newest; 100 where nothing is said. Those after a time; all where nothing is said.
+pub(super) fn within(most: usize, asked: Asked) -> Result<(usize, Timestamp), ApiError> {
+    let asked = asked.ok().filter(|asked| (1..=most).contains(&asked.limit));
+    let asked =
+        asked.ok_or_else(|| ApiError::Malformed(format!("expected ?limit= of 1 to {most}, or nothing")))?;
+    let since = asked.since.as_deref().map_or(Ok(Timestamp::MIN), time)?;
+    Ok((asked.limit, since))
+}
+
+/// A time of RFC 3339, or in seconds since 1970.
+pub(super) fn time(text: &str) -> Result<Timestamp, ApiError> {
+    let seconds = || text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    text.parse().ok().or_else(seconds).ok_or_else(|| {
+        let got = excerpt(text, MAX_EXCERPT);
+        ApiError::Malformed(format!(
+            "since: expected a time such as 2026-01-31T12:00:00Z, or seconds since 1970, got {got}"
+        ))
+    })
 }

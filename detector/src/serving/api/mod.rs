@@ -42,12 +42,16 @@ mod readings;
 mod remote_write;
 /// `POST /v1/metrics`.
 mod otlp;
-/// `?limit=`.
+/// `?limit=` and `?since=`.
 mod limit;
 /// `GET /verdicts`.
 mod verdicts;
+/// `GET /verdicts/stream`.
+mod verdict_stream;
 /// `GET /events`.
 mod events;
+/// `GET /`.
+mod page;
 /// `/livez`, `/readyz`, `/status`, `/notifications`, `/metrics`, `/model`.
 mod operations;
 
@@ -79,7 +83,11 @@ pub fn configure_predict(config: &mut ServiceConfig) {
         .service(takes("/api/v1/write", remote_write::write))
         .service(takes("/v1/metrics", otlp::metrics))
         .service(shows("/verdicts", verdicts::newest))
+        .service(shows("/verdicts/stream", verdict_stream::follow))
         .service(shows("/events", events::newest))
+        .service(shows("/", page::page))
+        .service(shows("/page/{file}", page::file))
+        .service(shows("/openapi.json", page::openapi))
         .default_service(web::to(no_such_path));
 }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use actix_web::HttpResponse;
-use actix_web::web::Data;
+use actix_web::http::header::{ETag, EntityTag, IfNoneMatch};
+use actix_web::web::{Data, Header};
 
 use super::error::ApiError;
 use crate::model::model::Model;
@@ -40,12 +41,20 @@ pub(super) async fn metrics(state: Data<State>) -> Result<HttpResponse, ApiError
         .body(Pieces::new(text).holding(held)))
 }
 
-/// `GET /model`: the artifact, as `detector inspect` reads it.
-pub(super) async fn model(state: Data<State>) -> Result<HttpResponse, ApiError> {
+/// `GET /model`: the artifact, as `detector inspect` reads it. Its ETag is the digest; 304 where `If-None-Match` names it.
+pub(super) async fn model(state: Data<State>, known: Header<IfNoneMatch>) -> Result<HttpResponse, ApiError> {
     let scorer = state.scorer().ok_or_else(|| ApiError::NotReady(state.why_no_model()))?;
     let model = scorer.model();
+    let tag = EntityTag::new_strong(model.digest().to_string());
+    let is_known = match &*known {
+        IfNoneMatch::Any => true,
+        IfNoneMatch::Items(tags) => tags.iter().any(|known| known.weak_eq(&tag)),
+    };
+    if is_known {
+        return Ok(HttpResponse::NotModified().insert_header(ETag(tag)).finish());
+    }
     Ok(HttpResponse::Ok()
-        .insert_header(("ETag", format!("\"{}\"", model.digest())))
+        .insert_header(ETag(tag))
         .content_type("application/octet-stream")
         .body(Pieces::new(Artifact(model.clone()))))
 }

@@ -1,4 +1,4 @@
-//! `GET /verdicts`: the newest verdicts on the sensors' readings, newest first.
+//! `GET /verdicts`: the newest verdicts on the sensors' readings, newest first: at most `?limit=`, and none from before `?since=`.
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
@@ -11,7 +11,8 @@ use crate::serving::verdict_json::VerdictJson;
 
 /// The handler.
 pub(super) async fn newest(state: Data<State>, asked: Asked) -> Result<HttpResponse, ApiError> {
-    let verdicts = state.verdicts(within(REMEMBERED, asked)?);
+    let (most, since) = within(REMEMBERED, asked)?;
+    let verdicts = state.verdicts(most, since);
     Ok(pieces::list("verdicts", verdicts, move |verdict, out| {
         let names: Vec<&str> = state.detector.sensors().map(|sensor| sensor.name).collect();
         serde_json::to_writer(out, &VerdictJson::new(&names, verdict))

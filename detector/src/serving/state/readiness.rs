@@ -12,12 +12,17 @@ impl State {
         self.draining.store(true, Ordering::Relaxed);
     }
 
+    /// Whether it is about to stop.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
     /// Whether requests may come, or one sentence on why not.
     ///
     /// # Errors
     /// The sentence.
     pub fn ready(&self) -> Result<(), String> {
-        if self.draining.load(Ordering::Relaxed) {
+        if self.is_draining() {
             return Err("the detector is stopping".to_owned());
         }
         match &*lock(&self.phase) {

@@ -93,6 +93,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "DURATION", default_value = "75s", env = "DETECTOR_KEEP_ALIVE")]
     pub(super) keep_alive: crd::Duration,
 
+    /// Let pages of this origin, such as https://example.org, ask for predictions (CORS); * for all. May be given several
+    /// times. Without it, browsers let no other page do that
+    #[arg(long, value_name = "ORIGIN", value_delimiter = ',', value_parser = origin, env = "DETECTOR_CORS_ORIGIN")]
+    pub(super) cors_origin: Vec<String>,
+
     /// A model that is stored for this detector: if it fits the manifest, it serves, without training. It is
     /// watched, and so is the manifest: a newer model, a moved `dataEndTime` and `pinnedDigest` take effect without a restart
     #[arg(long, value_name = "FILE")]
@@ -163,4 +168,13 @@ impl RunArgs {
     pub(super) fn mounts(&self) -> Mounts {
         Mounts { load: self.load.clone(), credentials: self.credentials.clone() }
     }
+}
+
+/// `*`, or an origin as browsers send it (RFC 6454, section 6.2).
+fn origin(text: &str) -> Result<String, String> {
+    let is_origin = url::Url::parse(text).is_ok_and(|url| url.origin().ascii_serialization() == text);
+    if text == "*" || is_origin {
+        return Ok(text.to_owned());
+    }
+    Err(format!("expected * or an origin such as https://example.org, got {text}"))
 }

@@ -4,12 +4,14 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_cors::Cors;
 use actix_http::error::DispatchError;
 use actix_http::{ConnectionType, HttpService};
 use actix_service::{ServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{AppConfig, Server, ServerHandle, ServiceResponse};
 use actix_web::http::Version;
+use actix_web::middleware::Condition;
 use actix_web::rt::net::TcpStream;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, Error};
@@ -19,6 +21,7 @@ use super::address::Address;
 use super::args::RunArgs;
 use super::error::RunError;
 use crate::serving::api::{configure_metrics, configure_predict};
+use crate::serving::compression::compressed;
 use crate::serving::connection::Connection;
 use crate::serving::connections::{Connections, most_connections};
 use crate::serving::state::State;
@@ -50,17 +53,19 @@ impl Servers {
         let listener = predict.try_clone().map_err(RunError::Start)?;
         let connections = Connections::new(most_connections());
         let silence = longest_silence(args, state);
-        let serve = |listener, workers, connections: &Arc<Connections>, timeout, configure| {
-            let parts = Parts { state: state.clone(), connections: connections.clone(), silence, configure };
+        let serve = |listener, workers, connections: &Arc<Connections>, timeout, routes: Routes| {
+            let (state, connections) = (state.clone(), connections.clone());
+            let parts = Parts { state, connections, silence, routes };
             parts.serve(listener, workers, args.keep_alive.into(), timeout)
         };
         let refused = |address: &Address| {
             let address = address.clone();
             move |error| RunError::Listen(address, error)
         };
-        let predict = serve(predict, cores, &connections, 10, configure_predict)
+        let (for_predictions, for_metrics) = (Routes::predict(&args.cors_origin), Routes::metrics());
+        let predict = serve(predict, cores, &connections, 10, for_predictions)
             .map_err(refused(&args.predict_address))?;
-        let metrics = serve(metrics, 1, &Connections::new(MAX_PROBES), 1, configure_metrics)
+        let metrics = serve(metrics, 1, &Connections::new(MAX_PROBES), 1, for_metrics)
             .map_err(refused(&args.metrics_address))?;
         let servers = Self { predict: predict.handle(), metrics: metrics.handle(), listener, connections };
         actix_web::rt::spawn(predict);
@@ -83,13 +88,47 @@ impl Servers {
     }
 }
 
+/// What can be asked of a server, and by whom.
+#[derive(Clone)]
+struct Routes {
+    configure: fn(&mut ServiceConfig),
+    /// The origins of other pages that may ask; none where browsers are to let no other page ask.
+    origins: Vec<String>,
+    /// Whether answers are gzipped for those who take it.
+    compresses: bool,
+}
+
+impl Routes {
+    fn predict(origins: &[String]) -> Self {
+        Self { configure: configure_predict, origins: origins.to_vec(), compresses: true }
+    }
+
+    fn metrics() -> Self {
+        Self { configure: configure_metrics, origins: Vec::new(), compresses: false }
+    }
+
+    /// Cross-origin resource sharing (Fetch, section 3.2).
+    fn cors(&self) -> Condition<Cors> {
+        let cors = Cors::default()
+            .allowed_methods(["GET", "HEAD", "POST"])
+            .allow_any_header()
+            .expose_headers(["Inference-Header-Content-Length", "Retry-After"])
+            .max_age(600);
+        let cors = self.origins.iter().fold(cors, |cors, origin| match &**origin {
+            "*" => cors.allow_any_origin().send_wildcard(),
+            origin => cors.allowed_origin(origin),
+        });
+        Condition::new(!self.origins.is_empty(), cors)
+    }
+}
+
 /// What a server answers by.
 #[derive(Clone)]
 struct Parts {
     state: Data<State>,
     connections: Arc<Connections>,
     silence: Duration,
-    configure: fn(&mut ServiceConfig),
+    routes: Routes,
 }
 
 impl Parts {
@@ -137,10 +176,14 @@ impl Parts {
         Error = actix_http::Response<BoxBody>,
         InitError = (),
     > + use<> {
-        let connections = self.connections.clone();
-        let app = App::new().app_data(self.state.clone()).configure(self.configure);
+        let (connections, state, compresses) =
+            (self.connections.clone(), self.state.clone(), self.routes.compresses);
+        let app =
+            App::new().app_data(self.state.clone()).wrap(self.routes.cors()).configure(self.routes.configure);
         map_config(app, |()| AppConfig::default()).map_err(|error: Error| error.error_response().into()).map(
-            move |mut response: ServiceResponse<BoxBody>| {
+            move |response: ServiceResponse<_>| {
+                let response = response.map_into_boxed_body();
+                let mut response = if compresses { compressed(response, &state.budget) } else { response };
                 let is_old = response.request().version() < Version::HTTP_11;
                 let is_endless = is_old && matches!(response.response().body().size(), BodySize::Stream);
                 if is_endless {

@@ -1,0 +1,294 @@
+"use strict";
+// Verdicts, events and the model of the detector that this page is of in; charts, tables and a form out. Texts are set as text,
+// never as markup.
+(() => {
+  const MOST = 3600; // verdicts that are kept: an hour of a reading a second
+  const at = id => document.getElementById(id);
+  const element = (name, text, className) => {
+    const made = document.createElement(name);
+    if (text !== undefined) made.textContent = text;
+    if (className) made.className = className;
+    return made;
+  };
+  const colour = name => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
+  const number = value => Math.abs(value) >= 1e6 || (value !== 0 && Math.abs(value) < 1e-3) ? value.toExponential(2) : String(+value.toPrecision(5));
+  const clock = time => new Date(time).toISOString().replace("T", " ").replace(/(\.000)?Z$/, "");
+  const ask = async (path, body) => {
+    const answer = await fetch(path, body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+    const read = await answer.json();
+    if (!answer.ok) throw new Error(read.error);
+    return read;
+  };
+
+  const times = [], severities = [], values = new Map(); // oldest first; values by sensor
+  const explained = new Map(); // anomalous verdicts by their time
+  let name = "", sensors = [], newest = null, digest = "", paused = false;
+
+  // Charts.
+  const charts = [];
+  let spans = [], waiting = 0;
+
+  function keep(verdict) {
+    const second = Date.parse(verdict.time) / 1000;
+    if (times.length && second <= times[times.length - 1]) return;
+    times.push(second);
+    severities.push(verdict.severity);
+    for (const { name } of sensors) values.get(name).push(verdict.values[name] ?? null);
+    if (verdict.anomaly) explained.set(verdict.time, verdict.reasons);
+    if (explained.size > MOST) explained.delete(explained.keys().next().value);
+    if (times.length > MOST) {
+      const more = times.length - MOST;
+      for (const list of [times, severities, ...values.values()]) list.splice(0, more);
+    }
+    newest = verdict;
+  }
+
+  // Consecutive instants over the border, in seconds.
+  function anomalous() {
+    const found = [];
+    let last = -2;
+    severities.forEach((severity, i) => {
+      if (!(severity > 1)) return;
+      if (last === i - 1) found[found.length - 1][1] = times[i]; else found.push([times[i], times[i]]);
+      last = i;
+    });
+    return found;
+  }
+
+  function behind(u) {
+    const { left, top, width, height } = u.bbox;
+    u.ctx.save();
+    u.ctx.fillStyle = colour("anomalous-fill");
+    for (const [first, last] of spans) {
+      const from = Math.max(u.valToPos(first, "x", true), left), to = Math.min(u.valToPos(last, "x", true), left + width);
+      u.ctx.fillRect(from - devicePixelRatio, top, Math.max(to - from, 0) + 2 * devicePixelRatio, height);
+    }
+    u.ctx.restore();
+  }
+
+  function border(u) {
+    const y = u.valToPos(1, "y", true), { ctx, bbox: { left, width } } = u;
+    ctx.save();
+    ctx.strokeStyle = colour("cut"); ctx.lineWidth = 1.5 * devicePixelRatio; ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
+    ctx.beginPath(); ctx.moveTo(left, y); ctx.lineTo(left + width, y); ctx.stroke();
+    ctx.restore();
+  }
+
+  const lines = () => [{ name: "severity", list: severities, isSeverity: true }, ...sensors.map(sensor => ({ ...sensor, list: values.get(sensor.name) }))];
+
+  function draw() {
+    for (const { chart } of charts) chart.destroy();
+    charts.length = 0;
+    at("charts").replaceChildren();
+    const width = at("charts").clientWidth;
+    const axis = { stroke: colour("quiet"), grid: { stroke: colour("grid"), width: 1 }, ticks: { stroke: colour("grid"), width: 1 }, font: "12px system-ui, sans-serif" };
+    for (const line of lines()) {
+      const figure = element("figure"), caption = element("figcaption", line.name), place = element("div", undefined, "chart");
+      const reading = element("small", "");
+      reading.setAttribute("aria-hidden", "true");
+      if (line.unit) caption.append(" ", element("small", line.unit));
+      caption.append(" ", reading);
+      place.setAttribute("role", "img");
+      figure.append(caption, place);
+      at("charts").append(figure);
+      const chart = new uPlot({
+        width, height: 150, legend: { show: false }, tzDate: second => uPlot.tzDate(new Date(second * 1e3), "Etc/UTC"),
+        cursor: { drag: { x: false, y: false }, sync: { key: "page" }, points: { show: false } },
+        scales: { x: { time: true }, y: line.isSeverity ? { range: (_, low, high) => [0, Math.max(1.6, high || 0)] } : {} },
+        axes: [{ ...axis, size: 34, values: (_, ticks, __, ___, step) => ticks.map(second => new Date(second * 1000).toISOString().slice(11, step < 60 ? 19 : 16)) }, { ...axis, size: 58 }],
+        series: [{}, { stroke: colour("series"), width: 1, points: { show: false }, spanGaps: false }],
+        hooks: { drawClear: [behind], draw: line.isSeverity ? [border] : [],
+          setCursor: [u => { const i = u.cursor.idx; reading.textContent = i == null || u.data[1][i] == null ? "" : clock(u.data[0][i] * 1000) + ": " + number(u.data[1][i]); }] },
+      }, [times, line.list], place);
+      charts.push({ chart, line, place });
+    }
+    label();
+  }
+
+  // What a chart says to those who do not see it.
+  function label() {
+    for (const { line, place } of charts) {
+      const last = line.list[line.list.length - 1];
+      const said = last == null ? "no reading" : number(last) + (line.unit ? " " + line.unit : "");
+      place.setAttribute("aria-label", "Chart of " + line.name + " over time; now " + said);
+    }
+  }
+
+  function shares() {
+    const entries = Object.entries(newest.contributions).sort((a, b) => b[1] - a[1]).slice(0, 20);
+    at("shares-of").textContent = entries.length ? "To the verdict of " + clock(newest.time) : "The newest verdict is not explained.";
+    const body = element("tbody");
+    for (const [sensor, share] of entries) {
+      const row = element("tr"), title = element("th", sensor), cell = element("td"), bar = element("meter");
+      title.scope = "row";
+      bar.max = 1; bar.value = share;
+      bar.setAttribute("aria-label", "Share of " + sensor);
+      cell.append(bar);
+      row.append(title, cell, element("td", Math.round(share * 100) + " %", "number"));
+      body.append(row);
+    }
+    at("shares").tBodies[0]?.remove();
+    at("shares").append(body);
+  }
+
+  let wasAnomalous = null;
+  function state() {
+    const is = newest.anomaly === 1;
+    at("verdict").textContent = is ? "anomalous" : "normal";
+    at("verdict").className = "badge" + (is ? " anomalous" : "");
+    at("sentence").textContent = clock(newest.time) + ", severity " + newest.severity.toFixed(2);
+    if (is !== wasAnomalous) at("announced").textContent = (is ? "Anomalous" : "Normal") + " since " + clock(newest.time);
+    wasAnomalous = is;
+  }
+
+  // Once a frame, however many verdicts have come.
+  function show() {
+    if (paused || waiting || document.hidden) return;
+    waiting = requestAnimationFrame(() => {
+      waiting = 0;
+      if (!newest) return;
+      spans = anomalous();
+      for (const { chart, line } of charts) chart.setData([times, line.list]);
+      label();
+      shares();
+      state();
+      document.documentElement.dataset.verdicts = times.length;
+      if (newest.model !== digest) describe();
+    });
+  }
+
+  // Events.
+  function reason(event) {
+    if (event.kind === "sensor") return event.message;
+    const top = event.sensors[0]?.name, why = explained.get(event.peak.time)?.[top];
+    if (!why) return "";
+    const unit = sensors.find(sensor => sensor.name === top)?.unit, [low, high] = why.expected ?? [];
+    const of = why.feature === "Value" ? "" : why.feature + " ", back = why.lag ? ", " + why.lag + " back" : "";
+    const range = why.expected ? `: expected ${number(low)} to ${number(high)}` : "";
+    return `${of}${number(why.value)}${unit ? " " + unit : ""}${back}, ${why.direction.toLowerCase()}${range}`;
+  }
+  async function events() {
+    const { events } = await ask("events?limit=100");
+    at("no-events").hidden = events.length > 0;
+    document.documentElement.dataset.events = events.length;
+    const table = at("events"), body = element("tbody");
+    if (!events.length) { table.replaceChildren(); return; }
+    const head = element("tr");
+    for (const [title, kind] of [["start"], ["lasts", "number"], ["severity", "number"], ["sensor"], ["reading at the peak"], ["outcome"]]) {
+      const cell = element("th", title, kind);
+      cell.scope = "col";
+      head.append(cell);
+    }
+    for (const event of events) {
+      const row = element("tr"), put = (text, kind) => row.append(element("td", text, kind));
+      const end = event.end ? Date.parse(event.end) : Date.now();
+      put(clock(event.start), "time");
+      put(event.end || event.kind === "sensor" ? number(Math.max(0, end - Date.parse(event.start)) / 1000) + " s" : "goes on", "number");
+      put(event.peak ? event.peak.severity.toFixed(2) : "", "number");
+      put(event.sensor || (event.sensors[0] && event.sensors[0].name) || "");
+      put(reason(event));
+      put(event.outcome ? event.outcome.replace("_", " ") : event.fault.replaceAll("_", " "), event.outcome === "alarmed" ? "alarmed" : "");
+      body.append(row);
+    }
+    const top = element("thead");
+    top.append(head);
+    table.replaceChildren(top, body);
+  }
+
+  // The model.
+  async function describe() {
+    const model = await ask("v2/models/" + encodeURIComponent(name));
+    const known = model.parameters, list = at("model");
+    digest = known.digest;
+    const units = new Map(known.sensors.map(sensor => [sensor.name, sensor.unit]));
+    list.replaceChildren();
+    const put = (title, text) => { if (text !== null && text !== undefined && text !== "") list.append(element("dt", title), element("dd", String(text))); };
+    put("digest", known.digest);
+    put("origin", known.origin);
+    put("samples", known.samples && known.samples.toLocaleString("en"));
+    put("trees", known.trees);
+    put("threshold", number(known.threshold));
+    put("expected alerts a day", known.expected_alerts_per_day == null ? "" : number(known.expected_alerts_per_day));
+    put("trained", known.trained_at && clock(known.trained_at));
+    put("data until", known.data_end_time && clock(known.data_end_time));
+    put("columns", known.columns ? known.columns.join(", ") : model.inputs[0].shape[1]);
+    at("warnings").hidden = known.warnings.length === 0;
+    at("warnings").querySelector("ul").replaceChildren(...known.warnings.map(warning => element("li", warning)));
+    return [...units].map(([name, unit]) => ({ name, unit }));
+  }
+
+  // What if.
+  const inputs = new Map();
+  let asking = 0;
+  function form() {
+    for (const { name, unit } of sensors) {
+      const recent = values.get(name).filter(value => value !== null);
+      const low = Math.min(...recent), high = Math.max(...recent), room = (high - low || Math.abs(high) || 1) * 2;
+      const line = element("label"), slider = element("input"), field = element("input");
+      slider.type = "range"; field.type = "number"; field.step = slider.step = "any";
+      slider.min = low - room; slider.max = high + room;
+      slider.setAttribute("aria-label", name + ", slider");
+      field.setAttribute("aria-label", name + (unit ? ", " + unit : ""));
+      slider.value = field.value = +(recent[recent.length - 1] ?? 0).toPrecision(5);
+      slider.addEventListener("input", () => { field.value = +(+slider.value).toPrecision(5); judge(); });
+      field.addEventListener("input", () => { slider.value = field.value; judge(); });
+      line.append(element("span", name + (unit ? ", " + unit : "")), slider, field);
+      at("fields").append(line);
+      inputs.set(name, field);
+    }
+    judge();
+  }
+  function judge() {
+    clearTimeout(asking);
+    asking = setTimeout(async () => {
+      const asked = {};
+      for (const [name, field] of inputs) asked[name] = Number(field.value);
+      try {
+        const { severity, score, anomaly } = await ask("predict?detail=true", { values: asked });
+        at("answer").value = severity;
+        at("said").textContent = `${severity.toFixed(2)}, ${anomaly ? "anomalous" : "normal"} (score ${score.toFixed(3)})`;
+        at("said").dataset.severity = severity;
+      } catch (error) {
+        at("said").textContent = error.message;
+      }
+    }, 100);
+  }
+
+  at("ask").addEventListener("submit", event => { event.preventDefault(); judge(); });
+  at("pause").addEventListener("click", () => {
+    paused = !paused;
+    at("pause").setAttribute("aria-pressed", String(paused));
+    show();
+  });
+  document.addEventListener("visibilitychange", show);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  let size = 0;
+  new ResizeObserver(() => {
+    const width = at("charts").clientWidth;
+    if (width !== size) { size = width; charts.forEach(({ chart }) => chart.setSize({ width, height: 150 })); }
+  }).observe(at("charts"));
+
+  const later = milliseconds => new Promise(done => setTimeout(done, milliseconds));
+  async function begin() {
+    name = (await ask(".", undefined)).name;
+    at("title").textContent = document.title = name;
+    for (;;) {
+      try { sensors = await describe(); break; } catch (error) { at("sentence").textContent = error.message; await later(2000); }
+    }
+    for (const { name } of sensors) values.set(name, []);
+    const { verdicts } = await ask("verdicts?limit=1000");
+    verdicts.reverse().forEach(keep);
+    draw();
+    form();
+    show();
+    const stream = new EventSource("verdicts/stream" + (newest ? "?since=" + encodeURIComponent(newest.time) : ""));
+    stream.addEventListener("verdict", event => { keep(JSON.parse(event.data)); show(); });
+    stream.addEventListener("error", () => { at("sentence").textContent = "The detector does not answer; trying again."; });
+    document.documentElement.dataset.ready = "yes";
+    for (;;) {
+      try { await events(); } catch { /* the stream says that nobody answers */ }
+      await later(2000);
+    }
+  }
+  begin().catch(error => { at("sentence").textContent = error.message; });
+})();

@@ -1,0 +1,80 @@
+//! `GET /`: for browsers a page that shows what the detector sees, for programs the routes in JSON. The page and what it loads are
+//! embedded: it works offline, and its Content-Security-Policy lets it reach nothing but its own detector.
+
+use std::sync::LazyLock;
+
+use actix_web::http::header::ACCEPT;
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::{Value, json};
+
+use super::error::ApiError;
+use super::push::header;
+use crate::assets::{UPLOT_SCRIPT, UPLOT_STYLE};
+use crate::serving::state::State;
+
+/// The routes of the predict port, in OpenAPI 3.1.
+const OPENAPI: &str = include_str!("../../../assets/openapi.json");
+const PAGE: &str = include_str!("../../../assets/page/page.html");
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The handler.
+pub(super) async fn page(state: Data<State>, request: HttpRequest) -> HttpResponse {
+    if header(&request, ACCEPT).contains("text/html") {
+        return HttpResponse::Ok()
+            .content_type("text/html; charset=utf-8")
+            .insert_header(("Content-Security-Policy", POLICY))
+            .insert_header(("X-Content-Type-Options", "nosniff"))
+            .insert_header(("Referrer-Policy", "no-referrer"))
+            .insert_header(("Vary", "Accept"))
+            .body(PAGE);
+    }
+    let index = json!({
+        "name": state.detector.name(),
+        "version": env!("CARGO_PKG_VERSION"),
+        "openapi": "/openapi.json",
+        "routes": *ROUTES,
+    });
+    HttpResponse::Ok().insert_header(("Vary", "Accept")).json(index)
+}
+
+/// `GET /openapi.json`: these routes in OpenAPI 3.1.
+pub(super) async fn openapi() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(OPENAPI)
+}
+
+/// `GET /page/{file}`: what the page loads.
+pub(super) async fn file(name: Path<String>) -> Result<HttpResponse, ApiError> {
+    let (kind, parts): (_, &[&str]) = match &**name {
+        "uplot.js" => ("text/javascript; charset=utf-8", &[UPLOT_SCRIPT]),
+        "page.js" => ("text/javascript; charset=utf-8", &[include_str!("../../../assets/page/page.js")]),
+        "page.css" => (
+            "text/css; charset=utf-8",
+            &[
+                UPLOT_STYLE,
+                include_str!("../../../assets/report/report.css"),
+                include_str!("../../../assets/page/page.css"),
+            ],
+        ),
+        other => return Err(ApiError::NoSuchPath(format!("/page/{other}"))),
+    };
+    Ok(HttpResponse::Ok()
+        .content_type(kind)
+        .insert_header(("X-Content-Type-Options", "nosniff"))
+        .insert_header(("Cache-Control", "no-cache"))
+        .body(parts.concat()))
+}
+
+/// Each route with its method and what it does, from [`OPENAPI`].
+static ROUTES: LazyLock<Vec<Value>> = LazyLock::new(|| {
+    let openapi: Value = serde_json::from_str(OPENAPI).expect("a test reads it");
+    let paths = openapi["paths"].as_object().into_iter().flatten();
+    let routes = paths.flat_map(|(path, methods)| {
+        let methods = methods.as_object().into_iter().flatten();
+        methods.filter(|(_, operation)| operation.get("summary").is_some()).map(move |(method, operation)| {
+            json!({ "method": method.to_uppercase(), "path": path, "summary": operation["summary"] })
+        })
+    });
+    routes.collect()
+});

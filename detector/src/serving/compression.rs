@@ -1,0 +1,148 @@
+//! An answer in; the same answer out, gzipped where the client takes that and there is room for it.
+
+use std::error::Error;
+use std::io::Write;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::ServiceResponse;
+use actix_web::http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, VARY,
+};
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::budget::{Budget, Held};
+
+/// Shorter answers are not worth it.
+const LEAST: u64 = 1024;
+/// What a compressor holds, bytes: the window, its index, and what it has not given away.
+const COMPRESSOR: usize = 384 << 10;
+
+/// The answer, gzipped if that is wanted, worth it, and there is room for it.
+pub fn compressed(mut response: ServiceResponse<BoxBody>, budget: &Budget) -> ServiceResponse<BoxBody> {
+    if !is_worth_it(&response) {
+        return response;
+    }
+    let vary = HeaderValue::from_static("Accept-Encoding");
+    response.response_mut().headers_mut().append(VARY, vary);
+    let is_taken = takes_gzip(response.request().headers()) && response.request().method() != Method::HEAD;
+    let Some(held) = is_taken.then(|| budget.hold(COMPRESSOR).ok()).flatten() else { return response };
+    let headers = response.response_mut().headers_mut();
+    headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    response.map_body(|_, body| {
+        let encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        Gzipped { body, encoder: Some(encoder), _held: held }.boxed()
+    })
+}
+
+fn is_worth_it(response: &ServiceResponse<BoxBody>) -> bool {
+    let head = response.response();
+    let is_long = match head.body().size() {
+        BodySize::None => false,
+        BodySize::Sized(length) => length >= LEAST,
+        BodySize::Stream => true,
+    };
+    let kind = head.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let is_text =
+        kind.contains("json") || kind.starts_with("text/") && !kind.starts_with("text/event-stream");
+    is_long && is_text && head.status() == StatusCode::OK && !head.headers().contains_key(CONTENT_ENCODING)
+}
+
+/// Whether the client takes gzip (RFC 9110, section 12.5.3).
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(ACCEPT_ENCODING).filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|coding| {
+        let mut parts = coding.split(';').map(str::trim);
+        let is_gzip = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+        let weight = parts.find_map(|part| part.strip_prefix("q=")).map(str::parse::<f32>);
+        is_gzip && !matches!(weight, Some(Ok(0.0)))
+    })
+}
+
+/// A body that is gzipped while it is sent.
+struct Gzipped {
+    body: BoxBody,
+    encoder: Option<GzEncoder<Vec<u8>>>,
+    _held: Held,
+}
+
+impl MessageBody for Gzipped {
+    type Error = Box<dyn Error>;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let this = &mut *self;
+        while let Some(encoder) = &mut this.encoder {
+            match ready!(Pin::new(&mut this.body).poll_next(context)) {
+                Some(piece) => {
+                    encoder.write_all(&piece?)?;
+                    let packed = std::mem::take(encoder.get_mut());
+                    if !packed.is_empty() {
+                        return Poll::Ready(Some(Ok(packed.into())));
+                    }
+                }
+                None => {
+                    let rest = this.encoder.take().map(GzEncoder::finish).transpose()?;
+                    return Poll::Ready(rest.map(|rest| Ok(rest.into())));
+                }
+            }
+        }
+        Poll::Ready(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::HttpResponse;
+    use actix_web::body::to_bytes;
+    use actix_web::test::TestRequest;
+    use flate2::read::GzDecoder;
+    use std::io::Read;
+
+    fn answered(accept: &str, response: HttpResponse, budget: &Budget) -> ServiceResponse<BoxBody> {
+        let request = TestRequest::get().insert_header((ACCEPT_ENCODING, accept)).to_http_request();
+        compressed(ServiceResponse::new(request, response), budget)
+    }
+
+    #[actix_web::test]
+    async fn an_answer_is_gzipped_for_those_who_take_it_while_there_is_room() {
+        let whole: String = (0..200_000).map(|n: u32| n.to_string()).collect();
+        let json = || HttpResponse::Ok().content_type("application/json").body(whole.clone());
+        let budget = Budget::new(COMPRESSOR);
+        let response = answered("br, gzip;q=0.5", json(), &budget);
+        assert_eq!(response.headers().get(CONTENT_ENCODING).unwrap(), "gzip");
+        let other = answered("gzip", json(), &budget);
+        assert!(other.headers().get(CONTENT_ENCODING).is_none(), "there is no room for two");
+        let packed = to_bytes(response.into_body()).await.unwrap();
+        let mut text = String::new();
+        GzDecoder::new(&*packed).read_to_string(&mut text).unwrap();
+        assert!(packed.len() < whole.len() / 2);
+        assert_eq!(text, whole);
+        for accept in ["", "identity", "gzip;q=0", "gzip;q=0.0, br", "xgzip"] {
+            let response = answered(accept, json(), &budget);
+            assert!(response.headers().get(CONTENT_ENCODING).is_none(), "{accept}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn what_is_short_or_no_text_stays_as_it_is() {
+        let budget = Budget::new(1 << 30);
+        for (kind, length) in
+            [("application/json", 100), ("application/octet-stream", 9000), ("text/event-stream", 9000)]
+        {
+            let response = HttpResponse::Ok().content_type(kind).body(vec![b' '; length]);
+            assert!(answered("gzip", response, &budget).headers().get(CONTENT_ENCODING).is_none(), "{kind}");
+        }
+    }
+}
