@@ -4,6 +4,10 @@
 
 /// The object that should be and the one that is -> whether to write.
 pub mod drift;
+/// The object that should be and the one that is -> the write.
+pub mod step;
+/// The steps -> whether pods may be replaced now.
+mod turn;
 
 use crd::AnomalyDetector;
 use crd::contract::FIELD_MANAGER;
@@ -16,22 +20,11 @@ use tracing::info;
 
 use crate::client::context::Context;
 use crate::client::error::Error;
-use crate::client::rollouts::{self, Place};
-use crate::plan::{INSTANCE, Plan};
+use crate::plan::Plan;
 use crate::resources::model::pointer_name;
 use crate::resources::{Kind, Workload};
-
-/// A name that is needed and taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{kind} {name} exists already and does not belong to this detector; delete it, or give the detector another name"
-)]
-pub struct NameTaken {
-    /// The kind of the object that has the name.
-    pub kind: String,
-    /// The name.
-    pub name: String,
-}
+use step::{NameTaken, Step, decide, is_ours};
+use turn::{Turn, turn};
 
 /// The workload after the writes.
 #[derive(Debug)]
@@ -55,44 +48,6 @@ pub enum Unwritten {
     NameTaken(NameTaken),
     /// It will be tried again.
     Failed(String),
-}
-
-/// One write.
-#[derive(Clone, Debug, PartialEq)]
-enum Step {
-    Write {
-        kind: Kind,
-        verb: &'static str,
-        desired: Value,
-        before: Option<String>,
-        /// What others have added and applying leaves, as a strategic merge that takes it away.
-        removed: Option<Value>,
-        /// What is desired is what was applied last: somebody else's change is undone.
-        is_repair: bool,
-    },
-    Delete {
-        kind: Kind,
-        before: Option<String>,
-    },
-}
-
-impl Step {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Write { kind, .. } | Self::Delete { kind, .. } => *kind,
-        }
-    }
-
-    /// Whether it has to wait with the pods: those that run now need what is there now.
-    fn belongs_to_new_pods(&self) -> bool {
-        match self {
-            Self::Write { kind: Kind::Deployment, .. } => true,
-            Self::Write { kind, before, is_repair, .. } => {
-                kind.is_needed_by_pods() && before.is_some() && !is_repair
-            }
-            Self::Delete { kind, .. } => kind.is_needed_by_pods(),
-        }
-    }
 }
 
 /// Write the objects of a workload that are not as it asks. Nothing is written while any of the names is taken. An object
@@ -142,29 +97,6 @@ pub async fn workload(
         }
     }
     Ok(Ok(applied))
-}
-
-/// Whether the pods may be as the steps make them.
-enum Turn {
-    /// None of them is replaced, or it may be at any time.
-    NotNeeded,
-    /// They have a place among those that are replaced now.
-    Now(#[allow(dead_code, reason = "held until it is dropped")] Place),
-    /// Too many others are being replaced.
-    Later,
-}
-
-fn turn(ctx: &Context, plan: &Plan, steps: &[Step], deployment: Option<&Value>, is_mended: bool) -> Turn {
-    let replaces_pods = |step: &Step| match (step, deployment) {
-        (Step::Write { kind: Kind::Deployment, desired, .. }, Some(stored)) => {
-            rollouts::all_answer(stored) && drift::replaces_pods(stored, desired)
-        }
-        _ => false,
-    };
-    if is_mended || !steps.iter().any(replaces_pods) {
-        return Turn::NotNeeded;
-    }
-    ctx.shared.rollouts.enter(&plan.namespace, &plan.name()).map_or(Turn::Later, Turn::Now)
 }
 
 /// Take every step, in order, and note those that fail.
@@ -236,46 +168,6 @@ async fn stored(ctx: &Context, plan: &Plan, kind: Kind, wanted: bool) -> Result<
     }
 }
 
-/// What is to be written, if anything.
-fn decide(
-    kind: Kind,
-    desired: Option<Value>,
-    stored: Option<&Value>,
-    plan: &Plan,
-) -> Result<Option<Step>, NameTaken> {
-    let before = stored.and_then(|stored| stored["metadata"]["resourceVersion"].as_str()).map(str::to_owned);
-    match (desired, stored) {
-        (_, Some(stored)) if !stored["metadata"]["deletionTimestamp"].is_null() => Ok(None), // its end will be seen
-        (Some(desired), Some(stored)) if !is_ours(stored, plan) => Err(NameTaken {
-            kind: kind.name(),
-            name: desired["metadata"]["name"].as_str().unwrap_or_default().to_owned(),
-        }),
-        (Some(desired), Some(stored)) if drift::matches(stored, &untyped(&desired)) => Ok(None),
-        (Some(desired), Some(stored)) => {
-            let removed = drift::without_extra_mounts(stored, &desired);
-            let is_repair = drift::is_of_same_origin(stored, &desired);
-            Ok(Some(Step::Write { kind, verb: "patch", desired, before, removed, is_repair }))
-        }
-        (Some(desired), None) => {
-            let (before, removed, is_repair) = (None, None, false);
-            Ok(Some(Step::Write { kind, verb: "create", desired, before, removed, is_repair }))
-        }
-        (None, Some(stored)) if is_ours(stored, plan) => Ok(Some(Step::Delete { kind, before })),
-        (None, _) => Ok(None),
-    }
-}
-
-/// Owned by this detector; or ours by its labels and nobody's by its owner, as `kubectl delete --cascade=orphan`
-/// leaves it.
-fn is_ours(stored: &Value, plan: &Plan) -> bool {
-    let metadata = &stored["metadata"];
-    let owners: Vec<&Value> = metadata["ownerReferences"].as_array().into_iter().flatten().collect();
-    let labelled = metadata["labels"]["app.kubernetes.io/managed-by"] == FIELD_MANAGER
-        && metadata["labels"][INSTANCE] == plan.name();
-    owners.iter().any(|owner| owner["uid"] == plan.owner.uid)
-        || (labelled && !owners.iter().any(|owner| owner["controller"] == true))
-}
-
 /// Whether the name of a ConfigMap is free, or what has it is this detector's.
 ///
 /// # Errors
@@ -285,16 +177,6 @@ pub async fn free_or_ours(ctx: &Context, plan: &Plan, name: &str) -> Result<Resu
     let found = ctx.read((&kind, name), api(ctx, plan, Kind::ConfigMap).get_metadata_opt(name)).await?;
     let is_taken = found.is_some_and(|found| !is_ours(&json!({ "metadata": found.metadata }), plan));
     Ok(if is_taken { Err(NameTaken { kind, name: name.to_owned() }) } else { Ok(()) })
-}
-
-/// Without the type, which lists leave out.
-fn untyped(object: &Value) -> Value {
-    let mut object = object.clone();
-    if let Some(fields) = object.as_object_mut() {
-        fields.remove("apiVersion");
-        fields.remove("kind");
-    }
-    object
 }
 
 /// Returns the object as it is stored after the write.

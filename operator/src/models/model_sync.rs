@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use tracing::{info, warn};
 
-use crate::apply::{NameTaken, free_or_ours};
+use crate::apply::free_or_ours;
+use crate::apply::step::NameTaken;
 use crate::client::cache::Cache;
 use crate::client::context::Context;
 use crate::client::error::Error;

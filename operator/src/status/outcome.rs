@@ -4,7 +4,7 @@
 use crd::status::Reason;
 use crd::valid::Invalid;
 
-use crate::apply::NameTaken;
+use crate::apply::step::NameTaken;
 use crate::client::error::Error;
 
 /// What became of writing the workload.
