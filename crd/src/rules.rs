@@ -215,7 +215,7 @@ mod tests {
 
     /// A stored object may have been written before the API server knew the rules.
     #[test]
-    fn an_object_older_than_the_rules_is_told_of_every_group_that_it_breaks() {
+    fn an_object_older_than_the_rules_is_refused_with_every_group_that_it_breaks() {
         let spec: AnomalyDetectorSpec = serde_json::from_value(serde_json::json!({
             "sources": [{"name": "none"}],
             "missing": {"policy": "Previous"},

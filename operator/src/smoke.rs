@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_waits_for_is_told_in_one_line() {
+    fn what_it_waits_for_is_reported_in_one_line() {
         assert_eq!(said(&with_ready("False", 2)), "Ready=False WarmingUp: 3 of 4 samples");
         let unseen = serde_json::from_value(detector("smoke")).unwrap();
         assert!(said(&unseen).contains("does an operator watch this namespace?"));

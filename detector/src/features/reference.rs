@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn the_level_begins_anew_after_a_gap() {
+    fn the_level_starts_again_after_a_gap() {
         for second in [101, -101] {
             let mut reference = reference();
             reference.follow(at(second), &[99.0]);

@@ -264,7 +264,7 @@ fn judged(state: &State, second: i64, severity: f64, alarm_state: AlarmState) {
 }
 
 #[actix_web::test]
-async fn events_are_told_newest_first_and_the_one_that_goes_on_has_no_end() {
+async fn events_are_listed_newest_first_and_the_one_that_goes_on_has_no_end() {
     let state = serving(TWO, "{}");
     for (second, severity, alarm_state) in [
         (2_000_000, 1.25, AlarmState::Alarm),

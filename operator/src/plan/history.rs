@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_sources_or_model_ends_the_history_anew() {
+    fn a_change_of_sources_or_model_moves_the_end_of_the_history() {
         let first = History::new(&as_it_is(), [], at("2026-11-22T12:00:00Z"));
         let edited = quickstart(|detector| detector.spec.model.train.get_or_insert_default().trees = Some(7));
         let now = at("2026-11-23T12:00:00Z");
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_value_of_the_annotation_ends_the_history_anew_once() {
+    fn a_new_value_of_the_annotation_moves_the_end_of_the_history_once() {
         let first = History::new(&as_it_is(), [], at("2026-11-22T12:00:00Z"));
         let now = at("2026-11-23T12:00:00Z");
         let asked = History::new(&asking("monday"), [&first.annotations()], now);
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operator_that_ends_between_its_two_writes_has_still_heard() {
+    fn an_operator_that_ends_between_its_two_writes_still_knows_of_it() {
         let first = History::new(&as_it_is(), [], at("2026-11-22T12:00:00Z"));
         let asked = History::new(&asking("monday"), [&first.annotations()], at("2026-11-23T12:00:00Z"));
         let kept = [first.annotations(), asked.annotations()];

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_concern_is_told_when_it_begins_changes_and_ends() {
+    fn a_concern_is_reported_when_it_begins_changes_and_ends() {
         let (rolling, pull) = (ready("False", Reason::RollingOut), ready("False", Reason::ImagePullFailed));
         let crash = ready("False", Reason::CrashLooping);
         let warning = |reason: &str| Some((EventType::Warning, reason.to_owned()));

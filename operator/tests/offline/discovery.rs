@@ -151,7 +151,7 @@ async fn a_kind_whose_watch_is_refused_is_asked_after_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_api_server_is_asked_each_half_minute_and_what_is_new_is_told_once() {
+async fn the_api_server_is_asked_each_half_minute_and_what_is_new_is_reported_once() {
     let (server, discovery) = (Server::default(), Discovery::default());
     let (looking, client) = (discovery.clone(), server.client());
     tokio::spawn(async move { looking.keep_looking(&client).await });

@@ -133,7 +133,7 @@ async fn an_end_or_a_failure_after_any_write_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_model_that_is_not_what_its_report_says_is_told_and_not_kept() {
+async fn a_model_that_is_not_what_its_report_says_is_reported_and_not_kept() {
     let good = artifact(&recipe(), "first");
     let of_another = artifact("other", "first");
     let longer = [&good[..], b"and more"].concat();
@@ -174,7 +174,7 @@ async fn a_model_of_another_spec_is_not_asked_for() {
 }
 
 #[tokio::test]
-async fn a_model_that_is_too_large_is_told_holds_nobody_back_and_is_not_asked_for_again() {
+async fn a_model_that_is_too_large_is_reported_holds_nobody_back_and_is_not_asked_for_again() {
     let (mut cluster, pod) = with_a_pod().await;
     cluster.edit_spec(|spec| spec["replicas"] = json!(2));
     let digest = pod.serve(&artifact(&recipe(), &"x".repeat(901 * 1024)), &recipe(), 1);
@@ -194,7 +194,7 @@ async fn a_model_that_is_too_large_is_told_holds_nobody_back_and_is_not_asked_fo
 }
 
 #[tokio::test]
-async fn a_name_that_is_taken_is_left_alone_and_told() {
+async fn a_name_that_is_taken_is_left_alone_and_reported() {
     let foreign = json!({"metadata": {"name": "pump-model", "namespace": "plant"}, "data": {"mine": "yes"}});
     let mut cluster = Cluster::new();
     cluster.put(POINTER, foreign.clone());

@@ -100,7 +100,7 @@ async fn a_monitor_that_somebody_edits_or_deletes_is_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_name_that_is_taken_is_told_and_stops_nothing_else() {
+async fn a_name_that_is_taken_is_reported_and_stops_nothing_else() {
     let mut cluster = Cluster::new();
     cluster.install_prometheus_operator();
     cluster.put(MONITOR, json!({"metadata": {"name": "pump", "namespace": "plant"}, "spec": {"mine": true}}));
@@ -112,7 +112,7 @@ async fn a_name_that_is_taken_is_told_and_stops_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_that_is_refused_is_told_and_tried_again_and_stops_nothing_else() {
+async fn a_write_that_is_refused_is_reported_and_tried_again_and_stops_nothing_else() {
     let mut cluster = Cluster::new();
     cluster.install_prometheus_operator();
     let monitor = 6; // after the five objects of every detector

@@ -228,7 +228,7 @@ async fn a_refused_spec_leaves_the_workload_as_it_was() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_object_of_another_version_is_told_so_once() {
+async fn an_object_of_another_version_says_so_once() {
     let mut cluster = Cluster::new();
     cluster.edit(DETECTOR, |detector| detector["spec"] = json!({"sensors": ["of another age"]}));
     cluster.see();

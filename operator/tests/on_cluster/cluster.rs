@@ -354,7 +354,7 @@ async fn an_object_of_that_name_is_left_alone_and_the_detector_says_so() {
 
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster"]
-async fn what_keeps_pods_from_running_is_told_on_the_detector() {
+async fn what_keeps_pods_from_running_is_reported_on_the_detector() {
     let _shared = SHARED.read().await;
     let place = Place::new("diagnosis").await;
     let quota: DynamicObject = serde_json::from_value(
@@ -383,11 +383,11 @@ async fn what_keeps_pods_from_running_is_told_on_the_detector() {
 }
 
 async fn reports(place: &Place, reason: &str, says: &str) {
-    let is_told = |detector: &Value| {
+    let is_reported = |detector: &Value| {
         let (status, because, message) = condition(detector, "Ready");
         status == "False" && because == reason && message.contains(says)
     };
-    place.detector_once("pump", &format!("says {reason}: {says}"), is_told).await;
+    place.detector_once("pump", &format!("says {reason}: {says}"), is_reported).await;
 }
 
 #[tokio::test]
@@ -429,8 +429,8 @@ async fn a_stored_object_of_another_age_stops_nobody_else() {
     restart_operator(&place).await;
     place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
     place.ready("pump").await;
-    let is_told = |detector: &Value| condition(detector, "Ready").1 == "InvalidSpec";
-    let detector = place.detector_once("old", "says that it cannot be read", is_told).await;
+    let is_reported = |detector: &Value| condition(detector, "Ready").1 == "InvalidSpec";
+    let detector = place.detector_once("old", "says that it cannot be read", is_reported).await;
     assert!(condition(&detector, "Ready").2.contains("sources"), "{detector}");
     place.leave().await;
 }

@@ -278,8 +278,8 @@ async fn another_training_and_a_pin_change_what_serves_and_no_pod() {
 
     let unknown = format!("sha256:{}", "0".repeat(64));
     place.edit("pump", json!({"model": {"pinnedDigest": unknown}})).await;
-    let is_told = |detector: &Value| condition(detector, "ModelReady").1 == "PinNotFound";
-    let detector = place.detector_once("pump", "misses the pinned model", is_told).await;
+    let is_reported = |detector: &Value| condition(detector, "ModelReady").1 == "PinNotFound";
+    let detector = place.detector_once("pump", "misses the pinned model", is_reported).await;
     assert_eq!(digest_of(&detector), second, "the current model keeps serving");
     place.edit("pump", json!({"model": {"pinnedDigest": null}})).await;
     place.ready("pump").await;

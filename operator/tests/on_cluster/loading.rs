@@ -40,11 +40,11 @@ fn loading(name: &str, mut load: Value) -> Value {
 
 /// The detector's condition ModelReady has come to be False for that reason. Returns the message.
 async fn refused(place: &Place, name: &str, reason: &str) -> String {
-    let is_told = |detector: &Value| {
+    let is_reported = |detector: &Value| {
         let (status, because, _) = condition(detector, "ModelReady");
         status == "False" && because == reason
     };
-    let detector = place.detector_once(name, &format!("says {reason}"), is_told).await;
+    let detector = place.detector_once(name, &format!("says {reason}"), is_reported).await;
     condition(&detector, "ModelReady").2
 }
 

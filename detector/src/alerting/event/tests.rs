@@ -102,7 +102,7 @@ fn the_newest_events_are_remembered() {
 proptest! {
     /// Every anomalous verdict is in one event; each event is published once when it ends, and of its alarm once at most.
     #[test]
-    fn no_verdict_is_lost_and_nothing_is_told_twice(steps in prop::collection::vec((0..3u8, 0..5u8), 1..200)) {
+    fn no_verdict_is_lost_and_nothing_is_reported_twice(steps in prop::collection::vec((0..3u8, 0..5u8), 1..200)) {
         let (mut events, mut anomalous, mut alarms, mut ended) = (Events::new(&detector()), 0, 0, Vec::new());
         for (second, (severity, alarm_state)) in steps.iter().enumerate() {
             let alarm_state = [AlarmState::TooShort, AlarmState::CoolingDown, AlarmState::Muted { window: 0 }, AlarmState::Alarm, AlarmState::Ongoing][usize::from(*alarm_state)];

@@ -186,7 +186,7 @@ async fn without_a_signing_secret_nothing_is_signed() {
 }
 
 #[actix_web::test]
-async fn a_webhook_that_fails_for_a_while_is_told_again_the_very_same() {
+async fn a_webhook_that_fails_for_a_while_is_notified_again_the_very_same() {
     let (receiver, url) = receiver(&[503, 429, 200]);
     let (notifier, reported, _folder) = notifier(&detector(&url, ""), KEY);
     notifier.notify(&Change::Alarmed(event(1)));
@@ -197,7 +197,7 @@ async fn a_webhook_that_fails_for_a_while_is_told_again_the_very_same() {
 }
 
 #[actix_web::test]
-async fn what_is_refused_for_good_or_too_often_is_given_up_and_the_next_is_told() {
+async fn what_is_refused_for_good_or_too_often_is_given_up_and_the_next_is_sent() {
     for (answer, attempts) in [(400, 1), (302, 1), (500, 1 + MORE_ATTEMPTS)] {
         let answers: Vec<u16> = std::iter::repeat_n(answer, attempts).chain([200]).collect();
         let (receiver, url) = receiver(&answers);

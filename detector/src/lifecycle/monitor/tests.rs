@@ -209,7 +209,7 @@ fn what_happened_while_nobody_watched_is_filled_in_where_the_source_knows_it() {
 }
 
 #[test]
-fn a_replay_trains_anew_by_the_recordings_own_clock() {
+fn a_replay_trains_again_by_the_recordings_own_clock() {
     let rows = (0..600).map(|i| format!("{},{}", i * 60, i * i % 97)).collect::<Vec<_>>().join("\n");
     let (_folder, detector) = recorded(
         &format!("timestamp,value\n{rows}"),
@@ -225,7 +225,7 @@ fn a_replay_trains_anew_by_the_recordings_own_clock() {
 }
 
 #[test]
-fn simulated_sensors_are_trained_on_anew_in_a_replay_too() {
+fn simulated_sensors_are_trained_on_again_in_a_replay_too() {
     let detector = simulated("{train: {samples: 100}, retrain: {interval: 60s}}");
     let scribe = replayed(&detector, trained(&detector), Some(Duration::from_mins(5)));
     assert_eq!(scribe.renewed.len(), 5);

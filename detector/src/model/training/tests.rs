@@ -106,7 +106,7 @@ fn a_model_says_why_it_may_not_be_trusted_and_most_say_nothing() {
 }
 
 #[test]
-fn of_the_doubts_of_a_model_from_elsewhere_only_so_many_letters_are_told() {
+fn of_the_warnings_of_an_imported_model_only_so_many_letters_are_kept() {
     let mut artifact = Artifact::from_bytes(learned(&readings(500, 50), None).bytes()).unwrap();
     artifact.metadata.training.warnings = vec!["ü".repeat(1000); 100];
     let warnings = Model::new(artifact).unwrap().warnings(Cut::Score(0.5));

@@ -246,7 +246,7 @@ impl Begin<'_> {
     /// Keep what arrives until so many instants are complete.
     async fn gather(&self, kept: &Buffer, stream: &mut ReadingStream, need: usize) -> Result<(), RunError> {
         let each = self.sources.interval().as_secs_f64();
-        let mut is_told = false;
+        let mut is_reported = false;
         loop {
             let have = kept.complete();
             let left = (need.saturating_sub(have) as f64 * each).ceil() as u64;
@@ -255,7 +255,7 @@ impl Begin<'_> {
             if have >= need {
                 return Ok(());
             }
-            if !std::mem::replace(&mut is_told, true) {
+            if !std::mem::replace(&mut is_reported, true) {
                 tracing::info!(
                     "no source remembers what was: {have} of {need} readings to learn from are there, {} min left",
                     left.div_ceil(60)

@@ -151,7 +151,7 @@ fn a_column_must_be_there_once() {
 }
 
 #[test]
-fn a_header_of_a_thousand_columns_is_told_in_part() {
+fn a_header_of_a_thousand_columns_is_reported_in_part() {
     let header = (0..1000).fold(String::new(), |mut header, column| {
         write!(header, "c{column},").unwrap();
         header
