@@ -18,6 +18,10 @@ pub mod inference;
 pub mod manifest;
 /// Verdicts as the rows of a CSV file.
 pub mod output;
+/// A tree, for people and for Graphviz.
+pub mod tree_text;
+/// Rows with scores, as CSV or NDJSON.
+pub mod score_output;
 /// What a run prints, for people or machines.
 pub mod lines;
 /// Verdicts against the truth: precision and recall.

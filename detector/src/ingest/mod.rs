@@ -18,7 +18,9 @@ pub mod connection;
 pub mod alignment;
 /// The newest readings, where no source remembers any.
 pub mod buffer;
-/// CSV files as training and scoring data.
+/// JSON objects as the rows of a table.
+mod ndjson;
+/// CSV and NDJSON files as training and scoring data.
 pub mod table;
 /// The readings to come.
 pub mod stream;

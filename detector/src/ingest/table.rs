@@ -1,6 +1,6 @@
 //! A CSV file of numeric columns in, blocks of rows out: what `train` and `score` read, one block in memory at a time.
 
-use std::io;
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use crd::source::TimeFormat;
@@ -8,6 +8,7 @@ use forest::cell;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
+use crate::ingest::ndjson::Ndjson;
 use crate::ingest::sources::delimited::{self, CsvError, Problem, Rows};
 use crate::ingest::sources::timestamp::TimeParser;
 
@@ -24,6 +25,8 @@ pub enum Selection<'a> {
     AllBut(&'a [String]),
     /// All but [`NO_MEASUREMENTS`], which need not be there.
     Measurements,
+    /// The same, but for these too, each of which must be there.
+    MeasurementsBut(&'a [String]),
 }
 
 /// A file of numbers.
@@ -35,6 +38,8 @@ pub struct Table {
     may_miss: bool,
     times: Option<Times>,
     labels: Option<Labels>,
+    kept: Vec<usize>,
+    kept_cells: Vec<String>,
 }
 
 /// What is known of the rows read so far: whether each is anomalous.
@@ -59,15 +64,25 @@ impl Table {
     /// The file cannot be read, or lacks a column.
     pub fn open(path: &Path, selection: &Selection) -> Result<Self, CsvError> {
         let (rows, line) = if path == Path::new("-") {
-            (Rows::new("standard input", io::stdin())?, ProgressBar::hidden())
+            (rows("standard input", io::stdin())?, ProgressBar::hidden())
         } else {
             let file = delimited::open(path)?;
             let line = bar(file.metadata().map_or(0, |metadata| metadata.len()));
-            (Rows::new(&path.display().to_string(), line.wrap_read(file))?, line)
+            (rows(&path.display().to_string(), line.wrap_read(file))?, line)
         };
         let columns = selection.columns(&rows)?;
         let names = columns.iter().map(|column| rows.header()[*column].clone()).collect();
-        Ok(Self { rows, columns, names, line, may_miss: false, times: None, labels: None })
+        Ok(Self {
+            rows,
+            columns,
+            names,
+            line,
+            may_miss: false,
+            times: None,
+            labels: None,
+            kept: Vec::new(),
+            kept_cells: Vec::new(),
+        })
     }
 
     /// The same file, whose cells may be empty, `NaN`, `NA` or `null`: they are NaN then, and not refused.
@@ -100,6 +115,20 @@ impl Table {
     pub fn with_label(self, name: &str) -> Result<Self, CsvError> {
         let labels = Some(Labels { column: self.rows.column(name)?, read: Vec::new() });
         Ok(Self { labels, ..self })
+    }
+
+    /// The same file, of which the cells of these columns are kept too, as they stand there.
+    ///
+    /// # Errors
+    /// There is no such column.
+    pub fn with_kept(self, names: &[String]) -> Result<Self, CsvError> {
+        let kept = names.iter().map(|name| self.rows.column(name)).collect::<Result<_, _>>()?;
+        Ok(Self { kept, ..self })
+    }
+
+    /// The kept cells of the rows read since the last call, row after row.
+    pub fn take_kept(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.kept_cells)
     }
 
     /// Whether the file has a column of this name.
@@ -143,6 +172,7 @@ impl Table {
             if let Some(labels) = &mut self.labels {
                 labels.push(&self.rows)?;
             }
+            self.kept_cells.extend(self.kept.iter().map(|column| self.rows.text(*column).into_owned()));
             for column in &self.columns {
                 let value = self.rows.number(*column)?;
                 if value.is_none() && self.may_miss {
@@ -220,11 +250,13 @@ impl Selection<'_> {
     fn columns(&self, rows: &Rows) -> Result<Vec<usize>, CsvError> {
         let left_out = match self {
             Self::Named(names) => return names.iter().map(|name| rows.column(name)).collect(),
-            Self::AllBut(names) => names.iter().map(|name| rows.column(name)).collect::<Result<_, _>>()?,
+            Self::AllBut(names) | Self::MeasurementsBut(names) => {
+                names.iter().map(|name| rows.column(name)).collect::<Result<_, _>>()?
+            }
             Self::Measurements => Vec::new(),
         };
         let measures =
-            |name: &String| !matches!(self, Self::Measurements) || !NO_MEASUREMENTS.contains(&name.as_str());
+            |name: &String| matches!(self, Self::AllBut(_)) || !NO_MEASUREMENTS.contains(&name.as_str());
         let all = 0..rows.header().len();
         let columns: Vec<usize> =
             all.filter(|column| !left_out.contains(column) && measures(&rows.header()[*column])).collect();
@@ -233,6 +265,13 @@ impl Selection<'_> {
             _ => columns.iter().map(|column| rows.column(&rows.header()[*column])).collect(),
         }
     }
+}
+
+/// The rows of delimited text, or of JSON objects: of text that begins with a brace.
+fn rows(name: &str, input: impl Read + Send + 'static) -> Result<Rows, CsvError> {
+    let mut input = BufReader::new(input);
+    let is_json = input.fill_buf().is_ok_and(|head| head.trim_ascii_start().starts_with(b"{"));
+    if is_json { Rows::new(name, Ndjson::new(input)).map(Rows::headless) } else { Rows::new(name, input) }
 }
 
 /// How much of so many bytes has been read; indicatif shows it on a terminal only.

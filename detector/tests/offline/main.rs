@@ -4,6 +4,7 @@
 
 mod alerts;
 mod binary;
+mod desk;
 mod evaluate;
 mod browsing;
 mod dialects;

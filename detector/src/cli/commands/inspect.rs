@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::model_file::{self, ModelFileError};
 use crate::cli::stdout::{self, StdoutError};
+use crate::cli::tree_text::{self, TreeFormat};
 use crate::model::model::Model;
 
 /// Print what a model is, as JSON.
@@ -19,6 +20,14 @@ pub struct InspectArgs {
     /// The model, as `train` writes it
     #[arg(value_name = "MODEL")]
     model: PathBuf,
+
+    /// Print this tree instead, counted from 0: its splits and how many rows ended in each leaf
+    #[arg(long, value_name = "N")]
+    tree: Option<usize>,
+
+    /// How a tree is printed
+    #[arg(long, value_enum, default_value_t, requires = "tree")]
+    format: TreeFormat,
 }
 
 /// What is printed.
@@ -80,6 +89,14 @@ impl Member {
 /// Why nothing is printed.
 #[derive(Debug, Error)]
 pub enum InspectError {
+    /// There is no such tree.
+    #[error("--tree must be less than the number of trees, {trees}, got {got}")]
+    NoTree {
+        /// Trees of the model.
+        trees: usize,
+        /// The one asked for.
+        got: usize,
+    },
     /// The file cannot be read, or holds no model.
     #[error(transparent)]
     File(#[from] ModelFileError),
@@ -93,7 +110,23 @@ pub enum InspectError {
 /// # Errors
 /// The file cannot be read, holds no model, or cannot be printed.
 pub fn run(args: &InspectArgs) -> Result<(), InspectError> {
-    Ok(stdout::print(description(&model_file::model(&args.model)?))?)
+    let model = model_file::model(&args.model)?;
+    let text = match args.tree {
+        None => description(&model),
+        Some(number) => tree(&model, number, args.format)?,
+    };
+    Ok(stdout::print(text.trim_end())?)
+}
+
+fn tree(model: &Model, number: usize, format: TreeFormat) -> Result<String, InspectError> {
+    let mut trees = model.ensemble().members().iter().flat_map(Forest::trees);
+    let missing = InspectError::NoTree { trees: model.trees(), got: number };
+    let tree = trees.nth(number).ok_or(missing)?;
+    let names = tree_text::columns(model.sensors(), model.recipe());
+    Ok(match format {
+        TreeFormat::Text => tree_text::text(tree, &names),
+        TreeFormat::Dot => tree_text::dot(tree, &names),
+    })
 }
 
 fn description(model: &Model) -> String {

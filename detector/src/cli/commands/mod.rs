@@ -10,6 +10,8 @@ pub mod serve;
 pub mod model_file;
 /// Columns that are hardly measurements.
 mod column_warnings;
+/// Labels of the rows that a model is trained on.
+mod labelled_rows;
 /// `detector train`.
 pub mod train;
 /// `detector score`.

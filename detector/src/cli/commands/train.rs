@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::column_warnings;
+use super::labelled_rows::{LabelledRows, LabelledRowsError};
 use super::model_file::{self, ModelFileError};
 use crate::cli::stdout::note;
 use crate::features::pipeline::Recipe;
@@ -50,6 +51,10 @@ pub struct TrainArgs {
     /// Learn from all columns but these
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     exclude: Option<Vec<String>>,
+
+    /// A column of labels, 0 or 1, that is not learned from: how well the model separates its rows is printed at the end
+    #[arg(long, value_name = "NAME", conflicts_with = "from_sklearn")]
+    label: Option<String>,
 
     /// How trees are split and what their leaves say: Standard, AveragedGain, PooledGain, AdjustedDepth, Density,
     /// AdjustedDensity or Auto, which chooses sample size and extension too; as in an AnomalyDetector's `model.train`
@@ -154,6 +159,12 @@ pub enum TrainError {
         /// The names given.
         names: usize,
     },
+    /// The labels have no figures.
+    #[error(transparent)]
+    Labels(#[from] LabelledRowsError),
+    /// The label is one of the columns.
+    #[error("--label {0} must not be one of --columns: the model would learn the answer")]
+    LearnedLabel(String),
     /// The model has no bytes.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
@@ -169,8 +180,8 @@ pub enum TrainError {
 pub fn run(args: &TrainArgs) -> Result<(), TrainError> {
     let inputs: Vec<&Path> = args.input.iter().chain(&args.from_sklearn).map(PathBuf::as_path).collect();
     model_file::check_output(&args.output, &inputs)?;
-    let artifact = match &args.from_sklearn {
-        Some(file) => imported(args, file)?,
+    let (artifact, labelled) = match &args.from_sklearn {
+        Some(file) => (imported(args, file)?, None),
         None => learned(args)?,
     };
     let bytes = artifact.to_bytes()?;
@@ -179,6 +190,9 @@ pub fn run(args: &TrainArgs) -> Result<(), TrainError> {
         note(format_args!("warning: {warning}"));
     }
     note(summary(&artifact, &artifact::digest(&bytes)));
+    if let Some(labelled) = labelled {
+        note(labelled.figures(artifact)?);
+    }
     Ok(())
 }
 
@@ -192,20 +206,21 @@ fn warnings(args: &TrainArgs, artifact: &Artifact) -> Vec<String> {
 }
 
 /// A forest that is grown from the rows of the input, as `training` grows that of a detector.
-fn learned(args: &TrainArgs) -> Result<Artifact, TrainError> {
+fn learned(args: &TrainArgs) -> Result<(Artifact, Option<LabelledRows>), TrainError> {
     let params = params(args)?;
     let by = threshold_by(args)?;
-    let Rows { sensors, vectors } = rows(args)?;
+    let Rows { sensors, vectors, labelled } = rows(args)?;
     let trained = Fit { vectors, held_out: None, sensors, params, threshold: by };
     let mut artifact = with_bar(&params, |trees_done| trained.artifact(trees_done))?;
     artifact.metadata.training.trained_at = args.data_end_time.to_string();
-    Ok(artifact)
+    Ok((artifact, labelled))
 }
 
 /// The vectors of the rows, and the names of the columns that they are made of.
 struct Rows {
     sensors: Vec<String>,
     vectors: Vectors,
+    labelled: Option<LabelledRows>,
 }
 
 fn rows(args: &TrainArgs) -> Result<Rows, TrainError> {
@@ -213,7 +228,16 @@ fn rows(args: &TrainArgs) -> Result<Rows, TrainError> {
     let recipe = Recipe { features: args.features.clone(), window: args.window, lags: args.lags };
     let missing =
         if recipe.features == [Feature::Value] && recipe.lags == 0 { Missing::Keep } else { Missing::Skip };
-    let mut table = Table::open(input, &selection(args))?.with_missing().with_times();
+    if let Some(label) =
+        args.label.iter().find(|label| args.columns.iter().flatten().any(|name| name == *label))
+    {
+        return Err(TrainError::LearnedLabel(label.clone()));
+    }
+    let excluded = excluded(args);
+    let mut table = Table::open(input, &selection(args, &excluded))?.with_missing().with_times();
+    if let Some(label) = &args.label {
+        table = table.with_label(label)?;
+    }
     let cells = table.rest()?;
     let sensors = table.columns().to_vec();
     let suspicious = if args.columns.is_some() { Vec::new() } else { column_warnings::of(&sensors, &cells) };
@@ -228,7 +252,9 @@ fn rows(args: &TrainArgs) -> Result<Rows, TrainError> {
     }
     let mut vectors = vectors.finish()?;
     vectors.warnings.extend(suspicious);
-    Ok(Rows { sensors, vectors })
+    let label = args.label.clone();
+    let labelled = label.map(|column| LabelledRows { column, labels: table.labels(), times, cells });
+    Ok(Rows { sensors, vectors, labelled })
 }
 
 /// The times of the rows. Where nothing depends on them, a column that is no times is not refused.
@@ -274,11 +300,16 @@ fn imported(args: &TrainArgs, path: &Path) -> Result<Artifact, TrainError> {
     Ok(Artifact { metadata: metadata(names, score.unwrap_or(threshold), training), ensemble, scores: None })
 }
 
-fn selection(args: &TrainArgs) -> Selection<'_> {
+/// What the model does not learn from, where columns are left out by name.
+fn excluded(args: &TrainArgs) -> Vec<String> {
+    args.exclude.iter().flatten().chain(&args.label).cloned().collect()
+}
+
+fn selection<'a>(args: &'a TrainArgs, excluded: &'a [String]) -> Selection<'a> {
     match (&args.columns, &args.exclude) {
         (Some(names), _) => Selection::Named(names),
-        (_, Some(names)) => Selection::AllBut(names),
-        (None, None) => Selection::Measurements,
+        (_, Some(_)) => Selection::AllBut(excluded),
+        (None, None) => Selection::MeasurementsBut(excluded),
     }
 }
 

@@ -62,7 +62,38 @@ pub struct Evaluated {
     pub threshold: Option<f64>,
 }
 
+impl Judged {
+    /// Of a row of a table. Rows have no rule that makes alarms: each event is one.
+    pub fn of_row(score: f64, threshold: f64) -> Self {
+        let anomalous = score > threshold;
+        Self { score, anomalous, alarmed: anomalous }
+    }
+}
+
 impl Evaluated {
+    /// The rows of a table with their labels, and their times where they are known. Labelled rows that follow each other are one
+    /// fault.
+    pub fn of_rows(
+        scores: &[Option<f64>],
+        labels: &[bool],
+        times: Option<&[Timestamp]>,
+        threshold: f64,
+    ) -> Self {
+        // Rows without times are as far apart as their delays are counted in.
+        let by_row = |row: usize| Timestamp::from_second(row as i64).unwrap_or(Timestamp::MAX);
+        let mut start = None;
+        let instant = |(row, (score, label)): (usize, (&Option<f64>, &bool))| {
+            let time = times.map_or_else(|| by_row(row), |times| times[row]);
+            start = label.then(|| start.unwrap_or(time));
+            let truth = start.map(|start| ActiveFault { sensor: None, type_: None, start });
+            let verdict = score.map(|score| Judged::of_row(score, threshold));
+            Instant { time, verdict, truth: truth.into_iter().collect() }
+        };
+        let instants = scores.iter().zip(labels).enumerate().map(instant).collect();
+        let is_series = times.is_some();
+        Self { instants, is_series, has_times: is_series, promised: None, threshold: Some(threshold) }
+    }
+
     /// Check that there is something to compare: instants with a verdict that are labelled, and others.
     ///
     /// # Errors

@@ -36,6 +36,8 @@ pub struct Rows {
     since_row: Arc<AtomicU64>,
     /// Whether messages leave out what the file says.
     is_discreet: bool,
+    /// Whether the header is no line of the file.
+    is_headless: bool,
 }
 
 /// Open a file of delimited text, without reading it.
@@ -88,6 +90,7 @@ impl Rows {
             delimiter,
             since_row,
             is_discreet: false,
+            is_headless: false,
         };
         if !rows.read()? {
             return Err(refused(None, Problem::Empty));
@@ -115,6 +118,12 @@ impl Rows {
     #[must_use]
     pub fn discreet(self, is_discreet: bool) -> Self {
         Self { is_discreet, ..self }
+    }
+
+    /// The same rows, of a file that has no line for the header: lines are counted without it.
+    #[must_use]
+    pub fn headless(self) -> Self {
+        Self { is_headless: true, ..self }
     }
 
     /// The names of the columns.
@@ -189,7 +198,7 @@ impl Rows {
     pub fn refused(&self, problem: Problem) -> CsvError {
         // Past the row and its line end; the line it began on is what people look for.
         let within: usize = self.row.iter().map(|cell| cell.split(|byte| *byte == b'\n').count() - 1).sum();
-        let line = self.line().saturating_sub(within as u64);
+        let line = self.line().saturating_sub(within as u64 + u64::from(self.is_headless));
         CsvError { file: self.file.clone(), line: Some(line.max(1)), problem }
     }
 
@@ -217,7 +226,8 @@ impl Rows {
             csv::ErrorKind::Io(error) => Problem::of(error),
             other => Problem::Unreadable(io::Error::other(format!("{other:?}"))),
         };
-        let line = Some(self.reader.position().line());
+        // What makes rows of something else says where itself.
+        let line = (!self.is_headless).then(|| self.reader.position().line());
         CsvError { file: self.file.clone(), line, problem }
     }
 }

@@ -2,15 +2,12 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
-
 use super::args::EvaluateArgs;
 use super::error::EvaluateError;
 use super::judged::{FileJudged, Shown};
 use crate::cli::commands::model_file;
-use crate::cli::figures::instants::{Evaluated, Instant, Judged, Promised};
+use crate::cli::figures::instants::{Evaluated, Judged, Promised};
 use crate::cli::manifest::shown;
-use crate::ingest::reading::ActiveFault;
 use crate::ingest::sources::delimited::CsvError;
 use crate::ingest::table::{Selection, Table};
 use crate::model::model::{Explain, Model};
@@ -53,7 +50,9 @@ pub(super) fn judged(args: &EvaluateArgs, model: &Path, input: &Path) -> Result<
         warnings: scorer.model().metadata().training.warnings.clone(),
     });
     let promised = promised(scorer.model());
-    let evaluated = evaluated(&scores, &labels, times, scorer.model().threshold(), promised);
+    let threshold = scorer.model().threshold();
+    let evaluated =
+        Evaluated { promised, ..Evaluated::of_rows(&scores, &labels, times.as_deref(), threshold) };
     Ok(FileJudged { name: shown(input), evaluated, rethreshold: Box::new(by_threshold), report })
 }
 
@@ -87,43 +86,9 @@ fn promised(model: &Model) -> Option<Promised> {
     Some(Promised::Share(model.expected_alerts_per_day()? * apart / 86_400.0))
 }
 
-fn evaluated(
-    scores: &[Option<f64>],
-    labels: &[bool],
-    times: Option<Vec<Timestamp>>,
-    threshold: f64,
-    promised: Option<Promised>,
-) -> Evaluated {
-    let mut start = None;
-    let instant = |(row, (score, label)): (usize, (&Option<f64>, &bool))| {
-        let time = times.as_ref().map_or_else(|| by_row(row), |times| times[row]);
-        start = label.then(|| start.unwrap_or(time));
-        let truth = start.map(|start| ActiveFault { sensor: None, type_: None, start });
-        Instant {
-            time,
-            verdict: score.map(|score| judged_by(score, threshold)),
-            truth: truth.into_iter().collect(),
-        }
-    };
-    let instants = scores.iter().zip(labels).enumerate().map(instant).collect();
-    let is_series = times.is_some();
-    Evaluated { instants, is_series, has_times: is_series, promised, threshold: Some(threshold) }
-}
-
-/// Rows without times are as far apart as their delays are counted in.
-fn by_row(row: usize) -> Timestamp {
-    Timestamp::from_second(row as i64).unwrap_or(Timestamp::MAX)
-}
-
-/// Rows have no rule that makes alarms: each event is one.
-fn judged_by(score: f64, threshold: f64) -> Judged {
-    let anomalous = score > threshold;
-    Judged { score, anomalous, alarmed: anomalous }
-}
-
 fn by_threshold(mut evaluated: Evaluated, threshold: f64) -> Evaluated {
     for verdict in evaluated.instants.iter_mut().filter_map(|instant| instant.verdict.as_mut()) {
-        *verdict = judged_by(verdict.score, threshold);
+        *verdict = Judged::of_row(verdict.score, threshold);
     }
     Evaluated { threshold: Some(threshold), promised: None, ..evaluated }
 }

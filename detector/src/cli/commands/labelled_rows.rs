@@ -1,0 +1,54 @@
+//! The rows that a model was trained on and their labels in, one sentence on how well it separates them out.
+
+use forest::Artifact;
+use jiff::Timestamp;
+use thiserror::Error;
+
+use crate::cli::figures::bootstrap::{Estimate, Estimates};
+use crate::cli::figures::figures::NAMES;
+use crate::cli::figures::instants::Evaluated;
+use crate::model::model::{Model, ModelError};
+use crate::scoring::table_scorer::{TableScorer, TableScorerError};
+
+/// The rows of the training, with what is known of them.
+pub(super) struct LabelledRows {
+    /// The column of the labels.
+    pub(super) column: String,
+    pub(super) labels: Vec<bool>,
+    pub(super) times: Option<Vec<Timestamp>>,
+    /// The rows, one after another.
+    pub(super) cells: Vec<f64>,
+}
+
+/// Why there are no figures.
+#[derive(Debug, Error)]
+pub enum LabelledRowsError {
+    /// The artifact is no model.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The rows cannot be scored.
+    #[error(transparent)]
+    Rows(#[from] TableScorerError),
+    /// The labels say nothing.
+    #[error("--label {0}: {1}")]
+    Labels(String, String),
+}
+
+impl LabelledRows {
+    /// `label fault: AUC (ROC) 0.981 (0.962 to 0.994), ... of the rows it learned from`.
+    pub(super) fn figures(self, artifact: Artifact) -> Result<String, LabelledRowsError> {
+        let mut scorer = TableScorer::new(Model::new(artifact)?)?;
+        let scores = scorer.scores(self.cells)?;
+        let threshold = scorer.model().threshold();
+        let evaluated = Evaluated::of_rows(&scores, &self.labels, self.times.as_deref(), threshold);
+        evaluated.check().map_err(|why| LabelledRowsError::Labels(self.column.clone(), why))?;
+        let estimates = Estimates::new(&evaluated);
+        let figure = |at: usize| {
+            let Estimate { value, interval } = estimates.each[at]?;
+            let interval = interval.map_or(String::new(), |[low, high]| format!(" ({low:.3} to {high:.3})"));
+            Some(format!("{} {value:.3}{interval}", NAMES[at].1))
+        };
+        let figures: Vec<String> = (0..5).filter_map(figure).collect();
+        Ok(format!("label {}, of the rows that it learned from: {}", self.column, figures.join(", ")))
+    }
+}

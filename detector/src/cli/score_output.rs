@@ -1,0 +1,136 @@
+//! Rows with their scores in, CSV or NDJSON out.
+
+use std::io::{self, Write};
+
+use clap::ValueEnum;
+
+/// How scores are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RowFormat {
+    /// A header line and comma-separated rows.
+    Csv,
+    /// A JSON object a line.
+    Ndjson,
+}
+
+/// What is in a column of a row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    /// Nothing: it is not known.
+    Missing,
+    /// A number.
+    Number(f64),
+    /// 0 or 1.
+    Flag(bool),
+    /// A text of the program's own.
+    Word(String),
+    /// A cell of the input, as it stands there: in JSON a number where it is one.
+    Kept(String),
+}
+
+/// Rows under a header.
+pub struct RowWriter<W: Write> {
+    columns: Vec<String>,
+    format: Format<W>,
+}
+
+enum Format<W: Write> {
+    Csv(Box<csv::Writer<W>>),
+    Ndjson(W),
+}
+
+impl<W: Write> RowWriter<W> {
+    /// Write the header, where there is one.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn new(format: RowFormat, columns: Vec<String>, output: W) -> io::Result<Self> {
+        let format = match format {
+            RowFormat::Ndjson => Format::Ndjson(output),
+            RowFormat::Csv => {
+                let mut writer = csv::Writer::from_writer(output);
+                writer.write_record(&columns)?;
+                Format::Csv(Box::new(writer))
+            }
+        };
+        Ok(Self { columns, format })
+    }
+
+    /// One row, as many cells as columns.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&mut self, cells: &[Cell]) -> io::Result<()> {
+        match &mut self.format {
+            Format::Csv(writer) => Ok(writer.write_record(cells.iter().map(Cell::text))?),
+            Format::Ndjson(output) => {
+                for (at, (name, cell)) in self.columns.iter().zip(cells).enumerate() {
+                    let separator = if at == 0 { "{" } else { "," };
+                    write!(output, "{separator}{}:{}", serde_json::Value::from(name.as_str()), cell.json())?;
+                }
+                writeln!(output, "}}")
+            }
+        }
+    }
+
+    /// Everything is written.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn finish(self) -> io::Result<()> {
+        match self.format {
+            Format::Csv(mut writer) => writer.flush(),
+            Format::Ndjson(mut output) => output.flush(),
+        }
+    }
+}
+
+impl Cell {
+    fn text(&self) -> String {
+        match self {
+            Self::Missing => String::new(),
+            Self::Number(number) => number.to_string(),
+            Self::Flag(is) => u8::from(*is).to_string(),
+            Self::Word(text) | Self::Kept(text) => text.clone(),
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        match self {
+            Self::Missing => serde_json::Value::Null,
+            Self::Number(number) => (*number).into(),
+            Self::Flag(is) => u8::from(*is).into(),
+            Self::Word(text) => text.as_str().into(),
+            Self::Kept(text) => match serde_json::from_str(text) {
+                Ok(number @ serde_json::Value::Number(_)) => number,
+                _ => text.as_str().into(),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(format: RowFormat) -> String {
+        let columns = ["id", "score", "anomaly", "sensor"].map(str::to_owned).to_vec();
+        let mut bytes = Vec::new();
+        let mut rows = RowWriter::new(format, columns, &mut bytes).unwrap();
+        let row =
+            [Cell::Kept("7".to_owned()), Cell::Number(0.5), Cell::Flag(true), Cell::Word("a,\"b".to_owned())];
+        rows.write(&row).unwrap();
+        rows.write(&[Cell::Kept("x".to_owned()), Cell::Missing, Cell::Missing, Cell::Missing]).unwrap();
+        rows.finish().unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn rows_are_text_or_json() {
+        assert_eq!(written(RowFormat::Csv), "id,score,anomaly,sensor\n7,0.5,1,\"a,\"\"b\"\nx,,,\n");
+        assert_eq!(
+            written(RowFormat::Ndjson),
+            "{\"id\":7,\"score\":0.5,\"anomaly\":1,\"sensor\":\"a,\\\"b\"}\n{\"id\":\"x\",\"score\":null,\"anomaly\":null,\"sensor\":null}\n"
+        );
+    }
+}

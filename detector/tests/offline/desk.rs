@@ -1,0 +1,164 @@
+//! What a data scientist does with files: train with labels, score with columns kept and reasons, NDJSON, one tree.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn detector(folder: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_detector"));
+    command.args(arguments).current_dir(folder).stdin(Stdio::piped());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // One that ends before it has read everything has closed its input.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+fn printed(folder: &Path, arguments: &[&str], input: &str) -> String {
+    let output = detector(folder, arguments, input);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn error(folder: &Path, arguments: &[&str], input: &str) -> String {
+    let output = detector(folder, arguments, input);
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
+    let text = String::from_utf8(output.stderr).unwrap();
+    text.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or_default().to_owned()
+}
+
+/// Rows with a name and a fault in each hundredth.
+fn rows() -> String {
+    (0..500).fold("id,heat,flow,fault\n".to_owned(), |mut rows, row| {
+        let fault = row % 100 == 99;
+        let (heat, flow) =
+            (60.0 + f64::from(row * 7 % 13) / 4.0, if fault { 9.0 } else { f64::from(row * 5 % 11) / 4.0 });
+        let _ = writeln!(rows, "pump-{row},{heat},{flow},{}", u8::from(fault));
+        rows
+    })
+}
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("data.csv"), rows()).unwrap();
+    let train = ["train", "--input", "data.csv", "--exclude", "id", "--label", "fault", "--output", "model"];
+    let output = detector(folder.path(), &train, "");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("over heat, flow (500 samples)"), "{said}");
+    assert!(
+        said.contains("label fault, of the rows that it learned from: AUC (ROC) 1.000 (1.000 to 1.000)"),
+        "{said}"
+    );
+    folder
+}
+
+#[test]
+fn scores_come_with_the_columns_that_are_kept_and_with_reasons() {
+    let folder = folder();
+    let score = [
+        "score",
+        "--model",
+        "model",
+        "--input",
+        "data.csv",
+        "--keep",
+        "id,fault",
+        "--contributions",
+        "--reasons",
+    ];
+    let text = printed(folder.path(), &score, "");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines[0],
+        "id,fault,score,severity,anomaly,contribution_heat,contribution_flow,sensor,feature,direction,expected_low,expected_high"
+    );
+    assert_eq!(lines.len(), 501);
+    let fault: Vec<&str> = lines[100].split(',').collect();
+    assert_eq!((fault[0], fault[1], fault[4]), ("pump-99", "1", "1"));
+    assert_eq!(fault[7..10], ["flow", "Value", "High"]);
+    let shares: f64 = fault[5..7].iter().map(|share| share.parse::<f64>().unwrap()).sum();
+    assert!((shares - 1.0).abs() < 1e-9, "{shares}");
+    let plain = printed(folder.path(), &["score", "--model", "model", "--input", "data.csv"], "");
+    let same: Vec<String> =
+        lines.iter().map(|line| line.split(',').collect::<Vec<_>>()[2..5].join(",")).collect();
+    assert_eq!(plain.lines().collect::<Vec<_>>(), same, "the scores are the same");
+}
+
+#[test]
+fn ndjson_goes_in_and_out_through_pipes() {
+    let folder = folder();
+    let lines = "{\"id\":7,\"heat\":61.5,\"flow\":1.0}\n{\"id\":8,\"heat\":null,\"flow\":9}\n";
+    let score = ["score", "--model", "model", "--input", "-", "--keep", "id", "--format", "ndjson"];
+    let text = printed(folder.path(), &score, lines);
+    let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&rows[0]["id"], &rows[0]["anomaly"]), (&Value::from(7), &Value::from(0)));
+    assert_eq!((&rows[1]["id"], &rows[1]["anomaly"]), (&Value::from(8), &Value::from(1)));
+    let refused = "{\"heat\":61.5,\"flow\":1.0}\n{\"heat\":\"warm\",\"flow\":9}\n";
+    let says = error(folder.path(), &["score", "--model", "model", "--input", "-"], refused);
+    assert_eq!(says, "standard input:2: column \"heat\": expected a number, got \"warm\"");
+    let says =
+        error(folder.path(), &["score", "--model", "model", "--input", "-"], "{\"heat\":1,\"flow\":[]}\n");
+    assert!(says.ends_with("line 1: field \"flow\": expected a number or a text, got a list"), "{says}");
+}
+
+#[test]
+fn a_model_may_come_through_a_pipe_and_a_report_of_rows_is_a_page() {
+    let folder = folder();
+    let score = [
+        "score",
+        "--model",
+        "/dev/stdin",
+        "--input",
+        "data.csv",
+        "--report",
+        "report.html",
+        "--output",
+        "scores.csv",
+    ];
+    let model = fs::read(folder.path().join("model")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_detector"));
+    let mut child = command.args(score).current_dir(folder.path()).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(&model).unwrap();
+    assert!(child.wait().unwrap().success());
+    let page = fs::read_to_string(folder.path().join("report.html")).unwrap();
+    assert!(page.contains("\"count\":500") && page.contains("\"hasTimes\":false"), "{}", page.len());
+}
+
+#[test]
+fn a_tree_is_shown_by_its_number() {
+    let folder = folder();
+    let text = printed(folder.path(), &["inspect", "model", "--tree", "3"], "");
+    assert!(text.lines().next().unwrap().contains(" <= "), "{text}");
+    let rows = |text: &str| -> u32 {
+        let leaves = text.lines().filter_map(|line| {
+            line.trim().strip_suffix(" rows").or_else(|| line.trim().strip_suffix(" row"))
+        });
+        leaves.map(|rows| rows.parse::<u32>().unwrap()).sum()
+    };
+    assert_eq!(rows(&text), 256, "every row of the sample ended in a leaf");
+    assert!(
+        printed(folder.path(), &["inspect", "model", "--tree", "3", "--format", "dot"], "")
+            .starts_with("digraph tree {")
+    );
+    assert_eq!(
+        error(folder.path(), &["inspect", "model", "--tree", "100"], ""),
+        "--tree must be less than the number of trees, 100, got 100"
+    );
+}
+
+#[test]
+fn a_label_that_is_of_no_use_is_refused() {
+    let folder = folder();
+    let train = ["train", "--input", "data.csv", "--output", "other", "--label", "fault"];
+    let says = error(folder.path(), &[&train[..], &["--columns", "heat,fault"]].concat(), "");
+    assert_eq!(says, "--label fault must not be one of --columns: the model would learn the answer");
+    let says = error(
+        folder.path(),
+        &["train", "--input", "data.csv", "--exclude", "id", "--output", "other", "--label", "flow"],
+        "",
+    );
+    assert!(says.ends_with("column \"flow\": expected 0 (normal) or 1 (anomalous), got \"1.25\""), "{says}");
+}
