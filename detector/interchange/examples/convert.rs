@@ -1,6 +1,6 @@
 //! A model file of another system in, its scores out: `convert MODEL < ROWS.json > SCORES.json`.
 //!
-//! `ROWS.json` is a list of rows; the answer has `origin`, `columns`, `threshold`, `scores` and `anomalies`. With a second
+//! `ROWS.json` is a list of rows, `null` where a cell is missing; the answer has `origin`, `columns`, `threshold`, `scores` and `anomalies`. With a second
 //! argument the forest is written there as an ONNX model. The live test compares both with the systems themselves.
 
 use std::error::Error;
@@ -13,10 +13,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [model, rest @ ..] = &arguments[..] else { return Err("usage: convert MODEL [ONNX]".into()) };
     let imported = interchange::read(&std::fs::read(model)?)?;
     let forest = &imported.ensemble;
-    let rows: Vec<Vec<f64>> = serde_json::from_reader(io::stdin())?;
-    let scores = forest.scores(&Samples::new(forest.columns(), rows.concat())?);
+    let rows: Vec<Vec<Option<f64>>> = serde_json::from_reader(io::stdin())?;
+    let cells = imported.cells(rows.concat().into_iter().map(|cell| cell.unwrap_or(f64::NAN)).collect());
+    let scores = forest.scores(&Samples::with_missing(forest.columns(), cells)?);
     let anomalies: Vec<u8> = scores.iter().map(|&score| (score > imported.threshold).into()).collect();
-    if let Some(path) = rest.first() {
+    if let (Some(path), None) = (rest.first(), &imported.preprocessing) {
         let numbered = || (0..forest.columns()).map(|column| format!("column{column}")).collect();
         let columns = imported.columns.clone().unwrap_or_else(numbered);
         std::fs::write(path, interchange::onnx::write(forest, imported.threshold, &columns)?)?;

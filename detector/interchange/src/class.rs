@@ -1,5 +1,9 @@
 //! A Python class or function by module and name in, what it means here out: the allow-list.
 
+/// What to do about a step that cannot be taken: two lines of Python.
+pub(crate) const FOREST_ALONE: &str = "To take the forest alone, which scores rows as the steps before it give them: \
+    `pipeline = joblib.load(\"pipeline.joblib\")`; `joblib.dump(pipeline[-1], \"forest.joblib\")`";
+
 /// The Python names that may stand in a file. None is ever run: each is a note about the data beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
@@ -9,6 +13,22 @@ pub(crate) enum Class {
     ExtraTreeRegressor,
     /// `sklearn.tree._tree.Tree`: the arrays of a tree.
     Tree,
+    /// `sklearn.pipeline.Pipeline`: steps, the last of which is the forest.
+    Pipeline,
+    /// `sklearn.compose.ColumnTransformer`: steps for some of the columns each.
+    ColumnTransformer,
+    /// `sklearn.preprocessing.StandardScaler`.
+    StandardScaler,
+    /// `sklearn.preprocessing.MinMaxScaler`.
+    MinMaxScaler,
+    /// `sklearn.preprocessing.MaxAbsScaler`.
+    MaxAbsScaler,
+    /// `sklearn.preprocessing.RobustScaler`.
+    RobustScaler,
+    /// `sklearn.impute.SimpleImputer`.
+    SimpleImputer,
+    /// `sklearn.preprocessing.FunctionTransformer`: without a function it is what `passthrough` becomes.
+    FunctionTransformer,
     /// `numpy.ndarray`, the type itself.
     Ndarray,
     /// `numpy.dtype`: args (type string, align, copy), state (version, byte order, ...).
@@ -28,6 +48,26 @@ pub(crate) enum Class {
 }
 
 impl Class {
+    /// Its name, as an error shows it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::IsolationForest => "IsolationForest",
+            Self::ExtraTreeRegressor => "ExtraTreeRegressor",
+            Self::Tree => "Tree",
+            Self::Pipeline => "Pipeline",
+            Self::ColumnTransformer => "ColumnTransformer",
+            Self::StandardScaler => "StandardScaler",
+            Self::MinMaxScaler => "MinMaxScaler",
+            Self::MaxAbsScaler => "MaxAbsScaler",
+            Self::RobustScaler => "RobustScaler",
+            Self::SimpleImputer => "SimpleImputer",
+            Self::FunctionTransformer => "FunctionTransformer",
+            Self::Reconstruct | Self::FromBuffer => "array",
+            Self::Scalar => "numpy scalar",
+            Self::Ndarray | Self::Dtype | Self::Encode | Self::JoblibArray | Self::Inert => "numpy object",
+        }
+    }
+
     /// The class of that name, where it is on the list.
     pub(crate) fn named(module: &str, name: &str) -> Option<Self> {
         // numpy 2 renamed its inner package.
@@ -36,6 +76,16 @@ impl Class {
             ("sklearn.ensemble._iforest", "IsolationForest") => Self::IsolationForest,
             ("sklearn.tree._classes", "ExtraTreeRegressor") => Self::ExtraTreeRegressor,
             ("sklearn.tree._tree", "Tree") => Self::Tree,
+            ("sklearn.pipeline", "Pipeline") => Self::Pipeline,
+            ("sklearn.compose._column_transformer", "ColumnTransformer") => Self::ColumnTransformer,
+            ("sklearn.preprocessing._data", "StandardScaler") => Self::StandardScaler,
+            ("sklearn.preprocessing._data", "MinMaxScaler") => Self::MinMaxScaler,
+            ("sklearn.preprocessing._data", "MaxAbsScaler") => Self::MaxAbsScaler,
+            ("sklearn.preprocessing._data", "RobustScaler") => Self::RobustScaler,
+            ("sklearn.impute._base", "SimpleImputer") => Self::SimpleImputer,
+            ("sklearn.preprocessing._function_transformer", "FunctionTransformer") => {
+                Self::FunctionTransformer
+            }
             ("numpy", "ndarray") => Self::Ndarray,
             ("numpy", "dtype") => Self::Dtype,
             ("numpy.core.multiarray", "_reconstruct") => Self::Reconstruct,
@@ -44,7 +94,15 @@ impl Class {
             ("_codecs", "encode") => Self::Encode,
             ("joblib.numpy_pickle", "NumpyArrayWrapper") => Self::JoblibArray,
             ("numpy.random._pickle", "__randomstate_ctor" | "__bit_generator_ctor" | "__generator_ctor")
-            | ("numpy.random._mt19937", "MT19937") => Self::Inert,
+            | ("numpy.random._mt19937", "MT19937")
+            // What an imputer tells of missing cells, which is refused by its parameter.
+            | ("sklearn.impute._base", "MissingIndicator")
+            // How columns were chosen; which they are stands beside it as numbers.
+            | ("builtins" | "__builtin__", "slice" | "object" | "float" | "int")
+            | ("numpy", "number" | "float32" | "float64" | "int32" | "int64")
+            | ("sklearn.compose._column_transformer", "make_column_selector" | "_RemainderColsList") => {
+                Self::Inert
+            }
             _ => return None,
         })
     }

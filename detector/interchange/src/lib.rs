@@ -1,7 +1,7 @@
 //! Other systems' isolation forests, read and written as data.
 //!
 //! [`read`] opens what scikit-learn's users have on disk: a pickle, a joblib file (compressed or not), a skops file,
-//! an ONNX model from skl2onnx. Nothing in a file is ever executed: a pickle is read by a machine that builds lists
+//! an ONNX model from skl2onnx; of a forest alone, or of a pipeline of scalers and imputers that ends in one ([`Preprocessing`]). Nothing in a file is ever executed: a pickle is read by a machine that builds lists
 //! and numbers, and any class that is not part of an isolation forest is refused by its name.
 //!
 //! Scores of an imported forest equal scikit-learn's `-score_samples` to 1e-12 on finite rows, and
@@ -30,6 +30,7 @@ mod object;
 mod arrays;
 mod pickle;
 mod skops;
+mod preprocessing;
 mod imported;
 mod tree;
 mod scikit_learn;
@@ -41,6 +42,7 @@ pub use cursor::Truncated;
 pub use imported::{Imported, TIE};
 pub use numpy::NumpyError;
 pub use pickle::{OPCODE_LIMIT, PickleError};
+pub use preprocessing::{Column, Operation, Preprocessing, PreprocessingError};
 pub use scikit_learn::ModelError;
 pub use skops::SkopsError;
 pub use tree::TreeError;
@@ -85,7 +87,7 @@ pub const FILE_LIMIT: usize = 256 << 20;
 /// length (twelve times where they are compressed), and the time a second and what a file of this length takes to read: the [budget](CostError).
 ///
 /// # Errors
-/// Anything but one whole, fitted `IsolationForest`, with a sentence that says what is there instead.
+/// Anything but one whole, fitted `IsolationForest` or pipeline that ends in one, with a sentence that says what is there instead.
 pub fn read(bytes: &[u8]) -> Result<Imported, Error> {
     if bytes.len() > FILE_LIMIT {
         return Err(Error::TooLong(bytes.len()));

@@ -9,6 +9,7 @@ mod proto;
 mod cost;
 mod graph;
 mod formula;
+mod steps;
 mod read;
 mod write;
 

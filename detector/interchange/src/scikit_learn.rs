@@ -1,93 +1,31 @@
-//! A Python `IsolationForest` as data in, a forest, its threshold and its columns out.
+//! A Python `IsolationForest`, or a `Pipeline` that ends in one, as data in; a forest, the steps before it, its threshold and
+//! its columns out.
 //!
 //! What differs between scikit-learn's versions is left aside: parameters, cached path lengths, names of private
 //! attributes. A forest is its trees, the columns that each tree sees, the sample size and `offset_`, and those have
 //! stood since 1.0.
 
+mod error;
+mod attributes;
+mod steps;
+
+use forest::Forest;
 use forest::tree::Node;
-use forest::{Forest, ForestError};
 
 use crate::arrays::pickled::{array, objects};
-use crate::budget::CostError;
 use crate::class::Class;
 use crate::imported::{Imported, threshold};
 use crate::numpy::NumpyError;
 use crate::numpy::array::Array;
-use crate::object::{Graph, Id, Object};
+use crate::object::{Graph, Id};
+use crate::preprocessing::COLUMNS_LIMIT;
 use crate::shown::shown;
-use crate::tree::{self, Arrays, TreeError};
+use crate::tree::{self, Arrays};
+use attributes::Attributes;
+use error::NAME_LIMIT;
+use steps::Steps;
 
-/// Why an object is no isolation forest that can be imported.
-#[derive(Debug, thiserror::Error)]
-pub enum ModelError {
-    /// The file holds something else.
-    #[error("the file must hold an IsolationForest, got {0}")]
-    NotAForest(&'static str),
-    /// `fit` was never called.
-    #[error("the IsolationForest was never fitted: it has no {0}")]
-    NotFitted(&'static str),
-    /// A version whose files are not known.
-    #[error("scikit-learn must be 1.0 or newer, got {0}")]
-    Version(String),
-    /// An attribute is not of the kind that scikit-learn gives it.
-    #[error("{attribute} must be {expected}, got {got}")]
-    Attribute {
-        /// Its name.
-        attribute: &'static str,
-        /// What scikit-learn writes.
-        expected: &'static str,
-        /// What stands there.
-        got: &'static str,
-    },
-    /// An array is not as it should be.
-    #[error("{attribute}: {source}")]
-    Array {
-        /// The attribute that holds it.
-        attribute: &'static str,
-        /// What is wrong with it.
-        source: NumpyError,
-    },
-    /// A number is out of its range.
-    #[error("{attribute} must be {expected}, got {got}")]
-    Range {
-        /// The attribute's name.
-        attribute: &'static str,
-        /// The rule.
-        expected: &'static str,
-        /// The value.
-        got: f64,
-    },
-    /// Two lists that go together do not.
-    #[error("estimators_features_ must have one entry a tree: {trees} trees, got {features}")]
-    Features {
-        /// Length of `estimators_`.
-        trees: usize,
-        /// Length of `estimators_features_`.
-        features: usize,
-    },
-    /// The trees are larger together than the file: one is named many times.
-    #[error("the trees take more than the {0} bytes of the file, one must be named many times")]
-    Repeated(usize),
-    /// A tree's arrays do not make a tree.
-    #[error("tree {index}: {source}")]
-    Tree {
-        /// Counted from 0.
-        index: usize,
-        /// What is wrong with it.
-        source: TreeError,
-    },
-    /// A name that no column can have.
-    #[error(
-        "feature_names_in_ must be of at most {NAME_LIMIT} letters each, none of them a control character, got {0:?}"
-    )]
-    Name(String),
-    /// It takes too much to read.
-    #[error(transparent)]
-    Cost(#[from] CostError),
-    /// The trees do not make a forest.
-    #[error(transparent)]
-    Forest(#[from] ForestError),
-}
+pub use error::ModelError;
 
 const NODES: &str = "estimators_.tree_.nodes";
 const FEATURES: &str = "estimators_features_";
@@ -100,82 +38,25 @@ const FEATURE_BYTES: usize = 8;
 const NODE_COST: usize = 64;
 const TREE_COST: usize = 512;
 
-/// The most columns a forest may have: no room is made for more on a file's word.
-pub(crate) const COLUMNS_LIMIT: u32 = 1 << 16;
-/// The most letters of a column's name.
-const NAME_LIMIT: usize = 256;
-
 type Result<T> = std::result::Result<T, ModelError>;
 
 /// The forest of a file. `bytes` is the file's length, unpacked: it bounds how many nodes there can honestly be.
 pub(crate) fn forest(graph: &Graph<'_>, bytes: usize) -> Result<Imported> {
-    let model = Attributes::of_forest(graph)?;
-    let origin = origin(&model)?;
-    let columns = columns(&model)?;
-    let names = names(&model, columns)?;
-    let trees = trees(&model, columns, bytes)?;
-    let sample_size = sample_size(&model)?;
-    let forest = Forest::from_trees(columns as usize, sample_size, trees)?;
-    Ok(Imported { ensemble: forest.into(), threshold: threshold(offset(&model)?), columns: names, origin })
-}
-
-/// A Python object's `__dict__`.
-struct Attributes<'g, 'a> {
-    graph: &'g Graph<'a>,
-    dict: Id,
-}
-
-impl<'g, 'a> Attributes<'g, 'a> {
-    fn of_forest(graph: &'g Graph<'a>) -> Result<Self> {
-        let state = graph.instance(graph.root, Class::IsolationForest);
-        let (_, state) = state.ok_or_else(|| ModelError::NotAForest(graph.kind(graph.root)))?;
-        let dict = state.ok_or(ModelError::NotFitted("attributes"))?;
-        Ok(Self { graph, dict })
-    }
-
-    fn find(&self, name: &str) -> Option<Id> {
-        self.graph.entry(self.dict, name)
-    }
-
-    fn get(&self, name: &'static str) -> Result<Id> {
-        self.find(name).ok_or(ModelError::NotFitted(name))
-    }
-
-    fn wrong(&self, attribute: &'static str, expected: &'static str, id: Id) -> ModelError {
-        ModelError::Attribute { attribute, expected, got: self.graph.kind(id) }
-    }
-
-    fn list(&self, name: &'static str) -> Result<&'g [Id]> {
-        let id = self.get(name)?;
-        self.graph.sequence(id).ok_or_else(|| self.wrong(name, "a list", id))
-    }
-
-    /// A number from Python or from numpy.
-    fn number(&self, name: &'static str) -> Result<f64> {
-        let id = self.get(name)?;
-        match *self.graph.get(id) {
-            Object::Int(value) => return Ok(value as f64),
-            Object::Float(value) => return Ok(value),
-            _ => {}
-        }
-        let array = array(self.graph, id).map_err(|_| self.wrong(name, "a number", id))?;
-        let numbers = array.numbers().map_err(|source| ModelError::Array { attribute: name, source })?;
-        let mut numbers = numbers.floats();
-        match (numbers.next(), numbers.next()) {
-            (Some(number), None) => Ok(number),
-            _ => Err(self.wrong(name, "a number", id)),
-        }
-    }
-
-    /// A whole number of at least 1 that fits in 31 bits.
-    fn count(&self, name: &'static str) -> Result<u32> {
-        const EXPECTED: &str = "a whole number between 1 and 2147483647";
-        let got = self.number(name)?;
-        if got.fract() == 0.0 && (1.0..=2_147_483_647.0).contains(&got) {
-            return Ok(got as u32);
-        }
-        Err(ModelError::Range { attribute: name, expected: EXPECTED, got })
-    }
+    let steps = Steps::of(graph)?;
+    let model = &steps.forest;
+    let origin = origin(model)?;
+    let columns = columns(model)?;
+    let trees = trees(model, columns, bytes)?;
+    let forest = Forest::from_trees(columns as usize, sample_size(model)?, trees)?;
+    let first = steps.first()?;
+    let inputs = self::columns(&first)?;
+    Ok(Imported {
+        ensemble: forest.into(),
+        preprocessing: steps.preprocessing(inputs, columns)?,
+        threshold: threshold(offset(model)?),
+        columns: names(&first, inputs)?,
+        origin,
+    })
 }
 
 /// `_sklearn_version` is written into every estimator since 0.18.
@@ -278,12 +159,16 @@ fn nodes(graph: &Graph<'_>, estimator: Id) -> Result<Id> {
     let wrong = |attribute, expected, id| ModelError::Attribute { attribute, expected, got: graph.kind(id) };
     let state = graph.instance(estimator, Class::ExtraTreeRegressor).and_then(|(_, state)| state);
     let state = state.ok_or_else(|| wrong("estimators_", "a list of ExtraTreeRegressor", estimator))?;
-    let tree = graph.entry(state, "tree_").ok_or(ModelError::NotFitted("tree_"))?;
+    let tree = graph.entry(state, "tree_").ok_or(unfitted("tree_"))?;
     let state = graph.instance(tree, Class::Tree).and_then(|(_, state)| state);
     let state = state.ok_or_else(|| wrong("estimators_.tree_", "a Tree", tree))?;
-    graph.entry(state, "nodes").ok_or(ModelError::NotFitted("nodes"))
+    graph.entry(state, "nodes").ok_or(unfitted("nodes"))
 }
 
 fn in_array(attribute: &'static str) -> impl Fn(NumpyError) -> ModelError {
     move |source| ModelError::Array { attribute, source }
+}
+
+fn unfitted(attribute: &'static str) -> ModelError {
+    ModelError::NotFitted { class: "ExtraTreeRegressor", attribute }
 }

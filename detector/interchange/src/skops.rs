@@ -14,7 +14,7 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use crate::budget::{Budget, CostError};
-use crate::class::Class;
+use crate::class::{Class, FOREST_ALONE};
 use crate::compression;
 use crate::numpy::{NumpyError, npy};
 use crate::object::{Graph, Id, Object, PART_BYTES};
@@ -55,6 +55,9 @@ pub enum SkopsError {
     /// A class or function that is not on the allow-list.
     #[error("class {0} is not part of an isolation forest, nothing of the file was run")]
     Class(String),
+    /// The class of a pipeline's step, not on the list either.
+    #[error("class {0} is no step that can be taken, nothing of the file was run. {FOREST_ALONE}")]
+    Step(String),
     /// An array in the zip.
     #[error("{file:?}: {source}")]
     Array {
@@ -81,7 +84,13 @@ pub(crate) fn read<'a>(bytes: &[u8], budget: &'a Budget) -> Result<(Graph<'a>, u
     let root = json::read(&text, &mut schema)?;
     budget.free(text.len());
     drop(text);
-    let mut reader = Reader { archive, schema: &schema, graph: Graph::new(budget), arrays: HashMap::new() };
+    let mut reader = Reader {
+        archive,
+        schema: &schema,
+        graph: Graph::new(budget),
+        arrays: HashMap::new(),
+        in_pipeline: false,
+    };
     reader.graph.root = reader.object(root)?;
     Ok((reader.graph, reader.archive.unpacked))
 }
@@ -121,6 +130,8 @@ struct Reader<'z, 's, 'a> {
     graph: Graph<'a>,
     /// Arrays by file, so that one that is named often is unpacked once.
     arrays: HashMap<String, Id>,
+    /// Whether a pipeline was met: a class that is not known is one of its steps.
+    in_pipeline: bool,
 }
 
 impl<'s, 'a> Reader<'_, 's, 'a> {
@@ -133,8 +144,9 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
             "NdArrayNode" => return self.array(node),
             "ObjectNode" | "TreeNode" => self.instance(node)?,
             // The state of a random number generator, or a type beside a dict's keys: no part in a score.
-            "RandomStateNode" | "TypeNode" => Object::None,
-            _ => return Err(SkopsError::Class(self.class_name(node)?)),
+            // Or the columns of a step, whose numbers stand elsewhere.
+            "RandomStateNode" | "TypeNode" | "SliceNode" | "DTypeNode" => Object::None,
+            _ => return Err(self.unknown(node)?),
         };
         Ok(self.graph.add(object)?)
     }
@@ -151,6 +163,12 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
 
     fn class_name(&self, node: Id) -> Result<String> {
         Ok(shown(&format!("{}.{}", self.text(node, "__module__")?, self.text(node, "__class__")?)))
+    }
+
+    /// Why a class is refused.
+    fn unknown(&self, node: Id) -> Result<SkopsError> {
+        let name = self.class_name(node)?;
+        Ok(if self.in_pipeline { SkopsError::Step(name) } else { SkopsError::Class(name) })
     }
 
     fn parts(&mut self, node: Id) -> Result<Vec<Id>> {
@@ -179,8 +197,8 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
     fn instance(&mut self, node: Id) -> Result<Object<'a>> {
         let name = self.text(node, "__class__")?;
         let class = Class::named(self.text(node, "__module__")?, name);
-        let class =
-            class.map_or_else(|| self.class_name(node).and_then(|name| Err(SkopsError::Class(name))), Ok)?;
+        let Some(class) = class else { return Err(self.unknown(node)?) };
+        self.in_pipeline |= class == Class::Pipeline;
         let content = self.schema.entry(node, "content");
         let state = self.object(content.ok_or(SkopsError::Schema("an object has a content"))?)?;
         let args = self.graph.add(Object::None)?;
@@ -189,7 +207,14 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
 
     /// A plain value, which skops writes as JSON inside the JSON.
     fn json(&mut self, node: Id) -> Result<Id> {
-        let value = json::read(self.text(node, "content")?.as_bytes(), &mut self.graph)?;
+        let content = self.text(node, "content")?;
+        // Python's JSON has words for what JSON lacks.
+        let value = match content {
+            "NaN" => self.graph.add(Object::Float(f64::NAN))?,
+            "Infinity" => self.graph.add(Object::Float(f64::INFINITY))?,
+            "-Infinity" => self.graph.add(Object::Float(f64::NEG_INFINITY))?,
+            content => json::read(content.as_bytes(), &mut self.graph)?,
+        };
         match self.graph.get(value) {
             Object::Sequence(_) | Object::Dict(_) => {
                 Err(SkopsError::Schema("a plain value is no list and no dict"))

@@ -139,6 +139,17 @@ fn a_graph_of_empty_messages_is_refused() {
 }
 
 #[test]
+fn transformers_of_transformers_are_refused() {
+    // 200 to the eighth columns, and none.
+    for name in ["grown", "empty"] {
+        let path = format!("{}/tests/fixtures/bombs/{name}.pkl.zlib", env!("CARGO_MANIFEST_DIR"));
+        let bomb = std::fs::read(path).unwrap();
+        let refused = refusal(name, &bomb);
+        assert!(refused.contains("must have ") || refused.starts_with("a file of "), "{refused}");
+    }
+}
+
+#[test]
 fn names_of_one_object_cost_something_too() {
     // A list that names one object two million times, in two and a half kilobytes.
     let body = [&b"\x80\x04]\x94("[..], &b"h\0".repeat(1_900_000), b"e."].concat();

@@ -56,7 +56,7 @@ fn every_version_and_format_scores_as_scikit_learn_did() {
     assert!(models.len() >= 50, "only {} fixtures", models.len());
     for model in models {
         let expected = expected(&model);
-        let Imported { ensemble: forest, threshold, columns, origin } =
+        let Imported { ensemble: forest, threshold, columns, origin, .. } =
             interchange::read(&fs::read(&model).unwrap()).unwrap();
         let shown = model.display();
         for (row, score) in forest.scores(&rows(&expected)).into_iter().enumerate() {
@@ -102,14 +102,71 @@ fn the_columns_of_a_data_frame_keep_their_names() {
     assert_eq!(imported.columns.unwrap(), ["temperature", "vibration", "größe"]);
 }
 
+/// A cell, or `null` where it is missing.
+type Rows = Vec<Vec<Option<f64>>>;
+
+/// What scikit-learn says of a pipeline, and ONNX Runtime of what skl2onnx makes of it.
+#[derive(Deserialize)]
+struct ExpectedOfPipeline {
+    columns: Option<Vec<String>>,
+    rows: Rows,
+    scores: Vec<f64>,
+    anomalies: Vec<u8>,
+    #[serde(default)]
+    onnx_scores: Vec<f64>,
+    #[serde(default)]
+    onnx_anomalies: Vec<u8>,
+}
+
+fn pipelines() -> Vec<PathBuf> {
+    let folders = ["1.0.2", "1.9.1"].map(|version| fixtures().join("pipelines").join(version));
+    let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap());
+    files.map(|file| file.unwrap().path()).filter(|path| path.extension().unwrap() != "json").collect()
+}
+
+#[test]
+fn every_kind_of_pipeline_scores_as_scikit_learn_did_where_rounding_decides_too() {
+    let pipelines = pipelines();
+    assert_eq!(pipelines.len(), 11 + 3 * 11 + 9);
+    for path in pipelines {
+        let name = path.file_name().unwrap().to_string_lossy().split('.').next().unwrap().to_owned();
+        let expected = fs::read(path.with_file_name(format!("{name}.json"))).unwrap();
+        let expected: ExpectedOfPipeline = serde_json::from_slice(&expected).unwrap();
+        let imported = interchange::read(&fs::read(&path).unwrap()).unwrap();
+        let shown = path.display();
+        let is_onnx = path.extension().unwrap() == "onnx";
+        let (scores, anomalies, tolerance) = match is_onnx {
+            // ONNX Runtime adds up in single precision.
+            true => (&expected.onnx_scores, &expected.onnx_anomalies, 1e-5),
+            false => (&expected.scores, &expected.anomalies, 1e-12),
+        };
+        let cells = expected.rows.concat().into_iter().map(|cell| cell.unwrap_or(f64::NAN)).collect();
+        let cells = Samples::new(imported.ensemble.columns(), imported.cells(cells)).unwrap();
+        assert_eq!(imported.inputs(), 3, "{shown}");
+        for (row, score) in imported.ensemble.scores(&cells).into_iter().enumerate() {
+            let wanted = scores[row];
+            assert!((score - wanted).abs() <= tolerance, "{shown}, row {row}: {score}, not {wanted}");
+            let on_threshold = (score - imported.threshold).abs() <= tolerance;
+            let agrees = u8::from(score > imported.threshold) == anomalies[row];
+            assert!(agrees || (is_onnx && on_threshold), "{shown}, row {row}");
+        }
+        if !is_onnx {
+            assert_eq!(imported.columns, expected.columns, "{shown}");
+            let stays = ["passthrough", "one_step"].contains(&&name[..]);
+            assert_eq!(imported.preprocessing.is_none(), stays, "{shown}");
+        }
+    }
+}
+
 /// A smallest file of each reader.
-const ONE_OF_EACH: [&str; 6] = [
+const ONE_OF_EACH: [&str; 7] = [
     "1.0.2/plain.p2.pkl",
     "1.9.1/plain.p5.pkl",
     "1.9.1/plain.joblib",
     "1.9.1/plain.zlib.joblib",
     "1.9.1/lone.skops",
     "1.9.1/plain.onnx",
+    "pipelines/1.0.2/columns.joblib",
 ];
 
 /// A damaged file is refused, or reads as a forest that scores.
@@ -119,9 +176,15 @@ fn refused_or_sound(bytes: &[u8]) -> bool {
             assert!(!refusal.to_string().is_empty());
             true
         }
-        Ok(Imported { ensemble: forest, threshold, .. }) => {
-            let score = forest.score(&vec![0.5; forest.columns()]);
-            assert!(score > 0.0 && score <= 1.0 && threshold.is_finite());
+        Ok(imported) => {
+            let cells = imported.cells(vec![0.5; imported.inputs()]);
+            assert_eq!(cells.len(), imported.ensemble.columns());
+            // A flipped bit of a scale may take the cells out of the forest's range.
+            let scores = Samples::new(cells.len(), cells).map(|row| imported.ensemble.scores(&row)[0]);
+            assert!(
+                scores.is_ok_and(|score| score > 0.0 && score <= 1.0) || imported.preprocessing.is_some()
+            );
+            assert!(imported.threshold.is_finite());
             false
         }
     }
@@ -173,12 +236,12 @@ fn what_is_no_fitted_forest_is_named() {
         "the IsolationForest was never fitted: it has no n_features_in_"
     );
     assert_eq!(refusal("bombs/dict.pkl"), "the file must hold an IsolationForest, got a dict");
-    let pipeline =
-        "class sklearn.pipeline.Pipeline is not part of an isolation forest, nothing of the file was run";
-    assert_eq!(refusal("bombs/pipeline.joblib"), pipeline);
-    assert_eq!(refusal("bombs/pipeline.skops"), pipeline);
     let shell = "class posix.system is not part of an isolation forest, nothing of the file was run";
     assert_eq!(refusal("bombs/shell.pkl"), shell);
+    assert_eq!(
+        refusal("bombs/last-step.pkl"),
+        "the last step of the Pipeline must be an IsolationForest, got a StandardScaler"
+    );
     let regressor = refusal("bombs/regressor.onnx");
     assert!(
         regressor.starts_with("the ONNX model must be an IsolationForest as skl2onnx writes it"),
@@ -186,6 +249,47 @@ fn what_is_no_fitted_forest_is_named() {
     );
     assert_eq!(interchange::read(b"hello").unwrap_err().to_string(), unknown());
     assert_eq!(interchange::read(b"").unwrap_err().to_string(), unknown());
+}
+
+#[test]
+fn a_step_that_cannot_be_taken_is_named_with_the_way_to_the_forest_alone() {
+    let refusal = |name: &str| interchange::read(&fixture(name)).unwrap_err().to_string();
+    let alone = " To take the forest alone, which scores rows as the steps before it give them: \
+        `pipeline = joblib.load(\"pipeline.joblib\")`; `joblib.dump(pipeline[-1], \"forest.joblib\")`";
+    for (file, class) in [
+        ("bombs/pca.joblib", "sklearn.decomposition._pca.PCA"),
+        ("bombs/pca.skops", "sklearn.decomposition._pca.PCA"),
+        ("bombs/custom.pkl", "__main__.Clock"),
+    ] {
+        let refused =
+            format!("class {class} is no step that can be taken, nothing of the file was run.{alone}");
+        assert_eq!(refusal(file), refused);
+    }
+    assert!(refusal("bombs/function.pkl").ends_with(alone));
+    for (file, sentence) in [
+        (
+            "bombs/weights.pkl",
+            "the ColumnTransformer cannot be taken: it must be without transformer_weights.",
+        ),
+        ("bombs/indicator.pkl", "the SimpleImputer cannot be taken: add_indicator must be False, got True."),
+        (
+            "bombs/itself.pkl",
+            "the Pipeline cannot be taken: it must have at most 256 steps, 8 deep, got more.",
+        ),
+    ] {
+        assert_eq!(refusal(file), format!("{sentence}{alone}"));
+    }
+}
+
+#[test]
+fn a_scaler_that_lacks_a_number_is_named() {
+    let refusal = |name: &str| interchange::read(&fixture(name)).unwrap_err().to_string();
+    assert_eq!(refusal("bombs/without-scale.pkl"), "the StandardScaler was never fitted: it has no scale_");
+    assert_eq!(
+        refusal("bombs/zero-scale.pkl"),
+        "the StandardScaler: scaling must be by a finite, non-zero number, got 0"
+    );
+    assert_eq!(refusal("bombs/short-mean.pkl"), "the StandardScaler must have 2 columns, got 1");
 }
 
 fn unknown() -> String {

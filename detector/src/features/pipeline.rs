@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crd::model::Feature;
 use crd::training::Training;
+use interchange::Preprocessing;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -120,6 +121,9 @@ pub struct Pipeline {
     /// What is usual at which time of the day; empty where no feature asks.
     #[serde(default, skip_serializing_if = "Daily::is_empty")]
     pub daily: Daily,
+    /// What is done to a vector before the forest sees it; none where it sees the vector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preprocessing: Option<Preprocessing>,
     /// The level of each sensor at the end of the training; none where vectors are not measured against it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
@@ -315,7 +319,7 @@ impl Learning {
     pub fn finish(self) -> Pipeline {
         let mut daily = Arc::unwrap_or_clone(self.features.daily);
         self.days.finish().into_iter().for_each(|usual| daily.set(usual));
-        Pipeline { recipe: self.features.recipe, daily, reference: None }
+        Pipeline { recipe: self.features.recipe, daily, preprocessing: None, reference: None }
     }
 }
 

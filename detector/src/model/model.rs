@@ -11,11 +11,12 @@ use forest::threshold::ThresholdError;
 use forest::{
     Contribution, Ensemble, Explained, ForestError, ParamsError, Samples, SamplesError, Side, cell,
 };
-use interchange::Imported;
+use interchange::{Imported, Preprocessing};
 use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::features::column_names::column_names;
+use crate::features::daily::Daily;
 use crate::features::pipeline::{Features, Pipeline, Recipe, in_sensor_unit};
 use crate::features::reference::Reference;
 use crate::model::judgement::{Direction, Judgement, SensorReason, severity};
@@ -89,6 +90,14 @@ pub enum ModelError {
     /// The artifact holds usual values of a day that are none.
     #[error("the model's daily values must be finite, one for each of its sensors in at most 48 half hours")]
     Daily,
+    /// The artifact's steps before the forest are of other columns.
+    #[error("the model's steps must take as many columns as its vectors have, {vector}, got {steps}")]
+    Steps {
+        /// What a vector has.
+        vector: usize,
+        /// What the steps take.
+        steps: usize,
+    },
     /// The artifact's forest does not take what its pipeline gives.
     #[error("the model's pipeline must give as many columns as its forest has, {forest}, got {pipeline}")]
     Vectors {
@@ -136,6 +145,7 @@ impl Model {
     /// # Errors
     /// A threshold that no score can be compared with.
     pub fn imported(imported: Imported, columns: Vec<String>) -> Result<Self, ModelError> {
+        let pipeline = as_they_are(imported.preprocessing);
         let Imported { ensemble, threshold, origin, .. } = imported;
         let training = Training {
             samples: u64::from(ensemble.members()[0].sample_size()),
@@ -143,8 +153,7 @@ impl Model {
             origin,
             ..Training::default()
         };
-        let metadata =
-            Metadata { columns, pipeline: as_they_are(), threshold, training, ..Metadata::default() };
+        let metadata = Metadata { columns, pipeline, threshold, training, ..Metadata::default() };
         Self::new(Artifact { ensemble, metadata, scores: None })
     }
 
@@ -159,6 +168,11 @@ impl Model {
             return Err(ModelError::Daily);
         }
         let columns = pipeline.recipe.columns(sensors);
+        let steps = pipeline.preprocessing.as_ref();
+        if let Some(steps) = steps.map(Preprocessing::inputs).filter(|steps| *steps != columns) {
+            return Err(ModelError::Steps { vector: columns, steps });
+        }
+        let columns = steps.map_or(columns, |steps| steps.columns().len());
         if columns != artifact.ensemble.columns() {
             return Err(ModelError::Vectors { forest: artifact.ensemble.columns(), pipeline: columns });
         }
@@ -245,10 +259,12 @@ impl Model {
         vector: &[f64],
         explain: Explain,
     ) -> Result<Judgement, Unjudgeable> {
-        let row: Vec<f32> = vector
-            .iter()
-            .map(|value| cell_or_missing(*value).ok_or(Unjudgeable(*value)))
-            .collect::<Result<_, _>>()?;
+        assert_eq!(
+            vector.len(),
+            self.columns(),
+            "a vector must have as many values as the model has columns"
+        );
+        let row = self.row(vector)?;
         let forest = &self.artifact.ensemble;
         let (score, mut columns) = match explain {
             Explain::Always => {
@@ -272,6 +288,24 @@ impl Model {
         })
     }
 
+    /// What the forest sees of a vector.
+    fn row(&self, vector: &[f64]) -> Result<Vec<f32>, Unjudgeable> {
+        let cell = |value: &f64| cell_or_missing(*value).ok_or(Unjudgeable(*value));
+        let row = vector.iter().map(cell).collect::<Result<_, _>>()?;
+        let Some(steps) = self.preprocessing() else { return Ok(row) };
+        Ok(steps.apply(vector).into_iter().map(|cell| cell as f32).collect())
+    }
+
+    /// What is done to a vector before the forest sees it; none where it sees the vector.
+    pub fn preprocessing(&self) -> Option<&Preprocessing> {
+        self.pipeline.preprocessing.as_ref()
+    }
+
+    /// The column of a vector that one of the forest's is made from.
+    fn source(&self, column: usize) -> usize {
+        self.preprocessing().map_or(column, |steps| steps.source(column))
+    }
+
     /// The judgement of a missing reading that counts as an anomaly: the highest, shared by the sensors that are missing.
     pub fn judge_missing(&self, values: &[Option<f64>]) -> Judgement {
         let missing = values.iter().filter(|value| value.is_none()).count().max(1) as f64;
@@ -285,7 +319,7 @@ impl Model {
     fn by_sensor(&self, columns: &[Contribution]) -> Vec<f64> {
         let mut shares = vec![0.0; self.sensors().len()];
         for (column, contribution) in columns.iter().enumerate() {
-            shares[self.sensor_of(column)] += contribution.share;
+            shares[self.sensor_of(self.source(column))] += contribution.share;
         }
         shares
     }
@@ -301,7 +335,8 @@ impl Model {
             return Vec::new(); // a sensor that is missing has none to give, and there is one a sensor
         }
         let top_contributor = |sensor: usize| {
-            let own = (0..columns.len()).filter(move |column| self.sensor_of(*column) == sensor);
+            let own = 0..columns.len();
+            let own = own.filter(move |column| self.sensor_of(self.source(*column)) == sensor);
             own.rev().max_by(|a, b| columns[*a].share.total_cmp(&columns[*b].share))
         };
         let reason = |column: usize, feature: Feature| SensorReason {
@@ -311,7 +346,7 @@ impl Model {
                 Side::High => Direction::High,
                 Side::Low => Direction::Low,
             },
-            value: in_sensor_unit(feature, vector[column]),
+            value: in_sensor_unit(feature, vector[self.source(column)]),
             expected: self.expected(column).map(|range| range.map(|end| in_sensor_unit(feature, end))),
         };
         let feature = |column: usize| self.pipeline.recipe.features[column % features];
@@ -344,7 +379,7 @@ impl Model {
 
     /// Values in a whole vector.
     pub fn columns(&self) -> usize {
-        self.artifact.ensemble.columns()
+        self.pipeline.recipe.columns(self.sensors().len())
     }
 
     /// What the values of a vector are called: the sensors where it sees readings as they are.
@@ -440,7 +475,12 @@ impl Model {
     /// # Errors
     /// No vector, or a value that is neither finite as a 32-bit float nor NaN: missing.
     pub fn scores(&self, vectors: Vec<f64>) -> Result<Vec<f64>, SamplesError> {
-        Ok(self.artifact.ensemble.scores(&Samples::with_missing(self.columns(), vectors)?))
+        let Some(steps) = self.preprocessing() else {
+            return Ok(self.artifact.ensemble.scores(&Samples::with_missing(self.columns(), vectors)?));
+        };
+        check(&vectors, self.columns())?;
+        let cells = Samples::with_missing(steps.columns().len(), steps.apply(&vectors))?;
+        Ok(self.artifact.ensemble.scores(&cells))
     }
 
     /// The time of the newest reading that it has learned from.
@@ -473,6 +513,17 @@ impl Model {
     }
 }
 
+/// Refuses rows that are not whole, or have a value that is neither finite as a 32-bit float nor missing.
+fn check(rows: &[f64], columns: usize) -> Result<(), SamplesError> {
+    if !rows.len().is_multiple_of(columns) {
+        return Err(SamplesError::Ragged { columns, cells: rows.len() });
+    }
+    match rows.iter().position(|value| cell_or_missing(*value).is_none()) {
+        Some(at) => Err(SamplesError::Cell { row: at / columns, column: at % columns, value: rows[at] }),
+        None => Ok(()),
+    }
+}
+
 /// A finite number as the forest has it, or NaN: missing.
 fn cell_or_missing(value: f64) -> Option<f32> {
     if value.is_nan() { Some(f32::NAN) } else { cell(value) }
@@ -484,10 +535,11 @@ fn bounded(warnings: &[String]) -> Vec<String> {
     kept.map(|warning| warning.chars().take(MAX_WARNING_CHARS).collect()).collect()
 }
 
-/// The pipeline of a model whose vectors are readings as they are.
-pub fn as_they_are() -> serde_json::Value {
+/// The pipeline of a model whose vectors are readings as they are, before these steps.
+pub fn as_they_are(preprocessing: Option<Preprocessing>) -> serde_json::Value {
     let recipe = Recipe { features: vec![Feature::Value], window: 2, lags: 0 };
-    serde_json::to_value(recipe).expect("a recipe is JSON")
+    let pipeline = Pipeline { recipe, daily: Daily::default(), preprocessing, reference: None };
+    serde_json::to_value(pipeline).expect("a pipeline is JSON")
 }
 
 /// Which verdicts are explained.

@@ -311,7 +311,9 @@ impl VectorBuilder {
 /// The rows that the serving model calls anomalous, in rising order; of too many, the most anomalous. None where it looks at
 /// readings in another way.
 fn left_out(all: &Samples, recipe: &Recipe, serving: &Model, follows: bool) -> Vec<usize> {
-    if serving.recipe() != recipe || serving.columns() != all.columns() || serving.follows() != follows {
+    let sees_the_same =
+        serving.recipe() == recipe && serving.columns() == all.columns() && serving.preprocessing().is_none();
+    if !sees_the_same || serving.follows() != follows {
         return Vec::new();
     }
     let scores = serving.ensemble().scores(all);

@@ -284,6 +284,47 @@ fn a_scikit_learn_forest_is_imported_scored_as_theirs_and_exported() {
 }
 
 #[test]
+fn an_imported_pipeline_keeps_its_steps_in_the_artifact() {
+    let folder = Folder::new();
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/interchange/tests/fixtures/pipelines/1.0.2");
+    for kind in ["columns", "constant", "standard"] {
+        folder.done(&format!(
+            "train --from-sklearn {fixtures}/{kind}.joblib --columns a,b,c --output {kind}.model"
+        ));
+        let model = Model::open(fs::read(folder.path(&format!("{kind}.model"))).unwrap()).unwrap();
+        let expected = fs::read(format!("{fixtures}/{kind}.json")).unwrap();
+        let expected: serde_json::Value = serde_json::from_slice(&expected).unwrap();
+        let rows = expected["rows"].as_array().unwrap().iter().map(|row| row.as_array().unwrap());
+        let rows: Vec<Vec<f64>> =
+            rows.map(|row| row.iter().map(|cell| cell.as_f64().unwrap_or(f64::NAN)).collect()).collect();
+        let scores = model.scores(rows.concat()).unwrap();
+        for (at, row) in rows.iter().enumerate() {
+            assert!(
+                (scores[at] - expected["scores"][at].as_f64().unwrap()).abs() < 1e-12,
+                "{kind}, row {at}"
+            );
+            let judgement = model.judge(row, Explain::Always).unwrap();
+            assert_eq!(judgement.score.to_bits(), scores[at].to_bits(), "{kind}, row {at}");
+            assert_eq!(u64::from(judgement.anomalous), expected["anomalies"][at].as_u64().unwrap());
+            assert!((judgement.contributions.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        }
+        // The reasons are of the row as it was given, not of what the forest sees.
+        let judgement = model.judge(&[1e-2, 0.0, 5e6], Explain::Always).unwrap();
+        assert_eq!(judgement.top_contributor(), Some(2), "{kind}");
+        assert_eq!(judgement.reasons[2].value, 5e6, "{kind}");
+        assert_eq!(model.scores(vec![0.0, 0.0, 1e300]).unwrap_err().to_string(), beyond(), "{kind}");
+    }
+    assert_eq!(
+        folder.refused("export --onnx --model standard.model --output none"),
+        "a model with steps before its forest has no ONNX form: export the pipeline that it was imported from"
+    );
+}
+
+fn beyond() -> String {
+    "row 0, column 2 (both counted from 0) must be a finite number within ±3.4e38, got 1e300".to_owned()
+}
+
+#[test]
 fn bad_input_is_refused_in_one_sentence() {
     let folder = Folder::new();
     let write = |name: &str, text: &[u8]| fs::write(folder.path(name), text).unwrap();

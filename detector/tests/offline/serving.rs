@@ -21,6 +21,24 @@ fn a_file_of_scikit_learn_is_served_in_one_command() {
 }
 
 #[test]
+fn a_pipeline_of_scikit_learn_is_served_with_its_steps() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/interchange/tests/fixtures/pipelines/1.0.2");
+    let expected = std::fs::read(Path::new(folder).join("nested.json")).unwrap();
+    let expected: Value = serde_json::from_slice(&expected).unwrap();
+    let running = Running::serve(&Path::new(folder).join("nested.joblib"), &[]);
+    running.until_serving();
+    let rows = serde_json::json!({ "instances": expected["rows"] }).to_string();
+    let (code, answer) = ask_with(running.predict, "POST /predict", "", &rows).unwrap();
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(code, 200, "{answer}");
+    let (predictions, scores) =
+        (answer["predictions"].as_array().unwrap(), expected["scores"].as_array().unwrap());
+    let ours = predictions.iter().map(|prediction| prediction["anomaly"].clone());
+    assert_eq!(predictions.len(), scores.len());
+    assert!(ours.eq(expected["anomalies"].as_array().unwrap().iter().cloned()), "{answer}");
+}
+
+#[test]
 fn what_cannot_be_served_is_refused_at_once() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("model"), "no model").unwrap();

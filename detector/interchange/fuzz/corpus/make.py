@@ -10,6 +10,10 @@ for name in ["1.0.2/plain.p2.pkl", "1.9.1/lone.p5.pkl", "1.5.2/tied.p2.pkl"]:
     pathlib.Path("pickle", name.replace("/", "-")).write_bytes((fixtures / name).read_bytes()[1:])
 for name in ["1.0.2/lone.joblib", "1.9.1/plain.joblib"]:
     pathlib.Path("joblib", name.replace("/", "-")).write_bytes((fixtures / name).read_bytes())
+for name in ["1.0.2/columns.joblib", "1.0.2/nested.joblib"]:
+    pathlib.Path("joblib", "pipelines-" + name.replace("/", "-")).write_bytes((fixtures / "pipelines" / name).read_bytes())
+for name in ["1.9.1/columns.onnx"]:
+    pathlib.Path("onnx", "pipelines-" + name.replace("/", "-")).write_bytes((fixtures / "pipelines" / name).read_bytes()[1:])
 for compression in ["zlib", "gzip", "bz2", "lzma", "xz", "lz4"]:
     name = f"lone.{compression}.joblib"
     pathlib.Path("joblib", name).write_bytes((fixtures / "1.9.1" / name).read_bytes())

@@ -3,6 +3,7 @@
 use forest::ForestError;
 
 use crate::budget::CostError;
+use crate::preprocessing::PreprocessingError;
 use crate::tree::TreeError;
 
 /// The largest model that is read: 64 MiB, about 2500 trees of 256 samples.
@@ -33,6 +34,15 @@ pub enum ReadError {
         /// What it gives.
         output: String,
     },
+    /// A step of the pipeline that is not known.
+    #[error(
+        "the ONNX operator {0} is no step that can be taken: export the forest alone, `to_onnx(pipeline[-1], ...)`, \
+         which scores rows as the steps before it give them"
+    )]
+    Step(String),
+    /// Steps that no row can be taken through.
+    #[error("the steps of the ONNX model: {0}")]
+    Arithmetic(#[from] PreprocessingError),
     /// A tree lacks a part.
     #[error("a TreeEnsembleRegressor must have the attribute {0}")]
     Attribute(&'static str),

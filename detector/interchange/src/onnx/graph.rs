@@ -18,6 +18,8 @@ pub(super) struct Graph<'b> {
     pub(super) producer: String,
     /// The name of the one input.
     pub(super) input: String,
+    /// How many columns it has, where that is said.
+    pub(super) width: Option<u32>,
     /// The names of the outputs, in order.
     pub(super) outputs: Vec<String>,
     nodes: HashMap<String, proto::Node>,
@@ -57,6 +59,7 @@ impl<'b> Graph<'b> {
             let (name, constant) = Constant::decode(bytes)?;
             constants.insert(name, constant);
         }
+        let width = width(&graph.input);
         let mut inputs = names(graph.input, budget)?;
         inputs.retain(|name| !constants.contains_key(name));
         let Ok([input]) = <[String; 1]>::try_from(inputs) else {
@@ -64,7 +67,7 @@ impl<'b> Graph<'b> {
         };
         let producer = format!("{} {}", model.producer_name, model.producer_version);
         let outputs = names(graph.output, budget)?;
-        Ok(Self { budget, producer, input, outputs, nodes, constants })
+        Ok(Self { budget, producer, input, width, outputs, nodes, constants })
     }
 
     /// The node that gives `output`, which must be an `operator` of `N` inputs.
@@ -123,6 +126,19 @@ fn chunks<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> {
     bytes.as_chunks::<N>().0.iter().copied()
 }
 
+/// The last dimension of the one input.
+fn width(inputs: &[Bytes]) -> Option<u32> {
+    let [input] = inputs else { return None };
+    // A shape of two dimensions is short; one of a million would cost more than it says.
+    let input = Some(input).filter(|input| input.len() <= SHAPE_BYTES)?;
+    let shape = proto::ValueInfo::decode(input.clone()).ok()?.kind?.tensor?.shape?;
+    let [_, width] = &shape.dim[..] else { return None };
+    width.dim_value.and_then(|width| u32::try_from(width).ok())
+}
+
+/// What an input of two dimensions takes at most.
+const SHAPE_BYTES: usize = 4 << 10;
+
 fn names(values: Vec<Bytes>, budget: &Budget) -> Result<Vec<String>, ReadError> {
     let name = |bytes: Bytes| {
         budget.allocate(cost::of_node(&bytes)?)?;
@@ -152,6 +168,10 @@ impl<'b> Attributes<'b> {
 
     pub(super) fn int(&self, name: &str) -> Option<i64> {
         self.by_name.get(name)?.i
+    }
+
+    pub(super) fn float(&self, name: &str) -> Option<f32> {
+        self.by_name.get(name)?.f
     }
 
     pub(super) fn text(&self, name: &str) -> Option<&[u8]> {

@@ -11,9 +11,10 @@ use forest::{Forest, average_path_length};
 use super::error::{FILE_LIMIT, ReadError};
 use super::formula::{self, Encoder, Formula};
 use super::graph::{Attributes, Constant, Graph};
+use super::steps;
 use crate::budget::Budget;
 use crate::imported::Imported;
-use crate::scikit_learn::COLUMNS_LIMIT;
+use crate::preprocessing::COLUMNS_LIMIT;
 use crate::shown::shown;
 use crate::tree::{self, Arrays};
 
@@ -31,9 +32,12 @@ pub(crate) fn read(bytes: &[u8], budget: &Budget) -> Result<Imported> {
     }
     let graph = Graph::decode(bytes, budget)?;
     let formula = Formula::of(&graph)?;
-    let (mut trees, mut seen, mut columns) = (Vec::new(), HashSet::new(), 0);
+    let (mut trees, mut seen, mut columns, mut cells) = (Vec::new(), HashSet::new(), 0, None);
     for (index, output) in formula.path_lengths.iter().enumerate() {
-        let (name, arrays, width) = tree(&graph, output)?;
+        let Named { name, input, arrays, columns: width } = tree(&graph, output)?;
+        if *cells.get_or_insert(input) != input {
+            return Err(ReadError::Foreign("all trees see the columns of one input"));
+        }
         // skl2onnx writes each tree once: no file says one tree and has a thousand read.
         if !seen.insert(name) {
             return Err(ReadError::Foreign("a tree is named more than once"));
@@ -45,8 +49,15 @@ pub(crate) fn read(bytes: &[u8], budget: &Budget) -> Result<Imported> {
     }
     let sample_size = sample_size(formula.divisor, trees.len())?;
     let forest = Forest::from_trees(columns as usize, sample_size, trees)?;
+    let preprocessing = steps::before(&graph, cells.unwrap_or(&graph.input), columns as usize)?;
     let origin = format!("ONNX by {}", shown(&graph.producer));
-    Ok(Imported { ensemble: forest.into(), threshold: threshold(formula.offset), columns: None, origin })
+    Ok(Imported {
+        ensemble: forest.into(),
+        preprocessing,
+        threshold: threshold(formula.offset),
+        columns: None,
+        origin,
+    })
 }
 
 /// The threshold for an offset that was rounded to `f32`: the next `f32`, so that a row that sits on scikit-learn's own
@@ -59,27 +70,38 @@ fn threshold(offset: f32) -> f64 {
 const NODE_COST: usize = 64;
 const TREE_COST: usize = 1024;
 
-/// The tree behind one path length: what gives the number of its leaf, its arrays, and how many columns it sees.
-fn tree(graph: &Graph<'_>, path_length: &str) -> Result<(String, Arrays, u32)> {
+/// A tree, and what it sees.
+struct Named<'g> {
+    /// What gives the number of its leaf.
+    name: String,
+    /// What its cells are columns of.
+    input: &'g str,
+    arrays: Arrays,
+    /// How many columns it sees.
+    columns: u32,
+}
+
+/// The tree behind one path length.
+fn tree<'g>(graph: &'g Graph<'_>, path_length: &str) -> Result<Named<'g>> {
     let [depth, samples] = formula::encoders(graph, path_length)?;
     let (node, [seen]) = graph.node(&depth.leaf, "TreeEnsembleRegressor")?;
-    let columns = columns(graph, seen)?;
+    let (input, columns) = columns(graph, seen)?;
     let arrays = arrays(&Attributes::of(node, graph.budget)?, columns, &depth, &samples)?;
     let [Encoder { leaf, .. }, _] = [depth, samples];
-    Ok((leaf, arrays, columns.len() as u32))
+    Ok(Named { name: leaf, input, arrays, columns: columns.len() as u32 })
 }
 
 /// The columns that a tree sees: all, in an order of its own.
-fn columns<'g>(graph: &'g Graph<'_>, seen: &str) -> Result<&'g [i64]> {
+fn columns<'g>(graph: &'g Graph<'_>, seen: &str) -> Result<(&'g str, &'g [i64])> {
     let (gather, [input, chosen]) = graph.node(seen, "Gather")?;
-    if input != graph.input || Attributes::of(gather, graph.budget)?.int("axis") != Some(1) {
+    if Attributes::of(gather, graph.budget)?.int("axis") != Some(1) {
         return Err(ReadError::Foreign("a tree sees something else than columns of the input"));
     }
     match graph.constant(chosen) {
         Some(Constant::Ints(columns)) if columns.len() > COLUMNS_LIMIT as usize => {
             Err(ReadError::Foreign("a tree sees at most 65536 columns"))
         }
-        Some(Constant::Ints(columns)) => Ok(columns),
+        Some(Constant::Ints(columns)) => Ok((input, columns)),
         _ => Err(ReadError::Foreign("the columns of a tree are a list of int64")),
     }
 }

@@ -1,6 +1,7 @@
 //! Why a pickle was refused, and the bound on its length.
 
 use crate::budget::CostError;
+use crate::class::FOREST_ALONE;
 use crate::cursor::Truncated;
 use crate::numpy::NumpyError;
 
@@ -27,6 +28,9 @@ pub enum PickleError {
     /// A class or function that is not on the allow-list.
     #[error("class {0} is not part of an isolation forest, nothing of the file was run")]
     Class(String),
+    /// The class of a pipeline's step, not on the list either.
+    #[error("class {0} is no step that can be taken, nothing of the file was run. {FOREST_ALONE}")]
+    Step(String),
     /// An opcode that does not fit what is on the stack.
     #[error("byte {position}: {rule}")]
     Malformed {

@@ -28,6 +28,8 @@ pub(super) struct Machine<'m, 'a> {
     opcodes_left: &'m mut usize,
     /// True for the pickle inside a joblib file: joblib writes no arrays of its own into it.
     inner: bool,
+    /// Whether a pipeline was met: a class that is not known is one of its steps.
+    in_pipeline: bool,
     stack: Vec<Id>,
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
@@ -47,6 +49,7 @@ impl<'m, 'a> Machine<'m, 'a> {
             graph,
             opcodes_left,
             inner: false,
+            in_pipeline: false,
             stack: Vec::new(),
             marks: Vec::new(),
             memo: HashMap::new(),
@@ -237,8 +240,10 @@ impl<'m, 'a> Machine<'m, 'a> {
     }
 
     fn class(&mut self, module: &str, name: &str) -> Result<()> {
-        let unknown = || PickleError::Class(shown(&format!("{module}.{name}")));
+        let refused = if self.in_pipeline { PickleError::Step } else { PickleError::Class };
+        let unknown = || refused(shown(&format!("{module}.{name}")));
         let class = Class::named(module, name).ok_or_else(unknown)?;
+        self.in_pipeline |= class == Class::Pipeline;
         self.push(Object::Class(class))
     }
 

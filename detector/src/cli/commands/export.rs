@@ -35,6 +35,11 @@ pub enum ExportError {
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] ModelFileError),
+    /// What is done before the forest has no place in the file.
+    #[error(
+        "a model with steps before its forest has no ONNX form: export the pipeline that it was imported from"
+    )]
+    Steps,
     /// The other system has no such forests.
     #[error(transparent)]
     Onnx(#[from] onnx::WriteError),
@@ -47,6 +52,9 @@ pub enum ExportError {
 pub fn run(args: &ExportArgs) -> Result<(), ExportError> {
     model_file::check_output(&args.output, &[&args.model])?;
     let model: Model = model_file::model(&args.model)?;
+    if model.preprocessing().is_some() {
+        return Err(ExportError::Steps);
+    }
     let bytes = onnx::write(model.ensemble(), model.threshold(), model.column_names())?;
     Ok(model_file::write(&args.output, &bytes)?)
 }

@@ -94,7 +94,7 @@ fn columns(path: &Path, given: &[String]) -> Result<Vec<String>, ServeError> {
         }
         Err(source) => return Err(ServeError::Import { path: path.to_owned(), source: Box::new(source) }),
     };
-    let count = imported.ensemble.columns();
+    let count = imported.inputs();
     match (imported.columns, given.len()) {
         (Some(columns), 0) => Ok(columns),
         (_, 0) if count == 1 => Ok(vec!["value".to_owned()]),

@@ -290,14 +290,19 @@ fn threshold_by(args: &TrainArgs) -> Result<Cut, TrainError> {
 fn imported(args: &TrainArgs, path: &Path) -> Result<Artifact, TrainError> {
     let score = args.score.map(checked).transpose()?;
     let refused = |error| TrainError::Import { path: path.to_owned(), source: Box::new(error) };
-    let Imported { ensemble, threshold, columns, origin } =
-        interchange::read(&model_file::bytes(path)?).map_err(refused)?;
-    let names = args.columns.clone().or(columns).unwrap_or_else(|| unnamed(ensemble.columns()));
-    if names.len() != ensemble.columns() {
-        return Err(TrainError::Columns { forest: ensemble.columns(), names: names.len() });
+    let imported = interchange::read(&model_file::bytes(path)?).map_err(refused)?;
+    let inputs = imported.inputs();
+    let Imported { ensemble, preprocessing, threshold, columns, origin } = imported;
+    let names = args.columns.clone().or(columns).unwrap_or_else(|| unnamed(inputs));
+    if names.len() != inputs {
+        return Err(TrainError::Columns { forest: inputs, names: names.len() });
     }
     let training = training(args, u64::from(ensemble.members()[0].sample_size()), origin);
-    Ok(Artifact { metadata: metadata(names, score.unwrap_or(threshold), training), ensemble, scores: None })
+    let metadata = Metadata {
+        pipeline: as_they_are(preprocessing),
+        ..metadata(names, score.unwrap_or(threshold), training)
+    };
+    Ok(Artifact { metadata, ensemble, scores: None })
 }
 
 /// What the model does not learn from, where columns are left out by name.
@@ -348,7 +353,7 @@ fn feature(name: &str) -> Result<Feature, String> {
 
 /// What is known of a forest whose rows are readings as they are.
 fn metadata(columns: Vec<String>, threshold: f64, training: Training) -> Metadata {
-    Metadata { columns, pipeline: as_they_are(), threshold, training, ..Metadata::default() }
+    Metadata { columns, pipeline: as_they_are(None), threshold, training, ..Metadata::default() }
 }
 
 fn training(args: &TrainArgs, samples: u64, origin: String) -> Training {

@@ -180,7 +180,7 @@ pub fn import(bytes: Vec<u8>, names: &[String]) -> Result<Vec<u8>, ImportError> 
 
 /// The file's names, else those given, where they are as many; else `x0`, `x1` and so on, which say how many there are.
 fn columns(imported: &Imported, names: &[String]) -> Vec<String> {
-    let count = imported.ensemble.columns();
+    let count = imported.inputs();
     let given = || Some(names.to_vec()).filter(|names| names.len() == count);
     imported.columns.clone().or_else(given).unwrap_or_else(|| (0..count).map(|at| format!("x{at}")).collect())
 }
