@@ -1,4 +1,4 @@
-//! ONNX models of isolation forests: [`read`] those that skl2onnx writes, [`write`] one that ONNX Runtime scores.
+//! ONNX models of isolation forests: [`read`](crate::read) those that skl2onnx writes, and ours; [`write()`] one that ONNX Runtime scores.
 //!
 //! skl2onnx keeps `f32`: split values lose nothing by it (cells are `f32`), leaves are kept as whole numbers of
 //! samples, the sample size is worked out from the constant that sums are divided by, and only the threshold of scores is
@@ -10,8 +10,9 @@ mod cost;
 mod graph;
 mod formula;
 mod steps;
-mod read;
 mod write;
+mod own;
+mod read;
 
 pub use error::{FILE_LIMIT, ReadError};
 pub(crate) use read::{is_model, read};

@@ -158,6 +158,26 @@ fn every_kind_of_pipeline_scores_as_scikit_learn_did_where_rounding_decides_too(
     }
 }
 
+#[test]
+fn what_is_exported_as_onnx_opens_again() {
+    for name in ["1.9.1/plain.joblib", "1.9.1/lone.joblib", "1.9.1/chosen.joblib", "1.9.1/tied.skops"] {
+        let imported = interchange::read(&fixture(name)).unwrap();
+        let columns: Vec<String> = (0..imported.inputs()).map(|column| format!("größe {column}")).collect();
+        let bytes = interchange::onnx::write(&imported.ensemble, imported.threshold, &columns).unwrap();
+        let again = interchange::read(&bytes).unwrap();
+        assert_eq!((again.threshold, again.columns.as_ref()), (imported.threshold, Some(&columns)), "{name}");
+        assert_eq!(again.origin, format!("ONNX by anomaly-operator {}", env!("CARGO_PKG_VERSION")));
+        let rows = rows(&expected(&fixtures().join(name)));
+        assert_eq!(again.ensemble.scores(&rows), imported.ensemble.scores(&rows), "{name}");
+        // A byte of the leaves, and one of the steps after them.
+        for at in [bytes.len() / 2, bytes.len() - 200] {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            assert!(interchange::read(&changed).is_err(), "{name}");
+        }
+    }
+}
+
 /// A smallest file of each reader.
 const ONE_OF_EACH: [&str; 7] = [
     "1.0.2/plain.p2.pkl",

@@ -37,10 +37,8 @@ pub(super) enum Constant {
 }
 
 impl<'b> Graph<'b> {
-    /// Decodes a model: one input, nodes of one output each, all names different.
-    pub(super) fn decode(bytes: &[u8], budget: &'b Budget) -> Result<Self, ReadError> {
-        budget.allocate(bytes.len().saturating_add(cost::of_model(bytes)?))?;
-        let model = proto::Model::decode(Bytes::copy_from_slice(bytes))?;
+    /// Takes a model apart: one input, nodes of one output each, all names different.
+    pub(super) fn of(model: proto::Model, budget: &'b Budget) -> Result<Self, ReadError> {
         let graph = model.graph.ok_or(ReadError::Foreign("it has no graph"))?;
         let mut nodes = HashMap::new();
         for bytes in graph.node {
@@ -168,6 +166,13 @@ impl<'b> Attributes<'b> {
 
     pub(super) fn int(&self, name: &str) -> Option<i64> {
         self.by_name.get(name)?.i
+    }
+
+    /// The elements of a tensor of doubles.
+    pub(super) fn doubles(&self, name: &'static str) -> Result<Vec<f64>, ReadError> {
+        let tensor = self.list(name)?.t.as_ref().filter(|tensor| tensor.data_type == proto::DOUBLE);
+        let tensor = tensor.ok_or(ReadError::Attribute(name))?;
+        Ok(chunks(&tensor.raw_data).map(f64::from_le_bytes).collect())
     }
 
     pub(super) fn float(&self, name: &str) -> Option<f32> {

@@ -7,11 +7,13 @@
 use std::collections::HashSet;
 
 use forest::{Forest, average_path_length};
+use prost::Message;
+use prost::bytes::Bytes;
 
 use super::error::{FILE_LIMIT, ReadError};
 use super::formula::{self, Encoder, Formula};
 use super::graph::{Attributes, Constant, Graph};
-use super::steps;
+use super::{cost, own, proto, steps};
 use crate::budget::Budget;
 use crate::imported::Imported;
 use crate::preprocessing::COLUMNS_LIMIT;
@@ -30,7 +32,12 @@ pub(crate) fn read(bytes: &[u8], budget: &Budget) -> Result<Imported> {
     if bytes.len() > FILE_LIMIT {
         return Err(ReadError::TooLarge(bytes.len()));
     }
-    let graph = Graph::decode(bytes, budget)?;
+    budget.allocate(bytes.len().saturating_add(cost::of_model(bytes)?))?;
+    let model = proto::Model::decode(Bytes::copy_from_slice(bytes))?;
+    if own::is_ours(&model) {
+        return own::read(model, budget);
+    }
+    let graph = Graph::of(model, budget)?;
     let formula = Formula::of(&graph)?;
     let (mut trees, mut seen, mut columns, mut cells) = (Vec::new(), HashSet::new(), 0, None);
     for (index, output) in formula.path_lengths.iter().enumerate() {
@@ -203,10 +210,7 @@ fn sample_size(divisor: f64, trees: usize) -> Result<u32> {
 
 #[cfg(test)]
 mod tests {
-    use prost::Message;
-
     use super::*;
-    use crate::onnx::proto;
 
     #[test]
     fn the_sample_size_is_found_in_the_divisor() {

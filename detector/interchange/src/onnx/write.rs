@@ -19,6 +19,9 @@ const IR_VERSION: i64 = 10;
 const OPERATORS: i64 = 21;
 const TREE_OPERATORS: i64 = 5;
 
+/// The name that stands in the file for who has written it.
+pub(super) const PRODUCER: &str = "anomaly-operator";
+
 /// `aggregate_function` of a `TreeEnsemble`.
 const SUM: i64 = 1;
 
@@ -71,7 +74,7 @@ pub fn write(ensemble: &Ensemble, threshold: f64, columns: &[String]) -> Result<
     }
     let model = Model {
         ir_version: IR_VERSION,
-        producer_name: "anomaly-operator".to_owned(),
+        producer_name: PRODUCER.to_owned(),
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
         doc_string:
             "Isolation forest. score: in (0, 1], higher is more anomalous. anomaly: 1 where score > threshold."
