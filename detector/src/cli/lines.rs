@@ -95,7 +95,7 @@ impl Lines {
             Line::Serves(model) => format!(
                 "{}: serves a model of {}, without training: {} trees, threshold {:.4}\nmodel {}{}",
                 self.detector,
-                model.data_end_time(),
+                model.provenance(),
                 model.trees(),
                 model.threshold(),
                 model.digest(),

@@ -488,6 +488,13 @@ impl Model {
         self.artifact.metadata.training.trained_at.parse().unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
+    /// Where it comes from, for a sentence: the time of the newest reading that it has learned from where that is known, else what
+    /// trained it, such as `scikit-learn 1.9.1`.
+    pub fn provenance(&self) -> String {
+        let time = self.data_end_time();
+        if time == Timestamp::UNIX_EPOCH { self.metadata().training.origin.clone() } else { time.to_string() }
+    }
+
     /// The end of the history that was asked for; without one, the time of the newest reading in the training set.
     pub fn until(&self) -> Timestamp {
         let until = self.artifact.metadata.training.until.as_ref();

@@ -6,6 +6,7 @@ use clap::Args;
 use forest::Forest;
 use forest::artifact::FORMAT;
 use forest::tree::Tree;
+use jiff::Timestamp;
 use serde::Serialize;
 use thiserror::Error;
 
@@ -52,7 +53,9 @@ struct Description<'a> {
     choice: Option<&'a str>,
     threshold: f64,
     samples: u64,
-    data_end_time: &'a str,
+    /// Absent where the readings had no times, and of an imported model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_end_time: Option<String>,
     origin: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     recipe: Option<&'a str>,
@@ -147,7 +150,9 @@ fn description(model: &Model) -> String {
         choice: metadata.training.choice.as_deref(),
         threshold: metadata.threshold,
         samples: metadata.training.samples,
-        data_end_time: &metadata.training.trained_at,
+        data_end_time: Some(model.data_end_time())
+            .filter(|time| *time != Timestamp::UNIX_EPOCH)
+            .map(|time| time.to_string()),
         origin: &metadata.training.origin,
         recipe: metadata.recipe.as_deref(),
         expected_alerts_per_day: metadata.training.expected_alerts_per_day,
