@@ -133,6 +133,19 @@ impl Ensemble {
         (0..samples.len()).map(|row| self.combined(scores.iter().map(|scores| scores[row])).0).collect()
     }
 
+    /// The same of cells that are somebody else's: see [`Forest::scores_of_cells`].
+    ///
+    /// # Panics
+    /// When the cells are not whole rows.
+    pub fn scores_of_cells(&self, cells: &[f32]) -> Vec<f64> {
+        let mut scores: Vec<_> = self.members.iter().map(|member| member.scores_of_cells(cells)).collect();
+        if scores.len() == 1 {
+            return scores.swap_remove(0);
+        }
+        let rows = 0..cells.len() / self.columns();
+        rows.map(|row| self.combined(scores.iter().map(|scores| scores[row])).0).collect()
+    }
+
     /// How much each column did to set `row` apart, by the member that makes the score: see [`Forest::explain`].
     ///
     /// # Panics

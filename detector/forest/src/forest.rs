@@ -204,20 +204,32 @@ impl Forest {
     /// When the rows do not have [`Forest::columns`] cells.
     pub fn scores(&self, samples: &Samples) -> Vec<f64> {
         self.check(samples.columns());
-        if samples.has_missing() {
-            let rows = samples.cells().par_chunks(self.columns);
+        self.scores_in(samples.cells(), samples.has_missing())
+    }
+
+    /// The same of cells that are somebody else's, row by row, and are not copied: each is finite, or NaN where it is missing.
+    ///
+    /// # Panics
+    /// When the cells are not whole rows.
+    pub fn scores_of_cells(&self, cells: &[f32]) -> Vec<f64> {
+        assert!(cells.len().is_multiple_of(self.columns), "cells must be whole rows");
+        self.scores_in(cells, cells.iter().any(|cell| cell.is_nan()))
+    }
+
+    fn scores_in(&self, cells: &[f32], has_missing: bool) -> Vec<f64> {
+        if has_missing {
+            let rows = cells.par_chunks(self.columns);
             return rows.map(|row| self.score(row)).collect();
         }
         let kernel = self.kernel();
-        let mut scores = vec![0.0; samples.len()];
+        let mut scores = vec![0.0; cells.len() / self.columns];
         let score = |(scores, cells): (&mut [f64], &[f32])| {
             kernel.scores(&self.trees, self.scale, cells, scores);
             for (score, row) in scores.iter_mut().zip(cells.chunks_exact(self.columns)) {
                 *score = self.cut_off(*score, row);
             }
         };
-        let cells = samples.cells();
-        if samples.len() <= BLOCKS_PER_THREAD * BLOCK {
+        if scores.len() <= BLOCKS_PER_THREAD * BLOCK {
             scores.chunks_mut(BLOCK).zip(cells.chunks(BLOCK * self.columns)).for_each(score);
         } else {
             let blocks = scores.par_chunks_mut(BLOCK).zip(cells.par_chunks(BLOCK * self.columns));

@@ -40,6 +40,7 @@ fn an_ensemble_scores_as_its_most_anomalous_member_and_is_the_same_on_any_number
     assert_eq!(modes, [Mode::Standard, Mode::PooledGain, Mode::AdjustedDensity]);
     let scores = forest.scores(&samples);
     assert_eq!(scores, samples.rows().map(|row| forest.score(row)).collect::<Vec<_>>());
+    assert_eq!(scores, forest.scores_of_cells(samples.cells()));
     let (outlier, majority) = scores.split_last().unwrap();
     assert!(majority.iter().all(|score| score < outlier && *score > 0.0));
     assert!(*outlier > 0.85, "{outlier}"); // one of 501 is about nine bits
