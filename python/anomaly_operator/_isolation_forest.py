@@ -1,0 +1,203 @@
+"""`IsolationForest`: scikit-learn's interface on Anomaly Operator's forest."""
+
+import os
+import pickle
+import warnings
+from numbers import Integral, Real
+
+import joblib
+import numpy
+from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from anomaly_operator import _sklearn_trees
+from anomaly_operator._native import Model
+
+MODES = {"Standard", "Auto", "AveragedGain", "PooledGain", "AdjustedDepth", "Density", "AdjustedDensity"}
+
+
+class IsolationForest(OutlierMixin, BaseEstimator):
+    """Isolation forest (Liu, Ting and Zhou, 2008), as `sklearn.ensemble.IsolationForest` has it, and faster.
+
+    A row beyond the range of the training rows scores the lower the further it is; in scikit-learn's forest it scores as the
+    edge does. Cells may be NaN: missing.
+
+    Parameters
+    ----------
+    n_estimators : int, default=100
+        Trees, 1 to 10000.
+    max_samples : "auto", int or float, default="auto"
+        Rows that each tree is grown from: at most 256 of all, a number, or a share.
+    contamination : "auto" or float, default="auto"
+        The share of the training rows that `predict` calls anomalous, in (0, 0.5]; "auto" calls those anomalous that score
+        below -0.5.
+    extension_level : int, default=0
+        Columns of a split, less one: 0 is the original forest, more an extended one (Hariri, Kind and Brunner, 2021).
+    mode : str, default="Standard"
+        How trees are grown: "Standard", or "Auto" for three forests of different modes that score together; the others are
+        for research.
+    n_jobs : int or None, default=None
+        Threads, as scikit-learn counts them: None is one, -1 all.
+    random_state : int, RandomState or None, default=None
+        The same number, the same rows: the same forest, on any number of threads.
+
+    Attributes
+    ----------
+    offset_ : float
+        `decision_function` is `score_samples` less it.
+    max_samples_ : int
+        Rows that each tree was grown from.
+    n_features_in_ : int
+        Columns.
+    feature_names_in_ : ndarray of str
+        Their names, where `fit` saw a data frame.
+    """
+
+    _parameter_constraints = {
+        "n_estimators": [Interval(Integral, 1, 10_000, closed="both")],
+        "max_samples": [
+            StrOptions({"auto"}),
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Real, 0, 1, closed="right"),
+        ],
+        "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
+        "extension_level": [Interval(Integral, 0, None, closed="left")],
+        "mode": [StrOptions(MODES)],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        *,
+        n_estimators=100,
+        max_samples="auto",
+        contamination="auto",
+        extension_level=0,
+        mode="Standard",
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.n_estimators = n_estimators
+        self.max_samples = max_samples
+        self.contamination = contamination
+        self.extension_level = extension_level
+        self.mode = mode
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def fit(self, X, y=None):
+        """Grow the trees over the rows of X; `y` is ignored."""
+        self._validate_params()
+        X = self._checked(X, numpy.float32, reset=True)
+        rows, columns = X.shape
+        seed = check_random_state(self.random_state).randint(numpy.iinfo(numpy.int32).max)
+        names = getattr(self, "feature_names_in_", [f"x{column}" for column in range(columns)])
+        self.max_samples_ = self._sample_size(rows)
+        self._model = Model.fit(
+            X,
+            self.n_estimators,
+            self.max_samples_,
+            self.extension_level,
+            self.mode,
+            int(seed),
+            None if self.contamination == "auto" else float(self.contamination),
+            list(names) if columns > 1 or hasattr(self, "feature_names_in_") else ["value"],
+            self._threads(),
+        )
+        self.offset_ = -self._model.threshold
+        return self
+
+    def score_samples(self, X):
+        """The negative of the paper's score of each row, in [-1, 0): the lower, the more anomalous."""
+        check_is_fitted(self)
+        if self._model.has_steps:
+            return -self._model.scores_after_steps(self._checked(X, numpy.float64), self._threads())
+        return -self._model.scores(self._checked(X, numpy.float32), self._threads())
+
+    def decision_function(self, X):
+        """`score_samples` less `offset_`: below 0 is anomalous."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X):
+        """-1 for anomalous rows, 1 for the others."""
+        return numpy.where(self.decision_function(X) < 0, -1, 1)
+
+    def explain(self, X):
+        """How much each column did to set each row apart: an array of X's shape, of shares that add up to 1 in each row."""
+        check_is_fitted(self)
+        return self._model.explain(self._checked(X, numpy.float64), self._threads())
+
+    def save(self, path):
+        """Write the model for `detector serve`, `detector score` and the operator. It replaces what is there at once."""
+        check_is_fitted(self)
+        path = os.fspath(path)
+        beside = f"{path}.{os.getpid()}.tmp"
+        with open(beside, "wb") as file:
+            file.write(self._model.to_bytes())
+        os.replace(beside, path)
+
+    @classmethod
+    def load(cls, path):
+        """The model of a file: of `save`, `detector train`, a running detector, scikit-learn or ONNX. No code in it is run."""
+        with open(path, "rb") as file:
+            return cls._of(Model.from_bytes(file.read()))
+
+    @classmethod
+    def from_sklearn(cls, model):
+        """A fitted `sklearn.ensemble.IsolationForest`, or a pipeline of scalers and imputers that ends in one; predictions stay."""
+        return cls._of(Model.from_bytes(pickle.dumps(model, protocol=5)))
+
+    def to_sklearn(self):
+        """The same trees as a `sklearn.ensemble.IsolationForest`.
+
+        It does not know the range of the training rows: rows beyond it score as the edge does.
+        """
+        check_is_fitted(self)
+        if self._model.has_steps:
+            raise ValueError("the model has steps before its forest: scikit-learn's own pipeline has them")
+        forest = _sklearn_trees.forest(self._model.trees(), self._model.columns, self._model.sample_size)
+        forest.offset_ = self.offset_
+        if hasattr(self, "feature_names_in_"):
+            forest.feature_names_in_ = self.feature_names_in_
+        return forest
+
+    @classmethod
+    def _of(cls, model):
+        forest = cls(n_estimators=model.total_trees, max_samples=model.sample_size)
+        forest._model = model
+        forest.max_samples_ = model.sample_size
+        # A threshold is not always that of a share: it is kept as it is.
+        forest.offset_ = -model.threshold
+        forest.n_features_in_ = model.columns
+        unnamed = [f"x{column}" for column in range(model.columns)]
+        if model.names not in (unnamed, ["value"]):
+            forest.feature_names_in_ = numpy.array(model.names, dtype=object)
+        return forest
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_model")
+
+    def _checked(self, X, dtype, reset=False):
+        return validate_data(self, X, dtype=dtype, order="C", ensure_all_finite="allow-nan", reset=reset)
+
+    def _sample_size(self, rows):
+        if isinstance(self.max_samples, str):
+            return min(256, rows)
+        if not isinstance(self.max_samples, Integral):
+            return max(1, int(self.max_samples * rows))
+        if self.max_samples > rows:
+            warnings.warn(
+                f"max_samples ({self.max_samples}) is greater than the number of rows ({rows}), which is taken instead"
+            )
+        return min(int(self.max_samples), rows)
+
+    def _threads(self):
+        return joblib.effective_n_jobs(self.n_jobs)
