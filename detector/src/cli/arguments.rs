@@ -15,6 +15,7 @@ use crate::cli::commands::run::args::RunArgs;
 use crate::cli::commands::score::{self, ScoreArgs};
 use crate::cli::commands::serve::{self, ServeArgs};
 use crate::cli::commands::train::{self, TrainArgs};
+use crate::cli::commands::tune::{self, TuneArgs};
 use crate::cli::commands::validate::{self, ValidateArgs};
 use crate::cli::stdout;
 
@@ -42,6 +43,8 @@ enum Command {
     Score(ScoreArgs),
     /// Measure a model or a manifest against labels
     Evaluate(EvaluateArgs),
+    /// Try settings on labelled readings, and say which are best and how sure that is
+    Tune(TuneArgs),
     /// Say how much two models agree on the rows of a CSV file
     Compare(CompareArgs),
     /// Print what a model is, as JSON
@@ -73,6 +76,7 @@ impl Cli {
             Command::Train(args) => Ok(train::run(args)?),
             Command::Score(args) => Ok(score::run(args)?),
             Command::Evaluate(args) => Ok(evaluate::run(args)?),
+            Command::Tune(args) => Ok(tune::run(args)?),
             Command::Compare(args) => Ok(compare::run(args)?),
             Command::Inspect(args) => Ok(inspect::run(args)?),
             Command::Export(args) => Ok(export::run(args)?),

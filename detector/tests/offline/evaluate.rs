@@ -135,3 +135,17 @@ fn labels_that_are_of_no_use_are_refused_in_a_sentence() {
         "the model must have the manifest's columns, value, got load"
     );
 }
+
+#[test]
+fn tune_says_what_is_better_and_writes_the_manifest() {
+    let folder = folder();
+    let output = detector(folder.path(), &["tune", "data.csv", "--output", "best.yaml"]);
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(said.starts_with("average precision") && said.contains("* "), "{said}");
+    let best = fs::read_to_string(folder.path().join("best.yaml")).unwrap();
+    assert!(best.contains("kind: AnomalyDetector"), "{best}");
+    let quickstart = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/quickstart.yaml");
+    let says = error(folder.path(), &["tune", quickstart, "--duration", "10m"]);
+    assert!(says.contains("both halves of the time need labels"), "{says}");
+}

@@ -18,6 +18,8 @@ pub mod train;
 pub mod score;
 /// `detector evaluate`.
 pub mod evaluate;
+/// `detector tune`.
+pub mod tune;
 /// `detector compare`.
 pub mod compare;
 /// `detector inspect`.
@@ -51,6 +53,9 @@ pub enum CommandError {
     /// `evaluate` failed.
     #[error(transparent)]
     Evaluate(#[from] evaluate::error::EvaluateError),
+    /// `tune` failed.
+    #[error(transparent)]
+    Tune(#[from] tune::TuneError),
     /// `compare` failed.
     #[error(transparent)]
     Compare(#[from] compare::CompareError),

@@ -62,6 +62,31 @@ impl Estimates {
     }
 }
 
+/// By how much one figure is better where the same instants are judged in another way.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Gain {
+    /// Of all instants.
+    pub estimate: Estimate,
+    /// The share of the draws in which it is better.
+    pub better: f64,
+}
+
+impl Gain {
+    /// Of the figure of this index, from one judgement of the instants to another: in each draw both have the same blocks. None
+    /// where it is not defined of both.
+    pub fn new(figure: usize, from: &Evaluated, to: &Evaluated) -> Option<Self> {
+        let block = block_length(from).max(block_length(to));
+        let (from, to) = (Blocks::new(from, block), Blocks::new(to, block));
+        let gain = |weights: &[f64]| Some(to.figures(weights)[figure]? - from.figures(weights)[figure]?);
+        let count = from.len().min(to.len());
+        let value = gain(&vec![1.0; count])?;
+        let draws: Vec<f64> =
+            (0..DRAWS as u64).into_par_iter().filter_map(|seed| gain(&drawn(count, seed))).collect();
+        let better = draws.iter().filter(|gain| **gain > 0.0).count() as f64 / draws.len().max(1) as f64;
+        Some(Self { estimate: Estimate { value, interval: interval(draws.into_iter()) }, better })
+    }
+}
+
 /// How many instants a block has.
 fn block_length(evaluated: &Evaluated) -> usize {
     let count = evaluated.instants.len();
@@ -120,6 +145,17 @@ mod tests {
         let rows = Evaluated { is_series: false, ..series(&"x".repeat(400), &"F.".repeat(200)) };
         let [low, high] = Estimates::new(&rows).each[2].unwrap().interval.unwrap();
         assert!(((high - low) - 0.098).abs() < 0.012, "{low} {high}");
+    }
+
+    #[test]
+    fn a_gain_is_sure_where_it_comes_everywhere() {
+        let truth = "..FF........".repeat(40);
+        let (worse, better) =
+            (series(&"..x!....x...".repeat(40), &truth), series(&"..x!........".repeat(40), &truth));
+        let gain = Gain::new(2, &worse, &better).unwrap();
+        assert!((gain.estimate.value - 1.0 / 3.0).abs() < 1e-9 && gain.better > 0.999, "{gain:?}");
+        let none = Gain::new(2, &worse, &worse).unwrap();
+        assert_eq!((none.estimate.value.to_bits(), none.better.to_bits()), (0f64.to_bits(), 0f64.to_bits()));
     }
 
     #[test]

@@ -112,6 +112,14 @@ impl Evaluated {
         }
     }
 
+    /// The earlier instants and the later ones.
+    #[must_use]
+    pub fn halves(mut self) -> (Self, Self) {
+        let later = self.instants.split_off(self.instants.len() / 2);
+        let Self { is_series, has_times, promised, threshold, .. } = self;
+        (self, Self { instants: later, is_series, has_times, promised, threshold })
+    }
+
     /// How many seconds the instants take, the last one's own included.
     pub fn seconds(&self) -> f64 {
         let (Some(first), Some(last)) = (self.instants.first(), self.instants.last()) else { return 0.0 };

@@ -9,7 +9,7 @@ mod judged;
 /// A model over the rows of a table.
 mod rows;
 /// A manifest over its own readings.
-mod replayed;
+pub(super) mod replayed;
 /// What is printed.
 mod outcome;
 
@@ -20,7 +20,6 @@ use self::error::EvaluateError;
 use self::outcome::{Chosen, Printed};
 use super::model_file;
 use crate::cli::figures::bootstrap::Estimates;
-use crate::cli::figures::instants::{Evaluated, Instant};
 use crate::cli::format::Format;
 use crate::cli::stdout;
 
@@ -44,7 +43,7 @@ pub fn run(args: &EvaluateArgs) -> Result<(), EvaluateError> {
     let (evaluated, chosen) = match args.choose {
         None => (judged.evaluated, None),
         Some(goal) => {
-            let (first, other) = halves(judged.evaluated);
+            let (first, other) = judged.evaluated.halves();
             let of_half = |why: String| unfit(format!("--choose needs labels in both halves: {why}"));
             first.check().map_err(of_half)?;
             other.check().map_err(of_half)?;
@@ -64,12 +63,4 @@ pub fn run(args: &EvaluateArgs) -> Result<(), EvaluateError> {
         Format::Json => stdout::print(printed.json())?,
     }
     Ok(())
-}
-
-/// The earlier instants and the later ones.
-fn halves(mut evaluated: Evaluated) -> (Evaluated, Evaluated) {
-    let later: Vec<Instant> = evaluated.instants.split_off(evaluated.instants.len() / 2);
-    let Evaluated { is_series, has_times, promised, threshold, .. } = evaluated;
-    let other = Evaluated { instants: later, is_series, has_times, promised, threshold };
-    (evaluated, other)
 }

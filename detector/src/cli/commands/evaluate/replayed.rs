@@ -45,28 +45,52 @@ pub(super) fn judged(
     document.notes.iter().for_each(note);
     let detector = document.detector()?;
     let model = model.map(model_file::model).transpose()?;
-    let explain = if args.report.is_some() { Explain::Anomalies } else { Explain::Never };
-    let mut started = started(&detector, model, explain)?;
-    let span = args.duration.map(Duration::from).or_else(|| is_simulated(&detector).then_some(DAY));
     let recording = args.report.as_ref().map(|_| Recording::of_detector(&detector));
+    let name = shown(manifest);
+    let Replayed { evaluated, recording, model } = replay(&name, &detector, model, args.duration, recording)?;
+    let report = recording.map(|recording| Shown {
+        recording,
+        model: model_card::lines(&model, Some(detector.cut())),
+        warnings: model.warnings(detector.cut()),
+    });
+    let rethreshold = Box::new(move |evaluated, score| by_threshold(&detector, evaluated, score));
+    Ok(FileJudged { name, evaluated, rethreshold, report })
+}
+
+/// What came of a replay.
+pub(in crate::cli::commands) struct Replayed {
+    /// What was judged.
+    pub(in crate::cli::commands) evaluated: Evaluated,
+    recording: Option<Recording>,
+    /// The model at the end.
+    model: Arc<Model>,
+}
+
+/// The readings of a detector that messages call by this name: trained on, or with the model; judged for so long, and recorded.
+///
+/// # Errors
+/// As [`judged`].
+pub(in crate::cli::commands) fn replay(
+    name: &str,
+    detector: &Valid,
+    model: Option<Model>,
+    duration: Option<crd::Duration>,
+    recording: Option<Recording>,
+) -> Result<Replayed, EvaluateError> {
+    let explain = if recording.is_some() { Explain::Anomalies } else { Explain::Never };
+    let mut started = started(detector, model, explain)?;
+    let span = duration.map(Duration::from).or_else(|| is_simulated(detector).then_some(DAY));
     let mut judging = Judging { recording, ..Judging::default() };
     let threshold = started.threshold();
     let sources = started.sources.clone();
-    monitor::replay(&detector, &sources, &mut started.started, span, &mut judging)?;
+    monitor::replay(detector, &sources, &mut started.started, span, &mut judging)?;
     if !judging.knows_the_truth {
-        return Err(EvaluateError::NoTruth(shown(manifest)));
+        return Err(EvaluateError::NoTruth(name.to_owned()));
     }
-    let model = started.started.scorer.model();
-    let report = judging.recording.map(|recording| Shown {
-        recording,
-        model: model_card::lines(model, Some(detector.cut())),
-        warnings: model.warnings(detector.cut()),
-    });
-    let promised = promised(&detector, sources.interval().as_secs_f64());
-    let instants = judging.instants;
+    let promised = promised(detector, sources.interval().as_secs_f64());
+    let Judging { instants, recording, .. } = judging;
     let evaluated = Evaluated { instants, is_series: true, has_times: true, promised, threshold };
-    let rethreshold = Box::new(move |evaluated, score| by_threshold(&detector, evaluated, score));
-    Ok(FileJudged { name: shown(manifest), evaluated, rethreshold, report })
+    Ok(Replayed { evaluated, recording, model: started.started.scorer.model().clone() })
 }
 
 struct Begun {
