@@ -1,10 +1,10 @@
 # One line a target; `make help` lists them. What a target needs on a machine (Debian, root) it installs.
 .DEFAULT_GOAL := help
-.PHONY: docs test test-reference test-all test-sources test-monitoring test-rust test-brokers test-metrics test-imports test-python test-fuzz test-readme test-report test-images test-cluster test-hostile lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-sources bench-model test-aarch64 test-s3 test-push test-clients help
+.PHONY: docs test test-reference test-all test-sources test-monitoring test-rust test-brokers test-metrics test-imports test-python test-fuzz test-readme test-report test-images test-cluster test-hostile lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-sources bench-model test-aarch64 test-s3 test-push test-clients test-page help
 
 test: ## What CI runs, set-up included
 	tests/all
-test-all: test test-s3 test-push test-clients test-sources test-monitoring test-images test-aarch64 ## make test, and what is too long for every change
+test-all: test test-s3 test-push test-clients test-page test-sources test-monitoring test-images test-aarch64 ## make test, and what is too long for every change
 test-rust: ## The Rust tests; they need nothing but Rust
 	cargo test --quiet --workspace
 test-brokers: ## Sources with real brokers: Mosquitto
@@ -19,6 +19,8 @@ test-s3: ## Models from a server that speaks S3
 	tests/s3/run
 test-push: ## Readings pushed by a real Prometheus, OpenTelemetry's SDK and curl
 	tests/push/run
+test-page: ## The page of a running detector in a real Chromium: a fault appears, no errors, accessible
+	tests/page/run
 test-clients: ## Predictions by clients that others wrote: requests, the KServe SDK, Triton's
 	tests/clients/run
 test-aarch64: ## The same models and verdicts on aarch64, emulated

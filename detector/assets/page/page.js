@@ -119,7 +119,7 @@
     at("shares-of").textContent = entries.length ? "To the verdict of " + clock(newest.time) : "The newest verdict is not explained.";
     const body = element("tbody");
     for (const [sensor, share] of entries) {
-      const row = element("tr"), title = element("th", sensor), cell = element("td"), bar = element("meter");
+      const row = element("tr"), title = element("th", sensor), cell = element("td"), bar = element("progress");
       title.scope = "row";
       bar.max = 1; bar.value = share;
       bar.setAttribute("aria-label", "Share of " + sensor);
@@ -223,7 +223,7 @@
   function form() {
     for (const { name, unit } of sensors) {
       const recent = values.get(name).filter(value => value !== null);
-      const low = Math.min(...recent), high = Math.max(...recent), room = (high - low || Math.abs(high) || 1) * 2;
+      const low = Math.min(...recent), high = Math.max(...recent), room = Math.max(2 * (high - low), Math.abs(high) / 2) || 1;
       const line = element("label"), slider = element("input"), field = element("input");
       slider.type = "range"; field.type = "number"; field.step = slider.step = "any";
       slider.min = low - room; slider.max = high + room;
@@ -270,11 +270,14 @@
 
   const later = milliseconds => new Promise(done => setTimeout(done, milliseconds));
   async function begin() {
-    name = (await ask(".", undefined)).name;
-    at("title").textContent = document.title = name;
     for (;;) {
-      try { sensors = await describe(); break; } catch (error) { at("sentence").textContent = error.message; await later(2000); }
+      const index = await ask(".");
+      name = at("title").textContent = document.title = index.name;
+      if (index.model) break;
+      at("sentence").textContent = index.message;
+      await later(1000);
     }
+    sensors = await describe();
     for (const { name } of sensors) values.set(name, []);
     const { verdicts } = await ask("verdicts?limit=1000");
     verdicts.reverse().forEach(keep);

@@ -36,6 +36,7 @@ async fn every_documented_route_is_there_and_takes_its_method() {
     let (_, _, index) = get(&state, "/", ("accept", "application/json"), "vary").await;
     let index: Value = serde_json::from_slice(&index).unwrap();
     assert_eq!(index["name"], "boiler");
+    assert_eq!(index["model"], **state.scorer().unwrap().model().digest());
     let routes = index["routes"].as_array().unwrap();
     assert!(routes.len() > 20, "{index}");
     for route in routes {

@@ -30,9 +30,12 @@ pub(super) async fn page(state: Data<State>, request: HttpRequest) -> HttpRespon
             .insert_header(("Vary", "Accept"))
             .body(PAGE);
     }
+    let scorer = state.scorer();
     let index = json!({
         "name": state.detector.name(),
         "version": env!("CARGO_PKG_VERSION"),
+        "model": scorer.as_ref().map(|scorer| scorer.model().digest().to_string()),
+        "message": scorer.is_none().then(|| state.why_no_model()),
         "openapi": "/openapi.json",
         "routes": *ROUTES,
     });
