@@ -9,6 +9,7 @@ use actix_web::test as on;
 use actix_web::web::Data;
 use detector::serving::api::{configure_metrics, configure_predict};
 use detector::serving::state::State;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::http::{ONE, TWO, ask, error, serving};
@@ -140,8 +141,8 @@ fn verdicts_are_sent_as_they_are_made_and_missed_ones_first() {
         write!(stream, "GET /verdicts/stream HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n{last}\r\n")
             .unwrap();
         let lines = BufReader::new(stream).lines().map(Result::unwrap);
-        let ids = lines.filter_map(|line| line.strip_prefix("id: ").map(str::to_owned));
-        ids.take(5).collect::<Vec<_>>()
+        let ids = lines.filter_map(|line| Some(line.strip_prefix("id: ")?.parse().unwrap()));
+        ids.take(5).collect::<Vec<Timestamp>>()
     };
     let seen = follow("");
     assert!(seen.is_sorted() && seen.len() == 5, "{seen:?}");
