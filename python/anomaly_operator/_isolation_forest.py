@@ -146,7 +146,12 @@ class IsolationForest(OutlierMixin, BaseEstimator):
 
     @classmethod
     def load(cls, path):
-        """The model of a file: of `save`, `detector train`, a running detector, scikit-learn or ONNX. No code in it is run."""
+        """The model of a file: of `save`, `detector train`, a running detector, scikit-learn or ONNX. No code in it is run.
+
+        `path` may be an open file, too.
+        """
+        if hasattr(path, "read"):
+            return cls._of(Model.from_bytes(path.read()))
         with open(path, "rb") as file:
             return cls._of(Model.from_bytes(file.read()))
 

@@ -44,7 +44,8 @@ pub(crate) struct Model {
 
 impl Model {
     fn new(artifact: Artifact) -> PyResult<Self> {
-        let pipeline: Pipeline = serde_json::from_value(artifact.metadata.pipeline.clone()).map_err(value_error)?;
+        let pipeline: Pipeline =
+            serde_json::from_value(artifact.metadata.pipeline.clone()).map_err(value_error)?;
         if !pipeline.is_plain() {
             return Err(value_error(
                 "the model must see readings as they are, got one of lags or other features: `detector score` makes its vectors",
@@ -116,7 +117,8 @@ impl Model {
         if bytes.get(8) != Some(&b'{') && interchange::is_known(bytes) {
             let imported = interchange::read(bytes).map_err(value_error)?;
             let inputs = imported.inputs();
-            let columns = imported.columns.unwrap_or_else(|| (0..inputs).map(|at| format!("x{at}")).collect());
+            let columns =
+                imported.columns.unwrap_or_else(|| (0..inputs).map(|at| format!("x{at}")).collect());
             let training = Training {
                 samples: imported.ensemble.members()[0].sample_size().into(),
                 trained_at: EPOCH.to_owned(),
@@ -124,8 +126,13 @@ impl Model {
                 ..Training::default()
             };
             let pipeline = pipeline(imported.preprocessing)?;
-            let metadata =
-                Metadata { columns, pipeline, threshold: imported.threshold, training, ..Metadata::default() };
+            let metadata = Metadata {
+                columns,
+                pipeline,
+                threshold: imported.threshold,
+                training,
+                ..Metadata::default()
+            };
             return Self::new(Artifact { ensemble: imported.ensemble, metadata, scores: None });
         }
         Self::new(Artifact::from_bytes(bytes).map_err(value_error)?)
@@ -266,13 +273,20 @@ fn pipeline(preprocessing: Option<Preprocessing>) -> PyResult<serde_json::Value>
     serde_json::to_value(Pipeline::as_they_are(preprocessing)).map_err(value_error)
 }
 
-fn params(trees: u32, sample_size: u32, extension_level: u32, mode: &str, seed: u64) -> PyResult<EnsembleParams> {
+fn params(
+    trees: u32,
+    sample_size: u32,
+    extension_level: u32,
+    mode: &str,
+    seed: u64,
+) -> PyResult<EnsembleParams> {
     let params = Params::new(trees, sample_size, extension_level, seed).map_err(value_error)?;
     if mode == "Auto" {
         return Ok(EnsembleParams::Auto(params));
     }
     let known = Mode::ALL.into_iter().find(|known| known.name() == mode);
-    let mode = known.ok_or_else(|| value_error(format!("mode must be Standard, Auto or a research mode, got {mode}")))?;
+    let mode = known
+        .ok_or_else(|| value_error(format!("mode must be Standard, Auto or a research mode, got {mode}")))?;
     Ok(params.with_mode(mode).into())
 }
 
@@ -295,7 +309,8 @@ fn trained(
         warnings: samples.warnings(|column| columns[column].clone()),
         ..Training::default()
     };
-    let metadata = Metadata { columns, pipeline: pipeline(None)?, threshold, training, ..Metadata::default() };
+    let metadata =
+        Metadata { columns, pipeline: pipeline(None)?, threshold, training, ..Metadata::default() };
     let scores = Scores { seen: Greatest::of(&seen), unseen: Greatest::of(&unseen), seconds_apart: None };
     Ok(Artifact { ensemble, metadata, scores: Some(scores) })
 }

@@ -1,9 +1,14 @@
 """scikit-learn's own checks, and what is beyond its interface."""
 
+import io
+import json
 import os
 import pathlib
 import pickle
+import socket
 import subprocess
+import time
+import urllib.request
 
 import numpy
 import pytest
@@ -16,6 +21,15 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from anomaly_operator import IsolationForest
+
+
+needs_the_program = pytest.mark.skipif(not os.environ.get("DETECTOR"), reason="DETECTOR names the program")
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 @parametrize_with_checks([IsolationForest(n_estimators=20)])
@@ -130,7 +144,40 @@ def test_copies_and_clones_are_what_they_are():
     assert (pickle.loads(pickle.dumps(forest)).score_samples(rows()) == forest.score_samples(rows())).all()
 
 
-@pytest.mark.skipif(not os.environ.get("DETECTOR"), reason="DETECTOR names the program")
+def until(condition):
+    """The first answer of `condition`, which may fail for a while."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            return condition()
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+
+
+@needs_the_program
+def test_the_program_serves_a_saved_model(tmp_path):
+    cells = rows(300)
+    forest = IsolationForest(contamination=0.1, random_state=0).fit(cells)
+    forest.save(tmp_path / "model")
+    addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+    command = [os.environ["DETECTOR"], "serve", "model", "--predict-address", addresses[0], "--metrics-address", addresses[1]]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as program:
+        try:
+            until(lambda: urllib.request.urlopen(f"http://{addresses[1]}/readyz"))
+            question = json.dumps({"instances": cells.tolist()}).encode()
+            with urllib.request.urlopen(f"http://{addresses[0]}/predict", question) as answer:
+                predictions = json.load(answer)["predictions"]
+            assert [row["anomaly"] for row in predictions] == (forest.predict(cells) == -1).astype(int).tolist()
+            with urllib.request.urlopen(f"http://{addresses[1]}/model") as answer:
+                served = IsolationForest.load(io.BytesIO(answer.read()))
+            assert (served.score_samples(cells) == forest.score_samples(cells)).all()
+        finally:
+            program.terminate()
+
+
+@needs_the_program
 def test_the_program_scores_a_saved_model_the_same(tmp_path):
     cells = rows(300)
     pipeline = make_pipeline(StandardScaler(), Reference(contamination=0.05, random_state=0)).fit(cells)

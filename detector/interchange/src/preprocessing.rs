@@ -169,7 +169,9 @@ impl Preprocessing {
                 let given = rows.iter().skip(*from as usize).step_by(self.inputs);
                 let count = rows.len() / self.inputs;
                 cells.iter_mut().zip(given).for_each(|(cell, given)| *cell = *given);
-                operations.iter().for_each(|operation| operation.apply(&mut cells[..count]));
+                for operation in operations {
+                    operation.apply(&mut cells[..count]);
+                }
                 let places = made.iter_mut().skip(at).step_by(width);
                 places
                     .zip(&cells)
@@ -183,9 +185,9 @@ impl Preprocessing {
 impl Operation {
     /// Whether it leaves finite cells finite, overflow apart.
     pub(crate) fn check(&self) -> Result<(), PreprocessingError> {
-        let finite = |operation, got: f64| match got.is_finite() {
-            true => Ok(()),
-            false => Err(PreprocessingError::Number { operation, expected: "finite", got }),
+        let finite = |operation, got: f64| {
+            let error = PreprocessingError::Number { operation, expected: "finite", got };
+            if got.is_finite() { Ok(()) } else { Err(error) }
         };
         match *self {
             Self::Subtract(number) => finite("centering", number),
@@ -204,7 +206,9 @@ impl Operation {
 
     fn apply(&self, cells: &mut [f64]) {
         let all = |change: &dyn Fn(f64) -> f64, cells: &mut [f64]| {
-            cells.iter_mut().for_each(|cell| *cell = change(*cell));
+            for cell in cells {
+                *cell = change(*cell);
+            }
         };
         // One loop a kind, so that each is compiled for its arithmetic.
         match *self {
@@ -275,7 +279,7 @@ mod tests {
             "a step must take one of the 2 columns, got column 2"
         );
         assert_eq!(
-            steps(1, &[(0, &[Operation::Single; OPERATIONS_LIMIT + 1])]).unwrap_err().to_string(),
+            steps(1, &[(0, &vec![Operation::Single; OPERATIONS_LIMIT + 1])]).unwrap_err().to_string(),
             "the steps before a forest must have at most 16384 operations, one a column and a step, got 16385"
         );
     }

@@ -135,10 +135,11 @@ fn every_kind_of_pipeline_scores_as_scikit_learn_did_where_rounding_decides_too(
         let imported = interchange::read(&fs::read(&path).unwrap()).unwrap();
         let shown = path.display();
         let is_onnx = path.extension().unwrap() == "onnx";
-        let (scores, anomalies, tolerance) = match is_onnx {
+        let (scores, anomalies, tolerance) = if is_onnx {
             // ONNX Runtime adds up in single precision.
-            true => (&expected.onnx_scores, &expected.onnx_anomalies, 1e-5),
-            false => (&expected.scores, &expected.anomalies, 1e-12),
+            (&expected.onnx_scores, &expected.onnx_anomalies, 1e-5)
+        } else {
+            (&expected.scores, &expected.anomalies, 1e-12)
         };
         let cells = expected.rows.concat().into_iter().map(|cell| cell.unwrap_or(f64::NAN)).collect();
         let cells = Samples::new(imported.ensemble.columns(), imported.cells(cells)).unwrap();

@@ -145,7 +145,7 @@ impl Lists {
     /// Nodes in pre-order. A split that was met before is in a circle, or in two trees.
     fn tree(&self, root: i64, met: &mut HashSet<usize>, budget: &Budget) -> Result<Vec<Node>> {
         let mut nodes: Vec<Node> = Vec::new();
-        let split = self.place(root, self.columns.len())?;
+        let split = place_in(root, self.columns.len())?;
         if self.is_lone(split) {
             met.insert(split);
             return Ok(vec![self.leaf(self.sides[0][split], 0)?]);
@@ -164,7 +164,7 @@ impl Lists {
                 nodes.push(self.leaf(place, depth)?);
                 continue;
             }
-            let split = self.place(place, self.columns.len())?;
+            let split = place_in(place, self.columns.len())?;
             if !met.insert(split) {
                 return Err(NOT_OURS);
             }
@@ -190,12 +190,13 @@ impl Lists {
     }
 
     fn leaf(&self, place: i64, depth: u32) -> Result<Node> {
-        let length = self.lengths[self.place(place, self.lengths.len())?] - f64::from(depth);
+        let length = self.lengths[place_in(place, self.lengths.len())?] - f64::from(depth);
         // Lengths are sums of binary fractions: a leaf of one sample may be off by one of them.
         Ok(Node::Leaf { samples: samples(length.max(0.0)).ok_or(NOT_OURS)? })
     }
+}
 
-    fn place(&self, place: i64, count: usize) -> Result<usize> {
-        usize::try_from(place).ok().filter(|&place| place < count).ok_or(NOT_OURS)
-    }
+/// A place in a list of so many.
+fn place_in(place: i64, count: usize) -> Result<usize> {
+    usize::try_from(place).ok().filter(|&place| place < count).ok_or(NOT_OURS)
 }

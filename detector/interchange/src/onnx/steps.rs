@@ -21,10 +21,10 @@ const OPERATION_BYTES: usize = 2 * size_of::<Operation>();
 
 /// What is done to a row before the trees see `cells`; none where they see the row.
 pub(super) fn before(graph: &Graph<'_>, cells: &str, width: usize) -> Result<Option<Preprocessing>> {
+    const WIDTH: ReadError = ReadError::Foreign("the input says how many columns it has");
     if cells == graph.input {
         return Ok(None);
     }
-    const WIDTH: ReadError = ReadError::Foreign("the input says how many columns it has");
     let inputs = graph.width.filter(|width| (1..=COLUMNS_LIMIT).contains(width)).ok_or(WIDTH)?;
     let columns = columns(graph, cells, inputs, 0)?;
     if columns.len() != width {
@@ -117,10 +117,11 @@ fn step(graph: &Graph<'_>, node: &proto::Node, columns: Vec<Column>) -> Result<V
         }
         "Imputer" => {
             let missing = attributes.float("replaced_value_float").unwrap_or(f32::NAN);
-            with_each(columns, attributes.floats("imputed_value_floats")?, |number| match missing.is_nan() {
-                true => Operation::Fill(number),
-                false => Operation::Replace([missing.into(), number]),
-            })
+            let fill = |number| match missing {
+                missing if missing.is_nan() => Operation::Fill(number),
+                missing => Operation::Replace([missing.into(), number]),
+            };
+            with_each(columns, attributes.floats("imputed_value_floats")?, fill)
         }
         "ArrayFeatureExtractor" => chosen(&columns, constant(1)),
         "Gather" if attributes.int("axis") == Some(1) => chosen(&columns, constant(1)),

@@ -41,10 +41,8 @@ impl<'g, 'a> Steps<'g, 'a> {
         flatten(graph, graph.root, &mut before, 0)?;
         let last = before.pop().unwrap_or(graph.root);
         let forest = Attributes::of(graph, last, Class::IsolationForest)?;
-        let forest = forest.ok_or_else(|| match last == graph.root {
-            true => ModelError::NotAForest(graph.kind(last)),
-            false => ModelError::LastStep(graph.kind(last)),
-        })?;
+        let error = if last == graph.root { ModelError::NotAForest } else { ModelError::LastStep };
+        let forest = forest.ok_or_else(|| error(graph.kind(last)))?;
         Ok(Self { graph, before, forest })
     }
 
@@ -83,14 +81,8 @@ impl<'g, 'a> Steps<'g, 'a> {
         if is_passthrough(self.graph, step) {
             return Ok(columns);
         }
-        let class = match *self.graph.get(step) {
-            Object::Instance { class, .. } => class,
-            _ => {
-                return Err(refused(
-                    "step",
-                    format!("it must be an estimator, got {}", self.graph.kind(step)),
-                ));
-            }
+        let Object::Instance { class, .. } = *self.graph.get(step) else {
+            return Err(refused("step", format!("it must be an estimator, got {}", self.graph.kind(step))));
         };
         let Some(step) = Attributes::of(self.graph, step, class)? else { return Ok(columns) };
         if step.find("n_features_in_").is_some() && step.count("n_features_in_")? as usize != columns.len() {
@@ -289,7 +281,9 @@ fn min_max(step: &Attributes<'_, '_>, mut columns: Vec<Column>) -> Result<Vec<Co
 
 fn clip(step: &Attributes<'_, '_>, columns: &mut [Column], range: [f64; 2]) -> Result<()> {
     step.graph.budget().allocate(OPERATION_BYTES * columns.len())?;
-    columns.iter_mut().for_each(|column| column.1.push(Operation::Clip(range)));
+    for column in columns {
+        column.1.push(Operation::Clip(range));
+    }
     Ok(())
 }
 
@@ -303,9 +297,11 @@ fn imputed(step: &Attributes<'_, '_>, columns: Vec<Column>) -> Result<Vec<Column
     let statistics = step.numbers("statistics_", columns.len())?;
     let kept = columns.into_iter().zip(statistics).filter(|(_, statistic)| !statistic.is_nan());
     let filled = kept.map(|(mut column, statistic)| {
-        column.1.push(match missing.is_nan() {
-            true => Operation::Fill(statistic),
-            false => Operation::Replace([missing, statistic]),
+        let is_nan = missing.is_nan();
+        column.1.push(if is_nan {
+            Operation::Fill(statistic)
+        } else {
+            Operation::Replace([missing, statistic])
         });
         column
     });
