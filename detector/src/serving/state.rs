@@ -252,8 +252,13 @@ impl State {
             self.silence.broken();
         }
         let verdict = if let Outcome::Verdict(verdict) = outcome { Some(verdict) } else { None };
+        let change = verdict.and_then(|verdict| self.take_verdict(verdict));
+        // After it is remembered: who follows from now on finds it there, and who did before is told.
         self.announce(aligned.readings.time, verdict);
-        let verdict = verdict?;
+        change
+    }
+
+    fn take_verdict(&self, verdict: &Verdict) -> Option<Change> {
         self.metrics.verdict(verdict);
         let change = self.follow(verdict);
         let mut verdicts = lock(&self.verdicts);
