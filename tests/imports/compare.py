@@ -2,7 +2,7 @@
 
     compare.py CONVERT FOLDER [--onnxruntime]
 
-With --onnxruntime it also opens what `convert` exports, and compares ONNX Runtime's answers. The ONNX file of a pipeline is
+With --onnxruntime it also opens what `convert` exports, and compares ONNX Runtime's answers, and scikit-learn's. The ONNX file of a pipeline is
 compared with ONNX Runtime, which computes the steps in single precision. The last line counts.
 """
 
@@ -10,6 +10,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import warnings
 
 import numpy
 
@@ -63,6 +64,20 @@ def check_export(model, exported, expected, answer):
     return difference
 
 
+def check_skops(model, exported, expected):
+    """What `convert` exports for scikit-learn, opened there."""
+    import skops.io
+
+    forest = skops.io.load(exported, trusted=skops.io.get_untrusted_types(file=exported))
+    cells = numpy.array(expected["rows"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # rows without names for a model with names
+        difference = numpy.abs(forest.score_samples(cells) + expected["scores"]).max()
+        wrong = numpy.flatnonzero((forest.predict(cells) == -1) != numpy.array(expected["anomalies"]))
+    refuse(difference <= TOLERANCE, model, f"scikit-learn's scores of the export differ by {difference}")
+    refuse(wrong.size == 0, model, f"scikit-learn's predictions of the export differ in rows {wrong}")
+
+
 def main():
     program, folder = sys.argv[1], pathlib.Path(sys.argv[2])
     with_onnxruntime = "--onnxruntime" in sys.argv
@@ -78,10 +93,12 @@ def main():
         imports.append(check_import(model, expected, answer))
         if with_onnxruntime and pathlib.Path(exported).exists():
             exports.append(check_export(model, exported, expected, answer))
+            convert(program, model, expected["rows"], f"{exported}.skops")
+            check_skops(model, f"{exported}.skops", expected)
     refuse(models, folder, "there are no models")
     rows = len(expected["rows"])
     print(f"{len(models)} files of {rows} rows agree, scores to {max(imports):.1e}", end="")
-    print(f", and ONNX Runtime with their exports, to {max(exports):.1e}" if exports else "")
+    print(f", and ONNX Runtime and scikit-learn with their exports, to {max(exports):.1e}" if exports else "")
 
 
 main()

@@ -1,7 +1,8 @@
 //! A model file of another system in, its scores out: `convert MODEL < ROWS.json > SCORES.json`.
 //!
-//! `ROWS.json` is a list of rows, `null` where a cell is missing; the answer has `origin`, `columns`, `threshold`, `scores` and `anomalies`. With a second
-//! argument the forest is written there as an ONNX model. The live test compares both with the systems themselves.
+//! `ROWS.json` is a list of rows, `null` where a cell is missing; the answer has `origin`, `columns`, `threshold`, `scores` and
+//! `anomalies`. With a second argument the forest is written there as an ONNX model, or as a skops file where its name ends
+//! so. The live test compares them with the systems themselves.
 
 use std::error::Error;
 use std::io;
@@ -20,7 +21,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let (Some(path), None) = (rest.first(), &imported.preprocessing) {
         let numbered = || (0..forest.columns()).map(|column| format!("column{column}")).collect();
         let columns = imported.columns.clone().unwrap_or_else(numbered);
-        std::fs::write(path, interchange::onnx::write(forest, imported.threshold, &columns)?)?;
+        let is_skops = std::path::Path::new(path).extension().is_some_and(|extension| extension == "skops");
+        let exported = if is_skops {
+            interchange::skops::write(forest, imported.threshold, &columns)?
+        } else {
+            interchange::onnx::write(forest, imported.threshold, &columns)?
+        };
+        std::fs::write(path, exported)?;
     }
     let answer = serde_json::json!({
         "origin": imported.origin, "columns": imported.columns, "threshold": imported.threshold,

@@ -29,7 +29,7 @@ mod numpy;
 mod object;
 mod arrays;
 mod pickle;
-mod skops;
+pub mod skops;
 mod preprocessing;
 mod imported;
 mod tree;

@@ -1,9 +1,10 @@
-//! A skops file's bytes in, its objects as data out: a zip of `schema.json` and one `.npy` for each array.
+//! skops files: a file's bytes in, its objects as data out; [`write()`] gives one that scikit-learn opens. A file is a zip of `schema.json` and one `.npy` for each array.
 //!
 //! skops rebuilds objects from what its schema names. Here the same [allow-list](crate::class) holds as for a
 //! pickle, and nothing is built but the list of objects.
 
 mod json;
+mod write;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -19,6 +20,8 @@ use crate::compression;
 use crate::numpy::{NumpyError, npy};
 use crate::object::{Graph, Id, Object, PART_BYTES};
 use crate::shown::shown;
+
+pub use write::{WriteError, write};
 
 /// What an entry of the archive's directory takes in memory, beside its name.
 const ENTRY_BYTES: usize = 1 << 10;

@@ -179,6 +179,18 @@ fn what_is_exported_as_onnx_opens_again() {
     }
 }
 
+#[test]
+fn what_is_exported_as_skops_opens_again() {
+    for name in ["1.9.1/plain.joblib", "1.9.1/lone.joblib", "1.9.1/chosen.joblib", "1.9.1/tied.skops"] {
+        let imported = interchange::read(&fixture(name)).unwrap();
+        let columns: Vec<String> = (0..imported.inputs()).map(|column| format!("größe {column}")).collect();
+        let bytes = interchange::skops::write(&imported.ensemble, imported.threshold, &columns).unwrap();
+        let again = interchange::read(&bytes).unwrap();
+        assert_eq!((again.ensemble, again.columns), (imported.ensemble, Some(columns)), "{name}");
+        assert!((again.threshold - imported.threshold).abs() < 2e-12, "{name}");
+    }
+}
+
 /// A smallest file of each reader.
 const ONE_OF_EACH: [&str; 7] = [
     "1.0.2/plain.p2.pkl",

@@ -277,6 +277,11 @@ fn a_scikit_learn_forest_is_imported_scored_as_theirs_and_exported() {
         assert!((ours[0] - score).abs() < 1e-12, "{} {score}", ours[0]);
         assert_eq!(ours[2] > 0.0, anomaly > 0.0);
     }
+    folder.done("export --sklearn --model pump.model --output pump.skops");
+    folder.done("train --from-sklearn pump.skops --output again.model");
+    let (model, again) = (folder.path("pump.model"), folder.path("again.model"));
+    let open = |path: PathBuf| Model::open(fs::read(path).unwrap()).unwrap();
+    assert_eq!(open(again).ensemble(), open(model).ensemble());
     folder.done("export --onnx --model pump.model --output pump.onnx");
     assert!(
         String::from_utf8_lossy(&fs::read(folder.path("pump.onnx")).unwrap()).contains(r#"["a","b","c"]"#)
@@ -320,7 +325,7 @@ fn an_imported_pipeline_keeps_its_steps_in_the_artifact() {
     assert!(!description.contains("1970"), "{description}");
     assert_eq!(
         folder.refused("export --onnx --model standard.model --output none"),
-        "a model with steps before its forest has no ONNX form: export the pipeline that it was imported from"
+        "a model with steps before its forest cannot be exported: export the pipeline that it was imported from"
     );
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use interchange::onnx;
+use interchange::{onnx, skops};
 use thiserror::Error;
 
 use super::model_file::{self, ModelFileError};
@@ -12,13 +12,17 @@ use crate::model::model::Model;
 /// Write a model for other systems.
 ///
 /// The ONNX model has one input, `input`: rows of 32-bit floats, and two outputs: `score` and `anomaly`. Its columns are the
-/// vectors that the forest sees, of which `temperature.log_std_dev.lag1` is one where the model looks at more than values. It has no place
-/// for the ranges of the training data: rows beyond them score as the edge does, here they score higher.
+/// vectors that the forest sees, of which `temperature.log_std_dev.lag1` is one where the model looks at more than values. Neither ONNX nor
+/// scikit-learn has a place for the ranges of the training data: rows beyond them score as the edge does, here they score higher.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
     /// As ONNX, for ONNX Runtime and whatever reads it (needs ai.onnx.ml 5)
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "sklearn", conflicts_with = "sklearn")]
     onnx: bool,
+
+    /// As a fitted IsolationForest in a skops file, which scikit-learn 1.3 and later opens
+    #[arg(long)]
+    sklearn: bool,
 
     /// The model, as `train` writes it
     #[arg(long, value_name = "FILE")]
@@ -37,12 +41,15 @@ pub enum ExportError {
     File(#[from] ModelFileError),
     /// What is done before the forest has no place in the file.
     #[error(
-        "a model with steps before its forest has no ONNX form: export the pipeline that it was imported from"
+        "a model with steps before its forest cannot be exported: export the pipeline that it was imported from"
     )]
     Steps,
     /// The other system has no such forests.
     #[error(transparent)]
     Onnx(#[from] onnx::WriteError),
+    /// Nor has scikit-learn.
+    #[error(transparent)]
+    Skops(#[from] skops::WriteError),
 }
 
 /// Write the model.
@@ -55,6 +62,11 @@ pub fn run(args: &ExportArgs) -> Result<(), ExportError> {
     if model.preprocessing().is_some() {
         return Err(ExportError::Steps);
     }
-    let bytes = onnx::write(model.ensemble(), model.threshold(), model.column_names())?;
+    let (ensemble, threshold, columns) = (model.ensemble(), model.threshold(), model.column_names());
+    let bytes = if args.sklearn {
+        skops::write(ensemble, threshold, columns)?
+    } else {
+        onnx::write(ensemble, threshold, columns)?
+    };
     Ok(model_file::write(&args.output, &bytes)?)
 }
