@@ -2,13 +2,17 @@
 
     check.py DETECTOR
 
-Everything listens on loopback.
+EXAMPLES is how many requests schemathesis makes of each kind. Everything listens on loopback.
 """
 
 import asyncio
 import gzip
 import json
+import os
+import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy
 import requests
@@ -16,6 +20,7 @@ import tritonclient.http as triton
 from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
 from running import detector
 
+HERE = Path(__file__).resolve().parent
 NAME = "boiler"
 NORMAL, ANOMALOUS = [5.0, -3.0], [5.0, 60.0]
 ROWS = numpy.array([NORMAL, ANOMALOUS] * 5000)
@@ -120,12 +125,25 @@ def by_triton(address):
         close(client.infer(NAME, columns).as_numpy("instance_score"), scores, "Triton: a tensor a column")
 
 
+def by_schemathesis(address):
+    """Right and wrong requests to every route of the OpenAPI document that ends: the answers are those that it describes."""
+    command = [Path(sys.executable).absolute().parent / "schemathesis", "--config-file", HERE / "schemathesis.toml", "run"]
+    command += [f"http://{address}/openapi.json", "--max-examples", os.environ.get("EXAMPLES", "20"), "--request-timeout", "10"]
+    # A stream has no end, and no generator knows protobuf.
+    command += ["--exclude-path", "/verdicts/stream", "--exclude-path", "/api/v1/write", "--no-color", "--warnings", "off"]
+    with tempfile.TemporaryDirectory() as folder:  # it leaves what it has found where it runs
+        done = subprocess.run(command, cwd=folder)
+    if done.returncode != 0:
+        sys.exit("tests/clients: schemathesis found answers that the OpenAPI document does not describe")
+
+
 def main(program):
     with detector(program) as (predict, _):
         by_requests(predict)
         asyncio.run(by_kserve(predict))
         by_triton(predict)
-    print("requests, kserve and tritonclient: every prediction as expected")
+        print("requests, kserve and tritonclient: every prediction as expected", flush=True)
+        by_schemathesis(predict)
 
 
 main(*sys.argv[1:])
