@@ -117,6 +117,23 @@ const tests = {
     assert.deepEqual(page.complaints, []);
   },
 
+  async "a report of rows calls them by number, and names from a file are text"(browser) {
+    const name = "</script><img src=x onerror=alert(1)>";
+    const rows = Array.from({ length: 300 }, (_, row) => `${row % 100 === 50 ? 90 : row % 7},${row % 5},${Number(row % 100 === 50)}`);
+    fs.writeFileSync(path.join(folder, "rows.csv"), [`"${name}",flow,label`, ...rows].join("\n") + "\n");
+    const train = ["train", "--input", "rows.csv", "--label", "label", "--output", "model"];
+    execFileSync(detector, train, { cwd: folder, stdio: "ignore" });
+    const { file } = report("score", "score", "--model", "model", "--input", "rows.csv");
+    const page = await open(browser, file);
+    page.on("dialog", dialog => { page.complaints.push("a dialog"); dialog.dismiss(); });
+    assert.match(await page.textContent("#subtitle"), /^300 rows$/);
+    assert.match(await page.textContent("#events"), /row 51/);
+    assert.ok((await page.textContent("#charts")).includes(name));
+    assert.equal(await page.locator("img").count(), 0);
+    await accessible(page);
+    assert.deepEqual(page.complaints, []);
+  },
+
   async "it prints on white, with every event"(browser) {
     const page = await open(browser, path.join(folder, "run.html"), { colorScheme: "dark" });
     await page.emulateMedia({ media: "print" });

@@ -9,7 +9,12 @@
     if (className) made.className = className;
     return made;
   };
-  const bytes = text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0)).buffer;
+  const bytes = text => {
+    if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text).buffer;
+    const letters = atob(text), all = new Uint8Array(letters.length);
+    for (let i = 0; i < letters.length; i++) all[i] = letters.charCodeAt(i);
+    return all.buffer;
+  };
   const count = data.count;
   const severity = new Float32Array(bytes(data.severity));
   const seconds = times(data.times);

@@ -49,7 +49,7 @@ impl<W: Write> RowWriter<W> {
             RowFormat::Ndjson => Format::Ndjson(output),
             RowFormat::Csv => {
                 let mut writer = csv::Writer::from_writer(output);
-                writer.write_record(&columns)?;
+                writer.write_record(&columns).map_err(io_error)?;
                 Format::Csv(Box::new(writer))
             }
         };
@@ -62,7 +62,7 @@ impl<W: Write> RowWriter<W> {
     /// It cannot be written.
     pub fn write(&mut self, cells: &[Cell]) -> io::Result<()> {
         match &mut self.format {
-            Format::Csv(writer) => Ok(writer.write_record(cells.iter().map(Cell::text))?),
+            Format::Csv(writer) => writer.write_record(cells.iter().map(Cell::text)).map_err(io_error),
             Format::Ndjson(output) => {
                 for (at, (name, cell)) in self.columns.iter().zip(cells).enumerate() {
                     let separator = if at == 0 { "{" } else { "," };
@@ -82,6 +82,14 @@ impl<W: Write> RowWriter<W> {
             Format::Csv(mut writer) => writer.flush(),
             Format::Ndjson(mut output) => output.flush(),
         }
+    }
+}
+
+/// Of its own kind: a closed pipe is no failure.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 

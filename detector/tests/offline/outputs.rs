@@ -86,9 +86,12 @@ fn a_full_disk_ends_every_command_with_an_error() {
 #[test]
 fn a_reader_who_has_seen_enough_is_no_error() {
     let folder = folder();
-    let (reader, writer) = std::io::pipe().unwrap();
-    drop(reader);
-    assert_eq!(run_to(folder.path(), &["inspect", "model"], writer.into()), (0, String::new()));
+    let score = ["score", "--model", "model", "--input", "data.csv", "--keep", "a"];
+    for arguments in [&["inspect", "model"][..], &score] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(run_to(folder.path(), arguments, writer.into()), (0, String::new()), "{arguments:?}");
+    }
 }
 
 #[test]

@@ -1,0 +1,22 @@
+// A report in; how long a browser takes to draw it, and to draw it again for another threshold, in ms, out: `node draw.cjs PAGE`.
+const { chromium } = require("playwright-core");
+const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+
+(async () => {
+  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS });
+  const page = await browser.newPage({ viewport: { width: 1200, height: 900 } });
+  const start = performance.now();
+  await page.goto("file://" + process.argv[2]);
+  await page.waitForSelector("html[data-ready=yes]");
+  // The frame in which it is on the screen.
+  await page.evaluate(() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))));
+  const opened = performance.now() - start;
+  const slid = await page.evaluate(() => new Promise(done => {
+    const slider = document.getElementById("threshold"), start = performance.now();
+    slider.value = "0.9";
+    slider.dispatchEvent(new Event("input"));
+    requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - start)));
+  }));
+  await browser.close();
+  console.log(JSON.stringify({ opened, slid }));
+})();
