@@ -83,7 +83,8 @@ fn model_status(model: &ModelReport) -> ModelStatus {
         digest: model.digest.clone(),
         revision: short(&model.digest),
         trained_at: model.trained_at,
-        data_end_time: Some(model.data_end_time),
+        // An imported model does not say: its artifact has the beginning of time.
+        data_end_time: Some(model.data_end_time).filter(|time| *time != jiff::Timestamp::UNIX_EPOCH),
         samples: i64::try_from(model.samples).unwrap_or(i64::MAX),
         threshold: model.threshold,
         origin: model.origin,
