@@ -129,7 +129,7 @@ def test_a_saved_model_opens_again_with_its_names(tmp_path):
 def test_the_worked_example_of_the_documentation_runs(tmp_path, monkeypatch):
     pytest.importorskip("pandas")
     monkeypatch.chdir(tmp_path)
-    page = (pathlib.Path(__file__).parents[2] / "docs/python.md").read_text()
+    page = (pathlib.Path(__file__).parents[2] / "docs/examples/from-a-notebook.md").read_text()
     blocks = [block.split("```")[0] for block in page.split("```python\n")[1:]]
     assert len(blocks) == 4
     names = {}
