@@ -1,6 +1,6 @@
 # One line a target; `make help` lists them. What a target needs on a machine (Debian, root) it installs.
 .DEFAULT_GOAL := help
-.PHONY: docs test test-reference test-all test-sources test-monitoring test-rust test-brokers test-metrics test-imports test-python test-fuzz test-readme test-report test-images test-cluster test-hostile lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-sources bench-model bench-desk test-aarch64 test-s3 test-push test-clients test-page help
+.PHONY: docs test test-reference test-all test-sources test-monitoring test-rust test-brokers test-metrics test-imports test-python test-fuzz test-readme test-report test-images test-cluster test-hostile lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-sources bench-model bench-desk test-aarch64 test-s3 test-push test-clients test-page bench-serving help
 
 test: ## What CI runs, set-up included
 	tests/all
@@ -57,7 +57,7 @@ kubectl: ## The test cluster's kubectl: make kubectl ARGS='get ad -A'
 	tests/cluster/kubectl $(ARGS)
 demo: ## Detectors, Prometheus Operator and Prometheus on the test cluster, with what to look at; Ctrl-C ends it
 	demo/run
-bench: bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-sources bench-model bench-desk ## Every benchmark; two want their data: see bench-quality, bench-nab
+bench: bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-sources bench-model bench-desk bench-serving ## Every benchmark; two want their data: see bench-quality, bench-nab
 bench-forest: ## The forest beside scikit-learn, isotree, coniferest, tl2cgen, ONNX Runtime and Rust crates
 	benches/forest/run
 bench-scrape: ## How long a scrape of 100 sensors takes
@@ -66,6 +66,8 @@ bench-quality: ## How well the forest judges, beside scikit-learn, isotree and S
 	benches/quality/run
 bench-desk: ## CSV to scores beside pandas and scikit-learn; a million readings to a report that is drawn
 	benches/desk/run
+bench-serving: ## The service beside a bare actix echo, Flask and FastAPI with scikit-learn, in one run
+	benches/serving/run
 bench-model: ## A model that lasts: start to ready, models that take over under load, sizes
 	benches/model/run
 bench-nab: ## Streams beside half-space trees, by NAB's score: NAB=DIRECTORY make bench-nab
