@@ -41,30 +41,29 @@ impl<R: BufRead> Ndjson<R> {
             }
         }
         let fields: Map<String, Value> = serde_json::from_slice(&line)
-            .map_err(|error| self.refused(format!("expected a JSON object, got {error}")))?;
+            .map_err(|error| self.refused(&format!("expected a JSON object, got {error}")))?;
         let mut writer = csv::Writer::from_writer(Vec::new());
-        let columns = match self.columns.take() {
-            Some(columns) => columns,
-            None => {
-                let columns: Vec<String> = fields.keys().cloned().collect();
-                writer.write_record(&columns)?;
-                columns
-            }
+        let columns = if let Some(columns) = self.columns.take() {
+            columns
+        } else {
+            let columns: Vec<String> = fields.keys().cloned().collect();
+            writer.write_record(&columns)?;
+            columns
         };
         if let Some(other) = fields.keys().find(|name| !columns.contains(name)) {
             let name = excerpt(other, MAX_EXCERPT);
-            return Err(self.refused(format!("expected the fields of the first object, got {name:?} too")));
+            return Err(self.refused(&format!("expected the fields of the first object, got {name:?} too")));
         }
         let cells: Result<Vec<String>, String> =
             columns.iter().map(|name| cell(name, fields.get(name))).collect();
-        writer.write_record(cells.map_err(|why| self.refused(why))?)?;
+        writer.write_record(cells.map_err(|why| self.refused(&why))?)?;
         self.text = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
         self.read = 0;
         self.columns = Some(columns);
         Ok(true)
     }
 
-    fn refused(&self, why: String) -> io::Error {
+    fn refused(&self, why: &str) -> io::Error {
         io::Error::new(ErrorKind::InvalidData, format!("line {}: {why}", self.line))
     }
 }

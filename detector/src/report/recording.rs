@@ -271,7 +271,7 @@ impl Event {
 
 /// The first row is that after the header, row 1.
 fn by_row(row: usize) -> Timestamp {
-    Timestamp::from_second(row as i64 + 1).unwrap_or(Timestamp::MAX)
+    Timestamp::from_second(i64::try_from(row + 1).unwrap_or(i64::MAX)).unwrap_or(Timestamp::MAX)
 }
 
 /// The severity as a page holds it: over 1 exactly where the verdict is anomalous.
@@ -308,7 +308,7 @@ mod tests {
     fn recording(severities: &[f64]) -> Recording {
         let mut recording = Recording::of_rows([("heat", "celsius"), ("flow", "")].into_iter(), true);
         for (second, severity) in severities.iter().enumerate() {
-            let (time, judgement) = (Timestamp::from_second(second as i64).unwrap(), judgement(*severity));
+            let (time, judgement) = (by_row(second), judgement(*severity));
             let state = if judgement.anomalous { AlarmState::Alarm } else { AlarmState::Normal };
             recording.push(time, &[Some(1.0), None], Some(second > 2), Some((&judgement, state)));
         }

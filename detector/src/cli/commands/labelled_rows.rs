@@ -4,8 +4,8 @@ use forest::Artifact;
 use jiff::Timestamp;
 use thiserror::Error;
 
+use crate::cli::figures::blocks::NAMES;
 use crate::cli::figures::bootstrap::{Estimate, Estimates};
-use crate::cli::figures::figures::NAMES;
 use crate::cli::figures::instants::Evaluated;
 use crate::model::model::{Model, ModelError};
 use crate::scoring::table_scorer::{TableScorer, TableScorerError};
@@ -38,9 +38,9 @@ impl LabelledRows {
     /// `label fault: AUC (ROC) 0.981 (0.962 to 0.994), ... of the rows it learned from`.
     pub(super) fn figures(self, artifact: Artifact) -> Result<String, LabelledRowsError> {
         let mut scorer = TableScorer::new(Model::new(artifact)?)?;
-        let scores = scorer.scores(self.cells)?;
+        let by_row = scorer.scores(self.cells)?;
         let threshold = scorer.model().threshold();
-        let evaluated = Evaluated::of_rows(&scores, &self.labels, self.times.as_deref(), threshold);
+        let evaluated = Evaluated::of_rows(&by_row, &self.labels, self.times.as_deref(), threshold);
         evaluated.check().map_err(|why| LabelledRowsError::Labels(self.column.clone(), why))?;
         let estimates = Estimates::new(&evaluated);
         let figure = |at: usize| {

@@ -46,16 +46,16 @@ pub enum CommandError {
     Serve(#[from] serve::ServeError),
     /// `train` failed.
     #[error(transparent)]
-    Train(#[from] train::TrainError),
+    Train(#[from] Box<train::TrainError>),
     /// `score` failed.
     #[error(transparent)]
     Score(#[from] score::ScoreError),
     /// `evaluate` failed.
     #[error(transparent)]
-    Evaluate(#[from] evaluate::error::EvaluateError),
+    Evaluate(#[from] Box<evaluate::error::EvaluateError>),
     /// `tune` failed.
     #[error(transparent)]
-    Tune(#[from] tune::TuneError),
+    Tune(#[from] Box<tune::TuneError>),
     /// `compare` failed.
     #[error(transparent)]
     Compare(#[from] compare::CompareError),

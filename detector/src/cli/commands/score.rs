@@ -113,7 +113,7 @@ pub fn run(args: &ScoreArgs) -> Result<(), ScoreError> {
         outcome => outcome.map_err(unwritable)?,
     }
     if let (Some(path), Some(shown)) = (&args.report, shown) {
-        let page = shown.page(args, &scorer, &mut table, &columns)?;
+        let page = shown.page(args, &scorer, &mut table, &columns);
         model_file::write(path, page.as_bytes())?;
     }
     Ok(())
@@ -272,8 +272,8 @@ fn rows(
 fn scored(args: &ScoreArgs, scorer: &mut TableScorer, block: &[f64]) -> Result<Vec<Scored>, ScoreError> {
     let threshold = scorer.model().threshold();
     let Some(explain) = args.explain() else {
-        let scores = scorer.scores(block.to_vec())?;
-        return Ok(scores.into_iter().map(|score| Scored::by_score(score, threshold)).collect());
+        let by_row = scorer.scores(block.to_vec())?;
+        return Ok(by_row.into_iter().map(|score| Scored::by_score(score, threshold)).collect());
     };
     let row = |judgement: Option<Judgement>| {
         let score = judgement.as_ref().map(|judgement| judgement.score);
@@ -307,13 +307,7 @@ struct Shown {
 }
 
 impl Shown {
-    fn page(
-        &self,
-        args: &ScoreArgs,
-        scorer: &TableScorer,
-        table: &mut Table,
-        columns: &[String],
-    ) -> Result<String, ScoreError> {
+    fn page(&self, args: &ScoreArgs, scorer: &TableScorer, table: &mut Table, columns: &[String]) -> String {
         // A column of times that are none shows rows by their number.
         let times = table.times().ok().flatten();
         let labels = table.labels();
@@ -328,7 +322,7 @@ impl Shown {
             warnings: model.metadata().training.warnings.clone(),
             figures: None,
         };
-        Ok(report.html())
+        report.html()
     }
 }
 

@@ -10,8 +10,8 @@ use thiserror::Error;
 use super::evaluate::error::EvaluateError;
 use super::evaluate::replayed;
 use super::model_file::{self, ModelFileError};
+use crate::cli::figures::blocks::{Blocks, NAMES};
 use crate::cli::figures::bootstrap::{DRAWS, Gain};
-use crate::cli::figures::figures::{Blocks, NAMES};
 use crate::cli::figures::instants::Evaluated;
 use crate::cli::manifest::{Document, FileError, shown};
 use crate::cli::set;
@@ -70,7 +70,7 @@ pub enum TuneError {
     Manifest(#[from] FileError),
     /// A replay failed, or nobody knows the truth.
     #[error(transparent)]
-    Replay(#[from] EvaluateError),
+    Replay(#[from] Box<EvaluateError>),
     /// The result cannot be written.
     #[error(transparent)]
     File(#[from] ModelFileError),
@@ -174,7 +174,7 @@ fn tried(
         set::set(&mut manifest, &assignment).map_err(|why| FileError::Set(assignment.clone(), why))?;
     }
     let detector = Document::made(&args.manifest, manifest.clone()).detector()?;
-    let evaluated = replayed::replay(name, &detector, None, args.duration, None)?.evaluated;
+    let evaluated = replayed::replay(name, &detector, None, args.duration, None).map_err(Box::new)?.evaluated;
     Ok(Tried { changes, manifest, evaluated })
 }
 

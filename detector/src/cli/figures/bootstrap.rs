@@ -10,7 +10,7 @@ use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
 
-use crate::cli::figures::figures::{Blocks, COUNT, Figures};
+use crate::cli::figures::blocks::{Blocks, COUNT, Figures};
 use crate::cli::figures::instants::Evaluated;
 use crate::cli::figures::spans;
 
@@ -36,7 +36,7 @@ pub struct Estimate {
 
 /// All figures, and how their intervals were made.
 pub struct Estimates {
-    /// In the order of [`super::figures::NAMES`].
+    /// In the order of [`super::blocks::NAMES`].
     pub each: [Option<Estimate>; COUNT],
     /// Instants of a block.
     pub block: usize,

@@ -80,7 +80,9 @@ impl Evaluated {
         threshold: f64,
     ) -> Self {
         // Rows without times are as far apart as their delays are counted in.
-        let by_row = |row: usize| Timestamp::from_second(row as i64).unwrap_or(Timestamp::MAX);
+        let by_row = |row: usize| {
+            Timestamp::from_second(i64::try_from(row).unwrap_or(i64::MAX)).unwrap_or(Timestamp::MAX)
+        };
         let mut start = None;
         let instant = |(row, (score, label)): (usize, (&Option<f64>, &bool))| {
             let time = times.map_or_else(|| by_row(row), |times| times[row]);

@@ -9,7 +9,7 @@ pub mod ranking;
 /// The score of the Numenta Anomaly Benchmark.
 pub mod nab;
 /// All figures, of all blocks or of some.
-pub mod figures;
+pub mod blocks;
 /// Intervals.
 pub mod bootstrap;
 /// A threshold that keeps a goal.

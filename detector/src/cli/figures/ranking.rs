@@ -86,9 +86,10 @@ mod tests {
             for high in of(true) {
                 won += of(false).map(|low| if high > low { 1.0 } else { f64::from(u8::from(high >= low)) / 2.0 }).sum::<f64>();
             }
-            match separation(&rows) {
-                Some(found) => prop_assert!((found.auc - won / count as f64).abs() < 1e-9),
-                None => prop_assert_eq!(count, 0),
+            if let Some(found) = separation(&rows) {
+                prop_assert!((found.auc - won / count as f64).abs() < 1e-9);
+            } else {
+                prop_assert_eq!(count, 0);
             }
         }
 

@@ -89,7 +89,7 @@ pub mod tests {
     pub fn instants(verdicts: &str, truth: &str) -> Vec<Instant> {
         let mut start = None;
         let instant = |(at, (verdict, label)): (usize, (char, char))| {
-            let time = Timestamp::from_second(at as i64).unwrap();
+            let time = Timestamp::from_second(i64::try_from(at).unwrap()).unwrap();
             start = (label == 'F').then(|| start.unwrap_or(time));
             let truth = start.map(|start| ActiveFault { sensor: None, type_: None, start }).into_iter();
             let anomalous = "x!".contains(verdict);

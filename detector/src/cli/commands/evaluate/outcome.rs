@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde_json::{Map, Value, json};
 
+use crate::cli::figures::blocks::{COUNT, NAMES, is_delay};
 use crate::cli::figures::bootstrap::{DRAWS, Estimate, Estimates, LEVEL};
-use crate::cli::figures::figures::{COUNT, NAMES, is_delay};
 use crate::cli::figures::instants::Evaluated;
 use crate::report::page::Figures;
 

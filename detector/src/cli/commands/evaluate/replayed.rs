@@ -30,7 +30,7 @@ use crate::scoring::scorer::{Outcome, Scorer};
 use crate::scoring::verdict::AlarmState;
 use crate::wall_clock;
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Train, or take the model, and judge what comes.
 ///

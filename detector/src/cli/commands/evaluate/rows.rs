@@ -22,21 +22,21 @@ use crate::scoring::table_scorer::{TableScorer, TableScorerError, block};
 pub(super) fn judged(args: &EvaluateArgs, model: &Path, input: &Path) -> Result<FileJudged, EvaluateError> {
     let mut scorer = TableScorer::new(model_file::model(model)?)?;
     let mut table = table(args, &scorer, input).map_err(TableScorerError::from)?;
-    let (mut scores, mut cells, mut judgements) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut by_row, mut cells, mut judgements) = (Vec::new(), Vec::new(), Vec::new());
     while let Some(block) = block(&mut table)? {
         if args.report.is_none() {
-            scores.extend(scorer.scores(block)?);
+            by_row.extend(scorer.scores(block)?);
             continue;
         }
         let judged = scorer.judgements(&block, Explain::Anomalies)?;
-        scores.extend(judged.iter().map(|judgement| judgement.as_ref().map(|judgement| judgement.score)));
+        by_row.extend(judged.iter().map(|judgement| judgement.as_ref().map(|judgement| judgement.score)));
         judgements.extend(judged);
         cells.extend(block);
     }
     let times = table.times().map_err(TableScorerError::from)?;
     let labels = match &args.labels {
         None => table.labels(),
-        Some(file) => labels(args, file, input, scores.len())?,
+        Some(file) => labels(args, file, input, by_row.len())?,
     };
     let report = args.report.as_ref().map(|_| Shown {
         recording: Recording::of_table(
@@ -52,7 +52,7 @@ pub(super) fn judged(args: &EvaluateArgs, model: &Path, input: &Path) -> Result<
     let promised = promised(scorer.model());
     let threshold = scorer.model().threshold();
     let evaluated =
-        Evaluated { promised, ..Evaluated::of_rows(&scores, &labels, times.as_deref(), threshold) };
+        Evaluated { promised, ..Evaluated::of_rows(&by_row, &labels, times.as_deref(), threshold) };
     Ok(FileJudged { name: shown(input), evaluated, rethreshold: Box::new(by_threshold), report })
 }
 

@@ -98,12 +98,20 @@ impl Blocks {
         for (at, instant) in instants.iter().enumerate() {
             sums[block(at)].row(instant, days_each);
         }
-        faults.iter().for_each(|fault| sums[block(fault.instants.0)].fault(fault));
-        events.iter().for_each(|event| sums[block(event.instants.0)].event(event));
+        for fault in &faults {
+            sums[block(fault.instants.0)].fault(fault);
+        }
+        for event in &events {
+            sums[block(event.instants.0)].event(event);
+        }
         let windows = windows(instants);
-        windows.iter().for_each(|window| sums[block(window.0)].windows += 1.0);
+        for window in &windows {
+            sums[block(window.0)].windows += 1.0;
+        }
         let detections: Vec<usize> = events.iter().filter_map(|event| event.alarm).collect();
-        nab::points(&windows, &detections).iter().for_each(|(at, points)| sums[block(*at)].nab += points);
+        for (at, points) in nab::points(&windows, &detections) {
+            sums[block(at)].nab += points;
+        }
         let scored = |(at, instant): (usize, &Instant)| {
             instant.scored().map(|(score, label)| (score, label, block(at) as u32))
         };
