@@ -83,18 +83,14 @@ impl MessageBody for Gzipped {
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = &mut *self;
         while let Some(encoder) = &mut this.encoder {
-            match ready!(Pin::new(&mut this.body).poll_next(context)) {
-                Some(piece) => {
-                    encoder.write_all(&piece?)?;
-                    let packed = std::mem::take(encoder.get_mut());
-                    if !packed.is_empty() {
-                        return Poll::Ready(Some(Ok(packed.into())));
-                    }
-                }
-                None => {
-                    let rest = this.encoder.take().map(GzEncoder::finish).transpose()?;
-                    return Poll::Ready(rest.map(|rest| Ok(rest.into())));
-                }
+            let Some(piece) = ready!(Pin::new(&mut this.body).poll_next(context)) else {
+                let rest = this.encoder.take().map(GzEncoder::finish).transpose()?;
+                return Poll::Ready(rest.map(|rest| Ok(rest.into())));
+            };
+            encoder.write_all(&piece?)?;
+            let packed = std::mem::take(encoder.get_mut());
+            if !packed.is_empty() {
+                return Poll::Ready(Some(Ok(packed.into())));
             }
         }
         Poll::Ready(None)

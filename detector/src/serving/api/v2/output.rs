@@ -84,17 +84,17 @@ impl Tensor {
         if self.is_whole() { "INT64" } else { "FP64" }
     }
 
-    /// Its shape for so many rows and sensors.
-    pub(super) fn shape(self, rows: i64, sensors: usize) -> Vec<i64> {
+    /// Its shape, of any type of number, for so many rows and sensors.
+    pub(super) fn shape<N: From<u8>>(self, rows: N, sensors: N) -> Vec<N> {
         match self {
-            Self::Threshold => vec![1],
-            Self::FeatureScore => vec![rows, sensors as i64],
+            Self::Threshold => vec![1.into()],
+            Self::FeatureScore => vec![rows, sensors],
             _ => vec![rows],
         }
     }
 
     /// How the metadata of a model describe it.
     pub(super) fn metadata(self, sensors: usize) -> Value {
-        json!({ "name": self.name(), "datatype": self.datatype(), "shape": self.shape(-1, sensors) })
+        json!({ "name": self.name(), "datatype": self.datatype(), "shape": self.shape(json!(-1), json!(sensors)) })
     }
 }

@@ -237,13 +237,13 @@ fn parts(name: &str, id: Option<String>, rows: &MeasuredRows, outputs: &[Output]
     before.push_str(",\"outputs\":[");
     let mut parts = Vec::new();
     for (index, Output { tensor, binary }) in outputs.iter().copied().enumerate() {
-        let shape = tensor.shape(rows.len() as i64, model.sensors().len());
+        let shape = tensor.shape(rows.len(), model.sensors().len());
         let mut head = Map::new();
         head.insert("name".to_owned(), json!(tensor.name()));
         head.insert("datatype".to_owned(), json!(tensor.datatype()));
         head.insert("shape".to_owned(), json!(shape));
         if binary {
-            let size = shape.iter().product::<i64>() as usize * WIDTH;
+            let size = shape.iter().product::<usize>() * WIDTH;
             head.insert("parameters".to_owned(), json!({ "binary_data_size": size }));
         }
         let mut text =
