@@ -10,8 +10,10 @@ pub mod threshold;
 pub mod names;
 /// What a file is that is no model.
 mod file_kind;
-/// An artifact -> a model; vectors -> judgements.
+/// An artifact -> a model.
 #[expect(clippy::module_inception, reason = "the room has the name of what it makes")]
 pub mod model;
+/// A model and a vector -> a judgement.
+pub mod judge;
 /// Readings -> a model.
 pub mod training;

@@ -1,4 +1,4 @@
-//! An artifact in, a model out; then vectors in, judgements out.
+//! An artifact in, a model out; and what the model is: digest, columns, threshold, origin.
 
 use std::sync::{Arc, OnceLock};
 
@@ -8,26 +8,23 @@ use crd::status::Origin;
 use crd::valid::Cut;
 use forest::artifact::{self, Artifact, ArtifactError, Metadata, Scores, Training};
 use forest::threshold::ThresholdError;
-use forest::{
-    Contribution, Ensemble, Explained, ForestError, ParamsError, Samples, SamplesError, Side, cell,
-};
+use forest::{Ensemble, ForestError, ParamsError, SamplesError};
 use interchange::{Imported, Preprocessing};
 use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::features::column_names::column_names;
 use crate::features::daily::Daily;
-use crate::features::pipeline::{Features, Pipeline, Recipe, in_sensor_unit};
+use crate::features::pipeline::{Features, Pipeline, Recipe};
 use crate::features::reference::Reference;
-use crate::model::judgement::{Direction, Judgement, SensorReason, severity};
 use crate::model::{file_kind, threshold};
 
 /// A forest, the threshold, and how readings become its vectors. Immutable: a new training makes a new model.
 #[derive(Debug)]
 pub struct Model {
-    artifact: Artifact,
-    pipeline: Pipeline,
-    digest: Arc<str>,
+    pub(super) artifact: Artifact,
+    pub(super) pipeline: Pipeline,
+    pub(super) digest: Arc<str>,
     bytes: Vec<u8>,
     origin: Origin,
     trained_at: Option<Timestamp>,
@@ -107,11 +104,6 @@ pub enum ModelError {
         pipeline: usize,
     },
 }
-
-/// A vector that no model can judge.
-#[derive(Clone, Copy, Debug, PartialEq, Error)]
-#[error("expected a finite number within the range of 32-bit floats, got {0}")]
-pub struct Unjudgeable(pub f64);
 
 /// How many warnings of an artifact are reported, and how much of each.
 const MAX_WARNINGS: usize = 8;
@@ -234,137 +226,9 @@ impl Model {
         Ok(Self::sealed(artifact, bytes, origin)?.with_training_end(trained_at))
     }
 
-    /// The judgement of one vector by the model's own threshold. With contributions it costs two to four times as much:
-    /// `explain` asks for them.
-    ///
-    /// # Errors
-    /// A value that is not finite as a 32-bit float.
-    ///
-    /// # Panics
-    /// When the vector has not as many values as the model has columns.
-    pub fn judge(&self, vector: &[f64], explain: Explain) -> Result<Judgement, Unjudgeable> {
-        self.judge_by(self.threshold(), vector, explain)
-    }
-
-    /// The same by another threshold.
-    ///
-    /// # Errors
-    /// As [`Model::judge`].
-    ///
-    /// # Panics
-    /// As [`Model::judge`].
-    pub fn judge_by(
-        &self,
-        threshold: f64,
-        vector: &[f64],
-        explain: Explain,
-    ) -> Result<Judgement, Unjudgeable> {
-        assert_eq!(
-            vector.len(),
-            self.columns(),
-            "a vector must have as many values as the model has columns"
-        );
-        let row = self.row(vector)?;
-        let forest = &self.artifact.ensemble;
-        let (score, mut columns) = match explain {
-            Explain::Always => {
-                let Explained { score, contributions } = forest.score_and_explain(&row);
-                (score, contributions)
-            }
-            Explain::Anomalies | Explain::Never => (forest.score(&row), Vec::new()),
-        };
-        let anomalous = score > threshold;
-        if anomalous && explain == Explain::Anomalies {
-            columns = forest.explain(&row);
-        }
-        let explained = !columns.is_empty();
-        Ok(Judgement {
-            score,
-            severity: severity(score, threshold),
-            anomalous,
-            contributions: if explained { self.by_sensor(&columns) } else { Vec::new() },
-            reasons: if explained { self.reasons(&columns, vector) } else { Vec::new() },
-            model: self.digest.clone(),
-        })
-    }
-
-    /// What the forest sees of a vector.
-    fn row(&self, vector: &[f64]) -> Result<Vec<f32>, Unjudgeable> {
-        let cell = |value: &f64| cell_or_missing(*value).ok_or(Unjudgeable(*value));
-        let row = vector.iter().map(cell).collect::<Result<_, _>>()?;
-        let Some(steps) = self.preprocessing() else { return Ok(row) };
-        Ok(steps.apply(vector).into_iter().map(|cell| cell as f32).collect())
-    }
-
     /// What is done to a vector before the forest sees it; none where it sees the vector.
     pub fn preprocessing(&self) -> Option<&Preprocessing> {
         self.pipeline.preprocessing.as_ref()
-    }
-
-    /// The column of a vector that one of the forest's is made from.
-    fn source(&self, column: usize) -> usize {
-        self.preprocessing().map_or(column, |steps| steps.source(column))
-    }
-
-    /// The judgement of a missing reading that counts as an anomaly: the highest, shared by the sensors that are missing.
-    pub fn judge_missing(&self, values: &[Option<f64>]) -> Judgement {
-        let missing = values.iter().filter(|value| value.is_none()).count().max(1) as f64;
-        let share = |value: &Option<f64>| if value.is_none() { 1.0 / missing } else { 0.0 };
-        let contributions = values.iter().map(share).collect();
-        let (reasons, model) = (Vec::new(), self.digest.clone());
-        Judgement { score: 1.0, severity: 2.0, anomalous: true, contributions, reasons, model }
-    }
-
-    /// Shares of columns -> shares of sensors: the columns of a sensor are its features, now and before.
-    fn by_sensor(&self, columns: &[Contribution]) -> Vec<f64> {
-        let mut shares = vec![0.0; self.sensors().len()];
-        for (column, contribution) in columns.iter().enumerate() {
-            shares[self.sensor_of(self.source(column))] += contribution.share;
-        }
-        shares
-    }
-
-    fn sensor_of(&self, column: usize) -> usize {
-        self.pipeline.recipe.sensor_of(column, self.sensors().len())
-    }
-
-    /// Of each sensor's columns the one that contributed most, the first of equals.
-    fn reasons(&self, columns: &[Contribution], vector: &[f64]) -> Vec<SensorReason> {
-        let (sensors, features) = (self.sensors().len(), self.pipeline.recipe.features.len());
-        if vector.iter().any(|cell| cell.is_nan()) {
-            return Vec::new(); // a sensor that is missing has none to give, and there is one a sensor
-        }
-        let top_contributor = |sensor: usize| {
-            let own = 0..columns.len();
-            let own = own.filter(move |column| self.sensor_of(self.source(*column)) == sensor);
-            own.rev().max_by(|a, b| columns[*a].share.total_cmp(&columns[*b].share))
-        };
-        let reason = |column: usize, feature: Feature| SensorReason {
-            feature,
-            lag: column / (features * sensors),
-            direction: match columns[column].side {
-                Side::High => Direction::High,
-                Side::Low => Direction::Low,
-            },
-            value: in_sensor_unit(feature, vector[self.source(column)]),
-            expected: self.expected(column).map(|range| range.map(|end| in_sensor_unit(feature, end))),
-        };
-        let feature = |column: usize| self.pipeline.recipe.features[column % features];
-        (0..sensors).filter_map(top_contributor).map(|column| reason(column, feature(column))).collect()
-    }
-
-    /// Between which values 98 in 100 of the training readings were, of what a column is.
-    fn expected(&self, column: usize) -> Option<[f64; 2]> {
-        self.metadata().training.central_ranges.get(column).map(|range| range.map(f64::from))
-    }
-
-    /// Make the newest readings of some sensors missing in a vector.
-    pub fn hide(&self, vector: &mut [f64], is_missing: impl Fn(usize) -> bool) {
-        let newest = self.sensors().len() * self.pipeline.recipe.features.len();
-        let columns = vector[..newest].iter_mut().enumerate();
-        columns
-            .filter(|(column, _)| is_missing(self.sensor_of(*column)))
-            .for_each(|(_, cell)| *cell = f64::NAN);
     }
 
     /// A score over this is an anomaly.
@@ -470,19 +334,6 @@ impl Model {
         &self.artifact.metadata
     }
 
-    /// The scores of whole vectors, one after another.
-    ///
-    /// # Errors
-    /// No vector, or a value that is neither finite as a 32-bit float nor NaN: missing.
-    pub fn scores(&self, vectors: Vec<f64>) -> Result<Vec<f64>, SamplesError> {
-        let Some(steps) = self.preprocessing() else {
-            return Ok(self.artifact.ensemble.scores(&Samples::with_missing(self.columns(), vectors)?));
-        };
-        check(&vectors, self.columns())?;
-        let cells = Samples::with_missing(steps.columns().len(), steps.apply(&vectors))?;
-        Ok(self.artifact.ensemble.scores(&cells))
-    }
-
     /// The time of the newest reading that it has learned from.
     pub fn data_end_time(&self) -> Timestamp {
         self.artifact.metadata.training.trained_at.parse().unwrap_or(Timestamp::UNIX_EPOCH)
@@ -520,22 +371,6 @@ impl Model {
     }
 }
 
-/// Refuses rows that are not whole, or have a value that is neither finite as a 32-bit float nor missing.
-fn check(rows: &[f64], columns: usize) -> Result<(), SamplesError> {
-    if !rows.len().is_multiple_of(columns) {
-        return Err(SamplesError::Ragged { columns, cells: rows.len() });
-    }
-    match rows.iter().position(|value| cell_or_missing(*value).is_none()) {
-        Some(at) => Err(SamplesError::Cell { row: at / columns, column: at % columns, value: rows[at] }),
-        None => Ok(()),
-    }
-}
-
-/// A finite number as the forest has it, or NaN: missing.
-fn cell_or_missing(value: f64) -> Option<f32> {
-    if value.is_nan() { Some(f32::NAN) } else { cell(value) }
-}
-
 /// An artifact may come from anywhere, and a report has its bounds.
 fn bounded(warnings: &[String]) -> Vec<String> {
     let kept = warnings.iter().take(MAX_WARNINGS);
@@ -547,15 +382,4 @@ pub fn as_they_are(preprocessing: Option<Preprocessing>) -> serde_json::Value {
     let recipe = Recipe { features: vec![Feature::Value], window: 2, lags: 0 };
     let pipeline = Pipeline { recipe, daily: Daily::default(), preprocessing, reference: None };
     serde_json::to_value(pipeline).expect("a pipeline is JSON")
-}
-
-/// Which verdicts are explained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Explain {
-    /// Every verdict's.
-    Always,
-    /// Those of anomalies.
-    Anomalies,
-    /// Nobody's.
-    Never,
 }

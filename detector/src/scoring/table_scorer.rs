@@ -7,8 +7,9 @@ use thiserror::Error;
 use crate::features::pipeline::Features;
 use crate::ingest::sources::delimited::CsvError;
 use crate::ingest::table::Table;
+use crate::model::judge::{Explain, Unjudgeable};
 use crate::model::judgement::Judgement;
-use crate::model::model::{Explain, Model, Unjudgeable};
+use crate::model::model::Model;
 
 /// How many rows are read and scored at a time.
 const BLOCK: usize = 1 << 14;

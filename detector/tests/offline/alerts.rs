@@ -6,7 +6,7 @@ use detector::ingest::progress::NoProgress;
 use detector::ingest::sources::Sources;
 use detector::ingest::sources::access::Access;
 use detector::lifecycle::monitor;
-use detector::model::model::Explain;
+use detector::model::judge::Explain;
 use detector::scoring::scorer::Outcome;
 use jiff::Timestamp;
 

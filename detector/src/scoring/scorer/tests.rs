@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::{Outcome, Scorer};
 use crate::ingest::reading::Readings;
-use crate::model::model::Explain;
+use crate::model::judge::Explain;
 use crate::model::training::{TrainingSet, learn};
 
 fn detector(train: &str, missing: &str) -> Valid {

@@ -13,7 +13,7 @@ use super::answer::{Answer, BatchAnswer, whole};
 use super::error::ApiError;
 use super::judgement_json::{Bare, Detailed};
 use super::push::{decompressed, encoding, is_plain};
-use crate::model::model::{Explain, Unjudgeable};
+use crate::model::judge::{Explain, Unjudgeable};
 use crate::scoring::scorer::Scorer;
 use crate::serving::body::{self, Body, SMALL};
 use crate::serving::budget::Held;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::error::ApiError;
 use super::expected::Place;
+use crate::model::judge::Explain;
 use crate::model::judgement::Judgement;
-use crate::model::model::Explain;
 use crate::scoring::scorer::Scorer;
 
 /// How many rows are judged at once, where they are not explained.

@@ -41,7 +41,7 @@ use crate::ingest::sources::Sources;
 use crate::lifecycle::monitor::{self, MonitorError};
 use crate::lifecycle::store::StateDirectory;
 use crate::lifecycle::store::snapshot::Snapshot;
-use crate::model::model::Explain;
+use crate::model::judge::Explain;
 use crate::scoring::scorer::Scorer;
 use crate::serving::logging::{self, Format};
 use crate::wall_clock;
