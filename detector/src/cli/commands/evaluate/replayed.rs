@@ -94,12 +94,13 @@ pub(in crate::cli::commands) fn replay(
     Ok(Replayed { evaluated, recording, model: started.started.scorer.model().clone() })
 }
 
-struct Begun {
+/// The sources, and a scorer at the start of them.
+struct Prepared {
     sources: Arc<Sources>,
     started: Started,
 }
 
-impl Begun {
+impl Prepared {
     /// None where it follows the scores.
     fn threshold(&self) -> Option<f64> {
         let scorer: &Scorer = &self.started.scorer;
@@ -107,7 +108,7 @@ impl Begun {
     }
 }
 
-fn started(detector: &Valid, model: Option<Model>, explain: Explain) -> Result<Begun, EvaluateError> {
+fn started(detector: &Valid, model: Option<Model>, explain: Explain) -> Result<Prepared, EvaluateError> {
     let access = Access { outgoing: Outgoing::new(&[], None)?, ..Access::default() };
     let sources = Arc::new(Sources::unreported(detector, &access).map_err(MonitorError::from)?);
     if let Some(live) = sources.first_live() {
@@ -125,7 +126,7 @@ fn started(detector: &Valid, model: Option<Model>, explain: Explain) -> Result<B
             monitor::resume(detector, &sources, Arc::new(model), None, now, explain)?
         }
     };
-    Ok(Begun { sources, started })
+    Ok(Prepared { sources, started })
 }
 
 /// A simulation has no end.
