@@ -95,7 +95,7 @@ impl Class {
             ("joblib.numpy_pickle", "NumpyArrayWrapper") => Self::JoblibArray,
             ("numpy.random._pickle", "__randomstate_ctor" | "__bit_generator_ctor" | "__generator_ctor")
             | ("numpy.random._mt19937", "MT19937")
-            // What an imputer tells of missing cells, which is refused by its parameter.
+            // An imputer's mask of missing cells, which is refused by its parameter.
             | ("sklearn.impute._base", "MissingIndicator")
             // How columns were chosen; which they are stands beside it as numbers.
             | ("builtins" | "__builtin__", "slice" | "object" | "float" | "int")
