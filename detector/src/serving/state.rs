@@ -253,7 +253,7 @@ impl State {
         }
         let verdict = if let Outcome::Verdict(verdict) = outcome { Some(verdict) } else { None };
         let change = verdict.and_then(|verdict| self.take_verdict(verdict));
-        // After it is remembered: who follows from now on finds it there, and who did before is told.
+        // After it is remembered: a stream that starts now finds it there, and those that run are sent it.
         self.announce(aligned.readings.time, verdict);
         change
     }
