@@ -1,9 +1,8 @@
 // A report in; how long a browser takes to draw it, and to draw it again for another threshold, in ms, out: `node draw.cjs PAGE`.
-const { chromium } = require("playwright-core");
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const { launch } = require("../../tests/browser.cjs");
 
 (async () => {
-  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS });
+  const browser = await launch();
   const page = await browser.newPage({ viewport: { width: 1200, height: 900 } });
   const start = performance.now();
   await page.goto("file://" + process.argv[2]);

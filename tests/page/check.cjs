@@ -4,12 +4,11 @@ const { spawn } = require("node:child_process");
 const fs = require("node:fs");
 const net = require("node:net");
 const path = require("node:path");
-const { chromium } = require("playwright-core");
+const browsing = require("../browser.cjs");
+const { accessible } = browsing;
 
 const [program, folder, pictures] = process.argv.slice(2);
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 const PATIENCE = 60000;
-const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
 const HEAD = name => `apiVersion: anomaly.dev/v1alpha1
 kind: AnomalyDetector
@@ -73,26 +72,10 @@ async function detector(name, manifest) {
   return { url, child, ready: () => until(() => fetch(url + "v2/health/ready").then(answer => answer.ok), name + " to be ready") };
 }
 
-// The page, which must not complain, nor ask for anything but its own detector.
-async function open(browser, url, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1200, height: 1000 }, ...options });
-  const page = await context.newPage();
-  page.complaints = [];
-  page.on("console", message => ["error", "warning"].includes(message.type()) && page.complaints.push(message.text()));
-  page.on("pageerror", error => page.complaints.push(String(error)));
-  page.on("request", request => request.url().startsWith(url) || request.url().startsWith("data:") || page.complaints.push("asks for " + request.url()));
-  await page.goto(url);
-  return page;
-}
+// The page, which may ask for nothing but its own detector.
+const open = (browser, url, options) => browsing.open(browser, url, url, { viewport: { width: 1200, height: 1000 }, ...options });
 const isReady = page => page.waitForSelector("html[data-ready=yes]", { timeout: PATIENCE });
 const data = (page, name) => page.evaluate(name => Number(document.documentElement.dataset[name] ?? 0), name);
-
-async function accessible(page) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => axe.run());
-  const bad = violations.filter(violation => ["serious", "critical"].includes(violation.impact));
-  assert.deepEqual(bad.map(violation => violation.id + ": " + violation.nodes.map(node => node.html).join(" ")), []);
-}
 
 let pump;
 const tests = {
@@ -180,19 +163,4 @@ const tests = {
   },
 };
 
-(async () => {
-  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS });
-  let failed = 0;
-  for (const [name, test] of Object.entries(tests)) {
-    try {
-      await test(browser);
-      console.log("ok: " + name);
-    } catch (error) {
-      failed++;
-      console.error("FAILED: " + name + "\n" + error.message);
-    }
-  }
-  await browser.close();
-  running.forEach(child => child.kill());
-  process.exit(failed ? 1 : 0);
-})();
+browsing.run(tests, () => running.forEach(child => child.kill()));

@@ -3,11 +3,10 @@ const assert = require("node:assert/strict");
 const { execFileSync } = require("node:child_process");
 const fs = require("node:fs");
 const path = require("node:path");
-const { chromium } = require("playwright-core");
+const browsing = require("../browser.cjs");
+const { accessible } = browsing;
 
 const [detector, root, folder, picture] = process.argv.slice(2);
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const pump = path.join(root, "manifests/pump.yaml");
 const few = ["--set", "spec.model.train.samples=8000", "--fast"];
 
@@ -18,24 +17,11 @@ function report(name, ...words) {
   return { file, printed };
 }
 
-// A page that must not complain, nor ask for anything but itself.
-async function open(browser, file, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
-  const page = await context.newPage();
-  page.complaints = [];
-  page.on("console", message => ["error", "warning"].includes(message.type()) && page.complaints.push(message.text()));
-  page.on("pageerror", error => page.complaints.push(String(error)));
-  page.on("request", request => request.url().startsWith("file:") || request.url().startsWith("data:") || page.complaints.push("asks for " + request.url()));
-  await page.goto("file://" + file);
+// A report, which may ask for nothing but files.
+async function open(browser, file, options) {
+  const page = await browsing.open(browser, "file://" + file, "file:", { viewport: { width: 1200, height: 900 }, ...options });
   await page.waitForSelector("html[data-ready=yes]");
   return page;
-}
-
-async function accessible(page) {
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => axe.run());
-  const bad = violations.filter(violation => ["serious", "critical"].includes(violation.impact));
-  assert.deepEqual(bad.map(violation => violation.id + ": " + violation.nodes[0].html), []);
 }
 
 const alarms = page => page.$eval("#consequence", element => Number(element.dataset.alarms));
@@ -144,18 +130,4 @@ const tests = {
   },
 };
 
-(async () => {
-  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS });
-  let failed = 0;
-  for (const [name, test] of Object.entries(tests)) {
-    try {
-      await test(browser);
-      console.log("ok: " + name);
-    } catch (error) {
-      failed++;
-      console.error("FAILED: " + name + "\n" + error.message);
-    }
-  }
-  await browser.close();
-  process.exitCode = failed ? 1 : 0;
-})();
+browsing.run(tests);
