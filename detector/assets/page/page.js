@@ -1,17 +1,7 @@
-"use strict";
 // Verdicts, events and the model of the detector that this page is of in; charts, tables and a form out. Texts are set as text,
 // never as markup.
 (() => {
   const MOST = 3600; // verdicts that are kept: an hour of a reading a second
-  const at = id => document.getElementById(id);
-  const element = (name, text, className) => {
-    const made = document.createElement(name);
-    if (text !== undefined) made.textContent = text;
-    if (className) made.className = className;
-    return made;
-  };
-  const colour = name => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
-  const number = value => Math.abs(value) >= 1e6 || (value !== 0 && Math.abs(value) < 1e-3) ? value.toExponential(2) : String(+value.toPrecision(5));
   const clock = time => new Date(time).toISOString().replace("T", " ").replace(/(\.000)?Z$/, "");
   const ask = async (path, body) => {
     const answer = await fetch(path, body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
@@ -66,14 +56,6 @@
     u.ctx.restore();
   }
 
-  function border(u) {
-    const y = u.valToPos(1, "y", true), { ctx, bbox: { left, width } } = u;
-    ctx.save();
-    ctx.strokeStyle = colour("cut"); ctx.lineWidth = 1.5 * devicePixelRatio; ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
-    ctx.beginPath(); ctx.moveTo(left, y); ctx.lineTo(left + width, y); ctx.stroke();
-    ctx.restore();
-  }
-
   const lines = () => [{ name: "severity", list: severities, isSeverity: true }, ...sensors.map(sensor => ({ ...sensor, list: values.get(sensor.name) }))];
 
   function draw() {
@@ -81,24 +63,15 @@
     charts.length = 0;
     at("charts").replaceChildren();
     const width = at("charts").clientWidth;
-    const axis = { stroke: colour("quiet"), grid: { stroke: colour("grid"), width: 1 }, ticks: { stroke: colour("grid"), width: 1 }, font: "12px system-ui, sans-serif" };
     for (const line of lines()) {
-      const figure = element("figure"), caption = element("figcaption", line.name), place = element("div", undefined, "chart");
-      const reading = element("small", "");
-      reading.setAttribute("aria-hidden", "true");
-      if (line.unit) caption.append(" ", element("small", line.unit));
-      caption.append(" ", reading);
-      place.setAttribute("role", "img");
-      figure.append(caption, place);
-      at("charts").append(figure);
+      const { place, reading } = newFigure(line);
+      const options = lineOptions(width, reading, second => clock(second * 1000));
       const chart = new uPlot({
-        width, height: 150, legend: { show: false }, tzDate: second => uPlot.tzDate(new Date(second * 1e3), "Etc/UTC"),
+        ...options,
         cursor: { drag: { x: false, y: false }, sync: { key: "page" }, points: { show: false } },
-        scales: { x: { time: true }, y: line.isSeverity ? { range: (_, low, high) => [0, Math.max(1.6, high || 0)] } : {} },
-        axes: [{ ...axis, size: 34, values: (_, ticks, __, ___, step) => ticks.map(second => new Date(second * 1000).toISOString().slice(11, step < 60 ? 19 : 16)) }, { ...axis, size: 58 }],
-        series: [{}, { stroke: colour("series"), width: 1, points: { show: false }, spanGaps: false }],
-        hooks: { drawClear: [behind], draw: line.isSeverity ? [border] : [],
-          setCursor: [u => { const i = u.cursor.idx; reading.textContent = i == null || u.data[1][i] == null ? "" : clock(u.data[0][i] * 1000) + ": " + number(u.data[1][i]); }] },
+        scales: { x: { time: true }, y: line.isSeverity ? { range: severityRange } : {} },
+        axes: [{ ...axis(), size: 34, values: (_, ticks, __, ___, step) => ticks.map(second => new Date(second * 1000).toISOString().slice(11, step < 60 ? 19 : 16)) }, { ...axis(), size: 58 }],
+        hooks: { ...options.hooks, drawClear: [behind], draw: line.isSeverity ? [u => drawCut(u, 1)] : [] },
       }, [times, line.list], place);
       charts.push({ chart, line, place });
     }

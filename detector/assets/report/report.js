@@ -1,14 +1,6 @@
-"use strict";
 // The data of the page in; charts, tables and a slider out. Texts are set as text, never as markup.
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const at = id => document.getElementById(id);
-  const element = (name, text, className) => {
-    const made = document.createElement(name);
-    if (text !== undefined) made.textContent = text;
-    if (className) made.className = className;
-    return made;
-  };
   const bytes = text => {
     if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text).buffer;
     const letters = atob(text), all = new Uint8Array(letters.length);
@@ -32,7 +24,6 @@
   }
 
   const clock = second => data.hasTimes ? new Date(second * 1000).toISOString().replace("T", " ").replace(/(\.000)?Z$/, "") : "row " + Math.round(second);
-  const number = value => Math.abs(value) >= 1e6 || (value !== 0 && Math.abs(value) < 1e-3) ? value.toExponential(2) : String(+value.toPrecision(5));
   const many = (n, what) => n.toLocaleString("en") + " " + what + (n === 1 ? "" : "s");
 
   // The rule of `alarm`: the same as the detector's, on its severities.
@@ -83,7 +74,6 @@
   let cut = 1, judged = judge(1);
   let view = [0, Math.max(count - 1, 0)];
   const charts = [];
-  const colour = name => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 
   // Indices of the instants within two times.
   function within(low, high) {
@@ -148,7 +138,7 @@
   }
 
   function before(u, isSeverity) {
-    const { ctx, bbox: { left, top, width } } = u, size = 5 * devicePixelRatio;
+    const { ctx, bbox: { top } } = u, size = 5 * devicePixelRatio;
     ctx.save();
     ctx.fillStyle = colour("alarm");
     let past = -1;
@@ -159,12 +149,8 @@
       past = x;
       ctx.beginPath(); ctx.moveTo(x - size, top); ctx.lineTo(x + size, top); ctx.lineTo(x, top + 1.6 * size); ctx.fill();
     }
-    if (isSeverity) {
-      const y = u.valToPos(cut, "y", true);
-      ctx.strokeStyle = colour("cut"); ctx.lineWidth = 1.5 * devicePixelRatio; ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
-      ctx.beginPath(); ctx.moveTo(left, y); ctx.lineTo(left + width, y); ctx.stroke();
-    }
     ctx.restore();
+    if (isSeverity) drawCut(u, cut);
   }
 
   // A time on the axis: the day where one begins, else hours and minutes, and seconds where they differ.
@@ -187,17 +173,15 @@
     for (const { chart } of charts) chart.destroy();
     charts.length = 0;
     const width = at("charts").clientWidth;
-    const axis = { stroke: colour("quiet"), grid: { stroke: colour("grid"), width: 1 }, ticks: { stroke: colour("grid"), width: 1 }, font: "12px system-ui, sans-serif" };
     for (const line of lines) {
+      const shared = lineOptions(width, line.reading, clock);
       const options = {
-        width, height: 150, legend: { show: false }, tzDate: second => uPlot.tzDate(new Date(second * 1e3), "Etc/UTC"),
+        ...shared,
         cursor: { drag: { x: true, y: false, setScale: false }, sync: { key: "report" }, points: { show: false } },
-        scales: { x: { time: data.hasTimes }, y: line.isSeverity ? { range: (_, low, high) => [0, Math.max(1.6, high || 0)] } : {} },
-        axes: [{ ...axis, size: 34, values: data.hasTimes ? (_, ticks, __, ___, step) => ticks.map(second => tick(second, step)) : undefined }, { ...axis, size: 58 }],
-        series: [{}, { stroke: colour("series"), width: 1, points: { show: false } }],
-        hooks: { drawClear: [behind], draw: [u => before(u, line.isSeverity)],
-          setSelect: [u => { if (u.select.width > 4) zoom(u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x")); u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false); }],
-          setCursor: [u => { const i = u.cursor.idx; line.value.textContent = i == null || u.data[1][i] == null ? "" : clock(u.data[0][i]) + ": " + number(u.data[1][i]); }] },
+        scales: { x: { time: data.hasTimes }, y: line.isSeverity ? { range: severityRange } : {} },
+        axes: [{ ...axis(), size: 34, values: data.hasTimes ? (_, ticks, __, ___, step) => ticks.map(second => tick(second, step)) : undefined }, { ...axis(), size: 58 }],
+        hooks: { ...shared.hooks, drawClear: [behind], draw: [u => before(u, line.isSeverity)],
+          setSelect: [u => { if (u.select.width > 4) zoom(u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x")); u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false); }] },
       };
       const chart = new uPlot(options, drawn(line), line.place);
       chart.over.addEventListener("dblclick", () => zoom(null));
@@ -277,16 +261,8 @@
   figuresTable();
   eventsTable();
   for (const line of lines) {
-    const figure = element("figure"), caption = element("figcaption", line.name);
-    if (line.unit) caption.append(" ", element("small", line.unit));
-    line.value = element("small", "");
-    line.value.setAttribute("aria-hidden", "true");
-    caption.append(" ", line.value);
-    line.place = element("div", undefined, "chart");
-    line.place.setAttribute("role", "img");
+    Object.assign(line, newFigure(line));
     line.place.setAttribute("aria-label", "Chart of " + line.name + " over time; the table of events has what stands out");
-    figure.append(caption, line.place);
-    at("charts").append(figure);
   }
   let waiting = 0;
   at("threshold").addEventListener("input", () => {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-use crate::assets::{UPLOT_SCRIPT, UPLOT_STYLE};
+use crate::assets::{CHARTS_SCRIPT, UPLOT_SCRIPT, UPLOT_STYLE};
 use crate::report::recording::Recording;
 
 const PAGE: &str = include_str!("../../assets/report/page.html");
@@ -43,7 +43,7 @@ impl Report<'_> {
             "uplot-style" => UPLOT_STYLE.into(),
             "style" => STYLE.into(),
             "uplot" => UPLOT_SCRIPT.into(),
-            "script" => SCRIPT.into(),
+            "script" => Cow::Owned([CHARTS_SCRIPT, SCRIPT].concat()),
             _ => Cow::Owned(embedded(&self.data())),
         })
     }

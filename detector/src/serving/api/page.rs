@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::push::header;
-use crate::assets::{UPLOT_SCRIPT, UPLOT_STYLE};
+use crate::assets::{CHARTS_SCRIPT, UPLOT_SCRIPT, UPLOT_STYLE};
 use crate::serving::state::State;
 
 /// The routes of the predict port, in OpenAPI 3.1.
@@ -51,7 +51,9 @@ pub(super) async fn openapi() -> HttpResponse {
 pub(super) async fn file(name: Path<String>) -> Result<HttpResponse, ApiError> {
     let (kind, parts): (_, &[&str]) = match &**name {
         "uplot.js" => ("text/javascript; charset=utf-8", &[UPLOT_SCRIPT]),
-        "page.js" => ("text/javascript; charset=utf-8", &[include_str!("../../../assets/page/page.js")]),
+        "page.js" => {
+            ("text/javascript; charset=utf-8", &[CHARTS_SCRIPT, include_str!("../../../assets/page/page.js")])
+        }
         "page.css" => (
             "text/css; charset=utf-8",
             &[
