@@ -122,7 +122,7 @@ impl Table {
     /// # Errors
     /// There is no such column.
     pub fn with_kept(self, names: &[String]) -> Result<Self, CsvError> {
-        let kept = names.iter().map(|name| self.rows.column(name)).collect::<Result<_, _>>()?;
+        let kept = self.rows.columns(names)?;
         Ok(Self { kept, ..self })
     }
 
@@ -172,7 +172,9 @@ impl Table {
             if let Some(labels) = &mut self.labels {
                 labels.push(&self.rows)?;
             }
-            self.kept_cells.extend(self.kept.iter().map(|column| self.rows.text(*column).into_owned()));
+            for column in &self.kept {
+                self.kept_cells.push(self.rows.words(*column)?.to_owned());
+            }
             for column in &self.columns {
                 let value = self.rows.number(*column)?;
                 if value.is_none() && self.may_miss {
@@ -249,10 +251,8 @@ impl Selection<'_> {
     /// The positions of the columns.
     fn columns(&self, rows: &Rows) -> Result<Vec<usize>, CsvError> {
         let left_out = match self {
-            Self::Named(names) => return names.iter().map(|name| rows.column(name)).collect(),
-            Self::AllBut(names) | Self::MeasurementsBut(names) => {
-                names.iter().map(|name| rows.column(name)).collect::<Result<_, _>>()?
-            }
+            Self::Named(names) => return rows.columns(names),
+            Self::AllBut(names) | Self::MeasurementsBut(names) => rows.columns(names)?,
             Self::Measurements => Vec::new(),
         };
         let measures =

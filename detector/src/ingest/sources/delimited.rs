@@ -2,12 +2,14 @@
 //!
 //! The first line is the header. Cells are separated by commas, semicolons, tabs or `|`: by whichever the header has most
 //! of, the comma in a tie. Quotes are RFC 4180's; a byte order mark, CRLF, blank lines and spaces around cells do not
-//! count.
+//! count. Text is UTF-8, or UTF-16 where a byte order mark says so; cells that nobody asks for may be in any encoding.
 
 /// What can be wrong.
 mod problem;
 /// Numbers, and what stands for none.
 pub mod number;
+/// Another encoding.
+mod utf16;
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -21,7 +23,8 @@ use flate2::bufread::MultiGzDecoder;
 
 use self::number::NumberFormat;
 pub use problem::{CsvError, Problem};
-use problem::{LONGEST_ROW, shortened};
+use problem::{LONGEST_ROW, escaped, shortened};
+use utf16::Utf16;
 
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
@@ -29,6 +32,8 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 pub struct Rows {
     file: String,
     header: Vec<String>,
+    /// The bytes of the names that are no UTF-8.
+    odd_names: Vec<(usize, String)>,
     reader: csv::Reader<Box<dyn Read + Send>>,
     row: ByteRecord,
     numbers: NumberFormat,
@@ -84,6 +89,7 @@ impl Rows {
         let mut rows = Self {
             file: file.to_owned(),
             header: Vec::new(),
+            odd_names: Vec::new(),
             reader,
             row: ByteRecord::new(),
             numbers: NumberFormat::default(),
@@ -96,6 +102,10 @@ impl Rows {
             return Err(refused(None, Problem::Empty));
         }
         rows.header = (0..rows.row.len()).map(|column| rows.text(column).into_owned()).collect();
+        rows.odd_names = (0..rows.row.len())
+            .filter(|column| rows.exact(*column).is_none())
+            .map(|column| (column, escaped(&rows.row[column])))
+            .collect();
         Ok(rows)
     }
 
@@ -137,14 +147,36 @@ impl Rows {
     /// The header does not name it, or more than once.
     pub fn column(&self, name: &str) -> Result<usize, CsvError> {
         let mut places = (0..self.header.len()).filter(|place| self.header[*place] == name);
+        let odd = |place: Option<usize>| {
+            let found = self.odd_names.iter().find(|odd| place.is_none_or(|place| place == odd.0))?;
+            let got = if self.is_discreet { "other bytes".to_owned() } else { found.1.clone() };
+            Some(Problem::Encoding { place: format!("the name of column {}", found.0 + 1), got })
+        };
         let problem = match (places.next(), places.next()) {
-            (Some(place), None) => return Ok(place),
+            (Some(place), None) => match odd(Some(place)) {
+                None => return Ok(place),
+                Some(problem) => problem,
+            },
+            (None, _) if !self.odd_names.is_empty() => odd(None).expect("there is one"),
             (Some(_), Some(_)) => Problem::ManyColumns(name.to_owned()),
             (None, _) if self.is_discreet => {
                 Problem::NoColumnOf { name: name.to_owned(), count: self.header.len() }
             }
             (None, _) => Problem::NoColumn { name: name.to_owned(), there: self.header.clone() },
         };
+        Err(CsvError { file: self.file.clone(), line: Some(1), problem })
+    }
+
+    /// The positions of the columns of these names, in their order.
+    ///
+    /// # Errors
+    /// The header does not name some of them, or names one more than once.
+    pub fn columns(&self, names: &[String]) -> Result<Vec<usize>, CsvError> {
+        let missing: Vec<String> = names.iter().filter(|name| !self.header.contains(name)).cloned().collect();
+        if missing.len() < 2 || !self.odd_names.is_empty() {
+            return names.iter().map(|name| self.column(name)).collect();
+        }
+        let problem = Problem::NoneOfColumns { names: missing, there: self.header.clone() };
         Err(CsvError { file: self.file.clone(), line: Some(1), problem })
     }
 
@@ -163,6 +195,18 @@ impl Rows {
     /// The cell of this row in this column.
     pub fn text(&self, column: usize) -> Cow<'_, str> {
         String::from_utf8_lossy(self.row[column].trim_ascii())
+    }
+
+    /// The same of a cell whose letters matter.
+    ///
+    /// # Errors
+    /// It is no UTF-8.
+    pub fn words(&self, column: usize) -> Result<&str, CsvError> {
+        self.exact(column).ok_or_else(|| self.unexpected(column, "UTF-8"))
+    }
+
+    fn exact(&self, column: usize) -> Option<&str> {
+        str::from_utf8(self.row[column].trim_ascii()).ok()
     }
 
     /// The number in this cell; `None` where it is empty or says so (`NaN`, `NA`, `null`).
@@ -185,10 +229,18 @@ impl Rows {
 
     /// This row's cell is not what its column holds.
     pub fn unexpected(&self, column: usize, expected: impl Into<Cow<'static, str>>) -> CsvError {
-        let (text, expected) = (self.text(column), expected.into());
+        let (text, mut expected) = (self.text(column), expected.into());
+        let is_odd = self.exact(column).is_none();
         if self.is_discreet {
+            if is_odd {
+                expected = "UTF-8".into();
+            }
             let (column, letters) = (self.header[column].clone(), text.chars().count());
             return self.refused(Problem::Letters { column, expected, letters });
+        }
+        if is_odd {
+            let (place, got) = (format!("column {:?}", self.header[column]), escaped(&self.row[column]));
+            return self.refused(Problem::Encoding { place, got });
         }
         let got = shortened(&text);
         self.refused(Problem::Cell { column: self.header[column].clone(), expected, got })
@@ -250,17 +302,22 @@ impl<R: Read> Read for Metered<R> {
 fn unpacked(input: impl Read + Send + 'static) -> io::Result<Box<dyn BufRead + Send>> {
     let mut input = BufReader::new(input);
     if input.fill_buf()?.starts_with(&[0x1F, 0x8B]) {
-        Ok(Box::new(BufReader::new(MultiGzDecoder::new(input))))
+        decoded(BufReader::new(MultiGzDecoder::new(input)))
     } else {
-        Ok(Box::new(input))
+        decoded(input)
     }
+}
+
+/// UTF-16 is known by its byte order mark.
+fn decoded(mut input: impl BufRead + Send + 'static) -> io::Result<Box<dyn BufRead + Send>> {
+    Ok(match utf16::order(input.fill_buf()?) {
+        Some(order) => Box::new(BufReader::new(Utf16::new(input, order))),
+        None => Box::new(input),
+    })
 }
 
 /// The first kilobytes must look like text, which has no byte 0.
 fn check_text(head: &[u8]) -> Result<(), Problem> {
-    if head.starts_with(&[0xFF, 0xFE]) || head.starts_with(&[0xFE, 0xFF]) {
-        return Err(Problem::Utf16);
-    }
     if head.contains(&0) { Err(Problem::Binary) } else { Ok(()) }
 }
 

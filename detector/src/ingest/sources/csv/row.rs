@@ -99,7 +99,7 @@ impl RowReader {
         let (sensors, values) = match &mut self.columns.series {
             None => (None, self.columns.values.iter().map(number).collect::<Result<_, _>>()?),
             Some(series) => {
-                let Some(sensors) = series.sensors(&self.rows) else { return Ok(None) };
+                let Some(sensors) = series.sensors(&self.rows)? else { return Ok(None) };
                 let columns = sensors.iter().map(|sensor| &self.columns.values[*sensor]);
                 let values = columns.map(number).collect::<Result<_, _>>()?;
                 (Some(sensors), values)
@@ -131,7 +131,8 @@ impl RowReader {
             return Ok(None);
         }
         if !self.spec.label_anomalous.is_empty() {
-            return Ok(Some(self.spec.label_anomalous.iter().any(|word| *word == text)));
+            let text = self.rows.words(column)?;
+            return Ok(Some(self.spec.label_anomalous.iter().any(|word| word == text)));
         }
         match self.rows.number(column) {
             Ok(Some(0.0)) => Ok(Some(false)),
@@ -186,13 +187,13 @@ impl Series {
     }
 
     /// The sensors of the current row, if there are some.
-    fn sensors(&mut self, rows: &Rows) -> Option<Arc<[usize]>> {
+    fn sensors(&mut self, rows: &Rows) -> Result<Option<Arc<[usize]>>, CsvError> {
         self.name.clear();
         for (index, column) in self.columns.iter().enumerate() {
             if index > 0 {
                 self.name.push(SEPARATOR);
             }
-            self.name.push_str(&rows.text(*column));
+            self.name.push_str(rows.words(*column)?);
         }
         let sensors = self.sensors.get(&self.name).cloned();
         if sensors.is_none() && !std::mem::replace(&mut self.met_another, true) {
@@ -202,7 +203,7 @@ impl Series {
                 rows.file()
             );
         }
-        sensors
+        Ok(sensors)
     }
 }
 

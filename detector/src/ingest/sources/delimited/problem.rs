@@ -53,9 +53,14 @@ pub enum Problem {
     /// Not text.
     #[error("expected CSV text, got binary data")]
     Binary,
-    /// Text in another encoding.
-    #[error("expected UTF-8, got UTF-16")]
-    Utf16,
+    /// Text in another encoding, which no byte order mark names: where in the line, and its bytes.
+    #[error("{place}: expected UTF-8, got \"{got}\": convert the file, as by iconv -f latin1 -t utf-8")]
+    Encoding {
+        /// The column, or that it is the name of one.
+        place: String,
+        /// What was there, with `\xe9` for a byte that is no ASCII.
+        got: String,
+    },
     /// A row beyond all measure.
     #[error("a row must be at most {LONGEST_ROW} bytes: is a quote left open?")]
     LongRow,
@@ -72,6 +77,14 @@ pub enum Problem {
     NoColumn {
         /// The name that was asked for.
         name: String,
+        /// The names in the header.
+        there: Vec<String>,
+    },
+    /// Several columns that the header does not name.
+    #[error("no columns {}; there are {}", list(.names), list(.there))]
+    NoneOfColumns {
+        /// The names that were asked for, and are not there.
+        names: Vec<String>,
         /// The names in the header.
         there: Vec<String>,
     },
@@ -132,6 +145,11 @@ impl Problem {
             _ => Self::Unreadable(error),
         }
     }
+}
+
+/// Bytes that are no UTF-8, or as many of them as a message shows.
+pub(super) fn escaped(bytes: &[u8]) -> String {
+    shortened(&bytes.escape_ascii().to_string())
 }
 
 /// A cell, or as much of it as a message shows.

@@ -116,12 +116,13 @@ fn what_is_no_table_is_refused_in_a_sentence() {
     let cut = gzipped(&"1,2\n".repeat(1000));
     let mut damaged = gzipped(PLAIN);
     damaged[12] ^= 0xFF;
-    let cases: [(&[u8], &str); 9] = [
+    let cases: [(&[u8], &str); 10] = [
         (b"", "pump.csv: expected a header line, got an empty file"),
         (b"\n\r\n", "pump.csv: expected a header line, got an empty file"),
         (b"\x7fELF\x02\x01\0\0", "pump.csv: expected CSV text, got binary data"),
         (b"\x89PNG\r\n\x1a\n\0\0\0", "pump.csv: expected CSV text, got binary data"),
-        (b"\xff\xfet\0,\0v\0", "pump.csv: expected UTF-8, got UTF-16"),
+        (b"\xff\xfet\0,\0v", "the UTF-16 text ends within a character"),
+        (b"t\0,\0v\0\n\0", "pump.csv: expected CSV text, got binary data"),
         (b"a,b\n1,2\n1,2,3\n", "pump.csv:3: expected 2 cells as in the header, got 3"),
         (b"a,b\n1,2\n1\n", "pump.csv:3: expected 2 cells as in the header, got 1"),
         (&cut[..cut.len() - 10], "the gzip stream is cut short"),
@@ -131,6 +132,41 @@ fn what_is_no_table_is_refused_in_a_sentence() {
         let refused = error(cells(bytes));
         assert!(refused.ends_with(sentence) && refused.starts_with("pump.csv:"), "{refused}");
     }
+}
+
+#[test]
+fn utf_16_with_a_byte_order_mark_is_text_plain_or_gzipped() {
+    let text = "\u{feff}zeit;wärme\r\n1;2\r\n3;4\r\n";
+    let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let expected = cells(text.as_bytes()).unwrap();
+    assert_eq!(cells(&little).unwrap(), expected);
+    assert_eq!(cells(&big).unwrap(), expected);
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(&little).unwrap();
+    assert_eq!(cells(&packed.finish().unwrap()).unwrap(), expected);
+}
+
+#[test]
+fn another_encoding_is_refused_where_a_cell_is_asked_for_with_its_bytes() {
+    let latin1 = b"t,v,ort\n1,2,M\xfcll\n2,\xb52,x\n";
+    let convert = "convert the file, as by iconv -f latin1 -t utf-8";
+    let mut rows = Rows::new("pump.csv", Cursor::new(&latin1[..])).unwrap();
+    assert!(rows.advance().unwrap());
+    assert_eq!(rows.number(1).unwrap(), Some(2.0), "what nobody asks for is in the way of nothing");
+    let got = format!("pump.csv:2: column \"ort\": expected UTF-8, got \"M\\xfcll\": {convert}");
+    assert_eq!(error(rows.words(2).map(str::to_owned)), got);
+    assert!(rows.advance().unwrap());
+    let got = format!("pump.csv:3: column \"v\": expected UTF-8, got \"\\xb52\": {convert}");
+    assert_eq!(error(rows.number(1)), got);
+    let mut discreet = Rows::new("pump.csv", Cursor::new(&latin1[..])).unwrap().discreet(true);
+    assert!(discreet.advance().unwrap());
+    let got = "pump.csv:2: column \"ort\": expected UTF-8, got 4 letters that are none";
+    assert_eq!(error(discreet.words(2).map(str::to_owned)), got);
+    let named = Rows::new("pump.csv", Cursor::new(b"t,W\xe4rme\n1,2\n")).unwrap();
+    let got = format!("pump.csv:1: the name of column 2: expected UTF-8, got \"W\\xe4rme\": {convert}");
+    assert_eq!(error(named.column("Wärme")), got);
+    assert_eq!(named.column("t").unwrap(), 0);
 }
 
 #[test]
