@@ -1,6 +1,7 @@
 //! Rows with their scores in, CSV or NDJSON out.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use clap::ValueEnum;
 
@@ -11,6 +12,17 @@ pub enum RowFormat {
     Csv,
     /// A JSON object a line.
     Ndjson,
+}
+
+impl RowFormat {
+    /// What a file of this name is written as; none where the name says nothing.
+    pub fn of_file(path: &Path) -> Option<Self> {
+        let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+        match extension.to_str() {
+            Some("ndjson" | "jsonl") => Some(Self::Ndjson),
+            _ => None,
+        }
+    }
 }
 
 /// What is in a column of a row.

@@ -1,0 +1,89 @@
+//! The arguments of `detector score`, and what they ask of each row.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::score_output::RowFormat;
+use crate::model::judge::Explain;
+
+/// Score the rows of a CSV or NDJSON file.
+///
+/// Writes a row for each row of the input, in its order: the columns of --keep, `score` (0 to 1, higher is more anomalous),
+/// `severity` (over 1 is anomalous) and `anomaly` (0 or 1). Where a model also looks at earlier rows, the first rows have empty
+/// cells: their past is not known.
+#[derive(Debug, Args)]
+pub struct ScoreArgs {
+    /// The model, as `train` writes it; - for the standard input
+    #[arg(long, value_name = "FILE")]
+    pub(super) model: PathBuf,
+
+    /// The table: CSV, or a JSON object a line; - for the standard input. It may have more columns than the model
+    #[arg(long, value_name = "FILE")]
+    pub(super) input: PathBuf,
+
+    /// Where to write the scores; - for the standard output
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub(super) output: PathBuf,
+
+    /// How to write them [default: ndjson for an output called .ndjson or .jsonl, else csv]
+    #[arg(long, value_enum)]
+    pub(super) format: Option<RowFormat>,
+
+    /// The input's columns, in the model's order [default: those that are called as in the model]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(super) columns: Option<Vec<String>>,
+
+    /// Columns of the input to write before the scores: id,time,label
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(super) keep: Vec<String>,
+
+    /// Write `contribution_NAME` for each of the model's columns: its share in the score; a row's add up to 1
+    #[arg(long)]
+    pub(super) contributions: bool,
+
+    /// Write why a row is anomalous: `sensor`, `feature`, `direction`, `expected_low` and `expected_high` of what contributed
+    /// most
+    #[arg(long)]
+    pub(super) reasons: bool,
+
+    /// Write what each column does to the scores of the whole file in place of the rows, the most important first: `column`,
+    /// `importance`, its mean contribution over all rows (they add up to 1), and `importance_anomalies`, the same over the
+    /// anomalous rows. A table on the standard output, unless --format says otherwise
+    #[arg(long, conflicts_with_all = ["keep", "contributions", "reasons", "report"])]
+    pub(super) importances: bool,
+
+    /// Write a report too: one HTML page with charts, anomalous rows and a threshold to try, which works offline. It shows the
+    /// columns `timestamp` and `label`, where there are any
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
+}
+
+impl ScoreArgs {
+    /// What is asked for by name or by the output's name.
+    pub(super) fn named_format(&self) -> Option<RowFormat> {
+        self.format.or_else(|| RowFormat::of_file(&self.output))
+    }
+
+    pub(super) fn format(&self) -> RowFormat {
+        self.named_format().unwrap_or(RowFormat::Csv)
+    }
+
+    /// Whether scores are all that is wanted: a hundred thousand rows take no longer than their reading.
+    pub(super) fn is_plain(&self) -> bool {
+        self.keep.is_empty()
+            && !self.contributions
+            && !self.reasons
+            && self.report.is_none()
+            && self.format() == RowFormat::Csv
+    }
+
+    /// What has to be known of each row.
+    pub(super) fn explain(&self) -> Option<Explain> {
+        match self {
+            Self { contributions: true, .. } => Some(Explain::Always),
+            Self { reasons: true, .. } | Self { report: Some(_), .. } => Some(Explain::Anomalies),
+            _ => None,
+        }
+    }
+}

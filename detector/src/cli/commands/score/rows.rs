@@ -1,0 +1,161 @@
+//! A model and a table in; a row for each row of it out, with as much as is asked for.
+
+use std::io::{self, Write};
+
+use super::args::ScoreArgs;
+use super::error::ScoreError;
+use super::shown::Shown;
+use crate::cli::score_output::{Cell, RowWriter};
+use crate::ingest::table::Table;
+use crate::model::judgement::{Judgement, severity};
+use crate::scoring::table_scorer::{TableScorer, block};
+
+impl ScoreArgs {
+    fn header(&self, sensors: &[String]) -> Vec<String> {
+        let mut header = self.keep.clone();
+        header.extend(["score", "severity", "anomaly"].map(str::to_owned));
+        if self.contributions {
+            header.extend(sensors.iter().map(|sensor| format!("contribution_{sensor}")));
+        }
+        if self.reasons {
+            header.extend(
+                ["sensor", "feature", "direction", "expected_low", "expected_high"].map(str::to_owned),
+            );
+        }
+        header
+    }
+
+    /// The cells of a row after those that are kept.
+    fn cells(&self, row: &Scored, sensors: &[String], row_cells: &mut Vec<Cell>) {
+        let number = |number: Option<f64>| number.map_or(Cell::Missing, Cell::Number);
+        row_cells.push(number(row.score));
+        row_cells.push(number(row.severity));
+        row_cells.push(row.anomalous.map_or(Cell::Missing, Cell::Flag));
+        let judgement = row.judgement.as_ref();
+        if self.contributions {
+            let share = |sensor| judgement.and_then(|judgement| judgement.contributions.get(sensor)).copied();
+            row_cells.extend((0..sensors.len()).map(|sensor| number(share(sensor))));
+        }
+        if self.reasons {
+            row_cells.extend(
+                judgement.map_or([const { Cell::Missing }; 5], |judgement| reason(judgement, sensors)),
+            );
+        }
+    }
+}
+
+/// Scores alone, block by block; the inner result is that of writing.
+///
+/// # Errors
+/// The rows cannot be read or scored.
+pub(super) fn scores(
+    scorer: &mut TableScorer,
+    table: &mut Table,
+    mut output: impl Write,
+) -> Result<io::Result<()>, ScoreError> {
+    let mut written = writeln!(output, "score,severity,anomaly");
+    while written.is_ok() {
+        let Some(block) = block(table)? else { break };
+        let block = scorer.scores(block)?;
+        written = write_scores(&block, scorer.model().threshold(), &mut output);
+    }
+    Ok(written.and_then(|()| output.flush()))
+}
+
+fn write_scores(scores: &[Option<f64>], threshold: f64, output: &mut impl Write) -> io::Result<()> {
+    for score in scores {
+        match score {
+            Some(score) => {
+                writeln!(output, "{score},{},{}", severity(*score, threshold), u8::from(*score > threshold))?;
+            }
+            None => writeln!(output, ",,")?,
+        }
+    }
+    Ok(())
+}
+
+/// A row's score, and its judgement where more is wanted; nothing where its past is too short.
+#[derive(Default)]
+struct Scored {
+    score: Option<f64>,
+    severity: Option<f64>,
+    anomalous: Option<bool>,
+    judgement: Option<Judgement>,
+}
+
+impl Scored {
+    fn by_score(score: Option<f64>, threshold: f64) -> Self {
+        Self {
+            score,
+            severity: score.map(|score| severity(score, threshold)),
+            anomalous: score.map(|score| score > threshold),
+            judgement: None,
+        }
+    }
+}
+
+/// Rows with all that is wanted; the inner result is that of writing.
+///
+/// # Errors
+/// The rows cannot be read or scored.
+pub(super) fn rows(
+    args: &ScoreArgs,
+    scorer: &mut TableScorer,
+    table: &mut Table,
+    output: impl Write + Send,
+    mut shown: Option<&mut Shown>,
+) -> Result<io::Result<()>, ScoreError> {
+    let sensors = scorer.model().sensors().to_vec();
+    let mut writer = match RowWriter::new(args.format(), args.header(&sensors), output) {
+        Ok(writer) => writer,
+        Err(error) => return Ok(Err(error)),
+    };
+    let mut cells = Vec::new();
+    while let Some(block) = block(table)? {
+        let rows = scored(args, scorer, &block)?;
+        let mut kept = table.take_kept().into_iter();
+        for row in &rows {
+            cells.clear();
+            cells.extend(kept.by_ref().take(args.keep.len()).map(Cell::Kept));
+            args.cells(row, &sensors, &mut cells);
+            if let Err(error) = writer.write(&cells) {
+                return Ok(Err(error));
+            }
+        }
+        if let Some(shown) = &mut shown {
+            shown.cells.extend(block);
+            shown.judgements.extend(rows.into_iter().map(|row| row.judgement));
+        }
+    }
+    Ok(writer.finish())
+}
+
+fn scored(args: &ScoreArgs, scorer: &mut TableScorer, block: &[f64]) -> Result<Vec<Scored>, ScoreError> {
+    let threshold = scorer.model().threshold();
+    let Some(explain) = args.explain() else {
+        let by_row = scorer.scores(block.to_vec())?;
+        return Ok(by_row.into_iter().map(|score| Scored::by_score(score, threshold)).collect());
+    };
+    let row = |judgement: Option<Judgement>| {
+        let score = judgement.as_ref().map(|judgement| judgement.score);
+        Scored { judgement, ..Scored::by_score(score, threshold) }
+    };
+    Ok(scorer.judgements(block, explain)?.into_iter().map(row).collect())
+}
+
+/// Sensor, feature, direction and expected range of what contributed most to an anomalous row.
+fn reason(judgement: &Judgement, sensors: &[String]) -> [Cell; 5] {
+    let top = judgement.top_contributor().filter(|_| judgement.anomalous);
+    let Some((sensor, reason)) = top.and_then(|top| Some((top, judgement.reasons.get(top)?))) else {
+        return [const { Cell::Missing }; 5];
+    };
+    let [low, high] = reason.expected.map_or([Cell::Missing, Cell::Missing], |ends| ends.map(Cell::Number));
+    let word = |word: String| Cell::Word(word);
+    [
+        word(sensors[sensor].clone()),
+        word(format!("{:?}", reason.feature)),
+        word(format!("{:?}", reason.direction)),
+        low,
+        high,
+    ]
+}
