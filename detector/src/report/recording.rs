@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::alerting::event::outcome;
 use crate::ingest::reading::Readings;
+use crate::model::judge::Explain;
 use crate::model::judgement::Judgement;
 use crate::report::series;
 use crate::scoring::mute_windows::MuteWindows;
@@ -35,6 +36,10 @@ pub struct Recording {
     events: Vec<Event>,
     goes_on: bool,
     left_out: usize,
+    /// What is known of each verdict's reasons.
+    explain: Explain,
+    /// The cause of each instant, where any of them may become anomalous by another threshold.
+    causes: Vec<Cause>,
 }
 
 #[derive(Debug)]
@@ -63,9 +68,15 @@ struct Event {
     outcome: EventOutcome,
     is_right: bool,
     severity: f64,
-    /// Of the verdict of the highest severity: the sensor that contributed most, its reading, what was expected.
-    cause: [String; 3],
+    /// Of the verdict of the highest severity.
+    cause: Cause,
 }
+
+/// The sensor that contributed most, its reading, what was expected.
+type Cause = [String; 3];
+
+/// Severity, whether it is anomalous, and what it does.
+pub type Rejudged = (f64, bool, AlarmState);
 
 impl Spans {
     fn push(&mut self, at: usize) {
@@ -74,11 +85,22 @@ impl Spans {
             _ => self.0.push((at, at)),
         }
     }
+
+    fn contain(&self, at: usize) -> bool {
+        let next = self.0.partition_point(|(_, last)| *last < at);
+        self.0.get(next).is_some_and(|(first, _)| *first <= at)
+    }
+
+    /// What is left of them from this instant on, which is then the first.
+    fn after(self, from: usize) -> Self {
+        let later = self.0.into_iter().filter(|(_, last)| *last >= from);
+        Self(later.map(|(first, last)| (first.saturating_sub(from), last - from)).collect())
+    }
 }
 
 impl Recording {
-    /// Of a detector. Nothing yet.
-    pub fn of_detector(detector: &Valid) -> Self {
+    /// Of a detector whose verdicts come with so many reasons. Nothing yet.
+    pub fn of_detector(detector: &Valid, explain: Explain) -> Self {
         let alarm = &detector.spec().alarm;
         let windows = &detector.spec().mute_windows;
         let sensors = detector.sensors();
@@ -89,6 +111,7 @@ impl Recording {
                 lookback: alarm.lookback.into(),
             },
             mute_windows: (!windows.is_empty()).then(|| MuteWindows::new(windows)),
+            explain,
             ..Self::of_rows(sensors.map(|sensor| (sensor.name, sensor.unit.unwrap_or_default())), true)
         }
     }
@@ -109,7 +132,14 @@ impl Recording {
             events: Vec::new(),
             goes_on: false,
             left_out: 0,
+            explain: Explain::Anomalies,
+            causes: Vec::new(),
         }
+    }
+
+    /// The reasons that it needs of verdicts.
+    pub fn explain(&self) -> Explain {
+        self.explain
     }
 
     /// Of the judged rows of a table, `cells` one row after another, and their times and labels where they are known.
@@ -119,9 +149,12 @@ impl Recording {
         judgements: &[Option<Judgement>],
         times: Option<&[Timestamp]>,
         labels: &[bool],
+        explain: Explain,
     ) -> Self {
-        let mut recording = Self::of_rows(columns.iter().map(|name| (name.as_str(), "")), times.is_some());
-        for (row, (cells, judgement)) in cells.chunks_exact(columns.len()).zip(judgements).enumerate() {
+        let named = columns.iter().map(|name| (name.as_str(), ""));
+        let width = columns.len();
+        let mut recording = Self { explain, ..Self::of_rows(named, times.is_some()) };
+        for (row, (cells, judgement)) in cells.chunks_exact(width).zip(judgements).enumerate() {
             // Rows without times are a second apart: the page calls them by their number.
             let time = times.map_or_else(|| by_row(row), |times| times[row]);
             let values: Vec<Option<f64>> =
@@ -154,7 +187,8 @@ impl Recording {
         for (sensor, value) in self.sensors.iter_mut().zip(values) {
             sensor.values.push(value.map_or(f32::NAN, |value| value as f32));
         }
-        self.severities.push(verdict.map_or(f32::NAN, |(judgement, _)| kept(judgement)));
+        self.severities
+            .push(verdict.map_or(f32::NAN, |(judgement, _)| kept(judgement.severity, judgement.anomalous)));
         if let Some(is_fault) = is_fault {
             let truth = self.truth.get_or_insert_default();
             if is_fault {
@@ -164,9 +198,44 @@ impl Recording {
         if self.mute_windows.as_ref().is_some_and(|windows| windows.open_at(time).is_some()) {
             self.muted.push(at);
         }
-        if let Some((judgement, alarm_state)) = verdict {
-            self.follow(at, judgement, alarm_state, is_fault == Some(true));
+        if self.explain == Explain::Always {
+            let cause = verdict.map(|(judgement, _)| cause(&self.sensors, judgement));
+            self.causes.push(cause.unwrap_or_default());
         }
+        if let Some((judgement, alarm_state)) = verdict {
+            let Judgement { severity, anomalous, .. } = *judgement;
+            let is_fault = is_fault == Some(true);
+            self.follow(at, (severity, anomalous, alarm_state), is_fault, |sensors| {
+                cause(sensors, judgement)
+            });
+        }
+    }
+
+    /// The last instants, as many as there are verdicts, by another threshold than when they were recorded. Their causes are known
+    /// where [`Recording::explain`] is `Always`. What was left out stays so.
+    #[must_use]
+    pub fn rejudged(mut self, verdicts: &[Option<Rejudged>]) -> Self {
+        let all = self.len() + self.left_out;
+        let from = all.saturating_sub(verdicts.len()).min(self.len());
+        self.left_out = self.left_out.min(verdicts.len());
+        self.millis.drain(..from);
+        self.causes.drain(..from.min(self.causes.len()));
+        self.sensors.iter_mut().for_each(|sensor| drop(sensor.values.drain(..from)));
+        self.muted = self.muted.after(from);
+        self.truth = self.truth.map(|truth| truth.after(from));
+        self.severities = verdicts[..self.millis.len()]
+            .iter()
+            .map(|verdict| verdict.map_or(f32::NAN, |(severity, anomalous, _)| kept(severity, anomalous)))
+            .collect();
+        self.events.clear();
+        self.goes_on = false;
+        let causes = std::mem::take(&mut self.causes);
+        for (at, verdict) in verdicts[..self.millis.len()].iter().enumerate() {
+            let Some(verdict) = *verdict else { continue };
+            let is_fault = self.truth.as_ref().is_some_and(|truth| truth.contain(at));
+            self.follow(at, verdict, is_fault, |_| causes.get(at).cloned().unwrap_or_default());
+        }
+        self
     }
 
     /// The next instant of a detector.
@@ -179,8 +248,14 @@ impl Recording {
         self.push(readings.time, &readings.values, is_fault, verdict);
     }
 
-    fn follow(&mut self, at: usize, judgement: &Judgement, alarm_state: AlarmState, is_fault: bool) {
-        if !judgement.anomalous {
+    fn follow(
+        &mut self,
+        at: usize,
+        (severity, anomalous, alarm_state): Rejudged,
+        is_fault: bool,
+        cause: impl FnOnce(&[Sensor]) -> Cause,
+    ) {
+        if !anomalous {
             self.goes_on = false;
             return;
         }
@@ -193,13 +268,12 @@ impl Recording {
                 cause: Default::default(),
             });
         }
-        let cause = |sensors: &[Sensor]| cause(sensors, judgement);
         let event = self.events.last_mut().expect("one goes on");
         event.instants.1 = at;
         event.outcome = event.outcome.max(outcome(alarm_state));
         event.is_right |= is_fault;
-        if judgement.severity > event.severity {
-            event.severity = judgement.severity;
+        if severity > event.severity {
+            event.severity = severity;
             event.cause = cause(&self.sensors);
         }
     }
@@ -275,12 +349,12 @@ fn by_row(row: usize) -> Timestamp {
 }
 
 /// The severity as a page holds it: over 1 exactly where the verdict is anomalous.
-fn kept(judgement: &Judgement) -> f32 {
-    let severity = judgement.severity as f32;
-    if judgement.anomalous { severity.max(1f32.next_up()) } else { severity.min(1.0) }
+fn kept(severity: f64, anomalous: bool) -> f32 {
+    let severity = severity as f32;
+    if anomalous { severity.max(1f32.next_up()) } else { severity.min(1.0) }
 }
 
-fn cause(sensors: &[Sensor], judgement: &Judgement) -> [String; 3] {
+fn cause(sensors: &[Sensor], judgement: &Judgement) -> Cause {
     let Some(top) = judgement.top_contributor() else { return Default::default() };
     let Some(reason) = judgement.reasons.get(top) else {
         return [sensors[top].name.clone(), "missing".to_owned(), String::new()];
@@ -330,8 +404,37 @@ mod tests {
 
     #[test]
     fn a_severity_just_over_the_threshold_stays_over_it() {
-        assert!(kept(&judgement(1.0 + 1e-12)) > 1.0);
-        assert!(kept(&judgement(1.0)) <= 1.0);
+        assert!(kept(1.0 + 1e-12, true) > 1.0);
+        assert!(kept(1.0, false) <= 1.0);
+    }
+
+    #[test]
+    fn the_later_instants_are_judged_by_another_threshold() {
+        let mut recording = Recording { explain: Explain::Always, ..recording(&[]) };
+        for (second, severity) in [0.5, 1.2, 0.9, 0.8, 0.4].into_iter().enumerate() {
+            let judgement = judgement(severity);
+            recording.push(
+                by_row(second),
+                &[Some(1.0), None],
+                Some(second > 2),
+                Some((&judgement, AlarmState::Normal)),
+            );
+        }
+        let verdicts = [Some((1.8, true, AlarmState::TooShort)), Some((1.6, true, AlarmState::Alarm)), None];
+        let json = recording.rejudged(&verdicts).json();
+        assert_eq!(
+            (&json["count"], &json["truth"], &json["eventCount"]),
+            (&json!(3), &json!([[1, 2]]), &json!(1))
+        );
+        let event = &json["events"][0];
+        assert_eq!(
+            (&event["first"], &event["last"], &event["severity"]),
+            (&json!(0), &json!(1), &json!(1.8))
+        );
+        assert_eq!(
+            (&event["right"], &event["outcome"], &event["sensor"]),
+            (&json!(true), &json!("alarm"), &json!("flow"))
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::cli::figures::choice::Goal;
 use crate::cli::format::Format;
+use crate::model::judge::Explain;
 
 /// Measure a model, or all that a manifest says, against labels.
 ///
@@ -31,15 +32,21 @@ pub struct EvaluateArgs {
     pub(super) input: Option<PathBuf>,
 
     /// The input's column of labels: 0 or false, 1 or true
-    #[arg(long, value_name = "NAME", default_value = "label", requires = "input")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "label",
+        requires = "input",
+        conflicts_with = "manifest"
+    )]
     pub(super) label: String,
 
     /// Another CSV file that has the labels, a row for each of the input
-    #[arg(long, value_name = "FILE", requires = "input")]
+    #[arg(long, value_name = "FILE", requires = "input", conflicts_with = "manifest")]
     pub(super) labels: Option<PathBuf>,
 
     /// The input's column of times; without one, delays are in rows [default: timestamp, where there is one]
-    #[arg(long, value_name = "NAME", requires = "input")]
+    #[arg(long, value_name = "NAME", requires = "input", conflicts_with = "manifest")]
     pub(super) time: Option<String>,
 
     /// Choose the threshold on the first half and measure it on the other: precision=0.9, recall=0.9, alertsPerDay=5, f1
@@ -47,18 +54,31 @@ pub struct EvaluateArgs {
     pub(super) choose: Option<Goal>,
 
     /// Change a field of the manifest first: spec.model.train.trees=200
-    #[arg(long, value_name = "PATH=VALUE", requires = "manifest")]
+    #[arg(long, value_name = "PATH=VALUE", requires = "manifest", conflicts_with = "input")]
     pub(super) set: Vec<String>,
 
     /// How much of the readings' own time is judged [default: a recording to its end, 24h of simulated sensors]
-    #[arg(long, value_name = "DURATION", requires = "manifest")]
+    #[arg(long, value_name = "DURATION", requires = "manifest", conflicts_with = "input")]
     pub(super) duration: Option<crd::Duration>,
 
-    /// Write a report too: one HTML page with charts, labelled spans, events and figures, which works offline
-    #[arg(long, value_name = "FILE", conflicts_with = "choose")]
+    /// Write a report too: one HTML page with charts, labelled spans, events and figures, which works offline. With --choose
+    /// it shows the other half by the chosen threshold
+    #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
 
     /// How the result is written
     #[arg(long, value_enum, default_value_t)]
     pub(super) output: Format,
+}
+
+impl EvaluateArgs {
+    /// What a report has to know of each verdict: where the threshold is still to be chosen, nobody knows yet which of them are
+    /// anomalous.
+    pub(super) fn explain(&self) -> Explain {
+        match (&self.report, self.choose) {
+            (None, _) => Explain::Never,
+            (Some(_), None) => Explain::Anomalies,
+            (Some(_), Some(_)) => Explain::Always,
+        }
+    }
 }

@@ -17,9 +17,11 @@ use std::path::{Path, PathBuf};
 
 use self::args::EvaluateArgs;
 use self::error::EvaluateError;
+use self::judged::FileJudged;
 use self::outcome::{Chosen, Printed};
 use super::model_file;
 use crate::cli::figures::bootstrap::Estimates;
+use crate::cli::figures::choice::Goal;
 use crate::cli::format::Format;
 use crate::cli::stdout;
 
@@ -38,24 +40,19 @@ pub fn run(args: &EvaluateArgs) -> Result<(), EvaluateError> {
         (None, Some(model), Some(input)) => rows::judged(args, model, input)?,
         _ => unreachable!("clap asks for a manifest, or for a model and an input"),
     };
-    let unfit = |why| EvaluateError::Unfit(judged.name.clone(), why);
-    judged.evaluated.check().map_err(unfit)?;
-    let (evaluated, chosen) = match args.choose {
-        None => (judged.evaluated, None),
+    judged.evaluated.check().map_err(|why| EvaluateError::Unfit(judged.name.clone(), why))?;
+    let (judged, chosen) = match args.choose {
+        None => (judged, None),
         Some(goal) => {
-            let (first, other) = judged.evaluated.halves();
-            let of_half = |why: String| unfit(format!("--choose needs labels in both halves: {why}"));
-            first.check().map_err(of_half)?;
-            other.check().map_err(of_half)?;
-            let threshold = goal.threshold(&first).map_err(unfit)?;
-            let other = (judged.rethreshold)(other, threshold);
-            (other, Some(Chosen { goal: goal.to_string(), rows: first.instants.len() }))
+            let (judged, chosen) = choose(judged, goal)?;
+            (judged, Some(chosen))
         }
     };
+    let FileJudged { name, evaluated, report, .. } = judged;
     let estimates = Estimates::new(&evaluated);
-    let printed = Printed { name: &judged.name, evaluated: &evaluated, chosen, estimates: &estimates };
-    if let (Some(path), Some(shown)) = (&args.report, judged.report) {
-        let html = shown.html(&judged.name, evaluated.threshold, printed.figures());
+    let printed = Printed { name: &name, evaluated: &evaluated, chosen, estimates: &estimates };
+    if let (Some(path), Some(shown)) = (&args.report, report) {
+        let html = shown.html(&name, evaluated.threshold, printed.figures());
         model_file::write(path, html.as_bytes())?;
     }
     match args.output {
@@ -63,4 +60,19 @@ pub fn run(args: &EvaluateArgs) -> Result<(), EvaluateError> {
         Format::Json => stdout::print(printed.json())?,
     }
     Ok(())
+}
+
+/// The later half by a threshold that keeps the goal on the earlier one.
+fn choose(judged: FileJudged, goal: Goal) -> Result<(FileJudged, Chosen), EvaluateError> {
+    let FileJudged { name, evaluated, rethreshold, report } = judged;
+    let unfit = |why| EvaluateError::Unfit(name.clone(), why);
+    let of_half = |why: String| unfit(format!("--choose needs labels in both halves: {why}"));
+    let (first, other) = evaluated.halves();
+    first.check().map_err(of_half)?;
+    other.check().map_err(of_half)?;
+    let threshold = goal.threshold(&first).map_err(unfit)?;
+    let other = rethreshold(other, threshold);
+    let report = report.map(|shown| shown.rejudged(&other, threshold));
+    let chosen = Chosen { goal: goal.to_string(), rows: first.instants.len() };
+    Ok((FileJudged { name, evaluated: other.evaluated, rethreshold, report }, chosen))
 }

@@ -98,7 +98,11 @@ impl Printed<'_> {
 
     /// The figures as a report shows them.
     pub(super) fn figures(&self) -> Figures {
-        Figures { lines: self.lines(), method: [vec![self.method()], self.warnings()].concat().join("; ") }
+        let chosen = self.chosen.iter().map(|Chosen { goal, rows }| {
+            format!("the threshold was chosen for {goal} on the {rows} rows before these")
+        });
+        let method: Vec<String> = chosen.chain([self.method()]).chain(self.warnings()).collect();
+        Figures { lines: self.lines(), method: method.join("; ") }
     }
 }
 

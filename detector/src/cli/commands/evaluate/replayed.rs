@@ -8,7 +8,7 @@ use crd::Valid;
 
 use super::args::EvaluateArgs;
 use super::error::EvaluateError;
-use super::judged::{FileJudged, Shown};
+use super::judged::{FileJudged, Rethresholded, Shown};
 use crate::cli::commands::model_file;
 use crate::cli::figures::instants::{Evaluated, Instant, Judged, Promised};
 use crate::cli::manifest::{Document, shown};
@@ -46,7 +46,7 @@ pub(super) fn judged(
     document.notes.iter().for_each(note);
     let detector = document.detector()?;
     let model = model.map(model_file::model).transpose()?;
-    let recording = args.report.as_ref().map(|_| Recording::of_detector(&detector));
+    let recording = args.report.as_ref().map(|_| Recording::of_detector(&detector, args.explain()));
     let name = shown(manifest);
     let Replayed { evaluated, recording, model } = replay(&name, &detector, model, args.duration, recording)?;
     let report = recording.map(|recording| Shown {
@@ -78,7 +78,7 @@ pub(in crate::cli::commands) fn replay(
     duration: Option<crd::Duration>,
     recording: Option<Recording>,
 ) -> Result<Replayed, EvaluateError> {
-    let explain = if recording.is_some() { Explain::Anomalies } else { Explain::Never };
+    let explain = recording.as_ref().map_or(Explain::Never, Recording::explain);
     let mut started = started(detector, model, explain)?;
     let span = duration.map(Duration::from).or_else(|| is_simulated(detector).then_some(DAY));
     let mut judging = Judging { recording, ..Judging::default() };
@@ -180,10 +180,10 @@ fn is_alarmed(state: AlarmState) -> bool {
 }
 
 /// What the detector's rule makes of the same scores by a threshold that stays.
-fn by_threshold(detector: &Valid, mut evaluated: Evaluated, threshold: f64) -> Evaluated {
+fn by_threshold(detector: &Valid, mut evaluated: Evaluated, threshold: f64) -> Rethresholded {
     let mut alarm = Alarm::new(detector);
-    for instant in &mut evaluated.instants {
-        let Some(verdict) = &mut instant.verdict else { continue };
+    let judged = |instant: &mut Instant| {
+        let verdict = instant.verdict.as_mut()?;
         verdict.anomalous = verdict.score > threshold;
         let judgement = Judgement {
             score: verdict.score,
@@ -193,7 +193,11 @@ fn by_threshold(detector: &Valid, mut evaluated: Evaluated, threshold: f64) -> E
             reasons: Vec::new(),
             model: "".into(),
         };
-        verdict.alarmed = is_alarmed(alarm.judge(instant.time, &judgement));
-    }
-    Evaluated { threshold: Some(threshold), promised: None, ..evaluated }
+        let state = alarm.judge(instant.time, &judgement);
+        verdict.alarmed = is_alarmed(state);
+        Some(state)
+    };
+    let alarm_states = evaluated.instants.iter_mut().map(judged).collect();
+    let evaluated = Evaluated { threshold: Some(threshold), promised: None, ..evaluated };
+    Rethresholded { evaluated, alarm_states }
 }

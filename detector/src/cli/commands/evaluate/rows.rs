@@ -4,17 +4,17 @@ use std::path::Path;
 
 use super::args::EvaluateArgs;
 use super::error::EvaluateError;
-use super::judged::{FileJudged, Shown};
+use super::judged::{FileJudged, Rethresholded, Shown};
 use crate::cli::commands::model_file;
-use crate::cli::figures::instants::{Evaluated, Judged, Promised};
+use crate::cli::figures::instants::{Evaluated, Instant, Judged, Promised};
 use crate::cli::manifest::shown;
 use crate::ingest::sources::delimited::CsvError;
 use crate::ingest::table::{Selection, Table};
-use crate::model::judge::Explain;
 use crate::model::model::Model;
 use crate::report::model_card;
 use crate::report::recording::Recording;
 use crate::scoring::table_scorer::{TableScorer, TableScorerError, block};
+use crate::scoring::verdict::AlarmState;
 
 /// Score every row, and read its label.
 ///
@@ -29,7 +29,7 @@ pub(super) fn judged(args: &EvaluateArgs, model: &Path, input: &Path) -> Result<
             by_row.extend(scorer.scores(block)?);
             continue;
         }
-        let judged = scorer.judgements(&block, Explain::Anomalies)?;
+        let judged = scorer.judgements(&block, args.explain())?;
         by_row.extend(judged.iter().map(|judgement| judgement.as_ref().map(|judgement| judgement.score)));
         judgements.extend(judged);
         cells.extend(block);
@@ -46,6 +46,7 @@ pub(super) fn judged(args: &EvaluateArgs, model: &Path, input: &Path) -> Result<
             &judgements,
             times.as_deref(),
             &labels,
+            args.explain(),
         ),
         model: model_card::lines(scorer.model(), None),
         warnings: scorer.model().metadata().training.warnings.clone(),
@@ -87,9 +88,13 @@ fn promised(model: &Model) -> Option<Promised> {
     Some(Promised::Share(model.expected_alerts_per_day()? * apart / 86_400.0))
 }
 
-fn by_threshold(mut evaluated: Evaluated, threshold: f64) -> Evaluated {
-    for verdict in evaluated.instants.iter_mut().filter_map(|instant| instant.verdict.as_mut()) {
+fn by_threshold(mut evaluated: Evaluated, threshold: f64) -> Rethresholded {
+    let judged = |instant: &mut Instant| {
+        let verdict = instant.verdict.as_mut()?;
         *verdict = Judged::of_row(verdict.score, threshold);
-    }
-    Evaluated { threshold: Some(threshold), promised: None, ..evaluated }
+        Some(if verdict.anomalous { AlarmState::Alarm } else { AlarmState::Normal })
+    };
+    let alarm_states = evaluated.instants.iter_mut().map(judged).collect();
+    let evaluated = Evaluated { threshold: Some(threshold), promised: None, ..evaluated };
+    Rethresholded { evaluated, alarm_states }
 }

@@ -9,6 +9,7 @@ use crd::valid::Cut;
 
 use super::error::RunError;
 use crate::ingest::reading::Readings;
+use crate::model::judge::Explain;
 use crate::model::model::Model;
 use crate::report::model_card;
 use crate::report::page::Report;
@@ -27,7 +28,7 @@ pub(super) struct ReportFile {
 
 impl ReportFile {
     pub(super) fn new(path: &Path, detector: &Valid) -> Self {
-        let recording = Recording::of_detector(detector);
+        let recording = Recording::of_detector(detector, Explain::Anomalies);
         Self { path: path.to_owned(), title: detector.name(), cut: detector.cut(), recording, model: None }
     }
 
