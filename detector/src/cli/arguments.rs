@@ -12,9 +12,11 @@ use crate::cli::commands::import_apart::{self, ImportApartArgs};
 use crate::cli::commands::inspect::{self, InspectArgs};
 use crate::cli::commands::run;
 use crate::cli::commands::run::args::RunArgs;
-use crate::cli::commands::score::{self, ScoreArgs};
+use crate::cli::commands::score;
+use crate::cli::commands::score::args::ScoreArgs;
 use crate::cli::commands::serve::{self, ServeArgs};
-use crate::cli::commands::train::{self, TrainArgs};
+use crate::cli::commands::train;
+use crate::cli::commands::train::args::TrainArgs;
 use crate::cli::commands::tune::{self, TuneArgs};
 use crate::cli::commands::validate::{self, ValidateArgs};
 use crate::cli::stdout;
@@ -37,7 +39,7 @@ enum Command {
     Demo(DemoArgs),
     /// Answer predictions by a model file, without a manifest
     Serve(ServeArgs),
-    /// Train a model on a CSV file, or import one
+    /// Train a model on a table or as a manifest says, or import one
     Train(TrainArgs),
     /// Score the rows of a CSV file
     Score(ScoreArgs),

@@ -1,5 +1,7 @@
 //! A model and rows of a table in, block after block; the scores of the rows out.
 
+use std::sync::Arc;
+
 use forest::SamplesError;
 use jiff::Timestamp;
 use thiserror::Error;
@@ -35,7 +37,7 @@ pub enum TableScorerError {
 
 /// A model, and the rows that the next one follows.
 pub struct TableScorer {
-    model: Model,
+    model: Arc<Model>,
     past: Features,
 }
 
@@ -53,7 +55,8 @@ impl TableScorer {
     ///
     /// # Errors
     /// The model wants to know the time.
-    pub fn new(model: Model) -> Result<Self, TableScorerError> {
+    pub fn new(model: impl Into<Arc<Model>>) -> Result<Self, TableScorerError> {
+        let model = model.into();
         if model.recipe().is_daily() {
             return Err(TableScorerError::NoTimes);
         }

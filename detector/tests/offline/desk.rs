@@ -162,3 +162,109 @@ fn a_label_that_is_of_no_use_is_refused() {
     );
     assert!(says.ends_with("column \"flow\": expected 0 (normal) or 1 (anomalous), got \"1.25\""), "{says}");
 }
+
+#[test]
+fn importances_are_mean_contributions_for_people_and_programs() {
+    let folder = folder();
+    let score = ["score", "--model", "model", "--input", "data.csv", "--importances"];
+    let text = printed(folder.path(), &score, "");
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "column  importance  of anomalies");
+    assert!(lines[4].starts_with("mean contributions over 500 rows, "), "{text}");
+    let text = printed(folder.path(), &[&score[..], &["--format", "csv"]].concat(), "");
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows[0], ["column", "importance", "importance_anomalies"]);
+    let share = |row: usize, column: usize| rows[row][column].parse::<f64>().unwrap();
+    assert!((share(1, 1) + share(2, 1) - 1.0).abs() < 1e-9 && share(1, 1) >= share(2, 1), "{text}");
+    let flow = rows.iter().position(|row| row[0] == "flow").unwrap();
+    assert!(share(flow, 2) > 0.7, "the faults are of the flow: {text}");
+    printed(folder.path(), &[&score[..], &["--output", "importances.ndjson"]].concat(), "");
+    let file = fs::read_to_string(folder.path().join("importances.ndjson")).unwrap();
+    let first: Value = serde_json::from_str(file.lines().next().unwrap()).unwrap();
+    assert_eq!(first["column"], rows[1][0]);
+    let none = ["score", "--model", "model", "--input", "-", "--importances"];
+    assert_eq!(
+        error(folder.path(), &none, "heat,flow\n"),
+        "standard input: expected rows with a score, got none"
+    );
+}
+
+#[test]
+fn no_rows_are_a_header_and_a_report_of_nothing() {
+    let folder = folder();
+    let score = ["score", "--model", "model", "--input", "-", "--report", "report.html"];
+    assert_eq!(printed(folder.path(), &score, "heat,flow\n"), "score,severity,anomaly\n");
+    let page = fs::read_to_string(folder.path().join("report.html")).unwrap();
+    assert!(page.contains("\"count\":0,"), "{}", page.len());
+}
+
+#[test]
+fn a_file_of_other_columns_than_the_model_is_refused_with_the_difference() {
+    let folder = folder();
+    let score = ["score", "--model", "model", "--input", "-"];
+    assert_eq!(
+        error(folder.path(), &score, "heat,Flow\n1,2\n"),
+        "standard input:1: no column \"flow\"; there are heat, Flow"
+    );
+    assert_eq!(
+        error(folder.path(), &score, "a,b,c\n1,2,3\n"),
+        "standard input:1: no columns heat, flow; there are a, b, c"
+    );
+}
+
+/// `iconv -t latin1` of rows with a place, and of a header with one.
+const LATIN_1: [&[u8]; 2] = [
+    b"timestamp,heat,flow,label,place\n1,60,1,0,Werk\n2,61,2,1,M\xfcll\n3,60,1,0,Werk\n",
+    b"timestamp,heat,flow,label,W\xe4rme\n1,60,1,0,1\n2,61,2,1,2\n",
+];
+
+#[test]
+fn another_encoding_is_in_the_way_only_where_its_cells_are_asked_for() {
+    let folder = folder();
+    let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
+    write("cells.csv", LATIN_1[0]);
+    write("names.csv", LATIN_1[1]);
+    write("stray.csv", b"timestamp,heat,flow,label\n1,60,1,0\n2,6\xb91,2,0\n3,60,1,\xb9\n");
+    let error = |arguments: &str| error(folder.path(), &arguments.split(' ').collect::<Vec<_>>(), "");
+    let convert = "convert the file, as by iconv -f latin1 -t utf-8";
+    let place = format!("cells.csv:3: column \"place\": expected UTF-8, got \"M\\xfcll\": {convert}");
+    let name = format!("names.csv:1: the name of column 5: expected UTF-8, got \"W\\xe4rme\": {convert}");
+    let cell = format!("stray.csv:3: column \"heat\": expected UTF-8, got \"6\\xb91\": {convert}");
+    let label = format!("stray.csv:4: column \"label\": expected UTF-8, got \"\\xb9\": {convert}");
+    assert_eq!(error("train --input names.csv --output none"), name);
+    assert_eq!(error("train --input stray.csv --output none"), cell);
+    assert_eq!(error("score --model model --input stray.csv"), cell);
+    assert_eq!(error("score --model model --input cells.csv --keep place"), place);
+    assert_eq!(error("evaluate --model model --input stray.csv --labels stray.csv"), cell);
+    write("labels.csv", b"label\n0\n1\n0\n");
+    write("good.csv", b"heat,flow\n60,1\n61,2\n60,1\n");
+    assert_eq!(error("evaluate --model model --input good.csv --labels stray.csv"), label);
+    assert_eq!(error("run names.csv"), name);
+    let timed: String = (1..40).map(|row| format!("{row},{},1,0\n", 60 + row % 3)).collect();
+    write("timed.csv", format!("timestamp,heat,flow,label\n{timed}").as_bytes());
+    assert_eq!(error("run timed.csv --set spec.sources[0].csv.path=stray.csv"), cell);
+    let scores = printed(folder.path(), &["score", "--model", "model", "--input", "cells.csv"], "");
+    assert_eq!(scores.lines().count(), 4, "nobody asks for the place");
+}
+
+#[test]
+fn utf_16_as_spreadsheets_save_it_is_read_by_every_command() {
+    let folder = folder();
+    let text = fs::read_to_string(folder.path().join("data.csv")).unwrap();
+    let utf16: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    fs::write(folder.path().join("utf16.csv"), utf16).unwrap();
+    let of = |file: &str| {
+        let score = ["score", "--model", "model", "--keep", "id", "--input", file];
+        let evaluate =
+            ["evaluate", "--model", "model", "--label", "fault", "--output", "json", "--input", file];
+        printed(folder.path(), &["train", "--exclude", "id,fault", "--output", "same", "--input", file], "");
+        let evaluated: Value = serde_json::from_str(&printed(folder.path(), &evaluate, "")).unwrap();
+        let model = fs::read(folder.path().join("same")).unwrap();
+        (printed(folder.path(), &score, ""), evaluated["figures"].clone(), model)
+    };
+    assert!(of("utf16.csv") == of("data.csv"));
+    let recorded: Vec<u8> =
+        include_str!("../../../manifests/recorded.csv").encode_utf16().flat_map(u16::to_be_bytes).collect();
+    fs::write(folder.path().join("recorded.csv"), [&b"\xfe\xff"[..], &recorded].concat()).unwrap();
+    assert!(printed(folder.path(), &["run", "recorded.csv"], "").contains("readings, "));
+}

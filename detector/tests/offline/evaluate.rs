@@ -137,6 +137,24 @@ fn labels_that_are_of_no_use_are_refused_in_a_sentence() {
 }
 
 #[test]
+fn a_report_shows_the_half_that_the_chosen_threshold_judges() {
+    let folder = folder();
+    let evaluate = ["--model", "model", "--input", "data.csv", "--choose", "f1", "--report", "report.html"];
+    let chosen = figures(folder.path(), &evaluate);
+    let page = fs::read_to_string(folder.path().join("report.html")).unwrap();
+    assert!(page.contains("\"count\":1000,"), "the later half");
+    assert!(page.contains(&format!("\"threshold\":{}", chosen["threshold"])), "{}", chosen["threshold"]);
+    assert!(page.contains("the threshold was chosen for f1 on the 1000 rows before these"));
+    assert!(page.contains(&format!("\"eventCount\":{}", chosen["counts"]["events"])), "{}", chosen["counts"]);
+    let quickstart = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/pump.yaml");
+    let choose = [quickstart, "--duration", "2h", "--choose", "recall=0.5", "--report", "replay.html"];
+    let chosen = figures(folder.path(), &choose);
+    let page = fs::read_to_string(folder.path().join("replay.html")).unwrap();
+    assert!(page.contains(&format!("\"count\":{},", chosen["counts"]["rows"])), "{}", chosen["counts"]);
+    assert!(page.contains(&format!("\"eventCount\":{}", chosen["counts"]["events"])), "{}", chosen["counts"]);
+}
+
+#[test]
 fn tune_says_what_is_better_and_writes_the_manifest() {
     let folder = folder();
     let output = detector(folder.path(), &["tune", "data.csv", "--output", "best.yaml"]);

@@ -376,7 +376,7 @@ fn bad_input_is_refused_in_one_sentence() {
         ),
         (
             folder.refused("score --model pump.model --input one.csv"),
-            "one.csv:1: no column \"heat\"; there are a, b",
+            "one.csv:1: no columns heat, load; there are a, b",
         ),
         (
             folder.refused("score --model pump.model --input one.csv --columns a"),
@@ -406,6 +406,12 @@ fn wrong_usage_ends_with_2() {
         "train --input data.csv --output x --contamination 0.1 --score 0.5",
         "train --from-sklearn y --output x --trees 5",
         "train --input data.csv --output x --trees many",
+        "train --manifest pump.yaml --input data.csv --output x",
+        "train --manifest pump.yaml --output x --trees 5",
+        "train --manifest pump.yaml --output x --columns a",
+        "train --input data.csv --output x --set spec.interval=1m",
+        "evaluate --model x --input data.csv --set spec.interval=1m",
+        "evaluate --model x pump.yaml --label fault",
         "score --input data.csv",
         "export --model x --output y",
         "inspect",
@@ -534,4 +540,40 @@ fn alerts_per_day_need_times() {
         refused("--input falling.csv --alerts-per-day 0"),
         "alerts per day must be greater than 0, got 0"
     );
+}
+
+#[test]
+fn a_manifest_is_trained_as_the_detector_trains_it() {
+    let folder = Folder::new();
+    let manifests = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests");
+    let changes =
+        "--set spec.model.train.dataEndTime=2026-01-01T00:00:00Z --set spec.model.train.samples=300";
+    folder.done(&format!("run {manifests}/pump.yaml {changes} --fast --duration 10s --state state"));
+    folder.done(&format!("train --manifest {manifests}/pump.yaml {changes} --output pump.model"));
+    let read = |name: &str| fs::read(folder.path(name)).unwrap();
+    assert!(read("pump.model") == read("state/model"), "the same file as that of the detector");
+    folder.done("train --manifest data.csv --output recorded.model");
+    let inspected: serde_json::Value = serde_json::from_str(&folder.done("inspect recorded.model")).unwrap();
+    assert_eq!(inspected["columns"], serde_json::json!(["heat", "load"]));
+}
+
+#[test]
+fn a_manifest_that_cannot_be_trained_is_refused_in_a_sentence() {
+    let folder = Folder::new();
+    let manifests = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests");
+    let quickstart = fs::read_to_string(format!("{manifests}/quickstart.yaml")).unwrap();
+    let loads = format!("{quickstart}  model: {{load: {{url: \"https://models.plant/pump\"}}}}\n");
+    fs::write(folder.path("loads.yaml"), loads).unwrap();
+    let refused = |arguments: &str| folder.refused(&format!("train --output none {arguments}"));
+    assert_eq!(
+        refused("--manifest loads.yaml"),
+        "loads.yaml: expected a manifest that trains a model, got model.load"
+    );
+    assert_eq!(
+        refused(&format!("--manifest {manifests}/push.yaml")),
+        "source \"pushed\" has no history to train on: `detector run` trains on the readings that arrive, and GET /model on \
+         its metrics port is the model"
+    );
+    assert!(refused("--manifest none.yaml").starts_with("none.yaml: "));
+    assert!(!folder.path("none").exists(), "what is refused leaves no file");
 }

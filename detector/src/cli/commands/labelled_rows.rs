@@ -1,13 +1,14 @@
 //! The rows that a model was trained on and their labels in, one sentence on how well it separates them out.
 
-use forest::Artifact;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::cli::figures::blocks::NAMES;
 use crate::cli::figures::bootstrap::{Estimate, Estimates};
 use crate::cli::figures::instants::Evaluated;
-use crate::model::model::{Model, ModelError};
+use crate::model::model::Model;
 use crate::scoring::table_scorer::{TableScorer, TableScorerError};
 
 /// The rows of the training, with what is known of them.
@@ -23,9 +24,6 @@ pub(super) struct LabelledRows {
 /// Why there are no figures.
 #[derive(Debug, Error)]
 pub enum LabelledRowsError {
-    /// The artifact is no model.
-    #[error(transparent)]
-    Model(#[from] ModelError),
     /// The rows cannot be scored.
     #[error(transparent)]
     Rows(#[from] TableScorerError),
@@ -36,8 +34,8 @@ pub enum LabelledRowsError {
 
 impl LabelledRows {
     /// `label fault: AUC (ROC) 0.981 (0.962 to 0.994), ... of the rows it learned from`.
-    pub(super) fn figures(self, artifact: Artifact) -> Result<String, LabelledRowsError> {
-        let mut scorer = TableScorer::new(Model::new(artifact)?)?;
+    pub(super) fn figures(self, model: Arc<Model>) -> Result<String, LabelledRowsError> {
+        let mut scorer = TableScorer::new(model)?;
         let by_row = scorer.scores(self.cells)?;
         let threshold = scorer.model().threshold();
         let evaluated = Evaluated::of_rows(&by_row, &self.labels, self.times.as_deref(), threshold);

@@ -46,10 +46,10 @@ pub enum CommandError {
     Serve(#[from] serve::ServeError),
     /// `train` failed.
     #[error(transparent)]
-    Train(#[from] Box<train::TrainError>),
+    Train(#[from] Box<train::error::TrainError>),
     /// `score` failed.
     #[error(transparent)]
-    Score(#[from] score::ScoreError),
+    Score(#[from] score::error::ScoreError),
     /// `evaluate` failed.
     #[error(transparent)]
     Evaluate(#[from] Box<evaluate::error::EvaluateError>),

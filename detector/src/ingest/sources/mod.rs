@@ -158,6 +158,11 @@ impl Sources {
         self.all.iter().find(|each| !each.source.foresees()).map(|each| each.status.name())
     }
 
+    /// The name of the first source that has no history.
+    pub fn first_without_history(&self) -> Option<&str> {
+        self.all.iter().find(|each| !each.source.remembers()).map(|each| each.status.name())
+    }
+
     /// The readings of all sensors at the instants of a span.
     ///
     /// # Errors
