@@ -81,8 +81,31 @@ pub fn without_nulls(document: &mut Value) {
     }
 }
 
-/// The CEL rules of the schema, compiled once.
-static RULES: LazyLock<CompiledSchema> = LazyLock::new(|| cel::compile_schema(&SCHEMA));
+/// The CEL rules about what the document has. All of them would take most of the time that a detector needs to start.
+fn rules_for(document: &Value) -> CompiledSchema {
+    cel::compile_schema(&restricted(&SCHEMA, &[document]))
+}
+
+/// The schema of the fields that any of the values has; of a list, those of its items.
+fn restricted(schema: &Value, values: &[&Value]) -> Value {
+    let Value::Object(node) = schema else { return schema.clone() };
+    let restrict = |(key, child): (&String, &Value)| match (key.as_str(), child) {
+        ("properties", Value::Object(properties)) => {
+            let present = properties.iter().filter_map(|(name, property)| {
+                let values: Vec<&Value> = values.iter().filter_map(|value| value.get(name)).collect();
+                (!values.is_empty()).then(|| (name.clone(), restricted(property, &values)))
+            });
+            Some((key.clone(), Value::Object(present.collect())))
+        }
+        ("items", _) => {
+            let items: Vec<&Value> = values.iter().filter_map(|value| value.as_array()).flatten().collect();
+            Some((key.clone(), restricted(child, &items)))
+        }
+        ("description", Value::String(_)) => None,
+        _ => Some((key.clone(), child.clone())),
+    };
+    Value::Object(node.iter().filter_map(restrict).collect())
+}
 
 /// The most violations that are found in a document: a person reads no more.
 const MAX_VIOLATIONS: usize = 100;
@@ -158,7 +181,7 @@ fn repeated(path: &str, value: &Value, schema: &Value, found: &mut Vec<Violation
 
 /// The rules that fields break together: CEL's, failing as `counts` says, and those that no schema can say.
 fn rule_violations(document: &Value, counts: impl Fn(&ErrorKind) -> bool) -> Vec<Violation> {
-    let broken = cel::validate_compiled(&RULES, document, None).err().map(ValidationErrors::into_vec);
+    let broken = cel::validate_compiled(&rules_for(document), document, None).err().map(ValidationErrors::into_vec);
     let is_left = |rule: &str| ONLY_ON_THE_SERVER.iter().any(|function| rule.contains(function));
     let broken = broken.into_iter().flatten().filter(|error| counts(&error.kind) && !is_left(&error.rule));
     let found = broken.map(|error| {
