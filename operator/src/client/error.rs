@@ -62,6 +62,11 @@ impl Error {
         self.code() == Some(404)
     }
 
+    /// Whether what was to be created is there already.
+    pub fn exists_already(&self) -> bool {
+        self.code() == Some(409)
+    }
+
     /// Whether the API server found the object invalid: to try again would not help.
     pub fn is_invalid(&self) -> bool {
         self.code() == Some(422)

@@ -354,7 +354,11 @@ impl Server {
     fn write(&mut self, verb: &str, path: &str, body: Value) -> (u16, Value) {
         let parent = path.trim_end_matches("/status");
         match verb {
-            "POST" => (201, body),
+            "POST" if path.ends_with("/events") => (201, body),
+            "POST" => {
+                let path = format!("{path}/{}", body["metadata"]["name"].as_str().unwrap());
+                if self.objects.contains_key(&path) { failure(409) } else { (201, self.store(&path, body)) }
+            }
             "DELETE" => self.objects.remove(path).map_or_else(|| failure(404), |object| (200, object)),
             "PATCH" if parent != path && !self.objects.contains_key(parent) => failure(404),
             "PATCH" => {
@@ -391,7 +395,11 @@ fn merge(into: &mut Value, from: Value) {
 }
 
 fn failure(code: u16) -> (u16, Value) {
-    let reason = if code == 404 { "NotFound" } else { "" };
+    let reason = match code {
+        404 => "NotFound",
+        409 => "AlreadyExists",
+        _ => "",
+    };
     let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "as scripted", "reason": reason, "code": code});
     (code, status)
 }

@@ -83,7 +83,7 @@ async fn the_first_model_is_kept_then_pointed_at_and_asked_for_once() {
     let digest = pod.serve(&artifact(&recipe(), "first"), &recipe(), 1);
     look(&mut cluster).await;
     let writes: Vec<_> = cluster.writes().into_iter().filter(|write| write.contains("configmaps")).collect();
-    assert_eq!(writes, ["PATCH configmaps", "PATCH configmaps"]);
+    assert_eq!(writes, ["POST configmaps", "PATCH configmaps"]);
     let kept = cluster.get(&name(&digest));
     assert_eq!(kept["immutable"], true);
     assert_eq!(kept["metadata"]["annotations"]["anomaly.dev/recipe"], recipe());
@@ -124,7 +124,8 @@ async fn an_end_or_a_failure_after_any_write_loses_nothing() {
             pod.serve(&artifact(&recipe(), "first"), &recipe(), 1);
             cluster.fail(write, fault.clone());
             cluster.see();
-            cluster.reconcile().await.unwrap_err();
+            let reads_as_there_already = matches!(fault, Fault::Refused(409)) && write == 1;
+            assert_eq!(cluster.reconcile().await.is_ok(), reads_as_there_already, "{fault:?} at write {write}");
             cluster.restart();
             cluster.reconcile().await.unwrap();
             assert_eq!(models(&cluster), whole, "{fault:?} at write {write}");
