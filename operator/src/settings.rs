@@ -34,7 +34,7 @@ pub struct Settings {
     pub namespaces: Vec<String>,
 
     /// How many detectors are reconciled at once, in each watched namespace or in the whole cluster.
-    #[arg(long, env, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, env, default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,
 
     /// How many detectors may replace their pods at once; 0: any number. Others whose pods all answer wait for their turn, and
