@@ -181,7 +181,8 @@ fn repeated(path: &str, value: &Value, schema: &Value, found: &mut Vec<Violation
 
 /// The rules that fields break together: CEL's, failing as `counts` says, and those that no schema can say.
 fn rule_violations(document: &Value, counts: impl Fn(&ErrorKind) -> bool) -> Vec<Violation> {
-    let broken = cel::validate_compiled(&rules_for(document), document, None).err().map(ValidationErrors::into_vec);
+    let broken =
+        cel::validate_compiled(&rules_for(document), document, None).err().map(ValidationErrors::into_vec);
     let is_left = |rule: &str| ONLY_ON_THE_SERVER.iter().any(|function| rule.contains(function));
     let broken = broken.into_iter().flatten().filter(|error| counts(&error.kind) && !is_left(&error.rule));
     let found = broken.map(|error| {

@@ -235,8 +235,7 @@ async fn prune(ctx: &Context, plan: &Plan, revision: &Revision) -> Result<(), Er
 
 /// Returns the metadata as it stands after the creation.
 async fn create(ctx: &Context, plan: &Plan, name: &str, object: &ConfigMap) -> Result<Value, Error> {
-    let parameters =
-        PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    let parameters = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
     let api: Api<ConfigMap> = Api::namespaced(ctx.shared.client.clone(), &plan.namespace);
     let created = ctx.write("create", (KIND, name), api.create(&parameters, object)).await?;
     Ok(json!({ "metadata": created.metadata }))

@@ -125,7 +125,11 @@ async fn an_end_or_a_failure_after_any_write_loses_nothing() {
             cluster.fail(write, fault.clone());
             cluster.see();
             let reads_as_there_already = matches!(fault, Fault::Refused(409)) && write == 1;
-            assert_eq!(cluster.reconcile().await.is_ok(), reads_as_there_already, "{fault:?} at write {write}");
+            assert_eq!(
+                cluster.reconcile().await.is_ok(),
+                reads_as_there_already,
+                "{fault:?} at write {write}"
+            );
             cluster.restart();
             cluster.reconcile().await.unwrap();
             assert_eq!(models(&cluster), whole, "{fault:?} at write {write}");
