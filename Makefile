@@ -1,6 +1,6 @@
 # One line a target; `make help` lists them. What a target needs on a machine (Debian, root) it installs.
 .DEFAULT_GOAL := help
-.PHONY: docs test test-reference test-all test-sources test-monitoring test-rust test-brokers test-metrics test-imports test-python test-fuzz test-readme test-report test-images test-cluster test-hostile lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-sources bench-model bench-desk test-aarch64 test-s3 test-push test-clients test-page bench-serving help
+.PHONY: docs man test test-plugin test-drain test-reference test-all test-sources test-monitoring test-rust test-brokers test-metrics test-imports test-python test-fuzz test-readme test-report test-images test-cluster test-hostile lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-sources bench-model bench-desk test-aarch64 test-s3 test-push test-clients test-page bench-serving help
 
 test: ## What CI runs, set-up included
 	tests/all
@@ -41,6 +41,12 @@ test-cluster: ## End to end on a real Kubernetes: images, operator, chart, the R
 	tests/end-to-end
 test-sources: images ## Live sources on the test cluster: a broker, pushed readings, a Prometheus; a fault found, each server killed and back
 	tests/on-cluster sources
+test-plugin: images ## kubectl anomaly on the test cluster
+	tests/on-cluster plugin
+test-drain: images ## No prediction fails while pods come and go: 2,000 a second through the Service, DRAIN_REQUESTS of them (a million)
+	tests/on-cluster draining
+man: ## Man pages of detector and kubectl anomaly: target/man
+	docs/man target/man
 test-monitoring: images ## End to end with a real Prometheus Operator and Prometheus, on the test cluster
 	tests/on-cluster prometheus
 lint: ## Formatting, clippy, lock files, import circles, licences, shell scripts, the chart, kstatus
@@ -66,7 +72,7 @@ bench-quality: ## How well the forest judges, beside scikit-learn, isotree and S
 	benches/quality/run
 bench-desk: ## CSV to scores beside pandas and scikit-learn; a million readings to a report that is drawn
 	benches/desk/run
-bench-serving: ## The service beside a bare actix echo, Flask and FastAPI with scikit-learn, in one run
+bench-serving: ## The service beside a bare actix echo, Flask and FastAPI with scikit-learn, MLServer, and batches beside the forest alone, in one run
 	benches/serving/run
 bench-model: ## A model that lasts: start to ready, models that take over under load, sizes
 	benches/model/run

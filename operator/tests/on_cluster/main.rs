@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod cluster;
+mod draining;
 mod figures;
 mod lasting;
 #[path = "../linter/mod.rs"]
@@ -9,6 +10,7 @@ mod linter;
 mod loading;
 mod outages;
 mod place;
+mod plugin;
 mod prometheus;
 mod repair;
 mod sources;

@@ -1,0 +1,53 @@
+//! `kubectl anomaly explain NAME [READING ...]`: the newest anomalous verdict, or readings, in; which sensors did it, and what was
+//! expected of them, out.
+
+use serde_json::Value;
+
+use super::predict::body;
+use crate::cluster::Place;
+use crate::detector::{Detector, Named};
+use crate::error::CommandError;
+use crate::output::{Format, print};
+use crate::request::Question;
+use crate::text::explanation;
+
+/// How many verdicts are looked through.
+const LOOKED_AT: usize = 1000;
+
+/// Why the newest anomalous verdict is one, or how readings would be judged and why.
+#[derive(Debug, clap::Args)]
+pub struct ExplainArgs {
+    #[command(flatten)]
+    named: Named,
+    /// The reading of the only sensor, or SENSOR=VALUE for each [default: the newest anomalous verdict]
+    #[arg(value_name = "READING", allow_negative_numbers = true)]
+    readings: Vec<String>,
+    /// How it is printed
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+/// Run it.
+///
+/// # Errors
+/// The detector cannot be reached, or nothing was anomalous.
+pub async fn run(args: &ExplainArgs, place: &Place) -> Result<(), CommandError> {
+    let asked = if args.readings.is_empty() { None } else { Some(body(&args.readings)?) };
+    let detector = Detector::find(&args.named, place).await?;
+    let judgement = match asked {
+        Some(asked) => detector.ask(Question::post("/predict?detail=true", asked.to_string().into())).await?,
+        None => newest_anomalous(&detector).await?,
+    };
+    print(&match args.output {
+        Format::Text => explanation(&judgement),
+        Format::Json => judgement.to_string(),
+    })?;
+    Ok(())
+}
+
+async fn newest_anomalous(detector: &Detector) -> Result<Value, CommandError> {
+    let mut answer = detector.ask(Question::get(format!("/verdicts?limit={LOOKED_AT}"))).await?;
+    let verdicts = answer["verdicts"].as_array_mut().into_iter().flatten();
+    let newest = verdicts.into_iter().find(|verdict| verdict["anomaly"] == 1);
+    newest.map(Value::take).ok_or(CommandError::NothingAnomalous(LOOKED_AT))
+}

@@ -1,0 +1,58 @@
+//! `kubectl anomaly open NAME`: the page of a detector in a browser, through a port of this machine.
+
+use std::process::{Command, Stdio};
+
+use tokio::io::copy_bidirectional;
+use tokio::net::TcpListener;
+
+use crate::cluster::Place;
+use crate::detector::{Detector, Named};
+use crate::error::CommandError;
+use crate::output::print;
+use crate::request::Question;
+
+/// The detector's page in a browser, until this is interrupted.
+#[derive(Debug, clap::Args)]
+pub struct OpenArgs {
+    #[command(flatten)]
+    named: Named,
+    /// The port of this machine; 0 is any that is free
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// Print the address, and start no browser
+    #[arg(long)]
+    no_browser: bool,
+}
+
+/// Run it.
+///
+/// # Errors
+/// The detector cannot be reached, or the port is taken.
+pub async fn run(args: &OpenArgs, place: &Place) -> Result<(), CommandError> {
+    let detector = Detector::find(&args.named, place).await?;
+    detector.ask(Question::get("/")).await?; // better a sentence here than an empty page there
+    let listener = TcpListener::bind(("127.0.0.1", args.port)).await?;
+    let address = format!("http://{}/", listener.local_addr()?);
+    print(&address)?;
+    if !args.no_browser {
+        browse(&address);
+    }
+    loop {
+        let (mut browser, _) = listener.accept().await?;
+        let detector = detector.clone();
+        tokio::spawn(async move {
+            match detector.stream().await {
+                // The browser asks again where a connection breaks.
+                Ok(mut stream) => drop(copy_bidirectional(&mut browser, &mut stream).await),
+                Err(error) => eprintln!("error: {error}"),
+            }
+        });
+    }
+}
+
+/// Start the browser of this machine; where there is none, the address was printed.
+fn browse(address: &str) {
+    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let mut command = Command::new(program);
+    let _ = command.arg(address).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+}

@@ -1,0 +1,140 @@
+//! `kubectl anomaly verdicts NAME [-f]`: the newest verdicts, oldest first, and those that come.
+
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use serde_json::Value;
+
+use crate::cluster::Place;
+use crate::detector::{Detector, Named};
+use crate::error::CommandError;
+use crate::output::{Format, print};
+use crate::request::Question;
+use crate::text::{table, verdict, verdict_titles};
+
+/// How long to wait before a stream that ended is asked for again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// The newest verdicts, oldest first.
+#[derive(Debug, clap::Args)]
+pub struct VerdictsArgs {
+    #[command(flatten)]
+    named: Named,
+    /// Go on with those that come, also where pods are replaced
+    #[arg(short, long)]
+    follow: bool,
+    /// The anomalous ones only
+    #[arg(long)]
+    anomalous: bool,
+    /// How many of the past at most
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    limit: u32,
+    /// How they are printed; JSON is a verdict a line
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+/// Run it.
+///
+/// # Errors
+/// The detector cannot be reached at first.
+pub async fn run(args: &VerdictsArgs, place: &Place) -> Result<(), CommandError> {
+    let detector = Detector::find(&args.named, place).await?;
+    let mut answer = detector.ask(Question::get(format!("/verdicts?limit={}", args.limit))).await?;
+    let mut verdicts = answer["verdicts"].as_array_mut().map(std::mem::take).unwrap_or_default();
+    verdicts.reverse();
+    let mut newest = verdicts.last().and_then(|last| last["time"].as_str()).map(ToOwned::to_owned);
+    verdicts.retain(|verdict| args.wants(verdict));
+    args.print(&verdicts)?;
+    while args.follow {
+        if let Err(error) = args.follow(&detector, &mut newest).await {
+            if error.is_closed_pipe() {
+                return Err(error);
+            }
+            eprintln!("{error}; trying again");
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+    Ok(())
+}
+
+impl VerdictsArgs {
+    fn wants(&self, verdict: &Value) -> bool {
+        !self.anomalous || verdict["anomaly"] == 1
+    }
+
+    fn print(&self, verdicts: &[Value]) -> Result<(), CommandError> {
+        if self.output == Format::Json {
+            return Ok(verdicts.iter().try_for_each(|each| print(&each.to_string()))?);
+        }
+        let rows: Vec<_> = std::iter::once(verdict_titles()).chain(verdicts.iter().map(verdict)).collect();
+        Ok(print(&table(&rows))?)
+    }
+
+    /// Print verdicts as they come, until the stream ends.
+    async fn follow(&self, detector: &Detector, newest: &mut Option<String>) -> Result<(), CommandError> {
+        let since = newest.as_ref().map(|time| format!("?since={time}")).unwrap_or_default();
+        let mut body = detector.follow(Question::get(format!("/verdicts/stream{since}"))).await?;
+        let mut events = Events::default();
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame?.into_data() else { continue };
+            for data in events.take(&data) {
+                let verdict: Value = serde_json::from_str(&data)?;
+                *newest = verdict["time"].as_str().map(ToOwned::to_owned).or(newest.take());
+                if self.wants(&verdict) {
+                    print(&self.line(&verdict))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn line(&self, each: &Value) -> String {
+        if self.output == Format::Json {
+            return each.to_string();
+        }
+        // As wide as most are: who follows wants each at once.
+        let widths = [30, 9, 8, 16, 5, 0];
+        let cells = verdict(each).into_iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("   ").trim_end().to_owned()
+    }
+}
+
+/// The data of server-sent events, as their bytes come.
+#[derive(Default)]
+struct Events {
+    line: Vec<u8>,
+}
+
+impl Events {
+    fn take(&mut self, bytes: &[u8]) -> Vec<String> {
+        let mut found = Vec::new();
+        for byte in bytes {
+            if *byte != b'\n' {
+                self.line.push(*byte);
+                continue;
+            }
+            let line = std::mem::take(&mut self.line);
+            if let Some(data) = line.strip_prefix(b"data: ") {
+                found.push(String::from_utf8_lossy(data).into_owned());
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_whole_however_they_are_cut() {
+        let stream = b"retry: 2000\n\nid: 1\nevent: verdict\ndata: {\"a\":1}\n\n:\n\ndata: {\"a\":2}\n\n";
+        for cut in 0..stream.len() {
+            let mut events = Events::default();
+            let mut found = events.take(&stream[..cut]);
+            found.extend(events.take(&stream[cut..]));
+            assert_eq!(found, ["{\"a\":1}", "{\"a\":2}"]);
+        }
+    }
+}

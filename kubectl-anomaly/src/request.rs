@@ -1,0 +1,81 @@
+//! A stream to a detector and a request in; the answer, whole or as it comes, out.
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::handshake;
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::error::CommandError;
+
+/// A stream to a detector.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The path and the query.
+    pub path: String,
+    /// What is posted; GET where it is nothing.
+    pub body: Option<Vec<u8>>,
+    /// The Content-Type of what is posted.
+    pub content_type: &'static str,
+}
+
+impl Question {
+    /// GET a path.
+    pub fn get(path: impl Into<String>) -> Self {
+        Self { path: path.into(), body: None, content_type: "" }
+    }
+
+    /// POST JSON to a path.
+    pub fn post(path: impl Into<String>, body: Vec<u8>) -> Self {
+        Self { path: path.into(), body: Some(body), content_type: "application/json" }
+    }
+
+    fn request(self) -> Request<Full<Bytes>> {
+        let method = if self.body.is_some() { Method::POST } else { Method::GET };
+        let mut request = Request::new(Full::new(self.body.unwrap_or_default().into()));
+        *request.method_mut() = method;
+        *request.uri_mut() = self.path.parse().expect("paths are made of names that the API server takes");
+        let headers = request.headers_mut();
+        headers.insert("host", "detector".parse().expect("a name is a header's value"));
+        headers.insert("accept", "application/json".parse().expect("a media type is one"));
+        if !self.content_type.is_empty() {
+            headers.insert("content-type", self.content_type.parse().expect("a media type is one"));
+        }
+        request
+    }
+}
+
+/// Ask on this stream; the body comes as it is read.
+///
+/// # Errors
+/// The stream breaks, or the detector refuses.
+pub async fn ask(stream: impl Stream + 'static, question: Question) -> Result<Incoming, CommandError> {
+    let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let response = sender.send_request(question.request()).await?;
+    let status = response.status();
+    let body = response.into_body();
+    if status.is_success() { Ok(body) } else { Err(refused(status, &whole(body).await?)) }
+}
+
+/// All of a body.
+///
+/// # Errors
+/// The stream breaks.
+pub async fn whole(body: Incoming) -> Result<Bytes, CommandError> {
+    Ok(body.collect().await?.to_bytes())
+}
+
+fn refused(status: StatusCode, body: &[u8]) -> CommandError {
+    let said: Option<Value> = serde_json::from_slice(body).ok();
+    let sentence = said.as_ref().and_then(|said| said["error"].as_str());
+    let message = sentence.map_or_else(|| String::from_utf8_lossy(body).into_owned(), ToOwned::to_owned);
+    CommandError::Refused { status: status.as_u16(), message }
+}

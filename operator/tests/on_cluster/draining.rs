@@ -1,0 +1,156 @@
+//! No prediction fails while pods come and go: 2,000 a second through the detector's Service, on connections that stay, by clients that
+//! try nothing twice. `tests/on-cluster draining`; `DRAIN_REQUESTS` says how many there are at least.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use k8s_openapi::api::core::v1::Service;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+use tokio::net::TcpStream;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+
+use crate::place::{Place, sample};
+
+const CLIENTS: u32 = 50;
+const REQUESTS_PER_S: u32 = 2000;
+const LEAST_REQUESTS: u64 = 1_000_000;
+/// The longest that an answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+const NAME: &str = "pump";
+
+/// What became of the requests.
+#[derive(Default)]
+struct Tally {
+    answered: AtomicU64,
+    failed: AtomicU64,
+    first: Mutex<Vec<String>>,
+    is_over: AtomicBool,
+}
+
+impl Tally {
+    fn fail(&self, why: String) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+        let mut first = self.first.lock().unwrap();
+        if first.len() < 20 {
+            first.push(why);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+}
+
+/// A client: it connects again where the server has said that it closes, or has closed between two requests.
+async fn client(address: String, tally: &Tally) {
+    let mut clock = interval(Duration::from_secs(1) * CLIENTS / REQUESTS_PER_S);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while !tally.is_over() {
+        match timeout(PATIENCE, TcpStream::connect(&address)).await {
+            Ok(Ok(stream)) => {
+                let (mut sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
+                tokio::spawn(connection);
+                loop {
+                    clock.tick().await;
+                    if tally.is_over() || sender.ready().await.is_err() || !ask(&mut sender, tally).await {
+                        break;
+                    }
+                }
+            }
+            refused => {
+                tally.fail(format!("no connection: {refused:?}"));
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// One prediction; false where the connection is at its end.
+async fn ask(sender: &mut SendRequest<Full<Bytes>>, tally: &Tally) -> bool {
+    let mut request = Request::new(Full::from(r#"{"value":0.95}"#));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = "/predict".parse().unwrap();
+    request.headers_mut().insert("host", NAME.parse().unwrap());
+    match timeout(PATIENCE, answer(sender, request)).await {
+        Ok(Ok((200, is_last))) => {
+            tally.answered.fetch_add(1, Ordering::Relaxed);
+            !is_last
+        }
+        other => {
+            tally.fail(format!("no answer: {other:?}"));
+            false
+        }
+    }
+}
+
+/// The status of an answer that was read to its end, and whether it is the last of its connection.
+async fn answer(
+    sender: &mut SendRequest<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+) -> hyper::Result<(u16, bool)> {
+    let response: Response<Incoming> = sender.send_request(request).await?;
+    let status = response.status().as_u16();
+    let is_last = response.headers().get("connection").is_some_and(|value| value == "close");
+    response.into_body().collect().await?;
+    Ok((status, is_last))
+}
+
+/// One round of all that makes pods come and go, each to its end.
+async fn disturb(place: &Place, round: u64) {
+    place.edit(NAME, json!({"threshold": {"contamination": 0.02 + (round % 2) as f64 / 100.0}})).await; // a rolling update
+    place.ready(NAME).await;
+    place.edit(NAME, json!({"replicas": 5})).await;
+    place.ready(NAME).await;
+    let pods = ListParams::default().labels(&format!("app.kubernetes.io/instance={NAME}"));
+    let pod = place.pods().list(&pods).await.unwrap().items.remove(0);
+    place.pods().delete(&pod.name_any(), &DeleteParams::default()).await.unwrap(); // SIGTERM
+    place.ready(NAME).await;
+    let retrain = json!({"metadata": {"annotations": {"anomaly.dev/retrain": round.to_string()}}}); // a model swap
+    place.detectors().patch(NAME, &PatchParams::default(), &Patch::Merge(retrain)).await.unwrap();
+    place.ready(NAME).await;
+    place.edit(NAME, json!({"replicas": 1})).await;
+    place.ready(NAME).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster: tests/on-cluster draining"]
+async fn no_prediction_fails_while_pods_come_and_go() {
+    let place = Place::new("draining").await;
+    place.apply(&sample("quickstart.yaml", NAME)).await.unwrap();
+    place.ready(NAME).await;
+    let services: Api<Service> = Api::namespaced(place.client.clone(), &place.namespace);
+    let service = services.get(NAME).await.unwrap().spec.unwrap();
+    let address = format!("{}:{}", service.cluster_ip.unwrap(), service.ports.unwrap()[0].port);
+    let least = std::env::var("DRAIN_REQUESTS").map_or(LEAST_REQUESTS, |least| least.parse().unwrap());
+
+    let tally: &'static Tally = Box::leak(Box::default());
+    let began = Instant::now();
+    let clients: Vec<_> = (0..CLIENTS).map(|_| tokio::spawn(client(address.clone(), tally))).collect();
+    let mut rounds = 0;
+    while tally.answered.load(Ordering::Relaxed) < least || rounds == 0 {
+        disturb(&place, rounds).await;
+        rounds += 1;
+        let (answered, failed) = (&tally.answered, &tally.failed);
+        println!("{answered:?} answered, {failed:?} failed after {rounds} rounds and {:?}", began.elapsed());
+    }
+    tally.is_over.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.await.unwrap();
+    }
+    let (answered, failed) = (tally.answered.load(Ordering::Relaxed), tally.failed.load(Ordering::Relaxed));
+    let rate = answered as f64 / began.elapsed().as_secs_f64();
+    println!(
+        "figures: drain_answered={answered} drain_failed={failed} drain_rounds={rounds} drain_requests_per_s={rate:.0}"
+    );
+    assert_eq!(failed, 0, "{:#?}", tally.first.lock().unwrap());
+    place.leave().await;
+}
