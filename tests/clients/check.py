@@ -2,7 +2,8 @@
 
     check.py DETECTOR
 
-EXAMPLES is how many requests schemathesis makes of each kind. Everything listens on loopback.
+CASES is how many requests schemathesis makes at least. Its answers, and those that are provoked here, have every status that the
+OpenAPI document names. Everything listens on loopback.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ import requests
 import tritonclient.http as triton
 from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
 from running import detector
+from statuses import NOT_PROVOKED, WAITING, Seen, documented, provoke, provoke_waiting
 
 HERE = Path(__file__).resolve().parent
 NAME = "boiler"
@@ -128,13 +130,33 @@ def by_triton(address):
 def by_schemathesis(address):
     """Right and wrong requests to every route of the OpenAPI document that ends: the answers are those that it describes."""
     command = [Path(sys.executable).absolute().parent / "schemathesis", "--config-file", HERE / "schemathesis.toml", "run"]
-    command += [f"http://{address}/openapi.json", "--max-examples", os.environ.get("EXAMPLES", "20"), "--request-timeout", "10"]
+    most = os.environ.get("CASES", "20000")
+    # Of each operation so many in each of its two phases, about.
+    examples = max(20, int(most) // 40)
+    command += [f"http://{address}/openapi.json", "--max-examples", str(examples), "--request-timeout", "10"]
     # A stream has no end, and no generator knows protobuf.
     command += ["--exclude-path", "/verdicts/stream", "--exclude-path", "/api/v1/write", "--no-color", "--warnings", "off"]
     with tempfile.TemporaryDirectory() as folder:  # it leaves what it has found where it runs
-        done = subprocess.run(command, cwd=folder)
+        environment = os.environ | {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE), "STATUSES": str(Path(folder) / "statuses")}
+        done = subprocess.run(command, cwd=folder, env=environment)
+        seen = Seen(Path(environment["STATUSES"]).read_text().splitlines())
     if done.returncode != 0:
         sys.exit("tests/clients: schemathesis found answers that the OpenAPI document does not describe")
+    return seen
+
+
+def every_status(program, address, seen):
+    """What no generator thinks of, and whether every status of the document was answered."""
+    openapi = requests.get(f"http://{address}/openapi.json", timeout=10).json()
+    version = requests.get(f"http://{address}/v2/models/{NAME}", timeout=10).json()["versions"][0]
+    provoke(seen, openapi, address, version)
+    with detector(program, WAITING % "", "/livez") as (waiting, _):
+        provoke_waiting(seen, openapi, waiting)
+    missing = sorted(set(documented(openapi)) - seen.all - NOT_PROVOKED)
+    unknown = sorted(each for each in seen.all - set(documented(openapi)) if each[2] != 405)
+    if missing or unknown:
+        sys.exit(f"tests/clients: documented and never answered: {missing}; answered and not documented: {unknown}")
+    print(f"statuses: {len(set(documented(openapi)) & seen.all)} of the documented ones answered, {len(NOT_PROVOKED)} not provoked", flush=True)
 
 
 def main(program):
@@ -143,7 +165,7 @@ def main(program):
         asyncio.run(by_kserve(predict))
         by_triton(predict)
         print("requests, kserve and tritonclient: every prediction as expected", flush=True)
-        by_schemathesis(predict)
+        every_status(program, predict, by_schemathesis(predict))
 
 
 main(*sys.argv[1:])

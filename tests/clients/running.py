@@ -47,15 +47,15 @@ def until(condition, what):
 
 
 @contextlib.contextmanager
-def detector(program, manifest=MANIFEST, *arguments):
-    """Its predict address, `127.0.0.1:PORT`, and that of its metrics."""
+def detector(program, manifest=MANIFEST, once="/readyz"):
+    """Its predict address, `127.0.0.1:PORT`, and that of its metrics, once it answers this path with 200."""
     predict, metrics = (f"127.0.0.1:{free_port()}" for _ in range(2))
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "detector.yaml").write_text(manifest)
         command = [program, "run", "detector.yaml", "--predict-address", predict, "--metrics-address", metrics]
-        process = subprocess.Popen([*command, *arguments], cwd=folder, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
         try:
-            until(lambda: urllib.request.urlopen(f"http://{metrics}/readyz"), "the detector to be ready")
+            until(lambda: urllib.request.urlopen(f"http://{metrics}{once}"), "the detector to answer")
             yield predict, metrics
         finally:
             process.terminate()

@@ -148,6 +148,64 @@ const tests = {
     assert.deepEqual(page.complaints, []);
   },
 
+  // What a day of seconds costs is compared with what a minute costs, on the same machine at the same time.
+  async "a day of readings a second is drawn as smoothly as a minute of them"(browser) {
+    const now = Math.floor(Date.now() / 1000);
+    const rows = count => Array.from({ length: count }, (_, i) => [now - count + i, i % 5000 === 0 ? 1.5 : 0.4, 60 + 5 * Math.sin(i / 700) + (i % 7) / 7, 2 + (i % 11) / 11]);
+    const frames = async count => {
+      const context = await browser.newContext({ viewport: { width: 1200, height: 1000 } });
+      const page = await context.newPage();
+      await page.route("**/history", route => route.fulfill({ json: { columns: ["time", "severity", "temperature", "vibration"], rows: rows(count) } }));
+      await page.goto(pump.url);
+      await isReady(page);
+      assert.ok(await data(page, "verdicts") >= count, "all of the past is kept");
+      const drawn = await page.evaluate(() => new Promise(done => {
+        const began = performance.now();
+        let seen = 0;
+        const next = () => { seen++; if (performance.now() - began < 4000) requestAnimationFrame(next); else done(seen / 4); };
+        requestAnimationFrame(next);
+      }));
+      const low = Number(await page.evaluate(() => document.documentElement.dataset.drawn));
+      await context.close();
+      return { drawn, low };
+    };
+    const minute = await frames(60), day = await frames(86400);
+    console.log(`figures: frames_per_s_of_a_day=${day.drawn.toFixed(1)} of_a_minute=${minute.drawn.toFixed(1)} points_drawn=${day.low}`);
+    assert.ok(day.drawn > 0.9 * minute.drawn, `${day.drawn} frames a second with a day, ${minute.drawn} with a minute`);
+    assert.ok(day.low < 3000, "no more points are drawn than can be seen: " + day.low);
+  },
+
+  async "the page has the past of the detector, and shows as much of it as is wanted"(browser) {
+    const page = await open(browser, pump.url);
+    await isReady(page);
+    const { columns, rows } = await fetch(pump.url + "history").then(answer => answer.json());
+    assert.deepEqual(columns, ["time", "severity", "temperature", "vibration"]);
+    assert.ok(rows.length > 10 && rows.every(row => row.length === 4));
+    assert.ok(await data(page, "verdicts") >= rows.length);
+    await page.selectOption("#span", "600");
+    assert.deepEqual(page.complaints, []);
+  },
+
+  async "routes are listed with their schemas, and can be tried"(browser) {
+    const page = await open(browser, pump.url);
+    await isReady(page);
+    await page.click("footer a");
+    await isReady(page);
+    const { paths } = await fetch(pump.url + "openapi.json").then(answer => answer.json());
+    assert.equal(await page.locator(".route").count(), Object.values(paths).flatMap(Object.keys).length);
+    const predict = page.locator(".route", { hasText: "/predict" }).first();
+    await predict.locator("summary").first().click();
+    await predict.locator("textarea").fill('{"values":{"temperature":95,"vibration":2}}');
+    await predict.getByRole("button", { name: "Send" }).click();
+    await until(async () => /^200 in \d+ ms\n\{"anomaly":1\}$/.test(await predict.locator(".said").textContent()), "the answer");
+    const model = page.locator(".route", { hasText: "/v2/models/{model}/ready" }).first();
+    await model.locator("summary").first().click();
+    await model.getByRole("button", { name: "Send" }).click();
+    await until(async () => /"ready":true/.test(await model.locator(".said").textContent()), "the model, whose name is filled in");
+    await accessible(page);
+    assert.deepEqual(page.complaints, []);
+  },
+
   async "it is accessible in light and dark, and nothing is wider than a phone"(browser) {
     if (pictures) await until(() => fetch(pump.url + "verdicts?limit=1000").then(answer => answer.json()).then(({ verdicts }) => verdicts.length > 500), "a picture's worth of verdicts");
     for (const [name, options] of Object.entries({ light: { colorScheme: "light" }, dark: { colorScheme: "dark" }, phone: { viewport: { width: 390, height: 844 }, isMobile: true, deviceScaleFactor: 2 } })) {

@@ -1,7 +1,8 @@
 // Verdicts, events and the model of the detector that this page is of in; charts, tables and a form out. Texts are set as text,
 // never as markup.
 (() => {
-  const MOST = 3600; // verdicts that are kept: an hour of a reading a second
+  const MOST = 180000; // instants that are kept: a day of a reading a second, or of two of each slot
+  const REASONS = 3600; // anomalous verdicts whose reasons are kept
   const clock = time => new Date(time).toISOString().replace("T", " ").replace(/(\.000)?Z$/, "");
   const ask = async (path, body) => {
     const answer = await fetch(path, body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
@@ -16,7 +17,7 @@
 
   // Charts.
   const charts = [];
-  let spans = [], waiting = 0;
+  let spans = [], waiting = 0, seconds = 86400;
 
   function keep(verdict) {
     const second = Date.parse(verdict.time) / 1000;
@@ -25,24 +26,65 @@
     severities.push(verdict.severity);
     for (const { name } of sensors) values.get(name).push(verdict.values[name] ?? null);
     if (verdict.anomaly) explained.set(verdict.time, verdict.reasons);
-    if (explained.size > MOST) explained.delete(explained.keys().next().value);
-    if (times.length > MOST) {
-      const more = times.length - MOST;
-      for (const list of [times, severities, ...values.values()]) list.splice(0, more);
-    }
+    if (explained.size > REASONS) explained.delete(explained.keys().next().value);
+    // Lists move rarely: that takes as long as they are.
+    if (times.length > MOST + 1000) for (const list of [times, severities, ...values.values()]) list.splice(0, 1000);
     newest = verdict;
   }
 
+  // What was before this page was opened: rows of time, severity, readings.
+  function remember({ columns, rows }) {
+    const lists = columns.map(column => column === "time" ? times : column === "severity" ? severities : values.get(column));
+    for (const row of rows) lists.forEach((list, i) => list?.push(row[i]));
+  }
+
+  // The first instant that is drawn.
+  function first() {
+    const since = times[times.length - 1] - seconds;
+    let low = 0, high = times.length;
+    while (low < high) { const middle = (low + high) >> 1; if (times[middle] < since) low = middle + 1; else high = middle; }
+    return low;
+  }
+
+  // Of a list from one instant on no more points than can be seen: the lowest and the highest of each column of the screen, in
+  // their order. Every list has its points at the same times.
+  function thinned(list, begin, columns) {
+    const count = list.length - begin;
+    if (count <= 2 * columns) return list.slice(begin);
+    const thin = [];
+    for (let column = 0; column < columns; column++) {
+      const from = begin + Math.floor(column * count / columns), to = begin + Math.floor((column + 1) * count / columns);
+      if (list === times) { thin.push(times[from], times[to - 1]); continue; }
+      let low = -1, high = -1;
+      for (let i = from; i < to; i++) {
+        const value = list[i];
+        if (value === null) continue;
+        if (low < 0 || value < list[low]) low = i;
+        if (high < 0 || value > list[high]) high = i;
+      }
+      thin.push(low < 0 ? null : list[Math.min(low, high)], high < 0 ? null : list[Math.max(low, high)]);
+    }
+    return thin;
+  }
+
   // Consecutive instants over the border, in seconds.
-  function anomalous() {
+  function anomalous(begin) {
     const found = [];
     let last = -2;
-    severities.forEach((severity, i) => {
-      if (!(severity > 1)) return;
+    for (let i = begin; i < severities.length; i++) {
+      if (!(severities[i] > 1)) continue;
       if (last === i - 1) found[found.length - 1][1] = times[i]; else found.push([times[i], times[i]]);
       last = i;
-    });
+    }
     return found;
+  }
+
+  // The newest state of all charts.
+  function refresh() {
+    const begin = first(), columns = Math.max(100, at("charts").clientWidth), drawn = thinned(times, begin, columns);
+    spans = anomalous(begin);
+    document.documentElement.dataset.drawn = drawn.length;
+    for (const { chart, line } of charts) chart.setData([drawn, thinned(line.list, begin, columns)]);
   }
 
   function behind(u) {
@@ -72,9 +114,10 @@
         scales: { x: { time: true }, y: line.isSeverity ? { range: severityRange } : {} },
         axes: [{ ...axis(), size: 34, values: (_, ticks, __, ___, step) => ticks.map(second => new Date(second * 1000).toISOString().slice(11, step < 60 ? 19 : 16)) }, { ...axis(), size: 58 }],
         hooks: { ...options.hooks, drawClear: [behind], draw: line.isSeverity ? [u => drawCut(u, 1)] : [] },
-      }, [times, line.list], place);
+      }, [[], []], place);
       charts.push({ chart, line, place });
     }
+    if (times.length) refresh();
     label();
   }
 
@@ -120,8 +163,7 @@
     waiting = requestAnimationFrame(() => {
       waiting = 0;
       if (!newest) return;
-      spans = anomalous();
-      for (const { chart, line } of charts) chart.setData([times, line.list]);
+      refresh();
       label();
       shares();
       state();
@@ -195,7 +237,7 @@
   let asking = 0;
   function form() {
     for (const { name, unit } of sensors) {
-      const recent = values.get(name).filter(value => value !== null);
+      const recent = values.get(name).slice(-3600).filter(value => value !== null);
       const low = Math.min(...recent), high = Math.max(...recent), room = Math.max(2 * (high - low), Math.abs(high) / 2) || 1;
       const line = element("label"), slider = element("input"), field = element("input");
       slider.type = "range"; field.type = "number"; field.step = slider.step = "any";
@@ -233,6 +275,7 @@
     at("pause").setAttribute("aria-pressed", String(paused));
     show();
   });
+  at("span").addEventListener("change", () => { seconds = Number(at("span").value); if (times.length) refresh(); });
   document.addEventListener("visibilitychange", show);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   let size = 0;
@@ -252,8 +295,12 @@
     }
     sensors = await describe();
     for (const { name } of sensors) values.set(name, []);
-    const { verdicts } = await ask("verdicts?limit=1000");
-    verdicts.reverse().forEach(keep);
+    const past = await ask("history"), { verdicts } = await ask("verdicts?limit=1000");
+    remember(past);
+    verdicts.reverse();
+    for (const verdict of verdicts) if (verdict.anomaly) explained.set(verdict.time, verdict.reasons);
+    newest = verdicts[verdicts.length - 1] ?? null;
+    verdicts.forEach(keep); // those that were made since the past was read
     draw();
     form();
     show();

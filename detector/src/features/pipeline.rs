@@ -180,12 +180,12 @@ impl Features {
     }
 
     /// The same, behind other vectors; whether there was one.
-    fn push_onto(&mut self, vectors: &mut Vec<f64>, time: Timestamp, values: &[f64]) -> bool {
+    pub fn push_onto(&mut self, vectors: &mut Vec<f64>, time: Timestamp, values: &[f64]) -> bool {
         let is_full = self.recent.len() == self.recipe.memory();
         let oldest = self.recent.pop_front_if(|_| is_full);
         let values = in_place_of(oldest.map(|oldest| oldest.values), values);
         self.recent.push_back(Instant { time, values });
-        let is_complete = self.put_vector(vectors);
+        let is_complete = self.put_vector(vectors, &Past { recent: &self.recent, skipped: 0, next: None });
         if let (Some(reference), Some(newest)) = (&mut self.reference, self.recent.back()) {
             reference.levels().clone_into(&mut self.measured);
             if !self.is_frozen {
@@ -246,37 +246,40 @@ impl Features {
     /// The vector of these readings as if they came next, at the time of the newest; none where that is not known and
     /// matters. Nothing is remembered.
     pub fn peek(&self, values: &[f64]) -> Option<Vec<f64>> {
-        self.after(values).map(|(_, vector)| vector)
-    }
-
-    /// The same with the memory that there would be then.
-    pub fn after(&self, values: &[f64]) -> Option<(Self, Vec<f64>)> {
         let newest = self.recent.back().map(|instant| instant.time);
         let time = if self.recipe.is_daily() { newest? } else { newest.unwrap_or_default() };
-        let mut next = self.clone();
-        let vector = next.push(time, values)?;
-        Some((next, vector))
+        let skipped = usize::from(self.recent.len() == self.recipe.memory());
+        let past = Past { recent: &self.recent, skipped, next: Some((time, values)) };
+        let mut vector = Vec::with_capacity(self.recipe.columns(values.len()));
+        self.put_vector(&mut vector, &past).then_some(vector)
+    }
+
+    /// Of each sensor, the level that the next vector is measured against; nothing where vectors are measured against none.
+    pub fn levels(&self) -> &[f64] {
+        self.reference.as_ref().map_or(&[], Reference::levels)
     }
 
     /// The newest readings' features, then those of the readings before them, `lags` times; false where there are too few.
-    fn put_vector(&self, vectors: &mut Vec<f64>) -> bool {
-        if self.recent.len() < self.recipe.memory() {
+    fn put_vector(&self, vectors: &mut Vec<f64>, past: &Past) -> bool {
+        if past.len() < self.recipe.memory() {
             return false;
         }
-        let newest = self.recent.len() - 1;
+        let newest = past.len() - 1;
         let start = vectors.len();
-        let sensors = self.recent[newest].values.len();
+        let sensors = past.at(newest).1.len();
         for at in (newest - self.recipe.lags..=newest).rev() {
             for sensor in 0..sensors {
-                vectors.extend(self.recipe.features.iter().map(|feature| self.feature(*feature, sensor, at)));
+                vectors.extend(
+                    self.recipe.features.iter().map(|feature| self.feature(*feature, sensor, past, at)),
+                );
             }
         }
         self.against_level(&mut vectors[start..]);
         true
     }
 
-    fn feature(&self, feature: Feature, sensor: usize, at: usize) -> f64 {
-        let value = |at: usize| self.recent[at].values[sensor];
+    fn feature(&self, feature: Feature, sensor: usize, past: &Past, at: usize) -> f64 {
+        let value = |at: usize| past.at(at).1[sensor];
         let window = || (at + 1 - self.recipe.window..=at).map(value);
         match feature {
             Feature::Value => value(at),
@@ -284,9 +287,30 @@ impl Features {
             Feature::LogStdDev => libm::log10(standard_deviation(window(), self.recipe.window).max(STILL)),
             Feature::RollingMean => mean(window(), self.recipe.window),
             Feature::DailyResidual => {
-                self.daily.usual(self.recent[at].time, sensor).map_or(0.0, |usual| value(at) - usual)
+                self.daily.usual(past.at(at).0, sensor).map_or(0.0, |usual| value(at) - usual)
             }
         }
+    }
+}
+
+/// The readings that a vector is made of, oldest first.
+struct Past<'a> {
+    recent: &'a VecDeque<Instant>,
+    /// How many of the oldest do not count.
+    skipped: usize,
+    /// What comes after the newest.
+    next: Option<(Timestamp, &'a [f64])>,
+}
+
+impl Past<'_> {
+    fn len(&self) -> usize {
+        self.recent.len() - self.skipped + usize::from(self.next.is_some())
+    }
+
+    fn at(&self, index: usize) -> (Timestamp, &[f64]) {
+        let remembered =
+            self.recent.get(self.skipped + index).map(|instant| (instant.time, &*instant.values));
+        remembered.or(self.next).expect("an index is below the length")
     }
 }
 

@@ -167,6 +167,22 @@ impl Model {
     }
 }
 
+impl Model {
+    /// The scores of whole vectors, one after another, whose values are all finite as 32-bit floats. `cells` is memory that
+    /// is used again.
+    ///
+    /// # Errors
+    /// Those of [`Model::scores`].
+    pub fn scores_by(&self, vectors: &[f64], cells: &mut Vec<f32>) -> Result<Vec<f64>, SamplesError> {
+        if self.preprocessing().is_some() {
+            return self.scores(vectors.to_vec());
+        }
+        cells.clear();
+        cells.extend(vectors.iter().map(|value| *value as f32));
+        Ok(self.artifact.ensemble.scores_of_cells(cells))
+    }
+}
+
 /// Refuses rows that are not whole, or have a value that is neither finite as a 32-bit float nor missing.
 fn check(rows: &[f64], columns: usize) -> Result<(), SamplesError> {
     if !rows.len().is_multiple_of(columns) {

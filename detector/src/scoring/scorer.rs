@@ -204,10 +204,10 @@ impl Scorer {
     /// # Errors
     /// Values that no model can judge.
     pub fn judge_next(&self, values: &[f64], explain: Explain) -> Option<Result<Judgement, Unjudgeable>> {
-        let (features, vector) = self.features.after(values)?;
+        let vector = self.features.peek(values)?;
         let judgement = self.model.judge_by(self.threshold(), &vector, explain);
         Some(judgement.map(|mut judgement| {
-            judgement.as_read(features.newest_levels());
+            judgement.as_read(self.features.levels().iter().copied().zip(values.iter().copied()));
             judgement
         }))
     }
@@ -220,6 +220,30 @@ impl Scorer {
         self.features.against_level(vector);
         let refused = vector.iter().find(|value| forest::cell(**value).is_none());
         refused.map_or(Ok(()), |value| Err(Unjudgeable(*value)))
+    }
+
+    /// The same of whole vectors, one after another.
+    ///
+    /// # Errors
+    /// The first that no model can judge, by its index.
+    pub fn measure_all(&self, vectors: &mut [f64]) -> Result<(), (usize, Unjudgeable)> {
+        // Most are as they are to be: one look at all of them, without a branch, says so.
+        if self.features.levels().is_empty()
+            && vectors.iter().fold(true, |all, value| all & (*value as f32).is_finite())
+        {
+            return Ok(());
+        }
+        let mut rows = vectors.chunks_exact_mut(self.model.columns()).enumerate();
+        rows.try_for_each(|(index, row)| self.measure(row).map_err(|refused| (index, refused)))
+    }
+
+    /// An empty memory for readings that are not those of the stream, measured against the level of now, which stays.
+    pub fn features_of_rows(&self) -> Features {
+        let mut features = self.model.features().frozen();
+        if let Some(reference) = self.features.reference() {
+            features.refer_to(reference.clone());
+        }
+        features
     }
 
     /// A score over this is anomalous, now.

@@ -183,7 +183,11 @@ impl Metrics {
 
     /// A prediction was answered.
     pub fn prediction(&self, protocol: Protocol, code: u16, took: Duration) {
-        self.predictions.total.with_label_values(&[protocol.label(), &code.to_string()]).inc();
+        let counter = || self.predictions.total.with_label_values(&[protocol.label(), &code.to_string()]);
+        match code {
+            200 => self.predictions.answered[protocol as usize].get_or_init(counter).inc(),
+            _ => counter().inc(),
+        }
         self.predictions.duration.observe(took.as_secs_f64());
     }
 

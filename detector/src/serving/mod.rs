@@ -22,6 +22,8 @@ pub mod connection;
 pub mod threads;
 /// How long there has been no verdict.
 pub mod silence;
+/// The last 24 hours.
+pub mod history;
 /// What the monitor and the API share.
 pub mod state;
 /// HTTP.

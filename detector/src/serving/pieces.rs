@@ -48,13 +48,48 @@ impl<T: AsRef<[u8]> + Unpin> MessageBody for Pieces<T> {
     }
 }
 
+/// Bytes of one answer, sent piece by piece without another copy, which hold their room in a budget until they are sent.
+pub struct Slices {
+    rest: Bytes,
+    _held: Held,
+}
+
+impl Slices {
+    /// All of it.
+    pub fn new(bytes: Bytes, held: Held) -> Self {
+        Self { rest: bytes, _held: held }
+    }
+}
+
+impl MessageBody for Slices {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.rest.len() as u64)
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        let length = self.rest.len().min(PIECE);
+        Poll::Ready((length > 0).then(|| Ok(self.rest.split_to(length))))
+    }
+}
+
 /// `{"NAME":[…]}` of items that are shared with others: `write` makes JSON of each when it is its turn.
 pub fn list<T: Unpin + 'static>(
     name: &str,
     items: Vec<T>,
     write: impl Fn(&T, &mut Vec<u8>) -> serde_json::Result<()> + Unpin + 'static,
 ) -> HttpResponse {
-    let begin = format!("{{\"{name}\":[").into_bytes();
+    list_after(format!("{{\"{name}\":["), items, write)
+}
+
+/// The same, where something else comes before the array.
+pub fn list_after<T: Unpin + 'static>(
+    before: String,
+    items: Vec<T>,
+    write: impl Fn(&T, &mut Vec<u8>) -> serde_json::Result<()> + Unpin + 'static,
+) -> HttpResponse {
+    let begin = before.into_bytes();
     let body = List { begin, items: items.into_iter(), write, is_first: true, is_done: false };
     HttpResponse::Ok().content_type("application/json").body(body)
 }
@@ -99,6 +134,7 @@ impl<T: Unpin, F: Fn(&T, &mut Vec<u8>) -> serde_json::Result<()> + Unpin> Messag
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::serving::budget::Budget;
     use actix_web::body::to_bytes;
 
     #[actix_web::test]
@@ -106,6 +142,8 @@ mod tests {
         let whole: Vec<u8> = (0..100_000_u32).map(|n| n as u8).collect();
         assert_eq!(to_bytes(Pieces::new(whole.clone())).await.unwrap(), whole);
         assert!(to_bytes(Pieces::new(Vec::new())).await.unwrap().is_empty());
+        let held = Budget::new(1).open();
+        assert_eq!(to_bytes(Slices::new(whole.clone().into(), held)).await.unwrap(), whole);
     }
 
     #[actix_web::test]

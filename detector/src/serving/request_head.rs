@@ -1,5 +1,7 @@
 //! The bytes of a connection in; whether the head of a request is arriving, and whether it is too large, out.
 
+use memchr::memchr_iter;
+
 /// The largest head of a request, bytes.
 const MOST: usize = 16 << 10;
 
@@ -66,14 +68,15 @@ impl RequestHead {
 
     /// Where among these bytes the empty line is.
     fn end(&mut self, bytes: &[u8]) -> Option<usize> {
-        for (index, byte) in bytes.iter().enumerate() {
-            match byte {
-                b'\n' if self.is_empty_line => return Some(index),
-                b'\n' => self.is_empty_line = true,
-                b'\r' => {}
-                _ => self.is_empty_line = false,
+        let mut begin = 0;
+        for end in memchr_iter(b'\n', bytes) {
+            let is_empty = bytes[begin..end].iter().all(|byte| *byte == b'\r');
+            if is_empty && self.is_empty_line {
+                return Some(end);
             }
+            (begin, self.is_empty_line) = (end + 1, true);
         }
+        self.is_empty_line &= bytes[begin..].iter().all(|byte| *byte == b'\r');
         None
     }
 

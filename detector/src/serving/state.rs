@@ -25,6 +25,7 @@ use crate::scoring::scorer::{Outcome, Scorer};
 use crate::scoring::verdict::Verdict;
 use crate::serving::batches::Batches;
 use crate::serving::budget::{Budget, usable_memory};
+use crate::serving::history::{Chunk, History};
 use crate::serving::metrics::Metrics;
 use crate::serving::silence::Silence;
 use crate::serving::threads::Threads;
@@ -35,6 +36,8 @@ pub const REMEMBERED: usize = 1000;
 const REQUESTS_SHARE: usize = 5;
 const SCRAPES_SHARE: usize = 16;
 const VERDICTS_SHARE: usize = 16;
+/// The last 24 hours may take another of these shares.
+const HISTORY_SHARE: usize = 32;
 /// How many may follow the verdicts at once.
 const MOST_STREAMS: usize = 64;
 /// What a verdict holds at most for each sensor: a value, a share, a reason.
@@ -66,6 +69,7 @@ pub struct State {
     pub silence: Silence,
     scorer: ArcSwapOption<Scorer>,
     verdicts: Mutex<VecDeque<Arc<Verdict>>>,
+    history: Mutex<History>,
     /// How many of them there is room for.
     remembered: usize,
     events: Mutex<Events>,
@@ -120,6 +124,11 @@ impl State {
             sensor_events: Mutex::new(SensorEvents::new(&detector)),
             notifier: OnceLock::new(),
             verdicts: Mutex::new(VecDeque::new()),
+            history: Mutex::new(History::new(
+                memory / HISTORY_SHARE,
+                detector.sensors().count(),
+                detector.spec().interval.into(),
+            )),
             phase: Mutex::new(Phase::WarmingUp {
                 have: 0,
                 need: detector.train().map_or(0, |train| train.samples),
@@ -261,6 +270,7 @@ impl State {
     fn take_verdict(&self, verdict: &Verdict) -> Option<Change> {
         self.metrics.verdict(verdict);
         let change = self.follow(verdict);
+        lock(&self.history).push(verdict);
         let mut verdicts = lock(&self.verdicts);
         if verdicts.len() == self.remembered {
             verdicts.pop_front();
@@ -346,6 +356,12 @@ impl State {
     /// The newest events, at most `most`, newest first.
     pub fn events(&self, most: usize) -> Vec<Arc<EventReport>> {
         lock(&self.events).newest(most)
+    }
+
+    /// What was after `since`, of the last 24 hours, and how many seconds a slot of it lasts.
+    pub fn history(&self, since: Timestamp) -> (f64, Vec<Arc<Chunk>>) {
+        let history = lock(&self.history);
+        (history.width(), history.since(since))
     }
 
     /// The newest verdicts, at most `most`, and those after `since` alone, newest first.

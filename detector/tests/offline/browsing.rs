@@ -51,6 +51,24 @@ async fn every_documented_route_is_there_and_takes_its_method() {
     }
 }
 
+#[test]
+fn every_route_of_the_predict_port_is_documented() {
+    let source = include_str!("../../src/serving/api/mod.rs");
+    let (_, source) = source.split_once("fn configure_predict").unwrap();
+    let (source, _) = source.split_once("fn configure_metrics").unwrap();
+    let openapi: Value = serde_json::from_str(include_str!("../../assets/openapi.json")).unwrap();
+    let mut count = 0;
+    for (kind, method) in [("takes(\"", "post"), ("shows(\"", "get")] {
+        for part in source.split(kind).skip(1) {
+            let (path, _) = part.split_once('"').unwrap();
+            count += 1;
+            let is_of_the_page = path.starts_with("/page/");
+            assert_eq!(openapi["paths"][path][method].is_object(), !is_of_the_page, "{method} {path}");
+        }
+    }
+    assert_eq!(count, source.matches(".service(").count(), "a route that this test does not see");
+}
+
 #[actix_web::test]
 async fn browsers_get_a_page_that_reaches_nothing_else() {
     let state = serving(ONE, "{}");

@@ -54,6 +54,101 @@ async fn a_number_as_a_string_is_taken() {
 }
 
 #[actix_web::test]
+async fn rows_of_readings_become_the_columns_that_the_pipeline_makes_of_them() {
+    let state = serving(TWO, "{features: [Value, Difference], lags: 1}");
+    let readings = r#"{"readings":[[5,-3],{"flow":-3.5,"pressure":"5.5"},[5,-3],[5,60]]}"#;
+    // Of each vector: the value and the difference of each sensor, now and one reading back.
+    let rows = r#"{"instances":[[5,-0.5,-3,0.5,5.5,0.5,-3.5,-0.5],[5,0,60,63,5,-0.5,-3,0.5]]}"#;
+    for (path, list) in [("/predict", "predictions"), ("/predict?detail=true", "predictions")] {
+        let (status, answer) = post(&state, path, readings).await;
+        assert_eq!(status, 200, "{answer}");
+        let (_, expected) = post(&state, path, rows).await;
+        let (got, expected) = (answer[list].as_array().unwrap(), expected[list].as_array().unwrap());
+        assert_eq!(got[..2], [Value::Null, Value::Null], "they are looked back on");
+        assert_eq!((got.len(), &got[2]["score"]), (4, &expected[0]["score"]));
+        assert_eq!((&got[3]["score"], &got[3]["anomaly"]), (&expected[1]["score"], &json!(1)));
+    }
+    let (_, answer) = post(&state, "/v1/models/boiler:predict", readings).await;
+    assert_eq!(answer["predictions"], json!([null, null, 1, -1]));
+    let (_, answer) = post(&state, "/v1/models/boiler:explain", readings).await;
+    assert_eq!(answer["predictions"], json!([null, null, 1, -1]));
+    assert_eq!(
+        (&answer["explanations"][0], &answer["explanations"][3]["anomaly"]),
+        (&Value::Null, &json!(1))
+    );
+    let flat = "[5,-3,5.5,-3.5,5,-3,5,60]";
+    let tensor =
+        format!(r#"{{"inputs":[{{"name":"readings","shape":[4,2],"datatype":"FP64","data":{flat}}}]}}"#);
+    let (_, answer) = post(&state, "/v2/models/boiler/infer", &tensor).await;
+    assert_eq!(
+        (&answer["outputs"][0]["shape"], &answer["outputs"][0]["data"]),
+        (&json!([2]), &json!([0, 1]))
+    );
+    assert_eq!(get(&state, "/v2/models/boiler").await.1["parameters"]["looks_back"], 2);
+    let (_, answer) = post(&state, "/predict", r#"{"readings":[[5,-3]]}"#).await;
+    assert_eq!(answer["predictions"], json!([null]), "too few to judge any");
+}
+
+#[actix_web::test]
+async fn rows_of_readings_that_cannot_be_judged_say_why() {
+    let state = serving(TWO, "{features: [Value, Difference]}");
+    for (path, body, code, sentence) in [
+        (
+            "/predict",
+            r#"{"readings":[[5,-3],[5]]}"#,
+            422,
+            "readings[1]: expected 2 numbers, one a sensor, got 1",
+        ),
+        ("/predict", r#"{"readings":7}"#, 422, "readings: expected an array of rows, got 7"),
+        (
+            "/predict",
+            r#"{"readings":[{"flow":1}]}"#,
+            422,
+            "readings[0].pressure: expected a finite number, got nothing",
+        ),
+        (
+            "/predict",
+            r#"{"readings":[],"start":"soon"}"#,
+            400,
+            "start: expected a time such as 2026-01-31T12:00:00Z, or seconds since 1970, got soon",
+        ),
+        ("/predict", r#"{"value":1,"start":"1"}"#, 400, "start: expected only beside readings"),
+        (
+            "/v2/models/boiler/infer",
+            r#"{"inputs":[{"name":"readings","shape":[1,2],"datatype":"FP64","data":[1,2]}]}"#,
+            422,
+            "input readings: expected at least 2 rows, as the model looks back, got 1",
+        ),
+        (
+            "/v2/models/boiler/infer",
+            r#"{"inputs":[{"name":"readings","shape":[1,4],"datatype":"FP64","data":[1,2,3,4]}]}"#,
+            422,
+            "input readings: expected the shape [rows, 2], got [1, 4]",
+        ),
+    ] {
+        assert_eq!(post(&state, path, body).await, (code, json!({ "error": sentence })), "{body}");
+    }
+    let daily = serving(ONE, "{features: [Value, DailyResidual]}");
+    let (code, answer) = post(&daily, "/predict", r#"{"readings":[[0.5]]}"#).await;
+    assert_eq!(code, 422, "{answer}");
+    let (code, _) = post(&daily, "/predict", r#"{"readings":[[0.5]],"start":"2026-01-31T12:00:00Z"}"#).await;
+    assert_eq!(code, 200);
+}
+
+#[actix_web::test]
+async fn many_rows_of_readings_are_judged_beside_single_rows_and_in_their_order() {
+    let state = serving(ONE, "{features: [Value, RollingMean], window: 50, lags: 3}");
+    let readings: Vec<[f64; 1]> = (0..9000).map(|row| [if row % 1000 == 999 { 40.0 } else { 0.5 }]).collect();
+    let (status, answer) = post(&state, "/predict", &json!({ "readings": readings }).to_string()).await;
+    assert_eq!(status, 200);
+    let predictions = answer["predictions"].as_array().unwrap();
+    assert_eq!(predictions.len(), 9000);
+    assert!(predictions[..52].iter().all(Value::is_null) && !predictions[52].is_null());
+    assert!((999..9000).step_by(1000).all(|row| predictions[row]["anomaly"] == 1));
+    assert_eq!(predictions[900]["anomaly"], 0);
+}
+
+#[actix_web::test]
 async fn rows_come_by_name_in_any_order() {
     let state = serving(TWO, "{}");
     let body = r#"{"instances":[{"flow":-3,"pressure":5},[5,60],{"pressure":5,"flow":"60"}]}"#;

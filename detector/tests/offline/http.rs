@@ -160,8 +160,8 @@ async fn a_bad_question_gets_one_sentence_that_names_the_field() {
         (r#"{"values":[1]}"#, 422, "values: expected an object, got [1]"),
         (r#"{"instances":7}"#, 422, "instances: expected an array of rows, got 7"),
         (r#"{"instances":[[1],[true]]}"#, 422, "instances[1][0]: expected a finite number, got true"),
-        ("{}", 400, "expected exactly one of value, values, instances"),
-        (r#"{"value":1,"instances":[]}"#, 400, "expected exactly one of value, values, instances"),
+        ("{}", 400, "expected exactly one of value, values, instances, readings"),
+        (r#"{"value":1,"instances":[]}"#, 400, "expected exactly one of value, values, instances, readings"),
     ] {
         assert_eq!(predict(&one, body).await, (status, error(sentence)), "{body}");
     }

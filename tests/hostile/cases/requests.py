@@ -15,7 +15,7 @@ def predict(body, expect, says="", name=None, **more):
 
 NO_NUMBER = "expected a finite number"
 NO_JSON = "expected JSON such as"
-ONE_OF = "expected exactly one of value, values, instances"
+ONE_OF = "expected exactly one of value, values, instances, readings"
 
 ONE_SENSOR = [
     predict(b'{"value":0.5}', 200, '{"anomaly":0}'),

@@ -23,10 +23,19 @@ pub(super) enum Place {
     Values,
     /// A row of a batch, from 0.
     Instance(usize),
+    /// The readings of all sensors at a time, from 0.
+    Reading(usize),
     /// A line, from 0; people count from 1.
     Line(usize),
     /// A row of the tensors of a request, from 0.
     Row(usize),
+}
+
+impl Place {
+    /// Whether readings of sensors stand there, and not columns of the model.
+    pub(super) fn is_of_sensors(self) -> bool {
+        matches!(self, Self::Values | Self::Reading(_))
+    }
 }
 
 impl fmt::Display for Place {
@@ -34,6 +43,7 @@ impl fmt::Display for Place {
         match self {
             Self::Values => f.write_str("values"),
             Self::Instance(index) => write!(f, "instances[{index}]"),
+            Self::Reading(index) => write!(f, "readings[{index}]"),
             Self::Line(index) => write!(f, "line {}", index + 1),
             Self::Row(index) => write!(f, "row {index} of the inputs"),
         }

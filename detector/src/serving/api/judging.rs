@@ -9,7 +9,7 @@ use std::time::Instant;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
-use super::answer::{Answer, BatchAnswer, whole};
+use super::answer::{AT_ONCE, Answer, Begun, whole};
 use super::error::ApiError;
 use super::judgement_json::{Bare, Detailed};
 use super::push::{decompressed, encoding, is_plain};
@@ -72,8 +72,9 @@ pub(super) async fn judged(
         Asked::Answer(answer) if answer.is_short() => Ok(whole(answer)),
         Asked::Answer(answer) => {
             let batch = state.batches.begin()?;
-            held.grow(answer.bytes())?;
-            Ok(BatchAnswer::new(batch, answer, held).response())
+            held.grow(answer.bytes() + AT_ONCE)?;
+            let begun = batch.work(move || Begun::new(answer)).await?;
+            Ok(begun.response(batch, held))
         }
     }
 }
@@ -92,15 +93,19 @@ async fn large(
         let Body { bytes, mut held } = decompressed(&encoding, body, MAX_BYTES)?;
         // Two characters make a number at best. What is not needed is given back.
         held.grow(bytes.len() / 2 * size_of::<f64>())?;
-        let asked = read(scorer, &bytes, &mut held)?;
-        if let Asked::Answer(answer) = &asked {
-            held.hold(answer.bytes())?;
-        }
-        Ok::<_, ApiError>((asked, held))
+        let begun = match read(scorer, &bytes, &mut held)? {
+            Asked::Next { values, detail } => Err((values, detail)),
+            Asked::Answer(answer) => {
+                drop(bytes);
+                held.hold(answer.bytes() + AT_ONCE)?;
+                Ok(Begun::new(answer))
+            }
+        };
+        Ok::<_, ApiError>((begun, held))
     });
     match asked.await?? {
-        (Asked::Next { values, detail }, _) => next(&judge, &values, detail),
-        (Asked::Answer(answer), held) => Ok(BatchAnswer::new(batch, answer, held).response()),
+        (Err((values, detail)), _) => next(&judge, &values, detail),
+        (Ok(begun), held) => Ok(begun.response(batch, held)),
     }
 }
 

@@ -28,17 +28,17 @@ pub(super) fn within(most: usize, asked: Asked) -> Result<(usize, Timestamp), Ap
     let asked = asked.ok().filter(|asked| (1..=most).contains(&asked.limit));
     let asked =
         asked.ok_or_else(|| ApiError::Malformed(format!("expected ?limit= of 1 to {most}, or nothing")))?;
-    let since = asked.since.as_deref().map_or(Ok(Timestamp::MIN), time)?;
+    let since = asked.since.as_deref().map_or(Ok(Timestamp::MIN), |since| time("since", since))?;
     Ok((asked.limit, since))
 }
 
 /// A time of RFC 3339, or in seconds since 1970.
-pub(super) fn time(text: &str) -> Result<Timestamp, ApiError> {
+pub(super) fn time(field: &str, text: &str) -> Result<Timestamp, ApiError> {
     let seconds = || text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
     text.parse().ok().or_else(seconds).ok_or_else(|| {
         let got = excerpt(text, MAX_EXCERPT);
         ApiError::Malformed(format!(
-            "since: expected a time such as 2026-01-31T12:00:00Z, or seconds since 1970, got {got}"
+            "{field}: expected a time such as 2026-01-31T12:00:00Z, or seconds since 1970, got {got}"
         ))
     })
 }

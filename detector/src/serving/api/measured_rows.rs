@@ -1,21 +1,39 @@
-//! Rows as they were read in; their scores and judgements out, a block at a time.
+//! Rows as they were read, of the model's columns or of readings, in; their scores and judgements out, a block at a time.
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::error::ApiError;
 use super::expected::Place;
+use crate::features::pipeline::Features;
 use crate::model::judge::Explain;
 use crate::model::judgement::Judgement;
 use crate::scoring::scorer::Scorer;
 
 /// How many rows are judged at once, where they are not explained.
 const BLOCK: usize = 2048;
+/// So many values at most are computed at once from readings.
+const COMPUTED: usize = 1 << 16;
+/// The most rows of readings of a request: each may take a thousand of those before it.
+pub(super) const MAX_READINGS: usize = 100_000;
 
-/// Rows as the model measures them.
+/// Rows that the model judges, in their order.
 pub(super) struct MeasuredRows {
     scorer: Arc<Scorer>,
-    cells: Vec<f64>,
+    source: Source,
+    /// The rows of a block as the forest takes them.
+    block: Vec<f32>,
+}
+
+/// What the rows are made from.
+enum Source {
+    /// They are there, measured.
+    Rows(Vec<f64>),
+    /// Readings, an interval apart, of which the first only give a past to the others.
+    Readings { values: Vec<f64>, features: Features, next: Timestamp, interval: Duration },
 }
 
 impl MeasuredRows {
@@ -28,12 +46,36 @@ impl MeasuredRows {
         mut cells: Vec<f64>,
         place: fn(usize) -> Place,
     ) -> Result<Self, ApiError> {
-        for (index, row) in cells.chunks_exact_mut(scorer.model().columns()).enumerate() {
-            scorer
-                .measure(row)
-                .map_err(|error| ApiError::Unprocessable(place(index).to_string(), error.to_string()))?;
+        scorer
+            .measure_all(&mut cells)
+            .map_err(|(index, error)| ApiError::Unprocessable(place(index).to_string(), error.to_string()))?;
+        Ok(Self { scorer, source: Source::Rows(cells), block: Vec::new() })
+    }
+
+    /// The rows that the pipeline makes of readings: those that were asked for and no others are the past.
+    ///
+    /// # Errors
+    /// The model compares with the time of the day, and nobody says when `start` is.
+    pub(super) fn of_readings(
+        scorer: Arc<Scorer>,
+        values: Vec<f64>,
+        start: Option<Timestamp>,
+        interval: Duration,
+    ) -> Result<Self, ApiError> {
+        if scorer.model().recipe().is_daily() && start.is_none() {
+            let why =
+                "expected the time of the first readings, which the model's feature DailyResidual needs";
+            return Err(ApiError::Unprocessable("start".to_owned(), why.to_owned()));
         }
-        Ok(Self { scorer, cells })
+        if values.len() > MAX_READINGS * scorer.model().sensors().len() {
+            return Err(ApiError::TooManyRows(MAX_READINGS));
+        }
+        let (features, next) = (scorer.features_of_rows(), start.unwrap_or_default());
+        let mut rows =
+            Self { scorer, source: Source::Readings { values, features, next, interval }, block: Vec::new() };
+        let early = rows.early();
+        rows.made(0..early);
+        Ok(rows)
     }
 
     /// Who judges.
@@ -43,34 +85,107 @@ impl MeasuredRows {
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.cells.len() / self.scorer.model().columns()
+        match &self.source {
+            Source::Rows(cells) => cells.len() / self.scorer.model().columns(),
+            Source::Readings { values, .. } => {
+                values.len() / self.scorer.model().sensors().len() - self.early()
+            }
+        }
+    }
+
+    /// Whether there are at most so many, and what they are made from is not much either.
+    pub(super) fn are_few(&self, few: usize) -> bool {
+        let made = match self.source {
+            Source::Rows(_) => 0,
+            Source::Readings { .. } => {
+                self.len() * self.scorer.model().columns() * self.scorer.model().recipe().memory()
+            }
+        };
+        self.len() <= few && made <= COMPUTED
+    }
+
+    /// How many readings come before those that are judged, and are only looked back on.
+    pub(super) fn early(&self) -> usize {
+        match &self.source {
+            Source::Rows(_) => 0,
+            Source::Readings { values, .. } => {
+                let model = self.scorer.model();
+                (model.recipe().memory() - 1).min(values.len() / model.sensors().len())
+            }
+        }
     }
 
     /// What they hold, bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.cells.capacity() * size_of::<f64>()
+        let (Source::Rows(cells) | Source::Readings { values: cells, .. }) = &self.source;
+        let block = self.block_rows().min(self.len()) * self.scorer.model().columns();
+        let made = if matches!(self.source, Source::Readings { .. }) { block * size_of::<f64>() } else { 0 };
+        cells.capacity() * size_of::<f64>() + block * size_of::<f32>() + made
     }
 
     /// The block of rows that begins with this one.
     pub(super) fn block(&self, begin: usize) -> Range<usize> {
-        begin..(begin + BLOCK).min(self.len())
+        begin..(begin + self.block_rows()).min(self.len())
     }
 
-    /// The scores of some rows.
-    pub(super) fn scores(&self, rows: Range<usize>) -> Vec<f64> {
+    fn block_rows(&self) -> usize {
+        match self.source {
+            Source::Rows(_) => BLOCK,
+            Source::Readings { .. } => {
+                let model = self.scorer.model();
+                (COMPUTED / (model.columns() * model.recipe().memory())).clamp(1, BLOCK)
+            }
+        }
+    }
+
+    /// The scores of some rows: those that come after the ones that were asked for before.
+    pub(super) fn scores(&mut self, rows: Range<usize>) -> Vec<f64> {
         if rows.is_empty() {
             return Vec::new();
         }
+        let made = self.made(rows.start + self.early()..rows.end + self.early());
         let columns = self.scorer.model().columns();
-        let block = self.cells[rows.start * columns..rows.end * columns].to_vec();
-        self.scorer.model().scores(block).expect("the cells were measured, and are finite")
+        let cells = match &self.source {
+            Source::Rows(cells) => &cells[rows.start * columns..rows.end * columns],
+            Source::Readings { .. } => &made,
+        };
+        self.scorer
+            .model()
+            .scores_by(cells, &mut self.block)
+            .expect("the cells were measured, and are finite")
     }
 
-    /// The judgement of a row, explained.
-    pub(super) fn explained(&self, row: usize) -> Judgement {
-        let model = self.scorer.model();
-        let cells = &self.cells[row * model.columns()..][..model.columns()];
-        let judgement = model.judge_by(self.scorer.threshold(), cells, Explain::Always);
-        judgement.expect("the cells were measured, and are finite")
+    /// The judgement of a row, explained: the one after those that were asked for before.
+    pub(super) fn explained(&mut self, row: usize) -> Judgement {
+        let made = self.made(row + self.early()..row + self.early() + 1);
+        let (model, threshold) = (self.scorer.model(), self.scorer.threshold());
+        let judged = |cells: &[f64]| {
+            let judgement = model.judge_by(threshold, cells, Explain::Always);
+            judgement.expect("the cells were measured, and are finite")
+        };
+        match &self.source {
+            Source::Rows(cells) => judged(&cells[row * model.columns()..][..model.columns()]),
+            Source::Readings { features, .. } => {
+                let mut judgement = judged(&made);
+                judgement.as_read(features.newest_levels());
+                judgement
+            }
+        }
+    }
+
+    /// The vectors of some readings, of which those before were made before; none where there is nothing to make.
+    fn made(&mut self, readings: Range<usize>) -> Vec<f64> {
+        let Source::Readings { values, features, next, interval } = &mut self.source else {
+            return Vec::new();
+        };
+        let sensors = self.scorer.model().sensors().len();
+        let mut vectors = Vec::with_capacity(readings.len() * self.scorer.model().columns());
+        for row in values[readings.start * sensors..readings.end * sensors].chunks_exact(sensors) {
+            features.push_onto(&mut vectors, *next, row);
+            *next = next.saturating_add(*interval).unwrap_or(Timestamp::MAX);
+        }
+        // Beyond what a 32-bit float can hold is beyond every split.
+        vectors.iter_mut().for_each(|cell| *cell = cell.clamp(f64::from(f32::MIN), f64::from(f32::MAX)));
+        vectors
     }
 }

@@ -48,6 +48,8 @@ mod limit;
 mod verdicts;
 /// `GET /verdicts/stream`.
 mod verdict_stream;
+/// `GET /history`.
+mod history;
 /// `GET /events`.
 mod events;
 /// `GET /`.
@@ -84,6 +86,7 @@ pub fn configure_predict(config: &mut ServiceConfig) {
         .service(takes("/v1/metrics", otlp::metrics))
         .service(shows("/verdicts", verdicts::newest))
         .service(shows("/verdicts/stream", verdict_stream::follow))
+        .service(shows("/history", history::past))
         .service(shows("/events", events::newest))
         .service(shows("/", page::page))
         .service(shows("/page/{file}", page::file))

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use actix_web::http::header::ACCEPT;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde_json::{Value, json};
 
 use super::error::ApiError;
@@ -22,13 +22,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 /// The handler.
 pub(super) async fn page(state: Data<State>, request: HttpRequest) -> HttpResponse {
     if header(&request, ACCEPT).contains("text/html") {
-        return HttpResponse::Ok()
-            .content_type("text/html; charset=utf-8")
-            .insert_header(("Content-Security-Policy", POLICY))
-            .insert_header(("X-Content-Type-Options", "nosniff"))
-            .insert_header(("Referrer-Policy", "no-referrer"))
-            .insert_header(("Vary", "Accept"))
-            .body(PAGE);
+        return guarded(HTML).insert_header(("Vary", "Accept")).body(PAGE);
     }
     let scorer = state.scorer();
     let index = json!({
@@ -47,13 +41,16 @@ pub(super) async fn openapi() -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(OPENAPI)
 }
 
-/// `GET /page/{file}`: what the page loads.
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+
+/// `GET /page/{file}`: what the page loads, and the page of the routes.
 pub(super) async fn file(name: Path<String>) -> Result<HttpResponse, ApiError> {
     let (kind, parts): (_, &[&str]) = match &**name {
-        "uplot.js" => ("text/javascript; charset=utf-8", &[UPLOT_SCRIPT]),
-        "page.js" => {
-            ("text/javascript; charset=utf-8", &[CHARTS_SCRIPT, include_str!("../../../assets/page/page.js")])
-        }
+        "uplot.js" => (SCRIPT, &[UPLOT_SCRIPT]),
+        "page.js" => (SCRIPT, &[CHARTS_SCRIPT, include_str!("../../../assets/page/page.js")]),
+        "api.js" => (SCRIPT, &[include_str!("../../../assets/page/api.js")]),
+        "api.html" => (HTML, &[include_str!("../../../assets/page/api.html")]),
         "page.css" => (
             "text/css; charset=utf-8",
             &[
@@ -64,11 +61,19 @@ pub(super) async fn file(name: Path<String>) -> Result<HttpResponse, ApiError> {
         ),
         other => return Err(ApiError::NoSuchPath(format!("/page/{other}"))),
     };
-    Ok(HttpResponse::Ok()
-        .content_type(kind)
-        .insert_header(("X-Content-Type-Options", "nosniff"))
-        .insert_header(("Cache-Control", "no-cache"))
-        .body(parts.concat()))
+    Ok(guarded(kind).insert_header(("Cache-Control", "no-cache")).body(parts.concat()))
+}
+
+/// The head of something that a browser reads, which lets it reach nothing but this detector.
+fn guarded(kind: &'static str) -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response.content_type(kind).insert_header(("X-Content-Type-Options", "nosniff"));
+    if kind == HTML {
+        response
+            .insert_header(("Content-Security-Policy", POLICY))
+            .insert_header(("Referrer-Policy", "no-referrer"));
+    }
+    response
 }
 
 /// Each route with its method and what it does, from [`OPENAPI`].

@@ -1,4 +1,4 @@
-//! `POST /predict`: one value, the values of all sensors, or whole rows in; 0 or 1 out, more with `?detail=true`. Lines of JSON, a
+//! `POST /predict`: one value, the values of all sensors, whole rows, or rows of readings in; 0 or 1 out, more with `?detail=true`. Lines of JSON, a
 //! row each, where the Content-Type is `application/x-ndjson`.
 
 use actix_web::http::header::CONTENT_TYPE;
@@ -51,13 +51,18 @@ async fn answer(state: &State, request: &HttpRequest, payload: Payload) -> Resul
     if lines::is_lines(header(request, CONTENT_TYPE)) {
         return by_lines(state, request, payload, options).await;
     }
+    let interval = state.detector.spec().interval.into();
     judged(state, request, payload, move |scorer, body, _| {
         let Options { detail } = options;
+        let form = if detail { Form::Detailed } else { Form::Predictions };
         match (Expected { model: scorer.model(), most_rows: options.most_rows() }).question(body)? {
             Question::Next(values) => Ok(Asked::Next { values, detail }),
             Question::Rows(cells) => {
                 let rows = MeasuredRows::new(scorer, cells, Place::Instance)?;
-                let form = if detail { Form::Detailed } else { Form::Predictions };
+                Ok(Asked::Answer(Box::new(RowAnswer::new(rows, form))))
+            }
+            Question::Readings { values, start } => {
+                let rows = MeasuredRows::of_readings(scorer, values, start, interval)?;
                 Ok(Asked::Answer(Box::new(RowAnswer::new(rows, form))))
             }
         }

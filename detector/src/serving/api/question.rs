@@ -5,12 +5,14 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 
 use super::cell::Cell;
 use super::error::ApiError;
 use super::expected::{Expected, Place};
+use super::limit::time;
 use super::rows::Rows;
 use super::shape::{By, Read};
 use super::values::Values;
@@ -18,15 +20,22 @@ use crate::excerpt::{MAX_EXCERPT, excerpt};
 use crate::model::names;
 
 /// `inputs` is another name of `instances` (KServe).
-const FIELDS: &[&str] = &["value", "values", "instances", "inputs"];
+const FIELDS: &[&str] = &["value", "values", "instances", "inputs", "readings", "start"];
 
-/// What a prediction is asked for: exactly one of the three.
+/// What a prediction is asked for: exactly one of these.
 #[derive(Debug, PartialEq)]
 pub(super) enum Question {
     /// The readings of all sensors, in the model's order, as those that come next.
     Next(Vec<f64>),
     /// Whole rows as the model sees them, one after another.
     Rows(Vec<f64>),
+    /// The readings of all sensors at one time after another, an interval apart.
+    Readings {
+        /// In the model's order.
+        values: Vec<f64>,
+        /// The time of the first.
+        start: Option<Timestamp>,
+    },
 }
 
 impl Expected<'_> {
@@ -41,11 +50,20 @@ impl Expected<'_> {
         let read = Fields { expected: self, capacity: body.len() / 2 }.deserialize(&mut json);
         let read = read.and_then(|found| json.end().map(|()| found));
         let found = read.map_err(|error| refused(&error.to_string()))?;
-        match (found.value, found.values, found.instances) {
-            (Some(value), None, None) => self.value(&value).map(Question::Next),
-            (None, Some(values), None) => values.map(Question::Next),
-            (None, None, Some(rows)) => rows.map(Question::Rows),
-            _ => Err(ApiError::Malformed("expected exactly one of value, values, instances".to_owned())),
+        if found.start.is_some() && found.readings.is_none() {
+            return Err(ApiError::Malformed("start: expected only beside readings".to_owned()));
+        }
+        match (found.value, found.values, found.instances, found.readings) {
+            (Some(value), None, None, None) => self.value(&value).map(Question::Next),
+            (None, Some(values), None, None) => values.map(Question::Next),
+            (None, None, Some(rows), None) => rows.map(Question::Rows),
+            (None, None, None, Some(values)) => {
+                let start = found.start.as_deref().map(|text| time("start", text)).transpose()?;
+                Ok(Question::Readings { values: values?, start })
+            }
+            _ => Err(ApiError::Malformed(
+                "expected exactly one of value, values, instances, readings".to_owned(),
+            )),
         }
     }
 
@@ -72,6 +90,8 @@ struct Found {
     value: Option<Cell>,
     values: Option<Read<Vec<f64>>>,
     instances: Option<Read<Vec<f64>>>,
+    readings: Option<Read<Vec<f64>>>,
+    start: Option<String>,
 }
 
 struct Fields<'a> {
@@ -105,9 +125,14 @@ impl<'de> Visitor<'de> for Fields<'_> {
                     once(&mut found.values, "values", || entries.next_value_seed(By(values)))?;
                 }
                 Field::Instances => {
-                    let rows = Rows { expected, capacity: self.capacity };
+                    let rows = Rows { expected, place: Place::Instance, capacity: self.capacity };
                     once(&mut found.instances, "instances", || entries.next_value_seed(By(rows)))?;
                 }
+                Field::Readings => {
+                    let rows = Rows { expected, place: Place::Reading, capacity: self.capacity };
+                    once(&mut found.readings, "readings", || entries.next_value_seed(By(rows)))?;
+                }
+                Field::Start => once(&mut found.start, "start", || entries.next_value())?,
             }
         }
         Ok(found)
@@ -131,6 +156,8 @@ enum Field {
     Value,
     Values,
     Instances,
+    Readings,
+    Start,
 }
 
 impl<'de> Deserialize<'de> for Field {
@@ -153,6 +180,8 @@ impl Visitor<'_> for FieldVisitor {
             "value" => Ok(Field::Value),
             "values" => Ok(Field::Values),
             "instances" | "inputs" => Ok(Field::Instances),
+            "readings" => Ok(Field::Readings),
+            "start" => Ok(Field::Start),
             other => Err(E::unknown_field(&excerpt(other, MAX_EXCERPT), FIELDS)),
         }
     }

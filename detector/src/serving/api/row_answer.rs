@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::answer::Answer;
-use super::judgement_json::{Bare, Detailed};
+use super::judgement_json::Detailed;
 use super::measured_rows::MeasuredRows;
 use crate::serving::pieces::PIECE;
 
@@ -37,6 +37,18 @@ impl Form {
         matches!(self, Self::Lines | Self::DetailedLines)
     }
 
+    /// A prediction without explanation.
+    fn bare(self, anomalous: bool) -> &'static [u8] {
+        match (self, anomalous) {
+            (Self::Labels, false) => b"1",
+            (Self::Labels, true) => b"-1",
+            (Self::Lines, false) => b"{\"anomaly\":0}\n",
+            (Self::Lines, true) => b"{\"anomaly\":1}\n",
+            (_, false) => b"{\"anomaly\":0}",
+            (_, true) => b"{\"anomaly\":1}",
+        }
+    }
+
     fn begin(self) -> &'static [u8] {
         match self {
             Self::Predictions | Self::Detailed | Self::Labels => b"{\"predictions\":[",
@@ -53,24 +65,24 @@ pub(super) struct RowAnswer {
     next: usize,
     /// Of explanations: the labels so far.
     labels: Vec<i8>,
+    /// Readings that have no prediction, as they are only looked back on.
+    early: usize,
 }
 
 impl RowAnswer {
     /// The answer on these rows.
     pub(super) fn new(rows: MeasuredRows, form: Form) -> Self {
         let labels = if form == Form::Explanations { Vec::with_capacity(rows.len()) } else { Vec::new() };
-        Self { rows, form, next: 0, labels }
+        Self { early: rows.early(), rows, form, next: 0, labels }
     }
 
     fn bare(&mut self, out: &mut Vec<u8>) {
         let (block, threshold) = (self.rows.block(self.next), self.rows.scorer().threshold());
         for (row, score) in block.clone().zip(self.rows.scores(block.clone())) {
-            let anomalous = score > threshold;
-            if self.form == Form::Labels {
-                self.push(out, row, &label(anomalous));
-            } else {
-                self.push(out, row, &Bare::new(anomalous));
+            if row + self.early > 0 && !self.form.is_lines() {
+                out.push(b',');
             }
+            out.extend_from_slice(self.form.bare(score > threshold));
         }
         self.next = block.end;
     }
@@ -90,7 +102,7 @@ impl RowAnswer {
     }
 
     fn push(&self, out: &mut Vec<u8>, row: usize, prediction: &impl Serialize) {
-        if row > 0 && !self.form.is_lines() {
+        if row + self.early > 0 && !self.form.is_lines() {
             out.push(b',');
         }
         serde_json::to_writer(&mut *out, prediction).expect("numbers and names are JSON");
@@ -99,13 +111,27 @@ impl RowAnswer {
         }
     }
 
+    /// `null` for each reading that is only looked back on.
+    fn put_early(&self, out: &mut Vec<u8>) {
+        for row in 0..self.early {
+            out.extend_from_slice(if row > 0 { b",null" } else { b"null" });
+        }
+    }
+
     fn end(&self, out: &mut Vec<u8>) {
         match self.form {
             Form::Predictions | Form::Detailed | Form::Labels => out.extend_from_slice(b"]}"),
             Form::Explanations => {
                 out.extend_from_slice(b"],\"predictions\":");
-                serde_json::to_writer(&mut *out, &self.labels).expect("numbers are JSON");
-                out.push(b'}');
+                out.push(b'[');
+                self.put_early(out);
+                for (row, label) in self.labels.iter().enumerate() {
+                    if row + self.early > 0 {
+                        out.push(b',');
+                    }
+                    out.extend_from_slice(if *label < 0 { b"-1" } else { b"1" });
+                }
+                out.extend_from_slice(b"]}");
             }
             Form::Lines | Form::DetailedLines => {}
         }
@@ -118,7 +144,7 @@ impl Answer for RowAnswer {
     }
 
     fn is_short(&self) -> bool {
-        self.rows.len() <= if self.form.is_explained() { FEW_EXPLAINED } else { FEW_ROWS }
+        self.rows.are_few(if self.form.is_explained() { FEW_EXPLAINED } else { FEW_ROWS })
     }
 
     fn bytes(&self) -> usize {
@@ -128,6 +154,7 @@ impl Answer for RowAnswer {
     fn write(&mut self, out: &mut Vec<u8>) -> bool {
         if self.next == 0 {
             out.extend_from_slice(self.form.begin());
+            self.put_early(out);
         }
         if self.form.is_explained() {
             self.explained(out);

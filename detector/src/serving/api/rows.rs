@@ -1,4 +1,4 @@
-//! `[[number,…],…]` or `[{"COLUMN":number,…},…]` in; all numbers in one flat buffer out, or the first row that is wrong.
+//! `[[number,…],…]` or `[{"NAME":number,…},…]`, of columns or of sensors, in; all numbers in one flat buffer out, or the first row that is wrong.
 
 use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
@@ -12,6 +12,8 @@ use crate::model::model::Model;
 /// Reads the rows.
 pub(super) struct Rows<'a> {
     pub(super) expected: Expected<'a>,
+    /// Where a row stands.
+    pub(super) place: fn(usize) -> Place,
     /// How many numbers there can be at most: pages that are not written to take no memory.
     pub(super) capacity: usize,
 }
@@ -21,7 +23,8 @@ impl Shape for Rows<'_> {
 
     fn refused(self, shown: &str) -> ApiError {
         let sentence = format!("expected an array of rows, got {shown}");
-        ApiError::Unprocessable("instances".to_owned(), sentence)
+        let place = (self.place)(0).to_string();
+        ApiError::Unprocessable(place.trim_end_matches("[0]").to_owned(), sentence)
     }
 
     fn array<'de, A: SeqAccess<'de>>(self, mut rows: A) -> Result<Read<Vec<f64>>, A::Error> {
@@ -29,7 +32,7 @@ impl Shape for Rows<'_> {
         let mut cells = Vec::with_capacity(self.capacity);
         let mut index = 0;
         while let Some(read) =
-            rows.next_element_seed(By(Row { model, place: Place::Instance(index), cells: &mut cells }))?
+            rows.next_element_seed(By(Row { model, place: (self.place)(index), cells: &mut cells }))?
         {
             let wrong =
                 read.err().or_else(|| (index == most_rows).then_some(ApiError::TooManyRows(most_rows)));
@@ -52,6 +55,14 @@ pub(super) struct Row<'a> {
 }
 
 impl Row<'_> {
+    fn columns(&self) -> usize {
+        if self.place.is_of_sensors() { self.model.sensors().len() } else { self.model.columns() }
+    }
+
+    fn names(&self) -> &[String] {
+        if self.place.is_of_sensors() { self.model.sensors() } else { self.model.column_names() }
+    }
+
     fn wrong(&self, why: String) -> ApiError {
         ApiError::Unprocessable(self.place.to_string(), why)
     }
@@ -61,12 +72,12 @@ impl Shape for Row<'_> {
     type Value = ();
 
     fn refused(self, shown: &str) -> ApiError {
-        self.wrong(format!("expected an array of {} numbers, got {shown}", self.model.columns()))
+        self.wrong(format!("expected an array of {} numbers, got {shown}", self.columns()))
     }
 
     fn array<'de, A: SeqAccess<'de>>(self, mut row: A) -> Result<Read<()>, A::Error> {
         let (mut count, mut wrong) = (0, None);
-        let columns = self.model.columns();
+        let columns = self.columns();
         while count < columns
             && let Some(cell) = row.next_element::<Cell>()?
         {
@@ -80,20 +91,21 @@ impl Shape for Row<'_> {
             count += 1;
         }
         if count != columns {
-            let why = format!("expected {columns} numbers, one a column, got {count}");
+            let kind = if self.place.is_of_sensors() { "sensor" } else { "column" };
+            let why = format!("expected {columns} numbers, one a {kind}, got {count}");
             return Ok(Err(self.wrong(why)));
         }
         Ok(wrong.map_or(Ok(()), Err))
     }
 
     fn object<'de, A: MapAccess<'de>>(self, mut entries: A) -> Result<Read<()>, A::Error> {
-        let columns = self.model.columns();
+        let columns = self.columns();
         if columns > MAX_NAMED {
             while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
             let why = format!("expected an array, as the model has {columns} columns, more than {MAX_NAMED}");
             return Ok(Err(self.wrong(why)));
         }
-        let row = Values { names: self.model.column_names(), place: self.place }.object(entries)?;
+        let row = Values { names: self.names(), place: self.place }.object(entries)?;
         Ok(row.map(|row| self.cells.extend(row)))
     }
 }

@@ -65,14 +65,18 @@ async fn rows(
     form: Form,
 ) -> Result<HttpResponse, ApiError> {
     check_model(state, name)?;
+    let interval = state.detector.spec().interval.into();
     judged(state, request, payload, move |scorer, body, _| {
-        match (Expected { model: scorer.model(), most_rows }).question(body)? {
-            Question::Next(_) => Err(ApiError::Malformed("expected instances or inputs".to_owned())),
-            Question::Rows(cells) => {
-                let rows = MeasuredRows::new(scorer, cells, Place::Instance)?;
-                Ok(Asked::Answer(Box::new(RowAnswer::new(rows, form))))
+        let rows = match (Expected { model: scorer.model(), most_rows }).question(body)? {
+            Question::Next(_) => {
+                return Err(ApiError::Malformed("expected instances, inputs or readings".to_owned()));
             }
-        }
+            Question::Rows(cells) => MeasuredRows::new(scorer, cells, Place::Instance)?,
+            Question::Readings { values, start } => {
+                MeasuredRows::of_readings(scorer, values, start, interval)?
+            }
+        };
+        Ok(Asked::Answer(Box::new(RowAnswer::new(rows, form))))
     })
     .await
 }

@@ -18,6 +18,7 @@ mod output;
 mod tensor_answer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -25,6 +26,7 @@ use serde_json::{Value, json};
 
 use self::output::Output;
 use self::request::InferRequest;
+use self::rows::{Cells, READINGS};
 use self::tensor_answer::TensorAnswer;
 use super::answer::JSON_LENGTH;
 use super::error::ApiError;
@@ -136,10 +138,10 @@ async fn tensors(
 ) -> Result<HttpResponse, ApiError> {
     check_model(state, name)?;
     let json_length = json_length(request)?;
-    let name = name.to_owned();
+    let (name, interval) = (name.to_owned(), state.detector.spec().interval.into());
     judged(state, request, payload, move |scorer, body, held| {
         version.map_or(Ok(()), |version| check_version(scorer.model(), &version))?;
-        answer(&name, scorer, json_length, body, held)
+        answer(&name, scorer, json_length, body, held, interval)
     })
     .await
 }
@@ -158,6 +160,7 @@ fn answer(
     json_length: Option<usize>,
     body: &[u8],
     held: &mut Held,
+    interval: Duration,
 ) -> Result<Asked, ApiError> {
     let (json, binary) = body.split_at_checked(json_length.unwrap_or(body.len())).ok_or_else(|| {
         let (got, length) = (json_length.unwrap_or_default(), body.len());
@@ -171,8 +174,18 @@ fn answer(
         super::judging::MAX_ROWS
     };
     let id = request.id.clone();
-    let cells = rows::cells(scorer.model(), request, binary, most_rows, held)?;
-    let rows = MeasuredRows::new(scorer, cells, Place::Row)?;
+    let rows = match rows::cells(scorer.model(), request, binary, most_rows, held)? {
+        Cells::Rows(cells) => MeasuredRows::new(scorer, cells, Place::Row)?,
+        Cells::Readings(values) => {
+            let rows = MeasuredRows::of_readings(scorer, values, None, interval)?;
+            if rows.len() == 0 {
+                let (least, got) = (rows.scorer().model().recipe().memory(), rows.early());
+                let why = format!("expected at least {least} rows, as the model looks back, got {got}");
+                return Err(ApiError::Unprocessable(format!("input {READINGS}"), why));
+            }
+            rows
+        }
+    };
     Ok(Asked::Answer(Box::new(TensorAnswer::new(name, id, rows, outputs)?)))
 }
 
@@ -204,6 +217,7 @@ fn parameters(state: &State, scorer: &Scorer) -> Value {
         sensors.map(|sensor| json!({ "name": sensor.name, "unit": sensor.unit })).collect();
     json!({
         "columns": columns,
+        "looks_back": model.recipe().memory() - 1,
         "sensors": sensors,
         "digest": report.digest,
         "origin": report.origin,

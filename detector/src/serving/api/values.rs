@@ -65,7 +65,7 @@ impl Named<'_> {
     /// The sentence on a name that was given before, or that there is not.
     fn refused(&self, name: &Result<usize, String>) -> ApiError {
         let Values { names, place } = self.expected;
-        let kind = if place == Place::Values { "sensor" } else { "column" };
+        let kind = if place.is_of_sensors() { "sensor" } else { "column" };
         let (name, why) = match name {
             Ok(index) => (&*names[*index], "expected it once, got it twice".to_owned()),
             Err(unknown) => (&**unknown, format!("no such {kind}: expected {}", names::list(names))),

@@ -48,7 +48,7 @@ pub(super) async fn follow(
     // Before what is remembered is read, so that nothing lies between.
     let judged = state.judged();
     let missed = match last.or(asked.since.as_deref()) {
-        Some(since) => state.verdicts(REMEMBERED, time(since)?).into_iter().rev().collect(),
+        Some(since) => state.verdicts(REMEMBERED, time("since", since)?).into_iter().rev().collect(),
         None => VecDeque::new(),
     };
     let follower = Follower { state, judged, missed, newest: Timestamp::MIN, silent: 0, _place: place };

@@ -1,5 +1,7 @@
 //! A registry in; every metric in it, with its name, help and labels, out.
 
+use std::sync::OnceLock;
+
 use crd::contract::EventOutcome;
 use prometheus::core::Collector;
 use prometheus::{CounterVec, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
@@ -35,6 +37,8 @@ pub(super) struct EventMetrics {
 
 pub(super) struct PredictionMetrics {
     pub(super) total: IntCounterVec,
+    /// Of `total` the series of those that were answered, by protocol: there is no need to look them up.
+    pub(super) answered: [OnceLock<IntCounter>; 3],
     pub(super) duration: Histogram,
 }
 
@@ -237,6 +241,7 @@ impl PredictionMetrics {
                 "Prediction requests, by protocol and HTTP status code.",
                 &["protocol", "code"],
             ),
+            answered: Default::default(),
             duration: make.registered(Histogram::with_opts(duration).expect("constant buckets")),
         }
     }

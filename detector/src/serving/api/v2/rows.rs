@@ -1,4 +1,5 @@
-//! The tensors of a request in; the rows of one tensor, or of a tensor a column, in one flat buffer out.
+//! The tensors of a request in; the rows of one tensor, or of a tensor a column, in one flat buffer out. A tensor of the name
+//! [`READINGS`] has rows of readings.
 
 use super::super::error::ApiError;
 use super::super::expected::MAX_NAMED;
@@ -7,6 +8,17 @@ use super::request::{InferRequest, Input};
 use crate::model::model::Model;
 use crate::model::names;
 use crate::serving::budget::Held;
+
+/// The name of a tensor with the readings of the sensors, a row a time.
+pub(super) const READINGS: &str = "readings";
+
+/// What a request's tensors hold.
+pub(super) enum Cells {
+    /// Rows of the model's columns.
+    Rows(Vec<f64>),
+    /// Rows of readings.
+    Readings(Vec<f64>),
+}
 
 /// The cells of all rows.
 ///
@@ -18,10 +30,15 @@ pub(super) fn cells(
     mut binary: &[u8],
     most_rows: usize,
     held: &mut Held,
-) -> Result<Vec<f64>, ApiError> {
+) -> Result<Cells, ApiError> {
     let Bounded(inputs) = request.inputs;
-    let is_whole =
-        inputs.len() == 1 && inputs[0].shape.0.len() == 2 && inputs[0].shape.0[1] == model.columns();
+    let is_readings = inputs.len() == 1 && inputs[0].name == READINGS;
+    let columns = if is_readings { model.sensors().len() } else { model.columns() };
+    let is_whole = inputs.len() == 1 && inputs[0].shape.0.len() == 2 && inputs[0].shape.0[1] == columns;
+    if is_readings && !is_whole {
+        let why = format!("expected the shape [rows, {columns}], got {:?}", inputs[0].shape.0);
+        return Err(ApiError::Unprocessable(inputs[0].shown(), why));
+    }
     let rows = if is_whole { inputs[0].shape.0[0] } else { column_length(model, &inputs)? };
     if rows > most_rows {
         return Err(ApiError::TooManyRows(most_rows));
@@ -36,8 +53,20 @@ pub(super) fn cells(
         return Err(ApiError::Malformed(why));
     }
     match <[_; 1]>::try_from(tensors) {
-        Ok([(_, cells)]) => Ok(cells),
-        Err(tensors) => by_column(model, rows, &tensors, held),
+        Ok([(_, cells)]) if is_readings => readings(cells).map(Cells::Readings),
+        Ok([(_, cells)]) => Ok(Cells::Rows(cells)),
+        Err(tensors) => by_column(model, rows, &tensors, held).map(Cells::Rows),
+    }
+}
+
+/// Readings that a model can see: one that is none would be part of many rows.
+fn readings(cells: Vec<f64>) -> Result<Vec<f64>, ApiError> {
+    match cells.iter().position(|value| forest::cell(*value).is_none()) {
+        None => Ok(cells),
+        Some(index) => Err(ApiError::Unprocessable(
+            format!("input {READINGS}: element {index}"),
+            format!("expected a finite number, got {}", cells[index]),
+        )),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Rows in; the tensors of an inference response out: first all scores, a block at a time, then each tensor.
 
 use std::io::Write;
+use std::ops::Range;
 
 use serde_json::{Map, Value, json};
 
@@ -114,7 +115,8 @@ impl TensorAnswer {
             end
         } else {
             let block = self.rows.block(begin);
-            self.scores.extend(self.rows.scores(block.clone()));
+            let scores = self.rows.scores(block.clone());
+            self.scores.extend(scores);
             block.end
         };
         self.stage = if end < self.rows.len() { Stage::Scores(end) } else { Stage::Json(0, 0) };
@@ -186,14 +188,40 @@ impl TensorAnswer {
             };
             let length = if binary { self.length(output) } else { 0 };
             let end = length.min(begin + PIECE / WIDTH);
-            for element in begin..end {
-                let number = self.number(tensor, element);
-                let bytes =
-                    if tensor.is_whole() { (number as i64).to_le_bytes() } else { number.to_le_bytes() };
-                out.extend_from_slice(&bytes);
-            }
+            self.binary_numbers(out, tensor, begin..end);
             self.stage = if end < length { Stage::Binary(output, end) } else { Stage::Binary(output + 1, 0) };
         }
+    }
+}
+
+impl TensorAnswer {
+    fn binary_numbers(&self, out: &mut Vec<u8>, tensor: Tensor, elements: Range<usize>) {
+        let threshold = self.rows.scorer().threshold();
+        match tensor {
+            Tensor::IsOutlier => {
+                put(out, &self.scores[elements], |score| i64::from(score > threshold).to_le_bytes());
+            }
+            Tensor::Predict => {
+                let label = |score| if score > threshold { -1_i64 } else { 1 };
+                put(out, &self.scores[elements], |score| label(score).to_le_bytes());
+            }
+            Tensor::InstanceScore => put(out, &self.scores[elements], f64::to_le_bytes),
+            Tensor::Severity => {
+                put(out, &self.scores[elements], |score| severity(score, threshold).to_le_bytes());
+            }
+            Tensor::Threshold => put(out, &[threshold][elements], f64::to_le_bytes),
+            Tensor::FeatureScore => put(out, &self.shares[elements], f64::to_le_bytes),
+        }
+    }
+}
+
+/// Append the bytes of numbers.
+fn put(out: &mut Vec<u8>, numbers: &[f64], bytes: impl Fn(f64) -> [u8; WIDTH]) {
+    let begin = out.len();
+    out.resize(begin + numbers.len() * WIDTH, 0);
+    let (places, _) = out[begin..].as_chunks_mut();
+    for (place, number) in places.iter_mut().zip(numbers) {
+        *place = bytes(*number);
     }
 }
 
@@ -207,7 +235,7 @@ impl Answer for TensorAnswer {
     }
 
     fn is_short(&self) -> bool {
-        self.rows.len() <= if self.shares.capacity() > 0 { FEW_EXPLAINED } else { FEW_ROWS }
+        self.rows.are_few(if self.shares.capacity() > 0 { FEW_EXPLAINED } else { FEW_ROWS })
     }
 
     fn bytes(&self) -> usize {

@@ -1,0 +1,16 @@
+"""What schemathesis has seen: a line `METHOD PATH STATUS` each, into the file of $STATUSES."""
+
+import os
+
+import schemathesis
+
+SEEN = set()
+
+
+@schemathesis.hook
+def after_call(context, case, response):
+    seen = (case.operation.method.upper(), case.operation.path, response.status_code)
+    if seen not in SEEN:
+        SEEN.add(seen)
+        with open(os.environ["STATUSES"], "a") as file:
+            print(*seen, file=file)
