@@ -16,7 +16,9 @@ import urllib.request
 MINUTE = 60
 DAYS = 14
 MESSAGES = int(os.environ.get("MESSAGES", "300000"))
-WINDOW = 10_000
+WINDOW = 20_000
+# How often the detector is asked for its counts, in seconds: more often, and the questions are what it works on.
+LOOK = 0.005
 FIRST = 1_700_000_000
 TRAINED_ON = 2_000
 
@@ -178,20 +180,25 @@ def message(i, topic=b"b/a"):
     return publication(topic, b'{"t":%d,"v":%.3f}' % (FIRST + i, value))
 
 
-def published(client, count, start, rate=None, sent=None, taken=None):
-    """Publish messages from `start` on, as fast as it goes or so many a second; when each 100 were sent. Where it is known how
-    many were taken, at most WINDOW are under way: a broker drops what a subscriber does not keep up with."""
+def packets(start, count, topic=b"b/a"):
+    """Messages from `start` on, a hundred in a piece: made before they are sent, so that making them limits no rate."""
+    return [b"".join(message(j, topic) for j in range(i, i + 100)) for i in range(start, start + count, 100)]
+
+
+def published(client, pieces, rate=None, sent=None, taken=None):
+    """Publish pieces of a hundred messages, as fast as it goes or so many messages a second; when each was sent. Where it is
+    known how many were taken, at most WINDOW are under way: a broker drops what a subscriber does not keep up with."""
     began = time.monotonic()
-    for i in range(start, start + count, 100):
-        while taken and i - start - taken() > WINDOW:
+    for i, piece in enumerate(pieces):
+        while taken and 100 * i - taken() > WINDOW:
             time.sleep(0.0005)
-        client.sendall(b"".join(message(j) for j in range(i, i + 100)))
+        client.sendall(piece)
         if rate:
-            ahead = (i + 100 - start) / rate - (time.monotonic() - began)
+            ahead = 100 * (i + 1) / rate - (time.monotonic() - began)
             if ahead > 0:
                 time.sleep(ahead)
         if sent is not None:
-            sent.append((i + 100, time.monotonic()))
+            sent.append((100 * (i + 1), time.monotonic()))
 
 
 def bare_rate(broker):
@@ -202,7 +209,7 @@ def bare_rate(broker):
     each = len(message(0))  # all are as long
     got, buffer = 0, bytearray(1 << 20)
     writer = connection(broker.port, b"writer")
-    thread = threading.Thread(target=published, args=(writer, MESSAGES, 0), kwargs={"taken": lambda: got / each})
+    thread = threading.Thread(target=published, args=(writer, packets(0, MESSAGES)), kwargs={"taken": lambda: got / each})
     began = time.monotonic()
     thread.start()
     while got < MESSAGES * each:
@@ -223,7 +230,7 @@ def trained(program, folder, broker):
     detector = Detector(program, folder, mqtt_spec(broker))
     until(detector.is_connected)
     client = connection(broker.port, b"writer")
-    published(client, TRAINED_ON + 100, 0)
+    published(client, packets(0, TRAINED_ON + 100))
     until(detector.serves)
     until(lambda: detector.difference() == 0)
     return detector, client
@@ -231,12 +238,14 @@ def trained(program, folder, broker):
 
 def throughput(program, folder, broker):
     detector, client = trained(program, folder, broker)
+    pieces = packets(TRAINED_ON + 100, MESSAGES)
     before, cpu = detector.scored(), detector.cpu_seconds()
     began = time.monotonic()
     scored = before
-    writer = threading.Thread(target=published, args=(client, MESSAGES, TRAINED_ON + 100), kwargs={"taken": lambda: scored - before})
+    writer = threading.Thread(target=published, args=(client, pieces), kwargs={"taken": lambda: scored - before})
     writer.start()
     while scored < before + MESSAGES - 100:
+        time.sleep(LOOK)
         scored = detector.scored()
         assert time.monotonic() - began < 300, f"{before + MESSAGES - scored:.0f} messages never came"
     took = time.monotonic() - began
@@ -249,15 +258,15 @@ def lag(detector, client, rate, seconds=20):
     """Milliseconds from the sending of a message to its verdict, 99 of 100, at so many messages a second."""
     start = TRAINED_ON + 100 + MESSAGES
     base = detector.scored()
-    count = int(rate * seconds) // 100 * 100
     sent, lags = [], []
-    thread = threading.Thread(target=published, args=(client, count, start, rate, sent))
+    thread = threading.Thread(target=published, args=(client, packets(start, int(rate * seconds)), rate, sent))
     thread.start()
     while thread.is_alive():
+        time.sleep(LOOK)
         scored = detector.scored() - base
         now = time.monotonic()
         # The oldest hundred that is not scored yet was sent at that time.
-        waits = [now - at for index, at in sent[-2000:] if index - start > scored]
+        waits = [now - at for count, at in sent[-2000:] if count > scored]
         lags.append(1000 * max(waits, default=0.0))
     thread.join()
     lags.sort()
@@ -267,7 +276,7 @@ def lag(detector, client, rate, seconds=20):
 def soak(detector, client, seconds):
     """KiB a minute that the resident memory grows by, least squares, at 1,000 messages a second, the first fifth left out."""
     start = int(TRAINED_ON + 100 + MESSAGES + 10_000_000)
-    thread = threading.Thread(target=published, args=(client, 1000 * seconds, start, 1000))
+    thread = threading.Thread(target=published, args=(client, packets(start, 1000 * seconds), 1000))
     thread.start()
     points, began = [], time.monotonic()
     while thread.is_alive():

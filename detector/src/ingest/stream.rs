@@ -41,6 +41,14 @@ impl ReadingStream {
         }
     }
 
+    /// The readings of the next instant, if it is live and due already.
+    pub fn due(&mut self) -> Option<Aligned> {
+        match self {
+            Self::Foreseen(_) => None,
+            Self::Live(live) => live.due(),
+        }
+    }
+
     /// How many instants have passed without a look at their readings, since this was asked last.
     pub fn take_skipped(&mut self) -> u64 {
         match self {
@@ -242,19 +250,24 @@ impl Live {
             while let Ok(sent) = self.batches.try_recv() {
                 self.alignment.add(sent.source, sent.batch, now());
             }
-            let time = now();
-            if let Some(aligned) = self.alignment.next(time) {
-                self.inlets.iter().for_each(|inlet| inlet.judge(aligned.readings.time));
-                return Ok(self.checked(aligned));
+            if let Some(aligned) = self.due() {
+                return Ok(aligned);
             }
             tokio::select! {
                 sent = self.batches.recv() => match sent {
                     Some(sent) => self.alignment.add(sent.source, sent.batch, now()),
                     None => return Err(SourceError::Server("the thread that reads the sources has ended".to_owned())),
                 },
-                () = tokio::time::sleep(self.alignment.wait(time)) => {}
+                () = tokio::time::sleep(self.alignment.wait(now())) => {}
             }
         }
+    }
+
+    /// The next instant of what has been received, if it is due.
+    fn due(&mut self) -> Option<Aligned> {
+        let aligned = self.alignment.next(now())?;
+        self.inlets.iter().for_each(|inlet| inlet.judge(aligned.readings.time));
+        Some(self.checked(aligned))
     }
 }
 

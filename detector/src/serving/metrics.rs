@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use prometheus::{Encoder, Registry, TextEncoder};
 
 use self::series::{
-    EventMetrics, Maker, ModelMetrics, PredictionMetrics, ReadingMetrics, VerdictMetrics, alone,
+    EventMetrics, Maker, ModelMetrics, PredictionMetrics, ReadingMetrics, Series, VerdictMetrics, alone,
 };
 use crate::alerting::event::Change;
 use crate::alerting::notify;
@@ -33,13 +33,15 @@ pub struct Metrics {
     events: EventMetrics,
     predictions: PredictionMetrics,
     model: ModelMetrics,
-    sensors: Vec<SensorLabels>,
+    sensors: Vec<SensorMetrics>,
 }
 
-/// The label values of one sensor.
-struct SensorLabels {
-    sensor: String,
-    unit: String,
+/// The series of one sensor.
+struct SensorMetrics {
+    value: Series,
+    last_reading: Series,
+    contribution: Series,
+    alarm_rate_contribution: Series,
 }
 
 /// How a prediction was asked for.
@@ -96,13 +98,13 @@ impl Metrics {
                 self.sensor_fault(sensor.name, fault, false);
             }
         }
-        self.sensors = detector
-            .sensors()
-            .map(|sensor| SensorLabels {
-                sensor: sensor.name.to_owned(),
-                unit: sensor.unit.unwrap_or_default().to_owned(),
-            })
-            .collect();
+        let series = |sensor: crd::valid::SensorRef<'_>| SensorMetrics {
+            value: Series::of(&self.readings.sensor_value, &[sensor.name, sensor.unit.unwrap_or_default()]),
+            last_reading: Series::of(&self.readings.last_reading, &[sensor.name]),
+            contribution: Series::of(&self.verdicts.contribution, &[sensor.name]),
+            alarm_rate_contribution: Series::of(&self.events.alarm_rate_contribution, &[sensor.name]),
+        };
+        self.sensors = detector.sensors().map(series).collect();
         self
     }
 
@@ -122,10 +124,10 @@ impl Metrics {
     /// What the sensors gave at an instant.
     pub fn readings(&self, readings: &Readings) {
         let seconds = readings.time.as_duration().as_secs_f64();
-        for (labels, value) in self.sensors.iter().zip(&readings.values) {
+        for (sensor, value) in self.sensors.iter().zip(&readings.values) {
             if let Some(value) = value {
-                self.readings.sensor_value.with_label_values(&[&labels.sensor, &labels.unit]).set(*value);
-                self.readings.last_reading.with_label_values(&[&labels.sensor]).set(seconds);
+                sensor.value.set(*value);
+                sensor.last_reading.set(seconds);
             }
         }
     }
@@ -133,11 +135,11 @@ impl Metrics {
     /// The newest verdict.
     pub fn verdict(&self, verdict: &Verdict) {
         let judgement = &verdict.judgement;
-        alone(&self.verdicts.score).set(f64::from(u8::from(judgement.anomalous)));
-        alone(&self.verdicts.severity).set(judgement.severity);
-        alone(&self.verdicts.raw_score).set(judgement.score);
-        for (labels, share) in self.sensors.iter().zip(&judgement.contributions) {
-            self.verdicts.contribution.with_label_values(&[&labels.sensor]).set(*share);
+        self.verdicts.score.set(f64::from(u8::from(judgement.anomalous)));
+        self.verdicts.severity.set(judgement.severity);
+        self.verdicts.raw_score.set(judgement.score);
+        for (sensor, share) in self.sensors.iter().zip(&judgement.contributions) {
+            sensor.contribution.set(*share);
         }
         if judgement.anomalous {
             self.verdicts.anomalous.inc();
@@ -153,7 +155,7 @@ impl Metrics {
 
     /// What the newest verdict did to the events, and whether one goes on that has raised an alarm.
     pub fn event(&self, change: Option<&Change>, alarm: bool) {
-        alone(&self.events.alarm).set(f64::from(u8::from(alarm)));
+        self.events.alarm.set(f64::from(u8::from(alarm)));
         let counted = match change {
             Some(Change::Alarmed(event)) => event.outcome,
             Some(Change::Ended(event)) if event.outcome != EventOutcome::Alarmed => event.outcome,
@@ -213,11 +215,11 @@ impl Metrics {
 
     /// The threshold has moved on by a reading, with what it follows, if it does.
     pub fn threshold(&self, threshold: f64, calibration: Option<&Calibration>) {
-        alone(&self.model.threshold).set(threshold);
+        self.model.threshold.set(threshold);
         let Some(calibration) = calibration else { return };
         let Totals { promised, realised, .. } = calibration.totals();
         let metrics = &self.model.calibration;
-        alone(&metrics.shift).set(calibration.shift());
+        metrics.shift.set(calibration.shift());
         for (counter, total) in [(&metrics.promised, promised), (&metrics.realised, realised)] {
             let counter = counter.with_label_values::<&str>(&[]);
             // The counter of another promise starts at 0, as after a restart.
@@ -231,9 +233,9 @@ impl Metrics {
     /// How the alarm rate compares with what the threshold promises, now.
     pub fn alarm_rate(&self, alarm_rate: Option<&AlarmRate>) {
         let Some(alarm_rate) = alarm_rate else { return };
-        alone(&self.events.alarm_rate).set(alarm_rate.ratio());
-        for (labels, share) in self.sensors.iter().zip(alarm_rate.shares()) {
-            self.events.alarm_rate_contribution.with_label_values(&[&labels.sensor]).set(share);
+        self.events.alarm_rate.set(alarm_rate.ratio());
+        for (sensor, share) in self.sensors.iter().zip(alarm_rate.shares()) {
+            sensor.alarm_rate_contribution.set(share);
         }
     }
 

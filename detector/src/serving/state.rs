@@ -95,6 +95,25 @@ pub struct Judged {
     pub verdict: Option<Verdict>,
 }
 
+/// Instants that are judged without a wait between them. Counts and events follow each; what requests and a restart go by is
+/// published once, so that thousands of readings a second do not copy it thousands of times.
+pub struct Advance<'a> {
+    state: &'a State,
+    _both: MutexGuard<'a, ()>,
+}
+
+impl Advance<'_> {
+    /// The next instant was judged. What became of the events.
+    pub fn outcome(&self, aligned: &Aligned, outcome: &Outcome) -> Option<Change> {
+        self.state.outcome(aligned, outcome)
+    }
+
+    /// What the scorer remembers after them.
+    pub fn publish(self, scorer: &Scorer) {
+        self.state.remember(scorer);
+    }
+}
+
 /// How many instants a request may be behind that waits for its verdicts.
 const WAITED_FOR: usize = 4096;
 
@@ -232,12 +251,9 @@ impl State {
         self.announce(aligned.readings.time, None);
     }
 
-    /// The next instant was judged: what came of it, and what the scorer remembers now. What became of the events.
-    pub fn advance(&self, aligned: &Aligned, outcome: &Outcome, scorer: &Scorer) -> Option<Change> {
-        let _both = lock(&self.instant);
-        let change = self.outcome(aligned, outcome);
-        self.remember(scorer);
-        change
+    /// Instants that are due at once are being judged: [`Advance::publish`] ends it.
+    pub fn advance(&self) -> Advance<'_> {
+        Advance { state: self, _both: lock(&self.instant) }
     }
 
     /// The scorer and the events, both of the same instant.

@@ -4,7 +4,9 @@ use std::sync::OnceLock;
 
 use crd::contract::EventOutcome;
 use prometheus::core::Collector;
-use prometheus::{CounterVec, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry};
+use prometheus::{
+    CounterVec, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry,
+};
 
 pub(super) struct ReadingMetrics {
     pub(super) sensor_value: GaugeVec,
@@ -16,9 +18,9 @@ pub(super) struct ReadingMetrics {
 }
 
 pub(super) struct VerdictMetrics {
-    pub(super) score: GaugeVec,
-    pub(super) severity: GaugeVec,
-    pub(super) raw_score: GaugeVec,
+    pub(super) score: Series,
+    pub(super) severity: Series,
+    pub(super) raw_score: Series,
     pub(super) contribution: GaugeVec,
     pub(super) normal: IntCounter,
     pub(super) anomalous: IntCounter,
@@ -26,8 +28,8 @@ pub(super) struct VerdictMetrics {
 }
 
 pub(super) struct EventMetrics {
-    pub(super) alarm: GaugeVec,
-    pub(super) alarm_rate: GaugeVec,
+    pub(super) alarm: Series,
+    pub(super) alarm_rate: Series,
     pub(super) alarm_rate_contribution: GaugeVec,
     pub(super) total: IntCounterVec,
     pub(super) sensor_fault: GaugeVec,
@@ -48,7 +50,7 @@ pub(super) struct ModelMetrics {
     pub(super) data_end: GaugeVec,
     pub(super) training_duration: GaugeVec,
     pub(super) samples: GaugeVec,
-    pub(super) threshold: GaugeVec,
+    pub(super) threshold: Series,
     pub(super) expected_alerts: GaugeVec,
     pub(super) calibration: CalibrationMetrics,
     pub(super) life: LifeMetrics,
@@ -56,7 +58,7 @@ pub(super) struct ModelMetrics {
 
 /// What the threshold follows.
 pub(super) struct CalibrationMetrics {
-    pub(super) shift: GaugeVec,
+    pub(super) shift: Series,
     pub(super) promised: CounterVec,
     pub(super) realised: CounterVec,
 }
@@ -77,6 +79,10 @@ pub(super) struct Maker(pub(super) Registry);
 impl Maker {
     fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
         self.registered(GaugeVec::new(Opts::new(name, help), labels).expect("a constant name"))
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> Series {
+        Series::of(&self.gauges(name, help, &[]), &[])
     }
 
     fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
@@ -135,10 +141,9 @@ impl ReadingMetrics {
 impl CalibrationMetrics {
     fn new(make: &Maker) -> Self {
         Self {
-            shift: make.gauges(
+            shift: make.gauge(
                 "anomaly_calibration_shift",
                 "By how much the threshold is above what the tail of recent scores says, in mean excesses over its quantile; below 0 where less came than was promised. Absent while the threshold stays.",
-                &[],
             ),
             promised: make.real_counters(
                 "anomaly_calibration_promised_total",
@@ -160,16 +165,17 @@ impl VerdictMetrics {
             &["verdict"],
         );
         Self {
-            score: make.gauges("anomaly_score", "The newest verdict: 0 is normal, 1 is anomalous.", &[]),
-            severity: make.gauges(
+            score: make.gauge(
+                "anomaly_score",
+                "The newest verdict: 0 is normal, 1 is anomalous.",
+            ),
+            severity: make.gauge(
                 "anomaly_severity",
                 "How anomalous the newest readings are, 0 to 2: 1 is the threshold, over 1 is anomalous.",
-                &[],
             ),
-            raw_score: make.gauges(
+            raw_score: make.gauge(
                 "anomaly_raw_score",
                 "The isolation forest's score of the newest readings, over 0 and at most 1, higher is more anomalous.",
-                &[],
             ),
             contribution: make.gauges(
                 "anomaly_contribution",
@@ -197,13 +203,11 @@ impl EventMetrics {
         for outcome in EventOutcome::ALL {
             total.with_label_values(&[outcome.label()]);
         }
-        let alarm =
-            make.gauges("anomaly_alarm", "1 while an event goes on that has raised an alarm, else 0.", &[]);
-        let alarm_rate = make.gauges(
-            "anomaly_alarm_rate_ratio",
-            "How many times as many alarms as the threshold promises have come lately, in the last hour or in as long as one is promised for: anomalous readings (contamination) or alerts (alertsPerDay). Absent where nothing is promised.",
-            &[],
-        );
+        let alarm = make.gauge("anomaly_alarm", "1 while an event goes on that has raised an alarm, else 0.");
+        let alarm_rate = make.gauge(
+                "anomaly_alarm_rate_ratio",
+                "How many times as many alarms as the threshold promises have come lately, in the last hour or in as long as one is promised for: anomalous readings (contamination) or alerts (alertsPerDay). Absent where nothing is promised.",
+            );
         let alarm_rate_contribution = make.gauges(
             "anomaly_alarm_rate_contribution",
             "The sensor's share in the anomalous readings of that time, 0 to 1; the shares of all sensors add up to 1.",
@@ -275,10 +279,9 @@ impl ModelMetrics {
                 "How many samples the model has learned from.",
                 &[],
             ),
-            threshold: make.gauges(
+            threshold: make.gauge(
                 "anomaly_threshold",
                 "The threshold now: a raw score over it is anomalous. Over 0 and at most 1. It follows the scores, unless adaptation.policy is Fixed or threshold.score is set.",
-                &[],
             ),
             expected_alerts: make.gauges(
                 "anomaly_model_expected_alerts_per_day",
@@ -332,6 +335,24 @@ impl LifeMetrics {
         metrics.rejections.with_label_values::<&str>(&[]);
         alone(&metrics.rejected).set(0.0);
         metrics
+    }
+}
+
+/// One series of a gauge, found once: what is set at each reading costs no search. It does not exist before it is set.
+pub(super) struct Series {
+    gauge: GaugeVec,
+    labels: Vec<String>,
+    found: OnceLock<Gauge>,
+}
+
+impl Series {
+    pub(super) fn of(gauge: &GaugeVec, labels: &[&str]) -> Self {
+        let labels = labels.iter().map(|label| (*label).to_owned()).collect();
+        Self { gauge: gauge.clone(), labels, found: OnceLock::new() }
+    }
+
+    pub(super) fn set(&self, value: f64) {
+        self.found.get_or_init(|| self.gauge.with_label_values(&self.labels)).set(value);
     }
 }
 

@@ -39,6 +39,8 @@ use crate::wall_clock;
 
 /// How long after a training that failed it is tried again, where the source may have more by then.
 const RETRAIN_PAUSE: Duration = Duration::from_secs(30);
+/// So many instants that are due are judged before anything else is looked at.
+const AT_ONCE: usize = 256;
 /// Clients that are at work on a connection are asked to leave it: with the answer to their next request, which needs a
 /// moment to come.
 const LEAST_DRAIN: Duration = Duration::from_millis(500);
@@ -330,7 +332,7 @@ async fn attend(
     mut coming: mpsc::UnboundedReceiver<ModelUpdate>,
 ) -> Result<(), RunError> {
     loop {
-        let aligned = tokio::select! {
+        let first = tokio::select! {
             biased;
             Some(update) = coming.recv() => {
                 take_over(state, record, &mut scorer, update);
@@ -342,15 +344,20 @@ async fn attend(
             },
         };
         state.metrics.skipped(stream.take_skipped());
-        let outcome = scorer.judge(&aligned.readings);
-        if let Some(misfit) = scorer.news_of_misfit() {
-            tracing::warn!("model {}: {misfit}", scorer.model().digest());
+        let advance = state.advance();
+        let due = std::iter::once(first).chain(std::iter::from_fn(|| stream.due()));
+        for aligned in due.take(AT_ONCE) {
+            let outcome = scorer.judge(&aligned.readings);
+            if let Some(misfit) = scorer.news_of_misfit() {
+                tracing::warn!("model {}: {misfit}", scorer.model().digest());
+            }
+            let change = advance.outcome(&aligned, &outcome);
+            record.outcome(&aligned.readings, &outcome, change.as_ref())?;
+            if let Some(kept) = kept {
+                keep(kept, &aligned);
+            }
         }
-        let change = state.advance(&aligned, &outcome, &scorer);
-        record.outcome(&aligned.readings, &outcome, change.as_ref())?;
-        if let Some(kept) = kept {
-            keep(kept, &aligned);
-        }
+        advance.publish(&scorer);
     }
     state.silence.expect(false);
     for source in state.sources() {
