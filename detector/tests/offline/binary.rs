@@ -300,6 +300,27 @@ fn a_broken_rule_is_shown_with_its_line_in_files_of_several_documents_and_on_the
 }
 
 #[test]
+fn a_query_that_is_no_promql_is_shown_with_its_line_and_column_beside_the_rules_that_are_broken() {
+    let manifest = "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {name: api}\nspec:\n  replicas: -1\n  \
+        sources:\n  - name: metrics\n    prometheus:\n      url: http://prometheus:9090\n      sensors:\n      \
+        - {name: up, query: 'max(up)'}\n      - name: errors\n        query: |\n          sum(\n            rate(errors_total[5m)\n          )\n";
+    let mut child =
+        detector(&["validate", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(manifest.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        (output.status.code(), text(&output.stdout)),
+        (
+            Some(1),
+            "standard input:5: spec.replicas: must be at least 0, got -1\n\
+             standard input:13: spec.sources[0].prometheus.sensors[1].query: must be PromQL: line 2, column 23: \
+             expected \":\" or \"]\", got \")\"\n"
+                .to_owned()
+        )
+    );
+}
+
+#[test]
 fn validate_passes_what_is_valid_and_names_what_is_not() {
     let output = done(&["validate", "manifests/quickstart.yaml", "manifests/every-option.yaml"]);
     assert!(output.status.success());

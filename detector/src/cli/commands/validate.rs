@@ -5,14 +5,17 @@ use std::{fs, io};
 
 use clap::Args;
 use crd::memory::{Memory, quantity};
+use crd::violation::Violation;
 use crd::{Valid, lines, manifest};
 use serde_json::Value;
 use thiserror::Error;
 
 use crate::cli::manifest::{FileError, located, shown, text};
 use crate::cli::stdout::{self, StdoutError};
+use crate::ingest::sources::prometheus::promql;
 
-/// Check manifests by the rules that the API server applies, and those that only the operator can check.
+/// Check manifests by the rules that the API server applies, those that only the operator can check, and queries by the
+/// grammar of PromQL.
 ///
 /// Prints a line for each broken rule, `FILE:LINE: FIELD: what was expected and what was there`, or `FILE: valid`. Every
 /// document of a file is checked; documents of other kinds are passed over.
@@ -141,12 +144,33 @@ fn rules_broken_in(path: &Path) -> Result<Checked, FileError> {
     let ours = documents.into_iter().enumerate().filter(|(_, document)| is_ours(document));
     let (mut notes, mut broken) = (Vec::new(), Vec::new());
     for (i, document) in ours {
-        match manifest::detector(document) {
-            Ok(detector) => notes.extend(memory_note(path, &detector)),
-            Err(rules) => broken.extend(rules.0.iter().map(|rule| located(path, lines.get(i), rule))),
-        }
+        let queries = no_promql(&document);
+        let rules = match manifest::detector(document) {
+            Ok(detector) => {
+                notes.extend(memory_note(path, &detector));
+                Vec::new()
+            }
+            Err(rules) => rules.0,
+        };
+        broken.extend(rules.iter().chain(&queries).map(|rule| located(path, lines.get(i), rule)));
     }
     Ok(if broken.is_empty() { Checked::Valid(notes) } else { Checked::Broken(broken) })
+}
+
+/// The queries that no Prometheus parses. This is no rule of the API: a server may speak a dialect, and says itself what it
+/// refuses.
+fn no_promql(document: &Value) -> Vec<Violation> {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let mut broken = Vec::new();
+    for (i, source) in list(&document["spec"]["sources"]).iter().enumerate() {
+        for (j, sensor) in list(&source["prometheus"]["sensors"]).iter().enumerate() {
+            if let Some(Err(error)) = sensor["query"].as_str().map(promql::check) {
+                let path = format!("spec.sources[{i}].prometheus.sensors[{j}].query");
+                broken.push(Violation::new(path, format!("must be PromQL: {error}")));
+            }
+        }
+    }
+    broken
 }
 
 /// A line on a detector whose pods get more memory than usual, where the spec does not say how much.

@@ -4,6 +4,8 @@
 mod client;
 /// The JSON of an answer.
 mod answer;
+/// The grammar of queries.
+pub mod promql;
 
 use std::collections::VecDeque;
 use std::io;
