@@ -105,6 +105,9 @@ impl Source for Subscription {
                     }
                     Ok(Event::Other) => {}
                     Err(why) => {
+                        for message in connection.left() {
+                            self.read(&message, &mut topics, feed, &mut batch.readings);
+                        }
                         feed.send(std::mem::take(&mut batch)).await;
                         return Err(failed(why));
                     }

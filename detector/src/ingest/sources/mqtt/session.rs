@@ -167,6 +167,26 @@ impl Connection {
         }
     }
 
+    /// The messages that were read before the connection broke.
+    pub(super) fn left(&mut self) -> Vec<Message> {
+        match self {
+            Self::V3(_, events) => {
+                let messages = events.state.events.drain(..).filter_map(|event| match event {
+                    v3::Event::Incoming(v3::Packet::Publish(message)) => Some(v3_message(message)),
+                    _ => None,
+                });
+                messages.collect()
+            }
+            Self::V5(_, events) => {
+                let messages = events.state.events.drain(..).filter_map(|event| match event {
+                    v5::Event::Incoming(v5::Packet::Publish(message)) => Some(v5_message(message)),
+                    _ => None,
+                });
+                messages.collect()
+            }
+        }
+    }
+
     /// What the broker says next. It loses nothing where it is not waited for.
     ///
     /// # Errors
@@ -174,13 +194,9 @@ impl Connection {
     pub(super) async fn next(&mut self) -> Result<Event, String> {
         match self {
             Self::V3(_, events) => match events.poll().await {
-                Ok(v3::Event::Incoming(v3::Packet::Publish(message))) => Ok(Event::Message(Message {
-                    is_retained: message.retain,
-                    packet: (message.qos != v3::QoS::AtMostOnce).then_some(message.pkid),
-                    is_redelivered: message.dup,
-                    topic: message.topic,
-                    payload: message.payload,
-                })),
+                Ok(v3::Event::Incoming(v3::Packet::Publish(message))) => {
+                    Ok(Event::Message(v3_message(message)))
+                }
                 Ok(v3::Event::Incoming(v3::Packet::SubAck(answer))) => {
                     Ok(Event::Subscribed(answer.return_codes.iter().copied().map(v3_refusal).collect()))
                 }
@@ -188,13 +204,9 @@ impl Connection {
                 Err(error) => Err(v3_failure(&error)),
             },
             Self::V5(_, events) => match events.poll().await {
-                Ok(v5::Event::Incoming(v5::Packet::Publish(message))) => Ok(Event::Message(Message {
-                    is_retained: message.retain,
-                    packet: (message.qos != v5::QoS::AtMostOnce).then_some(message.pkid),
-                    is_redelivered: message.dup,
-                    topic: message.topic,
-                    payload: message.payload,
-                })),
+                Ok(v5::Event::Incoming(v5::Packet::Publish(message))) => {
+                    Ok(Event::Message(v5_message(message)))
+                }
                 Ok(v5::Event::Incoming(v5::Packet::SubAck(answer))) => {
                     Ok(Event::Subscribed(answer.return_codes.iter().copied().map(v5_refusal).collect()))
                 }
@@ -202,6 +214,26 @@ impl Connection {
                 Err(error) => Err(v5_failure(&error)),
             },
         }
+    }
+}
+
+fn v3_message(message: v3::Publish) -> Message {
+    Message {
+        is_retained: message.retain,
+        packet: (message.qos != v3::QoS::AtMostOnce).then_some(message.pkid),
+        is_redelivered: message.dup,
+        topic: message.topic,
+        payload: message.payload,
+    }
+}
+
+fn v5_message(message: v5::Publish) -> Message {
+    Message {
+        is_retained: message.retain,
+        packet: (message.qos != v5::QoS::AtMostOnce).then_some(message.pkid),
+        is_redelivered: message.dup,
+        topic: message.topic,
+        payload: message.payload,
     }
 }
 
