@@ -4,8 +4,10 @@
 
 mod alerts;
 mod binary;
+mod brokers;
 mod desk;
 mod evaluate;
+mod faults;
 mod browsing;
 mod dialects;
 mod http;
@@ -16,6 +18,7 @@ mod models;
 mod mqtt;
 mod notifications;
 mod outputs;
+mod prometheus;
 mod push;
 mod recordings;
 mod running;

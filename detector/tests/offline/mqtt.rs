@@ -2,89 +2,21 @@
 //! `tests/brokers` installs it and runs these.
 
 use std::fs;
-use std::io::Write;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::brokers::Mosquitto;
 use crate::running::{Running, free_port};
 
 /// The time of the first reading, in seconds since the Unix epoch.
-const FIRST: usize = 1_700_000_000;
+pub const FIRST: usize = 1_700_000_000;
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/mqtt.yaml");
 
-/// A broker with its folder; killed, as by kill -9, when it is dropped.
-struct Mosquitto {
-    folder: tempfile::TempDir,
-    address: SocketAddr,
-    child: Child,
-}
-
-impl Drop for Mosquitto {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-impl Mosquitto {
-    /// With these lines after the one of its listener; FOLDER in them is its folder.
-    fn start(config: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self::start_in(folder, config)
-    }
-
-    fn start_in(folder: tempfile::TempDir, config: &str) -> Self {
-        let address = free_port();
-        let config = config.replace("FOLDER", &folder.path().display().to_string());
-        let config = format!(
-            "user root\nlog_dest none\nper_listener_settings false\nlistener {} 127.0.0.1\n{config}\n",
-            address.port()
-        );
-        fs::write(folder.path().join("mosquitto.conf"), config).unwrap();
-        let child = Self::spawn(folder.path(), address);
-        Self { folder, address, child }
-    }
-
-    fn spawn(folder: &Path, address: SocketAddr) -> Child {
-        let mut command = Command::new("mosquitto");
-        command.arg("-c").arg(folder.join("mosquitto.conf")).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().expect("mosquitto is installed: tests/brokers does it");
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(address).is_err() {
-            assert!(Instant::now() < deadline, "mosquitto does not listen");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        child
-    }
-
-    fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    fn restart(&mut self) {
-        self.child = Self::spawn(self.folder.path(), self.address);
-    }
-
-    fn url(&self) -> String {
-        format!("mqtt://{}", self.address)
-    }
-
-    /// Each line is a message.
-    fn publish(&self, topic: &str, lines: &str, arguments: &[&str]) {
-        let mut command = Command::new("mosquitto_pub");
-        command.args(["-h", "127.0.0.1", "-p", &self.address.port().to_string(), "-t", topic, "-l"]);
-        let mut child = command.args(arguments).stdin(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-        assert!(child.wait().unwrap().success());
-    }
-}
-
 /// So many seconds of readings from a second on, a message each: two sensors that tremble a little.
-fn messages(from: usize, count: usize) -> String {
+pub fn messages(from: usize, count: usize) -> String {
     let message = |second: usize| {
         json!({"ts": FIRST + second, "rms": 2.0 + (second * 7 % 5) as f64 / 10.0, "temperature": 60 + second * 3 % 4})
             .to_string()
@@ -92,11 +24,11 @@ fn messages(from: usize, count: usize) -> String {
     (from..from + count).map(message).collect::<Vec<_>>().join("\n")
 }
 
-fn fault(second: usize) -> String {
+pub fn fault(second: usize) -> String {
     json!({"ts": FIRST + second, "rms": 90.0, "temperature": 300}).to_string()
 }
 
-fn manifest(folder: &Path, mqtt: &Value, rest: &str) -> PathBuf {
+pub fn manifest(folder: &Path, mqtt: &Value, rest: &str) -> PathBuf {
     let path = folder.join("plant.yaml");
     let text = format!(
         "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {{name: plant}}\nspec:\n  interval: 1s\n  \
@@ -106,22 +38,22 @@ fn manifest(folder: &Path, mqtt: &Value, rest: &str) -> PathBuf {
     path
 }
 
-fn state_sensors() -> Value {
+pub fn state_sensors() -> Value {
     json!([
         {"name": "rms", "topic": "plant/pump", "value": "/rms", "time": "/ts"},
         {"name": "temperature", "topic": "plant/+", "value": "/temperature", "time": "/ts"},
     ])
 }
 
-fn connected(report: &Value) -> bool {
+pub fn connected(report: &Value) -> bool {
     report["sources"][0]["connected"] == true
 }
 
-fn message(report: &Value) -> String {
+pub fn message(report: &Value) -> String {
     report["sources"][0]["message"].as_str().unwrap_or_default().to_owned()
 }
 
-fn is_one(number: f64) -> bool {
+pub fn is_one(number: f64) -> bool {
     (number - 1.0).abs() < f64::EPSILON
 }
 

@@ -11,6 +11,28 @@ use serde_json::Value;
 /// How long a test waits for a condition.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What a condition gives, once it gives something.
+pub fn wait_for<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    wait_within(PATIENCE, what, condition)
+}
+
+/// The same for what takes longer.
+pub fn wait_within<T>(patience: Duration, what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Some(found) = condition() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "never: {what}");
+        pause();
+    }
+}
+
+/// The only pause of these tests, between two looks at what they wait for.
+fn pause() {
+    std::thread::sleep(Duration::from_millis(20));
+}
+
 pub fn free_port() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
@@ -71,6 +93,14 @@ impl Running {
         Self::start_at([free_port(), free_port()], folder, manifest, arguments)
     }
 
+    /// The same with its log in a file of the folder, `log`.
+    pub fn start_logged(folder: &Path, manifest: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_detector"));
+        command.arg("run").arg(manifest).args(arguments).current_dir(folder);
+        command.stderr(std::fs::File::create(folder.join("log")).unwrap());
+        Self::spawn(command, [free_port(), free_port()])
+    }
+
     /// The same at two addresses: for predictions, and for metrics.
     pub fn start_at(
         [predict, metrics]: [SocketAddr; 2],
@@ -105,14 +135,19 @@ impl Running {
 
     /// The first report for which the condition holds.
     pub fn until(&self, condition: impl Fn(&Value) -> bool) -> Value {
-        let deadline = Instant::now() + PATIENCE;
+        self.until_within(PATIENCE, condition)
+    }
+
+    /// The same for what takes longer.
+    pub fn until_within(&self, patience: Duration, condition: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + patience;
         loop {
             let report = self.report();
             if condition(&report) {
                 return report;
             }
             assert!(Instant::now() < deadline, "the condition never held: {report}");
-            std::thread::sleep(Duration::from_millis(20));
+            pause();
         }
     }
 
