@@ -13,6 +13,9 @@ USER 65532:65532
 
 FROM base AS operator
 COPY target/image/operator /operator
+# glibc gives back what models took on their way from pods into ConfigMaps. By itself it would hold on to all of it, once
+# the first large buffer was freed.
+ENV MALLOC_MMAP_THRESHOLD_=65536 MALLOC_TRIM_THRESHOLD_=131072
 EXPOSE 8080
 ENTRYPOINT ["/operator"]
 
