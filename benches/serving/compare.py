@@ -87,7 +87,7 @@ class Service:
     def __init__(self, name, command, folder, path="/predict", body=b'{"value":0.95}'):
         self.url, self.path = f"http://127.0.0.1:{command.port}", path
         self.process = subprocess.Popen(command.words, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while True:
             with contextlib.suppress(OSError):
                 ask(self.url + path, body)

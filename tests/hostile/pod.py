@@ -17,6 +17,8 @@ from cgroup import Cgroup
 
 TICKS = os.sysconf("SC_CLK_TCK")
 HERE = Path(__file__).parent
+# What the image sets.
+IMAGE = dict(word.split("=", 1) for line in (HERE / "../../Dockerfile").read_text().splitlines() if line.startswith("ENV ") for word in line.split()[1:])
 LIBFAKETIME = "/usr/lib/{}-linux-gnu/faketime/libfaketime.so.1".format(os.uname().machine)
 
 
@@ -96,7 +98,7 @@ class Pod:
             if self.nofile:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (self.nofile, self.nofile))
 
-        environment = dict(os.environ)
+        environment = os.environ | IMAGE
         if self.clock is not None:
             self.set_clock(self.clock)
             environment |= {
