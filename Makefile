@@ -1,6 +1,6 @@
 # One line a target; `make help` lists them. What a target needs on a machine (Debian, root) it installs.
 .DEFAULT_GOAL := help
-.PHONY: docs man test test-plugin test-drain test-reference test-all test-sources test-monitoring test-rust test-brokers test-metrics test-imports test-python test-fuzz test-readme test-report test-images test-cluster test-hostile lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-sources bench-model bench-desk test-aarch64 test-s3 test-push test-clients test-page bench-serving help
+.PHONY: docs man test test-parquet test-plugin test-drain test-reference test-all test-sources test-monitoring test-rust test-brokers test-metrics test-imports test-python test-fuzz test-readme test-report test-images test-cluster test-hostile lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-sources bench-model bench-desk test-aarch64 test-s3 test-push test-clients test-page bench-serving help
 
 test: ## What CI runs, set-up included
 	tests/all
@@ -15,6 +15,8 @@ test-imports: ## Models of real scikit-learn versions and ONNX Runtime against o
 	tests/imports/run
 test-python: ## The Python package: built, tested in an environment of its own, beside scikit-learn
 	tests/python
+test-parquet: ## Parquet files of pandas and pyarrow, in and out, by a detector that is built with the feature
+	tests/parquet/run
 test-s3: ## Models from a server that speaks S3
 	tests/s3/run
 test-push: ## Readings pushed by a real Prometheus, OpenTelemetry's SDK and curl

@@ -41,7 +41,7 @@ enum Command {
     Serve(ServeArgs),
     /// Train a model on a table or as a manifest says, or import one
     Train(TrainArgs),
-    /// Score the rows of a CSV file
+    /// Score the rows of a table
     Score(ScoreArgs),
     /// Measure a model or a manifest against labels
     Evaluate(EvaluateArgs),

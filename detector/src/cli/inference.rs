@@ -46,7 +46,8 @@ pub enum InferenceError {
 /// Whether a file is data, by its name; else it is a manifest.
 pub fn is_data(path: &Path) -> bool {
     let name = path.to_string_lossy().to_ascii_lowercase();
-    EXTENSIONS.iter().any(|extension| name.ends_with(extension))
+    // A Parquet file is data, too: what reads CSV then says how it is read.
+    EXTENSIONS.iter().any(|extension| name.ends_with(extension)) || name.ends_with(".parquet")
 }
 
 /// A manifest for a data file.

@@ -22,6 +22,9 @@ pub mod output;
 pub mod tree_text;
 /// Rows with scores, as CSV or NDJSON.
 pub mod score_output;
+/// The same as Parquet.
+#[cfg(feature = "parquet")]
+pub mod parquet_output;
 /// What a run prints, for people or machines.
 pub mod lines;
 /// Verdicts against the truth: precision and recall.

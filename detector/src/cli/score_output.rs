@@ -1,9 +1,15 @@
-//! Rows with their scores in, CSV or NDJSON out.
+//! Rows with their scores in, CSV, NDJSON or Parquet out.
 
 use std::io::{self, Write};
 use std::path::Path;
 
 use clap::ValueEnum;
+
+#[cfg(feature = "parquet")]
+use crate::cli::parquet_output::ParquetWriter;
+#[cfg(not(feature = "parquet"))]
+use crate::ingest::parquet;
+use crate::ingest::parquet::column_type::ColumnType;
 
 /// How scores are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -12,6 +18,8 @@ pub enum RowFormat {
     Csv,
     /// A JSON object a line.
     Ndjson,
+    /// A Parquet file, in a build with the feature `parquet`.
+    Parquet,
 }
 
 impl RowFormat {
@@ -20,6 +28,7 @@ impl RowFormat {
         let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
         match extension.to_str() {
             Some("ndjson" | "jsonl") => Some(Self::Ndjson),
+            Some("parquet") => Some(Self::Parquet),
             _ => None,
         }
     }
@@ -40,30 +49,52 @@ pub enum Cell {
     Kept(String),
 }
 
+/// A column of the output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// What a format with types has of it.
+    pub column_type: ColumnType,
+}
+
+impl Column {
+    /// Of this name and type.
+    pub fn new(name: impl Into<String>, column_type: ColumnType) -> Self {
+        Self { name: name.into(), column_type }
+    }
+}
+
 /// Rows under a header.
-pub struct RowWriter<W: Write> {
-    columns: Vec<String>,
+pub struct RowWriter<W: Write + Send> {
+    columns: Vec<Column>,
     format: Format<W>,
 }
 
-enum Format<W: Write> {
+enum Format<W: Write + Send> {
     Csv(Box<csv::Writer<W>>),
     Ndjson(W),
+    #[cfg(feature = "parquet")]
+    Parquet(Box<ParquetWriter<W>>),
 }
 
-impl<W: Write> RowWriter<W> {
+impl<W: Write + Send> RowWriter<W> {
     /// Write the header, where there is one.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn new(format: RowFormat, columns: Vec<String>, output: W) -> io::Result<Self> {
+    pub fn new(format: RowFormat, columns: Vec<Column>, output: W) -> io::Result<Self> {
         let format = match format {
             RowFormat::Ndjson => Format::Ndjson(output),
             RowFormat::Csv => {
                 let mut writer = csv::Writer::from_writer(output);
-                writer.write_record(&columns).map_err(io_error)?;
+                writer.write_record(columns.iter().map(|column| &column.name)).map_err(io_error)?;
                 Format::Csv(Box::new(writer))
             }
+            #[cfg(feature = "parquet")]
+            RowFormat::Parquet => Format::Parquet(Box::new(ParquetWriter::new(&columns, output)?)),
+            #[cfg(not(feature = "parquet"))]
+            RowFormat::Parquet => return Err(io::Error::new(io::ErrorKind::Unsupported, parquet::WITHOUT)),
         };
         Ok(Self { columns, format })
     }
@@ -76,12 +107,14 @@ impl<W: Write> RowWriter<W> {
         match &mut self.format {
             Format::Csv(writer) => writer.write_record(cells.iter().map(Cell::text)).map_err(io_error),
             Format::Ndjson(output) => {
-                for (at, (name, cell)) in self.columns.iter().zip(cells).enumerate() {
+                for (at, (Column { name, .. }, cell)) in self.columns.iter().zip(cells).enumerate() {
                     let separator = if at == 0 { "{" } else { "," };
                     write!(output, "{separator}{}:{}", serde_json::Value::from(name.as_str()), cell.json())?;
                 }
                 writeln!(output, "}}")
             }
+            #[cfg(feature = "parquet")]
+            Format::Parquet(writer) => writer.write(cells),
         }
     }
 
@@ -93,6 +126,8 @@ impl<W: Write> RowWriter<W> {
         match self.format {
             Format::Csv(mut writer) => writer.flush(),
             Format::Ndjson(mut output) => output.flush(),
+            #[cfg(feature = "parquet")]
+            Format::Parquet(writer) => writer.finish(),
         }
     }
 }
@@ -106,7 +141,7 @@ fn io_error(error: csv::Error) -> io::Error {
 }
 
 impl Cell {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         match self {
             Self::Missing => String::new(),
             Self::Number(number) => number.to_string(),
@@ -134,7 +169,8 @@ mod tests {
     use super::*;
 
     fn written(format: RowFormat) -> String {
-        let columns = ["id", "score", "anomaly", "sensor"].map(str::to_owned).to_vec();
+        let columns =
+            ["id", "score", "anomaly", "sensor"].map(|name| Column::new(name, ColumnType::Text)).to_vec();
         let mut bytes = Vec::new();
         let mut rows = RowWriter::new(format, columns, &mut bytes).unwrap();
         let row =

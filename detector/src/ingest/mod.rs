@@ -20,7 +20,9 @@ pub mod alignment;
 pub mod buffer;
 /// JSON objects as the rows of a table.
 mod ndjson;
-/// CSV and NDJSON files as training and scoring data.
+/// Parquet, as far as this build has it.
+pub mod parquet;
+/// CSV, NDJSON and Parquet files as training and scoring data.
 pub mod table;
 /// The readings to come.
 pub mod stream;

@@ -1,5 +1,6 @@
-//! A CSV file of numeric columns in, blocks of rows out: what `train` and `score` read, one block in memory at a time.
+//! A CSV, NDJSON or Parquet file of numeric columns in, blocks of rows out: what `train` and `score` read, one block in memory at a time.
 
+use std::fs::Metadata;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -9,6 +10,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
 use crate::ingest::ndjson::Ndjson;
+use crate::ingest::parquet;
+use crate::ingest::parquet::column_type::ColumnType;
+#[cfg(feature = "parquet")]
+use crate::ingest::parquet::reader::Parquet;
 use crate::ingest::sources::delimited::{self, CsvError, Problem, Rows};
 use crate::ingest::sources::timestamp::TimeParser;
 
@@ -40,6 +45,8 @@ pub struct Table {
     labels: Option<Labels>,
     kept: Vec<usize>,
     kept_cells: Vec<String>,
+    /// The types of the file's columns, where it has types.
+    types: Vec<ColumnType>,
 }
 
 /// What is known of the rows read so far: whether each is anomalous.
@@ -63,12 +70,14 @@ impl Table {
     /// # Errors
     /// The file cannot be read, or lacks a column.
     pub fn open(path: &Path, selection: &Selection) -> Result<Self, CsvError> {
-        let (rows, line) = if path == Path::new("-") {
-            (rows("standard input", io::stdin())?, ProgressBar::hidden())
+        let (Typed { rows, types }, line) = if path == Path::new("-") {
+            (rows("standard input", None, io::stdin())?, ProgressBar::hidden())
         } else {
             let file = delimited::open(path)?;
-            let line = bar(file.metadata().map_or(0, |metadata| metadata.len()));
-            (rows(&path.display().to_string(), line.wrap_read(file))?, line)
+            let metadata = file.metadata().ok();
+            let line = bar(metadata.as_ref().map_or(0, Metadata::len));
+            let seekable = metadata.filter(Metadata::is_file).map(|_| path);
+            (rows(&path.display().to_string(), seekable, line.wrap_read(file))?, line)
         };
         let columns = selection.columns(&rows)?;
         let names = columns.iter().map(|column| rows.header()[*column].clone()).collect();
@@ -82,6 +91,7 @@ impl Table {
             labels: None,
             kept: Vec::new(),
             kept_cells: Vec::new(),
+            types,
         })
     }
 
@@ -129,6 +139,11 @@ impl Table {
     /// The kept cells of the rows read since the last call, row after row.
     pub fn take_kept(&mut self) -> Vec<String> {
         std::mem::take(&mut self.kept_cells)
+    }
+
+    /// The types of the kept columns.
+    pub fn kept_types(&self) -> Vec<ColumnType> {
+        self.kept.iter().map(|column| self.types.get(*column).copied().unwrap_or(ColumnType::Text)).collect()
     }
 
     /// Whether the file has a column of this name.
@@ -267,11 +282,42 @@ impl Selection<'_> {
     }
 }
 
-/// The rows of delimited text, or of JSON objects: of text that begins with a brace.
-fn rows(name: &str, input: impl Read + Send + 'static) -> Result<Rows, CsvError> {
+/// Rows, and the types of their columns where they have types.
+struct Typed {
+    rows: Rows,
+    types: Vec<ColumnType>,
+}
+
+/// The rows of delimited text, of JSON objects (text that begins with a brace), or of Parquet. `file`: where the input can be read
+/// from anywhere in it.
+fn rows(name: &str, file: Option<&Path>, input: impl Read + Send + 'static) -> Result<Typed, CsvError> {
     let mut input = BufReader::new(input);
-    let is_json = input.fill_buf().is_ok_and(|head| head.trim_ascii_start().starts_with(b"{"));
-    if is_json { Rows::new(name, Ndjson::new(input)).map(Rows::headless) } else { Rows::new(name, input) }
+    let head = input.fill_buf().unwrap_or_default();
+    let (is_json, is_parquet) = (head.trim_ascii_start().starts_with(b"{"), head.starts_with(parquet::MAGIC));
+    if is_parquet && cfg!(feature = "parquet") {
+        return parquet_rows(name, file, input);
+    }
+    let rows =
+        if is_json { Rows::new(name, Ndjson::new(input))?.headless() } else { Rows::new(name, input)? };
+    Ok(Typed { rows, types: Vec::new() })
+}
+
+#[cfg(feature = "parquet")]
+fn parquet_rows(name: &str, file: Option<&Path>, mut input: impl Read) -> Result<Typed, CsvError> {
+    let refused = |error| CsvError::of_file(name, error);
+    // Its end says where everything is: what comes through a pipe has to be somewhere first.
+    let mut kept = || {
+        let mut kept = tempfile::tempfile()?;
+        io::copy(&mut input, &mut kept).map(|_| kept)
+    };
+    let file = if let Some(file) = file { delimited::open(file)? } else { kept().map_err(refused)? };
+    let parquet = Parquet::open(file).map_err(refused)?;
+    Ok(Typed { types: parquet.types(), rows: Rows::new(name, parquet)?.headless() })
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet_rows(name: &str, _: Option<&Path>, input: impl Read + Send + 'static) -> Result<Typed, CsvError> {
+    Ok(Typed { rows: Rows::new(name, input)?, types: Vec::new() })
 }
 
 /// How much of so many bytes has been read; indicatif shows it on a terminal only.

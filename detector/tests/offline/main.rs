@@ -18,6 +18,7 @@ mod models;
 mod mqtt;
 mod notifications;
 mod outputs;
+mod parquet;
 mod prometheus;
 mod push;
 mod recordings;

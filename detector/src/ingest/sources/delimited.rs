@@ -26,6 +26,8 @@ pub use problem::{CsvError, Problem};
 use problem::{LONGEST_ROW, escaped, shortened};
 use utf16::Utf16;
 
+use crate::ingest::parquet;
+
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// The rows of a file, one after another.
@@ -265,7 +267,9 @@ impl Rows {
             self.since_row.store(0, Ordering::Relaxed);
             match self.reader.read_byte_record(&mut self.row) {
                 Ok(false) => return Ok(false),
-                Ok(true) if self.row.len() == 1 && self.row[0].trim_ascii().is_empty() => {}
+                // Of what is no text, each record is a row, also one of nothing.
+                Ok(true)
+                    if !self.is_headless && self.row.len() == 1 && self.row[0].trim_ascii().is_empty() => {}
                 Ok(true) => return Ok(true),
                 Err(error) => return Err(self.broken(error)),
             }
@@ -318,6 +322,9 @@ fn decoded(mut input: impl BufRead + Send + 'static) -> io::Result<Box<dyn BufRe
 
 /// The first kilobytes must look like text, which has no byte 0.
 fn check_text(head: &[u8]) -> Result<(), Problem> {
+    if head.starts_with(parquet::MAGIC) {
+        return Err(Problem::Parquet);
+    }
     if head.contains(&0) { Err(Problem::Binary) } else { Ok(()) }
 }
 

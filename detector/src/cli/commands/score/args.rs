@@ -7,7 +7,7 @@ use clap::Args;
 use crate::cli::score_output::RowFormat;
 use crate::model::judge::Explain;
 
-/// Score the rows of a CSV or NDJSON file.
+/// Score the rows of a table.
 ///
 /// Writes a row for each row of the input, in its order: the columns of --keep, `score` (0 to 1, higher is more anomalous),
 /// `severity` (over 1 is anomalous) and `anomaly` (0 or 1). Where a model also looks at earlier rows, the first rows have empty
@@ -18,7 +18,8 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) model: PathBuf,
 
-    /// The table: CSV, or a JSON object a line; - for the standard input. It may have more columns than the model
+    /// The table: CSV, or a JSON object a line, or Parquet where the program is built with it; - for the standard input. It may have
+    /// more columns than the model
     #[arg(long, value_name = "FILE")]
     pub(super) input: PathBuf,
 
@@ -26,7 +27,7 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub(super) output: PathBuf,
 
-    /// How to write them [default: ndjson for an output called .ndjson or .jsonl, else csv]
+    /// How to write them [default: by the output's name, .ndjson, .jsonl or .parquet, else csv]
     #[arg(long, value_enum)]
     pub(super) format: Option<RowFormat>,
 

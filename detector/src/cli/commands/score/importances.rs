@@ -3,7 +3,8 @@
 use std::fmt;
 use std::io::{self, Write};
 
-use crate::cli::score_output::{Cell, RowFormat, RowWriter};
+use crate::cli::score_output::{Cell, Column, RowFormat, RowWriter};
+use crate::ingest::parquet::column_type::ColumnType;
 use crate::model::judgement::Judgement;
 
 /// Sums over the rows so far. A contribution is a share, so its mean over rows is one too: the mean absolute contribution of a
@@ -76,7 +77,12 @@ impl Importances {
     /// # Errors
     /// They cannot be written.
     pub(super) fn write(&self, format: RowFormat, output: impl Write + Send) -> io::Result<()> {
-        let header = ["column", "importance", "importance_anomalies"].map(str::to_owned).to_vec();
+        let header = [
+            Column::new("column", ColumnType::Text),
+            Column::new("importance", ColumnType::Real),
+            Column::new("importance_anomalies", ColumnType::Real),
+        ];
+        let header = header.to_vec();
         let mut writer = RowWriter::new(format, header, output)?;
         for Importance { column, all, anomalies } in self.sorted() {
             let anomalies = anomalies.map_or(Cell::Missing, Cell::Number);

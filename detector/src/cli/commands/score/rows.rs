@@ -5,22 +5,24 @@ use std::io::{self, Write};
 use super::args::ScoreArgs;
 use super::error::ScoreError;
 use super::shown::Shown;
-use crate::cli::score_output::{Cell, RowWriter};
+use crate::cli::score_output::{Cell, Column, RowWriter};
+use crate::ingest::parquet::column_type::ColumnType;
 use crate::ingest::table::Table;
 use crate::model::judgement::{Judgement, severity};
 use crate::scoring::table_scorer::{TableScorer, block};
 
 impl ScoreArgs {
-    fn header(&self, sensors: &[String]) -> Vec<String> {
-        let mut header = self.keep.clone();
-        header.extend(["score", "severity", "anomaly"].map(str::to_owned));
+    fn header(&self, sensors: &[String], kept: &[ColumnType]) -> Vec<Column> {
+        let named = |(name, column_type): (&String, &ColumnType)| Column::new(name, *column_type);
+        let mut header: Vec<Column> = self.keep.iter().zip(kept).map(named).collect();
+        let real = |name: &str| Column::new(name, ColumnType::Real);
+        header.extend([real("score"), real("severity"), Column::new("anomaly", ColumnType::Integer)]);
         if self.contributions {
-            header.extend(sensors.iter().map(|sensor| format!("contribution_{sensor}")));
+            header.extend(sensors.iter().map(|sensor| real(&format!("contribution_{sensor}"))));
         }
         if self.reasons {
-            header.extend(
-                ["sensor", "feature", "direction", "expected_low", "expected_high"].map(str::to_owned),
-            );
+            header.extend(["sensor", "feature", "direction"].map(|name| Column::new(name, ColumnType::Text)));
+            header.extend([real("expected_low"), real("expected_high")]);
         }
         header
     }
@@ -106,7 +108,7 @@ pub(super) fn rows(
     mut shown: Option<&mut Shown>,
 ) -> Result<io::Result<()>, ScoreError> {
     let sensors = scorer.model().sensors().to_vec();
-    let mut writer = match RowWriter::new(args.format(), args.header(&sensors), output) {
+    let mut writer = match RowWriter::new(args.format(), args.header(&sensors, &table.kept_types()), output) {
         Ok(writer) => writer,
         Err(error) => return Ok(Err(error)),
     };

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 /// empty, NaN, NA or null is missing, any other that is read must be a number. The same data and options give the same model, to the bit.
 #[derive(Debug, Args)]
 pub struct TrainArgs {
-    /// The table: CSV, or a JSON object a line; - for the standard input
+    /// The table: CSV, or a JSON object a line, or Parquet where the program is built with it; - for the standard input
     #[arg(long, value_name = "FILE", required_unless_present = "trained_otherwise")]
     pub(super) input: Option<PathBuf>,
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::excerpt::excerpt;
+use crate::ingest::parquet;
 
 /// The longest row, in bytes. An unclosed quote ends here, not at the end of the memory.
 pub(super) const LONGEST_ROW: u64 = 16 << 20;
@@ -21,6 +22,13 @@ pub struct CsvError {
     /// Counted from 1; `None` where the whole file is meant.
     pub(in crate::ingest::sources) line: Option<u64>,
     pub(in crate::ingest::sources) problem: Problem,
+}
+
+impl CsvError {
+    /// The whole file cannot be read.
+    pub fn of_file(file: &str, error: io::Error) -> Self {
+        Self { file: file.to_owned(), line: None, problem: Problem::of(error) }
+    }
 }
 
 /// What is wrong.
@@ -53,6 +61,9 @@ pub enum Problem {
     /// Not text.
     #[error("expected CSV text, got binary data")]
     Binary,
+    /// A Parquet file, where text is read.
+    #[error("expected CSV text, got Parquet: {}", if cfg!(feature = "parquet") { "score, train, evaluate and compare read it" } else { parquet::WITHOUT })]
+    Parquet,
     /// Text in another encoding, which no byte order mark names: where in the line, and its bytes.
     #[error("{place}: expected UTF-8, got \"{got}\": convert the file, as by iconv -f latin1 -t utf-8")]
     Encoding {
