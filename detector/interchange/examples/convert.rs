@@ -1,7 +1,7 @@
 //! A model file of another system in, its scores out: `convert MODEL < ROWS.json > SCORES.json`.
 //!
-//! `ROWS.json` is a list of rows, `null` where a cell is missing; the answer has `origin`, `columns`, `threshold`, `scores` and
-//! `anomalies`. With a second argument the forest is written there as an ONNX model, or as a skops file where its name ends
+//! `ROWS.json` is a list of rows, `null` where a cell is missing; the answer has `origin`, `columns`, `threshold`, `scores`,
+//! `anomalies` and `warnings`. With a second argument the forest is written there as an ONNX model, or as a skops file where its name ends
 //! so. The live test compares them with the systems themselves.
 
 use std::error::Error;
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let answer = serde_json::json!({
         "origin": imported.origin, "columns": imported.columns, "threshold": imported.threshold,
-        "scores": scores, "anomalies": anomalies,
+        "scores": scores, "anomalies": anomalies, "warnings": imported.warnings,
     });
     println!("{answer}");
     Ok(())

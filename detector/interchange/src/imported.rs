@@ -17,6 +17,8 @@ pub struct Imported {
     pub columns: Option<Vec<String>>,
     /// What wrote the file, such as `scikit-learn 1.9.1`.
     pub origin: String,
+    /// What scores otherwise here than there, a sentence each.
+    pub warnings: Vec<String>,
 }
 
 impl Imported {
@@ -40,6 +42,10 @@ impl Imported {
 /// How much a threshold is raised over `-offset_`. A `contamination` often lays the threshold on a training row's own
 /// score, which scikit-learn then calls normal; the same score, added up in another order, must not end up above it.
 pub const TIE: f64 = 1e-12;
+
+/// What is said of a forest that has learned from missing cells: scikit-learn's trees learn a side for them, ours know none.
+pub(crate) const LEARNED_MISSING: &str = "the forest has learned from missing cells: scikit-learn sends a missing cell down the side that each split \
+     has chosen for it, here it goes down both, so rows with missing cells score otherwise than there; all other rows score the same";
 
 /// The threshold for scikit-learn's `offset_`.
 pub(crate) fn threshold(offset: f64) -> f64 {

@@ -14,7 +14,7 @@ use forest::tree::Node;
 
 use crate::arrays::pickled::{array, objects};
 use crate::class::Class;
-use crate::imported::{Imported, threshold};
+use crate::imported::{Imported, LEARNED_MISSING, threshold};
 use crate::numpy::NumpyError;
 use crate::numpy::array::Array;
 use crate::object::{Graph, Id};
@@ -46,8 +46,8 @@ pub(crate) fn forest(graph: &Graph<'_>, bytes: usize) -> Result<Imported> {
     let model = &steps.forest;
     let origin = origin(model)?;
     let columns = columns(model)?;
-    let trees = trees(model, columns, bytes)?;
-    let forest = Forest::from_trees(columns as usize, sample_size(model)?, trees)?;
+    let Trees { nodes, learned_missing } = trees(model, columns, bytes)?;
+    let forest = Forest::from_trees(columns as usize, sample_size(model)?, nodes)?;
     let first = steps.first()?;
     let inputs = self::columns(&first)?;
     Ok(Imported {
@@ -56,6 +56,7 @@ pub(crate) fn forest(graph: &Graph<'_>, bytes: usize) -> Result<Imported> {
         threshold: threshold(offset(model)?),
         columns: names(&first, inputs)?,
         origin,
+        warnings: if learned_missing { vec![LEARNED_MISSING.to_owned()] } else { Vec::new() },
     })
 }
 
@@ -116,13 +117,20 @@ fn names(model: &Attributes<'_, '_>, columns: u32) -> Result<Option<Vec<String>>
     Ok(Some(names))
 }
 
-fn trees(model: &Attributes<'_, '_>, columns: u32, bytes: usize) -> Result<Vec<Vec<Node>>> {
+/// The nodes of each tree.
+struct Trees {
+    nodes: Vec<Vec<Node>>,
+    /// Whether missing cells were among what they were grown from.
+    learned_missing: bool,
+}
+
+fn trees(model: &Attributes<'_, '_>, columns: u32, bytes: usize) -> Result<Trees> {
     let estimators = model.list("estimators_")?;
     let features = model.list("estimators_features_")?;
     if estimators.len() != features.len() {
         return Err(ModelError::Features { trees: estimators.len(), features: features.len() });
     }
-    let mut trees = Vec::new();
+    let (mut trees, mut learned_missing) = (Vec::new(), false);
     let mut bytes_left = bytes;
     let budget = model.graph.budget();
     for (index, (&estimator, &features)) in estimators.iter().zip(features).enumerate() {
@@ -133,9 +141,26 @@ fn trees(model: &Attributes<'_, '_>, columns: u32, bytes: usize) -> Result<Vec<V
         budget.allocate(TREE_COST + NODE_COST * nodes.len())?;
         budget.work(TREE_COST + NODE_COST * nodes.len())?;
         let arrays = arrays(&nodes, &features)?;
+        learned_missing |= has_learned_missing(&nodes, &arrays);
         trees.push(tree::nodes(&arrays, columns).map_err(|source| ModelError::Tree { index, source })?);
     }
-    Ok(trees)
+    Ok(Trees { nodes: trees, learned_missing })
+}
+
+/// Since scikit-learn 1.3 each split has a side for missing cells. Where it has seen none, that is the side of more rows; one
+/// that has seen some draws it, or parts them from all others, at infinity.
+fn has_learned_missing(nodes: &Array<'_>, arrays: &Arrays) -> bool {
+    let Ok(Ok(goes_left)) = nodes.field("missing_go_to_left").map(|column| column.ints()) else {
+        return false;
+    };
+    let samples = |child: i64| usize::try_from(child).ok().and_then(|child| arrays.samples.get(child));
+    let learned = |node: usize| {
+        let (Some(left), Some(right)) = (samples(arrays.left[node]), samples(arrays.right[node])) else {
+            return false;
+        };
+        arrays.threshold[node].is_infinite() || (goes_left[node] != 0) != (left > right)
+    };
+    (0..arrays.left.len()).any(learned)
 }
 
 /// The arrays of one tree, its columns counted as the forest counts them: with `max_features` below 1 a tree sees

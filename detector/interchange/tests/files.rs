@@ -194,7 +194,7 @@ fn what_is_exported_as_skops_opens_again() {
 /// A smallest file of each reader.
 const ONE_OF_EACH: [&str; 7] = [
     "1.0.2/plain.p2.pkl",
-    "1.9.1/plain.p5.pkl",
+    "1.9.1/plain.joblib",
     "1.9.1/plain.joblib",
     "1.9.1/plain.zlib.joblib",
     "1.9.1/lone.skops",
@@ -327,4 +327,12 @@ fn a_scaler_that_lacks_a_number_is_named() {
 
 fn unknown() -> String {
     "the file must be a pickle (protocol 2 to 5), joblib, skops or ONNX file, got none of these".to_owned()
+}
+
+#[test]
+fn a_forest_that_has_learned_from_missing_cells_says_that_it_scores_them_otherwise() {
+    let warnings = |name: &str| interchange::read(&fixture(name)).unwrap().warnings;
+    assert!(warnings("1.9.1/missing.joblib")[0].starts_with("the forest has learned from missing cells"));
+    assert_eq!(warnings("1.9.1/plain.joblib"), Vec::<String>::new());
+    assert_eq!(warnings("1.0.2/plain.joblib"), Vec::<String>::new());
 }

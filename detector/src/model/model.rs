@@ -138,11 +138,12 @@ impl Model {
     /// A threshold that no score can be compared with.
     pub fn imported(imported: Imported, columns: Vec<String>) -> Result<Self, ModelError> {
         let pipeline = as_they_are(imported.preprocessing);
-        let Imported { ensemble, threshold, origin, .. } = imported;
+        let Imported { ensemble, threshold, origin, warnings, .. } = imported;
         let training = Training {
             samples: u64::from(ensemble.members()[0].sample_size()),
             trained_at: Timestamp::UNIX_EPOCH.to_string(),
             origin,
+            warnings,
             ..Training::default()
         };
         let metadata = Metadata { columns, pipeline, threshold, training, ..Metadata::default() };

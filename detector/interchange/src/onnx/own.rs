@@ -49,7 +49,14 @@ pub(super) fn read(mut model: proto::Model, budget: &Budget) -> Result<Imported>
     if again != model.encode_to_vec() {
         return Err(NOT_OURS);
     }
-    Ok(Imported { ensemble, preprocessing: None, threshold: cut, columns: Some(columns), origin })
+    Ok(Imported {
+        ensemble,
+        preprocessing: None,
+        threshold: cut,
+        columns: Some(columns),
+        origin,
+        warnings: Vec::new(),
+    })
 }
 
 fn property(model: &proto::Model, key: &str, budget: &Budget) -> Result<Option<String>> {

@@ -59,6 +59,7 @@ pub(crate) fn read(bytes: &[u8], budget: &Budget) -> Result<Imported> {
     let preprocessing = steps::before(&graph, cells.unwrap_or(&graph.input), columns as usize)?;
     let origin = format!("ONNX by {}", shown(&graph.producer));
     Ok(Imported {
+        warnings: Vec::new(),
         ensemble: forest.into(),
         preprocessing,
         threshold: threshold(formula.offset),

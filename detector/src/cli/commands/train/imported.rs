@@ -21,7 +21,7 @@ pub(super) fn imported(args: &TrainArgs, path: &Path) -> Result<Trained, TrainEr
     let refused = |error| TrainError::Import { path: path.to_owned(), source: Box::new(error) };
     let imported = interchange::read(&model_file::bytes(path)?).map_err(refused)?;
     let inputs = imported.inputs();
-    let Imported { ensemble, preprocessing, threshold, columns, origin } = imported;
+    let Imported { ensemble, preprocessing, threshold, columns, origin, warnings } = imported;
     let names = args.columns.clone().or(columns).unwrap_or_else(|| unnamed(inputs));
     if names.len() != inputs {
         return Err(TrainError::Columns { forest: inputs, names: names.len() });
@@ -30,6 +30,7 @@ pub(super) fn imported(args: &TrainArgs, path: &Path) -> Result<Trained, TrainEr
         samples: u64::from(ensemble.members()[0].sample_size()),
         trained_at: args.data_end_time.to_string(),
         origin,
+        warnings: warnings.clone(),
         ..Training::default()
     };
     let metadata = Metadata {
@@ -40,7 +41,7 @@ pub(super) fn imported(args: &TrainArgs, path: &Path) -> Result<Trained, TrainEr
         ..Metadata::default()
     };
     let model = Model::new(Artifact { metadata, ensemble, scores: None })?;
-    Ok(Trained { warnings: Vec::new(), model: Arc::new(model), labelled: None })
+    Ok(Trained { warnings, model: Arc::new(model), labelled: None })
 }
 
 /// `value`, which `POST /predict` knows, or `x0`, `x1` and so on.
