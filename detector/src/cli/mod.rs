@@ -20,7 +20,9 @@ pub mod manifest;
 pub mod output;
 /// A tree, for people and for Graphviz.
 pub mod tree_text;
-/// Rows with scores, as CSV or NDJSON.
+/// A cell of an output.
+pub mod cell;
+/// Rows with scores, as CSV, NDJSON or Parquet.
 pub mod score_output;
 /// The same as Parquet.
 #[cfg(feature = "parquet")]

@@ -13,7 +13,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::Type;
 
-use crate::cli::score_output::{Cell, Column};
+use crate::cli::cell::{Cell, Column};
 use crate::ingest::parquet::column_type::{ColumnType, TimeType};
 
 /// How many rows are held in memory.

@@ -305,7 +305,7 @@ impl Kind {
 /// An IEEE 754 binary16.
 fn half(bits: u16) -> f32 {
     let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
-    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
+    let (exponent, fraction) = (i32::from((bits >> 10) & 31), f32::from(bits & 1023));
     match exponent {
         0 => sign * fraction * 2f32.powi(-24),
         31 if fraction == 0.0 => sign * f32::INFINITY,

@@ -27,7 +27,7 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "FILE", required_unless_present = "manifest")]
     pub(super) model: Option<PathBuf>,
 
-    /// A CSV file with the model's columns; - for the standard input
+    /// A table with the model's columns, as `score` reads it; - for the standard input
     #[arg(long, value_name = "FILE", requires = "model", conflicts_with = "manifest")]
     pub(super) input: Option<PathBuf>,
 
@@ -41,7 +41,7 @@ pub struct EvaluateArgs {
     )]
     pub(super) label: String,
 
-    /// Another CSV file that has the labels, a row for each of the input
+    /// Another table that has the labels, a row for each of the input
     #[arg(long, value_name = "FILE", requires = "input", conflicts_with = "manifest")]
     pub(super) labels: Option<PathBuf>,
 

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::io::{self, Write};
 
-use crate::cli::score_output::{Cell, Column, RowFormat, RowWriter};
+use crate::cli::cell::{Cell, Column};
+use crate::cli::score_output::{RowFormat, RowWriter};
 use crate::ingest::parquet::column_type::ColumnType;
 use crate::model::judgement::Judgement;
 

@@ -8,7 +8,7 @@ use interchange::Imported;
 
 use super::args::TrainArgs;
 use super::error::TrainError;
-use super::{Trained, checked};
+use super::trained::{Trained, checked};
 use crate::cli::commands::model_file;
 use crate::model::model::{Model, as_they_are};
 

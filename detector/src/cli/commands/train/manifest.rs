@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Trained;
 use super::args::TrainArgs;
 use super::bar::Bar;
 use super::error::TrainError;
+use super::trained::Trained;
 use crate::cli::manifest::{Document, shown};
 use crate::cli::stdout::note;
 use crate::ingest::sources::Sources;

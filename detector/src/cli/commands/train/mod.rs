@@ -6,6 +6,8 @@ pub mod args;
 pub mod error;
 /// How far it is.
 mod bar;
+/// What a training gives.
+mod trained;
 /// A model of the rows of a table.
 mod rows;
 /// A model of the history of a manifest's sources.
@@ -14,22 +16,13 @@ mod manifest;
 mod imported;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use self::args::TrainArgs;
 use self::error::TrainError;
-use super::labelled_rows::LabelledRows;
+use self::trained::Trained;
 use super::model_file;
 use crate::cli::stdout::note;
 use crate::model::model::Model;
-
-/// What a training gives.
-struct Trained {
-    model: Arc<Model>,
-    /// Why its verdicts may not be trusted, a sentence each.
-    warnings: Vec<String>,
-    labelled: Option<LabelledRows>,
-}
 
 /// Train or import, write the model, and say on the standard error what it is.
 ///
@@ -66,8 +59,4 @@ fn summary(model: &Model) -> String {
         model.threshold(),
         model.digest()
     )
-}
-
-fn checked(score: f64) -> Result<f64, TrainError> {
-    if score > 0.0 && score < 1.0 { Ok(score) } else { Err(TrainError::Score(score)) }
 }

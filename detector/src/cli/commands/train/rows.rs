@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::args::TrainArgs;
 use super::bar::Bar;
 use super::error::TrainError;
-use super::{Trained, checked};
+use super::trained::{Trained, checked};
 use crate::cli::commands::column_warnings;
 use crate::cli::commands::labelled_rows::LabelledRows;
 use crate::features::pipeline::Recipe;
