@@ -393,11 +393,8 @@ mod tests {
     fn what_is_no_parquet_is_refused() {
         let refused =
             |bytes: &'static [u8]| Parquet::open(bytes::Bytes::from_static(bytes)).err().unwrap().to_string();
-        assert!(refused(b"PAR1").contains("Parquet"), "{}", refused(b"PAR1"));
-        assert!(
-            refused(b"PAR1 and so on and on PAR1").starts_with("Parquet error"),
-            "{}",
-            refused(b"PAR1 and so on and on PAR1")
-        );
+        for bytes in [&b"PAR1"[..], b"PAR1 and so on and on PAR1"] {
+            assert!(refused(bytes).contains("Parquet"), "{}", refused(bytes));
+        }
     }
 }
