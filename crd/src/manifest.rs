@@ -121,6 +121,26 @@ pub fn crd_yaml() -> String {
     format!("# Generated from the types in crd/src; a test fails when it is not current.\n{crd}")
 }
 
+/// The OpenAPI schema of the CustomResourceDefinition as `crd/schema.json` holds it: without descriptions, which are three
+/// quarters of it and are for people.
+pub fn schema_json() -> String {
+    let mut crd = serde_json::to_value(crd()).expect("a CRD is JSON");
+    let mut schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].take();
+    remove_descriptions(&mut schema);
+    schema.to_string()
+}
+
+fn remove_descriptions(schema: &mut Value) {
+    let Value::Object(node) = schema else { return };
+    node.remove("description");
+    for (key, child) in node {
+        match (key.as_str(), child) {
+            ("properties", Value::Object(fields)) => fields.values_mut().for_each(remove_descriptions),
+            (_, child) => remove_descriptions(child),
+        }
+    }
+}
+
 /// The CustomResourceDefinition. An object that the operator has not seen yet has observed no generation: tools that wait
 /// by kstatus, such as `helm --wait`, take an object without a status for one that is done.
 pub(crate) fn crd() -> CustomResourceDefinition {

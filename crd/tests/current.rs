@@ -1,18 +1,23 @@
-//! `anomalydetectors.yaml` is what the types say; `UPDATE=1 cargo test -p crd` rewrites it.
+//! `anomalydetectors.yaml` and `schema.json` are what the types say; `UPDATE=1 cargo test -p crd` rewrites them.
 #![cfg(test)]
 
 use crd::AnomalyDetector;
 use kube::CustomResourceExt;
 
 #[test]
-fn the_committed_crd_is_what_the_types_say() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/anomalydetectors.yaml");
-    let generated = crd::manifest::crd_yaml();
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(path, &generated).unwrap();
+fn the_committed_crd_and_schema_are_what_the_types_say() {
+    let files = [
+        ("anomalydetectors.yaml", crd::manifest::crd_yaml()),
+        ("schema.json", crd::manifest::schema_json()),
+    ];
+    for (name, generated) in files {
+        let path = format!("{}/{name}", env!("CARGO_MANIFEST_DIR"));
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&path, &generated).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(committed == generated, "{path} is not current: UPDATE=1 cargo test -p crd rewrites it");
     }
-    let committed = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(committed == generated, "{path} is not current: UPDATE=1 cargo test -p crd rewrites it");
 }
 
 #[test]
