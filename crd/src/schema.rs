@@ -16,8 +16,9 @@ use crate::rules::{Violation, spec_violations};
 
 /// The OpenAPI schema that the API server applies, without its descriptions. As JSON: the YAML of the CRD takes ten times as
 /// long to read, at each start.
-static SCHEMA: LazyLock<Value> =
-    LazyLock::new(|| serde_json::from_str(include_str!("../schema.json")).expect("the committed schema is JSON"));
+static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("../schema.json")).expect("the committed schema is JSON")
+});
 
 /// The same, closed: what the schema does not name is refused, as `kubectl apply` does (field validation Strict).
 static CLOSED: LazyLock<jsonschema::Validator> = LazyLock::new(|| {

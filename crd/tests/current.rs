@@ -6,10 +6,8 @@ use kube::CustomResourceExt;
 
 #[test]
 fn the_committed_crd_and_schema_are_what_the_types_say() {
-    let files = [
-        ("anomalydetectors.yaml", crd::manifest::crd_yaml()),
-        ("schema.json", crd::manifest::schema_json()),
-    ];
+    let files =
+        [("anomalydetectors.yaml", crd::manifest::crd_yaml()), ("schema.json", crd::manifest::schema_json())];
     for (name, generated) in files {
         let path = format!("{}/{name}", env!("CARGO_MANIFEST_DIR"));
         if std::env::var_os("UPDATE").is_some() {
