@@ -7,7 +7,7 @@ test: ## What CI runs, set-up included
 test-all: test test-s3 test-push test-clients test-page test-sources test-monitoring test-images test-aarch64 ## make test, and what is too long for every change
 test-rust: ## The Rust tests; they need nothing but Rust
 	cargo test --quiet --workspace
-test-brokers: ## Sources with real brokers: Mosquitto
+test-brokers: ## Sources with real servers and faults between: Mosquitto, mochi-mqtt, Prometheus, VictoriaMetrics, toxiproxy
 	tests/brokers
 test-metrics: ## Both programs' metrics, by Prometheus' own linter
 	tests/metrics

@@ -298,7 +298,8 @@ async fn value(place: &Place, expression: &str) -> Option<f64> {
     answer["data"]["result"][0]["value"][1].as_str()?.parse().ok()
 }
 
-/// A verdict was anomalous by the metric that is scraped, `/events` has the event, and the alert fires.
+/// A verdict was anomalous by the metric that is scraped, `/events` has the event, the alert fires, and the detector has the
+/// Event.
 async fn fault_is_found(place: &Place, name: &str) {
     let score = format!("max(max_over_time(anomaly_score{{detector=\"{name}\"}}[1m]))");
     until("an anomaly_score of 1", async || (value(place, &score).await? > 0.5).then_some(())).await;
@@ -306,6 +307,7 @@ async fn fault_is_found(place: &Place, name: &str) {
         .await;
     let alert = "max(max_over_time(ALERTS{alertname=\"AnomalyDetected\",alertstate=\"firing\"}[1m]))";
     until("the alert", async || (value(place, alert).await? > 0.5).then_some(())).await;
+    published_event(place, "AnomalyDetected").await;
 }
 
 /// The detector has an Event with that reason. Its pods' reports are read each minute.
