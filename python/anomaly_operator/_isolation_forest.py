@@ -10,7 +10,7 @@ import numpy
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from anomaly_operator import _sklearn_trees
 from anomaly_operator._native import Model
@@ -33,6 +33,12 @@ class IsolationForest(OutlierMixin, BaseEstimator):
     contamination : "auto" or float, default="auto"
         The share of the training rows that `predict` calls anomalous, in (0, 0.5]; "auto" calls those anomalous that score
         below -0.5.
+    max_features : int or float, default=1.0
+        Columns that each tree sees, drawn for it: a number, or a share of all.
+    bootstrap : bool, default=False
+        False: each tree's rows are drawn without replacement, as in the paper. True is refused: trees have no other way.
+    warm_start : bool, default=False
+        False: `fit` grows every tree anew. True is refused. More trees with the same rows and `random_state` begin with the same trees.
     extension_level : int, default=0
         Columns of a split, less one: 0 is the original forest, more an extended one (Hariri, Kind and Brunner, 2021).
     mode : str, default="Standard"
@@ -63,6 +69,9 @@ class IsolationForest(OutlierMixin, BaseEstimator):
             Interval(Real, 0, 1, closed="right"),
         ],
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
+        "max_features": [Interval(Integral, 1, None, closed="left"), Interval(Real, 0, 1, closed="right")],
+        "bootstrap": ["boolean"],
+        "warm_start": ["boolean"],
         "extension_level": [Interval(Integral, 0, None, closed="left")],
         "mode": [StrOptions(MODES)],
         "n_jobs": [Integral, None],
@@ -75,6 +84,9 @@ class IsolationForest(OutlierMixin, BaseEstimator):
         n_estimators=100,
         max_samples="auto",
         contamination="auto",
+        max_features=1.0,
+        bootstrap=False,
+        warm_start=False,
         extension_level=0,
         mode="Standard",
         n_jobs=None,
@@ -83,6 +95,9 @@ class IsolationForest(OutlierMixin, BaseEstimator):
         self.n_estimators = n_estimators
         self.max_samples = max_samples
         self.contamination = contamination
+        self.max_features = max_features
+        self.bootstrap = bootstrap
+        self.warm_start = warm_start
         self.extension_level = extension_level
         self.mode = mode
         self.n_jobs = n_jobs
@@ -93,10 +108,17 @@ class IsolationForest(OutlierMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         return tags
 
-    def fit(self, X, y=None):
-        """Grow the trees over the rows of X; `y` is ignored."""
+    def fit(self, X, y=None, sample_weight=None):
+        """Grow the trees over the rows of X; `y` is ignored.
+
+        A row of `sample_weight` n counts as n rows, of 0 as none: weights are whole numbers.
+        """
         self._validate_params()
+        for name, instead in (("bootstrap", "rows are drawn without replacement"), ("warm_start", "fit grows every tree")):
+            if getattr(self, name):
+                raise ValueError(f"{name} must be False, got True: {instead}")
         X = self._checked(X, numpy.float32, reset=True)
+        X = _repeated(X, sample_weight)
         rows, columns = X.shape
         seed = check_random_state(self.random_state).randint(numpy.iinfo(numpy.int32).max)
         names = getattr(self, "feature_names_in_", [f"x{column}" for column in range(columns)])
@@ -105,6 +127,7 @@ class IsolationForest(OutlierMixin, BaseEstimator):
             X,
             self.n_estimators,
             self.max_samples_,
+            self._columns_per_tree(columns),
             self.extension_level,
             self.mode,
             int(seed),
@@ -118,9 +141,8 @@ class IsolationForest(OutlierMixin, BaseEstimator):
     def score_samples(self, X):
         """The negative of the paper's score of each row, in [-1, 0): the lower, the more anomalous."""
         check_is_fitted(self)
-        if self._model.has_steps:
-            return -self._model.scores_after_steps(self._checked(X, numpy.float64), self._threads())
-        return -self._model.scores(self._checked(X, numpy.float32), self._threads())
+        dtype = numpy.float64 if self._model.has_steps else numpy.float32
+        return -self._model.scores(self._checked(X, dtype), self._threads())
 
     def decision_function(self, X):
         """`score_samples` less `offset_`: below 0 is anomalous."""
@@ -158,7 +180,10 @@ class IsolationForest(OutlierMixin, BaseEstimator):
     @classmethod
     def from_sklearn(cls, model):
         """A fitted `sklearn.ensemble.IsolationForest`, or a pipeline of scalers and imputers that ends in one; predictions stay."""
-        return cls._of(Model.from_bytes(pickle.dumps(model, protocol=5)))
+        imported = Model.from_bytes(pickle.dumps(model, protocol=5))
+        for warning in imported.warnings:
+            warnings.warn(warning)
+        return cls._of(imported)
 
     def to_sklearn(self):
         """The same trees as a `sklearn.ensemble.IsolationForest`.
@@ -204,5 +229,25 @@ class IsolationForest(OutlierMixin, BaseEstimator):
             )
         return min(int(self.max_samples), rows)
 
+    def _columns_per_tree(self, columns):
+        if not isinstance(self.max_features, Integral):
+            return max(1, int(self.max_features * columns))
+        if self.max_features > columns:
+            raise ValueError(f"max_features must be at most the number of columns, {columns}, got {self.max_features}")
+        return int(self.max_features)
+
     def _threads(self):
         return joblib.effective_n_jobs(self.n_jobs)
+
+
+def _repeated(X, sample_weight):
+    """Each row as often as its weight says."""
+    if sample_weight is None:
+        return X
+    weights = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+    odd = weights[weights != numpy.floor(weights)]
+    if odd.size:
+        raise ValueError(f"sample_weight must be whole numbers, since a row of weight 2 counts as two rows, got {odd[0]}")
+    if not weights.any():
+        raise ValueError("sample_weight must be greater than 0 for some rows, got 0 for all")
+    return X if (weights == 1).all() else numpy.ascontiguousarray(X.repeat(weights.astype(numpy.intp), axis=0))

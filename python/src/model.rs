@@ -1,5 +1,7 @@
 //! A model as Python holds it: rows of `float32` or `float64` in, scores and shares out; bytes of an artifact in and out.
 
+use std::borrow::Cow;
+
 use forest::artifact::{Artifact, Greatest, Metadata, Scores, Training};
 use forest::{Ensemble, EnsembleParams, Mode, Params, Samples};
 use interchange::Preprocessing;
@@ -67,6 +69,22 @@ impl Model {
     }
 }
 
+/// Rows in either precision.
+#[derive(FromPyObject)]
+enum Rows<'py> {
+    Single(PyReadonlyArray2<'py, f32>),
+    Double(PyReadonlyArray2<'py, f64>),
+}
+
+impl Rows<'_> {
+    fn columns(&self) -> usize {
+        match self {
+            Self::Single(rows) => rows.shape()[1],
+            Self::Double(rows) => rows.shape()[1],
+        }
+    }
+}
+
 fn in_threads<T: Send>(threads: usize, task: impl FnOnce() -> T + Send) -> PyResult<T> {
     if threads == 0 {
         return Ok(task()); // those of the processor
@@ -84,13 +102,14 @@ fn cells<'a, T: numpy::Element>(rows: &'a PyReadonlyArray2<'_, T>) -> PyResult<&
 impl Model {
     /// Grows a forest. The offset is scikit-learn's, of the scores of these rows where `contamination` is given, and -0.5 else.
     #[staticmethod]
-    #[pyo3(signature = (rows, trees, sample_size, extension_level, mode, seed, contamination, columns, threads))]
+    #[pyo3(signature = (rows, trees, sample_size, max_features, extension_level, mode, seed, contamination, columns, threads))]
     #[expect(clippy::too_many_arguments, reason = "parameters of fit")]
     fn fit(
         py: Python<'_>,
         rows: PyReadonlyArray2<'_, f32>,
         trees: u32,
         sample_size: u32,
+        max_features: u32,
         extension_level: u32,
         mode: &str,
         seed: u64,
@@ -101,7 +120,8 @@ impl Model {
         let width = rows.shape()[1];
         let cells: Vec<f64> = cells(&rows)?.iter().map(|&cell| cell.into()).collect();
         let samples = Samples::with_missing(width, cells).map_err(value_error)?;
-        let params = params(trees, sample_size, extension_level, mode, seed)?;
+        let params = Params::new(trees, sample_size, extension_level, seed).map_err(value_error)?;
+        let params = in_mode(params.with_columns_per_tree(max_features), mode)?;
         py.detach(|| {
             in_threads(threads, || {
                 let ensemble = Ensemble::fit(&samples, &params).map_err(value_error)?;
@@ -123,6 +143,7 @@ impl Model {
                 samples: imported.ensemble.members()[0].sample_size().into(),
                 trained_at: EPOCH.to_owned(),
                 origin: imported.origin,
+                warnings: imported.warnings,
                 ..Training::default()
             };
             let pipeline = pipeline(imported.preprocessing)?;
@@ -148,34 +169,24 @@ impl Model {
         Ok((slf.get_type().getattr("from_bytes")?, (bytes,)))
     }
 
-    /// The paper's score of each row, in (0, 1], higher is more anomalous. Rows of `float32` are not copied.
+    /// The paper's score of each row, in (0, 1], higher is more anomalous. Rows of `float32` are not copied, unless they go through
+    /// the steps of a pipeline: those compute in double precision.
     fn scores<'py>(
         &self,
         py: Python<'py>,
-        rows: PyReadonlyArray2<'py, f32>,
+        rows: Rows<'py>,
         threads: usize,
     ) -> PyResult<Bound<'py, PyArray1<f64>>> {
-        self.check(rows.shape()[1])?;
-        let cells = cells(&rows)?;
-        let scores = py.detach(|| in_threads(threads, || self.artifact.ensemble.scores_of_cells(cells)))?;
-        Ok(scores.into_pyarray(py))
-    }
-
-    /// The same of rows that go through the steps of a pipeline, in double precision.
-    fn scores_after_steps<'py>(
-        &self,
-        py: Python<'py>,
-        rows: PyReadonlyArray2<'py, f64>,
-        threads: usize,
-    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
-        self.check(rows.shape()[1])?;
-        let rows = cells(&rows)?;
-        let scores = py.detach(|| {
-            in_threads(threads, || {
-                let made = self.made(rows);
-                self.artifact.ensemble.scores_of_cells(&made)
-            })
-        })?;
+        self.check(rows.columns())?;
+        let made: Cow<[f32]> = match (&rows, &self.preprocessing) {
+            (Rows::Single(rows), None) => cells(rows)?.into(),
+            (Rows::Single(rows), Some(_)) => {
+                let rows: Vec<f64> = cells(rows)?.iter().map(|&cell| cell.into()).collect();
+                self.made(&rows).into()
+            }
+            (Rows::Double(rows), _) => self.made(cells(rows)?).into(),
+        };
+        let scores = py.detach(|| in_threads(threads, || self.artifact.ensemble.scores_of_cells(&made)))?;
         Ok(scores.into_pyarray(py))
     }
 
@@ -250,6 +261,12 @@ impl Model {
         self.preprocessing.is_some()
     }
 
+    /// Why its scores may not be what they are elsewhere, or worth trusting.
+    #[getter]
+    fn warnings(&self) -> Vec<String> {
+        self.artifact.metadata.training.warnings.clone()
+    }
+
     /// What trained it.
     #[getter]
     fn origin(&self) -> String {
@@ -273,14 +290,7 @@ fn pipeline(preprocessing: Option<Preprocessing>) -> PyResult<serde_json::Value>
     serde_json::to_value(Pipeline::as_they_are(preprocessing)).map_err(value_error)
 }
 
-fn params(
-    trees: u32,
-    sample_size: u32,
-    extension_level: u32,
-    mode: &str,
-    seed: u64,
-) -> PyResult<EnsembleParams> {
-    let params = Params::new(trees, sample_size, extension_level, seed).map_err(value_error)?;
+fn in_mode(params: Params, mode: &str) -> PyResult<EnsembleParams> {
     if mode == "Auto" {
         return Ok(EnsembleParams::Auto(params));
     }

@@ -17,7 +17,7 @@ from sklearn.ensemble import IsolationForest as Reference
 from sklearn.impute import SimpleImputer
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from anomaly_operator import IsolationForest
@@ -79,6 +79,35 @@ def test_the_column_that_is_far_off_has_the_largest_share():
     assert shares.sum(axis=1) == pytest.approx(1)
 
 
+def test_trees_see_as_many_columns_as_max_features_says():
+    cells = rows()
+    for max_features, seen in ((2, 2), (0.4, 1), (1.0, 3)):
+        trees = IsolationForest(max_features=max_features, random_state=0).fit(cells).to_sklearn().estimators_
+        columns = [set(tree.tree_.feature[tree.tree_.feature >= 0]) for tree in trees]
+        assert max(map(len, columns)) == seen
+        assert set.union(*columns) == {0, 1, 2}
+    with pytest.raises(ValueError, match="max_features must be at most the number of columns, 3, got 4"):
+        IsolationForest(max_features=4).fit(cells)
+
+
+def test_a_weight_counts_rows():
+    cells = rows(300)
+    weights = numpy.random.RandomState(0).randint(0, 3, 300)
+    weighted = IsolationForest(random_state=0).fit(cells, sample_weight=weights)
+    repeated = IsolationForest(random_state=0).fit(cells.repeat(weights, axis=0))
+    assert (weighted.score_samples(cells) == repeated.score_samples(cells)).all()
+    with pytest.raises(ValueError, match="sample_weight must be whole numbers.*got 0.5"):
+        IsolationForest().fit(cells, sample_weight=numpy.full(300, 0.5))
+    with pytest.raises(ValueError, match="got 0 for all|at least one non-zero"):
+        IsolationForest().fit(cells, sample_weight=numpy.zeros(300))
+
+
+@pytest.mark.parametrize("name", ["bootstrap", "warm_start"])
+def test_what_the_forest_has_not_is_refused(name):
+    with pytest.raises(ValueError, match=f"{name} must be False, got True"):
+        IsolationForest(**{name: True}).fit(rows())
+
+
 def test_missing_cells_are_scored():
     cells = rows()
     cells[::5, 1] = numpy.nan
@@ -106,6 +135,17 @@ def test_a_pipeline_of_scikit_learn_predicts_the_same():
     assert ours.explain(cells[:5]).shape == (5, 3)
     with pytest.raises(ValueError, match="steps before its forest"):
         ours.to_sklearn()
+
+
+def test_a_forest_that_has_learned_from_missing_cells_is_warned_of():
+    cells = rows()
+    holed = cells.copy()
+    holed[::3, 0] = numpy.nan
+    theirs = Reference(random_state=0).fit(holed)
+    with pytest.warns(UserWarning, match="learned from missing cells"):
+        ours = IsolationForest.from_sklearn(theirs)
+    assert ours.score_samples(cells) == pytest.approx(theirs.score_samples(cells), abs=1e-12)
+    assert numpy.corrcoef(ours.score_samples(holed), theirs.score_samples(holed))[0, 1] > 0.8
 
 
 def test_what_cannot_be_imported_is_refused_in_a_sentence(tmp_path):
@@ -194,3 +234,14 @@ def test_the_program_scores_a_saved_model_the_same(tmp_path):
         score, anomaly = lines[0].index("score"), lines[0].index("anomaly")
         assert [float(line[score]) for line in lines[1:]] == pytest.approx(-forest.score_samples(cells), abs=1e-12)
         assert [int(line[anomaly]) for line in lines[1:]] == (forest.predict(cells) == -1).astype(int).tolist()
+
+
+@pytest.mark.parametrize("scaler", [StandardScaler(), MinMaxScaler(), RobustScaler(), MaxAbsScaler()])
+def test_a_scaler_of_a_column_without_variance_predicts_the_same(scaler):
+    cells = rows()
+    cells[:, 1], cells[:, 2] = 3.5, 0
+    theirs = make_pipeline(scaler, Reference(contamination=0.05, random_state=0)).fit(cells)
+    ours = IsolationForest.from_sklearn(theirs)
+    asked = numpy.concatenate([cells, cells + [0, 1e-3, -1e-3]])
+    assert (ours.predict(asked) == theirs.predict(asked)).all()
+    assert ours.score_samples(asked) == pytest.approx(theirs.score_samples(asked), abs=1e-12)

@@ -145,3 +145,22 @@ fn rows_that_every_tree_has_learned_from_are_left_out() {
     let ensemble = Ensemble::fit(&samples, &params.into()).unwrap();
     assert!(ensemble.out_of_bag_scores(&samples, 0).is_empty());
 }
+
+#[test]
+fn a_tree_sees_as_many_columns_as_it_may_and_the_forest_all_of_them() {
+    let (samples, params) = (bells(), params(40, 64, 0, 1));
+    let fitted = |params: Params| Ensemble::fit(&samples, &params.into()).unwrap();
+    let of_two = fitted(params.with_columns_per_tree(2));
+    let mut all = std::collections::BTreeSet::new();
+    for tree in of_two.members()[0].trees() {
+        let columns = tree.nodes().iter().filter_map(|node| match node {
+            crate::tree::Node::Split { column, .. } => Some(*column),
+            _ => None,
+        });
+        let seen: std::collections::BTreeSet<u32> = columns.collect();
+        assert!(seen.len() <= 2, "{seen:?}");
+        all.extend(seen);
+    }
+    assert_eq!(all.len(), 3);
+    assert_eq!(fitted(params.with_columns_per_tree(9)).scores(&samples), fitted(params).scores(&samples));
+}

@@ -25,6 +25,7 @@ pub(crate) struct Grower<'a> {
     size: usize,
     mode: Mode,
     extension_level: usize,
+    columns_per_tree: usize,
     depth_limit: u32,
     rng: Xoshiro256PlusPlus,
     draw: Draw,
@@ -65,6 +66,7 @@ impl<'a> Grower<'a> {
             size: size as usize,
             mode: params.mode(),
             extension_level: params.extension_level() as usize,
+            columns_per_tree: params.columns_per_tree(samples.columns()),
             depth_limit: size.max(2).next_power_of_two().ilog2(),
             rng: Xoshiro256PlusPlus::seed_from_u64(0),
             draw: Draw::new(samples.len(), size as usize),
@@ -83,11 +85,23 @@ impl<'a> Grower<'a> {
         self.sampled.sample(&mut self.draw, &mut self.rng);
         self.columns.clear();
         self.columns.extend(0..self.samples.columns() as u32);
+        self.draw_columns();
         self.nodes.clear();
         self.leaves.clear();
         self.grow(0..self.size, LeafValue::new(self.mode), 0);
         let tree = Tree::of_preorder(self.nodes.as_slice().into(), std::mem::take(&mut self.planes));
         if self.mode.counts_edges() { tree } else { tree.with_lengths(self.leaves.iter().copied()) }
+    }
+
+    /// Leaves the tree as many columns as it may see: a Fisher-Yates shuffle that ends early.
+    fn draw_columns(&mut self) {
+        if self.columns_per_tree < self.columns.len() {
+            for place in 0..self.columns_per_tree {
+                let choice = place + below(self.columns.len() - place, &mut self.rng);
+                self.columns.swap(place, choice);
+            }
+            self.columns.truncate(self.columns_per_tree);
+        }
     }
 
     /// Grows the node of `rows`, which `path` led to; the first `constants` columns are known to be constant in them.

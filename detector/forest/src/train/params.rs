@@ -69,6 +69,8 @@ pub struct Params {
     sample_size: u32,
     extension_level: u32,
     seed: u64,
+    /// None: all of them.
+    columns_per_tree: Option<u32>,
 }
 
 /// Which parameter is out of bounds.
@@ -85,7 +87,8 @@ pub enum ParamsError {
 impl Default for Params {
     /// 100 trees of 256 rows, axis-parallel splits, seed 0: what Liu et al. and scikit-learn use.
     fn default() -> Self {
-        Self { mode: Mode::Standard, trees: 100, sample_size: 256, extension_level: 0, seed: 0 }
+        let mode = Mode::Standard;
+        Self { mode, trees: 100, sample_size: 256, extension_level: 0, seed: 0, columns_per_tree: None }
     }
 }
 
@@ -102,13 +105,20 @@ impl Params {
         if !(1..=MAX_SAMPLE_SIZE).contains(&sample_size) {
             return Err(ParamsError::SampleSize(sample_size));
         }
-        Ok(Self { mode: Mode::Standard, trees, sample_size, extension_level, seed })
+        Ok(Self { trees, sample_size, extension_level, seed, ..Self::default() })
     }
 
     /// The same in another mode; [`Params::new`]'s is [`Mode::Standard`].
     #[must_use]
     pub fn with_mode(self, mode: Mode) -> Self {
         Self { mode, ..self }
+    }
+
+    /// The same, but each tree sees so many columns, drawn for it, at least one and at most all of them: scikit-learn's
+    /// `max_features`.
+    #[must_use]
+    pub fn with_columns_per_tree(self, columns: u32) -> Self {
+        Self { columns_per_tree: Some(columns.max(1)), ..self }
     }
 
     /// The same with these; the extension level is checked when a forest is trained.
@@ -136,6 +146,11 @@ impl Params {
     /// than the number of columns.
     pub fn extension_level(&self) -> u32 {
         self.extension_level
+    }
+
+    /// How many of so many columns each tree sees; default all.
+    pub fn columns_per_tree(&self, columns: usize) -> usize {
+        self.columns_per_tree.map_or(columns, |most| columns.min(most as usize))
     }
 
     /// The seed of all random numbers, default 0. Same data, same parameters, same seed: the same forest, to the bit.
