@@ -23,7 +23,7 @@ test-push: ## Readings pushed by a real Prometheus, OpenTelemetry's SDK and curl
 	tests/push/run
 test-page: ## The page of a running detector in a real Chromium: a fault appears, no errors, accessible
 	tests/page/run
-test-clients: ## Predictions by clients that others wrote: requests, the KServe SDK, Triton's; every route by schemathesis
+test-clients: ## Predictions by clients that others wrote: requests, the KServe SDK, Triton's; every route by schemathesis (CASES of them, 2,000) and every status
 	tests/clients/run
 test-aarch64: ## The same models and verdicts on aarch64, emulated
 	tests/aarch64

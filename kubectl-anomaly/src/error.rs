@@ -9,10 +9,10 @@ use thiserror::Error;
 pub enum CommandError {
     /// There is no kubeconfig, or it names no cluster.
     #[error("the kubeconfig cannot be used: {0}")]
-    Kubeconfig(#[from] kube::config::KubeconfigError),
+    Kubeconfig(Box<kube::config::KubeconfigError>),
     /// The API server refuses, or cannot be reached.
     #[error("the API server: {0}")]
-    Cluster(#[from] kube::Error),
+    Cluster(Box<kube::Error>),
     /// The detector has no pod that can answer.
     #[error("detector {name} in namespace {namespace} has no ready pod{hint}")]
     NoPod {
@@ -48,6 +48,18 @@ pub enum CommandError {
         "none of the newest {0} verdicts is anomalous: give readings to explain those, as in `kubectl anomaly explain NAME SENSOR=VALUE`"
     )]
     NothingAnomalous(usize),
+}
+
+impl From<kube::Error> for CommandError {
+    fn from(error: kube::Error) -> Self {
+        Self::Cluster(Box::new(error))
+    }
+}
+
+impl From<kube::config::KubeconfigError> for CommandError {
+    fn from(error: kube::config::KubeconfigError) -> Self {
+        Self::Kubeconfig(Box::new(error))
+    }
 }
 
 impl CommandError {

@@ -20,7 +20,7 @@ import requests
 import tritonclient.http as triton
 from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
 from running import detector
-from statuses import NOT_PROVOKED, WAITING, Seen, documented, provoke, provoke_waiting
+from statuses import LOADING, NOT_PROVOKED, PUSHED, Seen, documented, provoke, provoke_waiting
 
 HERE = Path(__file__).resolve().parent
 NAME = "boiler"
@@ -130,9 +130,9 @@ def by_triton(address):
 def by_schemathesis(address):
     """Right and wrong requests to every route of the OpenAPI document that ends: the answers are those that it describes."""
     command = [Path(sys.executable).absolute().parent / "schemathesis", "--config-file", HERE / "schemathesis.toml", "run"]
-    most = os.environ.get("CASES", "20000")
-    # Of each operation so many in each of its two phases, about.
-    examples = max(20, int(most) // 40)
+    most = os.environ.get("CASES", "2000")
+    # Of each of the twenty operations so many, beside those that are always made.
+    examples = max(20, int(most) // 20)
     command += [f"http://{address}/openapi.json", "--max-examples", str(examples), "--request-timeout", "10"]
     # A stream has no end, and no generator knows protobuf.
     command += ["--exclude-path", "/verdicts/stream", "--exclude-path", "/api/v1/write", "--no-color", "--warnings", "off"]
@@ -150,8 +150,10 @@ def every_status(program, address, seen):
     openapi = requests.get(f"http://{address}/openapi.json", timeout=10).json()
     version = requests.get(f"http://{address}/v2/models/{NAME}", timeout=10).json()["versions"][0]
     provoke(seen, openapi, address, version)
-    with detector(program, WAITING % "", "/livez") as (waiting, _):
-        provoke_waiting(seen, openapi, waiting)
+    for manifest in (PUSHED, LOADING):
+        with detector(program, manifest, "/livez") as (waiting, _):
+            provoke_waiting(seen, openapi, waiting)
+            provoke(seen, openapi, waiting, "000000000000")
     missing = sorted(set(documented(openapi)) - seen.all - NOT_PROVOKED)
     unknown = sorted(each for each in seen.all - set(documented(openapi)) if each[2] != 405)
     if missing or unknown:

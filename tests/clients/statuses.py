@@ -1,32 +1,37 @@
 """A detector's OpenAPI document and what schemathesis has seen in; which documented statuses nothing has provoked out.
 
 What no generator thinks of is provoked here: bodies that are too large, too slow or packed in another way, and detectors that have
-no model, a token, or no room.
+no model, or no room.
 """
 
 import contextlib
 import http.client
 import threading
 
+PUSHES = ("/readings", "/api/v1/write", "/v1/metrics")
 #: What takes a panic, or more load than a test may make.
-NOT_PROVOKED = {("GET", "/v2/health/live", 503), *(("POST", path, 429) for path in ("/readings", "/api/v1/write", "/v1/metrics"))}
-WAITING = """
+NOT_PROVOKED = {("GET", "/v2/health/live", 503), *(("POST", path, 429) for path in PUSHES)}
+#: Takes what is pushed, and waits for enough of it.
+PUSHED = """
 apiVersion: anomaly.dev/v1alpha1
 kind: AnomalyDetector
 metadata: {name: boiler}
 spec:
   sources:
   - name: pushed
-    http: {%s sensors: [{name: pressure}, {name: flow}]}
+    http: {sensors: [{name: pressure}, {name: flow}]}
   model: {train: {samples: 100000}}
 """
+#: Has no model, as its file is not there, and takes nothing.
+LOADING = PUSHED.replace("train: {samples: 100000}", "load: {configMap: {name: forest, key: forest}}")
 
 
 def documented(openapi):
-    """(METHOD, path, status) of every answer that the document describes."""
+    """(METHOD, path, status) of every answer that the document describes, but for 401: tokens have tests of their own."""
     for path, operations in openapi["paths"].items():
         for method, operation in operations.items():
-            yield from ((method.upper(), path, int(status)) for status in operation["responses"])
+            statuses = (int(status) for status in operation["responses"] if status.isdigit())
+            yield from ((method.upper(), path, status) for status in statuses if status != 401)
 
 
 class Seen:
@@ -40,7 +45,8 @@ class Seen:
         connection = http.client.HTTPConnection(address, timeout=40)
         with contextlib.closing(connection):
             connection.putrequest(method, filled)
-            for name, value in ({"Content-Type": "application/json"} | (headers or {})).items():
+            said = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"} if path == "/api/v1/write" else {"Content-Type": "application/json"}
+            for name, value in (said | (headers or {})).items():
                 connection.putheader(name, value)
             if method == "POST":
                 connection.putheader("Content-Length", str(len(body) if announce is None else announce))
@@ -53,7 +59,17 @@ class Seen:
 
 
 def provoke(seen, openapi, address, version):
-    """On a detector that serves: bodies that are too large, packed in another way, or stop coming."""
+    """Bodies that are right, too large, packed in another way, or stop coming; another model; more followers than may be."""
+    right = {
+        "/v2/models/{model}/infer": b'{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP64","data":[5,-3]}]}',
+        "/v2/models/{model}/versions/{version}/infer": b'{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP64","data":[5,-3]}]}',
+    }
+    for path, body in right.items():
+        seen.ask(address, "POST", path, path.replace("{model}", "boiler").replace("{version}", version), body)
+    for method, path, status in set(documented(openapi)):
+        if status == 404 and "{model}" in path:
+            seen.ask(address, method, path, path.replace("{model}", "other").replace("{version}", version), b"{}")
+    seen.ask(address, "GET", "/verdicts/stream", "/verdicts/stream?since=soon")
     asking = []
     for path in [path for path, operations in openapi["paths"].items() if "post" in operations]:
         filled = path.replace("{model}", "boiler").replace("{version}", version)
@@ -70,19 +86,18 @@ def provoke(seen, openapi, address, version):
         seen.all.add(("GET", "/verdicts/stream", held[-1].getresponse().status))
     for connection in held:
         connection.close()
-    seen.ask(address, "GET", "/verdicts/stream", "/verdicts/stream?since=soon")
 
 
-def provoke_waiting(seen, openapi, address, token=None):
-    """On a detector that has no model yet, and takes readings: with its token where it has one."""
+def provoke_waiting(seen, openapi, address):
+    """On a detector that has no model yet, and takes readings."""
     rows = b'{"instances":[[1,2]]}'
     tensors = b'{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP64","data":[1,2]}]}'
     for method, path, _ in set(documented(openapi)):
         filled = path.replace("{model}", "boiler").replace("{version}", "000000000000")
         if path != "/verdicts/stream":
-            seen.ask(address, method, path, filled, tensors if "/v2/" in path else rows, {"Authorization": f"Bearer {token}"} if token else {})
+            seen.ask(address, method, path, filled, tensors if "/v2/" in path else rows)
     for body in (b'{"values":{"pressure":1,"flow":2}}', b'{"values":{"pressure":1,"flow":2},"time":"2001-01-01T00:00:00Z"}'):
         for query in ("", "?verdicts=true"):
             seen.ask(address, "POST", "/readings", "/readings" + query, body)
-    seen.ask(address, "POST", "/api/v1/write", "/api/v1/write", b"", {"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf"})
+    seen.ask(address, "POST", "/api/v1/write", "/api/v1/write", b"\0")
     seen.ask(address, "POST", "/v1/metrics", "/v1/metrics", b"{}")

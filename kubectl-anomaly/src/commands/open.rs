@@ -54,5 +54,6 @@ pub async fn run(args: &OpenArgs, place: &Place) -> Result<(), CommandError> {
 fn browse(address: &str) {
     let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let mut command = Command::new(program);
-    let _ = command.arg(address).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    command.arg(address).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    tokio::task::spawn_blocking(move || command.status());
 }

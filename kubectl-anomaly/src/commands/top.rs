@@ -51,10 +51,11 @@ pub async fn run(args: &TopArgs, place: &Place) -> Result<(), CommandError> {
     let asked = detectors.iter().map(|detector| newest(&cluster, detector));
     let mut found: Vec<Newest> = stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
     sort(&mut found);
-    Ok(match args.output {
+    match args.output {
         Format::Text => print(&text(&found, args.all_namespaces))?,
         Format::Json => found.iter().try_for_each(|each| print(&json(each)))?,
-    })
+    }
+    Ok(())
 }
 
 async fn newest(cluster: &Cluster, detector: &AnomalyDetector) -> Newest {

@@ -3,6 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+/// As many rows at once as the detector takes: its kernel is fastest where they stay in the cache.
+const BLOCK: usize = 2048;
+
 fn main() {
     let words: Vec<String> = std::env::args().collect();
     let [_, model, rows, columns, seconds] = &words[..] else { panic!("usage: forest-alone MODEL ROWS COLUMNS SECONDS") };
@@ -14,7 +17,9 @@ fn main() {
     let (began, lasts) = (Instant::now(), Duration::from_secs(seconds.parse().expect("a number of seconds")));
     let mut scored = 0;
     while began.elapsed() < lasts {
-        std::hint::black_box(artifact.ensemble.scores_of_cells(std::hint::black_box(&cells)));
+        for block in cells.chunks(BLOCK * columns) {
+            std::hint::black_box(artifact.ensemble.scores_of_cells(std::hint::black_box(block)));
+        }
         scored += cells.len() / columns;
     }
     println!("{scored}");
