@@ -297,7 +297,8 @@ pub struct SourceReport {
     pub name: String,
     /// Whether it gives readings.
     pub connected: bool,
-    /// One sentence on why not, else empty.
+    /// One sentence on why not; while it does, on the last reading that was refused, if there was one in the last five
+    /// minutes; else empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
 }

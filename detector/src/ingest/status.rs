@@ -11,6 +11,8 @@ use prometheus::{Gauge, IntCounter};
 
 /// The log has at most one line in this time on what a source gives: what is wrong is often wrong each second.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
+/// For so long a report says what was refused.
+const REPORTED_FOR: Duration = Duration::from_mins(5);
 
 /// The numbers that Prometheus sees.
 #[derive(Clone, Debug)]
@@ -45,8 +47,8 @@ struct State {
     message: String,
     /// How often it has connected.
     connections: u64,
-    /// What was refused last, and why.
-    refused: Option<String>,
+    /// When something was refused last, and why.
+    refused: Option<(Instant, String)>,
     /// When the log got its last line on what the source gives.
     line: Option<Instant>,
 }
@@ -121,7 +123,7 @@ impl SourceStatus {
     /// So many of those that arrived can be none, and why.
     pub fn refuse(&self, count: usize, why: &str) {
         self.counters.refused.inc_by(count as u64);
-        self.state().refused = Some(why.to_owned());
+        self.state().refused = Some((Instant::now(), why.to_owned()));
         self.warn(why);
     }
 
@@ -153,12 +155,14 @@ impl SourceStatus {
     /// The report to the operator.
     pub fn report(&self) -> SourceReport {
         let state = self.state();
-        SourceReport { name: self.name.clone(), connected: state.connected, message: state.message.clone() }
+        let refused = state.refused.as_ref().filter(|(at, _)| state.connected && at.elapsed() < REPORTED_FOR);
+        let message = refused.map_or_else(|| state.message.clone(), |(_, why)| format!("refused last: {why}"));
+        SourceReport { name: self.name.clone(), connected: state.connected, message }
     }
 
     /// The last reading that was refused, and why; none where all were good.
     pub fn refused(&self) -> Option<String> {
-        self.state().refused.clone()
+        self.state().refused.as_ref().map(|(_, why)| why.clone())
     }
 
     /// (arrived, scored, missing, refused, dropped).
@@ -201,6 +205,8 @@ mod tests {
         );
         assert!(status.connected() && !status.connected());
         assert_eq!((status.report().connected, status.report().message.as_str()), (true, ""));
+        status.refuse(1, "level: expected a number, got \"high\"");
+        assert_eq!(status.report().message, "refused last: level: expected a number, got \"high\"");
         assert_eq!(status.connections(), 1);
     }
 }

@@ -123,13 +123,19 @@ fn a_topic_that_switches_its_type_has_each_message_judged_or_refused_by_itself()
     let folder = tempfile::tempdir().unwrap();
     let mqtt = json!({"url": broker.url(), "sensors": [{"name": "level", "topic": "plant/level"}]});
     let running = started(folder.path(), &mqtt);
+    broker.publish("plant/level", "high", &[]);
+    let report = running.until(|report| !message(report).is_empty());
+    assert_eq!(message(&report), "refused last: level: expected a number, got \"high\"");
+    assert!(connected(&report), "what is refused is no reason to be away");
     let payloads = ["7", "{\"v\":7}", "7.5 m", "high", "[1]", "true", "8 %", "1e999", "null"];
     broker.publish("plant/level", &payloads.join("\n"), &[]);
-    running.until(|_| (outcome(&running, "refused") - 5.0).abs() < 0.5);
-    running.until(|_| running.is_accounted(payloads.len()));
+    running.until(|_| (outcome(&running, "refused") - 6.0).abs() < 0.5);
+    running.until(|_| running.is_accounted(payloads.len() + 1));
     let log = fs::read_to_string(folder.path().join("log")).unwrap();
+    assert!(log.contains("level: expected a number, got \"high\""), "{log}");
+    broker.publish("plant/level", r#"{"v":7}"#, &[]);
     let sentence = r#"level: expected a number, got "{\"v\":7}": name the place by a JSON pointer in value"#;
-    assert!(log.contains(sentence), "{log}");
+    running.until(|report| message(report).ends_with(sentence));
 }
 
 #[test]

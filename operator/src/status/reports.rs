@@ -170,18 +170,22 @@ fn serving(models: &[&ModelReport], concern: Option<&Concern>) -> Option<Conditi
 
 fn sources_connected(reports: &[&Report]) -> Option<ConditionState> {
     let sources: Vec<_> = reports.iter().flat_map(|report| &report.sources).collect();
-    let silent = sources.iter().filter(|source| !source.connected);
-    let silent: BTreeSet<String> =
-        silent.map(|source| format!("{}: {}", source.name, source.message)).collect();
-    let silent: Vec<_> = silent.into_iter().collect();
-    match (reports.first(), silent.is_empty()) {
+    let said = |connected: bool| -> Vec<String> {
+        let speaks = sources.iter().filter(|source| source.connected == connected && !source.message.is_empty());
+        let said: BTreeSet<String> =
+            speaks.map(|source| format!("{}: {}", source.name, source.message)).collect();
+        said.into_iter().collect()
+    };
+    let silent = sources.iter().any(|source| !source.connected).then(|| said(false));
+    match (reports.first(), silent) {
         (None, _) => None,
-        (Some(_), false) => Some(ConditionState::no(Reason::SourceDisconnected, silent.join("; "))),
-        (Some(report), true) => {
+        (Some(_), Some(silent)) => Some(ConditionState::no(Reason::SourceDisconnected, silent.join("; "))),
+        (Some(report), None) => {
             let message = match report.sources.len() {
                 1 => "the source gives readings".to_owned(),
                 count => format!("all {count} sources give readings"),
             };
+            let message = std::iter::once(message).chain(said(true)).collect::<Vec<_>>().join("; ");
             Some(ConditionState { status: ConditionStatus::True, reason: Reason::Connected, message })
         }
     }
