@@ -156,7 +156,8 @@ impl SourceStatus {
     pub fn report(&self) -> SourceReport {
         let state = self.state();
         let refused = state.refused.as_ref().filter(|(at, _)| state.connected && at.elapsed() < REPORTED_FOR);
-        let message = refused.map_or_else(|| state.message.clone(), |(_, why)| format!("refused last: {why}"));
+        let message =
+            refused.map_or_else(|| state.message.clone(), |(_, why)| format!("refused last: {why}"));
         SourceReport { name: self.name.clone(), connected: state.connected, message }
     }
 

@@ -171,7 +171,8 @@ fn serving(models: &[&ModelReport], concern: Option<&Concern>) -> Option<Conditi
 fn sources_connected(reports: &[&Report]) -> Option<ConditionState> {
     let sources: Vec<_> = reports.iter().flat_map(|report| &report.sources).collect();
     let said = |connected: bool| -> Vec<String> {
-        let speaks = sources.iter().filter(|source| source.connected == connected && !source.message.is_empty());
+        let speaks =
+            sources.iter().filter(|source| source.connected == connected && !source.message.is_empty());
         let said: BTreeSet<String> =
             speaks.map(|source| format!("{}: {}", source.name, source.message)).collect();
         said.into_iter().collect()
