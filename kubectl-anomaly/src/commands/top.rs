@@ -85,7 +85,9 @@ pub fn text(found: &[Newest], with_namespaces: bool) -> String {
         vec![cells(["NAMESPACE", "NAME", "VERDICT", "SEVERITY", "SENSOR", "SHARE", "READING", "TIME"])];
     rows.extend(found.iter().map(row));
     if !with_namespaces {
-        rows.iter_mut().for_each(|row| drop(row.remove(0)));
+        for row in &mut rows {
+            row.remove(0);
+        }
     }
     table(&rows)
 }

@@ -46,7 +46,10 @@ pub async fn run(args: &VerdictsArgs, place: &Place) -> Result<(), CommandError>
     let mut newest = verdicts.last().and_then(|last| last["time"].as_str()).map(ToOwned::to_owned);
     verdicts.retain(|verdict| args.wants(verdict));
     args.print(&verdicts)?;
-    while args.follow {
+    if !args.follow {
+        return Ok(());
+    }
+    loop {
         if let Err(error) = args.follow(&detector, &mut newest).await {
             if error.is_closed_pipe() {
                 return Err(error);
@@ -55,7 +58,6 @@ pub async fn run(args: &VerdictsArgs, place: &Place) -> Result<(), CommandError>
         }
         tokio::time::sleep(AGAIN).await;
     }
-    Ok(())
 }
 
 impl VerdictsArgs {

@@ -9,7 +9,7 @@ mod token;
 
 use thiserror::Error;
 
-use self::token::{Kind, Lexer, Token};
+use self::token::{Fault, Kind, Lexer, Parsed, Token};
 
 /// The most expressions within each other.
 const MAX_DEPTH: usize = 200;
@@ -41,14 +41,6 @@ pub fn check(query: &str) -> Result<(), SyntaxError> {
         SyntaxError { line: 1 + before.matches('\n').count(), column: 1 + line.chars().count(), message }
     })
 }
-
-/// What is wrong at a byte of the query.
-struct Fault {
-    at: usize,
-    message: String,
-}
-
-type Parsed<T> = Result<T, Fault>;
 
 /// What modifiers may follow an expression.
 #[derive(Clone, Copy, PartialEq)]

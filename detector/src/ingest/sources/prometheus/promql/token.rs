@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::{Fault, Parsed};
 use crate::excerpt::excerpt;
 
 /// The most characters of a token that a message shows.
@@ -14,6 +13,14 @@ const SIGNS: [&str; 30] = [
 ];
 /// Largest first, as durations are written: `1h30m`.
 const UNITS: [&str; 7] = ["y", "w", "d", "h", "ms", "m", "s"];
+
+/// What is wrong at a byte of the query.
+pub(super) struct Fault {
+    pub(super) at: usize,
+    pub(super) message: String,
+}
+
+pub(super) type Parsed<T> = Result<T, Fault>;
 
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Kind {
