@@ -240,7 +240,8 @@ fn another_encoding_is_in_the_way_only_where_its_cells_are_asked_for() {
     write("good.csv", b"heat,flow\n60,1\n61,2\n60,1\n");
     assert_eq!(error("evaluate --model model --input good.csv --labels stray.csv"), label);
     assert_eq!(error("run names.csv"), name);
-    let timed: String = (1..40).map(|row| format!("{row},{},1,0\n", 60 + row % 3)).collect();
+    let timed: Vec<String> = (1..40).map(|row| format!("{row},{},1,0\n", 60 + row % 3)).collect();
+    let timed = timed.concat();
     write("timed.csv", format!("timestamp,heat,flow,label\n{timed}").as_bytes());
     assert_eq!(error("run timed.csv --set spec.sources[0].csv.path=stray.csv"), cell);
     let scores = printed(folder.path(), &["score", "--model", "model", "--input", "cells.csv"], "");

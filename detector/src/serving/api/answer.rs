@@ -92,10 +92,10 @@ impl Begun {
     pub(super) fn response(self, batch: Batch, mut held: Held) -> HttpResponse {
         let Self { answer, written } = self;
         match answer {
-            Err(head) => {
+            Err(whole) => {
                 // It is less than was held for what it was made of.
                 let _ = held.hold(written.len());
-                head.response().body(Slices::new(written, held))
+                whole.response().body(Slices::new(written, held))
             }
             Ok(answer) => {
                 let mut response = Head::of(&*answer).response();

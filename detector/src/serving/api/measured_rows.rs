@@ -33,7 +33,7 @@ enum Source {
     /// They are there, measured.
     Rows(Vec<f64>),
     /// Readings, an interval apart, of which the first only give a past to the others.
-    Readings { values: Vec<f64>, features: Features, next: Timestamp, interval: Duration },
+    Readings { values: Vec<f64>, features: Box<Features>, next: Timestamp, interval: Duration },
 }
 
 impl MeasuredRows {
@@ -70,7 +70,7 @@ impl MeasuredRows {
         if values.len() > MAX_READINGS * scorer.model().sensors().len() {
             return Err(ApiError::TooManyRows(MAX_READINGS));
         }
-        let (features, next) = (scorer.features_of_rows(), start.unwrap_or_default());
+        let (features, next) = (Box::new(scorer.features_of_rows()), start.unwrap_or_default());
         let mut rows =
             Self { scorer, source: Source::Readings { values, features, next, interval }, block: Vec::new() };
         let early = rows.early();
@@ -185,7 +185,9 @@ impl MeasuredRows {
             *next = next.saturating_add(*interval).unwrap_or(Timestamp::MAX);
         }
         // Beyond what a 32-bit float can hold is beyond every split.
-        vectors.iter_mut().for_each(|cell| *cell = cell.clamp(f64::from(f32::MIN), f64::from(f32::MAX)));
+        for cell in &mut vectors {
+            *cell = cell.clamp(f64::from(f32::MIN), f64::from(f32::MAX));
+        }
         vectors
     }
 }

@@ -144,7 +144,7 @@ fn utf_16_with_a_byte_order_mark_is_text_plain_or_gzipped() {
     assert_eq!(cells(&big).unwrap(), expected);
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packed.write_all(&little).unwrap();
-    assert_eq!(cells(&packed.finish().unwrap()).unwrap(), expected);
+    assert_eq!(cells(packed.finish().unwrap()).unwrap(), expected);
 }
 
 #[test]
