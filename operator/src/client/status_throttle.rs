@@ -1,5 +1,5 @@
 //! How often progress is published. What people and tools wait for (a new generation seen, ready or not ready, stalled) is
-//! written at once; what happens on the way, replica by replica and percent by percent, at most every ten seconds.
+//! written at once; what happens on the way, replica by replica and percent by percent, at most every three seconds.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use crd::status::{AnomalyDetectorStatus, ConditionType};
 use tokio::time::Instant;
 
 /// The least time between two reports of mere progress.
-const PERIOD: Duration = Duration::from_secs(10);
+const PERIOD: Duration = Duration::from_secs(3);
 
 /// When each detector's status was last written, by namespace and name.
 #[derive(Debug, Default)]
@@ -76,13 +76,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn progress_waits_for_the_rest_of_ten_seconds_and_no_longer() {
+    async fn progress_waits_for_the_rest_of_three_seconds_and_no_longer() {
         let (status_throttle, start) = (StatusThrottle::default(), Instant::now());
         status_throttle.published(key(), start);
         let wait =
             |after| status_throttle.wait(&key(), &status("False", 0), &status("False", 1), start + after);
-        assert_eq!(wait(Duration::from_millis(500)), Some(Duration::from_millis(9500)));
-        assert_eq!(wait(Duration::from_secs(10)), None);
+        assert_eq!(wait(Duration::from_millis(500)), Some(Duration::from_millis(2500)));
+        assert_eq!(wait(Duration::from_secs(3)), None);
     }
 
     #[tokio::test(start_paused = true)]
