@@ -55,8 +55,12 @@ pub(crate) fn forest(graph: &Graph<'_>, bytes: usize) -> Result<Imported> {
         preprocessing: steps.preprocessing(inputs, columns)?,
         threshold: threshold(offset(model)?),
         columns: names(&first, inputs)?,
+        warnings: if learned_missing && takes_missing(&origin) {
+            vec![LEARNED_MISSING.to_owned()]
+        } else {
+            Vec::new()
+        },
         origin,
-        warnings: if learned_missing { vec![LEARNED_MISSING.to_owned()] } else { Vec::new() },
     })
 }
 
@@ -145,6 +149,13 @@ fn trees(model: &Attributes<'_, '_>, columns: u32, bytes: usize) -> Result<Trees
         trees.push(tree::nodes(&arrays, columns).map_err(|source| ModelError::Tree { index, source })?);
     }
     Ok(Trees { nodes: trees, learned_missing })
+}
+
+/// A forest takes missing cells since scikit-learn 1.6. What splits of earlier ones have as their side for them means nothing.
+fn takes_missing(origin: &str) -> bool {
+    let version = origin.rsplit(' ').next().unwrap_or_default();
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
+    (numbers.next(), numbers.next()) >= (Some(1), Some(6))
 }
 
 /// Since scikit-learn 1.3 each split has a side for missing cells. Where it has seen none, that is the side of more rows; one
