@@ -49,7 +49,10 @@ def check_import(model, expected, answer):
         refuse(answer["columns"] == expected["columns"], model, f"columns are {answer['columns']}")
         refuse(answer["origin"] == f"scikit-learn {expected['version']}", model, answer["origin"])
         warned = [warning for warning in answer["warnings"] if "learned from missing cells" in warning]
-        refuse(bool(warned) == ("holed_scores" in expected), model, f"warnings are {answer['warnings']}")
+        # Before 1.9 nothing in the file tells a forest that has learned from missing cells from one that has not.
+        holed = "holed_scores" in expected
+        version = tuple(int(part) for part in expected["version"].split(".")[:2])
+        refuse(holed if warned else not holed or version < (1, 9), model, f"warnings are {answer['warnings']}")
     return difference
 
 
