@@ -2,6 +2,7 @@
 //!
 //! The first object's fields are the columns. A later object may lack some, which are missing then, and may not have others.
 
+use std::collections::VecDeque;
 use std::io::{self, BufRead, ErrorKind, Read};
 
 use serde_json::{Map, Value};
@@ -16,14 +17,14 @@ pub struct Ndjson<R> {
     lines: R,
     columns: Option<Vec<String>>,
     line: u64,
-    text: Vec<u8>,
-    read: usize,
+    /// Made and not read.
+    text: VecDeque<u8>,
 }
 
 impl<R: BufRead> Ndjson<R> {
     /// From the first line on.
     pub fn new(lines: R) -> Self {
-        Self { lines, columns: None, line: 0, text: Vec::new(), read: 0 }
+        Self { lines, columns: None, line: 0, text: VecDeque::new() }
     }
 
     /// Turn the next line into a row; false after the last.
@@ -57,8 +58,7 @@ impl<R: BufRead> Ndjson<R> {
         let cells: Result<Vec<String>, String> =
             columns.iter().map(|name| cell(name, fields.get(name))).collect();
         writer.write_record(cells.map_err(|why| self.refused(&why))?)?;
-        self.text = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
-        self.read = 0;
+        self.text = writer.into_inner().map_err(|error| io::Error::other(error.to_string()))?.into();
         self.columns = Some(columns);
         Ok(true)
     }
@@ -82,12 +82,10 @@ fn cell(name: &str, value: Option<&Value>) -> Result<String, String> {
 
 impl<R: BufRead> Read for Ndjson<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.read == self.text.len() && !self.advance()? {
+        if self.text.is_empty() && !self.advance()? {
             return Ok(0);
         }
-        let read = (&self.text[self.read..]).read(buffer)?;
-        self.read += read;
-        Ok(read)
+        self.text.read(buffer)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Columns of lists, maps and structs are left out, and so are times of the day: no table of readings has a cell for them.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, Read};
 
@@ -29,8 +30,8 @@ pub struct Parquet<R: ChunkReader> {
     /// The next row group, counted from 0, and how many rows are left of the one at hand.
     group: usize,
     left: usize,
-    text: Vec<u8>,
-    read: usize,
+    /// Made and not read.
+    text: VecDeque<u8>,
 }
 
 struct Column {
@@ -93,8 +94,8 @@ impl<R: ChunkReader + 'static> Parquet<R> {
         }
         let mut header = csv::Writer::from_writer(Vec::new());
         header.write_record(columns.iter().map(|column| &column.name))?;
-        let text = header.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
-        Ok(Self { file, columns, readers: Vec::new(), group: 0, left: 0, text, read: 0 })
+        let text = header.into_inner().map_err(|error| io::Error::other(error.to_string()))?.into();
+        Ok(Self { file, columns, readers: Vec::new(), group: 0, left: 0, text })
     }
 
     /// The types of its columns, in the order of the header.
@@ -346,16 +347,10 @@ fn refused(error: ParquetError) -> io::Error {
 
 impl<R: ChunkReader + 'static> Read for Parquet<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.read == self.text.len() {
-            self.text.clear();
-            self.read = 0;
-            if !self.advance()? {
-                return Ok(0);
-            }
+        if self.text.is_empty() && !self.advance()? {
+            return Ok(0);
         }
-        let read = (&self.text[self.read..]).read(buffer)?;
-        self.read += read;
-        Ok(read)
+        self.text.read(buffer)
     }
 }
 

@@ -1,5 +1,6 @@
 //! UTF-16 text with a byte order mark in, as spreadsheets save it; the same as UTF-8 out.
 
+use std::collections::VecDeque;
 use std::io::{self, BufRead, ErrorKind, Read};
 
 /// The order of the bytes of a unit.
@@ -24,19 +25,17 @@ pub(super) struct Utf16<R> {
     order: Order,
     /// The first half of a surrogate pair, whose other half is still to come.
     high: Option<u16>,
-    text: Vec<u8>,
-    read: usize,
+    /// Made and not read.
+    text: VecDeque<u8>,
 }
 
 impl<R: BufRead> Utf16<R> {
     pub(super) fn new(input: R, order: Order) -> Self {
-        Self { input, order, high: None, text: Vec::new(), read: 0 }
+        Self { input, order, high: None, text: VecDeque::new() }
     }
 
     /// Turn what is buffered into text. Nothing at the end.
     fn advance(&mut self) -> io::Result<()> {
-        self.text.clear();
-        self.read = 0;
         let bytes = self.input.fill_buf()?;
         if bytes.is_empty() {
             return if self.high.is_some() { Err(refused("ends within a character")) } else { Ok(()) };
@@ -67,7 +66,7 @@ impl<R: BufRead> Utf16<R> {
         let units = self.high.take().into_iter().chain([unit]);
         for character in char::decode_utf16(units) {
             let character = character.map_err(|_| refused("has half of a character"))?;
-            self.text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+            self.text.extend(character.encode_utf8(&mut [0; 4]).as_bytes());
         }
         Ok(())
     }
@@ -84,15 +83,13 @@ fn refused(why: &str) -> io::Error {
 impl<R: BufRead> Read for Utf16<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         // A unit may be the first half of a character, and no text yet.
-        while self.read == self.text.len() {
+        while self.text.is_empty() {
             self.advance()?;
             if self.text.is_empty() && self.high.is_none() {
                 return Ok(0);
             }
         }
-        let read = (&self.text[self.read..]).read(buffer)?;
-        self.read += read;
-        Ok(read)
+        self.text.read(buffer)
     }
 }
 
