@@ -91,7 +91,7 @@ fn accepted(outcome: &Outcome) -> ConditionState {
 
 fn available(rollout: &Rollout) -> ConditionState {
     match (rollout.ready, rollout.wanted) {
-        _ if !rollout.has_begun => ConditionState::no(Reason::NotYet, "no pods have been asked for yet"),
+        _ if !rollout.has_started => ConditionState::no(Reason::NotYet, "no pods have been asked for yet"),
         (0, 0) => ConditionState::no(Reason::ScaledToZero, "no pods are asked for"),
         (0, _) => ConditionState::no(Reason::NotYet, answering(rollout)),
         _ if rollout.is_unreachable => unreachable(),

@@ -10,7 +10,7 @@ use crate::observe::pod_diagnosis::{self, PodDiagnosis};
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, in any combination")]
 pub struct Rollout {
     /// There is a Deployment.
-    pub has_begun: bool,
+    pub has_started: bool,
     /// Pods that were asked for.
     pub wanted: i32,
     /// Pods that the spec asks for besides, once the first has trained.
@@ -45,7 +45,7 @@ impl Rollout {
         let is_complete =
             is_seen && held_back == 0 && [replicas, updated, available].iter().all(|count| *count == wanted);
         Self {
-            has_begun: true,
+            has_started: true,
             wanted,
             held_back,
             replicas,

@@ -69,39 +69,35 @@ const TURN: Duration = Duration::from_millis(5);
 /// As much of an answer is made before the first of it is sent.
 pub(super) const AT_ONCE: usize = 256 << 10;
 
-/// The beginning of an answer: all of it where it is neither long nor slow to make.
-pub(super) struct Begun {
-    /// What is to come; none where this is all.
-    answer: Result<Box<dyn Answer>, Head>,
+/// An answer that was started: all of it where it is neither long nor slow to make.
+pub(super) struct Started {
+    head: Head,
     written: Bytes,
+    /// What is to come; none where this is all.
+    rest: Option<Box<dyn Answer>>,
 }
 
-impl Begun {
-    /// Begin this answer.
+impl Started {
+    /// Start this answer.
     pub(super) fn new(mut answer: Box<dyn Answer>) -> Self {
-        let (began, mut written) = (Instant::now(), Vec::new());
+        let (started, mut written) = (Instant::now(), Vec::new());
         let mut goes_on = true;
-        while goes_on && written.len() < AT_ONCE && began.elapsed() < TURN {
+        while goes_on && written.len() < AT_ONCE && started.elapsed() < TURN {
             goes_on = answer.write(&mut written);
         }
-        let answer = if goes_on { Ok(answer) } else { Err(Head::of(&*answer)) };
-        Self { answer, written: written.into() }
+        Self { head: Head::of(&*answer), written: written.into(), rest: goes_on.then_some(answer) }
     }
 
     /// The response, of which the rest is made in the lane of batches. So much is held for it.
     pub(super) fn response(self, batch: Batch, mut held: Held) -> HttpResponse {
-        let Self { answer, written } = self;
-        match answer {
-            Err(whole) => {
-                // It is less than was held for what it was made of.
-                let _ = held.hold(written.len());
-                whole.response().body(Slices::new(written, held))
-            }
-            Ok(answer) => {
-                let mut response = Head::of(&*answer).response();
-                response.streaming(BatchAnswer { batch, answer: Some(answer), written, _held: held }.pieces())
-            }
+        let Self { head, written, rest } = self;
+        if rest.is_some() {
+            let answer = BatchAnswer { batch, answer: rest, written, _held: held };
+            return head.response().streaming(answer.pieces());
         }
+        // It is less than was held for what it was made of.
+        let _ = held.hold(written.len());
+        head.response().body(Slices::new(written, held))
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
-use super::answer::{AT_ONCE, Answer, Begun, whole};
+use super::answer::{AT_ONCE, Answer, Started, whole};
 use super::error::ApiError;
 use super::judgement_json::{Bare, Detailed};
 use super::push::{decompressed, encoding, is_plain};
@@ -73,8 +73,8 @@ pub(super) async fn judged(
         Asked::Answer(answer) => {
             let batch = state.batches.begin()?;
             held.grow(answer.bytes() + AT_ONCE)?;
-            let begun = batch.work(move || Begun::new(answer)).await?;
-            Ok(begun.response(batch, held))
+            let started = batch.work(move || Started::new(answer)).await?;
+            Ok(started.response(batch, held))
         }
     }
 }
@@ -93,19 +93,19 @@ async fn large(
         let Body { bytes, mut held } = decompressed(&encoding, body, MAX_BYTES)?;
         // Two characters make a number at best. What is not needed is given back.
         held.grow(bytes.len() / 2 * size_of::<f64>())?;
-        let begun = match read(scorer, &bytes, &mut held)? {
+        let started = match read(scorer, &bytes, &mut held)? {
             Asked::Next { values, detail } => Err((values, detail)),
             Asked::Answer(answer) => {
                 drop(bytes);
                 held.hold(answer.bytes() + AT_ONCE)?;
-                Ok(Begun::new(answer))
+                Ok(Started::new(answer))
             }
         };
-        Ok::<_, ApiError>((begun, held))
+        Ok::<_, ApiError>((started, held))
     });
     match asked.await?? {
         (Err((values, detail)), _) => next(&judge, &values, detail),
-        (Ok(begun), held) => Ok(begun.response(batch, held)),
+        (Ok(started), held) => Ok(started.response(batch, held)),
     }
 }
 
