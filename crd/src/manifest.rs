@@ -159,7 +159,7 @@ pub(crate) fn crd() -> CustomResourceDefinition {
 }
 
 /// No default inside of a list. `kubectl apply` compares lists as a whole: an item with a field that the API server has filled in
-/// differs from the manifest for ever, and each apply says "configured". The program fills these in.
+/// differs from the manifest forever, and each apply says "configured". The program fills these in.
 fn leave_items_alone(schema: &mut JSONSchemaProps, is_in_list: bool) {
     if is_in_list {
         schema.default = None;

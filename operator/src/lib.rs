@@ -4,7 +4,7 @@
 
 /// What is watched, and the reconcile of one detector.
 pub mod controller;
-/// A detector and the settings -> what is to be built.
+/// A detector and the settings -> what to build.
 pub mod plan;
 /// A plan -> the objects.
 pub mod resources;

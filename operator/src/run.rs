@@ -46,7 +46,7 @@ pub enum RunError {
     /// The port is taken, or signals cannot be had.
     #[error("cannot serve HTTP: {0}")]
     Http(#[from] std::io::Error),
-    /// The metrics' certificate is of no use.
+    /// The metrics' certificate cannot be used.
     #[error("cannot serve the metrics by HTTPS: {0}")]
     Tls(#[from] TlsError),
     /// The client for the pods' reports could not be made.

@@ -38,7 +38,7 @@ class IsolationForest(OutlierMixin, BaseEstimator):
     bootstrap : bool, default=False
         False: each tree's rows are drawn without replacement, as in the paper. True is refused: trees have no other way.
     warm_start : bool, default=False
-        False: `fit` grows every tree anew. True is refused. More trees with the same rows and `random_state` begin with the same trees.
+        False: `fit` grows every tree again. True is refused. More trees with the same rows and `random_state` begin with the same trees.
     extension_level : int, default=0
         Columns of a split, less one: 0 is the original forest, more an extended one (Hariri, Kind and Brunner, 2021).
     mode : str, default="Standard"

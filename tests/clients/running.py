@@ -43,7 +43,7 @@ def until(condition, what):
             if value := condition():
                 return value
         time.sleep(0.05)
-    raise SystemExit(f"waited {PATIENCE} s in vain for {what}")
+    raise SystemExit(f"waited {PATIENCE} s for {what}")
 
 
 @contextlib.contextmanager

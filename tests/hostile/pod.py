@@ -39,7 +39,7 @@ def until(condition, what, seconds=30.0):
         value = condition()
         if value:
             return value
-        check(time.monotonic() < deadline, f"waited {seconds:g} s in vain for {what}")
+        check(time.monotonic() < deadline, f"waited {seconds:g} s for {what}")
         time.sleep(0.02)
 
 

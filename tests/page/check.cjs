@@ -54,7 +54,7 @@ async function until(condition, what) {
   for (;;) {
     const value = await Promise.resolve().then(condition).catch(() => null);
     if (value) return value;
-    assert.ok(Date.now() < deadline, "waited in vain for " + what);
+    assert.ok(Date.now() < deadline, "waited too long for " + what);
     await new Promise(done => setTimeout(done, 50));
   }
 }

@@ -37,7 +37,7 @@ pub struct Limits {
     pub max_rate: Option<f64>,
 
     /// For how long the sensor can give the very same value; from then on that is a fault of the sensor. 1s to 168h.
-    /// Default: for ever. Example: 10m.
+    /// Default: forever. Example: 10m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('168h')")
         .message(Message::Expression("'must be between 1s and 168h, got ' + self".into())))]

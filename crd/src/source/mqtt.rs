@@ -8,7 +8,7 @@ use super::limits::Limits;
 use crate::secret::SecretRef;
 
 /// Sensors whose readings a broker delivers (MQTT 3.1.1 or 5). A message is a reading of each sensor whose topic it has.
-/// A retained message is a reading only where `time` says of when it is: else nobody knows, and it is dropped.
+/// A retained message is a reading only where `time` says of when it is: else its time is unknown, and it is dropped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.session) || self.session != 'Persistent' || has(self.clientId)")

@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::cli::inference::{self, InferenceError, Inferred};
 use crate::cli::set;
 
-/// Why a manifest is of no use.
+/// Why a manifest is invalid.
 #[derive(Debug, Error)]
 pub enum FileError {
     /// The file cannot be read.

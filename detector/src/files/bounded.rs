@@ -1,5 +1,5 @@
 //! A path in, the bytes of the regular file behind it out, within a bound. A pipe that nobody writes to would hold the
-//! reader for ever, and a device has no end.
+//! reader forever, and a device has no end.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read};

@@ -22,7 +22,7 @@ pub enum OutgoingError {
         /// The file.
         path: PathBuf,
     },
-    /// A client certificate or its key is of no use.
+    /// A client certificate or its key cannot be used.
     #[error("the client certificate of {} cannot be used: {why}", path.display())]
     Identity {
         /// The file.

@@ -227,7 +227,7 @@ impl Scorer {
     /// # Errors
     /// The first that no model can judge, by its index.
     pub fn measure_all(&self, vectors: &mut [f64]) -> Result<(), (usize, Unjudgeable)> {
-        // Most are as they are to be: one look at all of them, without a branch, says so.
+        // Most are complete: one look at all of them, without a branch, says so.
         if self.features.levels().is_empty()
             && vectors.iter().fold(true, |all, value| all & (*value as f32).is_finite())
         {

@@ -65,7 +65,7 @@ impl Batches {
 }
 
 impl Batch {
-    /// Do a piece of its work. It is to be short: others wait.
+    /// Do a piece of its work. It is short, because others wait.
     ///
     /// # Errors
     /// It panicked.

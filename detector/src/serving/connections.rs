@@ -76,7 +76,7 @@ impl Connections {
         self.is_draining.store(true, Ordering::Relaxed);
     }
 
-    /// Whether an answer is to be the last of its connection: the server stops, or others need the place.
+    /// Whether an answer is the last of its connection: the server stops, or others need the place.
     pub fn is_closing(&self) -> bool {
         self.is_draining.load(Ordering::Relaxed) || self.open() > self.most - self.most / 4
     }

@@ -35,7 +35,7 @@ pub struct Applied {
     pub monitoring: Vec<(Kind, Result<Value, Unwritten>)>,
     /// What could not be written, of the objects that the detector needs.
     pub failed: Vec<Error>,
-    /// The pods are to be replaced, and wait for their turn.
+    /// The pods have to be replaced, and wait for their turn.
     pub is_queued: bool,
 }
 

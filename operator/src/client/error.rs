@@ -62,7 +62,7 @@ impl Error {
         self.code() == Some(404)
     }
 
-    /// Whether what was to be created is there already.
+    /// Whether what should be created is there already.
     pub fn exists_already(&self) -> bool {
         self.code() == Some(409)
     }

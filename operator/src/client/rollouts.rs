@@ -74,7 +74,7 @@ fn lock(started: &Mutex<BTreeSet<Key>>) -> MutexGuard<'_, BTreeSet<Key>> {
 }
 
 /// Whether a Deployment is on its way to a new version of its pods. One that its controller has given up (after ten
-/// minutes) is not: a single broken detector must not hold up the others for ever. Nor is one that was only scaled, or whose
+/// minutes) is not: a single broken detector must not hold up the others forever. Nor is one that was only scaled, or whose
 /// pods have failed since.
 pub fn is_rolling_out(generation: Option<i64>, deployment: &Value) -> bool {
     if deployment["spec"]["replicas"] == 0 {

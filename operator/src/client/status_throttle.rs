@@ -18,7 +18,7 @@ pub struct StatusThrottle {
 }
 
 impl StatusThrottle {
-    /// How long the change may wait; `None` if it is to be published now.
+    /// How long the change may wait; `None` if it is published now.
     pub fn wait(
         &self,
         key: &(String, String),

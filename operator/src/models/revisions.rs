@@ -1,4 +1,4 @@
-//! The models that are kept and those that pods serve in; which are to be fetched, which one new pods begin with, and
+//! The models that are kept and those that pods serve in; which to fetch, which one new pods begin with, and
 //! which may go out.
 //!
 //! Each revision is kept in an immutable ConfigMap of its own. The pointer is one more, always of the same name, that

@@ -149,7 +149,7 @@ fn reads_from_a_volume(detector: &Valid) -> Result<(), Invalid> {
     Err(Invalid(vec![Violation::new("spec.pod.volumeMounts", message)]))
 }
 
-/// The spec's number of pods. Where a model is to be trained and none is kept
+/// The spec's number of pods. Where a model has to be trained and none is kept
 /// yet, one pod trains it, and the others begin with what it has learned.
 fn replicas(detector: &Valid, current_state: &CurrentState) -> i32 {
     let there = current_state.replicas.unwrap_or(0);

@@ -87,7 +87,7 @@ fn pod(plan: &Plan) -> PodSpec {
     let asked = &plan.detector.spec().pod;
     PodSpec {
         automount_service_account_token: Some(false),
-        // The variables that stand for other Services are of no use here, and too many of them keep a pod from starting.
+        // The variables that stand for other Services have no use here, and too many of them keep a pod from starting.
         enable_service_links: Some(false),
         service_account_name: Some(asked.service_account_name.clone().unwrap_or_else(|| plan.name())),
         priority_class_name: asked.priority_class_name.clone(),

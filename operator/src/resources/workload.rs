@@ -57,7 +57,7 @@ pub fn build(plan: &Plan) -> Workload {
 }
 
 impl Workload {
-    /// Each kind and its object as JSON, or `None` where there is to be none.
+    /// Each kind and its object as JSON, or `None` where there is none.
     pub fn into_objects(self) -> [(Kind, Option<Value>); 10] {
         let Self {
             service_account,

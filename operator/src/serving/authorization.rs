@@ -28,7 +28,7 @@ pub enum Refusal {
     #[error("{0} may not get /metrics")]
     Forbidden(String),
     /// The cluster did not say.
-    #[error("the API server was asked in vain: {0}")]
+    #[error("the API server did not answer: {0}")]
     Unasked(String),
 }
 

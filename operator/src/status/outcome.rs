@@ -21,7 +21,7 @@ pub enum Outcome {
     Refused {
         /// Why.
         reason: Reason,
-        /// What is to be changed.
+        /// What to change.
         message: String,
     },
     /// The API server refuses what the spec asks for: it waits for a person, too.

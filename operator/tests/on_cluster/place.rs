@@ -59,7 +59,7 @@ impl Place {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
-    /// The manifest, as `kubectl apply --server-side` applies it: a field that nobody knows is refused.
+    /// The manifest, as `kubectl apply --server-side` applies it: an unknown field is refused.
     pub async fn apply(&self, manifest: &Value) -> kube::Result<DynamicObject> {
         let name = manifest["metadata"]["name"].as_str().unwrap();
         let parameters = PatchParams::apply("test").validation_strict();

@@ -69,7 +69,7 @@ impl GainTable {
         Some(Self::Lines { first, lines_a_leaf, lines: table.0, columns: table.1 })
     }
 
-    /// How many leaves [`GainTable::gains`] is to be given.
+    /// How many leaves [`GainTable::gains`] gets.
     pub(crate) fn leaves(&self) -> usize {
         match self {
             Self::StepTable(_) => 1,

@@ -81,7 +81,7 @@ impl Grove {
             return None;
         }
         let ranker = Ranker::new(&cuts);
-        let mut tables = Vec::with_capacity(trees.len()); // they are large: none is to be moved
+        let mut tables = Vec::with_capacity(trees.len()); // they are large: none moves
         for tree in trees {
             tables.push(Ranked::new(tree, &ranker, never as u16)?);
         }

@@ -41,7 +41,7 @@ pub struct TuneArgs {
     #[arg(long, value_name = "DURATION")]
     duration: Option<crd::Duration>,
 
-    /// What is to be best
+    /// The figure to maximise
     #[arg(long, value_enum, default_value_t)]
     objective: Objective,
 
@@ -50,7 +50,7 @@ pub struct TuneArgs {
     output: Option<PathBuf>,
 }
 
-/// What is to be best.
+/// The figure to maximise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 enum Objective {
     /// The average precision, at all thresholds.
@@ -65,10 +65,10 @@ enum Objective {
 /// Why nothing can be said.
 #[derive(Debug, Error)]
 pub enum TuneError {
-    /// The manifest is of no use.
+    /// The manifest is invalid.
     #[error(transparent)]
     Manifest(#[from] FileError),
-    /// A replay failed, or nobody knows the truth.
+    /// A replay failed, or no row has a label.
     #[error(transparent)]
     Replay(#[from] Box<EvaluateError>),
     /// The result cannot be written.
@@ -96,7 +96,7 @@ struct Candidate {
 /// Try all, and print the best.
 ///
 /// # Errors
-/// The manifest is of no use, or nobody knows the truth.
+/// The manifest is invalid, or no row has a label.
 pub fn run(args: &TuneArgs) -> Result<(), TuneError> {
     let name = shown(&args.manifest);
     let document = Document::read(&args.manifest, &args.set)?;

@@ -248,7 +248,7 @@ impl Rows {
         self.refused(Problem::Cell { column: self.header[column].clone(), expected, got })
     }
 
-    /// This row is of no use.
+    /// This row cannot be used.
     pub fn refused(&self, problem: Problem) -> CsvError {
         // Past the row and its line end; the line it began on is what people look for.
         let within: usize = self.row.iter().map(|cell| cell.split(|byte| *byte == b'\n').count() - 1).sum();
@@ -256,7 +256,7 @@ impl Rows {
         CsvError { file: self.file.clone(), line: Some(line.max(1)), problem }
     }
 
-    /// The whole file is of no use.
+    /// The whole file cannot be used.
     pub fn refused_whole(&self, problem: Problem) -> CsvError {
         CsvError { file: self.file.clone(), line: None, problem }
     }

@@ -23,7 +23,7 @@ const MAX_BYTES: usize = 2 << 20;
 /// How long a request waits for its verdicts after the last one, or two intervals.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What the answer is to be.
+/// What the answer contains.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Options {

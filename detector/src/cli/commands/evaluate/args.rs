@@ -72,7 +72,7 @@ pub struct EvaluateArgs {
 }
 
 impl EvaluateArgs {
-    /// What a report has to know of each verdict: where the threshold is still to be chosen, nobody knows yet which of them are
+    /// What a report has to know of each verdict: where the threshold is not chosen yet, it is open which of them are
     /// anomalous.
     pub(super) fn explain(&self) -> Explain {
         match (&self.report, self.choose) {

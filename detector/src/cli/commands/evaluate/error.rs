@@ -15,7 +15,7 @@ pub enum EvaluateError {
     /// A file cannot be read.
     #[error(transparent)]
     File(#[from] ModelFileError),
-    /// The manifest is of no use.
+    /// The manifest is invalid.
     #[error(transparent)]
     Manifest(#[from] FileError),
     /// The rows cannot be read or scored.

@@ -36,7 +36,7 @@ const DAY: Duration = Duration::from_hours(24);
 /// Train, or take the model, and judge what comes.
 ///
 /// # Errors
-/// The manifest is of no use, its sources are live or fail, or nobody knows the truth.
+/// The manifest is invalid, its sources are live or fail, or no row has a label.
 pub(super) fn judged(
     args: &EvaluateArgs,
     manifest: &Path,

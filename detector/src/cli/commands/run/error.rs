@@ -16,7 +16,7 @@ use crate::outgoing::OutgoingError;
 /// Why a detector could not run.
 #[derive(Debug, Error)]
 pub enum RunError {
-    /// The manifest is of no use.
+    /// The manifest is invalid.
     #[error(transparent)]
     Manifest(#[from] FileError),
     /// The sources or the training failed.

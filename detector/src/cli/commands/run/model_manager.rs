@@ -38,7 +38,7 @@ use crate::wall_clock;
 /// How often everything is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Who comes next, or what is to be said.
+/// Who comes next, or what to log.
 pub(super) enum ModelUpdate {
     /// A model takes over.
     Model {
@@ -176,7 +176,7 @@ impl ModelManager {
             }
             Err(error) => {
                 let why = error.to_string().replace('\n', "; ");
-                self.note(format!("the changed manifest is of no use: {why}"));
+                self.note(format!("the changed manifest is invalid: {why}"));
                 false
             }
         }

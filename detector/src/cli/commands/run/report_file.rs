@@ -16,7 +16,7 @@ use crate::report::page::Report;
 use crate::report::recording::Recording;
 use crate::scoring::scorer::Outcome;
 
-/// A page that is to be written.
+/// A page to write.
 pub(super) struct ReportFile {
     path: PathBuf,
     title: String,

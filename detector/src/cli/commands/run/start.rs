@@ -26,12 +26,12 @@ pub(super) struct Start {
     pub(super) rejected: Option<Rejected>,
     /// The folder of `--state`, locked.
     pub(super) directory: Option<StateDirectory>,
-    /// What a person should know: files that are of no use, and why.
+    /// What a person should know: files that cannot be used, and why.
     pub(super) notes: Vec<String>,
 }
 
 impl Start {
-    /// Look at the stored model and into the state directory. Files that are of no use stop nothing.
+    /// Look at the stored model and into the state directory. Files that cannot be used stop nothing.
     pub(super) fn new(args: &RunArgs, detector: &Valid, directory: Option<StateDirectory>) -> Self {
         let requirements = ModelRequirements::new(detector);
         let kept = directory.as_ref().map(StateDirectory::model);
@@ -60,7 +60,7 @@ pub(super) fn state_directory(args: &RunArgs) -> Result<Option<StateDirectory>, 
     args.state.as_deref().map(open).transpose()
 }
 
-/// The model in a file, as the spec wants it; none where there is no file, or where it is of no use.
+/// The model in a file, as the spec wants it; none where there is no file, or where it cannot be used.
 pub(super) fn fitted(
     file: &Path,
     requirements: &ModelRequirements,

@@ -67,7 +67,7 @@ pub enum TrainError {
     /// The label is one of the columns.
     #[error("--label {0} must not be one of --columns: the model would learn the answer")]
     LearnedLabel(String),
-    /// The manifest is of no use.
+    /// The manifest is invalid.
     #[error(transparent)]
     Manifest(#[from] FileError),
     /// It trains nothing.

@@ -19,7 +19,7 @@ use crate::wall_clock;
 /// Train on the history of the manifest's sources, as a start of the detector does: the same readings give the same file.
 ///
 /// # Errors
-/// The manifest is of no use or loads its model, or a source fails or has no history.
+/// The manifest is invalid or loads its model, or a source fails or has no history.
 pub(super) fn trained(args: &TrainArgs, manifest: &Path) -> Result<Trained, TrainError> {
     let document = Document::read(manifest, &args.set)?;
     document.notes.iter().for_each(note);

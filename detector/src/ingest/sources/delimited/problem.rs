@@ -14,7 +14,7 @@ pub(super) const LONGEST_ROW: u64 = 16 << 20;
 /// The most columns, and the most characters of a cell, that a message shows.
 const SHOWN: usize = 40;
 
-/// Why a file of delimited text is of no use: where, and one sentence.
+/// Why a file of delimited text cannot be read: where, and one sentence.
 #[derive(Debug, Error)]
 #[error("{file}{}: {problem}", .line.map(|line| format!(":{line}")).unwrap_or_default())]
 pub struct CsvError {

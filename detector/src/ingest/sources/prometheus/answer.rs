@@ -81,7 +81,7 @@ pub(super) fn points(answer: &Answer) -> Result<Vec<(Timestamp, Option<f64>)>, S
     Ok(points)
 }
 
-/// Seconds since the Unix epoch, and a number in quotes: none for NaN, where nothing is to be judged.
+/// Seconds since the Unix epoch, and a number in quotes: none for NaN, which is missing.
 fn point(point: Raw) -> Result<(Timestamp, Option<f64>), String> {
     let expected = |_| format!("expected a time and a number, got {}", shown(point));
     let (seconds, number): (f64, String) = serde_json::from_str(point.get()).map_err(expected)?;

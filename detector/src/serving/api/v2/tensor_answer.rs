@@ -34,7 +34,7 @@ pub(super) struct TensorAnswer {
     stage: Stage,
 }
 
-/// What is to be done next.
+/// What comes next.
 #[derive(Clone, Copy, Debug)]
 enum Stage {
     /// The scores from this row on.
@@ -50,7 +50,7 @@ impl TensorAnswer {
     /// The answer on these rows.
     ///
     /// # Errors
-    /// A long answer is to be partly JSON and partly binary.
+    /// A long answer would be partly JSON and partly binary.
     pub(super) fn new(
         name: &str,
         id: Option<String>,
