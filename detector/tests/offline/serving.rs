@@ -23,9 +23,9 @@ fn a_file_of_scikit_learn_is_served_in_one_command() {
 #[test]
 fn a_pipeline_of_scikit_learn_is_served_with_its_steps() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/interchange/tests/fixtures/pipelines/1.0.2");
-    let expected = std::fs::read(Path::new(folder).join("nested.json")).unwrap();
+    let expected = std::fs::read(Path::new(folder).join("robust.json")).unwrap();
     let expected: Value = serde_json::from_slice(&expected).unwrap();
-    let running = Running::serve(&Path::new(folder).join("nested.joblib"), &[]);
+    let running = Running::serve(&Path::new(folder).join("robust.joblib"), &[]);
     running.until_serving();
     let rows = serde_json::json!({ "instances": expected["rows"] }).to_string();
     let (code, answer) = ask_with(running.predict, "POST /predict", "", &rows).unwrap();

@@ -95,6 +95,31 @@ async fn from_a_config_map_that_is_missing_then_broken_then_good() {
 
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster loading"]
+async fn a_pipeline_of_scikit_learn_predicts_as_it_did_there() {
+    let place = Place::new("pipeline").await;
+    let folder =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../detector/interchange/tests/fixtures/pipelines/1.9.1");
+    let read = |name: &str| std::fs::read(format!("{folder}/{name}")).unwrap();
+    let expected: Value = serde_json::from_slice(&read("robust.json")).unwrap();
+    put_file(&place, "forest", &read("robust.joblib")).await;
+    let mut manifest = loading("pump", json!({"configMap": {"name": "forest", "key": "forest"}}));
+    manifest["spec"]["sources"][0]["simulated"]["sensors"] = json!([
+        {"name": "temperature", "baseline": 0.03},
+        {"name": "vibration", "baseline": 1},
+        {"name": "size", "baseline": 3_000_000},
+    ]);
+    place.apply(&manifest).await.unwrap();
+    let is_so = |detector: &Value| condition(detector, "ModelReady").1 == "Loaded";
+    place.detector_once("pump", "serves the pipeline", is_so).await;
+    let answer = place.predict("pump", &json!({ "instances": expected["rows"] })).await;
+    let predictions = answer["predictions"].as_array().unwrap().iter();
+    let anomalies: Vec<&Value> = predictions.map(|prediction| &prediction["anomaly"]).collect();
+    assert_eq!(anomalies, expected["anomalies"].as_array().unwrap().iter().collect::<Vec<_>>());
+    place.leave().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster: tests/on-cluster loading"]
 async fn from_a_persistent_volume_claim() {
     let place = Place::new("claim").await;
     let (digest, bytes) = trained(&place, "quickstart.yaml", "trainer").await;
