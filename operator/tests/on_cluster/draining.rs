@@ -18,7 +18,7 @@ use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use crate::place::{Place, sample};
+use crate::place::{Place, sample, until};
 
 const CLIENTS: u32 = 50;
 const REQUESTS_PER_S: u32 = 2000;
@@ -28,8 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const NAME: &str = "pump";
 
 /// What became of the requests.
-#[derive(Default)]
 struct Tally {
+    began: Instant,
     answered: AtomicU64,
     failed: AtomicU64,
     first: Mutex<Vec<String>>,
@@ -37,11 +37,21 @@ struct Tally {
 }
 
 impl Tally {
+    fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            answered: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            first: Mutex::default(),
+            is_over: AtomicBool::new(false),
+        }
+    }
+
     fn fail(&self, why: String) {
         self.failed.fetch_add(1, Ordering::Relaxed);
         let mut first = self.first.lock().unwrap();
         if first.len() < 20 {
-            first.push(why);
+            first.push(format!("after {:?}: {why}", self.began.elapsed()));
         }
     }
 
@@ -132,22 +142,27 @@ async fn no_prediction_fails_while_pods_come_and_go() {
     let address = format!("{}:{}", service.cluster_ip.unwrap(), service.ports.unwrap()[0].port);
     let least = std::env::var("DRAIN_REQUESTS").map_or(LEAST_REQUESTS, |least| least.parse().unwrap());
 
-    let tally: &'static Tally = Box::leak(Box::default());
-    let began = Instant::now();
+    // kube-proxy makes a new Service's address known a moment after its pods are Ready.
+    until("the Service's address", async || TcpStream::connect(&address).await.ok()).await;
+
+    let tally: &'static Tally = Box::leak(Box::new(Tally::new()));
     let clients: Vec<_> = (0..CLIENTS).map(|_| tokio::spawn(client(address.clone(), tally))).collect();
     let mut rounds = 0;
     while tally.answered.load(Ordering::Relaxed) < least || rounds == 0 {
         disturb(&place, rounds).await;
         rounds += 1;
         let (answered, failed) = (&tally.answered, &tally.failed);
-        println!("{answered:?} answered, {failed:?} failed after {rounds} rounds and {:?}", began.elapsed());
+        println!(
+            "{answered:?} answered, {failed:?} failed after {rounds} rounds and {:?}",
+            tally.began.elapsed()
+        );
     }
     tally.is_over.store(true, Ordering::Relaxed);
     for client in clients {
         client.await.unwrap();
     }
     let (answered, failed) = (tally.answered.load(Ordering::Relaxed), tally.failed.load(Ordering::Relaxed));
-    let rate = answered as f64 / began.elapsed().as_secs_f64();
+    let rate = answered as f64 / tally.began.elapsed().as_secs_f64();
     println!(
         "figures: drain_answered={answered} drain_failed={failed} drain_rounds={rounds} drain_requests_per_s={rate:.0}"
     );
