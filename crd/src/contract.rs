@@ -28,6 +28,18 @@ pub const SIGNING_DIRECTORY: &str = "/etc/anomaly-detector-signing";
 pub const CA_DIRECTORY: &str = "/etc/anomaly-detector-ca";
 /// The file with the certificates in that directory.
 pub const CA_FILE: &str = "ca.crt";
+/// Where the Secret of `serving.tls` is mounted.
+pub const TLS_DIRECTORY: &str = "/etc/anomaly-detector-tls";
+/// The certificate chain in that directory.
+pub const TLS_CERTIFICATE_FILE: &str = "tls.crt";
+/// Its private key.
+pub const TLS_KEY_FILE: &str = "tls.key";
+/// Where the authorities of `serving.tls.clientCA` are mounted; the file's name there is [`CA_FILE`].
+pub const CLIENT_CA_DIRECTORY: &str = "/etc/anomaly-detector-client-ca";
+/// Where the tokens of `serving.authentication` are mounted.
+pub const TOKENS_DIRECTORY: &str = "/etc/anomaly-detector-tokens";
+/// The file with the tokens in that directory, one a line.
+pub const TOKENS_FILE: &str = "tokens";
 /// Where csv sources find their files in a pod: a mount of `pod.volumeMounts`. They read nothing outside of it.
 pub const DATA_DIRECTORY: &str = "/data";
 /// A new value of this annotation has the detector retrain.

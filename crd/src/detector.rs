@@ -13,6 +13,7 @@ use crate::mute_window::MuteWindow;
 use crate::notification::Notification;
 use crate::pod::Pod;
 use crate::service::Service;
+use crate::serving::Serving;
 use crate::source::Source;
 use crate::status::AnomalyDetectorStatus;
 use crate::threshold::Threshold;
@@ -126,6 +127,11 @@ pub struct AnomalyDetectorSpec {
     /// The Service in front of the replicas.
     #[serde(default)]
     pub service: Service,
+
+    /// How the predict port answers: TLS, tokens, web pages of other origins, idle connections. Default: plain HTTP for
+    /// anyone who reaches it.
+    #[serde(default)]
+    pub serving: Serving,
 
     /// The detector's pods: labels, resources, placement, volumes, certificate authorities.
     #[serde(default)]

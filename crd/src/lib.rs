@@ -48,6 +48,8 @@ mod scheduling;
 pub mod pod;
 /// How they are reached.
 pub mod service;
+/// How requests are secured and answered.
+pub mod serving;
 /// What the operator says of a detector: conditions, replicas, model.
 pub mod status;
 /// The resource itself: spec and status, printer columns.

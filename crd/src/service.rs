@@ -11,6 +11,8 @@ use crate::names;
 /// The Service in front of the detector's replicas.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.grpcPort) || self.grpcPort != self.port")
+    .message("must be another port than service.port").field_path(".grpcPort"))]
 pub struct Service {
     /// Default: ClusterIP.
     #[serde(default, rename = "type")]
@@ -20,6 +22,14 @@ pub struct Service {
     #[serde(default = "http")]
     #[schemars(range(min = 1, max = 65_535))]
     pub port: i32,
+
+    /// One more port of the Service for gRPC, 1 to 65535, for meshes and gateways that tell protocols by the port: it is
+    /// called `grpc`, and its appProtocol is `kubernetes.io/h2c`, with TLS `https`. It ends at the same port of the pods
+    /// as `port`, which takes gRPC as well. Default: none. Example: 9000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65_535))]
+    #[x_kube(validation = Rule::new("self != 8000").message("must be another port than 8000, which is that of the metrics"))]
+    pub grpc_port: Option<i32>,
 
     /// Annotations of the Service, such as those by which a provider's load balancer is configured. Default: none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -45,6 +55,6 @@ fn http() -> i32 {
 
 impl Default for Service {
     fn default() -> Self {
-        Self { type_: ServiceType::default(), port: http(), annotations: BTreeMap::new() }
+        Self { type_: ServiceType::default(), port: http(), grpc_port: None, annotations: BTreeMap::new() }
     }
 }

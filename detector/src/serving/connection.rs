@@ -1,25 +1,36 @@
-//! A TCP stream in; the same stream out, with deadlines: on the head of a request, on the client that takes an answer, and
-//! on silence.
+//! A client's bytes in; the same bytes out, with deadlines: on the TLS handshake, on the head of a request, on the client that
+//! takes an answer, and on silence.
 //!
 //! The HTTP library has a deadline for the first head only, and none for writing. A clock that ticks once a second for each
 //! connection costs requests nothing.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use actix_web::rt::net::TcpStream;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
 use super::connections::{Connections, Open};
 use super::request_head::RequestHead;
+use super::streams::Streams;
+use super::transport::Transport;
 
 const TICK: Duration = Duration::from_secs(1);
 /// How long a new client has to say what it wants before it makes room for others.
 const GRACE: Duration = Duration::from_millis(20);
+/// The same for one whose handshake is under way.
+const HANDSHAKE_GRACE: Duration = Duration::from_millis(100);
+/// The longest that a handshake may take, and the first bytes.
+const FIRST: Duration = Duration::from_secs(10);
+/// How a client begins that speaks HTTP/2 without having agreed on it before (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// The longest that a head may take to arrive, ticks.
 const HEAD: u32 = 10;
 /// A client that takes less than so many bytes in so many ticks, while there are more for it, is cut off.
@@ -32,11 +43,13 @@ const LARGE_HEAD: &[u8] =
 
 /// A client's connection.
 pub struct Connection {
-    stream: TcpStream,
+    transport: Transport,
+    /// What was read to see which protocol it speaks, and is to be read again.
+    ahead: Vec<u8>,
     open: Open,
     accepted: Instant,
     clock: Pin<Box<Sleep>>,
-    head: RequestHead,
+    progress: Progress,
     /// Ticks since the first byte of the request that is under way.
     request_age: u32,
     /// Since when the client does not take what is there for it: ticks, and what it has taken since.
@@ -46,22 +59,84 @@ pub struct Connection {
     longest_silence: u32,
 }
 
+/// How far the requests of a connection are.
+enum Progress {
+    /// One after the other.
+    Http1(RequestHead),
+    /// Many at once.
+    Http2(Rc<Streams>),
+}
+
 impl Connection {
-    /// A connection that was just accepted. `longest_silence`: how long nothing may come or go.
-    pub fn new(stream: TcpStream, connections: &Arc<Connections>, longest_silence: Duration) -> Self {
+    /// A connection that was just accepted, with TLS once the handshake is done. `longest_silence`: how long nothing may come
+    /// or go.
+    ///
+    /// # Errors
+    /// The handshake failed, took too long, or others need the place.
+    pub async fn accept(
+        stream: TcpStream,
+        connections: &Arc<Connections>,
+        tls: Option<Arc<ServerConfig>>,
+        longest_silence: Duration,
+    ) -> io::Result<Self> {
         // Answers are written whole: nothing is gained by waiting for more.
         let _ = stream.set_nodelay(true);
+        let (open, accepted) = (connections.accept(), Instant::now());
+        let transport = match tls {
+            None => Transport::Plain(stream),
+            Some(config) => tokio::select! {
+                transport = Transport::accept(stream, config) => transport?,
+                () = sleep(FIRST) => return Err(cut("the handshake took too long")),
+                () = evicted(&open, accepted + HANDSHAKE_GRACE) => return Err(cut("others need the place")),
+            },
+        };
+        Ok(Self::new(transport, open, accepted, longest_silence))
+    }
+
+    fn new(transport: Transport, open: Open, accepted: Instant, longest_silence: Duration) -> Self {
         Self {
-            stream,
-            open: connections.accept(),
-            accepted: Instant::now(),
+            transport,
+            ahead: Vec::new(),
+            open,
+            accepted,
             clock: Box::pin(sleep(TICK)),
-            head: RequestHead::default(),
+            progress: Progress::Http1(RequestHead::default()),
             request_age: 0,
             blocked: None,
             silence: 0,
             longest_silence: u32::try_from(longest_silence.as_secs()).unwrap_or(u32::MAX),
         }
+    }
+
+    /// Whether the client speaks HTTP/2: as it was agreed on in the handshake, or by its first bytes.
+    ///
+    /// # Errors
+    /// They do not come.
+    pub async fn is_http2(&mut self) -> io::Result<bool> {
+        if let Some(agreed) = self.transport.is_http2() {
+            return Ok(agreed);
+        }
+        let mut first = [0; PREFACE.len()];
+        let mut length = 0;
+        let first_bytes = async {
+            while length < PREFACE.len() && first[..length] == PREFACE[..length] {
+                match self.read(&mut first[length..]).await? {
+                    0 => break,
+                    count => length += count,
+                }
+            }
+            Ok(())
+        };
+        let come = timeout(FIRST, first_bytes).await;
+        come.unwrap_or_else(|_| Err(self.refuse(SLOW_HEAD, "no request came")))?;
+        self.ahead = first[..length].to_vec();
+        Ok(first[..length] == *PREFACE)
+    }
+
+    /// The same for HTTP/2, whose requests are counted here.
+    #[must_use]
+    pub fn into_http2(self, streams: Rc<Streams>) -> Self {
+        Self { progress: Progress::Http2(streams), ..self }
     }
 
     /// Nothing can be done now: look at the clock, which wakes the task at its next tick.
@@ -82,7 +157,10 @@ impl Connection {
 
     /// Whether a request was made within the last second: it is answered first, however many others come after it.
     fn has_new_request(&self) -> bool {
-        self.head.is_whole() && self.request_age == 0
+        match &self.progress {
+            Progress::Http1(head) => head.is_whole() && self.request_age == 0,
+            Progress::Http2(streams) => streams.are_under_way(),
+        }
     }
 
     fn tick(&mut self) -> io::Result<()> {
@@ -91,7 +169,8 @@ impl Connection {
             return Err(cut("nothing came or went"));
         }
         self.request_age += 1;
-        if self.head.is_arriving() && self.request_age > HEAD {
+        let is_arriving = matches!(&self.progress, Progress::Http1(head) if head.is_arriving());
+        if is_arriving && self.request_age > HEAD {
             return Err(self.refuse(SLOW_HEAD, "the head of a request did not arrive in time"));
         }
         if let Some((ticks, taken)) = &mut self.blocked {
@@ -107,17 +186,18 @@ impl Connection {
     }
 
     /// Say why before the end, if there is room for it.
-    fn refuse(&self, answer: &[u8], why: &str) -> io::Error {
-        let _ = self.stream.try_write(answer);
+    fn refuse(&mut self, answer: &[u8], why: &str) -> io::Error {
+        self.transport.try_write(answer);
         cut(why)
     }
 
     fn received(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.silence = 0;
-        if self.head.is_between_requests() {
+        let Progress::Http1(head) = &mut self.progress else { return Ok(()) };
+        if head.is_between_requests() {
             self.request_age = 0;
         }
-        self.head.received(bytes).map_err(|_| self.refuse(LARGE_HEAD, "the head of a request is too large"))
+        head.received(bytes).map_err(|_| self.refuse(LARGE_HEAD, "the head of a request is too large"))
     }
 
     fn sent(&mut self, bytes: &[u8]) {
@@ -125,9 +205,20 @@ impl Connection {
         if let Some((_, taken)) = &mut self.blocked {
             *taken += bytes.len();
         }
-        self.head.answered(bytes);
+        match &mut self.progress {
+            Progress::Http1(head) => head.answered(bytes),
+            // Its settings are no answer.
+            Progress::Http2(streams) if !streams.are_answered() => return,
+            Progress::Http2(_) => {}
+        }
         self.open.answered();
     }
+}
+
+/// Resolves when others need the place, and it has had its time.
+async fn evicted(open: &Open, end: Instant) {
+    poll_fn(|cx| if open.is_evicted(cx.waker()) { Poll::Ready(()) } else { Poll::Pending }).await;
+    sleep_until(end).await;
 }
 
 fn cut(why: &str) -> io::Error {
@@ -140,8 +231,14 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.ahead.is_empty() {
+            let length = self.ahead.len().min(buffer.remaining());
+            buffer.put_slice(&self.ahead[..length]);
+            self.ahead.drain(..length);
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
-        match Pin::new(&mut self.stream).poll_read(cx, buffer) {
+        match Pin::new(&mut self.transport).poll_read(cx, buffer) {
             Poll::Ready(Ok(())) => {
                 let bytes = &buffer.filled()[before..];
                 if !bytes.is_empty() {
@@ -157,7 +254,7 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match Pin::new(&mut self.stream).poll_write(cx, bytes) {
+        match Pin::new(&mut self.transport).poll_write(cx, bytes) {
             Poll::Ready(Ok(count)) => {
                 self.sent(&bytes[..count]);
                 if count == bytes.len() {
@@ -174,10 +271,19 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        match Pin::new(&mut self.transport).poll_flush(cx) {
+            Poll::Ready(result) => {
+                self.blocked = None;
+                Poll::Ready(result)
+            }
+            Poll::Pending => {
+                self.blocked.get_or_insert((0, 0));
+                self.wait(cx)
+            }
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Pin::new(&mut self.transport).poll_shutdown(cx)
     }
 }

@@ -53,6 +53,8 @@ pub enum Protocol {
     V1,
     /// `POST /v2/models/NAME/infer`.
     V2,
+    /// `inference.GRPCInferenceService/ModelInfer`. Its code is that of REST.
+    Grpc,
 }
 
 impl Protocol {
@@ -62,6 +64,7 @@ impl Protocol {
             Self::Predict => "predict",
             Self::V1 => "v1",
             Self::V2 => "v2",
+            Self::Grpc => "grpc",
         }
     }
 }

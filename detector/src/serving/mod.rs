@@ -16,8 +16,22 @@ pub mod compression;
 pub mod request_head;
 /// All connections of a server.
 pub mod connections;
+/// What files hold, read again where they change.
+pub mod reloaded;
+/// Who may ask, by tokens.
+pub mod tokens;
+/// How a server presents itself, and whom it takes in, by certificates.
+pub mod tls;
+/// TCP, with TLS or without.
+pub mod transport;
+/// The requests of an HTTP/2 connection.
+pub mod streams;
 /// A client's connection, with its deadlines.
 pub mod connection;
+/// Answers as gRPC says them.
+pub mod grpc_status;
+/// Connections that speak HTTP/2.
+pub mod http2;
 /// Which threads must not end.
 pub mod threads;
 /// How long there has been no verdict.

@@ -23,4 +23,5 @@ mod prometheus;
 mod push;
 mod recordings;
 mod running;
+mod secured;
 mod serving;

@@ -8,13 +8,22 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::plan::Plan;
 
-/// The predict port as the spec wants it, and the metrics port, unless predictions have taken its number.
+/// The name of the port for gRPC.
+const GRPC_PORT_NAME: &str = "grpc";
+
+/// The predict port as the spec wants it, perhaps once more for gRPC, and the metrics port, unless predictions have taken its
+/// number.
 pub fn build(plan: &Plan) -> Service {
     let asked = &plan.detector.spec().service;
     let metrics = i32::from(METRICS_PORT);
-    let mut ports = vec![port(PREDICT_PORT_NAME, asked.port, Some("http"))];
+    let (http, grpc) = match plan.detector.spec().serving.tls {
+        Some(_) => ("https", "https"),
+        None => ("http", "kubernetes.io/h2c"), // KEP-3726
+    };
+    let mut ports = vec![port(PREDICT_PORT_NAME, asked.port, PREDICT_PORT_NAME, Some(http))];
+    ports.extend(asked.grpc_port.map(|number| port(GRPC_PORT_NAME, number, PREDICT_PORT_NAME, Some(grpc))));
     if asked.port != metrics {
-        ports.push(port(METRICS_PORT_NAME, metrics, None));
+        ports.push(port(METRICS_PORT_NAME, metrics, METRICS_PORT_NAME, None));
     }
     let annotations = Some(asked.annotations.clone()).filter(|annotations| !annotations.is_empty());
     Service {
@@ -33,11 +42,11 @@ pub fn build(plan: &Plan) -> Service {
     }
 }
 
-fn port(name: &str, number: i32, protocol: Option<&str>) -> ServicePort {
+fn port(name: &str, number: i32, target: &str, protocol: Option<&str>) -> ServicePort {
     ServicePort {
         name: Some(name.to_owned()),
         port: number,
-        target_port: Some(IntOrString::String(name.to_owned())),
+        target_port: Some(IntOrString::String(target.to_owned())),
         protocol: Some("TCP".to_owned()),
         app_protocol: protocol.map(str::to_owned),
         ..ServicePort::default()

@@ -2,12 +2,14 @@
 //! a restart must not lose, and what the spec asks to be mounted.
 
 use crd::contract::{
-    CA_DIRECTORY, CA_FILE, CONFIG_DIRECTORY, CREDENTIALS_DIRECTORY, LOAD_DIRECTORY, MODEL_DIRECTORY,
-    SIGNING_DIRECTORY, SOURCE_CREDENTIALS_DIRECTORY, STATE_DIRECTORY,
+    CA_DIRECTORY, CA_FILE, CLIENT_CA_DIRECTORY, CONFIG_DIRECTORY, CREDENTIALS_DIRECTORY, LOAD_DIRECTORY,
+    MODEL_DIRECTORY, SIGNING_DIRECTORY, SOURCE_CREDENTIALS_DIRECTORY, STATE_DIRECTORY, TLS_CERTIFICATE_FILE,
+    TLS_DIRECTORY, TLS_KEY_FILE, TOKENS_DIRECTORY, TOKENS_FILE,
 };
 use crd::load::Load;
 use crd::notification::Notification;
 use crd::pod::{self, CaBundle};
+use crd::serving::Serving;
 use k8s_openapi::api::core::v1::{
     ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, PersistentVolumeClaimVolumeSource,
     ProjectedVolumeSource, SecretProjection, SecretVolumeSource, Volume, VolumeMount, VolumeProjection,
@@ -50,7 +52,25 @@ pub fn of(plan: &Plan) -> Vec<Mounted> {
     mounted.extend(
         spec.pod.ca_bundle.as_ref().map(|from| read_only("ca-bundle", CA_DIRECTORY, certificates(from))),
     );
+    mounted.extend(serving(&spec.serving));
     mounted
+}
+
+/// The certificate, the authorities of clients and the tokens. They must be there: without them nobody would be answered, or
+/// anybody.
+fn serving(serving: &Serving) -> impl Iterator<Item = Mounted> {
+    let tls = serving.tls.as_ref();
+    let certificate = tls.map(|tls| {
+        let files = [TLS_CERTIFICATE_FILE, TLS_KEY_FILE].map(|file| (file, file));
+        read_only("tls", TLS_DIRECTORY, keys(&tls.secret_ref.name, &files))
+    });
+    let authorities = tls.and_then(|tls| tls.client_ca.as_ref());
+    let authorities = authorities.map(|from| read_only("client-ca", CLIENT_CA_DIRECTORY, certificates(from)));
+    let tokens = serving.authentication.as_ref().map(|authentication| {
+        let secret = &authentication.tokens_secret_ref;
+        read_only("tokens", TOKENS_DIRECTORY, keys(&secret.name, &[(&secret.key, TOKENS_FILE)]))
+    });
+    [certificate, authorities, tokens].into_iter().flatten()
 }
 
 /// The volumes of `spec.pod.volumes`.
@@ -123,6 +143,22 @@ fn secret(name: &str) -> Volume {
     let source = SecretVolumeSource {
         secret_name: Some(name.to_owned()),
         optional: Some(true),
+        default_mode: Some(0o440),
+        ..SecretVolumeSource::default()
+    };
+    Volume { secret: Some(source), ..Volume::default() }
+}
+
+/// Some keys of a Secret, each as the file of that name. They must be there.
+fn keys(secret: &str, files: &[(&str, &str)]) -> Volume {
+    let item = |(key, path): &(&str, &str)| KeyToPath {
+        key: (*key).to_owned(),
+        path: (*path).to_owned(),
+        mode: None,
+    };
+    let source = SecretVolumeSource {
+        secret_name: Some(secret.to_owned()),
+        items: Some(files.iter().map(item).collect()),
         default_mode: Some(0o440),
         ..SecretVolumeSource::default()
     };

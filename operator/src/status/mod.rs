@@ -23,9 +23,9 @@ pub mod sensor_faults;
 /// The conditions before and after -> Events.
 pub mod events;
 
-use crd::AnomalyDetector;
 use crd::status::{AnomalyDetectorStatus, Reason};
 use crd::threshold::Threshold;
+use crd::{AnomalyDetector, AnomalyDetectorSpec};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
@@ -65,7 +65,7 @@ pub fn of(
         alarm_rate: reported.alarm_rate,
         last_alarm_time: alarms::newest_notified(before.last_alarm_time, observed, now),
         last_sensor_fault_time: sensor_faults::newest_notified(before.last_sensor_fault_time, observed, now),
-        endpoint: Some(endpoint(&name, &namespace, detector.spec.service.port)),
+        endpoint: Some(endpoint(&name, &namespace, &detector.spec)),
     }
 }
 
@@ -92,9 +92,10 @@ fn sensors(detector: &AnomalyDetector) -> i32 {
     i32::try_from(detector.spec.sources.iter().map(of_source).sum::<usize>()).unwrap_or(i32::MAX)
 }
 
-fn endpoint(name: &str, namespace: &str, port: i32) -> String {
-    match port {
-        80 => format!("http://{name}.{namespace}.svc"),
-        port => format!("http://{name}.{namespace}.svc:{port}"),
+fn endpoint(name: &str, namespace: &str, spec: &AnomalyDetectorSpec) -> String {
+    let (scheme, own_port) = if spec.serving.tls.is_some() { ("https", 443) } else { ("http", 80) };
+    match spec.service.port {
+        port if port == own_port => format!("{scheme}://{name}.{namespace}.svc"),
+        port => format!("{scheme}://{name}.{namespace}.svc:{port}"),
     }
 }

@@ -11,7 +11,7 @@ pub mod series;
 /// The readings of series.
 pub mod collector;
 /// Protobuf messages, field by field.
-mod wire;
+pub mod wire;
 /// Prometheus' remote write.
 pub mod remote_write;
 /// OpenTelemetry's metrics.

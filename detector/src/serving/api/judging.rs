@@ -21,7 +21,7 @@ use crate::serving::metrics::Protocol;
 use crate::serving::state::State;
 
 /// The largest request body, also when it is decompressed: batches beyond it belong into several requests.
-const MAX_BYTES: usize = 2 << 20;
+pub(super) const MAX_BYTES: usize = 2 << 20;
 /// The most rows of a request; a body that is all rows of one digit has about as many.
 pub(super) const MAX_ROWS: usize = 600_000;
 /// The most rows of a request that are explained: that costs ten times as much.
@@ -61,8 +61,17 @@ pub(super) async fn judged(
     read: impl FnOnce(Arc<Scorer>, &[u8], &mut Held) -> Result<Asked, ApiError> + Send + 'static,
 ) -> Result<HttpResponse, ApiError> {
     let body = body::read(request, payload, &state.budget, MAX_BYTES).await?;
+    judged_body(state, encoding(request), body, read).await
+}
+
+/// The same for a body that was read, and is compressed so.
+pub(super) async fn judged_body(
+    state: &State,
+    encoding: String,
+    body: Body,
+    read: impl FnOnce(Arc<Scorer>, &[u8], &mut Held) -> Result<Asked, ApiError> + Send + 'static,
+) -> Result<HttpResponse, ApiError> {
     let scorer = state.scorer().ok_or_else(|| ApiError::NotReady(state.why_no_model()))?;
-    let encoding = encoding(request);
     if body.bytes.len() > SMALL || !is_plain(&encoding) {
         return large(state, scorer, encoding, body, read).await;
     }

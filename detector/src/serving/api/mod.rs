@@ -2,6 +2,8 @@
 
 /// The only map from errors to status codes and JSON.
 mod error;
+/// Who may ask.
+mod authentication;
 /// One JSON value.
 mod cell;
 /// Arrays and objects.
@@ -62,7 +64,11 @@ use actix_web::http::header::ALLOW;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
 
+pub use authentication::authenticate;
 use error::ApiError;
+
+/// The paths that readings are pushed to.
+const PUSHED: [&str; 3] = ["/readings", "/api/v1/write", "/v1/metrics"];
 
 /// The routes of the predict port. Expects `Data<State>`.
 pub fn configure_predict(config: &mut ServiceConfig) {
@@ -81,6 +87,7 @@ pub fn configure_predict(config: &mut ServiceConfig) {
         .service(shows("/v2/models/{model}/versions/{version}", v2::model_version))
         .service(shows("/v2/models/{model}/versions/{version}/ready", v2::version_ready))
         .service(takes("/v2/models/{model}/versions/{version}/infer", v2::infer_version))
+        .service(takes("/inference.GRPCInferenceService/{method}", v2::grpc::call))
         .service(takes("/readings", readings::push))
         .service(takes("/api/v1/write", remote_write::write))
         .service(takes("/v1/metrics", otlp::metrics))

@@ -16,8 +16,13 @@ pub(super) fn version(model: &Model) -> &str {
 /// # Errors
 /// The detector has another name.
 pub(super) fn check_model(state: &State, name: &str) -> Result<(), ApiError> {
-    let expected = state.detector.name();
-    if name == expected { Ok(()) } else { Err(no_such("model", name, expected)) }
+    check_name(name, &state.detector.name())
+}
+
+/// # Errors
+/// The model has another name.
+pub(super) fn check_name(name: &str, expected: &str) -> Result<(), ApiError> {
+    if name == expected { Ok(()) } else { Err(no_such("model", name, expected.to_owned())) }
 }
 
 /// # Errors

@@ -14,8 +14,12 @@ mod request;
 mod rows;
 /// Which tensors are answered.
 mod output;
-/// Rows -> tensors.
+/// Rows -> numbers.
+mod scored_rows;
+/// Numbers -> tensors.
 mod tensor_answer;
+/// The same over gRPC.
+pub(super) mod grpc;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +28,7 @@ use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
-use self::output::Output;
+use self::output::{Output, Tensor};
 use self::request::InferRequest;
 use self::rows::{Cells, READINGS};
 use self::tensor_answer::TensorAnswer;
@@ -168,25 +172,31 @@ fn answer(
     })?;
     let request = InferRequest::read(json)?;
     let outputs = request.outputs()?;
-    let most_rows = if outputs.iter().any(|output| output.tensor.is_explained()) {
-        super::judging::MAX_EXPLAINED
-    } else {
-        super::judging::MAX_ROWS
-    };
+    let most_rows = most_rows(outputs.iter().map(|output| output.tensor));
     let id = request.id.clone();
-    let rows = match rows::cells(scorer.model(), request, binary, most_rows, held)? {
-        Cells::Rows(cells) => MeasuredRows::new(scorer, cells, Place::Row)?,
-        Cells::Readings(values) => {
-            let rows = MeasuredRows::of_readings(scorer, values, None, interval)?;
-            if rows.len() == 0 {
-                let (least, got) = (rows.scorer().model().recipe().memory(), rows.early());
-                let why = format!("expected at least {least} rows, as the model looks back, got {got}");
-                return Err(ApiError::Unprocessable(format!("input {READINGS}"), why));
-            }
-            rows
-        }
-    };
+    let cells = rows::cells(scorer.model(), request::tensors(request.inputs, binary)?, most_rows, held)?;
+    let rows = measured(scorer, cells, interval)?;
     Ok(Asked::Answer(Box::new(TensorAnswer::new(name, id, rows, outputs)?)))
+}
+
+/// Rows as the model measures them.
+fn measured(scorer: Arc<Scorer>, cells: Cells, interval: Duration) -> Result<MeasuredRows, ApiError> {
+    let values = match cells {
+        Cells::Rows(cells) => return MeasuredRows::new(scorer, cells, Place::Row),
+        Cells::Readings(values) => values,
+    };
+    let rows = MeasuredRows::of_readings(scorer, values, None, interval)?;
+    if rows.len() > 0 {
+        return Ok(rows);
+    }
+    let (least, got) = (rows.scorer().model().recipe().memory(), rows.early());
+    let why = format!("expected at least {least} rows, as the model looks back, got {got}");
+    Err(ApiError::Unprocessable(format!("input {READINGS}"), why))
+}
+
+/// How many rows may be asked about, where these are wanted.
+fn most_rows(mut outputs: impl Iterator<Item = Tensor>) -> usize {
+    if outputs.any(Tensor::is_explained) { super::judging::MAX_EXPLAINED } else { super::judging::MAX_ROWS }
 }
 
 fn metadata(state: &State, scorer: &Scorer) -> Result<HttpResponse, ApiError> {

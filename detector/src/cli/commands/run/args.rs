@@ -90,11 +90,26 @@ pub struct RunArgs {
     pub(super) drain: crd::Duration,
 
     /// How long a connection may be idle before it is closed; longer than proxies keep theirs, so that they close first
-    #[arg(long, value_name = "DURATION", default_value = "75s", env = "DETECTOR_KEEP_ALIVE")]
-    pub(super) keep_alive: crd::Duration,
+    /// [default: serving.keepAlive of the manifest, 75s]
+    #[arg(long, value_name = "DURATION", env = "DETECTOR_KEEP_ALIVE")]
+    pub(super) keep_alive: Option<crd::Duration>,
+
+    /// Answer predictions by HTTPS, with the certificate chain `tls.crt` and the key `tls.key` of this folder, which are read
+    /// again when they change
+    #[arg(long, value_name = "FOLDER", env = "DETECTOR_TLS")]
+    pub(super) tls: Option<PathBuf>,
+
+    /// With TLS, take in clients alone whose certificate is signed by an authority of this file, in PEM
+    #[arg(long, value_name = "FILE", env = "DETECTOR_CLIENT_CA")]
+    pub(super) client_ca: Option<PathBuf>,
+
+    /// Answer predictions for clients with a token of this file alone: one a line, read again when it changes. Clients send
+    /// Authorization: Bearer TOKEN
+    #[arg(long, value_name = "FILE", env = "DETECTOR_TOKENS")]
+    pub(super) tokens: Option<PathBuf>,
 
     /// Let pages of this origin, such as https://example.org, ask for predictions (CORS); * for all. May be given several
-    /// times. Without it, browsers let no other page do that
+    /// times. Without it, and without serving.cors in the manifest, browsers let no other page do that
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',', value_parser = origin, env = "DETECTOR_CORS_ORIGIN")]
     pub(super) cors_origin: Vec<String>,
 

@@ -36,6 +36,9 @@ pub enum RunError {
     /// An address is taken, or not ours.
     #[error("{0} cannot be listened on: {1}")]
     Listen(Address, io::Error),
+    /// The certificate or the tokens are of no use.
+    #[error("{0}")]
+    Serving(String),
     /// The output file cannot be written.
     #[error("{}: {source}", path.display())]
     Output {

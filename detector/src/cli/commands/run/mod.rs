@@ -8,6 +8,8 @@ pub mod args;
 pub mod error;
 /// When to stop.
 mod stop;
+/// How requests are secured.
+mod security;
 /// Where requests are answered.
 mod servers;
 /// How far training is.

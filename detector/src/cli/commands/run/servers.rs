@@ -1,17 +1,19 @@
 //! The shared state in, two servers out: predictions, and metrics with probes.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_cors::Cors;
 use actix_http::error::DispatchError;
+use actix_http::h1::H1Service;
 use actix_http::{ConnectionType, HttpService};
-use actix_service::{ServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_service::{IntoService, Service, ServiceFactory, ServiceFactoryExt, fn_factory, map_config};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{AppConfig, Server, ServerHandle, ServiceResponse};
 use actix_web::http::Version;
-use actix_web::middleware::Condition;
+use actix_web::middleware::{Condition, from_fn};
 use actix_web::rt::net::TcpStream;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, Error};
@@ -20,10 +22,13 @@ use socket2::{SockFilter, SockRef};
 use super::address::Address;
 use super::args::RunArgs;
 use super::error::RunError;
-use crate::serving::api::{configure_metrics, configure_predict};
+use super::security::Security;
+use crate::serving::api::{authenticate, configure_metrics, configure_predict};
+use crate::serving::budget::{Budget, usable_memory};
 use crate::serving::compression::compressed;
 use crate::serving::connection::Connection;
 use crate::serving::connections::{Connections, most_connections};
+use crate::serving::http2::Http2;
 use crate::serving::state::State;
 
 /// The most connections of probes and scrapes. They have their own, and their own files: see [`most_connections`].
@@ -34,6 +39,8 @@ const HEAD: Duration = Duration::from_secs(10);
 const LINGER: Duration = Duration::from_secs(2);
 /// What the system keeps of what a client has sent, or has not taken, bytes: so it is no more than it is here.
 const SOCKET_BYTES: usize = 64 << 10;
+/// The part of the memory that the requests of HTTP/2 connections may hold.
+const HTTP2_SHARE: usize = 8;
 /// How long connections are still taken in that were made before new ones were refused.
 const LAST_CONNECTIONS: Duration = Duration::from_millis(100);
 
@@ -52,17 +59,21 @@ impl Servers {
         let (predict, metrics) = (listen(&args.predict_address)?, listen(&args.metrics_address)?);
         let listener = predict.try_clone().map_err(RunError::Start)?;
         let connections = Connections::new(most_connections());
-        let silence = longest_silence(args, state);
+        let serving = &state.detector.spec().serving;
+        let keep_alive = args.keep_alive.unwrap_or(serving.keep_alive).into();
+        let silence = longest_silence(keep_alive, state);
+        let budget = Budget::new(usable_memory() / HTTP2_SHARE);
         let serve = |listener, workers, connections: &Arc<Connections>, timeout, routes: Routes| {
             let (state, connections) = (state.clone(), connections.clone());
-            let parts = Parts { state, connections, silence, routes };
-            parts.serve(listener, workers, args.keep_alive.into(), timeout)
+            let http2 = Http2 { budget: budget.clone(), connections: connections.clone(), keep_alive };
+            let parts = Parts { state, connections, silence, routes, http2 };
+            parts.serve(listener, workers, timeout)
         };
         let refused = |address: &Address| {
             let address = address.clone();
             move |error| RunError::Listen(address, error)
         };
-        let (for_predictions, for_metrics) = (Routes::predict(&args.cors_origin), Routes::metrics());
+        let (for_predictions, for_metrics) = (Routes::predict(args, state)?, Routes::metrics());
         let predict = serve(predict, cores, &connections, 10, for_predictions)
             .map_err(refused(&args.predict_address))?;
         let metrics = serve(metrics, 1, &Connections::new(MAX_PROBES), 1, for_metrics)
@@ -94,17 +105,25 @@ struct Routes {
     configure: fn(&mut ServiceConfig),
     /// The origins of other pages that may ask; none where browsers are to let no other page ask.
     origins: Vec<String>,
+    /// Who is asked for what.
+    security: Security,
     /// Whether answers are gzipped for those who take it.
     compresses: bool,
 }
 
 impl Routes {
-    fn predict(origins: &[String]) -> Self {
-        Self { configure: configure_predict, origins: origins.to_vec(), compresses: true }
+    /// As the arguments have it, else the spec.
+    fn predict(args: &RunArgs, state: &State) -> Result<Self, RunError> {
+        let serving = &state.detector.spec().serving;
+        let of_spec = serving.cors.as_ref().map(|cors| cors.allowed_origins.clone()).unwrap_or_default();
+        let origins = if args.cors_origin.is_empty() { of_spec } else { args.cors_origin.clone() };
+        let security = Security::new(args, serving).map_err(RunError::Serving)?;
+        Ok(Self { configure: configure_predict, origins, security, compresses: true })
     }
 
     fn metrics() -> Self {
-        Self { configure: configure_metrics, origins: Vec::new(), compresses: false }
+        let (origins, security) = (Vec::new(), Security::default());
+        Self { configure: configure_metrics, origins, security, compresses: false }
     }
 
     /// Cross-origin resource sharing (Fetch, section 3.2).
@@ -129,40 +148,63 @@ struct Parts {
     connections: Arc<Connections>,
     silence: Duration,
     routes: Routes,
+    http2: Http2,
 }
 
 impl Parts {
-    fn serve(
-        self,
-        listener: TcpListener,
-        workers: usize,
-        keep_alive: Duration,
-        stop_timeout: u64,
-    ) -> std::io::Result<Server> {
+    fn serve(self, listener: TcpListener, workers: usize, stop_timeout: u64) -> std::io::Result<Server> {
         let server = Server::build().workers(workers).disable_signals().shutdown_timeout(stop_timeout);
         let stopping = server.graceful_shutdown_signal();
         // Beyond what may stay: those that have to wait until others have made room.
         let most = self.connections.most().div_ceil(workers) + 8;
         let service = move || {
-            let stopping = stopping.clone();
-            let http = HttpService::build()
-                .keep_alive(keep_alive)
-                .client_request_timeout(HEAD)
-                .client_disconnect_timeout(LINGER)
-                .graceful_shutdown_signal(move || {
-                    let stopping = stopping.clone();
-                    async move { stopping.notified().await }
-                })
-                .h1(self.app());
-            let (connections, silence) = (self.connections.clone(), self.silence);
-            let connect = move |stream: TcpStream| {
-                let peer = stream.peer_addr().ok();
-                let connection = Connection::new(stream, &connections, silence);
-                async move { Ok::<_, DispatchError>((connection, peer)) }
-            };
-            fn_service(connect).and_then(http)
+            let (parts, stopping) = (self.clone(), stopping.clone());
+            fn_factory(move || {
+                let (parts, stopping) = (parts.clone(), stopping.clone());
+                async move {
+                    let stopped = move || {
+                        let stopping = stopping.clone();
+                        async move { stopping.notified().await }
+                    };
+                    parts.protocols(stopped).await
+                }
+            })
         };
         Ok(server.max_concurrent_connections(most).listen("http", listener, service)?.run())
+    }
+
+    /// What a thread answers its connections by: the routes behind HTTP/1, and behind HTTP/2.
+    async fn protocols<F: Future<Output = ()> + 'static>(
+        self,
+        stopped: impl Fn() -> F + Clone + 'static,
+    ) -> Result<impl Service<TcpStream, Response = (), Error = DispatchError>, ()> {
+        let http1: H1Service<Connection, _, _> = HttpService::build()
+            .keep_alive(self.http2.keep_alive)
+            .client_request_timeout(HEAD)
+            .client_disconnect_timeout(LINGER)
+            .graceful_shutdown_signal(stopped.clone())
+            .h1(self.app());
+        let http1 = Rc::new(http1.new_service(()).await?);
+        let http2 = Rc::new(self.app().new_service(()).await?);
+        let serve = move |stream: TcpStream| {
+            let (parts, http1, http2, stopped) =
+                (self.clone(), http1.clone(), http2.clone(), stopped.clone());
+            async move {
+                let (mut connection, peer) = parts.connect(stream).await?;
+                if connection.is_http2().await? {
+                    parts.http2.serve(connection, http2, stopped()).await;
+                    return Ok(());
+                }
+                http1.call((connection, peer)).await
+            }
+        };
+        Ok(serve.into_service())
+    }
+
+    async fn connect(&self, stream: TcpStream) -> std::io::Result<(Connection, Option<SocketAddr>)> {
+        let (peer, tls) = (stream.peer_addr().ok(), self.routes.security.tls());
+        let connection = Connection::accept(stream, &self.connections, tls, self.silence).await?;
+        Ok((connection, peer))
     }
 
     /// The routes. An answer says so where it is the last of its connection. HTTP/1.0 knows no chunks: there the end of an
@@ -172,14 +214,20 @@ impl Parts {
     ) -> impl ServiceFactory<
         actix_http::Request,
         Config = (),
-        Response = ServiceResponse<BoxBody>,
+        Response = actix_http::Response<BoxBody>,
         Error = actix_http::Response<BoxBody>,
         InitError = (),
     > + use<> {
         let (connections, state, compresses) =
             (self.connections.clone(), self.state.clone(), self.routes.compresses);
-        let app =
-            App::new().app_data(self.state.clone()).wrap(self.routes.cors()).configure(self.routes.configure);
+        let tokens = self.routes.security.tokens.clone();
+        let (is_guarded, tokens) = (tokens.is_some(), Rc::new(tokens));
+        let guard = from_fn(move |request, next| authenticate(tokens.clone(), request, next));
+        let app = App::new()
+            .app_data(self.state.clone())
+            .wrap(Condition::new(is_guarded, guard))
+            .wrap(self.routes.cors())
+            .configure(self.routes.configure);
         map_config(app, |()| AppConfig::default()).map_err(|error: Error| error.error_response().into()).map(
             move |response: ServiceResponse<_>| {
                 let response = response.map_into_boxed_body();
@@ -192,16 +240,16 @@ impl Parts {
                 if is_endless || connections.is_closing() {
                     response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
                 }
-                response
+                response.into()
             },
         )
     }
 }
 
 /// Nothing may come or go for longer than an idle connection may stay, or a client may wait for its verdicts.
-fn longest_silence(args: &RunArgs, state: &State) -> Duration {
+fn longest_silence(keep_alive: Duration, state: &State) -> Duration {
     let interval = Duration::from(state.detector.spec().interval);
-    Duration::from(args.keep_alive).saturating_add(interval.saturating_mul(2)).saturating_add(HEAD * 3)
+    keep_alive.saturating_add(interval.saturating_mul(2)).saturating_add(HEAD * 3)
 }
 
 fn listen(address: &Address) -> Result<TcpListener, RunError> {

@@ -1,6 +1,10 @@
 //! The type of a tensor's elements, and its bytes in; numbers out. All are little endian.
 
 use serde::Deserialize;
+use serde::de::value::{Error as ValueError, StrDeserializer};
+
+use super::super::error::ApiError;
+use crate::serving::budget::Held;
 
 /// The types that rows may come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -33,8 +37,47 @@ impl Datatype {
         }
     }
 
+    /// The type of this name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::deserialize(StrDeserializer::<ValueError>::new(name)).ok()
+    }
+
+    /// The numbers in the bytes of the tensor that is shown so, for which room is held.
+    ///
+    /// # Errors
+    /// The bytes are no whole elements, or there is no room.
+    pub(super) fn held(self, shown: &str, bytes: &[u8], held: &mut Held) -> Result<Vec<f64>, ApiError> {
+        let broken = || {
+            let why = format!("expected whole elements, got {} bytes", bytes.len());
+            ApiError::Unprocessable(shown.to_owned(), why)
+        };
+        held.grow(self.count(bytes.len()).ok_or_else(broken)? * size_of::<f64>())?;
+        self.numbers(bytes).ok_or_else(broken)
+    }
+
+    /// The field of `InferTensorContents` that has its elements.
+    pub(super) fn contents_field(self) -> u32 {
+        match self {
+            Self::Int8 | Self::Int16 | Self::Int32 => 2,
+            Self::Int64 => 3,
+            Self::Uint8 | Self::Uint16 | Self::Uint32 => 4,
+            Self::Uint64 => 5,
+            Self::Fp32 => 6,
+            Self::Fp64 => 7,
+            Self::Bytes => 8,
+        }
+    }
+
+    /// The number of a varint of that field.
+    pub(super) fn integer(self, varint: u64) -> f64 {
+        match self {
+            Self::Int8 | Self::Int16 | Self::Int32 | Self::Int64 => varint.cast_signed() as f64,
+            _ => varint as f64,
+        }
+    }
+
     /// How many numbers so many bytes are at most; none where they are no whole number of them.
-    pub(super) fn count(self, bytes: usize) -> Option<usize> {
+    fn count(self, bytes: usize) -> Option<usize> {
         match self.width() {
             Some(width) => bytes.is_multiple_of(width).then_some(bytes / width),
             None => Some(bytes / LENGTH),
@@ -42,7 +85,7 @@ impl Datatype {
     }
 
     /// The numbers in a tensor's bytes; of a text that is no number, NaN. None where the bytes break off.
-    pub(super) fn numbers(self, bytes: &[u8]) -> Option<Vec<f64>> {
+    fn numbers(self, bytes: &[u8]) -> Option<Vec<f64>> {
         match self {
             Self::Uint8 => Some(bytes.iter().map(|byte| f64::from(*byte)).collect()),
             Self::Int8 => each(bytes, |byte| f64::from(i8::from_le_bytes(byte))),

@@ -8,14 +8,16 @@ use super::bounded::Bounded;
 use super::datatype::Datatype;
 use super::numbers::Numbers;
 use super::output::{Output, Tensor};
+use super::rows::{Given, shown};
 use crate::excerpt::{MAX_EXCERPT, excerpt};
+use crate::serving::budget::Held;
 
 /// The most characters of an id, which is sent back.
-const MAX_ID: usize = 256;
+pub(super) const MAX_ID: usize = 256;
 /// The most dimensions of a tensor.
-const MAX_DIMENSIONS: usize = 8;
+pub(super) const MAX_DIMENSIONS: usize = 8;
 /// The most tensors that may be wanted.
-const MAX_OUTPUTS: usize = 16;
+pub(super) const MAX_OUTPUTS: usize = 16;
 
 /// An inference request.
 #[derive(Debug, Deserialize)]
@@ -88,33 +90,75 @@ impl InferRequest {
         }
         let output = |wanted: &RequestedOutput| {
             let binary = wanted.parameters.as_ref().and_then(|each| each.binary_data);
-            let tensor = Tensor::named(&wanted.name).ok_or_else(|| {
-                let expected = Tensor::ALL.map(Tensor::name).join(", ");
-                let name = excerpt(&wanted.name, MAX_EXCERPT);
-                ApiError::Unprocessable(
-                    "outputs".to_owned(),
-                    format!("no such output: {name}, expected {expected}"),
-                )
-            })?;
-            Ok(Output { tensor, binary: binary.unwrap_or(by_default) })
+            Ok(Output { tensor: wanted_tensor(&wanted.name)?, binary: binary.unwrap_or(by_default) })
         };
         wanted.iter().map(output).collect()
     }
 }
 
-impl Input {
-    /// The bytes of the tensor that follow the JSON; none where its numbers are in it.
-    pub(super) fn binary_size(&self) -> Option<usize> {
-        self.parameters.as_ref()?.binary_data_size
+/// The output of this name.
+///
+/// # Errors
+/// There is none.
+pub(super) fn wanted_tensor(name: &str) -> Result<Tensor, ApiError> {
+    Tensor::named(name).ok_or_else(|| {
+        let expected = Tensor::ALL.map(Tensor::name).join(", ");
+        let why = format!("no such output: {}, expected {expected}", excerpt(name, MAX_EXCERPT));
+        ApiError::Unprocessable("outputs".to_owned(), why)
+    })
+}
+
+/// A tensor of a request, and its bytes where they follow the JSON.
+pub(super) struct JsonTensor<'a> {
+    input: Input,
+    binary: Option<&'a [u8]>,
+}
+
+/// The tensors of a request, with their bytes, which follow the JSON one after another.
+///
+/// # Errors
+/// There are too few of them, or too many.
+pub(super) fn tensors<'a>(
+    inputs: Bounded<Input, { super::MAX_NAMED }>,
+    mut binary: &'a [u8],
+) -> Result<Vec<JsonTensor<'a>>, ApiError> {
+    let mut tensors = Vec::with_capacity(inputs.0.len());
+    for input in inputs.0 {
+        let size = input.parameters.as_ref().and_then(|each| each.binary_data_size);
+        let own = size.map(|size| {
+            let (own, rest) = binary.split_at_checked(size).ok_or_else(|| {
+                let why = format!("expected {size} bytes of it after the JSON, got {}", binary.len());
+                ApiError::Unprocessable(shown(&input.name), why)
+            })?;
+            binary = rest;
+            Ok::<_, ApiError>(own)
+        });
+        tensors.push(JsonTensor { binary: own.transpose()?, input });
+    }
+    if binary.is_empty() {
+        return Ok(tensors);
+    }
+    Err(ApiError::Malformed(format!("expected no bytes after the last tensor, got {}", binary.len())))
+}
+
+impl Given for JsonTensor<'_> {
+    fn name(&self) -> &str {
+        &self.input.name
     }
 
-    /// The name, cut where it is long, for sentences.
-    pub(super) fn shown(&self) -> String {
-        format!("input {}", excerpt(&self.name, MAX_EXCERPT))
+    fn shape(&self) -> &[usize] {
+        &self.input.shape.0
     }
 
-    /// How many numbers its shape has room for.
-    pub(super) fn length(&self) -> Option<usize> {
-        self.shape.0.iter().try_fold(1_usize, |length, dimension| length.checked_mul(*dimension))
+    fn numbers(self, held: &mut Held) -> Result<Vec<f64>, ApiError> {
+        let name = shown(&self.input.name);
+        match (self.binary, self.input.data) {
+            (Some(bytes), None) => self.input.datatype.held(&name, bytes, held),
+            (None, Some(data)) => data.of(&name),
+            _ => {
+                let why = "expected either data or binary_data_size".to_owned();
+                Err(ApiError::Unprocessable(name, why))
+            }
+        }
     }
 }

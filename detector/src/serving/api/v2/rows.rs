@@ -3,8 +3,7 @@
 
 use super::super::error::ApiError;
 use super::super::expected::MAX_NAMED;
-use super::bounded::Bounded;
-use super::request::{InferRequest, Input};
+use crate::excerpt::{MAX_EXCERPT, excerpt};
 use crate::model::model::Model;
 use crate::model::names;
 use crate::serving::budget::Held;
@@ -20,37 +19,46 @@ pub(super) enum Cells {
     Readings(Vec<f64>),
 }
 
+/// A tensor of a request, whichever way it came.
+pub(super) trait Given {
+    /// Of the input, or of a column.
+    fn name(&self) -> &str;
+
+    /// The length of each dimension.
+    fn shape(&self) -> &[usize];
+
+    /// Its numbers, for which room is held.
+    ///
+    /// # Errors
+    /// They are none, or there is no room.
+    fn numbers(self, held: &mut Held) -> Result<Vec<f64>, ApiError>;
+}
+
 /// The cells of all rows.
 ///
 /// # Errors
 /// The tensors are not of the model's columns, or their numbers not of their shapes.
-pub(super) fn cells(
+pub(super) fn cells<T: Given>(
     model: &Model,
-    request: InferRequest,
-    mut binary: &[u8],
+    inputs: Vec<T>,
     most_rows: usize,
     held: &mut Held,
 ) -> Result<Cells, ApiError> {
-    let Bounded(inputs) = request.inputs;
-    let is_readings = inputs.len() == 1 && inputs[0].name == READINGS;
+    let is_readings = inputs.len() == 1 && inputs[0].name() == READINGS;
     let columns = if is_readings { model.sensors().len() } else { model.columns() };
-    let is_whole = inputs.len() == 1 && inputs[0].shape.0.len() == 2 && inputs[0].shape.0[1] == columns;
+    let is_whole = inputs.len() == 1 && inputs[0].shape().len() == 2 && inputs[0].shape()[1] == columns;
     if is_readings && !is_whole {
-        let why = format!("expected the shape [rows, {columns}], got {:?}", inputs[0].shape.0);
-        return Err(ApiError::Unprocessable(inputs[0].shown(), why));
+        let why = format!("expected the shape [rows, {columns}], got {:?}", inputs[0].shape());
+        return Err(ApiError::Unprocessable(shown(inputs[0].name()), why));
     }
-    let rows = if is_whole { inputs[0].shape.0[0] } else { column_length(model, &inputs)? };
+    let rows = if is_whole { inputs[0].shape()[0] } else { column_length(model, &inputs)? };
     if rows > most_rows {
         return Err(ApiError::TooManyRows(most_rows));
     }
     let mut tensors = Vec::with_capacity(inputs.len());
     for input in inputs {
-        let name = input.name.clone();
-        tensors.push((name, numbers(input, &mut binary, held)?));
-    }
-    if !binary.is_empty() {
-        let why = format!("expected no bytes after the last tensor, got {}", binary.len());
-        return Err(ApiError::Malformed(why));
+        let name = input.name().to_owned();
+        tensors.push((name, numbers(input, held)?));
     }
     match <[_; 1]>::try_from(tensors) {
         Ok([(_, cells)]) if is_readings => readings(cells).map(Cells::Readings),
@@ -70,59 +78,51 @@ fn readings(cells: Vec<f64>) -> Result<Vec<f64>, ApiError> {
     }
 }
 
+/// An input for sentences: its name, cut where it is long.
+pub(super) fn shown(name: &str) -> String {
+    format!("input {}", excerpt(name, MAX_EXCERPT))
+}
+
+/// The numbers of a tensor, as many as its shape has room for.
+fn numbers<T: Given>(input: T, held: &mut Held) -> Result<Vec<f64>, ApiError> {
+    let (name, shape) = (shown(input.name()), input.shape().to_vec());
+    let length = shape.iter().try_fold(1_usize, |length, dimension| length.checked_mul(*dimension));
+    let numbers = input.numbers(held)?;
+    if length == Some(numbers.len()) {
+        return Ok(numbers);
+    }
+    let why = format!("expected as many numbers as the shape {shape:?} has, got {}", numbers.len());
+    Err(ApiError::Unprocessable(name, why))
+}
+
 /// The length of each column, where each has a tensor.
-fn column_length(model: &Model, inputs: &[Input]) -> Result<usize, ApiError> {
+fn column_length<T: Given>(model: &Model, inputs: &[T]) -> Result<usize, ApiError> {
     let columns = model.columns();
     let refused = |why: String| ApiError::Unprocessable("inputs".to_owned(), why);
     let Some(first) = inputs.first().filter(|_| inputs.len() == columns) else {
         let whole = format!("expected a tensor of shape [rows, {columns}]");
         let got = match inputs {
-            [input] => format!("one of shape {:?}", input.shape.0),
+            [input] => format!("one of shape {:?}", input.shape()),
             inputs => format!("{} tensors", inputs.len()),
         };
         let each = if columns <= MAX_NAMED { " or a tensor a column" } else { "" };
         return Err(refused(format!("{whole}{each}, got {got}")));
     };
-    let length = |input: &Input| match input.shape.0[..] {
+    let length = |input: &T| match input.shape()[..] {
         [rows] | [rows, 1] => Some(rows),
         _ => None,
     };
-    let is_wrong = |input: &&Input| length(input).is_none() || length(input) != length(first);
+    let is_wrong = |input: &&T| length(input).is_none() || length(input) != length(first);
     match inputs.iter().find(is_wrong) {
         Some(wrong) => Err(ApiError::Unprocessable(
-            wrong.shown(),
+            shown(wrong.name()),
             format!(
                 "expected the shape [rows] or [rows, 1], the same as the other columns, got {:?}",
-                wrong.shape.0
+                wrong.shape()
             ),
         )),
         None => Ok(length(first).unwrap_or_default()),
     }
-}
-
-/// The numbers of a tensor, from the JSON or the first of the binary bytes.
-fn numbers(input: Input, binary: &mut &[u8], held: &mut Held) -> Result<Vec<f64>, ApiError> {
-    let (name, length, size) = (input.shown(), input.length(), input.binary_size());
-    let refused = |why: String| ApiError::Unprocessable(name.clone(), why);
-    let numbers = match (size, input.data) {
-        (Some(size), None) => {
-            let (own, rest) = binary.split_at_checked(size).ok_or_else(|| {
-                refused(format!("expected {size} bytes of it after the JSON, got {}", binary.len()))
-            })?;
-            *binary = rest;
-            let broken = || refused(format!("expected whole elements, got {size} bytes"));
-            held.grow(input.datatype.count(size).ok_or_else(broken)? * size_of::<f64>())?;
-            input.datatype.numbers(own).ok_or_else(broken)?
-        }
-        (None, Some(data)) => data.of(&name)?,
-        _ => return Err(refused("expected either data or binary_data_size".to_owned())),
-    };
-    if length != Some(numbers.len()) {
-        let why =
-            format!("expected as many numbers as the shape {:?} has, got {}", input.shape.0, numbers.len());
-        return Err(refused(why));
-    }
-    Ok(numbers)
 }
 
 /// Columns, in any order, as rows.

@@ -1,7 +1,6 @@
-//! Rows in; the tensors of an inference response out: first all scores, a block at a time, then each tensor.
+//! Scored rows in; the tensors of an inference response, in JSON and binary, out.
 
 use std::io::Write;
-use std::ops::Range;
 
 use serde_json::{Map, Value, json};
 
@@ -10,35 +9,30 @@ use super::super::error::ApiError;
 use super::super::measured_rows::MeasuredRows;
 use super::super::served::version;
 use super::output::{Output, Tensor};
-use crate::model::judgement::severity;
+use super::scored_rows::ScoredRows;
 use crate::serving::pieces::PIECE;
 
 /// The bytes of an element.
 const WIDTH: usize = 8;
-/// So many rows are judged where they arrive.
-const FEW_ROWS: usize = 100;
-const FEW_EXPLAINED: usize = 10;
 /// The most numbers of an answer that is partly JSON, partly binary: the length of its JSON has to be known before.
 const MOST_MIXED: usize = 100_000;
 
 /// An inference response.
 pub(super) struct TensorAnswer {
-    rows: MeasuredRows,
+    rows: ScoredRows,
     outputs: Vec<Output>,
     /// The JSON around the tensors' data.
     parts: Vec<Vec<u8>>,
     /// Where binary tensors follow: the JSON's length.
     json_length: Option<usize>,
-    scores: Vec<f64>,
-    shares: Vec<f64>,
     stage: Stage,
 }
 
 /// What comes next.
 #[derive(Clone, Copy, Debug)]
 enum Stage {
-    /// The scores from this row on.
-    Scores(usize),
+    /// The scores.
+    Scores,
     /// The JSON of the output with this index, from this element on.
     Json(usize, usize),
     /// The bytes of the output with this index, from this element on.
@@ -57,14 +51,9 @@ impl TensorAnswer {
         rows: MeasuredRows,
         outputs: Vec<Output>,
     ) -> Result<Self, ApiError> {
-        let sensors = rows.scorer().model().sensors().len();
         let parts = parts(name, id, &rows, &outputs);
-        let explained = outputs.iter().any(|output| output.tensor.is_explained());
-        let shares = if explained { rows.len() * sensors } else { 0 };
-        let scores = Vec::with_capacity(rows.len());
-        let shares = Vec::with_capacity(shares);
-        let (stage, json_length) = (Stage::Scores(0), None);
-        let mut answer = Self { rows, outputs, parts, json_length, scores, shares, stage };
+        let rows = ScoredRows::new(rows, outputs.iter().any(|output| output.tensor.is_explained()));
+        let mut answer = Self { rows, outputs, parts, json_length: None, stage: Stage::Scores };
         if answer.outputs.iter().any(|output| output.binary) {
             answer.json_length = Some(answer.length_of_json()?);
         }
@@ -83,9 +72,8 @@ impl TensorAnswer {
         if numbers == 0 {
             return Ok(parts);
         }
-        while matches!(self.stage, Stage::Scores(_)) {
-            self.score();
-        }
+        while self.rows.score() {}
+        self.stage = Stage::Json(0, 0);
         let mut json = Vec::new();
         while matches!(self.stage, Stage::Json(..)) {
             self.json(&mut json);
@@ -96,49 +84,7 @@ impl TensorAnswer {
 
     /// How many numbers an output has.
     fn length(&self, output: usize) -> usize {
-        match self.outputs[output].tensor {
-            Tensor::Threshold => 1,
-            Tensor::FeatureScore => self.rows.len() * self.rows.scorer().model().sensors().len(),
-            _ => self.rows.len(),
-        }
-    }
-
-    /// Score some more rows.
-    fn score(&mut self) {
-        let Stage::Scores(begin) = self.stage else { return };
-        let end = if self.shares.capacity() > 0 {
-            let end = (begin + FEW_EXPLAINED).min(self.rows.len());
-            for judgement in (begin..end).map(|row| self.rows.explained(row)) {
-                self.scores.push(judgement.score);
-                self.shares.extend(judgement.contributions);
-            }
-            end
-        } else {
-            let block = self.rows.block(begin);
-            let scores = self.rows.scores(block.clone());
-            self.scores.extend(scores);
-            block.end
-        };
-        self.stage = if end < self.rows.len() { Stage::Scores(end) } else { Stage::Json(0, 0) };
-    }
-
-    fn number(&self, tensor: Tensor, element: usize) -> f64 {
-        let threshold = self.rows.scorer().threshold();
-        let anomalous = |score: f64| score > threshold;
-        match tensor {
-            Tensor::IsOutlier => f64::from(u8::from(anomalous(self.scores[element]))),
-            Tensor::Predict => {
-                if anomalous(self.scores[element]) {
-                    -1.0
-                } else {
-                    1.0
-                }
-            }
-            Tensor::InstanceScore => self.scores[element],
-            Tensor::Severity => severity(self.scores[element], threshold),
-            Tensor::Threshold => threshold,
-            Tensor::FeatureScore => self.shares[element],
-        }
+        self.rows.length(self.outputs[output].tensor)
     }
 
     /// Write JSON until the piece is full, or all of it is written.
@@ -167,7 +113,7 @@ impl TensorAnswer {
         if element > 0 {
             out.push(b',');
         }
-        let number = self.number(tensor, element);
+        let number = self.rows.number(tensor, element);
         let written = if tensor.is_whole() {
             write!(out, "{number:.0}")
         } else {
@@ -188,40 +134,9 @@ impl TensorAnswer {
             };
             let length = if binary { self.length(output) } else { 0 };
             let end = length.min(begin + PIECE / WIDTH);
-            self.binary_numbers(out, tensor, begin..end);
+            self.rows.binary_numbers(out, tensor, begin..end);
             self.stage = if end < length { Stage::Binary(output, end) } else { Stage::Binary(output + 1, 0) };
         }
-    }
-}
-
-impl TensorAnswer {
-    fn binary_numbers(&self, out: &mut Vec<u8>, tensor: Tensor, elements: Range<usize>) {
-        let threshold = self.rows.scorer().threshold();
-        match tensor {
-            Tensor::IsOutlier => {
-                put(out, &self.scores[elements], |score| i64::from(score > threshold).to_le_bytes());
-            }
-            Tensor::Predict => {
-                let label = |score| if score > threshold { -1_i64 } else { 1 };
-                put(out, &self.scores[elements], |score| label(score).to_le_bytes());
-            }
-            Tensor::InstanceScore => put(out, &self.scores[elements], f64::to_le_bytes),
-            Tensor::Severity => {
-                put(out, &self.scores[elements], |score| severity(score, threshold).to_le_bytes());
-            }
-            Tensor::Threshold => put(out, &[threshold][elements], f64::to_le_bytes),
-            Tensor::FeatureScore => put(out, &self.shares[elements], f64::to_le_bytes),
-        }
-    }
-}
-
-/// Append the bytes of numbers.
-fn put(out: &mut Vec<u8>, numbers: &[f64], bytes: impl Fn(f64) -> [u8; WIDTH]) {
-    let begin = out.len();
-    out.resize(begin + numbers.len() * WIDTH, 0);
-    let (places, _) = out[begin..].as_chunks_mut();
-    for (place, number) in places.iter_mut().zip(numbers) {
-        *place = bytes(*number);
     }
 }
 
@@ -235,16 +150,17 @@ impl Answer for TensorAnswer {
     }
 
     fn is_short(&self) -> bool {
-        self.rows.are_few(if self.shares.capacity() > 0 { FEW_EXPLAINED } else { FEW_ROWS })
+        self.rows.are_few()
     }
 
     fn bytes(&self) -> usize {
-        self.rows.bytes() + (self.scores.capacity() + self.shares.capacity()) * size_of::<f64>()
+        self.rows.bytes()
     }
 
     fn write(&mut self, out: &mut Vec<u8>) -> bool {
         match self.stage {
-            Stage::Scores(_) => self.score(),
+            Stage::Scores if self.rows.score() => {}
+            Stage::Scores => self.stage = Stage::Json(0, 0),
             Stage::Json(..) => self.json(out),
             Stage::Binary(..) => self.binary(out),
             Stage::Done => {}

@@ -1,0 +1,57 @@
+//! The arguments and the spec in; by which certificate requests are answered, and with which tokens they have to come, out.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crd::contract::{
+    CA_FILE, CLIENT_CA_DIRECTORY, TLS_CERTIFICATE_FILE, TLS_DIRECTORY, TLS_KEY_FILE, TOKENS_DIRECTORY,
+    TOKENS_FILE,
+};
+use crd::serving::Serving;
+use rustls::ServerConfig;
+
+use super::args::RunArgs;
+use crate::serving::reloaded::Reloaded;
+use crate::serving::tls::{self, Tls};
+use crate::serving::tokens::Tokens;
+
+/// How requests are secured. Default: not at all.
+#[derive(Clone, Default)]
+pub(super) struct Security {
+    tls: Option<Arc<Tls>>,
+    /// Which tokens are valid; none where none is needed.
+    pub(super) tokens: Option<Arc<Reloaded<Tokens>>>,
+}
+
+impl Security {
+    /// What the spec asks for, from the files of the arguments, else from where the operator mounts them; and what the arguments
+    /// ask for by themselves. What is asked for and not there is an error: nothing is answered without it.
+    pub(super) fn new(args: &RunArgs, serving: &Serving) -> Result<Self, String> {
+        let mounted = |directory: &str, file: &str| Path::new(directory).join(file);
+        let asked = serving.tls.as_ref().map(|_| PathBuf::from(TLS_DIRECTORY));
+        let ca_asked = serving.tls.as_ref().and_then(|tls| tls.client_ca.as_ref());
+        let client_ca = ca_asked.map(|_| mounted(CLIENT_CA_DIRECTORY, CA_FILE));
+        let client_ca = args.client_ca.clone().or(client_ca);
+        let folder = args.tls.clone().or(asked);
+        if folder.is_none() && client_ca.is_some() {
+            return Err("--client-ca: expected --tls too, which says where the certificate is".to_owned());
+        }
+        let tls = folder.map(|folder| {
+            tls::start(folder.join(TLS_CERTIFICATE_FILE), folder.join(TLS_KEY_FILE), client_ca.clone())
+                .map_err(|why| {
+                    format!("{why} (--tls FOLDER and --client-ca FILE say where certificates are)")
+                })
+        });
+        let tokens = serving.authentication.as_ref().map(|_| mounted(TOKENS_DIRECTORY, TOKENS_FILE));
+        let tokens = args.tokens.clone().or(tokens).map(|file| {
+            Reloaded::start(vec![file], Tokens::parse)
+                .map_err(|why| format!("{why} (--tokens FILE says where tokens are)"))
+        });
+        Ok(Self { tls: tls.transpose()?, tokens: tokens.transpose()? })
+    }
+
+    /// What the next handshake goes by; none where there is none.
+    pub(super) fn tls(&self) -> Option<Arc<ServerConfig>> {
+        self.tls.as_ref().map(|tls| (*tls.current()).clone())
+    }
+}

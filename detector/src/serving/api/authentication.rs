@@ -1,0 +1,45 @@
+//! A request in; the same request to its route, or 401 where it has no valid token, out.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, ResponseError};
+
+use super::PUSHED;
+use super::error::ApiError;
+use crate::serving::reloaded::Reloaded;
+use crate::serving::state::State;
+use crate::serving::tokens::Tokens;
+
+/// The request's answer, if it has a valid token, or needs none here: readings are pushed by the token of their source, where
+/// it has one. Browsers are told that a password will do, so that the page can be looked at.
+///
+/// # Errors
+/// Those of the routes.
+pub async fn authenticate<B: MessageBody + 'static>(
+    tokens: Rc<Option<Arc<Reloaded<Tokens>>>>,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let is_admitted = (*tokens).as_ref().is_none_or(|tokens| tokens.current().admit(header));
+    if is_admitted || PUSHED.contains(&request.path()) && is_pushed_by_token(&request) {
+        return next.call(request).await.map(ServiceResponse::map_into_left_body);
+    }
+    let why = "expected the header Authorization: Bearer TOKEN with a valid token";
+    let mut response = ApiError::Unauthorized(why.to_owned()).error_response();
+    let password = HeaderValue::from_static("Basic realm=\"detector\", charset=\"UTF-8\"");
+    response.headers_mut().append(WWW_AUTHENTICATE, password);
+    Ok(request.into_response(response).map_into_right_body())
+}
+
+fn is_pushed_by_token(request: &ServiceRequest) -> bool {
+    let sources = request.app_data::<Data<State>>().map(|state| state.detector.sources());
+    let sources = sources.into_iter().flatten();
+    sources.map(|source| &source.kind).any(|kind| kind.is_pushed_to() && kind.secret().is_some())
+}

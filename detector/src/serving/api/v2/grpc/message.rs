@@ -1,0 +1,50 @@
+//! Fields in, a protobuf message out.
+
+use prost::encoding::{WireType, encode_key, encode_varint};
+
+/// A message that is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Message(Vec<u8>);
+
+impl Message {
+    /// What is written so far.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// A boolean.
+    pub(super) fn flag(mut self, field: u32, value: bool) -> Self {
+        encode_key(field, WireType::Varint, &mut self.0);
+        self.0.push(value.into());
+        self
+    }
+
+    /// Text.
+    pub(super) fn text(mut self, field: u32, text: &str) -> Self {
+        self.begin(field, text.len());
+        self.0.extend_from_slice(text.as_bytes());
+        self
+    }
+
+    /// Another message.
+    pub(super) fn message(mut self, field: u32, message: &Self) -> Self {
+        self.begin(field, message.0.len());
+        self.0.extend_from_slice(&message.0);
+        self
+    }
+
+    /// Integers, packed.
+    pub(super) fn integers(mut self, field: u32, integers: &[i64]) -> Self {
+        let mut packed = Vec::new();
+        integers.iter().for_each(|integer| encode_varint(integer.cast_unsigned(), &mut packed));
+        self.begin(field, packed.len());
+        self.0.extend_from_slice(&packed);
+        self
+    }
+
+    /// The key and the length of a field, whose bytes follow.
+    pub(super) fn begin(&mut self, field: u32, length: usize) {
+        encode_key(field, WireType::LengthDelimited, &mut self.0);
+        encode_varint(length as u64, &mut self.0);
+    }
+}

@@ -1,0 +1,156 @@
+//! The requests of an HTTP/2 connection: how many are under way, which of them wait for their client, and how many it has
+//! taken back. What the connection's deadlines go by.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+/// The most requests of a connection at once.
+pub const MOST: u32 = 64;
+/// The longest that a client may not take what is there for it.
+const TAKING: Duration = Duration::from_secs(10);
+/// How many requests a client may take back, beyond those that it waits for.
+const TAKEN_BACK: u64 = 256;
+
+/// The requests of a connection.
+#[derive(Debug)]
+pub struct Streams {
+    under_way: Cell<u64>,
+    answered: Cell<u64>,
+    taken_back: Cell<u64>,
+    /// Since when there has been none.
+    idle: Cell<Instant>,
+    last: Cell<u64>,
+    /// Since when a part of an answer waits for the client, by request.
+    waiting: RefCell<BTreeMap<u64, Instant>>,
+    /// Woken when the connection is to take no more requests.
+    pub closing: Notify,
+}
+
+/// A request that is under way, until it is dropped.
+#[derive(Debug)]
+pub struct Request {
+    streams: Rc<Streams>,
+    number: u64,
+    is_answered: Cell<bool>,
+}
+
+/// Why a connection has to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overdue {
+    /// There has been no request for long.
+    Idle,
+    /// What is there is not taken.
+    NotTaken,
+    /// Requests are made and taken back.
+    TakenBack,
+}
+
+impl Streams {
+    /// None yet.
+    pub fn new() -> Rc<Self> {
+        Rc::new(Self {
+            under_way: Cell::new(0),
+            answered: Cell::new(0),
+            taken_back: Cell::new(0),
+            idle: Cell::new(Instant::now()),
+            last: Cell::new(0),
+            waiting: RefCell::default(),
+            closing: Notify::new(),
+        })
+    }
+
+    /// A request has come.
+    pub fn begin(self: &Rc<Self>) -> Request {
+        self.under_way.set(self.under_way.get() + 1);
+        self.last.set(self.last.get() + 1);
+        Request { streams: self.clone(), number: self.last.get(), is_answered: Cell::new(false) }
+    }
+
+    /// Whether a request is under way.
+    pub fn are_under_way(&self) -> bool {
+        self.under_way.get() > 0
+    }
+
+    /// Whether one was answered.
+    pub fn are_answered(&self) -> bool {
+        self.answered.get() > 0
+    }
+
+    /// Why the connection has to end, where it may be idle for so long before its first request, and after others.
+    pub fn overdue(&self, first: Duration, idle: Duration) -> Option<Overdue> {
+        if self.taken_back.get() > TAKEN_BACK + 2 * self.answered.get() {
+            return Some(Overdue::TakenBack);
+        }
+        if self.waiting.borrow().values().any(|since| since.elapsed() > TAKING) {
+            return Some(Overdue::NotTaken);
+        }
+        let longest = if self.last.get() == 0 { first } else { idle };
+        (!self.are_under_way() && self.idle.get().elapsed() > longest).then_some(Overdue::Idle)
+    }
+}
+
+impl Request {
+    /// A part of its answer is there for the client.
+    pub fn given(&self) {
+        self.streams.waiting.borrow_mut().insert(self.number, Instant::now());
+    }
+
+    /// The client has taken what was there.
+    pub fn taken(&self) {
+        self.streams.waiting.borrow_mut().remove(&self.number);
+    }
+
+    /// It is to be the last of its connection.
+    pub fn close(&self) {
+        self.streams.closing.notify_one();
+    }
+
+    /// All of its answer was given away.
+    pub fn answered(&self) {
+        if !self.is_answered.replace(true) {
+            self.streams.answered.set(self.streams.answered.get() + 1);
+        }
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        self.taken();
+        let streams = &self.streams;
+        streams.under_way.set(streams.under_way.get() - 1);
+        streams.idle.set(Instant::now());
+        if !self.is_answered.get() {
+            streams.taken_back.set(streams.taken_back.get() + 1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_has_to_end_when_nothing_is_asked_or_taken_or_all_is_taken_back() {
+        let streams = Streams::new();
+        let (never, at_once) = (Duration::MAX, Duration::ZERO);
+        assert_eq!(streams.overdue(at_once, never), Some(Overdue::Idle));
+        let request = streams.begin();
+        assert!(streams.are_under_way() && !streams.are_answered());
+        assert_eq!(streams.overdue(at_once, at_once), None);
+        request.given();
+        *streams.waiting.borrow_mut().get_mut(&1).unwrap() -= TAKING + Duration::from_secs(1);
+        assert_eq!(streams.overdue(never, never), Some(Overdue::NotTaken));
+        request.taken();
+        assert_eq!(streams.overdue(never, never), None);
+        request.answered();
+        drop(request);
+        assert!(streams.are_answered());
+        assert_eq!(streams.overdue(never, at_once), Some(Overdue::Idle));
+        (0..=TAKEN_BACK + 2).for_each(|_| drop(streams.begin()));
+        assert_eq!(streams.overdue(never, never), Some(Overdue::TakenBack));
+    }
+}

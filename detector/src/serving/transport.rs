@@ -1,0 +1,109 @@
+//! A TCP stream in; the same stream out, or what TLS makes of it.
+
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use actix_web::rt::net::TcpStream;
+use rustls::{InvalidMessage, ServerConfig};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::tls::HTTP_2;
+
+const NO_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: 60\r\nconnection: close\r\n\r\n\
+    {\"error\":\"expected HTTPS on this port, got something else\"}\n";
+
+/// What bytes come and go by.
+pub enum Transport {
+    /// As they are.
+    Plain(TcpStream),
+    /// Encrypted.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Transport {
+    /// A client that was just accepted, once the handshake is done.
+    ///
+    /// # Errors
+    /// The handshake failed. A client that speaks plain HTTP gets an answer that says so.
+    pub async fn accept(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<Self> {
+        match TlsAcceptor::from(config).accept(stream).into_fallible().await {
+            Ok(stream) => Ok(Self::Tls(Box::new(stream))),
+            Err((error, stream)) => {
+                if is_no_tls(&error) {
+                    let _ = stream.try_write(NO_TLS);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether both sides have agreed on HTTP/2 (RFC 7301). None where nothing was agreed on, and the first bytes say it.
+    pub fn is_http2(&self) -> Option<bool> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => Some(stream.get_ref().1.alpn_protocol() == Some(HTTP_2)),
+        }
+    }
+
+    /// Write what there is room for now.
+    pub fn try_write(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Plain(stream) => drop(stream.try_write(bytes)),
+            Self::Tls(stream) => {
+                let _ = Pin::new(stream.as_mut())
+                    .poll_write(&mut Context::from_waker(std::task::Waker::noop()), bytes);
+            }
+        }
+    }
+
+    fn pinned(&mut self) -> Pin<&mut dyn Both> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream),
+            Self::Tls(stream) => Pin::new(stream.as_mut()),
+        }
+    }
+}
+
+/// What comes and goes.
+trait Both: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Both for T {}
+
+fn is_no_tls(error: &io::Error) -> bool {
+    let source = error.get_ref().and_then(|source| source.downcast_ref::<rustls::Error>());
+    error.kind() == ErrorKind::InvalidData
+        && matches!(source, Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)))
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if let Self::Plain(stream) = &mut *self {
+            return Pin::new(stream).poll_read(cx, buffer);
+        }
+        self.pinned().poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if let Self::Plain(stream) = &mut *self {
+            return Pin::new(stream).poll_write(cx, bytes);
+        }
+        self.pinned().poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.pinned().poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.pinned().poll_shutdown(cx)
+    }
+}
