@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 HERE = Path(__file__).parent
 # What the image sets.
 IMAGE = dict(word.split("=", 1) for line in (HERE / "../../Dockerfile").read_text().splitlines() if line.startswith("ENV ") for word in line.split()[1:])
+ANY_CERTIFICATE = ssl._create_unverified_context()
 LIBFAKETIME = "/usr/lib/{}-linux-gnu/faketime/libfaketime.so.1".format(os.uname().machine)
 
 
@@ -74,10 +76,11 @@ class Answer:
 
 class Pod:
     """`detector run` on a manifest. `files`: name -> bytes beside the manifest; `nofile`: the limit of open files;
-    `clock`: seconds by which a file of libfaketime moves the wall clock (see `set_clock`), the monotonic one stays."""
+    `clock`: seconds by which a file of libfaketime moves the wall clock (see `set_clock`), the monotonic one stays; `token`: the
+    predict port speaks TLS, and this token is valid there."""
 
-    def __init__(self, program, manifest, args=(), files=None, limit_mib=128, nofile=None, clock=None, prober=True):
-        self.program, self.is_probed = program, prober
+    def __init__(self, program, manifest, args=(), files=None, limit_mib=128, nofile=None, clock=None, prober=True, token=None):
+        self.program, self.is_probed, self.token = program, prober, token
         self.folder = tempfile.TemporaryDirectory(prefix="hostile-")
         self.path = Path(self.folder.name)
         (self.path / "detector.yaml").write_text(manifest)
@@ -117,7 +120,7 @@ class Pod:
         )
         if self.is_probed:
             self.prober = subprocess.Popen(
-                [sys.executable, "-B", str(HERE / "prober.py"), str(self.predict), str(self.metrics)],
+                [sys.executable, "-B", str(HERE / "prober.py"), str(self.predict), str(self.metrics), *([self.token] if self.token else [])],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
             )
 
@@ -166,10 +169,15 @@ class Pod:
 
     def ask(self, path, body=b"", method="POST", headers=None, port="predict", timeout=60.0, keep=4096):
         """One request on a connection of its own, its answer read to the end and not kept."""
-        connection = http.client.HTTPConnection("127.0.0.1", getattr(self, port), timeout=timeout)
+        address, headers = ("127.0.0.1", getattr(self, port)), dict(headers or {})
+        if self.token and port == "predict":
+            headers.setdefault("Authorization", f"Bearer {self.token}")
+            connection = http.client.HTTPSConnection(*address, timeout=timeout, context=ANY_CERTIFICATE)
+        else:
+            connection = http.client.HTTPConnection(*address, timeout=timeout)
         try:
             try:
-                connection.request(method, path, body=body or None, headers=headers or {})
+                connection.request(method, path, body=body or None, headers=headers)
             except (BrokenPipeError, ConnectionResetError):
                 pass  # it has answered and closed before the whole body was sent
             response = connection.getresponse()

@@ -1,4 +1,5 @@
-"""The other clients of a detector, in a process of their own: `prober.py PREDICT_PORT METRICS_PORT`.
+"""The other clients of a detector, in a process of their own: `prober.py PREDICT_PORT METRICS_PORT [TOKEN]`;
+with a token by TLS.
 
 Asks for a prediction on a connection that stays open, and for /livez on new ones, over and over. Each line of the
 standard input gets one of JSON: the milliseconds of the requests since the last one, the request that is under way
@@ -7,11 +8,13 @@ included, and what failed. A 503 of a detector that has no model yet is an answe
 
 import http.client
 import json
+import ssl
 import sys
 import threading
 import time
 
 PREDICT, METRICS = int(sys.argv[1]), int(sys.argv[2])
+TOKEN = sys.argv[3] if len(sys.argv) > 3 else None
 PAUSE = 0.01
 LOCK = threading.Lock()
 latencies, failed, under_way = [], [], {}
@@ -34,11 +37,16 @@ def timed(kind, request):
 
 
 def predictions():
-    connection = http.client.HTTPConnection("127.0.0.1", PREDICT, timeout=20)
+    if TOKEN:
+        context = ssl._create_unverified_context()
+        connection = http.client.HTTPSConnection("127.0.0.1", PREDICT, timeout=20, context=context)
+    else:
+        connection = http.client.HTTPConnection("127.0.0.1", PREDICT, timeout=20)
+    headers = {"Authorization": f"Bearer {TOKEN}"} if TOKEN else {}
 
     def predict():
         try:
-            connection.request("POST", "/predict", body=b'{"value":0.5}')
+            connection.request("POST", "/predict", body=b'{"value":0.5}', headers=headers)
             response = connection.getresponse()
             response.read()
         except (OSError, http.client.HTTPException):

@@ -1,5 +1,8 @@
 """The detectors that cases are done to, by name: the arguments of `pod.Pod`."""
 
+import functools
+import subprocess
+import tempfile
 from pathlib import Path
 
 
@@ -45,6 +48,29 @@ spec:
   model: {load: {configMap: {name: forest}}}
 """
 
+TOKEN = "a-token-of-the-plant"
+
+
+@functools.cache
+def certificate():
+    """A certificate and its key, made by OpenSSL."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+        command += ["-subj", "/CN=localhost", "-keyout", "tls.key", "-out", "tls.crt"]
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+        return {name: (Path(folder) / name).read_bytes() for name in ("tls.crt", "tls.key")}
+
+
+SECURED = {
+    "args": ["--tls", ".", "--tokens", "tokens"],
+    "files": {
+        "tls.crt": lambda: certificate()["tls.crt"],
+        "tls.key": lambda: certificate()["tls.key"],
+        "tokens": TOKEN.encode(),
+    },
+    "token": TOKEN,
+}
+
 PODS = {
     # One sensor, as in quickstart: what most requests are sent to.
     "plain": {"manifest": manifest(["value"])},
@@ -56,6 +82,8 @@ PODS = {
     "loads": {"manifest": without_threshold(manifest(["value"], LOADED)), **LOADS},
     # One sensor that is pushed, and a model that is loaded.
     "pushed": {"manifest": PUSHED, **LOADS},
+    # One sensor, by TLS and with a token.
+    "secured": {"manifest": manifest(["value"]), **SECURED},
     # Three sensors by name.
     "three": {"manifest": manifest(["pressure", "flow", "heat"])},
 }
