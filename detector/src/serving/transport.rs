@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use actix_web::rt::net::TcpStream;
-use rustls::{InvalidMessage, ServerConfig};
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::tls::HTTP_2;
 
+/// The first byte of a client of TLS: its ClientHello is a record of type handshake (RFC 8446, section 5.1).
+const HANDSHAKE: u8 = 22;
 const NO_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: 60\r\nconnection: close\r\n\r\n\
     {\"error\":\"expected HTTPS on this port, got something else\"}\n";
 
@@ -30,15 +32,14 @@ impl Transport {
     /// # Errors
     /// The handshake failed. A client that speaks plain HTTP gets an answer that says so.
     pub async fn accept(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<Self> {
-        match TlsAcceptor::from(config).accept(stream).into_fallible().await {
-            Ok(stream) => Ok(Self::Tls(Box::new(stream))),
-            Err((error, stream)) => {
-                if is_no_tls(&error) {
-                    let _ = stream.try_write(NO_TLS);
-                }
-                Err(error)
-            }
+        let mut first = [0];
+        if stream.peek(&mut first).await? == 1 && first[0] != HANDSHAKE {
+            // What was not read would reset the connection, and the client would not see the answer.
+            let _ = stream.try_read(&mut [0; 4 << 10]);
+            let _ = stream.try_write(NO_TLS);
+            return Err(io::Error::new(ErrorKind::InvalidData, "expected TLS"));
         }
+        Ok(Self::Tls(Box::new(TlsAcceptor::from(config).accept(stream).await?)))
     }
 
     /// Whether both sides have agreed on HTTP/2 (RFC 7301). None where nothing was agreed on, and the first bytes say it.
@@ -71,12 +72,6 @@ impl Transport {
 /// What comes and goes.
 trait Both: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Both for T {}
-
-fn is_no_tls(error: &io::Error) -> bool {
-    let source = error.get_ref().and_then(|source| source.downcast_ref::<rustls::Error>());
-    error.kind() == ErrorKind::InvalidData
-        && matches!(source, Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)))
-}
 
 impl AsyncRead for Transport {
     fn poll_read(

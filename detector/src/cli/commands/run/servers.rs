@@ -43,6 +43,8 @@ const SOCKET_BYTES: usize = 64 << 10;
 const HTTP2_SHARE: usize = 8;
 /// How long connections are still taken in that were made before new ones were refused.
 const LAST_CONNECTIONS: Duration = Duration::from_millis(100);
+/// How long a client that has connected before the server stops has to ask for something.
+const LAST_REQUESTS: Duration = Duration::from_secs(1);
 
 /// The two servers: predictions on all cores, metrics and probes on a thread of their own, so that neither waits for
 /// the other.
@@ -190,8 +192,12 @@ impl Parts {
             let (parts, http1, http2, stopped) =
                 (self.clone(), http1.clone(), http2.clone(), stopped.clone());
             async move {
-                let (mut connection, peer) = parts.connect(stream).await?;
-                if connection.is_http2().await? {
+                let (connection, peer, is_http2) = tokio::select! {
+                    biased;
+                    asking = parts.asking(stream) => asking?,
+                    () = after(stopped()) => return Ok(()),
+                };
+                if is_http2 {
                     parts.http2.serve(connection, http2, stopped()).await;
                     return Ok(());
                 }
@@ -201,10 +207,12 @@ impl Parts {
         Ok(serve.into_service())
     }
 
-    async fn connect(&self, stream: TcpStream) -> std::io::Result<(Connection, Option<SocketAddr>)> {
+    /// The connection of a client once it asks for something, who it is, and whether it speaks HTTP/2.
+    async fn asking(&self, stream: TcpStream) -> std::io::Result<(Connection, Option<SocketAddr>, bool)> {
         let (peer, tls) = (stream.peer_addr().ok(), self.routes.security.tls());
-        let connection = Connection::accept(stream, &self.connections, tls, self.silence).await?;
-        Ok((connection, peer))
+        let mut connection = Connection::accept(stream, &self.connections, tls, self.silence).await?;
+        let is_http2 = connection.is_http2().await?;
+        Ok((connection, peer, is_http2))
     }
 
     /// The routes. An answer says so where it is the last of its connection. HTTP/1.0 knows no chunks: there the end of an
@@ -244,6 +252,12 @@ impl Parts {
             },
         )
     }
+}
+
+/// When a server that stops waits no longer for clients that have asked nothing yet.
+async fn after(stopped: impl Future<Output = ()>) {
+    stopped.await;
+    tokio::time::sleep(LAST_REQUESTS).await;
 }
 
 /// Nothing may come or go for longer than an idle connection may stay, or a client may wait for its verdicts.

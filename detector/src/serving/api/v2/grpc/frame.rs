@@ -28,7 +28,13 @@ pub(super) fn message(request: &HttpRequest, body: Body) -> Result<(Body, String
     }
     let encoding = match flag {
         0 => String::new(),
-        1 => header(request, HeaderName::from_static("grpc-encoding")).to_owned(),
+        1 => match header(request, HeaderName::from_static("grpc-encoding")) {
+            "" | "identity" => {
+                let why = "expected grpc-encoding to say how a message is compressed whose flag is 1";
+                return Err(ApiError::Malformed(why.to_owned()));
+            }
+            encoding => encoding.to_owned(),
+        },
         _ => {
             return Err(ApiError::Malformed(format!(
                 "expected a flag of 0 or 1 before the message, got {flag}"
