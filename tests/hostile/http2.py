@@ -1,12 +1,19 @@
-"""What a client of HTTP/2 sends, frame by frame, as no library would (RFC 9113); header blocks are HPACK without a table
-(RFC 7541, section 6.2.2)."""
+"""What a client of HTTP/2 sends, frame by frame, as no library would (RFC 9113), and what it got: its headers by the library
+`hpack`. Header blocks that are sent are HPACK without a table (RFC 7541, section 6.2.2)."""
 
+import contextlib
 import struct
+import time
+
+from hpack import Decoder
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
-END_STREAM, END_HEADERS = 1, 4
+END_STREAM, END_HEADERS, ACK = 1, 4, 1
 INITIAL_WINDOW_SIZE = 4
+REFUSED_STREAM = 7
+#: What a frame of the usual size holds.
+PIECE = 16384
 
 
 def frame(kind, flags=0, stream=0, payload=b""):
@@ -42,24 +49,118 @@ def get(stream, path=b"/verdicts", *more):
     return frame(HEADERS, END_STREAM | END_HEADERS, stream, head(b"GET", path, *more))
 
 
-def post(stream, body, path=b"/predict", *more):
-    """A request with its body, in frames of the usual size."""
-    pieces = [body[at : at + 16384] for at in range(0, len(body), 16384)] or [b""]
-    sent = frame(HEADERS, END_HEADERS, stream, head(b"POST", path, *more))
-    for piece in pieces[:-1]:
-        sent += frame(DATA, 0, stream, piece)
-    return sent + frame(DATA, END_STREAM, stream, pieces[-1])
+def post(stream, path=b"/predict", *more):
+    """A request whose body follows."""
+    return frame(HEADERS, END_HEADERS, stream, head(b"POST", path, *more))
 
 
 def reset(stream):
     return frame(RST_STREAM, 0, stream, struct.pack(">I", 8))
 
 
-def frames(received):
-    """(kind, flags, stream, payload) of each whole frame."""
-    while len(received) >= 9:
-        length = int.from_bytes(received[:3], "big")
-        if len(received) < 9 + length:
-            return
-        yield received[3], received[4], int.from_bytes(received[5:9], "big"), received[9 : 9 + length]
-        received = received[9 + length :]
+class Client:
+    """A connection that keeps to the windows that it is given, and what came by it so far.
+
+    `headers`: stream -> the last of its headers, trailers included; `ended`: the streams whose answer is over; `resets`:
+    stream -> the code of its reset; `goaway`: the code of the connection's end; `is_closed`.
+    """
+
+    def __init__(self, stream, **values):
+        self.stream, self.buffer, self.decoder, self.fragment = stream, b"", Decoder(), b""
+        self.headers, self.ended, self.resets, self.data = {}, set(), {}, {}
+        self.kinds, self.goaway, self.is_closed = [], None, False
+        self.window, self.first, self.windows, self.bodies = 65535, 65535, {}, {}
+        self.write(settings(**values))
+
+    def write(self, data):
+        """What is sent as it is. The other side may have gone."""
+        with contextlib.suppress(OSError):
+            self.stream.settimeout(20)
+            self.stream.sendall(data)
+
+    def body(self, number, whole, ends=True):
+        """Send a body as far as the windows allow; the rest follows whenever there is more room."""
+        self.bodies[number] = (whole, ends)
+        self.push()
+
+    def push(self):
+        """A frame of each body in turn, so long as there is room."""
+        moved = True
+        while moved:
+            moved = False
+            for number, (rest, ends) in list(self.bodies.items()):
+                if number in self.ended or number in self.resets:
+                    del self.bodies[number]
+                    continue
+                room = min(PIECE, self.window, self.windows.get(number, self.first))
+                if rest and room <= 0:
+                    continue
+                piece, rest = rest[:room], rest[room:]
+                self.write(frame(DATA, END_STREAM if ends and not rest else 0, number, piece))
+                self.window -= len(piece)
+                self.windows[number] = self.windows.get(number, self.first) - len(piece)
+                self.bodies[number] = (rest, ends)
+                if not rest:
+                    del self.bodies[number]
+                moved = True
+
+    def read(self, seconds, enough=lambda: False):
+        """Read, and send what has waited, until it is enough, the connection ends, or the time is over. Whether it is enough."""
+        deadline = time.monotonic() + seconds
+        while not enough() and not self.is_closed and (left := deadline - time.monotonic()) > 0:
+            self.stream.settimeout(max(0.001, left))
+            try:
+                data = self.stream.recv(1 << 16)
+            except TimeoutError:
+                break
+            except OSError:
+                data = b""
+            self.is_closed = not data
+            self.buffer += data
+            for each in self.frames():
+                self.take(*each)
+            self.push()
+        return enough()
+
+    def frames(self):
+        while len(self.buffer) >= 9 and len(self.buffer) >= (end := 9 + int.from_bytes(self.buffer[:3], "big")):
+            whole, self.buffer = self.buffer[:end], self.buffer[end:]
+            yield whole[3], whole[4], int.from_bytes(whole[5:9], "big"), whole[9:]
+
+    def take(self, kind, flags, number, payload):
+        self.kinds.append(kind)
+        if kind == SETTINGS and not flags & ACK:
+            for at in range(0, len(payload), 6):
+                name, value = struct.unpack(">HI", payload[at : at + 6])
+                if name == INITIAL_WINDOW_SIZE:
+                    self.windows = {each: left + value - self.first for each, left in self.windows.items()}
+                    self.first = value
+            self.write(frame(SETTINGS, ACK))
+        elif kind == WINDOW_UPDATE and number == 0:
+            self.window += int.from_bytes(payload, "big")
+        elif kind == WINDOW_UPDATE:
+            self.windows[number] = self.windows.get(number, self.first) + int.from_bytes(payload, "big")
+        elif kind in (HEADERS, CONTINUATION):
+            self.fragment += payload
+            if flags & END_HEADERS:
+                self.headers.setdefault(number, {}).update(self.decoder.decode(self.fragment))
+                self.fragment = b""
+        elif kind == DATA:
+            self.data[number] = self.data.get(number, b"") + payload
+            if payload:
+                update = struct.pack(">I", len(payload))
+                self.write(frame(WINDOW_UPDATE, 0, 0, update) + frame(WINDOW_UPDATE, 0, number, update))
+        elif kind == RST_STREAM:
+            self.resets[number] = int.from_bytes(payload, "big")
+        elif kind == GOAWAY:
+            self.goaway = int.from_bytes(payload[4:8], "big")
+        if kind in (DATA, HEADERS) and flags & END_STREAM:
+            self.ended.add(number)
+
+    def is_over(self, number):
+        """Whether nothing more comes for a stream."""
+        return number in self.ended or number in self.resets or self.is_closed
+
+    def status(self, number):
+        """The status of an answer; None where there is none."""
+        return self.headers.get(number, {}).get(":status")

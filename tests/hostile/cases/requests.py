@@ -145,7 +145,7 @@ WIRE = [
     raw("no HTTP", b"hello\r\n\r\n"),
     raw("zeros", b"\0" * 1000 + b"\r\n\r\n"),
     raw("TLS", bytes.fromhex("1603010200010001fc0303") + b"\x01" * 500),
-    raw("HTTP/2's preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    raw("HTTP/2's preface, and not to its end", b"PRI * HTTP/2.0\r\n\r\nMS\r\n\r\n"),
     raw("HTTP/3.0", b"GET / HTTP/3.0\r\n\r\n"),
     raw("no path", b"GET HTTP/1.1\r\n\r\n"),
     raw("a space in a header's name", b"GET / HTTP/1.1\r\nHo st: x\r\n\r\n"),
