@@ -2,11 +2,12 @@
 
 use crd::AnomalyDetector;
 use crd::contract::{DETECTOR_LABEL, PREDICT_PORT};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::ListParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, ResourceExt};
 
+use crate::credentials::Credentials;
 use crate::error::CommandError;
 use crate::request::Stream;
 
@@ -22,6 +23,9 @@ pub struct Place {
     /// The kubeconfig [default: $KUBECONFIG, else ~/.kube/config]
     #[arg(long, global = true, value_name = "FILE")]
     pub kubeconfig: Option<std::path::PathBuf>,
+    /// What detectors ask for.
+    #[command(flatten)]
+    pub credentials: Credentials,
 }
 
 /// A cluster, and the namespace that is meant where none is named.
@@ -46,11 +50,6 @@ impl Cluster {
         Ok(Self { client: Client::try_from(config)?, namespace })
     }
 
-    /// The namespace that is meant.
-    pub fn namespace(&self) -> &str {
-        &self.namespace
-    }
-
     /// The detectors of the namespace, or of all.
     ///
     /// # Errors
@@ -62,6 +61,29 @@ impl Cluster {
             Api::namespaced(self.client.clone(), &self.namespace)
         };
         Ok(api.list(&ListParams::default()).await?.items)
+    }
+
+    /// A detector of the namespace that is meant.
+    ///
+    /// # Errors
+    /// There is none of this name, or the API server refuses.
+    pub async fn detector(&self, name: &str) -> Result<AnomalyDetector, CommandError> {
+        let api: Api<AnomalyDetector> = Api::namespaced(self.client.clone(), &self.namespace);
+        let none = ": there is no such detector, `kubectl get ad -A` lists them";
+        api.get_opt(name).await?.ok_or_else(|| no_pod(&self.namespace, name, none))
+    }
+
+    /// What a Secret has under a key.
+    ///
+    /// # Errors
+    /// It is not there, or may not be read.
+    pub async fn secret(&self, namespace: &str, name: &str, key: &str) -> Result<String, CommandError> {
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
+        let unread = |why: String| CommandError::Secret { secret: name.to_owned(), why };
+        let secret = secrets.get(name).await.map_err(|error| unread(error.to_string()))?;
+        let value = secret.data.as_ref().and_then(|data| data.get(key));
+        let value = value.ok_or_else(|| unread(format!("it has no key {key}")))?;
+        String::from_utf8(value.0.clone()).map_err(|_| unread(format!("{key} is no text")))
     }
 
     /// A stream to a pod of the detector that is ready: to the port of predictions.
@@ -81,13 +103,12 @@ impl Cluster {
         if let Some(ready) = found.iter().find(|pod| is_ready(pod)) {
             return Ok(ready.name_any());
         }
-        let detectors: Api<AnomalyDetector> = Api::namespaced(self.client.clone(), namespace);
-        let hint = match detectors.get_opt(name).await? {
-            None => ": there is no such detector, `kubectl get ad -A` lists them",
-            Some(_) => ": `kubectl describe ad` says why",
-        };
-        Err(CommandError::NoPod { name: name.to_owned(), namespace: namespace.to_owned(), hint })
+        Err(no_pod(namespace, name, ": `kubectl describe ad` says why"))
     }
+}
+
+fn no_pod(namespace: &str, name: &str, hint: &'static str) -> CommandError {
+    CommandError::NoPod { name: name.to_owned(), namespace: namespace.to_owned(), hint }
 }
 
 fn is_ready(pod: &Pod) -> bool {

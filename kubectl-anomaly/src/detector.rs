@@ -1,11 +1,15 @@
 //! A detector's name in; what it answers out: through a cluster, or at an address where something has put it.
 
+use crd::AnomalyDetector;
 use futures::{FutureExt, future::BoxFuture};
 use hyper::body::Incoming;
+use kube::ResourceExt;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
+use crate::access::Access;
 use crate::cluster::{Cluster, Place};
+use crate::credentials::Credentials;
 use crate::error::CommandError;
 use crate::request::{Question, Stream, ask, whole};
 
@@ -14,7 +18,8 @@ use crate::request::{Question, Stream, ask, whole};
 pub struct Named {
     /// The detector
     pub name: String,
-    /// Ask the detector at this address, without a cluster: `detector run` on a laptop, or a port-forward
+    /// Ask the detector at this address, without a cluster: `detector run` on a laptop, or a port-forward; https://HOST:PORT
+    /// by TLS
     #[arg(long, value_name = "HOST:PORT")]
     pub address: Option<String>,
 }
@@ -24,6 +29,7 @@ pub struct Named {
 pub struct Detector {
     name: String,
     way: Way,
+    access: Access,
 }
 
 /// How it is reached.
@@ -37,19 +43,29 @@ impl Detector {
     /// The detector that is named.
     ///
     /// # Errors
-    /// There is no cluster.
+    /// There is no cluster, or no such detector on it.
     pub async fn find(named: &Named, place: &Place) -> Result<Self, CommandError> {
         if let Some(address) = &named.address {
-            return Ok(Self { name: named.name.clone(), way: Way::Address(address.clone()) });
+            let (access, address) = Access::at(address, &place.credentials)?;
+            return Ok(Self { name: named.name.clone(), way: Way::Address(address.to_owned()), access });
         }
         let cluster = Cluster::connect(place).await?;
-        let namespace = cluster.namespace().to_owned();
-        Ok(Self::on(cluster, namespace, named.name.clone()))
+        let detector = cluster.detector(&named.name).await?;
+        Self::on(cluster, &detector, &place.credentials).await
     }
 
     /// A detector on a cluster.
-    pub fn on(cluster: Cluster, namespace: String, name: String) -> Self {
-        Self { name, way: Way::Cluster { cluster, namespace } }
+    ///
+    /// # Errors
+    /// What it asks of its clients cannot be read.
+    pub async fn on(
+        cluster: Cluster,
+        detector: &AnomalyDetector,
+        credentials: &Credentials,
+    ) -> Result<Self, CommandError> {
+        let access = Access::on(&cluster, detector, credentials).await?;
+        let namespace = detector.namespace().unwrap_or_default();
+        Ok(Self { name: detector.name_any(), way: Way::Cluster { cluster, namespace }, access })
     }
 
     /// Its name.
@@ -62,14 +78,14 @@ impl Detector {
     /// # Errors
     /// It cannot be reached.
     pub fn stream(&self) -> BoxFuture<'static, Result<Box<dyn Stream>, CommandError>> {
-        let Self { name, way } = self.clone();
+        let Self { name, way, access } = self.clone();
         async move {
-            Ok(match way {
+            match way {
                 Way::Cluster { cluster, namespace } => {
-                    Box::new(cluster.stream(&namespace, &name).await?) as Box<dyn Stream>
+                    access.secure(cluster.stream(&namespace, &name).await?).await
                 }
-                Way::Address(address) => Box::new(TcpStream::connect(address).await?),
-            })
+                Way::Address(address) => access.secure(TcpStream::connect(address).await?).await,
+            }
         }
         .boxed()
     }
@@ -79,7 +95,7 @@ impl Detector {
     /// # Errors
     /// It cannot be reached, or refuses.
     pub async fn follow(&self, question: Question) -> Result<Incoming, CommandError> {
-        ask(self.stream().await?, question).await
+        ask(self.stream().await?, question, self.access.authorization()).await
     }
 
     /// Ask it for JSON.

@@ -23,6 +23,28 @@ pub enum CommandError {
         /// What can be done, or nothing.
         hint: &'static str,
     },
+    /// A file that was named is of no use.
+    #[error("{file}: {why}")]
+    File {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The Secret with the token cannot be read.
+    #[error("the token in Secret {secret} cannot be read, give it by --token-file: {why}")]
+    Secret {
+        /// The Secret.
+        secret: String,
+        /// What the API server says.
+        why: String,
+    },
+    /// What was to be a token is none.
+    #[error("expected a token of visible ASCII characters in the first line, got none")]
+    Token,
+    /// The detector and we do not trust each other.
+    #[error("the detector's TLS: {0}")]
+    Tls(#[source] io::Error),
     /// The connection to the pod broke.
     #[error("the connection to the detector: {0}")]
     Connection(#[from] hyper::Error),

@@ -6,8 +6,14 @@
 pub mod error;
 /// One HTTP request on a stream.
 pub mod request;
+/// Certificates where the way is trusted already.
+mod any_certificate;
+/// Certificates and tokens that were given.
+pub mod credentials;
 /// Clusters, pods and streams to them.
 pub mod cluster;
+/// TLS and tokens of a detector.
+pub mod access;
 /// A detector that can be asked.
 pub mod detector;
 /// Tables and lines for people.

@@ -1,7 +1,8 @@
 //! A stream to a detector and a request in; the answer, whole or as it comes, out.
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::handshake;
@@ -37,7 +38,7 @@ impl Question {
         Self { path: path.into(), body: Some(body), content_type: "application/json" }
     }
 
-    fn request(self) -> Request<Full<Bytes>> {
+    fn request(self, authorization: Option<HeaderValue>) -> Request<Full<Bytes>> {
         let method = if self.body.is_some() { Method::POST } else { Method::GET };
         let mut request = Request::new(Full::new(self.body.unwrap_or_default().into()));
         *request.method_mut() = method;
@@ -48,18 +49,23 @@ impl Question {
         if !self.content_type.is_empty() {
             headers.insert("content-type", self.content_type.parse().expect("a media type is one"));
         }
+        headers.extend(authorization.map(|value| (AUTHORIZATION, value)));
         request
     }
 }
 
-/// Ask on this stream; the body comes as it is read.
+/// Ask on this stream, perhaps with a token; the body comes as it is read.
 ///
 /// # Errors
 /// The stream breaks, or the detector refuses.
-pub async fn ask(stream: impl Stream + 'static, question: Question) -> Result<Incoming, CommandError> {
+pub async fn ask(
+    stream: impl Stream + 'static,
+    question: Question,
+    authorization: Option<HeaderValue>,
+) -> Result<Incoming, CommandError> {
     let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let response = sender.send_request(question.request()).await?;
+    let response = sender.send_request(question.request(authorization)).await?;
     let status = response.status();
     let body = response.into_body();
     if status.is_success() { Ok(body) } else { Err(refused(status, &whole(body).await?)) }

@@ -2,8 +2,16 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::Arc;
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 const VERDICT: &str = r#"{"alarm":1,"anomaly":1,"contributions":{"flow":0.18,"pressure":0.82},"model":"sha256:0","reasons":{"flow":{"feature":"Value","lag":0,"direction":"Low","value":6.5},"pressure":{"feature":"Value","lag":2,"direction":"High","value":9.1,"expected":[2.4,3.6]}},"score":0.71,"severity":1.42,"time":"2026-01-31T12:00:01Z","values":{"flow":6.5,"pressure":9.1}}"#;
 const NORMAL: &str = r#"{"alarm":0,"anomaly":0,"contributions":{},"model":"sha256:0","reasons":{},"score":0.4,"severity":0.61,"time":"2026-01-31T12:00:02Z","values":{"flow":7,"pressure":null}}"#;
@@ -26,34 +34,71 @@ fn answer(path: &str, body: &str) -> (u16, String) {
     }
 }
 
-/// A detector at an address of loopback.
-fn serve() -> String {
+/// A detector at an address of loopback, whose connections become streams so.
+fn serve_by<S: Read + Write>(
+    stream: impl Fn(TcpStream) -> S + Send + 'static,
+    token: &'static str,
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = BufReader::new(stream.unwrap());
-            let (mut head, mut length) = (String::new(), 0);
-            loop {
-                let mut line = String::new();
-                if stream.read_line(&mut line).unwrap() <= 2 {
-                    break;
-                }
-                if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-                    length = value.trim().parse().unwrap();
-                }
-                head.push_str(&line);
-            }
-            let mut body = vec![0; length];
-            stream.read_exact(&mut body).unwrap();
-            let path = head.split(' ').nth(1).unwrap();
-            let (status, text) = answer(path, std::str::from_utf8(&body).unwrap());
-            let head =
-                format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", text.len());
-            stream.get_mut().write_all((head + &text).as_bytes()).unwrap();
+        for connection in listener.incoming() {
+            // A client that does not trust us leaves.
+            let _ = converse(stream(connection.unwrap()), token);
         }
     });
     address
+}
+
+fn converse(stream: impl Read + Write, token: &str) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let (mut head, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line)? <= 2 {
+            break;
+        }
+        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        head.push_str(&line);
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body)?;
+    let path = head.split(' ').nth(1).unwrap();
+    let is_admitted = token.is_empty() || head.contains(&format!("authorization: Bearer {token}\r\n"));
+    let (status, text) = match is_admitted {
+        true => answer(path, std::str::from_utf8(&body).unwrap()),
+        false => (401, r#"{"error":"expected a token"}"#.to_owned()),
+    };
+    let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", text.len());
+    stream.get_mut().write_all((head + &text).as_bytes())?;
+    stream.get_mut().flush()
+}
+
+fn serve() -> String {
+    serve_by(|stream| stream, "")
+}
+
+/// The same by TLS, for clients with the server's own certificate and a token; both are in files of the folder.
+fn serve_by_tls(folder: &Path) -> String {
+    const TOKEN: &str = "a-token-of-the-plant";
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(folder.join("ca.pem"), cert.pem()).unwrap();
+    std::fs::write(folder.join("key.pem"), signing_key.serialize_pem()).unwrap();
+    std::fs::write(folder.join("token"), format!("# the plant's\n{TOKEN}\n")).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(cert.der().clone()).unwrap();
+    let provider = Arc::new(default_provider());
+    let clients =
+        WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone()).build().unwrap();
+    let key = PrivateKeyDer::from_pem_slice(signing_key.serialize_pem().as_bytes()).unwrap();
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config =
+        config.with_client_cert_verifier(clients).with_single_cert(vec![cert.der().clone()], key).unwrap();
+    let config = Arc::new(config);
+    let secured = move |stream| StreamOwned::new(ServerConnection::new(config.clone()).unwrap(), stream);
+    format!("https://{}", serve_by(secured, TOKEN))
 }
 
 fn run(arguments: &[&str]) -> Output {
@@ -129,6 +174,31 @@ fn what_is_refused_is_one_sentence_and_exit_code_1() {
         );
     }
     assert_eq!(run(&["predict", "press"]).status.code(), Some(2));
+}
+
+#[test]
+fn detectors_that_serve_by_tls_are_asked_with_certificates_and_a_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = serve_by_tls(folder.path());
+    let ask = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-anomaly"));
+        command.current_dir(folder.path()).args(["explain", "press", "--address", &address]);
+        let output = command.args(arguments).output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    let own = ["--cert", "ca.pem", "--key", "key.pem"];
+    let all = [&["--ca", "ca.pem", "--token-file", "token"][..], &own].concat();
+    assert_eq!(ask(&all), EXPLAINED);
+    assert_eq!(ask(&[&["--ca", "ca.pem"][..], &own].concat()), "error: expected a token (HTTP 401)\n");
+    let stranger = ask(&all[2..]);
+    assert!(stranger.starts_with("error: the detector's TLS: invalid peer certificate: "), "{stranger}");
+    let nobody = ask(&all[..4]);
+    assert!(nobody.starts_with("error: the connection to the detector: "), "{nobody}");
+    assert_eq!(
+        ask(&["--ca", "none.pem"]),
+        "error: none.pem: I/O error: No such file or directory (os error 2)\n"
+    );
+    assert_eq!(ask(&["--token-file", "none"]), "error: none: No such file or directory (os error 2)\n");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use kube::ResourceExt;
 use serde_json::Value;
 
 use crate::cluster::{Cluster, Place};
+use crate::credentials::Credentials;
 use crate::detector::Detector;
 use crate::error::CommandError;
 use crate::output::{Format, print};
@@ -48,7 +49,7 @@ pub async fn run(args: &TopArgs, place: &Place) -> Result<(), CommandError> {
         eprintln!("No detectors found.");
         return Ok(());
     }
-    let asked = detectors.iter().map(|detector| newest(&cluster, detector));
+    let asked = detectors.iter().map(|detector| newest(&cluster, detector, &place.credentials));
     let mut found: Vec<Newest> = stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
     sort(&mut found);
     match args.output {
@@ -58,11 +59,13 @@ pub async fn run(args: &TopArgs, place: &Place) -> Result<(), CommandError> {
     Ok(())
 }
 
-async fn newest(cluster: &Cluster, detector: &AnomalyDetector) -> Newest {
+async fn newest(cluster: &Cluster, detector: &AnomalyDetector, credentials: &Credentials) -> Newest {
     let (namespace, name) = (detector.namespace().unwrap_or_default(), detector.name_any());
-    let asked = Detector::on(cluster.clone(), namespace.clone(), name.clone());
-    let answer = asked.ask(Question::get("/verdicts?limit=1")).await;
-    let verdict = answer.map(|mut answer| answer["verdicts"][0].take()).map_err(|error| match error {
+    let answer = async {
+        let asked = Detector::on(cluster.clone(), detector, credentials).await?;
+        asked.ask(Question::get("/verdicts?limit=1")).await
+    };
+    let verdict = answer.await.map(|mut answer| answer["verdicts"][0].take()).map_err(|error| match error {
         CommandError::NoPod { .. } => "no ready pod".to_owned(),
         error => error.to_string(),
     });
