@@ -74,6 +74,13 @@ async fn every_sample_runs_or_says_what_it_lacks() {
                 )
                 .await;
         }
+        if name == "every-option" {
+            let certified = rcgen::generate_simple_self_signed(vec![name.clone()]).unwrap();
+            let (certificate, key) = (certified.cert.pem(), certified.signing_key.serialize_pem());
+            let pair = [("tls.crt", &*certificate), ("tls.key", &key), ("ca.crt", &certificate)];
+            place.create_secret("every-option-tls", &pair).await;
+            place.create_secret("every-option-clients", &[("tokens", "a-token-of-the-plant")]).await;
+        }
         place.apply(&manifest).await.unwrap();
         let source = &manifest["spec"]["sources"][0];
         if ["http", "prometheus", "mqtt"].iter().any(|kind| !source[kind].is_null()) {

@@ -13,6 +13,7 @@ mod place;
 mod plugin;
 mod prometheus;
 mod repair;
+mod serving;
 mod sources;
 mod unions;
 mod verdicts;

@@ -4,12 +4,13 @@
 
 pub mod prometheus;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use http::Request;
-use k8s_openapi::api::core::v1::{Namespace, Pod};
+use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
 use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, ResourceExt};
@@ -71,6 +72,14 @@ impl Place {
         let object =
             serde_json::from_value(json!({"metadata": {"name": name}, "data": {key: text}})).unwrap();
         self.api(Kind::ConfigMap).create(&PostParams::default(), &object).await.unwrap();
+    }
+
+    /// A Secret with these keys.
+    pub async fn create_secret(&self, name: &str, keys: &[(&str, &str)]) {
+        let data: BTreeMap<&str, &str> = keys.iter().copied().collect();
+        let object = serde_json::from_value(json!({"metadata": {"name": name}, "stringData": data})).unwrap();
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
+        secrets.create(&PostParams::default(), &object).await.unwrap();
     }
 
     /// Merge into the detector's spec.

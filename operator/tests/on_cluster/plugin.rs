@@ -19,7 +19,8 @@ fn kubectl(place: &Place, arguments: &[&str]) -> Command {
     command
 }
 
-fn printed(place: &Place, arguments: &[&str]) -> String {
+/// What a run of it that succeeds prints.
+pub fn printed(place: &Place, arguments: &[&str]) -> String {
     let output = kubectl(place, arguments).output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()

@@ -1,0 +1,93 @@
+//! A detector that serves by TLS and for tokens, asked through its Service and by the plugin: `tests/on-cluster serving`.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::{Secret, Service};
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+
+use crate::place::{Place, sample, until_within};
+use crate::plugin::printed;
+
+const NAME: &str = "pump";
+const TOKEN: &str = "a-token-of-the-plant";
+const OTHER_TOKEN: &str = "another-token-of-the-plant";
+/// How long the kubelet may take to write a Secret that has changed into the pods, and the detector to read it.
+const MOUNTED: Duration = Duration::from_mins(3);
+
+/// Clients of a Service by its name, as one in the cluster would be.
+struct Clients<'a> {
+    folder: &'a Path,
+    name: String,
+    address: String,
+}
+
+impl Clients<'_> {
+    /// `VERSION STATUS BODY` of HTTP, as curl has it; the status 000 where the two sides do not trust each other.
+    fn predict(&self, arguments: &[&str]) -> String {
+        let Self { name, address, .. } = self;
+        let mut curl = Command::new("curl");
+        curl.current_dir(self.folder).args(["--silent", "--max-time", "10", "--data", r#"{"value":0.95}"#]);
+        curl.args([
+            "--write-out",
+            " %{http_version} %{http_code}",
+            "--resolve",
+            &format!("{name}:443:{address}"),
+        ]);
+        let output = curl.args(arguments).arg(format!("https://{name}/predict")).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn with_token(&self, token: &str, more: &[&str]) -> String {
+        let header = format!("Authorization: Bearer {token}");
+        self.predict(&[&["--cacert", "ca.pem", "--header", &header], more].concat())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a cluster: tests/on-cluster serving"]
+async fn predictions_need_tls_and_a_token_and_nothing_else_changes() {
+    let place = Place::new("serving").await;
+    let name = format!("{NAME}.{}.svc", place.namespace);
+    let folder = tempfile::tempdir().unwrap();
+    let certified = rcgen::generate_simple_self_signed(vec![name.clone()]).unwrap();
+    std::fs::write(folder.path().join("ca.pem"), certified.cert.pem()).unwrap();
+    let key = certified.signing_key.serialize_pem();
+    place.create_secret("pump-tls", &[("tls.crt", &certified.cert.pem()), ("tls.key", &key)]).await;
+    place.create_secret("pump-clients", &[("tokens", TOKEN)]).await;
+
+    let mut manifest = sample("quickstart.yaml", NAME);
+    manifest["spec"]["service"] = json!({"port": 443});
+    manifest["spec"]["serving"] = json!({
+        "tls": {"secretRef": {"name": "pump-tls"}},
+        "authentication": {"tokensSecretRef": {"name": "pump-clients", "key": "tokens"}},
+    });
+    place.apply(&manifest).await.unwrap();
+    let detector = place.ready(NAME).await; // probes, and the operator's look at the pod, by the other port
+    assert_eq!(detector["status"]["endpoint"], format!("https://{name}"));
+
+    let services: Api<Service> = Api::namespaced(place.client.clone(), &place.namespace);
+    let address = services.get(NAME).await.unwrap().spec.unwrap().cluster_ip.unwrap();
+    let clients = Clients { folder: folder.path(), name, address };
+    assert_eq!(clients.with_token(TOKEN, &["--http1.1"]), "{\"anomaly\":0} 1.1 200");
+    assert_eq!(clients.with_token(TOKEN, &["--http2"]), "{\"anomaly\":0} 2 200");
+    assert!(clients.with_token(OTHER_TOKEN, &[]).ends_with(" 401"));
+    assert!(clients.predict(&["--cacert", "ca.pem"]).ends_with(" 401"));
+    assert!(clients.predict(&[]).ends_with(" 000"), "nobody has signed the certificate");
+    assert!(printed(&place, &["predict", NAME, "1.5"]).starts_with("anomalous, severity "));
+
+    let pods = place.pod_uids(NAME).await;
+    let both = json!({"stringData": {"tokens": format!("{TOKEN}\n{OTHER_TOKEN}\n")}});
+    let secrets: Api<Secret> = Api::namespaced(place.client.clone(), &place.namespace);
+    secrets.patch("pump-clients", &PatchParams::default(), &Patch::Merge(both)).await.unwrap();
+    until_within(MOUNTED, "answer to the new token", async || {
+        clients.with_token(OTHER_TOKEN, &[]).ends_with(" 200").then_some(())
+    })
+    .await;
+    assert_eq!(place.pod_uids(NAME).await, pods, "a new token needs no restart");
+    place.leave().await;
+}
