@@ -152,7 +152,7 @@ def every_status(program, address, seen):
     version = requests.get(f"http://{address}/v2/models/{NAME}", timeout=10).json()["versions"][0]
     provoke(seen, openapi, address, version)
     for manifest in (PUSHED, LOADING):
-        with detector(program, manifest, "/livez") as (waiting, _):
+        with detector(program, manifest, once="/livez") as (waiting, _):
             provoke_waiting(seen, openapi, waiting)
             provoke(seen, openapi, waiting, "000000000000")
     missing = sorted(set(documented(openapi)) - seen.all - NOT_PROVOKED)

@@ -144,13 +144,13 @@ def secured(program, folder):
     (folder / "tokens").write_text(TOKEN)
     arguments = ["--tls", folder, "--client-ca", folder / "plant.ca", "--tokens", folder / "tokens"]
     with detector(program, FIXED, *arguments) as (predict, metrics):
-        pair = (folder / "client.crt", folder / "client.key")
+        pair = [(folder / f"client.{kind}").rename(folder / f"own.{kind}") for kind in ("crt", "key")]
 
         def ask(token, verify="plant.ca"):
             headers = {"Authorization": f"Bearer {token}"}
             body = {"values": {"pressure": 5, "flow": -3}}
             url = f"https://{predict}/predict"
-            return requests.post(url, json=body, headers=headers, verify=folder / verify, cert=tuple(map(str, pair)), timeout=30)
+            return requests.post(url, json=body, headers=headers, verify=str(folder / verify), cert=tuple(map(str, pair)), timeout=30)
 
         same([ask(TOKEN).json()], [{"anomaly": 0}], "TLS")
         same([ask(OTHER_TOKEN).status_code], [401], "TLS: a wrong token")
@@ -160,7 +160,7 @@ def secured(program, folder):
         same([curl("--http1.1", *certificates, *bearer, url)[1]], ["1.1 200"], "TLS: HTTP/1.1")
         same([curl("--http2", *certificates[:2], *bearer, url)[1].split()[1]], ["000"], "TLS: no certificate")
         same([requests.get(f"http://{metrics}/metrics", timeout=30).status_code], [200], "TLS: metrics stay as they are")
-        files = [(folder / name).read_bytes() for name in ("plant.ca", "client.key", "client.crt")]
+        files = [(folder / name).read_bytes() for name in ("plant.ca", "own.key", "own.crt")]
         with triton.InferenceServerClient(predict, ssl=True, creds=grpc.ssl_channel_credentials(*files)) as client:
             headers = {"authorization": f"Bearer {TOKEN}"}
             labels = infer(client, ROWS, "FP64", headers=headers).as_numpy("is_outlier")
@@ -169,6 +169,8 @@ def secured(program, folder):
             same([refused], ["StatusCode.UNAUTHENTICATED"], "TLS: gRPC without a token")
         (folder / "tokens").write_text(f"{TOKEN}\n{OTHER_TOKEN}\n")
         until(lambda: ask(OTHER_TOKEN).status_code == 200, "the new token")
+        authority(folder, "renewed")
+        until(lambda: ask(TOKEN, "renewed.ca").status_code == 200, "the new certificate")
 
 
 def check(program, grpcurl):

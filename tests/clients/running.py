@@ -47,12 +47,12 @@ def until(condition, what):
 
 
 @contextlib.contextmanager
-def detector(program, manifest=MANIFEST, once="/readyz"):
-    """Its predict address, `127.0.0.1:PORT`, and that of its metrics, once it answers this path with 200."""
+def detector(program, manifest=MANIFEST, *arguments, once="/readyz"):
+    """With these arguments: its predict address, `127.0.0.1:PORT`, and that of its metrics, once it answers this path with 200."""
     predict, metrics = (f"127.0.0.1:{free_port()}" for _ in range(2))
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "detector.yaml").write_text(manifest)
-        command = [program, "run", "detector.yaml", "--predict-address", predict, "--metrics-address", metrics]
+        command = [program, "run", "detector.yaml", "--predict-address", predict, "--metrics-address", metrics, *arguments]
         process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
         try:
             until(lambda: urllib.request.urlopen(f"http://{metrics}{once}"), "the detector to answer")
