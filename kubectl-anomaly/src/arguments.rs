@@ -15,7 +15,7 @@ use crate::output::print;
 /// What anomaly detectors on a cluster see and say.
 ///
 /// Requests go to a ready pod of the detector through the API server, as `kubectl port-forward` sends them: the right to
-/// create pods/portforward is needed, and no Service or Ingress. Detectors that serve by TLS are asked by TLS, those that ask
+/// create pods/portforward is needed, to get detectors and list pods, and no Service or Ingress. Detectors that serve by TLS are asked by TLS, those that ask
 /// for a token with that of --token-file, or of their Secret where you may read it.
 ///
 /// Exit codes: 0 done, 1 refused, 2 usage.
