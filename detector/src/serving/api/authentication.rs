@@ -10,11 +10,13 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, ResponseError};
 
-use super::PUSHED;
 use super::error::ApiError;
 use crate::serving::reloaded::Reloaded;
 use crate::serving::state::State;
 use crate::serving::tokens::Tokens;
+
+/// The paths that readings are pushed to.
+const PUSHED: [&str; 3] = ["/readings", "/api/v1/write", "/v1/metrics"];
 
 /// The request's answer, if it has a valid token, or needs none here: readings are pushed by the token of their source, where
 /// it has one. Browsers are told that a password will do, so that the page can be looked at.

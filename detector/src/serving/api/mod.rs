@@ -67,9 +67,6 @@ use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Respo
 pub use authentication::authenticate;
 use error::ApiError;
 
-/// The paths that readings are pushed to.
-const PUSHED: [&str; 3] = ["/readings", "/api/v1/write", "/v1/metrics"];
-
 /// The routes of the predict port. Expects `Data<State>`.
 pub fn configure_predict(config: &mut ServiceConfig) {
     config

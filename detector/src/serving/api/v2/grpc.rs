@@ -101,7 +101,7 @@ async fn about(
 
 fn metadata(state: &State, scorer: &Scorer) -> Message {
     let model = scorer.model();
-    let input = tensor(INPUT, "FP64", &[-1, i64::try_from(model.columns()).unwrap_or(i64::MAX)]);
+    let input = Message::tensor(INPUT, "FP64", &[-1, i64::try_from(model.columns()).unwrap_or(i64::MAX)]);
     let sensors = i64::try_from(model.sensors().len()).unwrap_or(i64::MAX);
     let message = Message::default()
         .text(1, &state.detector.name())
@@ -110,13 +110,8 @@ fn metadata(state: &State, scorer: &Scorer) -> Message {
         .message(4, &input);
     Output::all().fold(message, |message, output| {
         let shape = output.shape(-1, sensors);
-        message.message(5, &tensor(output.name(), output.datatype(), &shape))
+        message.message(5, &Message::tensor(output.name(), output.datatype(), &shape))
     })
-}
-
-/// What is said of a tensor, in metadata and in answers.
-fn tensor(name: &str, datatype: &str, shape: &[i64]) -> Message {
-    Message::default().text(1, name).text(2, datatype).integers(3, shape)
 }
 
 async fn infer(state: &State, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, ApiError> {

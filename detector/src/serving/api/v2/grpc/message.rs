@@ -7,6 +7,11 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 pub(super) struct Message(Vec<u8>);
 
 impl Message {
+    /// What is said of a tensor, in metadata and in answers.
+    pub(super) fn tensor(name: &str, datatype: &str, shape: &[i64]) -> Self {
+        Self::default().text(1, name).text(2, datatype).integers(3, shape)
+    }
+
     /// What is written so far.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.0

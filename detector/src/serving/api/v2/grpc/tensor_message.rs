@@ -47,7 +47,7 @@ impl TensorMessage {
     fn parts(&self, output: Tensor) -> Message {
         let sensors = self.rows.scorer().model().sensors().len();
         let shape = output.shape(wide(self.rows.len()), wide(sensors));
-        super::tensor(output.name(), output.datatype(), &shape)
+        Message::tensor(output.name(), output.datatype(), &shape)
     }
 
     /// How many bytes the numbers of an output are.
