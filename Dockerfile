@@ -1,4 +1,5 @@
-# The operator's image and the detector's: a static binary and the certificate authorities it may trust, no more.
+# The operator's image and the detector's: a static binary and the certificate authorities it may trust, no more. The detector has
+# Mozilla's within itself.
 # `make images` builds both; first images/stage lays what is copied here into target/image, then, with either builder,
 #
 #     docker build --target operator --tag anomaly-operator .
@@ -7,11 +8,11 @@
 FROM scratch AS base
 LABEL org.opencontainers.image.source=https://github.com/anomaly-operator/anomaly-operator \
       org.opencontainers.image.licenses=Apache-2.0
-COPY target/image/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 # A number, not a name: only so can Kubernetes see that it is not root (runAsNonRoot).
 USER 65532:65532
 
 FROM base AS operator
+COPY target/image/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY target/image/operator /operator
 # glibc gives back what models took on their way from pods into ConfigMaps. By itself it would hold on to all of it, once
 # the first large buffer was freed.
