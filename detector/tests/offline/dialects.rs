@@ -1,6 +1,6 @@
 //! Predictions by the protocols of others: KServe version 1, Open Inference Protocol version 2, lines of JSON.
 
-use actix_web::http::Method;
+use actix_web::http::{Method, Version};
 use actix_web::web::Data;
 use actix_web::{App, test};
 use detector::serving::api::configure_predict;
@@ -445,14 +445,57 @@ async fn binary_tensors_that_break_off_are_refused() {
     }
 }
 
+/// A field of protobuf that has a length.
+fn field(number: u8, content: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2, u8::try_from(content.len()).unwrap()], content].concat()
+}
+
+/// One row of 0.5, in the field of its type.
+fn infer_request() -> Vec<u8> {
+    let contents = field(5, &field(7, &0.5_f64.to_le_bytes()));
+    let tensor = [field(1, b"input"), field(2, b"FP64"), field(3, &[1, 1]), contents].concat();
+    [field(1, b"boiler"), field(5, &tensor)].concat()
+}
+
+/// A call of gRPC: the message that is answered.
+async fn call(state: &Data<State>, method: &str, message: &[u8]) -> Vec<u8> {
+    let app = test::init_service(App::new().app_data(state.clone()).configure(configure_predict)).await;
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    let request = test::TestRequest::post()
+        .version(Version::HTTP_2)
+        .uri(&format!("/inference.GRPCInferenceService/{method}"))
+        .insert_header(("content-type", "application/grpc"))
+        .set_payload([&[0], &length[..], message].concat());
+    let response = test::call_service(&app, request.to_request()).await;
+    assert_eq!(response.headers().get("content-type").unwrap(), "application/grpc");
+    let body = test::read_body(response).await;
+    let (&[flag, a, b, c, d], message) = body.split_first_chunk().unwrap();
+    assert_eq!((flag, u32::from_be_bytes([a, b, c, d]) as usize), (0, message.len()));
+    message.to_vec()
+}
+
+#[actix_web::test]
+async fn a_row_is_judged_over_grpc() {
+    let state = serving(ONE, "{}");
+    let answer = call(&state, "ModelInfer", &infer_request()).await;
+    let has = |part: &[u8]| answer.windows(part.len()).any(|window| window == part);
+    assert!(has(&field(1, b"boiler")));
+    for (name, kind) in [("is_outlier", "INT64"), ("instance_score", "FP64"), ("threshold", "FP64")] {
+        assert!(has(&[field(1, name.as_bytes()), field(2, kind.as_bytes())].concat()), "{name}");
+    }
+    assert!(has(&field(5, &field(3, &[0]))), "it is no outlier");
+    assert_eq!(call(&state, "ServerReady", &[]).await, [8, 1]);
+}
+
 #[actix_web::test]
 async fn protocols_are_counted_apart() {
     let state = serving(ONE, "{}");
     predict(&state, r#"{"value":0.5}"#).await;
     post(&state, "/v1/models/boiler:predict", r#"{"instances":[[0.5]]}"#).await;
     post(&state, "/v2/models/boiler/infer", "{}").await;
+    call(&state, "ModelInfer", &infer_request()).await;
     let (_, text) = ask(&state, Method::GET, "/metrics", b"").await;
-    for (protocol, code) in [("predict", 200), ("v1", 200), ("v2", 400)] {
+    for (protocol, code) in [("predict", 200), ("v1", 200), ("v2", 400), ("grpc", 200)] {
         let line = format!(
             r#"anomaly_predictions_total{{code="{code}",protocol="{protocol}",detector="boiler"}} 1"#
         );

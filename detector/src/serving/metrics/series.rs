@@ -40,7 +40,7 @@ pub(super) struct EventMetrics {
 pub(super) struct PredictionMetrics {
     pub(super) total: IntCounterVec,
     /// Of `total` the series of those that were answered, by protocol: there is no need to look them up.
-    pub(super) answered: [OnceLock<IntCounter>; 3],
+    pub(super) answered: [OnceLock<IntCounter>; 4],
     pub(super) duration: Histogram,
 }
 
