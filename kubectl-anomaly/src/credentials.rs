@@ -77,7 +77,7 @@ fn roots(file: Option<&Path>) -> Result<RootCertStore, CommandError> {
     match file {
         None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
         Some(file) => {
-            certificates(file)?.into_iter().try_for_each(|each| roots.add(each)).map_err(refused)?
+            certificates(file)?.into_iter().try_for_each(|each| roots.add(each)).map_err(refused)?;
         }
     }
     Ok(roots)

@@ -193,10 +193,10 @@ fn outgoing(
     stream: streams::Request,
     held: Held,
 ) -> http::Response<Outgoing> {
-    let (head, body) = answered.into_parts();
+    let (parts, body) = answered.into_parts();
     let mut response = http::Response::new(());
-    *response.status_mut() = http::StatusCode::from_u16(head.status().as_u16()).unwrap_or_default();
-    copy(head.headers(), response.headers_mut());
+    *response.status_mut() = http::StatusCode::from_u16(parts.status().as_u16()).unwrap_or_default();
+    copy(parts.headers(), response.headers_mut());
     let length = match body.size() {
         BodySize::Sized(length) => Some(length),
         BodySize::None | BodySize::Stream => None,
