@@ -67,9 +67,10 @@ fn converse(stream: impl Read + Write, token: &str) -> std::io::Result<()> {
     stream.read_exact(&mut body)?;
     let path = head.split(' ').nth(1).unwrap();
     let is_admitted = token.is_empty() || head.contains(&format!("authorization: Bearer {token}\r\n"));
-    let (status, text) = match is_admitted {
-        true => answer(path, std::str::from_utf8(&body).unwrap()),
-        false => (401, r#"{"error":"expected a token"}"#.to_owned()),
+    let (status, text) = if is_admitted {
+        answer(path, std::str::from_utf8(&body).unwrap())
+    } else {
+        (401, r#"{"error":"expected a token"}"#.to_owned())
     };
     let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", text.len());
     stream.get_mut().write_all((head + &text).as_bytes())?;

@@ -1,6 +1,6 @@
 """A built detector in; predictions by each client that others wrote, and whether they agree.
 
-    check.py DETECTOR GRPCURL
+    check.py DETECTOR
 
 CASES is how many requests schemathesis makes at least. Its answers, and those that are provoked here, have every status that the
 OpenAPI document names. Everything listens on loopback.
@@ -16,7 +16,6 @@ import tempfile
 from pathlib import Path
 
 import numpy
-import protocols
 import requests
 import tritonclient.http as triton
 from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
@@ -162,8 +161,7 @@ def every_status(program, address, seen):
     print(f"statuses: {len(set(documented(openapi)) & seen.all)} of the documented ones answered, {len(NOT_PROVOKED)} not provoked", flush=True)
 
 
-def main(program, grpcurl):
-    protocols.check(program, grpcurl)
+def main(program):
     with detector(program) as (predict, _):
         by_requests(predict)
         asyncio.run(by_kserve(predict))

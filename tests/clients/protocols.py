@@ -1,4 +1,7 @@
-"""A built detector in; HTTP/2 and gRPC by curl, tritonclient and grpcurl, plain and by TLS with tokens, and whether they agree."""
+"""A built detector in; HTTP/2 and gRPC by curl, tritonclient and grpcurl, plain and by TLS with tokens, and whether they agree.
+
+    protocols.py DETECTOR GRPCURL
+"""
 
 import json
 import subprocess
@@ -182,3 +185,7 @@ def check(program, grpcurl):
     with tempfile.TemporaryDirectory() as folder:
         secured(program, folder)
     print("curl, tritonclient and grpcurl over HTTP/2 and TLS: every prediction as expected", flush=True)
+
+
+if __name__ == "__main__":
+    check(*sys.argv[1:])

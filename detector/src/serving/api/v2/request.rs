@@ -118,10 +118,10 @@ pub(super) struct JsonTensor<'a> {
 ///
 /// # Errors
 /// There are too few of them, or too many.
-pub(super) fn tensors<'a>(
+pub(super) fn tensors(
     inputs: Bounded<Input, { super::MAX_NAMED }>,
-    mut binary: &'a [u8],
-) -> Result<Vec<JsonTensor<'a>>, ApiError> {
+    mut binary: &[u8],
+) -> Result<Vec<JsonTensor<'_>>, ApiError> {
     let mut tensors = Vec::with_capacity(inputs.0.len());
     for input in inputs.0 {
         let size = input.parameters.as_ref().and_then(|each| each.binary_data_size);

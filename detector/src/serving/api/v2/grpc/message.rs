@@ -41,7 +41,9 @@ impl Message {
     /// Integers, packed.
     pub(super) fn integers(mut self, field: u32, integers: &[i64]) -> Self {
         let mut packed = Vec::new();
-        integers.iter().for_each(|integer| encode_varint(integer.cast_unsigned(), &mut packed));
+        for integer in integers {
+            encode_varint(integer.cast_unsigned(), &mut packed);
+        }
         self.begin(field, packed.len());
         self.0.extend_from_slice(&packed);
         self

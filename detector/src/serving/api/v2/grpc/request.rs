@@ -75,7 +75,7 @@ impl<'a> InferCall<'a> {
             match field.map_err(malformed)? {
                 (3, Value::Bytes(bytes)) => id = text(bytes)?,
                 (5, Value::Bytes(bytes)) => {
-                    push(&mut inputs, MAX_NAMED, "inputs", ProtoTensor::read(bytes)?)?
+                    push(&mut inputs, MAX_NAMED, "inputs", ProtoTensor::read(bytes)?)?;
                 }
                 (6, Value::Bytes(bytes)) => {
                     push(&mut outputs, MAX_OUTPUTS, "outputs", wanted_tensor(name(bytes)?)?)?;
@@ -109,7 +109,7 @@ impl<'a> ProtoTensor<'a> {
                 (1, Value::Bytes(bytes)) => name = text(bytes)?,
                 (2, Value::Bytes(bytes)) => datatype = text(bytes)?,
                 (3, Value::Varint(dimension)) => {
-                    push(&mut shape, MAX_DIMENSIONS, "shape", length(dimension))?
+                    push(&mut shape, MAX_DIMENSIONS, "shape", length(dimension))?;
                 }
                 (3, Value::Bytes(mut packed)) => {
                     while !packed.is_empty() {
