@@ -15,11 +15,9 @@ use actix_http::{BoxedPayloadStream, Payload};
 use actix_service::Service;
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
-use actix_web::error::PayloadError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, Uri, Version};
 use bytes::Bytes;
-use futures::{Stream, StreamExt};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
@@ -33,6 +31,7 @@ use super::connection::Connection;
 use super::connections::Connections;
 use super::grpc_status::{self, SUCCESS};
 use super::pieces::PIECE;
+use super::request_body::RequestBody;
 use super::streams::{self, Streams};
 
 /// How often a connection is looked at.
@@ -107,11 +106,16 @@ impl Http2 {
     {
         let is_grpc = grpc_status::is_grpc(request.headers().get(http::header::CONTENT_TYPE));
         let is_head = request.method() == http::Method::HEAD;
+        let request = request.map(RequestBody::new);
+        let body = request.body().clone();
         let mut held = self.budget.open();
         let answered = match held.grow(REQUEST) {
             Ok(()) => app.call(converted(request)).await.unwrap_or_else(|error| error),
             Err(_) => busy(),
         };
+        if answered.status().is_client_error() || answered.status().is_server_error() {
+            body.clone().discard().await;
+        }
         let mut answered = if is_grpc { grpc_status::of(answered).await } else { answered };
         let is_long = !matches!(answered.body().size(), BodySize::Sized(0..=SHORT) | BodySize::None);
         if is_long && held.grow(PIECE).is_err() {
@@ -120,7 +124,7 @@ impl Http2 {
         if self.connections.is_closing() {
             stream.close();
         }
-        outgoing(answered, is_head, stream, held)
+        outgoing(answered, is_head, body, stream, held)
     }
 }
 
@@ -152,9 +156,9 @@ fn busy() -> Answered {
 }
 
 /// The request as the routes know it.
-fn converted(request: http::Request<Incoming>) -> actix_http::Request {
+fn converted(request: http::Request<RequestBody>) -> actix_http::Request {
     let (parts, body) = request.into_parts();
-    let payload: BoxedPayloadStream = Box::pin(pieces(body));
+    let payload: BoxedPayloadStream = Box::pin(body);
     let mut request = actix_http::Request::with_payload(Payload::from(payload));
     let head = request.head_mut();
     head.version = Version::HTTP_2;
@@ -174,22 +178,11 @@ fn converted(request: http::Request<Incoming>) -> actix_http::Request {
     request
 }
 
-/// What the client sends, as it comes; its trailers count for nothing.
-fn pieces(body: Incoming) -> impl Stream<Item = Result<Bytes, PayloadError>> {
-    let frames = futures::stream::unfold(body, |mut body| async move {
-        let frame = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await?;
-        Some((frame, body))
-    });
-    frames.filter_map(async |frame| match frame {
-        Ok(frame) => frame.into_data().ok().map(Ok),
-        Err(error) => Some(Err(PayloadError::Io(std::io::Error::other(error)))),
-    })
-}
-
 /// The answer as the library knows it.
 fn outgoing(
     answered: Answered,
     is_head: bool,
+    request: RequestBody,
     stream: streams::Request,
     held: Held,
 ) -> http::Response<Outgoing> {
@@ -208,7 +201,14 @@ fn outgoing(
     let kind = response.headers().get(http::header::CONTENT_TYPE);
     let is_grpc = has_body && grpc_status::is_grpc(kind);
     let (body, trailers) = (has_body.then_some(body), is_grpc.then(grpc_trailers));
-    response.map(|()| Outgoing { body, trailers, length: length.filter(|_| has_body), stream, _held: held })
+    response.map(|()| Outgoing {
+        body,
+        trailers,
+        length: length.filter(|_| has_body),
+        stream,
+        _request: request,
+        _held: held,
+    })
 }
 
 fn grpc_trailers() -> http::HeaderMap {
@@ -237,6 +237,7 @@ struct Outgoing {
     trailers: Option<http::HeaderMap>,
     length: Option<u64>,
     stream: streams::Request,
+    _request: RequestBody,
     _held: Held,
 }
 

@@ -32,6 +32,8 @@ pub mod connection;
 pub mod grpc_status;
 /// Connections that speak HTTP/2.
 pub mod http2;
+/// The body of an HTTP/2 request, and what a route that refuses has left of it.
+pub mod request_body;
 /// Which threads must not end.
 pub mod threads;
 /// How long there has been no verdict.

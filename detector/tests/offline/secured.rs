@@ -1,5 +1,6 @@
 //! TLS, certificates of clients and tokens on the predict port, each by the program and a client of TLS.
 
+use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -7,6 +8,13 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use http::Request;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::client::conn::http2::handshake;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -160,6 +168,26 @@ fn requests_need_a_token_of_the_file_as_it_is_now() {
     assert_eq!(ask(&bearer(TOKEN)).0, 200);
     std::fs::write(&tokens, OTHER_TOKEN).unwrap();
     until("the first token to be gone", || ask(&bearer(TOKEN)).0 == 401);
+}
+
+/// RFC 9113, section 8.1: an answer that is early is whole all the same.
+#[actix_web::test]
+async fn a_refusal_by_http2_reaches_a_client_that_still_sends() {
+    let folder = folder(MANIFEST);
+    std::fs::write(folder.path().join("tokens"), TOKEN).unwrap();
+    let running = start(&folder, &["--tokens", "tokens"]);
+    let stream = TcpStream::connect(running.predict).unwrap();
+    stream.set_nonblocking(true).unwrap();
+    let stream = TokioIo::new(tokio::net::TcpStream::from_std(stream).unwrap());
+    let (mut sender, connection) = handshake(TokioExecutor::new(), stream).await.unwrap();
+    tokio::spawn(connection);
+    let piece = Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"{")));
+    let without_end = StreamBody::new(stream::iter([piece]).chain(stream::pending()));
+    let address = format!("http://{}/predict", running.predict);
+    let answer = sender.send_request(Request::post(address).body(without_end).unwrap()).await.unwrap();
+    assert_eq!(answer.status(), 401);
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    assert!(body.ends_with(b"with a valid token\"}"), "{body:?}");
 }
 
 #[test]

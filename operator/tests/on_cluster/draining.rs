@@ -47,7 +47,7 @@ impl Tally {
         }
     }
 
-    fn fail(&self, why: String) {
+    fn fail(&self, why: &str) {
         self.failed.fetch_add(1, Ordering::Relaxed);
         let mut first = self.first.lock().unwrap();
         if first.len() < 20 {
@@ -77,7 +77,7 @@ async fn client(address: String, tally: &Tally) {
                 }
             }
             refused => {
-                tally.fail(format!("no connection: {refused:?}"));
+                tally.fail(&format!("no connection: {refused:?}"));
                 sleep(Duration::from_millis(100)).await;
             }
         }
@@ -96,7 +96,7 @@ async fn ask(sender: &mut SendRequest<Full<Bytes>>, tally: &Tally) -> bool {
             !is_last
         }
         other => {
-            tally.fail(format!("no answer: {other:?}"));
+            tally.fail(&format!("no answer: {other:?}"));
             false
         }
     }

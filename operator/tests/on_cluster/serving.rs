@@ -10,7 +10,7 @@ use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use crate::place::{Place, sample, until_within};
+use crate::place::{Place, sample, until, until_within};
 use crate::plugin::printed;
 
 const NAME: &str = "pump";
@@ -27,7 +27,7 @@ struct Clients<'a> {
 }
 
 impl Clients<'_> {
-    /// `VERSION STATUS BODY` of HTTP, as curl has it; the status 000 where the two sides do not trust each other.
+    /// `BODY VERSION STATUS` of HTTP, as curl has it; the status 000 where the two sides do not trust each other.
     fn predict(&self, arguments: &[&str]) -> String {
         let Self { name, address, .. } = self;
         let mut curl = Command::new("curl");
@@ -46,6 +46,11 @@ impl Clients<'_> {
         let header = format!("Authorization: Bearer {token}");
         self.predict(&[&["--cacert", "ca.pem", "--header", &header], more].concat())
     }
+}
+
+/// The last word of what [`Clients::predict`] returns.
+fn status(printed: &str) -> &str {
+    printed.rsplit(' ').next().unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,11 +78,16 @@ async fn predictions_need_tls_and_a_token_and_nothing_else_changes() {
     let services: Api<Service> = Api::namespaced(place.client.clone(), &place.namespace);
     let address = services.get(NAME).await.unwrap().spec.unwrap().cluster_ip.unwrap();
     let clients = Clients { folder: folder.path(), name, address };
+    // kube-proxy makes a new Service's address known a moment after its pods are Ready.
+    until("the Service's address", async || {
+        (status(&clients.predict(&["--insecure"])) != "000").then_some(())
+    })
+    .await;
     assert_eq!(clients.with_token(TOKEN, &["--http1.1"]), "{\"anomaly\":0} 1.1 200");
     assert_eq!(clients.with_token(TOKEN, &["--http2"]), "{\"anomaly\":0} 2 200");
-    assert!(clients.with_token(OTHER_TOKEN, &[]).ends_with(" 401"));
-    assert!(clients.predict(&["--cacert", "ca.pem"]).ends_with(" 401"));
-    assert!(clients.predict(&[]).ends_with(" 000"), "nobody has signed the certificate");
+    assert_eq!(status(&clients.with_token(OTHER_TOKEN, &[])), "401");
+    assert_eq!(status(&clients.predict(&["--cacert", "ca.pem"])), "401");
+    assert_eq!(status(&clients.predict(&[])), "000", "nobody has signed the certificate");
     assert!(printed(&place, &["predict", NAME, "1.5"]).starts_with("anomalous, severity "));
 
     let pods = place.pod_uids(NAME).await;
@@ -85,7 +95,7 @@ async fn predictions_need_tls_and_a_token_and_nothing_else_changes() {
     let secrets: Api<Secret> = Api::namespaced(place.client.clone(), &place.namespace);
     secrets.patch("pump-clients", &PatchParams::default(), &Patch::Merge(both)).await.unwrap();
     until_within(MOUNTED, "answer to the new token", async || {
-        clients.with_token(OTHER_TOKEN, &[]).ends_with(" 200").then_some(())
+        (status(&clients.with_token(OTHER_TOKEN, &[])) == "200").then_some(())
     })
     .await;
     assert_eq!(place.pod_uids(NAME).await, pods, "a new token needs no restart");
