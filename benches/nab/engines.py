@@ -9,19 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from alarms import COOL_DOWN, HALF_LIFE, STEP
 from score import probation
 from series import Series
-
-
-LOOKBACK = 150  # readings
-
-
-def peaks(scores, over=LOOKBACK):
-    """The scores that are over each of the last so many; 0 for the others: the rule of `alarm.lookback`, for every engine."""
-    scores = np.asarray(scores, float)
-    padded = np.concatenate([np.full(over, -np.inf), scores[:-1]])
-    highest = np.lib.stride_tricks.sliding_window_view(padded, over).max(axis=1)
-    return np.where(scores > highest, scores, 0.0)
 
 
 def half_space_trees(series, seed):
@@ -68,8 +58,10 @@ def watch(binary, manifest, series, first, seed, folder):
     rows = zip(series.times, series.values.tolist())
     data.write_text("timestamp,value,in_window\n" + "".join(f"{at},{value!r},0\n" for at, value in rows))
     until = series.times[first].replace(" ", "T") + "Z"
+    apart = seconds_apart(series.times)
     sets = [f"spec.sources[0].csv.path={data}", f"spec.model.train.dataEndTime={until}", f"spec.model.train.seed={seed}",
-            f"spec.alarm.lookback={LOOKBACK * seconds_apart(series.times):.0f}s"]
+            f"spec.alarm.coolDown={COOL_DOWN * apart:.0f}s", f"spec.alarm.habituation.step={STEP}",
+            f"spec.alarm.habituation.halfLife={HALF_LIFE * apart:.0f}s"]
     command = [binary, "run", manifest, "--fast", "--output", str(output)]
     for each in sets:
         command += ["--set", each]

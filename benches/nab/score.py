@@ -8,6 +8,7 @@ import numpy as np
 
 # (weight of a missed window, of a false detection); a window that is found weighs 1.
 PROFILES = {"standard": (1.0, 0.11), "low FP": (1.0, 0.22), "low FN": (2.0, 0.11)}
+CUTS = 150
 
 
 def probation(rows):
@@ -35,60 +36,41 @@ def worth(rows, windows):
     return inside, value
 
 
-def corpus(series, scores):
-    """Every row that counts: (window, unique over the series, or -1; worth; score), and the number of windows."""
-    parts, windows = [], 0
-    for one, score in zip(series, scores):
-        inside, value = worth(len(one.times), one.windows)
-        counts = slice(probation(len(one.times)), None)
-        parts.append((np.where(inside < 0, -1, inside + windows)[counts], value[counts], np.asarray(score)[counts]))
-        windows += len(one.windows)
-    return (*(np.concatenate(part) for part in zip(*parts)), windows)
-
-
-def thresholds(series, scores, profile):
-    """The NAB score at every threshold that makes a difference: (thresholds, falling; scores)."""
-    missed, false = PROFILES[profile]
-    inside, value, score, windows = corpus(series, scores)
-    order = np.argsort(-score, kind="stable")
-    best, gained = {}, np.zeros(len(order))
-    for step, row in enumerate(order):
-        window = inside[row]
-        if window < 0:
-            gained[step] = false * value[row]
-        elif value[row] > best.get(window, -missed):
-            gained[step] = value[row] - best.get(window, -missed)
-            best[window] = value[row]
-    score = score[order]
-    last = np.append(score[1:] != score[:-1], True)  # rows of equal score are detected together
-    reached = np.cumsum(gained)[last]
-    # Relative to finding nothing, of what could be reached.
-    return np.append(np.inf, score[last]), 100 * np.append(0, reached) / ((1 + missed) * windows)
-
-
-def best(series, scores, profile="standard"):
-    """(NAB score, threshold)."""
-    cuts, reached = thresholds(series, scores, profile)
-    at = int(np.argmax(reached))
-    return float(reached[at]), float(cuts[at])
-
-
-def at(series, scores, cut, profile="standard"):
-    """The NAB score of a threshold that was chosen elsewhere."""
-    cuts, reached = thresholds(series, scores, profile)
-    return float(reached[np.flatnonzero(cuts >= cut)[-1]])
-
-
-def parts(series, scores, cut, profile="standard"):
-    """How many points each series brings to the NAB score of a threshold: together they are the score."""
-    missed, false = PROFILES[profile]
-    windows = sum(len(one.windows) for one in series)
-    gained = [part(one, np.asarray(score) >= cut, missed, false) for one, score in zip(series, scores)]
-    return 100 * np.array(gained) / ((1 + missed) * windows)
-
-
-def part(one, detected, missed, false):
+def gained(one, detected):
+    """What the detections of a series bring: windows found, what their first detections are worth, what those outside are."""
     inside, value = worth(len(one.times), one.windows)
-    detected[: probation(len(one.times))] = False
-    found = [value[detected & (inside == window)] for window in range(len(one.windows))]
-    return false * value[detected & (inside < 0)].sum() + sum(missed + each.max() for each in found if each.size)
+    detected = np.flatnonzero(detected)
+    detected = detected[detected >= probation(len(one.times))]
+    windows, first = np.unique(inside[detected], return_index=True)
+    found = value[detected[first]][windows >= 0]  # a window is worth less and less: the first detection is the best
+    return len(found), found.sum(), value[detected[inside[detected] < 0]].sum()
+
+
+class Judged:
+    """An engine's scores, by one rule of alarms, at every threshold that is tried."""
+
+    def __init__(self, series, scores, rule, highest, also=()):
+        """`rule(scores, cut, highest)` are the rows that are detected; `also` has thresholds that must be among those tried."""
+        counted = np.concatenate([score[probation(len(score)) :] for score in map(np.asarray, scores)])
+        ranks = np.unique(np.geomspace(1, max(len(counted) // 10, 1), CUTS).astype(int))
+        self.series = series
+        self.cuts = np.unique([*np.sort(counted)[::-1][ranks], *also])[::-1]
+        parts = [[gained(one, rule(score, cut, highest)) for one, score in zip(series, scores)] for cut in self.cuts]
+        self.parts = np.array(parts, float)  # cuts x series x 3
+
+    def points(self, profile="standard", of=slice(None)):
+        """By threshold and series: their sum is the NAB score of the series that are chosen."""
+        missed, false = PROFILES[profile]
+        windows = np.array([len(one.windows) for one in self.series])[of].sum()
+        found, value, outside = np.moveaxis(self.parts[:, of], -1, 0)
+        return 100 * (missed * found + value + false * outside) / ((1 + missed) * windows)
+
+    def best(self, profile="standard", of=slice(None)):
+        """(NAB score, number of the threshold that is best), where no alarm at all is 0."""
+        reached = self.points(profile, of).sum(axis=1)
+        number = int(np.argmax(reached))
+        return float(reached[number]), number
+
+    def at(self, cut):
+        """The number of a threshold that must have been among those tried."""
+        return int(np.flatnonzero(self.cuts == cut)[0])

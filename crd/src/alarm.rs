@@ -31,11 +31,42 @@ pub struct Alarm {
     #[x_kube(validation = Rule::new("duration(self) >= duration('0s') && duration(self) <= duration('720h')")
         .message(Message::Expression("'must be between 0s and 720h, got ' + self".into())))]
     pub lookback: Duration,
+
+    /// Each alarm raises the severity that the next one takes, and time lowers it again: what comes again and again raises
+    /// fewer alarms unless it gets worse. Default: none, an alarm takes a severity over 1, whatever came before. Example: `{step: 0.05, halfLife: 48h}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub habituation: Option<Habituation>,
+}
+
+/// What alarms do to the next one.
+///
+/// An alarm takes a severity over 1 and the bar. Each alarm raises the bar by `step`; half of the bar is gone after `halfLife`.
+/// Verdicts and their severities stay what they are.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Habituation {
+    /// By how much an alarm raises the bar, in severity: over 0 and at most 1. Default: 0.05.
+    #[serde(default = "twentieth")]
+    #[x_kube(validation = Rule::new("self > 0.0 && self <= 1.0")
+        .message("must be over 0 and at most 1"))]
+    pub step: f64,
+
+    /// How long it takes until half of the bar is gone, 1s to 8760h: about 500 readings do well. Default: 48h, which suits a
+    /// reading in 5 minutes.
+    #[serde(default = "two_days")]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('8760h')")
+        .message(Message::Expression("'must be between 1s and 8760h, got ' + self".into())))]
+    pub half_life: Duration,
 }
 
 impl Default for Alarm {
     fn default() -> Self {
-        Self { minimum_duration: five_seconds(), cool_down: a_minute(), lookback: Duration::default() }
+        Self {
+            minimum_duration: five_seconds(),
+            cool_down: a_minute(),
+            lookback: Duration::default(),
+            habituation: None,
+        }
     }
 }
 
@@ -46,4 +77,12 @@ fn five_seconds() -> Duration {
 
 fn a_minute() -> Duration {
     Duration::from_secs(60)
+}
+
+fn twentieth() -> f64 {
+    0.05
+}
+
+fn two_days() -> Duration {
+    Duration::from_secs(48 * 60 * 60)
 }

@@ -203,7 +203,8 @@ pub struct SensorShare {
 pub enum EventOutcome {
     /// No alarm: it did not last for `alarm.minimumDuration`.
     TooShort,
-    /// No alarm: a verdict within `alarm.lookback` before it was as anomalous or more.
+    /// No alarm: a verdict within `alarm.lookback` before it was as anomalous or more, or earlier alarms have raised the bar
+    /// over it (`alarm.habituation`).
     NoPeak,
     /// No alarm: the one before was less than `alarm.coolDown` ago.
     CoolingDown,

@@ -28,9 +28,9 @@
 
   // The rule of `alarm`: the same as the detector's, on its severities.
   function judge(cut) {
-    const { minimumDuration, coolDown, lookback } = data.rule;
+    const { minimumDuration, coolDown, lookback, habituation } = data.rule;
     const spans = [], alarms = [];
-    let heights = [], oldest = 0, run = null, normal = null, until = null, anomalous = 0, label = 0, mute = 0;
+    let heights = [], oldest = 0, run = null, normal = null, until = null, bar = 0, raised = 0, anomalous = 0, label = 0, mute = 0;
     for (let i = 0; i < count; i++) {
       const s = severity[i], now = seconds[i];
       if (s !== s) continue;
@@ -43,8 +43,9 @@
       }
       if (!(s > cut)) { run = null; normal = now; continue; }
       anomalous++;
-      if (!run) spans.push(run = { first: i, last: i, began: normal === null ? now : normal, peaked: false, alarm: -1, right: false });
+      if (!run) spans.push(run = { first: i, last: i, began: normal === null ? now : normal, peaked: false, highest: 0, alarm: -1, right: false });
       run.last = i;
+      run.highest = Math.max(run.highest, s);
       run.peaked = run.peaked || peak;
       while (label < truth.length && truth[label][1] < i) label++;
       if (label < truth.length && truth[label][0] <= i) run.right = true;
@@ -53,6 +54,11 @@
       if (run.alarm < 0) {
         if (now - run.began < minimumDuration - 1e-9 || !run.peaked || isMuted) continue;
         if (until !== null && now - until < coolDown - 1e-9) continue;
+        if (habituation) {
+          const height = bar * 2 ** ((raised - now) / habituation.halfLife);
+          if (run.highest <= cut + height) continue;
+          [bar, raised] = [height + habituation.step, now];
+        }
         run.alarm = i;
         alarms.push(run);
       }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crd::Valid;
+use crd::alarm::Habituation;
 use crd::contract::EventOutcome;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -56,6 +57,7 @@ struct Rule {
     minimum_duration: Duration,
     cool_down: Duration,
     lookback: Duration,
+    habituation: Option<Habituation>,
 }
 
 /// First and last index of instants in a row.
@@ -109,6 +111,7 @@ impl Recording {
                 minimum_duration: alarm.minimum_duration.into(),
                 cool_down: alarm.cool_down.into(),
                 lookback: alarm.lookback.into(),
+                habituation: alarm.habituation,
             },
             mute_windows: (!windows.is_empty()).then(|| MuteWindows::new(windows)),
             explain,
@@ -297,7 +300,15 @@ impl Recording {
 
     /// What the page holds of it.
     pub(super) fn json(&self) -> Value {
-        let Rule { minimum_duration, cool_down, lookback } = self.rule;
+        let mut rule = json!({
+            "minimumDuration": self.rule.minimum_duration.as_secs_f64(),
+            "coolDown": self.rule.cool_down.as_secs_f64(),
+            "lookback": self.rule.lookback.as_secs_f64(),
+        });
+        if let Some(Habituation { step, half_life }) = self.rule.habituation {
+            let half_life = Duration::from(half_life).as_secs_f64();
+            rule["habituation"] = json!({ "step": step, "halfLife": half_life });
+        }
         let sensor = |sensor: &Sensor| {
             let mut fields = series::readings(&sensor.values, self.sensors.len());
             fields["name"] = json!(sensor.name);
@@ -315,11 +326,7 @@ impl Recording {
             "sensors": self.sensors.iter().map(sensor).collect::<Vec<_>>(),
             "truth": self.truth.as_ref().map(|spans| &spans.0),
             "muted": self.muted.0,
-            "rule": {
-                "minimumDuration": minimum_duration.as_secs_f64(),
-                "coolDown": cool_down.as_secs_f64(),
-                "lookback": lookback.as_secs_f64(),
-            },
+            "rule": rule,
             "eventCount": self.events.len(),
             "events": events.iter().map(|event| event.json()).collect::<Vec<_>>(),
         })

@@ -8,19 +8,21 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::judgement::Judgement;
+use crate::scoring::habituation::{Bar, Habituation};
 use crate::scoring::mute_windows::MuteWindows;
 use crate::scoring::verdict::AlarmState;
 
 /// The rule that makes alarms of anomalous instants, and what it remembers.
 ///
 /// Anomalous instants without a normal one between them are a run. A run raises one alarm, at its first instant
-/// that is `minimumDuration` after the newest normal one, not before the [`PeakFilter`] lets it, `coolDown` after the last anomalous
+/// that is `minimumDuration` after the newest normal one, not before the [`PeakFilter`] and [`Habituation`] let it, `coolDown` after the last anomalous
 /// instant of the run that raised the alarm before, and in no mute window: a short run raises none, and one that outlasts
 /// the cool-down or the window is not lost. Instants without a verdict neither end a run nor prolong it.
 #[derive(Clone, Debug)]
 pub struct Alarm {
     minimum_duration: Duration,
     cool_down: Duration,
+    habituation: Option<Habituation>,
     mute_windows: MuteWindows,
     memory: AlarmMemory,
 }
@@ -34,6 +36,9 @@ pub struct AlarmMemory {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     normal: Option<Timestamp>,
     alarmed_until: Option<Timestamp>,
+    /// How much more than 1 an alarm takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bar: Option<Bar>,
 }
 
 /// Anomalous instants in a row.
@@ -43,6 +48,9 @@ struct Run {
     began: Timestamp,
     peaked: bool,
     alarmed: bool,
+    /// The highest severity in it.
+    #[serde(default)]
+    highest: f64,
 }
 
 /// Whether a severity is higher than every one within some time before it: a height raises one alarm, and another only where
@@ -91,12 +99,14 @@ impl Alarm {
         Self {
             minimum_duration: spec.minimum_duration.into(),
             cool_down: spec.cool_down.into(),
+            habituation: spec.habituation.map(Habituation::from),
             mute_windows: MuteWindows::new(&detector.spec().mute_windows),
             memory: AlarmMemory {
                 peak: PeakFilter::new(spec.lookback.into()),
                 run: None,
                 normal: None,
                 alarmed_until: None,
+                bar: None,
             },
         }
     }
@@ -112,6 +122,7 @@ impl Alarm {
         if self.memory.peak.lookback != peak.lookback {
             self.memory.peak = peak;
         }
+        self.memory.bar = self.memory.bar.filter(|_| self.habituation.is_some());
     }
 
     /// What the judgement of the next instant does. Instants come in the order of time.
@@ -123,19 +134,24 @@ impl Alarm {
             return AlarmState::Normal;
         }
         let began = self.memory.normal.unwrap_or(time);
-        let run = self.memory.run.get_or_insert(Run { began, peaked: false, alarmed: false });
+        let run = self.memory.run.get_or_insert(Run { began, peaked: false, alarmed: false, highest: 0.0 });
         run.peaked |= peak;
+        run.highest = run.highest.max(judgement.severity);
+        let bar = self.habituation.map_or(0.0, |habituation| habituation.height(self.memory.bar, time));
         let alarm_state = if run.alarmed {
             AlarmState::Ongoing
         } else if since(run.began, time) < self.minimum_duration {
             AlarmState::TooShort
-        } else if !run.peaked {
+        } else if !run.peaked || run.highest <= 1.0 + bar {
             AlarmState::NoPeak
         } else if self.memory.alarmed_until.is_some_and(|end| since(end, time) < self.cool_down) {
             AlarmState::CoolingDown
         } else {
             self.mute_windows.open_at(time).map_or(AlarmState::Alarm, |window| AlarmState::Muted { window })
         };
+        if alarm_state == AlarmState::Alarm {
+            self.memory.bar = self.habituation.map(|habituation| habituation.raised(bar, time));
+        }
         if matches!(alarm_state, AlarmState::Alarm | AlarmState::Ongoing) {
             run.alarmed = true;
             self.memory.alarmed_until = Some(time);

@@ -4,6 +4,8 @@
 pub mod verdict;
 /// When no alarm is raised.
 pub mod mute_windows;
+/// What an alarm does to the next one.
+pub mod habituation;
 /// Which judgements raise an alarm.
 pub mod alarm;
 /// Scores -> the threshold that keeps the promised alarm rate.

@@ -45,7 +45,7 @@ pub enum AlarmState {
     Normal,
     /// Nothing yet: it is anomalous, but not for `minimumDuration` so far.
     TooShort,
-    /// Nothing yet: a verdict within `lookback` before it was as anomalous or more.
+    /// Nothing yet: a verdict within `lookback` before it was as anomalous or more, or earlier alarms have raised the bar over it.
     NoPeak,
     /// Nothing yet: the last alarm is not `coolDown` ago.
     CoolingDown,

@@ -35,14 +35,22 @@ fn said(alarm: &str, seconds: &str) -> String {
 /// The same from that second on. The minute from second [`NOON`] on is muted.
 fn said_from(first: i64, alarm: &str, seconds: &str) -> String {
     let mut alarm = Alarm::new(&detector(alarm));
-    let score = |letter| match letter {
+    let judged = |(second, letter)| {
+        letter_of(alarm.judge(Timestamp::from_second(second).unwrap(), &judgement(score(letter))))
+    };
+    (first..).zip(seconds.chars()).map(judged).collect()
+}
+
+fn score(letter: char) -> f64 {
+    match letter {
         '^' => 0.9,
         '!' => 0.7,
         _ => 0.4,
-    };
-    let letter = |(second, letter)| match alarm
-        .judge(Timestamp::from_second(second).unwrap(), &judgement(score(letter)))
-    {
+    }
+}
+
+fn letter_of(state: AlarmState) -> char {
+    match state {
         AlarmState::Normal => '.',
         AlarmState::TooShort => 's',
         AlarmState::NoPeak => 'n',
@@ -50,8 +58,7 @@ fn said_from(first: i64, alarm: &str, seconds: &str) -> String {
         AlarmState::Muted { .. } => 'm',
         AlarmState::Alarm => 'A',
         AlarmState::Ongoing => 'o',
-    };
-    (first..).zip(seconds.chars()).map(letter).collect()
+    }
 }
 
 #[test]
@@ -111,6 +118,22 @@ fn a_stretch_whose_peak_came_before_it_had_lasted_is_not_lost() {
 }
 
 #[test]
+fn each_alarm_has_to_be_worse_than_the_last_until_it_is_forgotten() {
+    // `!` is 0.4 over 1, `^` 0.8.
+    let rule = "{habituation: {step: 0.5, halfLife: 20s}}";
+    assert_eq!(said(rule, "!.!.^.^.!"), "A.n.A.n.n");
+    assert_eq!(said(rule, "!.........!.!"), "A.........A.n");
+    assert_eq!(said(rule, "!.!!^!!.!"), "A.nnAoo.n");
+}
+
+#[test]
+fn a_stretch_that_goes_on_alarms_when_the_bar_has_fallen_below_its_highest() {
+    assert_eq!(said("{habituation: {step: 0.5, halfLife: 12s}}", "!.!!!!!!"), "A.nnAooo");
+    let rule = "{minimumDuration: 3s, habituation: {step: 0.9, halfLife: 20s}}";
+    assert_eq!(said(rule, "!!!!.^!!!!"), "sssA.ssAoo");
+}
+
+#[test]
 fn a_mute_window_puts_the_alarm_off_and_takes_none_back() {
     assert_eq!(said_from(NOON - 1, "{}", ".!!.!"), ".mm.m");
     assert_eq!(said_from(NOON - 1, "{}", "!!.!"), "Ao.m");
@@ -163,15 +186,47 @@ proptest! {
     fn what_comes_later_changes_nothing_that_was_said_before(
         past in "[.!^]{1,60}", futures in ("[.!^]{0,60}", "[.!^]{0,60}"), lookback in 0u32..20
     ) {
-        let rule = format!("{{lookback: {lookback}s, minimumDuration: 1s, coolDown: 3s}}");
+        let habituation = "habituation: {step: 0.3, halfLife: 5s}";
+        let rule = format!("{{lookback: {lookback}s, minimumDuration: 1s, coolDown: 3s, {habituation}}}");
         let [a, b] = [&futures.0, &futures.1].map(|future| said(&rule, &format!("{past}{future}")));
         prop_assert_eq!(&a[..past.len()], &b[..past.len()]);
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_restart_changes_no_alarm(instants in "[.!^]{2,60}", at in 0.0..1.0f64, step in 0.05..0.9f64, half_life in 1u32..40) {
+        let rule = format!("{{coolDown: 2s, lookback: 3s, habituation: {{step: {step}, halfLife: {half_life}s}}}}");
+        let spec = detector(&rule);
+        let restart = (at * instants.len() as f64) as usize;
+        let mut alarm = Alarm::new(&spec);
+        let mut states = String::new();
+        for (second, letter) in instants.chars().enumerate() {
+            if second == restart {
+                let memory = serde_json::to_string(alarm.memory()).unwrap();
+                alarm = Alarm::new(&spec);
+                alarm.restore(&serde_json::from_str(&memory).unwrap());
+            }
+            states.push(letter_of(alarm.judge(Timestamp::from_second(second as i64).unwrap(), &judgement(score(letter)))));
+        }
+        prop_assert_eq!(states, said(&rule, &instants));
+    }
+
+    #[test]
+    fn habituation_takes_alarms_and_brings_none(instants in "[.!^]{1,80}", step in 0.05..0.9f64, half_life in 1u32..40) {
+        let with = said(&format!("{{habituation: {{step: {step}, halfLife: {half_life}s}}}}"), &instants);
+        let runs = |said: &str| said.split('.').filter(|run| run.contains('A')).count();
+        let without = said("{}", &instants);
+        prop_assert!(runs(&with) <= runs(&without), "{} {}", with, without);
+    }
+}
+
 #[test]
 fn an_alarm_that_outlives_its_process_is_not_raised_again() {
-    let spec = detector("{minimumDuration: 2s, coolDown: 3s, lookback: 2s}");
+    let spec =
+        detector("{minimumDuration: 2s, coolDown: 3s, lookback: 2s, habituation: {step: 0.3, halfLife: 5s}}");
     let judge = |alarm: &mut Alarm, second: i64| {
         let score = if (3..9).contains(&second) { 0.7 } else { 0.4 };
         alarm.judge(Timestamp::from_second(second).unwrap(), &judgement(score))

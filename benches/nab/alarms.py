@@ -1,0 +1,33 @@
+"""Scores of a series' rows and a threshold in, the rows that raise an alarm out, by each rule. The same rules for every engine."""
+import numpy as np
+
+COOL_DOWN = 10  # readings
+STEP = 0.05  # of severity
+HALF_LIFE = 500  # readings
+
+
+def each_row(scores, cut, highest):
+    """Every row over the threshold."""
+    return np.asarray(scores) > cut
+
+
+def habituated(scores, cut, highest, cool_down=COOL_DOWN, step=STEP, half_life=HALF_LIFE):
+    """The rule of `alarm` with `coolDown` and `habituation`, on severities that make 1 of the threshold and 2 of the highest score
+    that there is: rows over the threshold in a row raise one alarm, once the bar is below the highest of them."""
+    scores = np.asarray(scores, float)
+    alarms = np.zeros(len(scores), bool)
+    bar, raised, until, last = 0.0, 0, -cool_down, -2
+    worst, alarmed = 0.0, False
+    for row in np.flatnonzero(scores > cut):
+        if row != last + 1:
+            worst, alarmed = 0.0, False
+        last = row
+        worst = max(worst, (scores[row] - cut) / (highest - cut))
+        if not alarmed:
+            height = bar * 2 ** ((raised - row) / half_life)
+            if worst <= height or row - until < cool_down:
+                continue
+            alarms[row] = alarmed = True
+            bar, raised = height + step, row
+        until = row
+    return alarms
