@@ -200,16 +200,17 @@ proptest! {
     fn a_restart_changes_no_alarm(instants in "[.!^]{2,60}", at in 0.0..1.0f64, step in 0.05..0.9f64, half_life in 1u32..40) {
         let rule = format!("{{coolDown: 2s, lookback: 3s, habituation: {{step: {step}, halfLife: {half_life}s}}}}");
         let spec = detector(&rule);
-        let restart = (at * instants.len() as f64) as usize;
+        let restart = (at * instants.len() as f64) as i64;
         let mut alarm = Alarm::new(&spec);
         let mut states = String::new();
-        for (second, letter) in instants.chars().enumerate() {
+        for (second, letter) in (0..).zip(instants.chars()) {
             if second == restart {
                 let memory = serde_json::to_string(alarm.memory()).unwrap();
                 alarm = Alarm::new(&spec);
                 alarm.restore(&serde_json::from_str(&memory).unwrap());
             }
-            states.push(letter_of(alarm.judge(Timestamp::from_second(second as i64).unwrap(), &judgement(score(letter)))));
+            let time = Timestamp::from_second(second).unwrap();
+            states.push(letter_of(alarm.judge(time, &judgement(score(letter)))));
         }
         prop_assert_eq!(states, said(&rule, &instants));
     }
