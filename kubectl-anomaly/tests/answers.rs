@@ -191,8 +191,8 @@ fn detectors_that_serve_by_tls_are_asked_with_certificates_and_a_token() {
     let all = [&["--ca", "ca.pem", "--token-file", "token"][..], &own].concat();
     assert_eq!(ask(&all), EXPLAINED);
     assert_eq!(ask(&[&["--ca", "ca.pem"][..], &own].concat()), "error: expected a token (HTTP 401)\n");
-    let stranger = ask(&all[2..]);
-    assert!(stranger.starts_with("error: the detector's TLS: invalid peer certificate: "), "{stranger}");
+    let untrusted = ask(&all[2..]);
+    assert!(untrusted.starts_with("error: the detector's TLS: invalid peer certificate: "), "{untrusted}");
     let nobody = ask(&all[..4]);
     assert!(nobody.starts_with("error: the connection to the detector: "), "{nobody}");
     assert_eq!(

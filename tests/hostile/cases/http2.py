@@ -1,5 +1,6 @@
 """Connections that speak HTTP/2, and gRPC, to do harm."""
 
+import contextlib
 import gzip
 import socket
 import struct
@@ -42,20 +43,27 @@ class Flood(threading.Thread):
             self.is_cut = True
 
 
+@contextlib.contextmanager
+def flooded(pod, begin, piece, count):
+    """A client whose connection was flooded; others are answered meanwhile, and once it is closed."""
+    with pod.connect() as connection:
+        client = h2.Client(connection)
+        client.write(begin)
+        flood = Flood(connection.dup(), piece, count)
+        while flood.is_alive():
+            client.read(0.05)
+            answers(pod)
+        yield client
+    answers(pod)
+
+
 def fatal(begin, piece, count=FLOOD):
     """What has to end the connection; others are answered meanwhile."""
 
     def do(pod):
-        with pod.connect() as stream:
-            client = h2.Client(stream)
-            client.write(begin)
-            flood = Flood(stream.dup(), piece, count)
-            while flood.is_alive():
-                client.read(0.05)
-                answers(pod)
+        with flooded(pod, begin, piece, count) as client:
             client.read(20, lambda: client.is_closed)
             check(client.is_closed, f"the connection has not ended, with {len(client.headers)} answers")
-        answers(pod)
 
     return do
 
@@ -64,17 +72,10 @@ def borne(begin, piece, then, stream=1, count=FLOOD):
     """What a patient server bears: `then` is answered 200 by the same connection. An impatient one may end it, and say so."""
 
     def do(pod):
-        with pod.connect() as connection:
-            client = h2.Client(connection)
-            client.write(begin)
-            flood = Flood(connection.dup(), piece, count)
-            while flood.is_alive():
-                client.read(0.05)
-                answers(pod)
+        with flooded(pod, begin, piece, count) as client:
             client.write(then)
             client.read(20, lambda: client.is_over(stream))
             check(client.status(stream) == "200" or client.goaway, f"expected 200 or an end, got {client.headers}")
-        answers(pod)
 
     return do
 

@@ -19,7 +19,7 @@ use crate::serving::tokens::Tokens;
 const PUSHED: [&str; 3] = ["/readings", "/api/v1/write", "/v1/metrics"];
 
 /// The request's answer, if it has a valid token, or needs none here: readings are pushed by the token of their source, where
-/// it has one. Browsers are told that a password will do, so that the page can be looked at.
+/// it has one. Browsers are offered a password in its place, so that they can show the page.
 ///
 /// # Errors
 /// Those of the routes.
