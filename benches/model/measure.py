@@ -6,13 +6,15 @@ DURATION (in seconds) and STARTS in the environment shorten a run.
 import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+from loopback import free_port  # noqa: E402
 
 DETECTOR = sys.argv[1]
 SECONDS = int(os.environ.get("DURATION", "120"))
@@ -33,12 +35,6 @@ spec:
       - {name: vibration, baseline: 2, noise: {gaussian: {standardDeviation: 0.1}}}
   model: {MODEL}
 """
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 class Detector:

@@ -15,7 +15,6 @@ import os
 import random
 import re
 import resource
-import socket
 import statistics
 import struct
 import subprocess
@@ -25,6 +24,9 @@ import threading
 import time
 import urllib.request
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+from loopback import free_port  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -67,12 +69,6 @@ file:close()
 %s
 """
 V2 = {"inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP64", "data": [0.95]}]}
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def ask(url, body=None, headers=None):

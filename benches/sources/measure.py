@@ -1,6 +1,7 @@
 """A detector program in; what its live sources cost and lose out. Each server is a real one, on a free port of this machine."""
 
 import argparse
+import contextlib
 import json
 import math
 import os
@@ -8,10 +9,14 @@ import pathlib
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "tests"))
+from loopback import TooLate, free_port, until  # noqa: E402
 
 MINUTE = 60
 DAYS = 14
@@ -21,22 +26,6 @@ WINDOW = 20_000
 LOOK = 0.005
 FIRST = 1_700_000_000
 TRAINED_ON = 2_000
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def until(condition, seconds=120, pause=0.005):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(pause)
-    raise TimeoutError("the condition never held")
 
 
 def listens(port):
@@ -88,10 +77,8 @@ class Detector:
 
     def unaccounted(self):
         """Readings that arrived and came to nothing, once all is quiet."""
-        try:
-            until(lambda: self.difference() == 0, 20)
-        except TimeoutError:
-            pass
+        with contextlib.suppress(TooLate):
+            until(lambda: self.difference() == 0, "all readings", 20, LOOK)
         return self.difference()
 
     def difference(self):
@@ -130,13 +117,13 @@ def history(program, folder):
         ["prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={data}", f"--web.listen-address=127.0.0.1:{port}",
          "--storage.tsdb.retention.time=60d"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        until(lambda: listens(port))
-        until(lambda: is_ready(port))
+        until(lambda: listens(port), "the server to listen", 120, LOOK)
+        until(lambda: is_ready(port), "the server to be ready", 120, LOOK)
         sensors = [{"name": name, "query": f'{name}{{job="bench"}}'} for name in ("load", "queue", "latency")]
         source = {"name": "metrics", "prometheus": {"url": f"http://127.0.0.1:{port}", "sensors": sensors}}
         spec = {"interval": "1m", "sources": [source], "model": {"train": {"history": f"{DAYS}d"}}}
         detector = Detector(program, folder, spec)
-        until(detector.serves)
+        until(detector.serves, "a model", 120, LOOK)
         took = time.monotonic() - detector.started
         samples = detector.report()["model"]["samples"]
         detector.stop()
@@ -152,7 +139,7 @@ class Broker:
         config = folder / "mosquitto.conf"
         config.write_text(f"user root\nlog_dest none\nlistener {self.port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nmax_queued_bytes 0\n")
         self.process = subprocess.Popen(["mosquitto", "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until(lambda: listens(self.port))
+        until(lambda: listens(self.port), "the broker to listen", 120, LOOK)
 
     def stop(self):
         self.process.terminate()
@@ -228,11 +215,11 @@ def mqtt_spec(broker):
 def trained(program, folder, broker):
     """A detector that has learned from the first messages; each is an instant of its own, of the past."""
     detector = Detector(program, folder, mqtt_spec(broker))
-    until(detector.is_connected)
+    until(detector.is_connected, "the connection", 120, LOOK)
     client = connection(broker.port, b"writer")
     published(client, packets(0, TRAINED_ON + 100))
-    until(detector.serves)
-    until(lambda: detector.difference() == 0)
+    until(detector.serves, "a model", 120, LOOK)
+    until(lambda: detector.difference() == 0, "all readings", 120, LOOK)
     return detector, client
 
 

@@ -14,7 +14,8 @@ import numpy
 import requests
 import tritonclient.grpc as triton
 import tritonclient.http as rest
-from running import MANIFEST, detector, until
+from running import MANIFEST, detector
+from loopback import until  # after running, which says where it is
 from tritonclient.utils import InferenceServerException
 
 HERE = Path(__file__).resolve().parent

@@ -1,15 +1,14 @@
 """A built detector and a manifest in; the detector on free ports of loopback, which ends with the block, out."""
 
 import contextlib
-import socket
 import subprocess
+import sys
 import tempfile
-import time
 import urllib.request
 from pathlib import Path
 
-#: Seconds that a condition may take.
-PATIENCE = 60
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from loopback import free_port, until  # noqa: E402
 
 MANIFEST = """
 apiVersion: anomaly.dev/v1alpha1
@@ -27,23 +26,6 @@ spec:
   model: {train: {samples: 500, features: [Value]}}
   threshold: {contamination: 0.01}
 """
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def until(condition, what):
-    """The first truthy value of the condition."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError):
-            if value := condition():
-                return value
-        time.sleep(0.05)
-    raise SystemExit(f"waited {PATIENCE} s for {what}")
 
 
 @contextlib.contextmanager

@@ -10,14 +10,16 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from cgroup import Cgroup
 
-TICKS = os.sysconf("SC_CLK_TCK")
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+from loopback import free_port, until  # noqa: E402, F401
+
+TICKS = os.sysconf("SC_CLK_TCK")
 # What the image sets.
 IMAGE = dict(word.split("=", 1) for line in (HERE / "../../Dockerfile").read_text().splitlines() if line.startswith("ENV ") for word in line.split()[1:])
 ANY_CERTIFICATE = ssl._create_unverified_context()
@@ -32,23 +34,6 @@ def check(condition, sentence):
     """The case fails with the sentence unless the condition holds."""
     if not condition:
         raise Failed(sentence)
-
-
-def until(condition, what, seconds=30.0):
-    """The first truthy value of the condition; the case fails after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        check(time.monotonic() < deadline, f"waited {seconds:g} s for {what}")
-        time.sleep(0.02)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass

@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from case import Command  # noqa: E402
+from loopback import TooLate  # noqa: E402, where pod says it is
 from pod import Failed, Pod  # noqa: E402
 
 ENOUGH = 100  # latencies, for a p99 of their own; the others are judged by theme
@@ -68,7 +69,7 @@ class Runner:
                 usage = self.account(case.run(self.program))
             else:
                 usage, kills = self.on_pod(case)
-        except Failed as failed:
+        except (Failed, TooLate) as failed:
             problem = str(failed)
         except Exception:  # noqa: BLE001, a case that breaks has failed
             problem = traceback.format_exc(limit=3)

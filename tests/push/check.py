@@ -9,7 +9,6 @@ import gzip
 import http.server
 import json
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,10 +17,11 @@ import time
 import urllib.request
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from loopback import free_port, until  # noqa: E402
+
 TOKEN = "open sesame"
 NORMAL, FAULT = 3.0, 900.0
-#: Seconds that a condition may take.
-PATIENCE = 60
 
 MANIFEST = """
 apiVersion: anomaly.dev/v1alpha1
@@ -52,28 +52,9 @@ remote_write:
 """
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
 def get(port, path):
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
         return response.read().decode()
-
-
-def until(what, condition):
-    """Wait until the condition gives something, and give it back."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        try:
-            if found := condition():
-                return found
-        except OSError:
-            pass
-        time.sleep(0.05)
-    raise SystemExit(f"tests/push: never: {what}")
 
 
 class Sensor:
@@ -121,7 +102,7 @@ class Detector:
         command = [program, "run", "press.yaml", "--source-credentials", "secrets", *addresses]
         self.log = open(folder / "detector.log", "w")
         self.process = subprocess.Popen(command, cwd=folder, stdout=self.log, stderr=self.log)
-        until("/readyz", lambda: get(self.metrics, "/readyz"))
+        until(lambda: get(self.metrics, "/readyz"), "/readyz")
 
     def metric(self, series):
         found = re.search(rf"^{re.escape(series)}[^ ]* (\S+)$", get(self.metrics, "/metrics"), re.MULTILINE)
@@ -148,16 +129,16 @@ def watch(name, program, push):
         detector = Detector(program, folder)
         end = push(detector, sensor, folder)
         try:
-            until(f"{name}: a model", lambda: detector.phase() == "serving")
-            until(f"{name}: scored readings", lambda: detector.metric('anomaly_readings_total{outcome="scored"'))
+            until(lambda: detector.phase() == "serving", f"{name}: a model")
+            until(lambda: detector.metric('anomaly_readings_total{outcome="scored"'), f"{name}: scored readings")
             sensor.level = FAULT
-            until(f"{name}: the fault is an anomaly", lambda: detector.metric("anomaly_score{") == 1)
+            until(lambda: detector.metric("anomaly_score{") == 1, f"{name}: the fault is an anomaly")
         except SystemExit:
             print((folder / "detector.log").read_text()[-3000:], file=sys.stderr)
             raise
         finally:
             end()
-        until(f"{name}: all readings are accounted for", lambda: len(set(detector.accounts())) == 1)
+        until(lambda: len(set(detector.accounts())) == 1, f"{name}: all readings are accounted for")
         arrived, _ = detector.accounts()
         refused = detector.metric('anomaly_readings_total{outcome="refused"') or 0
         detector.stop()
