@@ -4,7 +4,7 @@ never stored."""
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[4] / "tests/hostile"))
+sys.path.insert(0, str(pathlib.Path(__file__).parents[3] / "tests/hostile"))
 from cases.files import FOREIGN, OURS, content  # noqa: E402
 
 LONGEST = 1 << 17  # a fuzzer that begins with megabytes does not get far

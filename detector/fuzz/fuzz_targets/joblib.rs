@@ -2,4 +2,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| interchange_fuzz::check(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| detector_fuzz::check(bytes));

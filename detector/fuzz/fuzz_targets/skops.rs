@@ -20,5 +20,5 @@ fuzz_target!(|bytes: &[u8]| {
         zip.start_file(name, plain).expect("a vector takes any file");
         zip.write_all(content).expect("a vector takes any file");
     }
-    interchange_fuzz::check(zip.finish().expect("a vector takes any file").get_ref());
+    detector_fuzz::check(zip.finish().expect("a vector takes any file").get_ref());
 });

@@ -4,7 +4,7 @@ import json
 import pathlib
 import zipfile
 
-fixtures = pathlib.Path("../../tests/fixtures")
+fixtures = pathlib.Path("../../interchange/tests/fixtures")
 
 for name in ["1.0.2/plain.p2.pkl", "1.9.1/lone.p5.pkl", "1.5.2/tied.p2.pkl"]:
     pathlib.Path("pickle", name.replace("/", "-")).write_bytes((fixtures / name).read_bytes()[1:])

@@ -1,5 +1,0 @@
-//! Any bytes behind an ONNX model's IR version.
-
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| interchange_fuzz::check(&[b"\x08", bytes].concat()));

@@ -1,5 +1,0 @@
-//! Any bytes behind the first opcode of a pickle.
-
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| interchange_fuzz::check(&[b"\x80", bytes].concat()));
