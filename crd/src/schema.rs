@@ -1,14 +1,19 @@
 //! A manifest as JSON in; every rule that it breaks out: unknown fields, types and bounds of the CRD's own schema, its CEL
 //! rules, as the API server would say, and those that no schema can say.
 
+mod path;
+mod sentence;
+
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::error::ValidationErrorKind;
 use kube::Resource;
 use kube::core::cel::{self, CompiledSchema, ErrorKind, ValidationErrors};
 use serde_json::{Value, json};
 
+use self::path::{is_within, join};
+use self::sentence::sentences;
 use crate::AnomalyDetector;
 use crate::names::{LABEL_VALUE, QUALIFIED, SUBDOMAIN};
 use crate::repair::{self, Fault, StandIn};
@@ -112,7 +117,11 @@ const MAX_VIOLATIONS: usize = 100;
 /// the rest of the document are checked all the same, but not where it is too large: their cost grows with its square.
 pub fn violations(document: &Value) -> Vec<Violation> {
     let errors: Vec<_> = CLOSED.iter_errors(document).take(MAX_VIOLATIONS).collect();
-    let mut found: Vec<Violation> = errors.iter().flat_map(sentences).take(MAX_VIOLATIONS).collect();
+    let mut found: Vec<Violation> = errors
+        .iter()
+        .flat_map(|error| sentences(error, &SCHEMA, MAX_VIOLATIONS))
+        .take(MAX_VIOLATIONS)
+        .collect();
     if errors.iter().any(is_too_large) {
         found.sort();
         return found;
@@ -196,12 +205,6 @@ fn rule_violations(document: &Value, counts: impl Fn(&ErrorKind) -> bool) -> Vec
     found
 }
 
-/// Whether a path is another, or leads on from it. The document itself holds everything, but is seldom meant.
-fn is_within(path: &str, other: &str) -> bool {
-    path.strip_prefix(other)
-        .is_some_and(|rest| rest.is_empty() || (!other.is_empty() && rest.starts_with(['.', '['])))
-}
-
 /// What has to be replaced before the document can be read; nothing where a list only has too many items, or too few.
 fn fault(error: &jsonschema::ValidationError<'_>) -> Option<Fault> {
     let pointer = error.instance_path().as_str().to_owned();
@@ -255,134 +258,6 @@ fn close(schema: &mut Value) {
             _ => {}
         }
     }
-}
-
-/// One JSON Schema error, in sentences with the rule and the value.
-fn sentences(error: &jsonschema::ValidationError<'_>) -> Vec<Violation> {
-    let path = dotted(error.instance_path().as_str());
-    let got = shown(error.instance());
-    let message = match error.kind() {
-        ValidationErrorKind::AdditionalProperties { unexpected } => {
-            let fields =
-                repair::at(&SCHEMA, error.instance_path().as_str()).map(|schema| &schema["properties"]);
-            let unknown =
-                |name: &String| Violation::new(join(&path, name), unknown_field(name, &path, fields));
-            return unexpected.iter().take(MAX_VIOLATIONS).map(unknown).collect();
-        }
-        ValidationErrorKind::Required { property } => {
-            return vec![Violation::new(
-                join(&path, property.as_str().unwrap_or_default()),
-                "required, and missing",
-            )];
-        }
-        ValidationErrorKind::Minimum { limit } => format!("must be at least {}, got {got}", number(limit)),
-        ValidationErrorKind::Maximum { limit } => format!("must be at most {}, got {got}", number(limit)),
-        ValidationErrorKind::MinItems { limit } => format!("must have at least {limit} item, got none"),
-        ValidationErrorKind::MaxItems { limit } => format!("must have at most {limit} items"),
-        ValidationErrorKind::MinLength { .. } => "must not be empty".to_owned(),
-        ValidationErrorKind::MaxLength { limit } => {
-            format!("must have at most {limit} characters, got {got}")
-        }
-        ValidationErrorKind::Pattern { pattern } => format!("must match {pattern}, got {got}"),
-        ValidationErrorKind::Enum { options } => format!("must be one of {}, got {got}", choices(options)),
-        ValidationErrorKind::PropertyNames { error } => {
-            let key = error.instance().as_str().unwrap_or_default();
-            return vec![Violation::new(
-                join(&path, key),
-                "must be a qualified name, such as team or example.com/team",
-            )];
-        }
-        ValidationErrorKind::Format { format } if format == "date-time" => {
-            format!("must be an RFC 3339 time such as 2026-11-22T12:00:00Z, got {got}")
-        }
-        ValidationErrorKind::Constant { expected_value } => format!("must be {expected_value}, got {got}"),
-        ValidationErrorKind::Type { kind: TypeKind::Single(kind) } => {
-            format!("must be of type {kind}, got {got}")
-        }
-        ValidationErrorKind::Type { kind: TypeKind::Multiple(kinds) } => {
-            let kinds: Vec<String> =
-                kinds.iter().map(|kind| kind.to_string()).filter(|kind| kind != "null").collect();
-            format!("must be of type {}, got {got}", kinds.join(" or "))
-        }
-        _ => error.to_string(),
-    };
-    vec![Violation::new(path, message)]
-}
-
-/// What may have been meant by a field that does not exist: one of nearly the same name, else the only one of the same name
-/// further up or down, else any that is there.
-fn unknown_field(name: &str, object: &str, fields: Option<&Value>) -> String {
-    const SIMILAR: f64 = 0.85;
-    let known: Vec<&String> =
-        fields.and_then(Value::as_object).into_iter().flat_map(|fields| fields.keys()).collect();
-    let similarity = |known: &str| strsim::jaro_winkler(&name.to_lowercase(), &known.to_lowercase());
-    let nearest = known.iter().map(|known| (similarity(known), known));
-    let nearest = nearest.filter(|(similarity, _)| *similarity >= SIMILAR).max_by(|a, b| a.0.total_cmp(&b.0));
-    if let Some((_, nearest)) = nearest {
-        return format!("unknown field, did you mean {nearest}?");
-    }
-    let mut elsewhere = Vec::new();
-    fields_named(name, "spec", &SCHEMA["properties"]["spec"], &mut elsewhere);
-    let object: String = object.chars().filter(|c| !c.is_ascii_digit()).collect();
-    elsewhere.retain(|path| {
-        let parent = path.rsplit_once('.').map_or("", |(parent, _)| parent);
-        is_within(parent, &object) || is_within(&object, parent)
-    });
-    match (&elsewhere[..], &known[..]) {
-        ([path], _) => format!("unknown field, did you mean {path}?"),
-        (_, []) => "unknown field".to_owned(),
-        (_, known) => {
-            let known: Vec<&str> = known.iter().map(|known| known.as_str()).collect();
-            format!("unknown field, expected one of {}", known.join(", "))
-        }
-    }
-}
-
-/// The paths of all fields of a name.
-fn fields_named(name: &str, path: &str, schema: &Value, found: &mut Vec<String>) {
-    for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
-        let path = join(path, field);
-        found.extend((field == name).then(|| path.clone()));
-        fields_named(name, &path, schema, found);
-        fields_named(name, &format!("{path}[]"), &schema["items"], found);
-    }
-}
-
-/// `"A", "B", "C"` of an enumeration, without the null that stands for an absent field.
-fn choices(options: &Value) -> String {
-    let options = options.as_array().map_or(&[] as &[Value], Vec::as_slice);
-    options.iter().filter(|option| !option.is_null()).map(Value::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// `1` rather than `1.0`: schemas keep every bound as a float.
-fn number(limit: &Value) -> String {
-    limit.as_f64().map_or_else(|| limit.to_string(), |limit| limit.to_string())
-}
-
-/// The value as JSON, cut where it is long.
-fn shown(value: &Value) -> String {
-    const MOST: usize = 80;
-    let text = value.to_string();
-    match text.char_indices().nth(MOST) {
-        Some((cut, _)) => format!("{}...", &text[..cut]),
-        None => text,
-    }
-}
-
-fn join(path: &str, field: &str) -> String {
-    if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") }
-}
-
-/// `/spec/sources/0/name` -> `spec.sources[0].name`.
-fn dotted(pointer: &str) -> String {
-    pointer.split('/').skip(1).fold(String::new(), |path, part| {
-        let part = part.replace("~1", "/").replace("~0", "~");
-        if part.bytes().all(|byte| byte.is_ascii_digit()) {
-            format!("{path}[{part}]")
-        } else {
-            join(&path, &part)
-        }
-    })
 }
 
 #[cfg(test)]
