@@ -51,7 +51,7 @@ pub const MAX_STORED_BYTES: usize = 900 * 1024;
 pub const TRAINED_AT_FILE: &str = "trained-at";
 /// The key of an artifact's own metadata in its safetensors header.
 pub const ARTIFACT_METADATA: &str = "anomaly.dev/forest";
-/// `POST /predict` and its kin.
+/// Predictions: `POST /predict` and the other routes of `serving/api`.
 pub const PREDICT_PORT: u16 = 8080;
 /// `/metrics`, `/livez`, `/readyz`, `/model`, `/status`: apart from predictions, so that neither waits for the other.
 pub const METRICS_PORT: u16 = 8000;

@@ -18,7 +18,7 @@ pub struct Service {
     #[serde(default, rename = "type")]
     pub type_: ServiceType,
 
-    /// The port of `POST /predict` and its kin, 1 to 65535. Default: 80.
+    /// The port for predictions, 1 to 65535. Default: 80.
     #[serde(default = "http")]
     #[schemars(range(min = 1, max = 65_535))]
     pub port: i32,

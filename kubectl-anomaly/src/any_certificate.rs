@@ -1,4 +1,4 @@
-//! A certificate of a detector in; a yes out, whoever has signed it. For streams that the API server has led to the detector's
+//! A certificate of a detector in; a yes out, no matter who signed it. For streams that the API server has led to the detector's
 //! own pod: they are as safe as it, and what a certificate could say of names it cannot say of a stream.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};

@@ -50,7 +50,7 @@ def check_import(model, expected, answer):
         refuse(answer["columns"] == expected["columns"], model, f"columns are {answer['columns']}")
         refuse(answer["origin"] == f"scikit-learn {expected['version']}", model, answer["origin"])
         warned = [warning for warning in answer["warnings"] if "learned from missing cells" in warning]
-        # Before 1.9 nothing in the file tells a forest that has learned from missing cells from one that has not.
+        # Before 1.9 a file does not show whether the forest has learned from missing cells.
         holed = "holed_scores" in expected
         version = tuple(int(part) for part in expected["version"].split(".")[:2])
         refuse(holed if warned else not holed or version < (1, 9), model, f"warnings are {answer['warnings']}")

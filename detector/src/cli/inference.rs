@@ -40,7 +40,7 @@ pub enum InferenceError {
     Csv(#[from] CsvError),
     /// It is a table without what a recording needs.
     #[error("{0}: {1}")]
-    Unfit(String, String),
+    Unusable(String, String),
 }
 
 /// Whether a file is data, by its name; else it is a manifest.
@@ -57,7 +57,7 @@ pub fn is_data(path: &Path) -> bool {
 pub fn infer(path: &Path) -> Result<Inferred, InferenceError> {
     let file = path.display().to_string();
     let sample = sample(&file, delimited::open(path)?)?;
-    let columns = Columns::find(&sample).map_err(|why| InferenceError::Unfit(file.clone(), why))?;
+    let columns = Columns::find(&sample).map_err(|why| InferenceError::Unusable(file.clone(), why))?;
     let samples = samples(sample.rows.len());
     let mut notes = vec![format!("{file}: cells are separated by {}", separator(sample.delimiter))];
     notes.extend(columns.notes());

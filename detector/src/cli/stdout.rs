@@ -22,7 +22,7 @@ pub fn print(lines: impl Display) -> Result<(), StdoutError> {
     }
 }
 
-/// Say something to the person who waits; where nobody can hear it, nothing is lost.
+/// A line for the person who waits, on standard error; where that is closed, nothing is lost.
 pub fn note(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }

@@ -27,7 +27,7 @@ pub fn write(path: &Path, bytes: &[u8], sync: Sync) -> io::Result<File> {
         Ok(file)
     });
     let Ok(file) = written else {
-        let _ = remove(&beside); // the first error is the one to tell
+        let _ = remove(&beside); // the first error is the one to report
         return written;
     };
     if sync == Sync::Now

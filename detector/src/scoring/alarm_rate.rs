@@ -18,7 +18,7 @@ pub const MAX_RATIO: f64 = 5.0;
 const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
 const HOUR: f64 = 3600.0;
 const DAY: f64 = 86_400.0;
-/// So many verdicts tell whether a model fits.
+/// So many verdicts show whether a model fits.
 pub const FIRST: u32 = 100;
 /// So many of them are anomalous at least where it does not: fewer are more likely an event.
 const FIRST_ANOMALOUS: u32 = 20;

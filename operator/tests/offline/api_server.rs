@@ -44,7 +44,7 @@ pub enum Fault {
     Silent,
 }
 
-/// Objects by path, calls in order, and faults by the number of the write that they befall.
+/// Objects by path, calls in order, and faults by the number of the write that fails.
 #[derive(Default)]
 pub struct Server {
     pub objects: BTreeMap<String, Value>,

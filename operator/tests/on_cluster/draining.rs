@@ -27,8 +27,8 @@ const LEAST_REQUESTS: u64 = 1_000_000;
 const PATIENCE: Duration = Duration::from_secs(10);
 const NAME: &str = "pump";
 
-/// What became of the requests.
-struct Tally {
+/// How many requests were answered, and how many failed.
+struct Requests {
     began: Instant,
     answered: AtomicU64,
     failed: AtomicU64,
@@ -36,7 +36,7 @@ struct Tally {
     is_over: AtomicBool,
 }
 
-impl Tally {
+impl Requests {
     fn new() -> Self {
         Self {
             began: Instant::now(),
@@ -61,23 +61,26 @@ impl Tally {
 }
 
 /// A client: it connects again where the server has said that it closes, or has closed between two requests.
-async fn client(address: String, tally: &Tally) {
+async fn client(address: String, requests: &Requests) {
     let mut clock = interval(Duration::from_secs(1) * CLIENTS / REQUESTS_PER_S);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    while !tally.is_over() {
+    while !requests.is_over() {
         match timeout(PATIENCE, TcpStream::connect(&address)).await {
             Ok(Ok(stream)) => {
                 let (mut sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
                 tokio::spawn(connection);
                 loop {
                     clock.tick().await;
-                    if tally.is_over() || sender.ready().await.is_err() || !ask(&mut sender, tally).await {
+                    if requests.is_over()
+                        || sender.ready().await.is_err()
+                        || !ask(&mut sender, requests).await
+                    {
                         break;
                     }
                 }
             }
             refused => {
-                tally.fail(&format!("no connection: {refused:?}"));
+                requests.fail(&format!("no connection: {refused:?}"));
                 sleep(Duration::from_millis(100)).await;
             }
         }
@@ -85,18 +88,18 @@ async fn client(address: String, tally: &Tally) {
 }
 
 /// One prediction; false where the connection is at its end.
-async fn ask(sender: &mut SendRequest<Full<Bytes>>, tally: &Tally) -> bool {
+async fn ask(sender: &mut SendRequest<Full<Bytes>>, requests: &Requests) -> bool {
     let mut request = Request::new(Full::from(r#"{"value":0.95}"#));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = "/predict".parse().unwrap();
     request.headers_mut().insert("host", NAME.parse().unwrap());
     match timeout(PATIENCE, answer(sender, request)).await {
         Ok(Ok((200, is_last))) => {
-            tally.answered.fetch_add(1, Ordering::Relaxed);
+            requests.answered.fetch_add(1, Ordering::Relaxed);
             !is_last
         }
         other => {
-            tally.fail(&format!("no answer: {other:?}"));
+            requests.fail(&format!("no answer: {other:?}"));
             false
         }
     }
@@ -145,27 +148,28 @@ async fn no_prediction_fails_while_pods_come_and_go() {
     // kube-proxy makes a new Service's address known a moment after its pods are Ready.
     until("the Service's address", async || TcpStream::connect(&address).await.ok()).await;
 
-    let tally: &'static Tally = Box::leak(Box::new(Tally::new()));
-    let clients: Vec<_> = (0..CLIENTS).map(|_| tokio::spawn(client(address.clone(), tally))).collect();
+    let requests: &'static Requests = Box::leak(Box::new(Requests::new()));
+    let clients: Vec<_> = (0..CLIENTS).map(|_| tokio::spawn(client(address.clone(), requests))).collect();
     let mut rounds = 0;
-    while tally.answered.load(Ordering::Relaxed) < least || rounds == 0 {
+    while requests.answered.load(Ordering::Relaxed) < least || rounds == 0 {
         disturb(&place, rounds).await;
         rounds += 1;
-        let (answered, failed) = (&tally.answered, &tally.failed);
+        let (answered, failed) = (&requests.answered, &requests.failed);
         println!(
             "{answered:?} answered, {failed:?} failed after {rounds} rounds and {:?}",
-            tally.began.elapsed()
+            requests.began.elapsed()
         );
     }
-    tally.is_over.store(true, Ordering::Relaxed);
+    requests.is_over.store(true, Ordering::Relaxed);
     for client in clients {
         client.await.unwrap();
     }
-    let (answered, failed) = (tally.answered.load(Ordering::Relaxed), tally.failed.load(Ordering::Relaxed));
-    let rate = answered as f64 / tally.began.elapsed().as_secs_f64();
+    let (answered, failed) =
+        (requests.answered.load(Ordering::Relaxed), requests.failed.load(Ordering::Relaxed));
+    let rate = answered as f64 / requests.began.elapsed().as_secs_f64();
     println!(
         "figures: drain_answered={answered} drain_failed={failed} drain_rounds={rounds} drain_requests_per_s={rate:.0}"
     );
-    assert_eq!(failed, 0, "{:#?}", tally.first.lock().unwrap());
+    assert_eq!(failed, 0, "{:#?}", requests.first.lock().unwrap());
     place.leave().await;
 }

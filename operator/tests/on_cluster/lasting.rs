@@ -137,7 +137,7 @@ async fn set_variable(place: &Place, name: &str, value: &str) -> String {
 
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster lasting"]
-async fn one_training_serves_through_whatever_befalls_its_pods() {
+async fn one_training_serves_whatever_happens_to_its_pods() {
     let _alone = OPERATOR.lock().await;
     let place = Place::new("lasting").await;
     let mut manifest = sample("quickstart.yaml", "pump");

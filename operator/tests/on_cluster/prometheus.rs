@@ -197,12 +197,12 @@ async fn what_a_prometheus_refuses_shows_on_the_detector(place: &Place) {
 /// fires for something else proves nothing.
 async fn a_fault_fires_the_alert_which_resolves(place: &Place) -> f64 {
     let began = loop {
-        let is_calm = async || (!fires(place).await? && alarm(place).await? == 0.0).then_some(());
-        until_within(RARE, "calm", is_calm).await;
+        let is_normal = async || (!fires(place).await? && alarm(place).await? == 0.0).then_some(());
+        until_within(RARE, "no alert", is_normal).await;
         let before = faulty_instants(place).await.unwrap();
         until_within(RARE, "fault", async || (faulty_instants(place).await? > before).then_some(())).await;
         let began = Instant::now();
-        if is_calm().await.is_some() {
+        if is_normal().await.is_some() {
             break began;
         }
     };

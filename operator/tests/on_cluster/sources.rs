@@ -353,8 +353,8 @@ async fn a_prometheus_history_is_trained_on_at_once_and_a_paused_api_server_is_f
     println!("figures: prometheus_apply_to_ready_s={ready:.1}");
     assert!(ready < 15.0, "{ready} s from apply to Ready");
 
-    let calm = "max(max_over_time(anomaly_score{detector=\"metrics\"}[5s]))";
-    until("five seconds without an anomaly", async || (value(&place, calm).await? == 0.0).then_some(()))
+    let anomalies = "max(max_over_time(anomaly_score{detector=\"metrics\"}[5s]))";
+    until("five seconds without an anomaly", async || (value(&place, anomalies).await? == 0.0).then_some(()))
         .await;
     let paused = Timestamp::now();
     tokio::task::spawn_blocking(|| pause_api_server(8)).await.unwrap();

@@ -45,7 +45,7 @@ def is_closed(stream):
 
 
 def answers(pod, seconds=2.0):
-    """A new client gets a prediction, or hears that the model has more sensors; and a new probe its answer."""
+    """A new client gets a prediction, or the refusal that the model has more sensors; and a new probe its answer."""
     began = time.monotonic()
     status = pod.ask("/predict", b'{"value":0.5}', timeout=10).status
     check(status in (200, 400, 422), f"a new client got no prediction, but {status}")

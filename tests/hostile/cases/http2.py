@@ -164,7 +164,7 @@ def compressed_bomb():
 
 
 def batches(pod):
-    """64 batches at once on each of four connections: each is answered, or is told that there is no room, and some are."""
+    """64 batches at once on each of four connections: each is answered, or refused because there is no room, and some are."""
     statuses, numbers = [], [2 * number + 1 for number in range(64)]
 
     def ask():

@@ -58,7 +58,7 @@ def many(count, data, at_once=200):
                 answers(pod)
         for stream in opened:
             stream.close()
-        check(said > count // 2, f"only {said} of {count} were heard")
+        check(said > count // 2, f"only {said} of {count} were sent")
         answers(pod)
 
     return do

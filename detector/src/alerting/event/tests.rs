@@ -33,21 +33,21 @@ fn verdict(second: i64, severity: f64, alarm_state: AlarmState, contributions: [
     }
 }
 
-fn calm(second: i64) -> Verdict {
+fn normal(second: i64) -> Verdict {
     verdict(second, 0.5, AlarmState::Normal, [0.5, 0.5])
 }
 
 #[test]
 fn anomalous_verdicts_in_a_row_are_one_event_with_start_peak_end_and_sensors() {
     let mut events = Events::new(&detector());
-    assert_eq!(events.follow(&calm(9)), None);
+    assert_eq!(events.follow(&normal(9)), None);
     let began = events.follow(&verdict(10, 1.2, AlarmState::Alarm, [0.2, 0.8])).unwrap();
     assert!(matches!(&began, Change::Alarmed(event) if event.end.is_none() && event.verdicts == 1));
     assert!(events.alarm());
     assert_eq!(events.follow(&verdict(11, 1.6, AlarmState::Ongoing, [0.4, 0.6])), None);
     assert_eq!(events.follow(&verdict(13, 1.6, AlarmState::Ongoing, [0.0, 1.0])), None);
     assert!((events.newest(1)[0].duration_seconds - 3.0).abs() < 1e-9);
-    let Some(Change::Ended(event)) = events.follow(&calm(14)) else { panic!("it has ended") };
+    let Some(Change::Ended(event)) = events.follow(&normal(14)) else { panic!("it has ended") };
     assert!(!events.alarm());
     assert_eq!((event.start, event.end, event.verdicts), (at(10), Some(at(14)), 3));
     assert!((event.duration_seconds - 4.0).abs() < 1e-9);
@@ -73,7 +73,7 @@ fn an_event_without_an_alarm_says_why() {
         for (second, alarm_state) in alarm_state.into_iter().enumerate() {
             events.follow(&verdict(second.cast_signed() as i64, 1.5, alarm_state, [0.5, 0.5]));
         }
-        let Some(Change::Ended(event)) = events.follow(&calm(60)) else { panic!("it has ended") };
+        let Some(Change::Ended(event)) = events.follow(&normal(60)) else { panic!("it has ended") };
         assert_eq!((event.outcome, event.reason.as_deref()), (outcome, reason));
         assert_eq!(event.alarmed_at.is_some(), outcome == Alarmed);
     }

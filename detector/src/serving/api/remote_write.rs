@@ -30,7 +30,7 @@ pub(super) async fn write(state: Data<State>, request: HttpRequest, payload: Pay
         }
     };
     if version == Some(Version::Two) {
-        tell(&mut response, written);
+        add_counts(&mut response, written);
     }
     response
 }
@@ -72,7 +72,7 @@ async fn read(
 }
 
 /// To a sender of 2.0, an answer without these headers is of a receiver that knows 1.0 only.
-fn tell(response: &mut HttpResponse, written: Written) {
+fn add_counts(response: &mut HttpResponse, written: Written) {
     use actix_web::http::header::{HeaderName, HeaderValue};
     let headers = response.headers_mut();
     for (name, count) in [

@@ -102,10 +102,10 @@ fn the_newest_that_fits_is_chosen_whatever_was_kept_last() {
 }
 
 #[test]
-fn of_two_cuts_of_one_forest_the_one_that_serves_is_chosen_else_the_one_kept_last() {
+fn of_two_thresholds_of_one_forest_the_one_that_serves_is_chosen_else_the_one_kept_last() {
     let plan = plan(|_| {});
-    let (first, recut) = (fitting('a', 1), fitting('b', 1));
-    let revisions = revisions(&plan, vec![kept(&plan, &first, 0), kept(&plan, &recut, 9)]);
+    let (first, rethresholded) = (fitting('a', 1), fitting('b', 1));
+    let revisions = revisions(&plan, vec![kept(&plan, &first, 0), kept(&plan, &rethresholded, 9)]);
     let chosen = |observed: &Observed| digests(revisions.chosen(&plan, observed).unwrap()).concat();
     assert_eq!(chosen(&Observed::default()), "b");
     assert_eq!(chosen(&serving(&[Some(&first)])), "a");

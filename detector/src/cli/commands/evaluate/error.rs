@@ -55,5 +55,5 @@ pub enum EvaluateError {
     NoTruth(String),
     /// What is there has no figures, or no threshold.
     #[error("{0}: {1}")]
-    Unfit(String, String),
+    Unusable(String, String),
 }

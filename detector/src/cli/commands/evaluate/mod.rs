@@ -40,7 +40,7 @@ pub fn run(args: &EvaluateArgs) -> Result<(), EvaluateError> {
         (None, Some(model), Some(input)) => rows::judged(args, model, input)?,
         _ => unreachable!("clap asks for a manifest, or for a model and an input"),
     };
-    judged.evaluated.check().map_err(|why| EvaluateError::Unfit(judged.name.clone(), why))?;
+    judged.evaluated.check().map_err(|why| EvaluateError::Unusable(judged.name.clone(), why))?;
     let (judged, chosen) = match args.choose {
         None => (judged, None),
         Some(goal) => {
@@ -65,12 +65,12 @@ pub fn run(args: &EvaluateArgs) -> Result<(), EvaluateError> {
 /// The later half by a threshold that keeps the goal on the earlier one.
 fn choose(judged: FileJudged, goal: Goal) -> Result<(FileJudged, Chosen), EvaluateError> {
     let FileJudged { name, evaluated, rethreshold, report } = judged;
-    let unfit = |why| EvaluateError::Unfit(name.clone(), why);
-    let of_half = |why: String| unfit(format!("--choose needs labels in both halves: {why}"));
+    let unusable = |why| EvaluateError::Unusable(name.clone(), why);
+    let of_half = |why: String| unusable(format!("--choose needs labels in both halves: {why}"));
     let (first, other) = evaluated.halves();
     first.check().map_err(of_half)?;
     other.check().map_err(of_half)?;
-    let threshold = goal.threshold(&first).map_err(unfit)?;
+    let threshold = goal.threshold(&first).map_err(unusable)?;
     let other = rethreshold(other, threshold);
     let report = report.map(|shown| shown.rejudged(&other, threshold));
     let chosen = Chosen { goal: goal.to_string(), rows: first.instants.len() };

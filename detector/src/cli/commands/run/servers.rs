@@ -35,7 +35,7 @@ use crate::serving::state::State;
 const MAX_PROBES: usize = 64;
 /// The longest that the first head of a connection may take.
 const HEAD: Duration = Duration::from_secs(10);
-/// How long a client may take to hear the end of an answer to a request that was not read to its end.
+/// How long a client may take to read the end of an answer to a request that was not read to its end.
 const LINGER: Duration = Duration::from_secs(2);
 /// What the system keeps of what a client has sent, or has not taken, bytes: so it is no more than it is here.
 const SOCKET_BYTES: usize = 64 << 10;

@@ -90,7 +90,7 @@ impl<'a> Collector<'a> {
     ///
     /// # Errors
     /// As for [`Self::add`].
-    pub fn add_unfit(&mut self, series: Series, count: usize, what: &str) -> Result<usize, String> {
+    pub fn add_unsupported(&mut self, series: Series, count: usize, what: &str) -> Result<usize, String> {
         let selected = self.inlet.selectors().named(series.name).iter().any(|each| each.selects(series));
         if !selected {
             return Ok(0);
@@ -227,8 +227,8 @@ mod tests {
         let [up, down] = [&b"up"[..], b"down"].map(|name| Series { name, layers: &[] });
         collector.add(down, samples.into_iter().take(2)).unwrap();
         collector.add(up, samples.into_iter()).unwrap();
-        assert_eq!(collector.add_unfit(down, 2, "a histogram"), Ok(0));
-        assert_eq!(collector.add_unfit(up, 1, "a histogram"), Ok(1));
+        assert_eq!(collector.add_unsupported(down, 2, "a histogram"), Ok(0));
+        assert_eq!(collector.add_unsupported(up, 1, "a histogram"), Ok(1));
         let items = collector.finish();
         let values: Vec<_> = items.readings.iter().map(|reading| reading.value).collect();
         assert_eq!((values, items.unselected, items.refused), (vec![Some(1.0), None], 2, 4));

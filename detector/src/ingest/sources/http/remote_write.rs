@@ -169,24 +169,24 @@ impl Request<'_> {
         expected: impl Fn(WireError) -> String,
     ) -> Result<(), String> {
         self.collector.begin_series();
-        let mut unfit = 0;
+        let mut unsupported = 0;
         for field in Fields(message) {
             match field.map_err(&expected)? {
                 (field, Value::Bytes(bytes)) if field == samples => {
                     sample(bytes).map_err(&expected)?;
                     self.written.samples += 1;
                 }
-                (field, Value::Bytes(_)) if field == histograms => unfit += 1,
+                (field, Value::Bytes(_)) if field == histograms => unsupported += 1,
                 (field, Value::Bytes(_)) if field == exemplars => self.written.exemplars += 1,
                 _ => {}
             }
         }
         let name = labels.remove(NAME).unwrap_or_default();
         let series = Series { name: &name, layers: &[&*labels] };
-        if unfit > 0 {
-            let refused = self.collector.add_unfit(series, unfit, "a native histogram")?;
+        if unsupported > 0 {
+            let refused = self.collector.add_unsupported(series, unsupported, "a native histogram")?;
             self.written.refused_histograms += refused;
-            self.written.histograms += unfit - refused;
+            self.written.histograms += unsupported - refused;
         }
         // They have been read once, and are read again instead of kept: a request may have millions of empty ones.
         let samples = Fields(message).filter_map(move |field| match field {

@@ -8,7 +8,7 @@ use crate::ingest::sources::http::series::{Layer, Series};
 use crate::ingest::sources::raw_json::{Raw, elements, named, shown, text, whole};
 
 /// A metric's points that are no readings: the field, and what they are.
-const UNFIT: [(&str, &str); 3] = [
+const UNSUPPORTED: [(&str, &str); 3] = [
     ("histogram", "a histogram"),
     ("exponentialHistogram", "an exponential histogram"),
     ("summary", "a summary"),
@@ -50,11 +50,11 @@ fn read_metric(metric: Raw, outer: [&Layer; 2], collector: &mut Collector) -> Re
             })
         })?;
     }
-    let found = named(metric, UNFIT.map(|(field, _)| field))?;
-    for (points, (_, what)) in found.into_iter().zip(UNFIT) {
+    let found = named(metric, UNSUPPORTED.map(|(field, _)| field))?;
+    for (points, (_, what)) in found.into_iter().zip(UNSUPPORTED) {
         each_point(points, |point| {
             in_series(&name, point, outer, collector, |collector, series| {
-                collector.add_unfit(series, 1, what).map(drop)
+                collector.add_unsupported(series, 1, what).map(drop)
             })
         })?;
     }

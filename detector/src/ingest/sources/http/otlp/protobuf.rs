@@ -40,7 +40,7 @@ fn resource_metrics(message: &[u8], collector: &mut Collector) -> Result<(), Str
 fn read_metric(metric: &[u8], outer: [&Layer; 2], collector: &mut Collector) -> Result<(), String> {
     let name = first(metric, 1).map_err(|error| sentence(&error))?;
     for field in Fields(metric) {
-        let (unfit, points) = match field.map_err(|error| sentence(&error))? {
+        let (unsupported, points) = match field.map_err(|error| sentence(&error))? {
             (5 | 7, Value::Bytes(points)) => (None, points),
             (9, Value::Bytes(points)) => (Some("a histogram"), points),
             (10, Value::Bytes(points)) => (Some("an exponential histogram"), points),
@@ -51,19 +51,19 @@ fn read_metric(metric: &[u8], outer: [&Layer; 2], collector: &mut Collector) -> 
             let point = point.map_err(|error| sentence(&error))?;
             collector.begin_series();
             // The attributes of numbers have another number than those of histograms.
-            let field = match unfit {
+            let field = match unsupported {
                 None | Some("a summary") => 7,
                 Some("a histogram") => 9,
                 Some(_) => 1,
             };
             let of_point = attributes(point, field)?;
             let series = Series { name, layers: &[&of_point, outer[0], outer[1]] };
-            match unfit {
+            match unsupported {
                 None => {
                     let sample = number(point).map_err(|error| sentence(&error))?.sample();
                     collector.add(series, std::iter::once(sample))?;
                 }
-                Some(what) => drop(collector.add_unfit(series, 1, what)?),
+                Some(what) => drop(collector.add_unsupported(series, 1, what)?),
             }
         }
     }

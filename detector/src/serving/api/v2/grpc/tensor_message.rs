@@ -27,7 +27,7 @@ pub(super) struct TensorMessage {
     stage: Stage,
 }
 
-/// What is to be done next.
+/// The next step.
 #[derive(Clone, Copy, Debug)]
 enum Stage {
     Scores,
