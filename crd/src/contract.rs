@@ -53,7 +53,7 @@ pub const TRAINED_AT_FILE: &str = "trained-at";
 pub const ARTIFACT_METADATA: &str = "anomaly.dev/forest";
 /// Predictions: `POST /predict` and the other routes of `serving/api`.
 pub const PREDICT_PORT: u16 = 8080;
-/// `/metrics`, `/livez`, `/readyz`, `/model`, `/status`: apart from predictions, so that neither waits for the other.
+/// `/metrics`, `/livez`, `/readyz`, `/startupz`, `/model`, `/status`: apart from predictions, so that neither waits for the other.
 pub const METRICS_PORT: u16 = 8000;
 /// The name of the predict port.
 pub const PREDICT_PORT_NAME: &str = "http";

@@ -6,7 +6,7 @@ mod readiness;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use crd::Valid;
@@ -67,6 +67,7 @@ pub struct State {
     pub threads: Threads,
     /// How long there has been no verdict.
     pub silence: Silence,
+    began: Instant,
     scorer: ArcSwapOption<Scorer>,
     verdicts: Mutex<VecDeque<Arc<Verdict>>>,
     history: Mutex<History>,
@@ -137,6 +138,7 @@ impl State {
             batches: Batches::start().expect("a process that runs has threads"),
             threads: Threads::default(),
             silence: Silence::new(detector.spec().interval.into()),
+            began: Instant::now(),
             remembered: remembered(memory / VERDICTS_SHARE, detector.sensors().count()),
             scorer: ArcSwapOption::empty(),
             events: Mutex::new(Events::new(&detector)),

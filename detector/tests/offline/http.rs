@@ -327,10 +327,15 @@ async fn probes_tell_alive_from_ready() {
         ask(&warming, Method::GET, "/readyz", b"").await,
         (StatusCode::SERVICE_UNAVAILABLE, error("warming up: 0 of 10 samples to train on"))
     );
+    assert_eq!(
+        ask(&warming, Method::GET, "/startupz", b"").await,
+        (StatusCode::SERVICE_UNAVAILABLE, error("warming up: 0 of 10 samples to train on"))
+    );
     assert_eq!(predict(&warming, r#"{"value":1}"#).await.0, 503);
     assert_eq!(ask(&warming, Method::GET, "/model", b"").await.0, StatusCode::SERVICE_UNAVAILABLE);
     let serving = serving(ONE, "{}");
     assert_eq!(ask(&serving, Method::GET, "/readyz", b"").await.0, StatusCode::OK);
+    assert_eq!(ask(&serving, Method::GET, "/startupz", b"").await.0, StatusCode::OK);
     serving.drain();
     assert_eq!(
         ask(&serving, Method::GET, "/readyz", b"").await,

@@ -165,10 +165,11 @@ fn container(plan: &Plan) -> Container {
         env_from: Some(Vec::new()),
         ports: Some(vec![port(PREDICT_PORT_NAME, PREDICT_PORT), port(METRICS_PORT_NAME, METRICS_PORT)]),
         resources: Some(resources(plan)),
-        // Training may take a while before the first answer: five minutes, looked at each second.
-        startup_probe: Some(probe("/livez", 1, 300)),
+        // A pod is Ready within a second of its model; from then on it is asked seldom: on a node with 200 detectors each probe
+        // a second takes half a processor. A process that does not answer has five minutes to begin.
+        startup_probe: Some(probe("/startupz", 1, 300)),
         liveness_probe: Some(probe("/livez", 10, 3)),
-        readiness_probe: Some(probe("/readyz", 2, 2)),
+        readiness_probe: Some(probe("/readyz", 5, 2)),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
             capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: Some(Vec::new()) }),

@@ -56,7 +56,7 @@ mod history;
 mod events;
 /// `GET /`.
 mod page;
-/// `/livez`, `/readyz`, `/status`, `/notifications`, `/metrics`, `/model`.
+/// `/livez`, `/readyz`, `/startupz`, `/status`, `/notifications`, `/metrics`, `/model`.
 mod operations;
 
 use actix_web::http::Method;
@@ -103,6 +103,7 @@ pub fn configure_metrics(config: &mut ServiceConfig) {
     config
         .service(shows("/livez", operations::live))
         .service(shows("/readyz", operations::ready))
+        .service(shows("/startupz", operations::started))
         .service(shows("/status", operations::status))
         .service(shows("/notifications", operations::notifications))
         .service(shows("/metrics", operations::metrics))

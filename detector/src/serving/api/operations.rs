@@ -22,6 +22,11 @@ pub(super) async fn ready(state: Data<State>) -> Result<&'static str, ApiError> 
     state.ready().map(|()| "ok\n").map_err(ApiError::NotReady)
 }
 
+/// `GET /startupz`: the start is over: it is ready, or 30 s have passed.
+pub(super) async fn started(state: Data<State>) -> Result<&'static str, ApiError> {
+    state.started().map(|()| "ok\n").map_err(ApiError::NotReady)
+}
+
 /// `GET /status`: the report that the operator reads.
 pub(super) async fn status(state: Data<State>) -> HttpResponse {
     HttpResponse::Ok().json(state.report())

@@ -1,10 +1,14 @@
 //! The detector's phase, silence and sources in; whether requests may come, and the report to the operator, out.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crd::contract::{Phase, REPORTED_EVENTS, Report};
 
 use super::{State, lock};
+
+/// How long a start may take before it is over without being ready.
+const START: Duration = Duration::from_secs(30);
 
 impl State {
     /// The detector is about to stop: no new requests, please.
@@ -52,6 +56,15 @@ impl State {
         Err(format!("no verdict for {} s: {why}", silent.as_secs()))
     }
 
+    /// Whether the start is over: it is ready, or not ready for longer than a start takes, as where a source is away. Then
+    /// readiness is what shows it, which is asked less often.
+    ///
+    /// # Errors
+    /// One sentence on why not.
+    pub fn started(&self) -> Result<(), String> {
+        if self.began.elapsed() < START { self.ready() } else { Ok(()) }
+    }
+
     /// One sentence on why there is no model.
     pub fn why_no_model(&self) -> String {
         let phase = lock(&self.phase).clone();
@@ -81,5 +94,19 @@ impl State {
             rejected: lock(&self.rejected).clone(),
         }
         .bounded()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_without_a_model_is_over_after_half_a_minute() {
+        let manifest = std::fs::read_to_string("../manifests/quickstart.yaml").unwrap();
+        let mut state = State::new(crd::manifest::one_detector(&manifest).unwrap());
+        assert!(state.started().is_err());
+        state.began -= START;
+        assert!(state.started().is_ok() && state.ready().is_err());
     }
 }

@@ -36,7 +36,9 @@ use crate::serving::state::State;
 use crate::wall_clock;
 
 /// How often everything is looked at.
-const LOOK: Duration = Duration::from_millis(250);
+const LOOK: Duration = Duration::from_secs(1);
+/// The same where a recording's own clock runs faster than that on the wall.
+const LOOK_AT_RECORDING: Duration = Duration::from_millis(250);
 
 /// Who comes next, or what to log.
 pub(super) enum ModelUpdate {
@@ -127,11 +129,15 @@ impl ModelManager {
         }
         self.serving = serving;
         let running = self.state.threads.runs("model_manager");
+        let look = match self.sources.clock() {
+            Clock::Own { .. } => LOOK_AT_RECORDING,
+            Clock::Wall => LOOK,
+        };
         let run = move || {
             let _running = running;
             while !self.updates.is_closed() {
                 self.look_or_say_why();
-                thread::sleep(LOOK);
+                thread::sleep(look);
             }
         };
         let thread = thread::Builder::new().name("model_manager".to_owned());
