@@ -31,7 +31,7 @@ from loopback import free_port  # noqa: E402
 HERE = Path(__file__).resolve().parent
 TICKS = os.sysconf("SC_CLK_TCK")
 SLICE_S, CONNECTIONS, CROWD = 2, 16, 160
-ROWS = 10_000
+ROWS, BATCHES_AT_ONCE = 10_000, 2
 UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 MANIFEST = """
@@ -176,19 +176,23 @@ class Batches:
         return script
 
     def measure(self):
-        """Seconds of CPU a row: of the forest alone, of the service for a binary batch and for JSON; rows a second; failed batches."""
-        alone = self.forest_cpu_s()
-        rate, cpu, _, failed = self.service.load(self.binary, 2, "/v2/models/bench/infer")
-        _, by_json, _, refused = self.service.load(self.json, 2, "/predict")
-        return alone, cpu / ROWS, by_json / ROWS, rate * ROWS, failed + refused
+        """Seconds of CPU a row: of the forest alone, of the service for a binary batch and for JSON; rows a second; failed
+        batches; seconds of CPU a row of one forest that has the machine to itself."""
+        alone = self.forest_cpu_s(BATCHES_AT_ONCE)
+        rate, cpu, _, failed = self.service.load(self.binary, BATCHES_AT_ONCE, "/v2/models/bench/infer")
+        _, by_json, _, refused = self.service.load(self.json, BATCHES_AT_ONCE, "/predict")
+        return alone, cpu / ROWS, by_json / ROWS, rate * ROWS, failed + refused, self.forest_cpu_s(1)
 
-    def forest_cpu_s(self):
+    def forest_cpu_s(self, at_once):
+        """With as many at once as the service has batches: two threads of one core take longer, each, than one by itself."""
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         words = [self.forest, self.model, self.rows, str(self.columns), str(SLICE_S)]
-        done = subprocess.run(words, check=True, capture_output=True, text=True, env=os.environ | {"RAYON_NUM_THREADS": "1"})
+        one_thread = os.environ | {"RAYON_NUM_THREADS": "1"}
+        running = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=one_thread) for _ in range(at_once)]
+        rows = sum(int(each.communicate()[0]) for each in running)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        return used / int(done.stdout)
+        return used / rows
 
 
 def services(detector, echo, folder, metrics):
@@ -252,8 +256,11 @@ def main(detector, echo, forest, mlserver_python, rounds="5"):
             rate, cpu, p99, _ = (median(column) for column in zip(*slices))
             print(f"{name:9} {rate:9.0f} requests/s {cpu * 1e6:9.1f} us of CPU each, p99 {p99 * 1e3:8.2f} ms, {running[name].peak_mib():6.1f} MiB at most")
         for columns, slices in batched.items():
-            alone, binary, by_json, rate = (median(column) * 1e9 for column in list(zip(*slices))[:4])
-            print(f"batches of {ROWS} rows of {columns} columns: {alone:.1f} ns of CPU a row for the forest alone, {binary:.1f} binary, {by_json:.1f} as JSON; {rate / 1e9:.0f} rows/s binary")
+            alone, binary, by_json, rate, _, single = (median(column) * 1e9 for column in zip(*slices))
+            print(
+                f"batches of {ROWS} rows of {columns} columns: {alone:.1f} ns of CPU a row for {BATCHES_AT_ONCE} forests without a service ({single:.1f} for one), "
+                f"{binary:.1f} binary, {by_json:.1f} as JSON; {rate / 1e9:.0f} rows/s binary"
+            )
 
         def ratio(rival, column, own=seen["detector"]):
             return median([ours[column] / theirs[column] for ours, theirs in zip(own, seen[rival])])
