@@ -25,18 +25,20 @@ static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     serde_json::from_str(include_str!("../schema.json")).expect("the committed schema is JSON")
 });
 
-/// The same, closed: what the schema does not name is refused, as `kubectl apply` does (field validation Strict).
-static CLOSED: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
-    let mut schema = SCHEMA.clone();
+/// The same about what the document has, closed: what the schema does not name is refused, as `kubectl apply` does (field
+/// validation Strict). To prepare all of it would take most of the time that a detector needs to start.
+fn closed_for(document: &Value) -> jsonschema::Validator {
+    let mut schema = restricted(&SCHEMA, &[document], Absent::Named);
     close(&mut schema);
     schema["properties"]["apiVersion"] = json!({ "const": AnomalyDetector::api_version(&()) });
     schema["properties"]["kind"] = json!({ "const": AnomalyDetector::kind(&()) });
     schema["properties"]["metadata"] = metadata();
     close(&mut schema["properties"]["metadata"]);
     schema["required"] = json!(["apiVersion", "kind", "metadata", "spec"]);
-    let options = jsonschema::options().should_validate_formats(true);
+    // The newest draft that says what is needed and whose own schema, which this one is checked by, is small.
+    let options = jsonschema::options().with_draft(jsonschema::Draft::Draft7).should_validate_formats(true);
     options.build(&schema).expect("a structural schema is a JSON schema")
-});
+}
 
 /// The metadata of an object that a person writes.
 fn metadata() -> Value {
@@ -87,23 +89,36 @@ pub fn without_nulls(document: &mut Value) {
 
 /// The CEL rules about what the document has. All of them would take most of the time that a detector needs to start.
 fn rules_for(document: &Value) -> CompiledSchema {
-    cel::compile_schema(&restricted(&SCHEMA, &[document]))
+    cel::compile_schema(&restricted(&SCHEMA, &[document], Absent::LeftOut))
+}
+
+/// What is left of the fields that no value has.
+#[derive(Clone, Copy)]
+enum Absent {
+    /// Nothing.
+    LeftOut,
+    /// The names.
+    Named,
 }
 
 /// The schema of the fields that any of the values has; of a list, those of its items.
-fn restricted(schema: &Value, values: &[&Value]) -> Value {
+fn restricted(schema: &Value, values: &[&Value], absent: Absent) -> Value {
     let Value::Object(node) = schema else { return schema.clone() };
     let restrict = |(key, child): (&String, &Value)| match (key.as_str(), child) {
         ("properties", Value::Object(properties)) => {
             let present = properties.iter().filter_map(|(name, property)| {
                 let values: Vec<&Value> = values.iter().filter_map(|value| value.get(name)).collect();
-                (!values.is_empty()).then(|| (name.clone(), restricted(property, &values)))
+                match absent {
+                    Absent::LeftOut if values.is_empty() => None,
+                    Absent::Named if values.is_empty() => Some((name.clone(), Value::Bool(true))),
+                    _ => Some((name.clone(), restricted(property, &values, absent))),
+                }
             });
             (key.clone(), Value::Object(present.collect()))
         }
         ("items", _) => {
             let items: Vec<&Value> = values.iter().filter_map(|value| value.as_array()).flatten().collect();
-            (key.clone(), restricted(child, &items))
+            (key.clone(), restricted(child, &items, absent))
         }
         _ => (key.clone(), child.clone()),
     };
@@ -116,7 +131,8 @@ const MAX_VIOLATIONS: usize = 100;
 /// The rules that the document breaks, sorted by path; a hundred at most. Where a value is of a wrong shape, the rules about
 /// the rest of the document are checked all the same, but not where it is too large: their cost grows with its square.
 pub fn violations(document: &Value) -> Vec<Violation> {
-    let errors: Vec<_> = CLOSED.iter_errors(document).take(MAX_VIOLATIONS).collect();
+    let closed = closed_for(document);
+    let errors: Vec<_> = closed.iter_errors(document).take(MAX_VIOLATIONS).collect();
     let mut found: Vec<Violation> = errors
         .iter()
         .flat_map(|error| sentences(error, &SCHEMA, MAX_VIOLATIONS))

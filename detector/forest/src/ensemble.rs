@@ -12,12 +12,16 @@ pub(crate) mod rarity;
 /// How much members agree.
 mod agreement;
 /// The scores of training rows, with and without the trees that have seen them.
-mod out_of_bag;
+pub(crate) mod out_of_bag;
 
 use crate::data::samples::Samples;
 use crate::explain::explainer::Explained;
 use crate::explain::gains::Contribution;
-use crate::forest::{Forest, ForestError};
+use crate::forest::{Forest, ForestError, Planting};
+use crate::train::bag;
+use crate::train::params::Params;
+use crate::tree::Tree;
+use out_of_bag::Bags;
 use rarity::Rarity;
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,6 +39,21 @@ pub struct Ensemble {
     members: Vec<Forest>,
     /// How rare the scores of each member are; empty of a forest alone.
     rarities: Vec<Rarity>,
+}
+
+/// What the rows that an ensemble was trained on score: see [`Ensemble::training_scores`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainingScores {
+    /// In all trees.
+    pub in_all: Vec<f64>,
+    /// In the trees that were grown without the row, where there are any; in the order of the rows.
+    pub out_of_bag: Vec<f64>,
+}
+
+/// Which trees are kept of each member, and with which seeds others are grown.
+struct Plan<'a> {
+    kept: Vec<&'a [Tree]>,
+    seeds: Vec<u64>,
 }
 
 impl From<Forest> for Ensemble {
@@ -62,18 +81,56 @@ impl Ensemble {
         params: &EnsembleParams,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Self, ForestError> {
+        let plan = Plan { kept: Vec::new(), seeds: bag::seeds(params.trees(), params.seed()) };
+        Self::grown(samples, params, &plan, progress, false).map(|(ensemble, _)| ensemble)
+    }
+
+    /// As [`Ensemble::fit_with_progress`], with what [`Ensemble::training_scores`] gives, which costs less than one after the
+    /// other.
+    ///
+    /// # Errors
+    /// As [`Forest::fit`].
+    pub fn fit_scored(
+        samples: &Samples,
+        params: &EnsembleParams,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<(Self, TrainingScores), ForestError> {
+        let plan = Plan { kept: Vec::new(), seeds: bag::seeds(params.trees(), params.seed()) };
+        let (ensemble, bags) = Self::grown(samples, params, &plan, progress, true)?;
+        let scores = ensemble.scores_of_training(samples, bags, 0);
+        Ok((ensemble, scores))
+    }
+
+    /// The ensemble, and for each member the bags of the trees that were grown, where they are wanted.
+    fn grown(
+        samples: &Samples,
+        params: &EnsembleParams,
+        plan: &Plan<'_>,
+        progress: &(dyn Fn(usize) + Sync),
+        with_bags: bool,
+    ) -> Result<(Self, Vec<Bags>), ForestError> {
         let params = params.members(samples.columns());
         Forest::check_fit(samples, &params)?;
         let done = AtomicUsize::new(0);
         let tree_is_done = || progress(1 + done.fetch_add(1, Ordering::Relaxed));
-        let members: Vec<Forest> =
-            params.iter().map(|params| Forest::grown(samples, params, &tree_is_done)).collect();
+        // A row with missing cells was put on one side of a split at random: only a walk scores it.
+        let from_growth = with_bags && !samples.has_missing();
+        let grow = |(member, params): (usize, &Params)| {
+            let kept = plan.kept.get(member).copied().unwrap_or_default();
+            let mut bags = from_growth.then(|| Bags::new(samples.len()));
+            let planting = Planting { kept, seeds: &plan.seeds };
+            let forest = Forest::grown(samples, params, planting, &tree_is_done, bags.as_mut());
+            let bags = bags.or_else(|| with_bags.then(|| Bags::walked(&forest, samples, &plan.seeds)));
+            (forest, bags)
+        };
+        let (members, bags): (Vec<Forest>, Vec<Option<Bags>>) = params.iter().enumerate().map(grow).unzip();
+        let bags = bags.into_iter().flatten().collect();
         if members.len() == 1 {
-            return Ok(Self { members, rarities: Vec::new() });
+            return Ok((Self { members, rarities: Vec::new() }, bags));
         }
         let learned = evenly_spaced(samples);
         let rarities = members.par_iter().map(|member| Rarity::of(member.scores(&learned))).collect();
-        Ok(Self { members, rarities })
+        Ok((Self { members, rarities }, bags))
     }
 
     /// Members with the rarity of their scores, as many as there are members.
@@ -183,14 +240,24 @@ impl Ensemble {
     /// # Panics
     /// When the rows do not have [`Ensemble::columns`] cells.
     pub fn training_scores(&self, samples: &Samples, seed: u64) -> [Vec<f64>; 2] {
-        let scores = self.members.iter().map(|member| out_of_bag::scores(member, samples, seed));
+        let seeds = |member: &Forest| bag::seeds(member.trees().len() as u32, seed);
+        let bags = self.members.iter().map(|member| Bags::walked(member, samples, &seeds(member)));
+        let TrainingScores { in_all, out_of_bag } = self.scores_of_training(samples, bags.collect(), 0);
+        [in_all, out_of_bag]
+    }
+
+    /// The scores of training rows; out of bag, of those from `known_from` on.
+    fn scores_of_training(&self, samples: &Samples, bags: Vec<Bags>, known_from: usize) -> TrainingScores {
+        let members = self.members.iter().zip(bags);
+        let scores = members.map(|(member, bags)| out_of_bag::scores(member, samples, bags, known_from));
         let (all, out_of_bag): (Vec<_>, Vec<_>) = scores.unzip();
         let in_all = (0..samples.len()).map(|row| self.combined(all.iter().map(|scores| scores[row])).0);
         let unseen_by_all = |row: usize| {
             let scores = out_of_bag.iter().map(|scores: &Vec<Option<f64>>| scores[row]);
             scores.collect::<Option<Vec<f64>>>().map(|scores| self.combined(scores).0)
         };
-        [in_all.collect(), (0..samples.len()).filter_map(unseen_by_all).collect()]
+        let in_all = in_all.collect();
+        TrainingScores { in_all, out_of_bag: (0..samples.len()).filter_map(unseen_by_all).collect() }
     }
 
     /// The out-of-bag scores of [`Ensemble::training_scores`] alone.

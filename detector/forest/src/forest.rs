@@ -7,6 +7,7 @@ pub(crate) mod memory;
 
 use crate::data::ranges::Ranges;
 use crate::data::samples::Samples;
+use crate::ensemble::out_of_bag::Bags;
 use crate::explain::explainer::{Explainable, Explained, Explainer};
 use crate::explain::gains::Contribution;
 use crate::score::block::{BLOCK, BLOCKS_PER_THREAD};
@@ -21,6 +22,13 @@ use rayon::prelude::*;
 use std::sync::OnceLock;
 
 pub use error::{ForestError, MAX_COLUMNS};
+
+/// Which trees a forest begins with, and the seeds of those that are grown.
+#[derive(Clone, Copy)]
+pub(crate) struct Planting<'a> {
+    pub(crate) kept: &'a [Tree],
+    pub(crate) seeds: &'a [u64],
+}
 
 /// Isolation trees of one mode, and what turns a row's path through them into a score.
 #[derive(Debug, Clone)]
@@ -47,7 +55,8 @@ impl Forest {
     /// [`ForestError::ExtensionLevel`], and [`ForestError::Memory`] before anything is allocated.
     pub fn fit(samples: &Samples, params: &Params) -> Result<Self, ForestError> {
         Self::check_fit(samples, std::slice::from_ref(params))?;
-        Ok(Self::grown(samples, params, &|| ()))
+        let seeds = bag::seeds(params.trees(), params.seed());
+        Ok(Self::grown(samples, params, Planting { kept: &[], seeds: &seeds }, &|| (), None))
     }
 
     /// Refuses forests that these samples and this machine do not allow, all of them together.
@@ -61,18 +70,35 @@ impl Forest {
         memory::check(samples, forests)
     }
 
-    /// A forest whose parameters are checked; `tree_is_done` is called once for each tree, from any thread.
-    pub(crate) fn grown(samples: &Samples, params: &Params, tree_is_done: &(dyn Fn() + Sync)) -> Self {
-        let grower = || Grower::new(samples, params);
-        let seeds = bag::seeds(params.trees(), params.seed());
-        let trees = seeds.into_par_iter().with_min_len(4).map_init(grower, |grower, seed| {
-            let tree = grower.tree(seed);
-            tree_is_done();
-            tree
-        });
+    /// A forest whose parameters are checked; `tree_is_done` is called once for each tree, from any thread. `bags`, where they
+    /// are wanted, receive the new trees'.
+    pub(crate) fn grown(
+        samples: &Samples,
+        params: &Params,
+        planting: Planting<'_>,
+        tree_is_done: &(dyn Fn() + Sync),
+        mut bags: Option<&mut Bags>,
+    ) -> Self {
+        /// Rows of bags that are kept at a time.
+        const AT_A_TIME: usize = 1 << 20;
         let size = bag::sample_size(samples, params);
-        Self::of_trees(params.mode(), samples.columns(), size, trees.collect())
-            .with_ranges(Some(Ranges::of(samples)))
+        let wanted = bags.is_some();
+        let grow = |grower: &mut Grower, seed: &u64| {
+            let tree = grower.tree(*seed);
+            tree_is_done();
+            let bag = if wanted { grower.bag(&tree) } else { Vec::new() };
+            (tree, bag)
+        };
+        let mut trees = planting.kept.to_vec();
+        for seeds in planting.seeds.chunks((AT_A_TIME / size as usize).max(1)) {
+            let seeds = seeds.par_iter().with_min_len(4);
+            let grown: Vec<_> = seeds.map_init(|| Grower::new(samples, params), grow).collect();
+            for (tree, bag) in grown {
+                bags.iter_mut().for_each(|bags| bags.add(&bag));
+                trees.push(tree);
+            }
+        }
+        Self::of_trees(params.mode(), samples.columns(), size, trees).with_ranges(Some(Ranges::of(samples)))
     }
 
     /// A forest in [`Mode::Standard`] of trees that were grown elsewhere, each from `sample_size` rows of `columns` cells.

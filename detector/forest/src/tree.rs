@@ -13,15 +13,17 @@ pub use error::TreeError;
 pub use node::{Node, Plane, Term, threshold};
 
 use path_length::PathLength;
+use std::sync::Arc;
 use preorder::{check, depths, preorder};
 
 /// An isolation tree. Its nodes stand in pre-order: a left child follows its parent.
+/// A clone shares them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tree {
-    nodes: Vec<Node>,
-    planes: Vec<Plane>,
+    nodes: Arc<[Node]>,
+    planes: Arc<[Plane]>,
     /// The path length of the leaf at the same index; 0 at inner nodes.
-    path_lengths: Vec<PathLength>,
+    path_lengths: Arc<[PathLength]>,
     longest: PathLength,
     depth: u32,
 }
@@ -39,26 +41,26 @@ impl Tree {
             check(columns, at as u32, node, nodes.len(), &planes)?;
         }
         let ordered = preorder(nodes)?;
-        Ok(Self::of_preorder(ordered, planes))
+        Ok(Self::of_preorder(&ordered, planes))
     }
 
     /// A tree of nodes that are known to be valid and in pre-order.
-    pub(crate) fn of_preorder(nodes: Vec<Node>, planes: Vec<Plane>) -> Self {
-        let depths = depths(&nodes);
+    pub(crate) fn of_preorder(nodes: &[Node], planes: Vec<Plane>) -> Self {
+        let depths = depths(nodes);
         let length = |(node, &depth): (&Node, &u32)| match *node {
             Node::Leaf { samples } => path_length::path_length(depth, samples),
             Node::Split { .. } | Node::Plane { .. } => 0,
         };
-        let path_lengths: Vec<_> = nodes.iter().zip(&depths).map(length).collect();
+        let path_lengths: Arc<[_]> = nodes.iter().zip(&depths).map(length).collect();
         let longest = path_lengths.iter().copied().max().unwrap_or(0);
         let depth = depths.into_iter().max().unwrap_or(0);
-        Self { nodes, planes, path_lengths, longest, depth }
+        Self { nodes: nodes.into(), planes: planes.into(), path_lengths, longest, depth }
     }
 
     /// The same tree with other values of its leaves, in their order.
     pub(crate) fn with_lengths(mut self, lengths: impl IntoIterator<Item = PathLength>) -> Self {
         let mut lengths = lengths.into_iter();
-        for (node, length) in self.nodes.iter().zip(&mut self.path_lengths) {
+        for (node, length) in self.nodes.iter().zip(Arc::make_mut(&mut self.path_lengths)) {
             if let Node::Leaf { .. } = node {
                 *length = lengths.next().unwrap_or(*length);
             }
@@ -99,8 +101,17 @@ impl Tree {
 
     /// The leaves' path lengths, in their order.
     pub(crate) fn leaf_lengths(&self) -> impl Iterator<Item = PathLength> {
-        let lengths = self.nodes.iter().zip(&self.path_lengths);
+        let lengths = self.nodes.iter().zip(&*self.path_lengths);
         lengths.filter_map(|(node, &length)| matches!(node, Node::Leaf { .. }).then_some(length))
+    }
+
+    /// How many training rows each leaf has, and its path length, in their order.
+    pub(crate) fn leaves(&self) -> impl Iterator<Item = (u32, PathLength)> {
+        let lengths = self.nodes.iter().zip(&*self.path_lengths);
+        lengths.filter_map(|(node, &length)| match node {
+            Node::Leaf { samples } => Some((*samples, length)),
+            Node::Split { .. } | Node::Plane { .. } => None,
+        })
     }
 
     /// For each node how many leaves stand before it: the number of a leaf.

@@ -3,7 +3,6 @@
 use crd::valid::Cut;
 use forest::artifact::{Greatest, Scores};
 use forest::threshold::{self, ThresholdError};
-use forest::{Ensemble, Samples};
 
 use crate::model::tail::{Promise, Tail, sigmoid};
 
@@ -32,10 +31,9 @@ pub struct Threshold {
 const SECONDS_A_DAY: f64 = 86_400.0;
 
 impl TrainingScores {
-    /// The scores of the samples that an ensemble was trained on with this seed, and the mean time between them.
-    pub fn new(ensemble: &Ensemble, samples: &Samples, seed: u64, seconds_apart: Option<f64>) -> Self {
-        let [in_all, out_of_bag] = ensemble.training_scores(samples, seed);
-        Self { seen: in_all, unseen: out_of_bag, seconds_apart }
+    /// The scores of the samples that an ensemble was trained on, and the mean time between them.
+    pub fn new(scores: forest::TrainingScores, seconds_apart: Option<f64>) -> Self {
+        Self { seen: scores.in_all, unseen: scores.out_of_bag, seconds_apart }
     }
 
     /// Scores of training vectors that the forest was not grown from.

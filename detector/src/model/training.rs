@@ -174,8 +174,8 @@ impl Fit {
     pub fn artifact(self, trees_done: &(dyn Fn(usize) + Sync)) -> Result<Artifact, ModelError> {
         let Self { vectors, held_out, sensors, params, threshold } = self;
         let Vectors { samples, newest, seconds_apart, pipeline, warnings, .. } = vectors;
-        let ensemble = Ensemble::fit_with_progress(&samples, &params, trees_done)?;
-        let mut scores = TrainingScores::new(&ensemble, &samples, params.seed(), seconds_apart);
+        let (ensemble, scores) = Ensemble::fit_scored(&samples, &params, trees_done)?;
+        let mut scores = TrainingScores::new(scores, seconds_apart);
         if let Some(held_out) = held_out {
             scores.add_unseen(&ensemble.scores(&held_out));
         }

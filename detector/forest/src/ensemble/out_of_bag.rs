@@ -12,27 +12,56 @@ use crate::score::walks::Walks;
 use crate::train::bag;
 use crate::tree::path_length::PathLength;
 
-/// The score of each row in all trees; and in those that were grown without it, `None` where there are none. `samples` and
-/// `seed` are those of the training.
-pub(crate) fn scores(forest: &Forest, samples: &Samples, seed: u64) -> (Vec<f64>, Vec<Option<f64>>) {
-    let mut sums = forest.path_lengths(samples);
-    let in_all = forest.scores_of(&sums, samples);
-    let count = forest.trees().len();
-    let mut trees = vec![count; samples.len()];
-    let bags = bag::bags(samples.len(), forest.sample_size(), bag::seeds(count as u32, seed));
-    for (tree, bag) in bags.enumerate() {
-        for (row, length) in bag.iter().zip(path_lengths_in(forest, tree, samples, &bag)) {
-            trees[*row] -= 1;
-            sums[*row] -= length;
+/// Of each row, in how many bags it is, and the sum of its path lengths in their trees.
+pub(crate) struct Bags(Vec<(u32, PathLength)>);
+
+impl Bags {
+    /// Of so many rows; no bag yet.
+    pub(crate) fn new(rows: usize) -> Self {
+        Self(vec![(0, 0); rows])
+    }
+
+    /// One tree's rows, with their path lengths in it.
+    pub(crate) fn add(&mut self, bag: &[(usize, PathLength)]) {
+        for (row, length) in bag {
+            self.0[*row].0 += 1;
+            self.0[*row].1 += length;
         }
     }
+
+    /// Those of a forest's last trees, which were grown from these samples with these seeds.
+    pub(crate) fn walked(forest: &Forest, samples: &Samples, seeds: &[u64]) -> Self {
+        let mut all = Self::new(samples.len());
+        let first = forest.trees().len() - seeds.len();
+        for (tree, bag) in bag::bags(samples.len(), forest.sample_size(), seeds).enumerate() {
+            let lengths = path_lengths_in(forest, first + tree, samples, &bag);
+            all.add(&bag.into_iter().zip(lengths).collect::<Vec<_>>());
+        }
+        all
+    }
+}
+
+/// The score of each row in all trees; and in those that were grown without it, `None` where there are none, or where that is not
+/// known: of the rows before `known_from`. `bags` are those of all trees that may have seen a row from there on.
+pub(crate) fn scores(
+    forest: &Forest,
+    samples: &Samples,
+    bags: Bags,
+    known_from: usize,
+) -> (Vec<f64>, Vec<Option<f64>>) {
+    let sums = forest.path_lengths(samples);
+    let in_all = forest.scores_of(&sums, samples);
+    let count = forest.trees().len();
     let extremes = Extremes::of(samples);
     let score = |sum, trees, row: &[f32]| {
         let scale = Scale::new(forest.mode(), trees, forest.sample_size());
         scale.cut_off(scale.score(sum), extremes.chance(row)).score
     };
-    let rows = samples.rows().zip(sums.into_iter().zip(trees));
-    let out_of_bag = rows.map(|(row, (sum, trees))| (trees > 0).then(|| score(sum, trees, row)));
+    let rows = samples.rows().zip(sums.into_iter().zip(bags.0)).enumerate();
+    let out_of_bag = rows.map(|(at, (row, (sum, (seen, own))))| {
+        let trees = count - seen as usize;
+        (trees > 0 && at >= known_from).then(|| score(sum - own, trees, row))
+    });
     (in_all, out_of_bag.collect())
 }
 

@@ -38,6 +38,13 @@ impl EnsembleParams {
         members.map(|(mode, level)| params.with_shape(mode, AUTO_SAMPLE_SIZE, level)).to_vec()
     }
 
+    /// How many trees each forest has.
+    pub fn trees(&self) -> u32 {
+        match self {
+            Self::Single(params) | Self::Auto(params) => params.trees(),
+        }
+    }
+
     /// How many trees are grown altogether: those of each forest.
     pub fn total_trees(&self) -> u32 {
         match self {

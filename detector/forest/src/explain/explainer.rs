@@ -1,12 +1,13 @@
 //! A forest's trees, a row and its score in; the score with each column's contribution out.
 
-use super::gain_table::GainTable;
+use super::gain_table::{self, GainTable};
 use super::gains::{Contribution, Gains};
 use crate::data::ranges::Ranges;
 use crate::score::kernel::Kernel;
 use crate::score::scale::Scale;
 use crate::tree::Tree;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The leaves of so many trees need no allocation.
 const TREES_ON_STACK: usize = 128;
@@ -20,9 +21,14 @@ pub struct Explained {
     pub contributions: Vec<Contribution>,
 }
 
-/// What explanations need, made when a row is first explained.
-#[derive(Debug, Clone, Default)]
+/// So many rows are explained without a table of gains: it takes as long to make as some hundred explanations do.
+const FEW: u32 = 64;
+
+/// What explanations need, made when rows are explained.
+#[derive(Debug, Default)]
 pub(crate) struct Explainer {
+    /// How many rows have been explained, up to [`FEW`] or some more.
+    explained: AtomicU32,
     /// The gains on the paths to the leaves; none where rows have to walk.
     pub(crate) gains: OnceLock<Option<GainTable>>,
     /// The mean value of the leaves below each node of each tree; made when a row is first explained that has to walk.
@@ -38,7 +44,19 @@ pub(crate) struct Explainable<'a> {
     pub(crate) ranges: Option<&'a Ranges>,
 }
 
+impl Clone for Explainer {
+    fn clone(&self) -> Self {
+        let explained = AtomicU32::new(self.explained.load(Ordering::Relaxed));
+        Self { explained, gains: self.gains.clone(), expected: self.expected.clone() }
+    }
+}
+
 impl Explainer {
+    /// Whether the next row is one of the first that are explained.
+    fn is_among_the_few(&self) -> bool {
+        self.explained.load(Ordering::Relaxed) < FEW && self.explained.fetch_add(1, Ordering::Relaxed) < FEW
+    }
+
     /// The score of `row` with its explanation. `kernel` gives the forest's kernel, `score_within` its score
     /// by the leaves alone; each is called where it is needed.
     pub(crate) fn explained<'a>(
@@ -70,10 +88,14 @@ impl Explainer {
         row: &[f32],
     ) -> (f64, Gains) {
         let Explainable { columns, trees, scale, .. } = forest;
+        let expected = || self.expected.get_or_init(|| trees.iter().map(Tree::expected).collect());
+        let is_missing = row.iter().any(|cell| cell.is_nan());
+        if !is_missing && self.is_among_the_few() && GainTable::is_for(columns, trees) {
+            return (score_within(), gain_table::walked(columns, trees, expected(), row));
+        }
         let table = self.gains.get_or_init(|| GainTable::new(columns, trees));
-        let Some(table) = table.as_ref().filter(|_| !row.iter().any(|cell| cell.is_nan())) else {
-            let expected = self.expected.get_or_init(|| trees.iter().map(Tree::expected).collect());
-            return (score_within(), Gains::walked(columns, trees.iter().zip(expected), row));
+        let Some(table) = table.as_ref().filter(|_| !is_missing) else {
+            return (score_within(), Gains::walked(columns, trees.iter().zip(expected()), row));
         };
         let (mut few, mut many) = ([0; TREES_ON_STACK], Vec::new());
         let leaves = few.get_mut(..table.leaves()).unwrap_or_else(|| {

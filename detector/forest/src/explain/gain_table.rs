@@ -41,21 +41,69 @@ pub(crate) enum GainTable {
 #[repr(align(64))]
 pub(crate) struct Line([[f32; 2]; COLUMNS_PER_LINE]);
 
+/// How many leaves a tree has.
+fn leaves(tree: &Tree) -> usize {
+    tree.nodes().len() / 2 + 1
+}
+
+fn lines_a_leaf(columns: usize, trees: &[Tree]) -> usize {
+    let deepest = trees.iter().map(Tree::depth).max().unwrap_or(0) as usize;
+    if columns <= COLUMNS_PER_LINE { 1 } else { columns.min(deepest).div_ceil(COLUMNS_PER_LINE).max(1) }
+}
+
+fn lines(columns: usize, trees: &[Tree]) -> usize {
+    trees.iter().map(leaves).sum::<usize>() * lines_a_leaf(columns, trees)
+}
+
+/// Whether there is a table for these trees.
+fn fits(columns: usize, trees: &[Tree]) -> bool {
+    let fit = |tree: &Tree| tree.planes().is_empty() && tree.depth() <= MAX_DEPTH;
+    trees.iter().all(fit)
+        && lines(columns, trees) <= MAX_LINES
+        && columns + COLUMNS_PER_LINE <= usize::from(u16::MAX)
+}
+
+/// What a row gained on its paths, the same to the bit as the table of several columns gives.
+pub(crate) fn walked(columns: usize, trees: &[Tree], expected: &[Vec<f64>], row: &[f32]) -> Gains {
+    let mut sums = vec![[0.0f32; 2]; columns];
+    let mut gains: Vec<(u32, Gain)> = Vec::new();
+    for (tree, expected) in trees.iter().zip(expected) {
+        gains.clear();
+        let mut at = 0;
+        while let (Node::Split { column, right, .. }, Some(next)) = (tree.nodes()[at], tree.step(at, row)) {
+            let gain = expected[at] - expected[next];
+            place(&mut gains, column).add(gain, next == right as usize);
+            at = next;
+        }
+        for (column, gain) in &gains {
+            let sum = &mut sums[*column as usize];
+            *sum = [sum[0] + gain.all as f32, sum[1] + gain.side as f32];
+        }
+    }
+    Gains(sums.into_iter().map(gain).collect())
+}
+
+/// The gain of a column among those of a path.
+fn place(gains: &mut Vec<(u32, Gain)>, column: u32) -> &mut Gain {
+    let at = gains.iter().position(|(known, _)| *known == column).unwrap_or_else(|| {
+        gains.push((column, Gain::default()));
+        gains.len() - 1
+    });
+    &mut gains[at].1
+}
+
 impl GainTable {
+    /// Whether rows of so many columns have a table of several columns.
+    pub(crate) fn is_for(columns: usize, trees: &[Tree]) -> bool {
+        columns > 1 && fits(columns, trees)
+    }
+
     /// `None` where rows have to walk: with planes, in trees that are too deep, or too many.
     pub(crate) fn new(columns: usize, trees: &[Tree]) -> Option<Self> {
-        let fit = |tree: &Tree| tree.planes().is_empty() && tree.depth() <= MAX_DEPTH;
-        let leaves = |tree: &Tree| tree.nodes().len() / 2 + 1;
-        let deepest = trees.iter().map(Tree::depth).max().unwrap_or(0) as usize;
-        let lines_a_leaf = if columns <= COLUMNS_PER_LINE {
-            1
-        } else {
-            columns.min(deepest).div_ceil(COLUMNS_PER_LINE).max(1)
-        };
-        let lines = trees.iter().map(leaves).sum::<usize>() * lines_a_leaf;
-        if !trees.iter().all(fit) || lines > MAX_LINES || columns + COLUMNS_PER_LINE > usize::from(u16::MAX) {
+        if !fits(columns, trees) {
             return None;
         }
+        let (lines_a_leaf, lines) = (lines_a_leaf(columns, trees), lines(columns, trees));
         if columns == 1 {
             return Some(Self::StepTable(sides_of_steps(trees)));
         }
@@ -182,12 +230,7 @@ fn gains_of_leaves(tree: &Tree) -> Vec<Vec<(u32, Gain)>> {
         };
         for child in [left, right] {
             let mut longer = gains.clone();
-            let known = longer.iter().position(|(known, _)| *known == column);
-            let place = known.unwrap_or_else(|| {
-                longer.push((column, Gain::default()));
-                longer.len() - 1
-            });
-            longer[place].1.add(expected[at] - expected[child as usize], child == right);
+            place(&mut longer, column).add(expected[at] - expected[child as usize], child == right);
             of_nodes[child as usize] = longer;
         }
     }

@@ -18,11 +18,11 @@ pub(crate) fn seeds(trees: u32, seed: u64) -> Vec<u64> {
 }
 
 /// The bag of each tree, given their seeds: `sample_size` of `rows` rows, which [`super::grower::Grower::tree`] draws too.
-pub(crate) fn bags(rows: usize, sample_size: u32, seeds: Vec<u64>) -> impl Iterator<Item = Vec<usize>> {
+pub(crate) fn bags(rows: usize, sample_size: u32, seeds: &[u64]) -> impl Iterator<Item = Vec<usize>> {
     let mut draw = Draw::new(rows, sample_size as usize);
-    seeds.into_iter().map(move |seed| {
+    seeds.iter().map(move |seed| {
         let mut bag = Vec::new();
-        draw.rows(&mut Xoshiro256PlusPlus::seed_from_u64(seed), &mut bag);
+        draw.rows(&mut Xoshiro256PlusPlus::seed_from_u64(*seed), &mut bag);
         bag
     })
 }

@@ -89,8 +89,14 @@ impl<'a> Grower<'a> {
         self.nodes.clear();
         self.leaves.clear();
         self.grow(0..self.size, LeafValue::new(self.mode), 0);
-        let tree = Tree::of_preorder(self.nodes.as_slice().into(), std::mem::take(&mut self.planes));
+        let tree = Tree::of_preorder(&self.nodes, std::mem::take(&mut self.planes));
         if self.mode.counts_edges() { tree } else { tree.with_lengths(self.leaves.iter().copied()) }
+    }
+
+    /// The rows that the newest tree was grown from, with their path lengths in it.
+    pub(crate) fn bag(&self, tree: &Tree) -> Vec<(usize, PathLength)> {
+        let lengths = tree.leaves().flat_map(|(rows, length)| std::iter::repeat_n(length, rows as usize));
+        self.sampled.by_leaf().zip(lengths).collect()
     }
 
     /// Leaves the tree as many columns as it may see: a Fisher-Yates shuffle that ends early.

@@ -14,6 +14,8 @@ pub(super) struct SampledRows<'a> {
     samples: &'a Samples,
     /// The sampled rows, copied together; empty where rows are too wide.
     copied: Vec<f32>,
+    /// The sampled rows, as they were drawn.
+    drawn: Vec<usize>,
     /// Where each sampled row begins, in `copied` or in the samples. A node owns a range of them.
     rows: Vec<usize>,
     /// The cells of one column, or the distances from a plane, in the order of the node's rows.
@@ -28,6 +30,7 @@ impl<'a> SampledRows<'a> {
         Self {
             samples,
             copied: Vec::new(),
+            drawn: Vec::with_capacity(size),
             rows: Vec::with_capacity(size),
             values: vec![0.0; size],
             right: vec![0; size],
@@ -37,7 +40,8 @@ impl<'a> SampledRows<'a> {
     /// Draws the rows of another tree.
     pub(super) fn sample(&mut self, draw: &mut Draw, rng: &mut Xoshiro256PlusPlus) {
         let columns = self.samples.columns();
-        draw.rows(rng, &mut self.rows);
+        draw.rows(rng, &mut self.drawn);
+        self.rows.clone_from(&self.drawn);
         if columns <= MAX_COPIED {
             self.copied.clear();
             for (at, row) in self.rows.iter_mut().enumerate() {
@@ -47,6 +51,13 @@ impl<'a> SampledRows<'a> {
         } else {
             self.rows.iter_mut().for_each(|row| *row *= columns);
         }
+    }
+
+    /// The sampled rows, in the order of the leaves that they have got to.
+    pub(super) fn by_leaf(&self) -> impl Iterator<Item = usize> {
+        let columns = self.samples.columns();
+        let row = move |start: &usize| if self.copied.is_empty() { start / columns } else { self.drawn[start / columns] };
+        self.rows.iter().map(row)
     }
 
     /// Reads the cells of `column` into `values`; the smallest and the greatest.
