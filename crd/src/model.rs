@@ -17,6 +17,9 @@ use crate::schedule;
     .message("at most one of train, load must be set"))]
 #[x_kube(validation = Rule::new("!(has(self.retrain) && has(self.load))")
     .message("retrain must be left out where a model is loaded").field_path(".retrain"))]
+#[x_kube(validation = Rule::new("!has(self.retrain) || !has(self.retrain.trees) || \
+    self.retrain.trees <= (has(self.train) && has(self.train.trees) ? self.train.trees : 100)")
+    .message("retrain.trees must be at most train.trees, 100 where that is left out").field_path(".retrain.trees"))]
 pub struct Model {
     /// How to train it. Default, where nothing is loaded: every field at its own default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,6 +52,8 @@ pub struct Model {
     .message("exactly one of interval, schedule must be set"))]
 #[x_kube(validation = Rule::new("!has(self.timeZone) || has(self.schedule)")
     .message("timeZone goes with a schedule only"))]
+#[x_kube(validation = Rule::new("!has(self.trees) || !has(self.interval) || duration(self.interval) >= duration('1m')")
+    .message("must be at least 1m where trees is set: each retraining makes a model, which the operator stores").field_path(".interval"))]
 pub struct Retrain {
     /// Train this often, 1s to 8760h, each time from the readings before. The times are shifted by a part of the interval
     /// that the name decides, so that many detectors do not train at once. Example: 24h.
@@ -56,6 +61,15 @@ pub struct Retrain {
     #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('8760h')")
         .message(Message::Expression("'must be between 1s and 8760h, got ' + self".into())))]
     pub interval: Option<Duration>,
+
+    /// How many of the oldest trees each retraining replaces, by trees that are grown from the readings as they are then: 1 to
+    /// `train.trees`. The forest then moves on in small steps, and a step costs a part of a training. In mode Auto, so many of
+    /// each of the three forests. Threshold, ranges and what is usual at a time of the day are new each time, and where the spec
+    /// has changed how the model is trained, all trees are. Each step makes a model, which the operator stores: `interval` must be
+    /// 1m or more. Default: all of them. Example: 10, with `interval: 1h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub trees: Option<i32>,
 
     /// Train at these times: five fields of cron, minute, hour, day of the month, month, day of the week.
     /// Example: "0 3 * * *", each night at three.

@@ -29,6 +29,7 @@ pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
         }
     }
     found.extend(history_violations(spec, train.samples));
+    found.extend(too_many_renewed(spec, train.trees));
     found.extend(mqtt_violations(spec));
     found.extend(no_schedules(spec));
     for (i, source) in spec.sources.iter().enumerate() {
@@ -102,6 +103,15 @@ fn bad_choices(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     let broken =
         broken.map(|(_, path, rule)| Violation::new(format!("spec.{path}"), format!("{rule} must be set")));
     broken.chain(no_staleness(spec)).collect()
+}
+
+/// More trees to replace than there are.
+fn too_many_renewed(spec: &AnomalyDetectorSpec, trees: u32) -> Option<Violation> {
+    let renewed = spec.model.retrain.as_ref()?.trees?;
+    (i64::from(renewed) > i64::from(trees)).then(|| {
+        let message = format!("must be at most {trees}, the number of trees, got {renewed}");
+        Violation::new("spec.model.retrain.trees", message)
+    })
 }
 
 /// `missing` without the age that its policy needs.

@@ -75,6 +75,10 @@ fn metadata() -> Value {
 /// interpreter has no hours of a time zone.
 const ONLY_ON_THE_SERVER: [&str; 2] = [".getHours(", "sets.intersects("];
 
+fn is_left_to_the_server(rule: &str) -> bool {
+    ONLY_ON_THE_SERVER.iter().any(|function| rule.contains(function))
+}
+
 /// The document without what the API server drops: a null stands for a field that is left out.
 pub fn without_nulls(document: &mut Value) {
     match document {
@@ -115,6 +119,10 @@ fn restricted(schema: &Value, values: &[&Value], absent: Absent) -> Value {
                 }
             });
             (key.clone(), Value::Object(present.collect()))
+        }
+        ("x-kubernetes-validations", Value::Array(rules)) => {
+            let is_left = |rule: &&Value| rule["rule"].as_str().is_some_and(is_left_to_the_server);
+            (key.clone(), rules.iter().filter(|rule| !is_left(rule)).cloned().collect())
         }
         ("items", _) => {
             let items: Vec<&Value> = values.iter().filter_map(|value| value.as_array()).flatten().collect();
@@ -206,8 +214,7 @@ fn repeated(path: &str, value: &Value, schema: &Value, found: &mut Vec<Violation
 fn rule_violations(document: &Value, counts: impl Fn(&ErrorKind) -> bool) -> Vec<Violation> {
     let broken =
         cel::validate_compiled(&rules_for(document), document, None).err().map(ValidationErrors::into_vec);
-    let is_left = |rule: &str| ONLY_ON_THE_SERVER.iter().any(|function| rule.contains(function));
-    let broken = broken.into_iter().flatten().filter(|error| counts(&error.kind) && !is_left(&error.rule));
+    let broken = broken.into_iter().flatten().filter(|error| counts(&error.kind));
     let found = broken.map(|error| {
         let message = with_number(&error.message, document, &error.field_path);
         Violation::new(error.field_path, message)

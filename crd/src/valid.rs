@@ -196,6 +196,12 @@ impl Valid {
         self.retrain.as_ref()
     }
 
+    /// How many of the oldest trees a retraining replaces; none: all of them.
+    pub fn renewed_trees(&self) -> Option<u32> {
+        let trees = self.detector.spec.model.retrain.as_ref()?.trees?;
+        Some(trees.max(1).cast_unsigned())
+    }
+
     /// What to do when a sensor gave no reading.
     pub fn missing(&self) -> Missing {
         self.missing

@@ -50,6 +50,15 @@ pub struct TrainingScores {
     pub out_of_bag: Vec<f64>,
 }
 
+/// How trees are replaced in turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Renewal {
+    /// How many of the oldest trees of each forest: 1 or more. All of them: a training.
+    pub trees: u32,
+    /// Which renewal since the last training it is, counted from 1: each grows other trees.
+    pub number: u64,
+}
+
 /// Which trees are kept of each member, and with which seeds others are grown.
 struct Plan<'a> {
     kept: Vec<&'a [Tree]>,
@@ -99,6 +108,60 @@ impl Ensemble {
         let (ensemble, bags) = Self::grown(samples, params, &plan, progress, true)?;
         let scores = ensemble.scores_of_training(samples, bags, 0);
         Ok((ensemble, scores))
+    }
+
+    /// The same ensemble, of which each forest has its oldest trees replaced by trees that are grown from these samples. Trees
+    /// stand in the order in which they were grown, the oldest first. `None` where it is not of these parameters: of the
+    /// extension level that is not known. Same ensemble, samples, parameters and renewal: the same result to the bit.
+    ///
+    /// # Errors
+    /// As [`Forest::fit`].
+    pub fn renewed(
+        &self,
+        samples: &Samples,
+        params: &EnsembleParams,
+        renewal: Renewal,
+    ) -> Result<Option<Self>, ForestError> {
+        let Some(plan) = self.renewal_plan(samples, params, renewal) else { return Ok(None) };
+        Self::grown(samples, params, &plan, &|_| (), false).map(|(ensemble, _)| Some(ensemble))
+    }
+
+    /// As [`Ensemble::renewed`], with the scores of the samples. Out of bag are those from row `known_from` on, which no older
+    /// tree has learned from.
+    ///
+    /// # Errors
+    /// As [`Forest::fit`].
+    pub fn renewed_scored(
+        &self,
+        samples: &Samples,
+        params: &EnsembleParams,
+        renewal: Renewal,
+        known_from: usize,
+    ) -> Result<Option<(Self, TrainingScores)>, ForestError> {
+        let Some(plan) = self.renewal_plan(samples, params, renewal) else { return Ok(None) };
+        let (ensemble, bags) = Self::grown(samples, params, &plan, &|_| (), true)?;
+        let known_from = if renewal.trees >= params.trees() { 0 } else { known_from };
+        let scores = ensemble.scores_of_training(samples, bags, known_from);
+        Ok(Some((ensemble, scores)))
+    }
+
+    /// Which trees stay; all that are to come where none does, so with the seeds of a training.
+    fn renewal_plan(&self, samples: &Samples, params: &EnsembleParams, renewal: Renewal) -> Option<Plan<'_>> {
+        let grown = renewal.trees.min(params.trees());
+        let number = if grown == params.trees() { 0 } else { renewal.number };
+        let members = params.members(samples.columns());
+        let is_alike = |(forest, params): (&Forest, &Params)| {
+            forest.mode() == params.mode()
+                && forest.columns() == samples.columns()
+                && forest.sample_size() == bag::sample_size(samples, params)
+                && forest.trees().len() == params.trees() as usize
+        };
+        let are_alike =
+            self.members.len() == members.len() && self.members.iter().zip(&members).all(is_alike);
+        are_alike.then(|| Plan {
+            kept: self.members.iter().map(|member| &member.trees()[grown as usize..]).collect(),
+            seeds: bag::seeds_of_renewal(grown, params.seed(), number),
+        })
     }
 
     /// The ensemble, and for each member the bags of the trees that were grown, where they are wanted.

@@ -24,7 +24,7 @@ pub mod artifact;
 pub use artifact::{Artifact, Metadata, Training};
 pub use available_memory::{available_memory, memory_limit};
 pub use data::samples::{Samples, SamplesError, cell};
-pub use ensemble::{Ensemble, EnsembleParams, TrainingScores};
+pub use ensemble::{Ensemble, EnsembleParams, Renewal, TrainingScores};
 pub use explain::explainer::Explained;
 pub use explain::gains::{Contribution, Side};
 pub use forest::{Forest, ForestError, MAX_COLUMNS};

@@ -13,8 +13,8 @@ pub use error::TreeError;
 pub use node::{Node, Plane, Term, threshold};
 
 use path_length::PathLength;
-use std::sync::Arc;
 use preorder::{check, depths, preorder};
+use std::sync::Arc;
 
 /// An isolation tree. Its nodes stand in pre-order: a left child follows its parent.
 /// A clone shares them.

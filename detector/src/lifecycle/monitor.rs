@@ -66,7 +66,12 @@ pub fn train(
     let InitialData { training_set, stream, lead_in, note } =
         InitialData::with_training(sources, &train, past, now, progress)?;
     let began = Instant::now();
-    let training_set = TrainingSet { readings: &training_set, until: train.data_end_time, serving: None };
+    let training_set = TrainingSet {
+        readings: &training_set,
+        until: train.data_end_time,
+        serving: None,
+        renewed_trees: None,
+    };
     let model = learn(detector, training_set, &|done| progress.grown(done, trees_to_grow(&train)))?;
     let model = model.with_training_end(Some(wall_clock::now()));
     let took = Some(began.elapsed());
@@ -113,7 +118,7 @@ pub fn train_on(
 ) -> Result<Started, Box<(ModelError, ReadingStream)>> {
     let train = detector.train().cloned().unwrap_or_default();
     let began = Instant::now();
-    let training_set = TrainingSet { readings: arrived, until: None, serving: None };
+    let training_set = TrainingSet { readings: arrived, until: None, serving: None, renewed_trees: None };
     let model = match learn(detector, training_set, &|done| progress.grown(done, trees_to_grow(&train))) {
         Ok(model) => model.with_training_end(Some(wall_clock::now())),
         Err(error) => return Err(Box::new((error, stream))),
@@ -126,7 +131,7 @@ pub fn train_on(
 }
 
 /// Retrain on the readings before `until`, as far as it is not later than `now`, but for those that the serving model
-/// calls anomalous.
+/// calls anomalous. Of its trees the oldest `renewed_trees` are replaced; all where none is given.
 ///
 /// # Errors
 /// A source fails, or gives too little to learn from.
@@ -136,11 +141,13 @@ pub fn retrain(
     past: &mut HistoryReader,
     until: Timestamp,
     now: Timestamp,
+    renewed_trees: Option<u32>,
 ) -> Result<Model, MonitorError> {
     let train = detector.train().cloned().unwrap_or_default();
     let most = train.samples + Recipe::from(&train).memory() - 1;
     let readings = past.before(until.min(now), most)?;
-    let training_set = TrainingSet { readings: &readings, until: Some(until), serving: Some(serving) };
+    let training_set =
+        TrainingSet { readings: &readings, until: Some(until), serving: Some(serving), renewed_trees };
     Ok(learn(detector, training_set, &|_| ())?.with_training_end(Some(wall_clock::now())))
 }
 
@@ -196,7 +203,14 @@ pub fn replay<A: ReplayObserver>(
                 Some(past) => past,
                 none => none.insert(HistoryReader::open(sources, None).map_err(MonitorError::from)?),
             };
-            let model = Arc::new(retrain(detector, started.scorer.model(), past, until, readings.time)?);
+            let model = Arc::new(retrain(
+                detector,
+                started.scorer.model(),
+                past,
+                until,
+                readings.time,
+                detector.renewed_trees(),
+            )?);
             observer.renewed(&model, since.elapsed());
             started.scorer.swap(model);
         }

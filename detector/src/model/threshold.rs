@@ -45,6 +45,24 @@ impl TrainingScores {
         }
     }
 
+    /// The same after a renewal: only the last `new` of them are newer than what the older trees have learned from.
+    pub fn add_unseen_lately(&mut self, scores: &[f64], new: usize) {
+        self.seen.extend(scores);
+        self.unseen.extend(&scores[scores.len() - new..]);
+    }
+
+    /// After a renewal only the newest readings were unseen by all trees. Before them stand those of the serving model, each
+    /// from when its reading was new: as many as there are older readings, drawn evenly, for each renewal others.
+    pub fn carry_over(&mut self, before: Option<&Greatest>, renewal: u64) {
+        const GOLDEN_RATIO: f64 = 0.618_033_988_749_894_9;
+        let Some(before) = before.and_then(filled) else { return };
+        let count = before.len().min(self.seen.len().saturating_sub(self.unseen.len()));
+        let start = (renewal as f64 * GOLDEN_RATIO).fract();
+        let step = before.len() as f64 / count.max(1) as f64;
+        let place = |at: usize| (((at as f64 + start) * step) as usize).min(before.len() - 1);
+        self.unseen.extend((0..count).map(|at| before[place(at)]));
+    }
+
     /// What an artifact keeps of them.
     pub fn kept(&self) -> Scores {
         Scores {

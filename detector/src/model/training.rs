@@ -5,7 +5,7 @@ use crd::model::ExperimentalMode;
 use crd::training::{self, ForestMode};
 use crd::valid::{Adaptation, Cut};
 use forest::artifact::{Artifact, Metadata, Training};
-use forest::{Ensemble, EnsembleParams, Mode, Params, ParamsError, Samples};
+use forest::{Ensemble, EnsembleParams, ForestError, Mode, Params, ParamsError, Renewal, Samples};
 use jiff::Timestamp;
 
 use crate::features::pipeline::{Learning, Pipeline, Recipe};
@@ -24,6 +24,8 @@ pub struct TrainingSet<'a> {
     pub until: Option<Timestamp>,
     /// The model that has served so far: what it called anomalous is no example of the normal.
     pub serving: Option<&'a Model>,
+    /// How many of its oldest trees are replaced, where it was trained in the same way; none: all of them.
+    pub renewed_trees: Option<u32>,
 }
 
 /// The share of the vectors that may be left out as anomalous. Where there are more, the world has changed, and the
@@ -59,7 +61,9 @@ pub fn learn(
     let cells: Vec<f64> = vectors.samples.cells().iter().copied().map(f64::from).collect();
     let wander = scale.and_then(|scale| Wander::new(&recipe, sensors.len(), &cells, &vectors.values, scale));
     if let Some(wander) = wander {
-        let following = Following { wander, sensors, params: params(train)?, threshold: detector.cut() };
+        let renewing = Renewing::new(detector, training_set);
+        let following =
+            Following { wander, sensors, params: params(train)?, threshold: detector.cut(), renewing };
         let mut artifact = following.artifact(&vectors, training_set.serving, trees_done)?;
         artifact.metadata.recipe = detector.recipe_digest();
         artifact.metadata.training.until = until;
@@ -73,17 +77,59 @@ pub fn learn(
         past: recipe.memory() - 1,
     })?;
     let held_out = rows(&all, |row| left_out.binary_search(&row).is_ok());
+    let renewing = Renewing::new(detector, training_set).map(|renewing| {
+        let oldest_new = all.len() - renewing.count_new(training_set.readings).min(all.len());
+        let known_from = oldest_new - left_out.partition_point(|row| *row < oldest_new);
+        let new_held_out = left_out.len() - left_out.partition_point(|row| *row < oldest_new);
+        Renewed { renewing, known_from, new_held_out }
+    });
     let fit = Fit {
         vectors: Vectors { samples, values, newest, seconds_apart, pipeline, warnings },
         held_out,
         sensors,
         params: params(train)?,
         threshold: detector.cut(),
+        renewing,
     };
     let mut artifact = fit.artifact(trees_done)?;
     artifact.metadata.recipe = detector.recipe_digest();
     artifact.metadata.training.until = until;
     Model::new(artifact)
+}
+
+/// The model whose oldest trees are replaced.
+#[derive(Clone, Copy)]
+struct Renewing<'a> {
+    serving: &'a Model,
+    renewal: Renewal,
+}
+
+impl<'a> Renewing<'a> {
+    /// None where all trees are grown: nothing else is asked for, or the serving model was trained in another way.
+    fn new(detector: &Valid, training_set: TrainingSet<'a>) -> Option<Self> {
+        let (serving, trees) = (training_set.serving?, training_set.renewed_trees?);
+        let recipe = serving.metadata().recipe.as_ref();
+        let is_whole = trees >= detector.train()?.trees;
+        let renewal = Renewal { trees, number: serving.metadata().training.renewals + 1 };
+        (!is_whole && recipe.is_some() && recipe == detector.recipe_digest().as_ref())
+            .then_some(Self { serving, renewal })
+    }
+
+    /// How many complete readings are newer than all that the serving model has learned from.
+    fn count_new(&self, readings: &[Readings]) -> usize {
+        let learned = self.serving.data_end_time();
+        let new = readings.iter().rev().take_while(|readings| readings.time > learned);
+        new.filter(|readings| readings.values.iter().all(Option::is_some)).count()
+    }
+}
+
+/// What a renewal keeps, and which of the vectors are new.
+struct Renewed<'a> {
+    renewing: Renewing<'a>,
+    /// The first vector that no older tree has learned from.
+    known_from: usize,
+    /// How many of the vectors that are held out are newer too.
+    new_held_out: usize,
 }
 
 /// The same from vectors as they look when the level of their sensors has wandered on, with the threshold that a calibration
@@ -93,6 +139,7 @@ struct Following<'a> {
     sensors: Vec<String>,
     params: EnsembleParams,
     threshold: Cut,
+    renewing: Option<Renewing<'a>>,
 }
 
 impl Following<'_> {
@@ -102,13 +149,20 @@ impl Following<'_> {
         serving: Option<&Model>,
         trees_done: &(dyn Fn(usize) + Sync),
     ) -> Result<Artifact, ModelError> {
-        let Self { wander, sensors, params, threshold } = self;
+        let Self { wander, sensors, params, threshold, renewing } = self;
         let (recipe, columns) = (&vectors.pipeline.recipe, vectors.samples.columns());
         let judged = Samples::new(columns, wander.as_judged())?;
         let left_out = serving.map_or(Vec::new(), |serving| left_out(&judged, recipe, serving, true));
         let kept = wander.rows().enumerate().filter(|(at, _)| left_out.binary_search(at).is_err());
         let kept = Samples::new(columns, wander.for_forest(kept.map(|(_, row)| row)))?;
-        let ensemble = Ensemble::fit_with_progress(&kept, &params, trees_done)?;
+        let renewed = renewing.map(|Renewing { serving, renewal }| {
+            let ensemble = serving.ensemble().renewed(&kept, &params, renewal)?;
+            Ok::<_, ForestError>(ensemble.map(|ensemble| (ensemble, renewal.number)))
+        });
+        let (ensemble, renewals) = match renewed.transpose()?.flatten() {
+            Some(renewed) => renewed,
+            None => (Ensemble::fit_with_progress(&kept, &params, trees_done)?, 0),
+        };
         let seen = ensemble.scores(&Samples::new(columns, wander.for_threshold())?);
         let seconds_apart = vectors.seconds_apart;
         let scores = TrainingScores { seen, unseen: Vec::new(), seconds_apart }.kept();
@@ -122,6 +176,7 @@ impl Following<'_> {
             trained_at: newest.to_string(),
             origin: "trained".to_owned(),
             expected_alerts_per_day: threshold.expected_alerts_per_day,
+            renewals,
             choice: ensemble.choice(&kept),
             central_ranges: judged.central_ranges(),
             warnings: vectors.samples.warnings(sensor).into_iter().chain(vectors.warnings.clone()).collect(),
@@ -153,7 +208,7 @@ fn time_scale(adaptation: Adaptation, apart: f64) -> Option<TimeScale> {
 }
 
 /// Everything that decides a model: the one way from vectors to an artifact.
-pub struct Fit {
+pub struct Fit<'a> {
     /// What the forest is grown from.
     pub vectors: Vectors,
     /// Vectors that the forest is not grown from, but that the threshold is chosen from too.
@@ -164,20 +219,44 @@ pub struct Fit {
     pub params: EnsembleParams,
     /// How the threshold is chosen.
     pub threshold: Cut,
+    /// Which trees stay; none where all are grown.
+    renewing: Option<Renewed<'a>>,
 }
 
-impl Fit {
+impl<'a> Fit<'a> {
+    /// All trees are grown.
+    pub fn whole(vectors: Vectors, sensors: Vec<String>, params: EnsembleParams, threshold: Cut) -> Self {
+        Self { vectors, held_out: None, sensors, params, threshold, renewing: None }
+    }
+
     /// Grow the forest, choose the threshold, and keep the training scores, so that another threshold needs no training.
     ///
     /// # Errors
     /// Parameters that the data does not allow, or alerts per day from vectors without times.
     pub fn artifact(self, trees_done: &(dyn Fn(usize) + Sync)) -> Result<Artifact, ModelError> {
-        let Self { vectors, held_out, sensors, params, threshold } = self;
+        let Self { vectors, held_out, sensors, params, threshold, renewing } = self;
         let Vectors { samples, newest, seconds_apart, pipeline, warnings, .. } = vectors;
-        let (ensemble, scores) = Ensemble::fit_scored(&samples, &params, trees_done)?;
+        let renewed = match &renewing {
+            Some(Renewed { renewing: Renewing { serving, renewal }, known_from, .. }) => {
+                serving.ensemble().renewed_scored(&samples, &params, *renewal, *known_from)?
+            }
+            None => None,
+        };
+        let renewing = renewing.filter(|_| renewed.is_some());
+        let (ensemble, scores) = match renewed {
+            Some(renewed) => renewed,
+            None => Ensemble::fit_scored(&samples, &params, trees_done)?,
+        };
         let mut scores = TrainingScores::new(scores, seconds_apart);
-        if let Some(held_out) = held_out {
-            scores.add_unseen(&ensemble.scores(&held_out));
+        let held_out = held_out.map(|held_out| ensemble.scores(&held_out)).unwrap_or_default();
+        let renewals = renewing.as_ref().map_or(0, |renewed| renewed.renewing.renewal.number);
+        match renewing {
+            Some(Renewed { renewing, new_held_out, .. }) => {
+                let before = renewing.serving.training_scores().map(|scores| &scores.unseen);
+                scores.add_unseen_lately(&held_out, new_held_out);
+                scores.carry_over(before, renewals);
+            }
+            None => scores.add_unseen(&held_out),
         }
         let threshold = scores.threshold(threshold)?.ok_or(ModelError::NoTimes)?;
         let sensor = |column| sensors[pipeline.recipe.sensor_of(column, sensors.len())].clone();
@@ -186,6 +265,7 @@ impl Fit {
             trained_at: newest.unwrap_or(Timestamp::UNIX_EPOCH).to_string(),
             origin: "trained".to_owned(),
             expected_alerts_per_day: threshold.expected_alerts_per_day,
+            renewals,
             choice: ensemble.choice(&samples),
             central_ranges: samples.central_ranges(),
             warnings: samples.warnings(sensor).into_iter().chain(warnings).collect(),

@@ -127,7 +127,12 @@ fn a_model_is_loaded_from_a_server_that_is_vouched_for_and_from_no_other() {
     });
     let text = "{apiVersion: anomaly.dev/v1alpha1, kind: AnomalyDetector, metadata: {name: fan}, spec: \
         {sources: [{name: s, simulated: {sensors: [{name: speed}]}}]}}";
-    let training_set = TrainingSet { readings: &readings.collect::<Vec<_>>(), until: None, serving: None };
+    let training_set = TrainingSet {
+        readings: &readings.collect::<Vec<_>>(),
+        until: None,
+        serving: None,
+        renewed_trees: None,
+    };
     let model = learn(&crd::manifest::one_detector(text).unwrap(), training_set, &|_| ()).unwrap();
     let server = Server::start(folder.path(), model.bytes().to_vec());
     let spec = format!("model: {{load: {{url: '{}/fan.model'}}}}", server.url);

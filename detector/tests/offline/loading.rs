@@ -32,7 +32,12 @@ fn artifact() -> Vec<u8> {
         values: vec![Some(f64::from(second).sin()), Some(f64::from(second * 7 % 11))],
         truth: None,
     });
-    let training_set = TrainingSet { readings: &readings.collect::<Vec<_>>(), until: None, serving: None };
+    let training_set = TrainingSet {
+        readings: &readings.collect::<Vec<_>>(),
+        until: None,
+        serving: None,
+        renewed_trees: None,
+    };
     learn(&detector(SENSORS, "{train: {trees: 10}}"), training_set, &|_| ()).unwrap().bytes().to_vec()
 }
 

@@ -239,8 +239,12 @@ fn a_model_that_looks_back_scores_the_rows_that_have_a_past_as_the_detector_does
     let detector = crd::manifest::one_detector(&manifest).unwrap();
     let recording = Recording::open(detector.spec().sources[0].csv.as_ref().unwrap()).unwrap();
     let readings: Vec<_> = recording.map(Result::unwrap).collect();
-    let model =
-        learn(&detector, TrainingSet { readings: &readings, until: None, serving: None }, &|_| ()).unwrap();
+    let model = learn(
+        &detector,
+        TrainingSet { readings: &readings, until: None, serving: None, renewed_trees: None },
+        &|_| (),
+    )
+    .unwrap();
     fs::write(folder.path("pump.model"), model.bytes()).unwrap();
 
     let mut past = model.features().frozen();

@@ -42,6 +42,10 @@ pub struct Training {
     /// where nothing is known of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_alerts_per_day: Option<f64>,
+    /// How many times trees were replaced in turn since the forest was trained as a whole: see
+    /// [`Ensemble::renewed`](crate::Ensemble::renewed).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub renewals: u64,
     /// Why the forest is as it is, where that was chosen from the data: see [`Ensemble::choice`](crate::Ensemble::choice).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub choice: Option<String>,
@@ -52,6 +56,11 @@ pub struct Training {
     /// Why its scores may not be trusted, a sentence each: see [`Samples::warnings`](crate::Samples::warnings).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(renewals: &u64) -> bool {
+    *renewals == 0
 }
 
 impl Metadata {

@@ -118,7 +118,7 @@ fn two_columns(rows: u32) -> Samples {
 fn a_row_is_scored_by_the_trees_that_were_grown_without_it() {
     let (samples, params) = (two_columns(300), Params::new(30, 100, 0, 3).unwrap());
     let ensemble = Ensemble::fit(&samples, &params.into()).unwrap();
-    let bags: Vec<Vec<usize>> = bag::bags(300, 100, bag::seeds(30, 3)).collect();
+    let bags: Vec<Vec<usize>> = bag::bags(300, 100, &bag::seeds(30, 3)).collect();
     let without = |row: usize| {
         let trees = ensemble.members()[0].trees().iter().zip(&bags);
         let trees: Vec<_> =
@@ -163,4 +163,91 @@ fn a_tree_sees_as_many_columns_as_it_may_and_the_forest_all_of_them() {
     }
     assert_eq!(all.len(), 3);
     assert_eq!(fitted(params.with_columns_per_tree(9)).scores(&samples), fitted(params).scores(&samples));
+}
+
+/// All scores of a training, at once and one after the other: the same.
+#[test]
+fn what_a_training_scores_along_the_way_is_what_its_forest_scores_afterwards() {
+    let holed =
+        (0..300u32).flat_map(|i| [if i % 7 == 0 { f64::NAN } else { f64::from(i % 37) }, f64::from(i % 11)]);
+    let wide = (0..300u32).flat_map(|i| (0..130).map(move |j| f64::from(i * (j + 3) % 101)));
+    let all = [
+        bells(),
+        Samples::with_missing(2, holed.collect()).unwrap(),
+        Samples::new(130, wide.collect()).unwrap(),
+    ];
+    for samples in &all {
+        let single = modes().map(|(mode, level)| params(20, 64, level, 5).with_mode(mode).into());
+        for params in single.chain([EnsembleParams::Auto(params(20, 64, 0, 5))]) {
+            let (ensemble, scores) = Ensemble::fit_scored(samples, &params, &|_| ()).unwrap();
+            assert_eq!(ensemble, Ensemble::fit(samples, &params).unwrap());
+            let [in_all, out_of_bag] = ensemble.training_scores(samples, 5);
+            assert_eq!(scores, TrainingScores { in_all, out_of_bag }, "{params:?}");
+        }
+    }
+}
+
+#[test]
+fn a_renewal_of_all_trees_is_a_training() {
+    let (old, new) = (two_columns(300), two_columns(400));
+    for params in [params(20, 64, 0, 9).into(), EnsembleParams::Auto(params(20, 64, 0, 9))] {
+        let serving = Ensemble::fit(&old, &params).unwrap();
+        for trees in [20, 21] {
+            let renewal = Renewal { trees, number: 3 };
+            let renewed = serving.renewed_scored(&new, &params, renewal, 300).unwrap().unwrap();
+            assert_eq!(renewed, Ensemble::fit_scored(&new, &params, &|_| ()).unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_renewal_replaces_the_oldest_trees_by_others_each_time() {
+    let (old, new) = (two_columns(300), two_columns(400));
+    let params: EnsembleParams = params(20, 64, 0, 9).into();
+    let first = Ensemble::fit(&old, &params).unwrap();
+    let renewed = |ensemble: &Ensemble, number| {
+        ensemble.renewed(&new, &params, Renewal { trees: 5, number }).unwrap().unwrap()
+    };
+    let trees = |ensemble: &Ensemble| ensemble.members()[0].trees().to_vec();
+    let second = renewed(&first, 1);
+    assert_eq!(trees(&second)[..15], trees(&first)[5..]);
+    let third = renewed(&second, 2);
+    assert_eq!(trees(&third)[..15], trees(&second)[5..]);
+    assert_ne!(trees(&third)[15..], trees(&second)[15..], "the same samples");
+    assert_eq!(third, renewed(&second, 2));
+    assert_eq!(second.scores(&new), new.rows().map(|row| second.score(row)).collect::<Vec<_>>());
+}
+
+/// Of the rows after those that the older trees have learned from.
+#[test]
+fn a_renewal_knows_which_trees_have_not_seen_the_newest_rows() {
+    let (old, new) = (two_columns(300), two_columns(400));
+    let params: EnsembleParams = params(20, 64, 0, 9).into();
+    let renewal = Renewal { trees: 5, number: 1 };
+    let serving = Ensemble::fit(&old, &params).unwrap();
+    let (renewed, scores) = serving.renewed_scored(&new, &params, renewal, 300).unwrap().unwrap();
+    assert_eq!(scores.in_all, renewed.scores(&new));
+    let bags: Vec<Vec<usize>> = bag::bags(400, 64, &bag::seeds_of_renewal(5, 9, 1)).collect();
+    let without = |row: usize| {
+        let trees = renewed.members()[0].trees().iter().enumerate();
+        let trees = trees.filter(|(at, _)| *at < 15 || !bags[at - 15].contains(&row));
+        let trees = trees.map(|(_, tree)| tree.clone()).collect();
+        Forest::from_checked_trees(Mode::Standard, 2, 64, trees).unwrap().score(new.row(row))
+    };
+    let within: Vec<usize> = (300..400).collect();
+    assert_eq!(scores.out_of_bag, within.into_iter().map(without).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_forest_of_other_parameters_is_not_renewed() {
+    let samples = two_columns(300);
+    let serving = Ensemble::fit(&samples, &params(20, 64, 0, 9).into()).unwrap();
+    let renewal = Renewal { trees: 5, number: 1 };
+    for other in [params(21, 64, 0, 9), params(20, 65, 0, 9), params(20, 64, 0, 9).with_mode(Mode::Density)] {
+        assert_eq!(serving.renewed(&samples, &other.into(), renewal).unwrap(), None, "{other:?}");
+    }
+    let auto = EnsembleParams::Auto(params(20, 64, 0, 9));
+    assert_eq!(serving.renewed(&samples, &auto, renewal).unwrap(), None);
+    let wider = Samples::new(3, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]).unwrap();
+    assert_eq!(serving.renewed(&wider, &params(20, 64, 0, 9).into(), renewal).unwrap(), None);
 }

@@ -22,13 +22,13 @@ pub struct Explained {
 }
 
 /// So many rows are explained without a table of gains: it takes as long to make as some hundred explanations do.
-const FEW: u32 = 64;
+pub(crate) const FEW: u32 = 64;
 
 /// What explanations need, made when rows are explained.
 #[derive(Debug, Default)]
 pub(crate) struct Explainer {
     /// How many rows have been explained, up to [`FEW`] or some more.
-    explained: AtomicU32,
+    pub(crate) explained: AtomicU32,
     /// The gains on the paths to the leaves; none where rows have to walk.
     pub(crate) gains: OnceLock<Option<GainTable>>,
     /// The mean value of the leaves below each node of each tree; made when a row is first explained that has to walk.

@@ -1,5 +1,7 @@
 use super::*;
+use crate::explain::explainer::FEW;
 use proptest::prelude::*;
+use std::sync::atomic::Ordering;
 
 /// 500 rows around 0 and one far off, in two columns; the second column is constant.
 fn majority_and_outlier() -> Samples {
@@ -84,19 +86,24 @@ fn a_row_is_explained_from_tables_as_by_walking_and_scores_the_same() {
         let forest = Forest::fit(&samples, &params(40, 128, 0, 3).with_mode(mode)).unwrap();
         let walking = forest.clone();
         walking.explainer.gains.set(None).unwrap();
+        walking.explainer.explained.store(FEW, Ordering::Relaxed);
+        let tabled = forest.clone();
+        tabled.explainer.explained.store(FEW, Ordering::Relaxed);
         let beyond = vec![3.0; columns];
         let mut other_sides = 0; // where both sides weigh alike, rounding decides
         for row in samples.rows().take(100).chain([&beyond[..]]) {
             let (ours, theirs) = (forest.score_and_explain(row), walking.score_and_explain(row));
             assert_eq!(ours.score.to_bits(), theirs.score.to_bits());
             assert_eq!(ours.score.to_bits(), forest.score(row).to_bits());
+            assert_eq!(ours, tabled.score_and_explain(row), "the first rows are explained without a table");
             for (ours, theirs) in ours.contributions.iter().zip(&theirs.contributions) {
                 assert!((ours.share - theirs.share).abs() < 1e-4, "{columns}: {ours:?}, {theirs:?}");
                 other_sides += usize::from(ours.side != theirs.side && ours.share > 0.0);
             }
         }
         assert!(other_sides <= columns / 8, "{columns}: {other_sides} of {}", 101 * columns);
-        assert!(forest.explainer.gains.get().unwrap().is_some() && forest.explainer.expected.get().is_none());
+        assert!(forest.explainer.gains.get().unwrap().is_some());
+        assert!(tabled.explainer.gains.get().unwrap().is_some() && tabled.explainer.expected.get().is_none());
     }
 }
 

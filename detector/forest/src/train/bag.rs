@@ -17,6 +17,12 @@ pub(crate) fn seeds(trees: u32, seed: u64) -> Vec<u64> {
     (0..trees).map(|_| rng.next_u64()).collect()
 }
 
+/// A seed for each tree of the renewal of this number, counted from 1; 0 is the training before all renewals.
+pub(crate) fn seeds_of_renewal(trees: u32, seed: u64, number: u64) -> Vec<u64> {
+    const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15; // odd, so no two numbers have the same product
+    seeds(trees, seed ^ number.wrapping_mul(GOLDEN_RATIO))
+}
+
 /// The bag of each tree, given their seeds: `sample_size` of `rows` rows, which [`super::grower::Grower::tree`] draws too.
 pub(crate) fn bags(rows: usize, sample_size: u32, seeds: &[u64]) -> impl Iterator<Item = Vec<usize>> {
     let mut draw = Draw::new(rows, sample_size as usize);

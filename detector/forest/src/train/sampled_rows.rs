@@ -56,7 +56,9 @@ impl<'a> SampledRows<'a> {
     /// The sampled rows, in the order of the leaves that they have got to.
     pub(super) fn by_leaf(&self) -> impl Iterator<Item = usize> {
         let columns = self.samples.columns();
-        let row = move |start: &usize| if self.copied.is_empty() { start / columns } else { self.drawn[start / columns] };
+        let row = move |start: &usize| {
+            if self.copied.is_empty() { start / columns } else { self.drawn[start / columns] }
+        };
         self.rows.iter().map(row)
     }
 

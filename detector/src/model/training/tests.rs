@@ -23,7 +23,7 @@ fn readings(count: i64, each: i64) -> Vec<Readings> {
 }
 
 fn learned(readings: &[Readings], serving: Option<&Model>) -> Model {
-    learn(&detector(), TrainingSet { readings, until: None, serving }, &|_| ()).unwrap()
+    learn(&detector(), TrainingSet { readings, until: None, serving, renewed_trees: None }, &|_| ()).unwrap()
 }
 
 fn score(model: &Model, value: f64) -> f64 {
@@ -74,7 +74,7 @@ fn the_end_of_the_history_that_was_asked_for_is_kept_and_makes_another_model() {
     let until = "1970-01-01T01:00:00Z".parse().unwrap();
     let asked = learn(
         &detector(),
-        TrainingSet { readings: &readings(500, 50), until: Some(until), serving: None },
+        TrainingSet { readings: &readings(500, 50), until: Some(until), serving: None, renewed_trees: None },
         &|_| (),
     )
     .unwrap();
@@ -111,4 +111,52 @@ fn of_the_warnings_of_an_imported_model_only_so_many_letters_are_kept() {
     artifact.metadata.training.warnings = vec!["ü".repeat(1000); 100];
     let warnings = Model::new(artifact).unwrap().warnings(Cut::Score(0.5));
     assert_eq!(warnings, vec!["ü".repeat(500); 8]);
+}
+
+fn renewed(readings: &[Readings], serving: &Model, trees: u32) -> Model {
+    let training_set =
+        TrainingSet { readings, until: None, serving: Some(serving), renewed_trees: Some(trees) };
+    learn(&detector(), training_set, &|_| ()).unwrap()
+}
+
+#[test]
+fn a_renewal_of_all_trees_is_a_training_and_of_some_keeps_the_others() {
+    let (before, now) = (readings(2000, 50), readings(2500, 50));
+    let serving = learned(&before, None);
+    let whole = learned(&now[500..], Some(&serving));
+    assert_eq!(renewed(&now[500..], &serving, 100).digest(), whole.digest());
+    let some = renewed(&now[500..], &serving, 10);
+    let trees = |model: &Model| model.ensemble().members()[0].trees().to_vec();
+    assert_eq!(trees(&some)[..90], trees(&serving)[10..]);
+    assert_eq!((some.metadata().training.renewals, some.samples()), (1, whole.samples()));
+    let unseen = &some.training_scores().unwrap().unseen;
+    assert_eq!(unseen.count(), 2000, "the newest 500, and as many of before as are older");
+}
+
+/// As after a restart, and as another replica does.
+#[test]
+fn renewals_go_on_from_the_file_of_the_model_as_from_the_model() {
+    let all = readings(4000, 50);
+    let mut serving = learned(&all[..2000], None);
+    let mut opened = learned(&all[..2000], None);
+    for end in [2500, 3000, 3001, 4000] {
+        opened = Model::open(opened.bytes().to_vec()).unwrap();
+        (serving, opened) =
+            (renewed(&all[end - 2000..end], &serving, 30), renewed(&all[end - 2000..end], &opened, 30));
+        assert_eq!(serving.digest(), opened.digest(), "{end}");
+    }
+    assert_eq!(serving.metadata().training.renewals, 4);
+}
+
+#[test]
+fn a_model_that_was_trained_in_another_way_is_trained_as_a_whole() {
+    let all = readings(2000, 50);
+    let mut artifact = Artifact::from_bytes(learned(&all, None).bytes()).unwrap();
+    artifact.metadata.recipe = Some("another".to_owned());
+    let other = Model::new(artifact).unwrap();
+    let model = renewed(&all, &other, 10);
+    assert_eq!(
+        (model.digest(), model.metadata().training.renewals),
+        (learned(&all, Some(&other)).digest(), 0)
+    );
 }

@@ -27,7 +27,12 @@ fn scorer(train: &str, missing: &str) -> Scorer {
     let model = Arc::new(
         learn(
             &detector,
-            TrainingSet { readings: &history.collect::<Vec<_>>(), until: None, serving: None },
+            TrainingSet {
+                readings: &history.collect::<Vec<_>>(),
+                until: None,
+                serving: None,
+                renewed_trees: None,
+            },
             &|_| (),
         )
         .unwrap(),

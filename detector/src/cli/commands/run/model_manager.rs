@@ -274,7 +274,9 @@ impl ModelManager {
             Some(past) => past,
             none => none.insert(HistoryReader::open(&self.sources, self.kept.as_ref())?),
         };
-        self.pool.install(|| monitor::retrain(detector, serving, past, until, now))
+        // A person who asks for a training gets a whole one.
+        let renewed_trees = detector.renewed_trees().filter(|_| self.until != Some(until));
+        self.pool.install(|| monitor::retrain(detector, serving, past, until, now, renewed_trees))
     }
 
     /// The time by which trainings are due: a recording's own, as far as it was watched.

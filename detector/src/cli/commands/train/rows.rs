@@ -28,7 +28,7 @@ pub(super) fn trained(args: &TrainArgs) -> Result<Trained, TrainError> {
     let params = params(args)?;
     let by = threshold_by(args)?;
     let Rows { sensors, vectors, labelled } = rows(args)?;
-    let trained = Fit { vectors, held_out: None, sensors, params, threshold: by };
+    let trained = Fit::whole(vectors, sensors, params, by);
     let bar = Bar::new();
     let mut artifact = trained.artifact(&|done| bar.grown(done, params.total_trees() as usize))?;
     artifact.metadata.training.trained_at = args.data_end_time.to_string();

@@ -19,7 +19,12 @@ fn model(detector: &Valid, newest: i64) -> Model {
         let value = (second as f64 * 0.9).sin() + (second as f64 * 1.53).sin();
         Readings { time: Timestamp::from_second(second).unwrap(), values: vec![Some(value)], truth: None }
     });
-    let training_set = TrainingSet { readings: &readings.collect::<Vec<_>>(), until: None, serving: None };
+    let training_set = TrainingSet {
+        readings: &readings.collect::<Vec<_>>(),
+        until: None,
+        serving: None,
+        renewed_trees: None,
+    };
     learn(detector, training_set, &|_| ()).unwrap()
 }
 
