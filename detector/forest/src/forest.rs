@@ -94,7 +94,9 @@ impl Forest {
             let seeds = seeds.par_iter().with_min_len(4);
             let grown: Vec<_> = seeds.map_init(|| Grower::new(samples, params), grow).collect();
             for (tree, bag) in grown {
-                bags.iter_mut().for_each(|bags| bags.add(&bag));
+                if let Some(bags) = &mut bags {
+                    bags.add(&bag);
+                }
                 trees.push(tree);
             }
         }

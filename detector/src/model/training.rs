@@ -223,7 +223,7 @@ pub struct Fit<'a> {
     renewing: Option<Renewed<'a>>,
 }
 
-impl<'a> Fit<'a> {
+impl Fit<'_> {
     /// All trees are grown.
     pub fn whole(vectors: Vectors, sensors: Vec<String>, params: EnsembleParams, threshold: Cut) -> Self {
         Self { vectors, held_out: None, sensors, params, threshold, renewing: None }

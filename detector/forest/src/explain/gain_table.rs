@@ -60,7 +60,7 @@ fn fits(columns: usize, trees: &[Tree]) -> bool {
     let fit = |tree: &Tree| tree.planes().is_empty() && tree.depth() <= MAX_DEPTH;
     trees.iter().all(fit)
         && lines(columns, trees) <= MAX_LINES
-        && columns + COLUMNS_PER_LINE <= usize::from(u16::MAX)
+        && u16::try_from(columns + COLUMNS_PER_LINE).is_ok()
 }
 
 /// What a row gained on its paths, the same to the bit as the table of several columns gives.
