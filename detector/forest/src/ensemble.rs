@@ -12,16 +12,16 @@ pub(crate) mod rarity;
 /// How much members agree.
 mod agreement;
 /// The scores of training rows, with and without the trees that have seen them.
-pub(crate) mod out_of_bag;
+mod out_of_bag;
 
 use crate::data::samples::Samples;
 use crate::explain::explainer::Explained;
 use crate::explain::gains::Contribution;
 use crate::forest::{Forest, ForestError, Planting};
+use crate::score::bags::Bags;
 use crate::train::bag;
 use crate::train::params::Params;
 use crate::tree::Tree;
-use out_of_bag::Bags;
 use rarity::Rarity;
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -183,7 +183,7 @@ impl Ensemble {
             let mut bags = from_growth.then(|| Bags::new(samples.len()));
             let planting = Planting { kept, seeds: &plan.seeds };
             let forest = Forest::grown(samples, params, planting, &tree_is_done, bags.as_mut());
-            let bags = bags.or_else(|| with_bags.then(|| Bags::walked(&forest, samples, &plan.seeds)));
+            let bags = bags.or_else(|| with_bags.then(|| out_of_bag::walked(&forest, samples, &plan.seeds)));
             (forest, bags)
         };
         let (members, bags): (Vec<Forest>, Vec<Option<Bags>>) = params.iter().enumerate().map(grow).unzip();
@@ -304,7 +304,7 @@ impl Ensemble {
     /// When the rows do not have [`Ensemble::columns`] cells.
     pub fn training_scores(&self, samples: &Samples, seed: u64) -> [Vec<f64>; 2] {
         let seeds = |member: &Forest| bag::seeds(member.trees().len() as u32, seed);
-        let bags = self.members.iter().map(|member| Bags::walked(member, samples, &seeds(member)));
+        let bags = self.members.iter().map(|member| out_of_bag::walked(member, samples, &seeds(member)));
         let TrainingScores { in_all, out_of_bag } = self.scores_of_training(samples, bags.collect(), 0);
         [in_all, out_of_bag]
     }

@@ -7,9 +7,9 @@ pub(crate) mod memory;
 
 use crate::data::ranges::Ranges;
 use crate::data::samples::Samples;
-use crate::ensemble::out_of_bag::Bags;
 use crate::explain::explainer::{Explainable, Explained, Explainer};
 use crate::explain::gains::Contribution;
+use crate::score::bags::Bags;
 use crate::score::block::{BLOCK, BLOCKS_PER_THREAD};
 use crate::score::kernel::Kernel;
 use crate::score::scale::Scale;

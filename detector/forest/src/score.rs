@@ -1,5 +1,7 @@
 //! Trees in, the fastest exact way to score rows with them out.
 
+/// What trees have seen of their samples.
+pub(crate) mod bags;
 /// Sums of path lengths become scores.
 pub(crate) mod scale;
 /// How many rows are scored together.

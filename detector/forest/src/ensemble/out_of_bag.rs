@@ -7,38 +7,21 @@
 use crate::data::ranges::Extremes;
 use crate::data::samples::Samples;
 use crate::forest::Forest;
+use crate::score::bags::Bags;
 use crate::score::scale::Scale;
 use crate::score::walks::Walks;
 use crate::train::bag;
 use crate::tree::path_length::PathLength;
 
-/// Of each row, in how many bags it is, and the sum of its path lengths in their trees.
-pub(crate) struct Bags(Vec<(u32, PathLength)>);
-
-impl Bags {
-    /// Of so many rows; no bag yet.
-    pub(crate) fn new(rows: usize) -> Self {
-        Self(vec![(0, 0); rows])
+/// The bags of a forest's last trees, which were grown from these samples with these seeds.
+pub(crate) fn walked(forest: &Forest, samples: &Samples, seeds: &[u64]) -> Bags {
+    let mut all = Bags::new(samples.len());
+    let first = forest.trees().len() - seeds.len();
+    for (tree, bag) in bag::bags(samples.len(), forest.sample_size(), seeds).enumerate() {
+        let lengths = path_lengths_in(forest, first + tree, samples, &bag);
+        all.add(&bag.into_iter().zip(lengths).collect::<Vec<_>>());
     }
-
-    /// One tree's rows, with their path lengths in it.
-    pub(crate) fn add(&mut self, bag: &[(usize, PathLength)]) {
-        for (row, length) in bag {
-            self.0[*row].0 += 1;
-            self.0[*row].1 += length;
-        }
-    }
-
-    /// Those of a forest's last trees, which were grown from these samples with these seeds.
-    pub(crate) fn walked(forest: &Forest, samples: &Samples, seeds: &[u64]) -> Self {
-        let mut all = Self::new(samples.len());
-        let first = forest.trees().len() - seeds.len();
-        for (tree, bag) in bag::bags(samples.len(), forest.sample_size(), seeds).enumerate() {
-            let lengths = path_lengths_in(forest, first + tree, samples, &bag);
-            all.add(&bag.into_iter().zip(lengths).collect::<Vec<_>>());
-        }
-        all
-    }
+    all
 }
 
 /// The score of each row in all trees; and in those that were grown without it, `None` where there are none, or where that is not
