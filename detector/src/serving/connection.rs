@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
 use super::connections::{Connections, Open};
+use super::pipeline::Pipeline;
 use super::request_head::RequestHead;
 use super::streams::Streams;
 use super::transport::Transport;
@@ -50,6 +51,7 @@ pub struct Connection {
     accepted: Instant,
     clock: Pin<Box<Sleep>>,
     progress: Progress,
+    pipeline: Pipeline,
     /// Ticks since the first byte of the request that is under way.
     request_age: u32,
     /// Since when the client does not take what is there for it: ticks, and what it has taken since.
@@ -101,6 +103,7 @@ impl Connection {
             accepted,
             clock: Box::pin(sleep(TICK)),
             progress: Progress::Http1(RequestHead::default()),
+            pipeline: Pipeline::default(),
             request_age: 0,
             blocked: None,
             silence: 0,
@@ -197,7 +200,9 @@ impl Connection {
         if head.is_between_requests() {
             self.request_age = 0;
         }
-        head.received(bytes).map_err(|_| self.refuse(LARGE_HEAD, "the head of a request is too large"))
+        let received = head.received(bytes);
+        received.map_err(|_| self.refuse(LARGE_HEAD, "the head of a request is too large"))?;
+        self.pipeline.received(bytes).map_err(|_| cut("too many requests wait for their answers"))
     }
 
     fn sent(&mut self, bytes: &[u8]) {
@@ -206,7 +211,10 @@ impl Connection {
             *taken += bytes.len();
         }
         match &mut self.progress {
-            Progress::Http1(head) => head.answered(bytes),
+            Progress::Http1(head) => {
+                head.answered(bytes);
+                self.pipeline.sent(bytes);
+            }
             // Its settings are no answer.
             Progress::Http2(streams) if !streams.are_answered() => return,
             Progress::Http2(_) => {}

@@ -14,6 +14,8 @@ pub mod pieces;
 pub mod compression;
 /// Where requests begin and heads end.
 pub mod request_head;
+/// How many requests of a connection wait.
+pub mod pipeline;
 /// All connections of a server.
 pub mod connections;
 /// What files hold, read again where they change.

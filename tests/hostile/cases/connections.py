@@ -148,6 +148,13 @@ def get(path):
     return b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
+def pipelined_without_end(pod):
+    """Clients that send thousands of requests at once and take no answer are cut, and their requests are not kept."""
+    with sockets(pod, 60, get(b"/verdicts") * 2000, buffer=4096) as streams:
+        until(lambda: all(map(is_closed, streams)), "the clients to be cut", 20)
+        answers(pod)
+
+
 def idle_connections_stay(pod):
     with pod.connect() as stream:
         stream.sendall(HEAD + b'Content-Length: 13\r\n\r\n{"value":0.5}')
@@ -185,14 +192,14 @@ def keep_alive_is_set(program):
 
 
 def many_requests_on_one(pod):
-    """Pipelined requests, a thousand of them, get a thousand answers."""
+    """Pipelined requests, sixteen at once and a thousand of them, get a thousand answers."""
     request = HEAD + b'Content-Length: 13\r\n\r\n{"value":0.5}'
     with pod.connect() as stream:
         stream.settimeout(20)
         received, sent = b"", 0
         while sent < 1000:
-            stream.sendall(request * 50)
-            sent += 50
+            stream.sendall(request * 16)
+            sent += 16
             while received.count(b'{"anomaly":0}') < sent:
                 chunk = stream.recv(65536)
                 check(chunk, f"the connection ended after {received.count(b'anomaly')} of {sent} answers")
@@ -248,9 +255,10 @@ CASES = [
     Scenario(name="a chunked body that stalls", do=answered(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{", 12, b"HTTP/1.1 408"), slow=True),
     Scenario(name="24 unread answers of 20,000 rows with detail", do=unread(24, batch(20_000), 4), slow=True, cpu_s=10),
     Scenario(name="24 unread answers of 100,000 rows", do=unread(24, batch(100_000, detail=False), 4), slow=True, cpu_s=10),
-    Scenario(name="60 unread GET /model", do=unread(60, get(b"/model") * 20, 3, port="metrics"), slow=True),
-    Scenario(name="60 unread GET /metrics", do=unread(60, get(b"/metrics") * 20, 3, port="metrics"), slow=True),
-    Scenario(name="60 unread GET /verdicts of forty sensors", pod="wide", do=unread(60, get(b"/verdicts?limit=1000") * 200, 3), slow=True, cpu_s=10),
+    Scenario(name="60 times 2,000 requests at once", pod="wide", do=pipelined_without_end),
+    Scenario(name="60 unread GET /model", do=unread(60, get(b"/model") * 16, 3, port="metrics"), slow=True),
+    Scenario(name="60 unread GET /metrics", do=unread(60, get(b"/metrics") * 16, 3, port="metrics"), slow=True),
+    Scenario(name="60 unread GET /verdicts of forty sensors", pod="wide", do=unread(60, get(b"/verdicts?limit=1000") * 16, 3), slow=True, cpu_s=10),
     Scenario(name="an idle connection stays for more than 12 s", do=idle_connections_stay, slow=True),
     Scenario(name="358 sockets at ulimit -n 256", pod=None, do=few_files, slow=True),
     Scenario(name="--keep-alive 1s", pod=None, do=keep_alive_is_set, slow=True),

@@ -1,0 +1,102 @@
+//! The bytes of a connection in; how many of its requests wait for an answer out.
+//!
+//! The HTTP library reads all requests that have come before it answers the first of them (RFC 9112, section 9.3.2), and each
+//! takes some 7 KB: a client that sends thousands and takes no answer would have the memory of the pod.
+
+use memchr::memmem;
+
+/// How a request line ends, and how an answer begins: so, then a digit, and the end of the line or a space.
+const REQUEST: (&[u8], &[u8]) = (b" HTTP/1.", b"\r\n");
+const ANSWER: (&[u8], &[u8]) = (b"HTTP/1.", b" ");
+
+/// So many requests of a connection may wait.
+const MOST: usize = 16;
+
+/// More requests wait than may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooMany;
+
+/// Counts both by what stands in their first lines. In a body the same would count too: JSON has no ends of lines in text.
+#[derive(Clone, Debug, Default)]
+pub struct Pipeline {
+    requests: Occurrences,
+    answers: Occurrences,
+    waiting: usize,
+}
+
+impl Pipeline {
+    /// These bytes have come.
+    ///
+    /// # Errors
+    /// More than 16 requests wait.
+    pub fn received(&mut self, bytes: &[u8]) -> Result<(), TooMany> {
+        self.waiting += self.requests.count(REQUEST, bytes);
+        if self.waiting > MOST { Err(TooMany) } else { Ok(()) }
+    }
+
+    /// These bytes were sent.
+    pub fn sent(&mut self, bytes: &[u8]) {
+        if self.waiting > 0 {
+            self.waiting = self.waiting.saturating_sub(self.answers.count(ANSWER, bytes));
+        }
+    }
+}
+
+/// How often a word stands in bytes that come in pieces.
+#[derive(Clone, Debug, Default)]
+struct Occurrences {
+    /// The last bytes so far, one less than are looked for.
+    end: Vec<u8>,
+}
+
+impl Occurrences {
+    /// How often more the word stands there with this piece, with any byte and one of `last` after it.
+    fn count(&mut self, (word, last): (&[u8], &[u8]), piece: &[u8]) -> usize {
+        let longest = word.len() + 1;
+        let stands = |bytes: &[u8]| {
+            let is_whole = |at: &usize| bytes.get(at + longest).is_some_and(|byte| last.contains(byte));
+            memmem::find_iter(bytes, word).filter(is_whole).count()
+        };
+        let begin = &piece[..piece.len().min(longest)];
+        self.end.extend_from_slice(begin);
+        let across = stands(&self.end);
+        if begin.len() < longest {
+            self.end.drain(..self.end.len().saturating_sub(longest));
+        } else {
+            self.end.clear();
+            self.end.extend_from_slice(&piece[piece.len() - longest..]);
+        }
+        across + stands(piece)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+    #[test]
+    fn requests_are_counted_however_they_are_cut() {
+        let many = GET.repeat(MOST + 1);
+        for length in 1..=many.len() {
+            let mut pipeline = Pipeline::default();
+            let mut pieces = many.chunks(length);
+            assert!(pieces.any(|piece| pipeline.received(piece).is_err()), "in pieces of {length} bytes");
+            assert_eq!(pipeline.waiting, MOST + 1);
+        }
+    }
+
+    #[test]
+    fn answers_make_room_however_they_are_cut() {
+        for length in 1..=OK.len() {
+            let mut pipeline = Pipeline::default();
+            for _ in 0..3 {
+                pipeline.received(&GET.repeat(MOST)).unwrap();
+                OK.repeat(MOST).chunks(length).for_each(|piece| pipeline.sent(piece));
+                assert_eq!(pipeline.waiting, 0, "in pieces of {length} bytes");
+            }
+        }
+    }
+}
