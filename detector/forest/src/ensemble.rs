@@ -65,6 +65,13 @@ struct Plan<'a> {
     seeds: Vec<u64>,
 }
 
+impl Plan<'_> {
+    /// All trees are grown.
+    fn training(params: &EnsembleParams) -> Self {
+        Self { kept: Vec::new(), seeds: bag::seeds(params.trees(), params.seed()) }
+    }
+}
+
 impl From<Forest> for Ensemble {
     fn from(forest: Forest) -> Self {
         Self { members: vec![forest], rarities: Vec::new() }
@@ -90,7 +97,7 @@ impl Ensemble {
         params: &EnsembleParams,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Self, ForestError> {
-        let plan = Plan { kept: Vec::new(), seeds: bag::seeds(params.trees(), params.seed()) };
+        let plan = Plan::training(params);
         Self::grown(samples, params, &plan, progress, false).map(|(ensemble, _)| ensemble)
     }
 
@@ -104,7 +111,7 @@ impl Ensemble {
         params: &EnsembleParams,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<(Self, TrainingScores), ForestError> {
-        let plan = Plan { kept: Vec::new(), seeds: bag::seeds(params.trees(), params.seed()) };
+        let plan = Plan::training(params);
         let (ensemble, bags) = Self::grown(samples, params, &plan, progress, true)?;
         let scores = ensemble.scores_of_training(samples, bags, 0);
         Ok((ensemble, scores))

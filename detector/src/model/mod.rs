@@ -15,5 +15,7 @@ mod file_kind;
 pub mod model;
 /// A model and a vector -> a judgement.
 pub mod judge;
+/// Readings -> the vectors to train on.
+pub mod vectors;
 /// Readings -> a model.
 pub mod training;

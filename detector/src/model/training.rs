@@ -8,12 +8,13 @@ use forest::artifact::{Artifact, Metadata, Training};
 use forest::{Ensemble, EnsembleParams, ForestError, Mode, Params, ParamsError, Renewal, Samples};
 use jiff::Timestamp;
 
-use crate::features::pipeline::{Learning, Pipeline, Recipe};
+use crate::features::pipeline::{Pipeline, Recipe};
 use crate::features::reference::TimeScale;
 use crate::features::wander::Wander;
 use crate::ingest::reading::Readings;
 use crate::model::model::{Model, ModelError};
-use crate::model::threshold::{self, TrainingScores};
+use crate::model::threshold::{self, Threshold, TrainingScores};
+use crate::model::vectors::{Missing, VectorBuilder, Vectors};
 
 /// What to learn from.
 #[derive(Clone, Copy)]
@@ -174,22 +175,13 @@ impl Following<'_> {
         let training = Training {
             samples: samples as u64,
             trained_at: newest.to_string(),
-            origin: "trained".to_owned(),
-            expected_alerts_per_day: threshold.expected_alerts_per_day,
             renewals,
             choice: ensemble.choice(&kept),
             central_ranges: judged.central_ranges(),
             warnings: vectors.samples.warnings(sensor).into_iter().chain(vectors.warnings.clone()).collect(),
             ..Training::default()
         };
-        let metadata = Metadata {
-            lags: recipe.lags as u32,
-            pipeline: serde_json::to_value(&pipeline).expect("a pipeline is JSON"),
-            threshold: threshold.score,
-            training,
-            columns: sensors,
-            ..Metadata::default()
-        };
+        let metadata = metadata(&pipeline, sensors, &threshold, training);
         Ok(Artifact { ensemble, metadata, scores: Some(scores) })
     }
 }
@@ -263,128 +255,32 @@ impl Fit<'_> {
         let training = Training {
             samples: samples.len() as u64,
             trained_at: newest.unwrap_or(Timestamp::UNIX_EPOCH).to_string(),
-            origin: "trained".to_owned(),
-            expected_alerts_per_day: threshold.expected_alerts_per_day,
             renewals,
             choice: ensemble.choice(&samples),
             central_ranges: samples.central_ranges(),
             warnings: samples.warnings(sensor).into_iter().chain(warnings).collect(),
             ..Training::default()
         };
-        let metadata = Metadata {
-            lags: pipeline.recipe.lags as u32,
-            pipeline: serde_json::to_value(&pipeline).expect("a pipeline is JSON"),
-            threshold: threshold.score,
-            training,
-            columns: sensors,
-            ..Metadata::default()
-        };
+        let metadata = metadata(&pipeline, sensors, &threshold, training);
         Ok(Artifact { ensemble, metadata, scores: Some(scores.kept()) })
     }
 }
 
-/// Vectors to train on, and how they were made.
-pub struct Vectors {
-    /// The vectors.
-    pub samples: Samples,
-    /// The readings at the time of each vector, one value a sensor.
-    pub values: Vec<f64>,
-    /// The time of the newest, where times are known.
-    pub newest: Option<Timestamp>,
-    /// The mean time from one to the next, in seconds, where times are known.
-    pub seconds_apart: Option<f64>,
-    /// How they were made.
-    pub pipeline: Pipeline,
-    /// What is wrong with them, a sentence each.
-    pub warnings: Vec<String>,
-}
-
-/// What becomes of readings with a missing value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
-    /// No vector is made of them.
-    Skip,
-    /// Their vectors have missing cells. Only for vectors that are readings as they are: what looks back would take a
-    /// missing value for a value in every window that it is in.
-    Keep,
-}
-
-/// Readings in, one after another; vectors out.
-pub struct VectorBuilder {
-    learning: Learning,
-    sensors: usize,
-    missing: Missing,
-    cells: Vec<f64>,
-    values: Vec<f64>,
-    count: usize,
-    /// The times of the first and the newest vector.
-    span: Option<(Timestamp, Timestamp)>,
-    readings: usize,
-    complete: usize,
-}
-
-impl VectorBuilder {
-    /// No vectors yet.
-    pub fn new(recipe: Recipe, sensors: usize, missing: Missing) -> Self {
-        let learning = Learning::new(recipe);
-        Self {
-            learning,
-            sensors,
-            missing,
-            cells: Vec::new(),
-            values: Vec::new(),
-            count: 0,
-            span: None,
-            readings: 0,
-            complete: 0,
-        }
-    }
-
-    /// The next readings, one value a sensor, NaN where it is missing. A time is given for all readings or for none.
-    pub fn push(&mut self, time: Option<Timestamp>, values: &[f64]) {
-        self.readings += 1;
-        if self.missing == Missing::Skip && values.iter().any(|value| value.is_nan()) {
-            return;
-        }
-        self.complete += 1;
-        if !self.learning.push_onto(&mut self.cells, time.unwrap_or(Timestamp::UNIX_EPOCH), values) {
-            return;
-        }
-        self.count += 1;
-        self.values.extend_from_slice(values);
-        if let Some(time) = time {
-            self.span = Some((self.span.map_or(time, |(first, _)| first), time));
-        }
-    }
-
-    /// All vectors.
-    ///
-    /// # Errors
-    /// Fewer than two, or a value that the forest cannot hold.
-    pub fn finish(self) -> Result<Vectors, ModelError> {
-        let Self { learning, sensors, cells, values, count, span, readings, complete, .. } = self;
-        let pipeline = learning.finish();
-        if count < 2 {
-            let past = pipeline.recipe.memory() - 1;
-            return Err(ModelError::TooFew { samples: count, readings: complete, past });
-        }
-        let incomplete = readings - complete;
-        let warning = (complete < incomplete).then(|| {
-            format!(
-                "{incomplete} of {readings} readings lacked a sensor's value: nothing was learned from them"
-            )
-        });
-        let apart = |(first, newest): (Timestamp, Timestamp)| {
-            (newest.duration_since(first).as_secs_f64() / (count - 1) as f64).max(1e-3)
-        };
-        Ok(Vectors {
-            samples: Samples::with_missing(pipeline.recipe.columns(sensors), cells)?,
-            values,
-            newest: span.map(|(_, newest)| newest),
-            seconds_apart: span.map(apart),
-            pipeline,
-            warnings: warning.into_iter().collect(),
-        })
+/// What an artifact says of a forest that was trained here.
+fn metadata(
+    pipeline: &Pipeline,
+    sensors: Vec<String>,
+    threshold: &Threshold,
+    training: Training,
+) -> Metadata {
+    let expected_alerts_per_day = threshold.expected_alerts_per_day;
+    Metadata {
+        lags: pipeline.recipe.lags as u32,
+        pipeline: serde_json::to_value(pipeline).expect("a pipeline is JSON"),
+        threshold: threshold.score,
+        training: Training { origin: "trained".to_owned(), expected_alerts_per_day, ..training },
+        columns: sensors,
+        ..Metadata::default()
     }
 }
 

@@ -18,7 +18,8 @@ use crate::features::pipeline::Recipe;
 use crate::ingest::progress::Progress;
 use crate::ingest::table::{Selection, Table};
 use crate::model::model::Model;
-use crate::model::training::{self, Fit, Missing, VectorBuilder, Vectors};
+use crate::model::training::{self, Fit};
+use crate::model::vectors::{Missing, VectorBuilder, Vectors};
 
 /// A forest that is grown from the rows of the input, as `training` grows that of a detector.
 ///
