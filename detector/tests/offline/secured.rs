@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
@@ -21,9 +21,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObjec
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use tempfile::TempDir;
 
-use crate::running::{Running, ask_with};
+use crate::running::{Running, ask_with, wait_for};
 
-const PATIENCE: Duration = Duration::from_secs(30);
 const TOKEN: &str = "a-token-of-the-plant";
 const OTHER_TOKEN: &str = "another-token-of-the-plant";
 
@@ -97,14 +96,6 @@ fn ask_by_tls(
     }
 }
 
-fn until(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "never: {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
 fn folder(manifest: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("detector.yaml"), manifest).unwrap();
@@ -130,7 +121,7 @@ fn predictions_come_by_tls_and_a_new_certificate_needs_no_restart() {
     std::fs::write(folder.path().join("tls.crt"), "half of it").unwrap();
     assert!(ask_by_tls(&running, &first, None).is_ok(), "the old one stays while the new one is of no use");
     second.write_to(folder.path());
-    until("the new certificate", || ask_by_tls(&running, &second, None).is_ok());
+    wait_for("the new certificate", || ask_by_tls(&running, &second, None).is_ok().then_some(()));
     assert!(ask_by_tls(&running, &first, None).is_err());
 }
 
@@ -165,10 +156,10 @@ fn requests_need_a_token_of_the_file_as_it_is_now() {
     let metrics = ask_with(running.metrics, "GET /metrics", "", "").unwrap();
     assert_eq!(metrics.0, 200, "scrapes and probes need none");
     std::fs::write(&tokens, format!("{TOKEN}\n{OTHER_TOKEN}\n")).unwrap();
-    until("the second token", || ask(&bearer(OTHER_TOKEN)).0 == 200);
+    wait_for("the second token", || (ask(&bearer(OTHER_TOKEN)).0 == 200).then_some(()));
     assert_eq!(ask(&bearer(TOKEN)).0, 200);
     std::fs::write(&tokens, OTHER_TOKEN).unwrap();
-    until("the first token to be gone", || ask(&bearer(TOKEN)).0 == 401);
+    wait_for("the first token to be gone", || (ask(&bearer(TOKEN)).0 == 401).then_some(()));
 }
 
 /// `POST /predict` by HTTP/2 without a token; the status and the answer's body.
@@ -227,7 +218,7 @@ spec:
         let header = format!("Authorization: Bearer {token}\r\nContent-Type: application/json\r\n");
         ask_with(running.predict, "POST /readings", &header, "{\"heat\":1}").unwrap().0
     };
-    until("the source", || push(OTHER_TOKEN) != 503);
+    wait_for("the source", || (push(OTHER_TOKEN) != 503).then_some(()));
     assert_ne!(push(OTHER_TOKEN), 401);
     assert_eq!(push(TOKEN), 401);
 }
