@@ -1,5 +1,7 @@
 """A free port of loopback, and a wait for what a server on it does: for tests and benchmarks that start one."""
 
+import contextlib
+import random
 import socket
 import time
 
@@ -9,9 +11,12 @@ class TooLate(Exception):
 
 
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """A port that nobody has, and nobody gets who asks for any: the system gives clients those from 32768 on."""
+    for port in random.sample(range(16_384, 32_768), 100):
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise TooLate("none of a hundred ports is free")
 
 
 def until(condition, what, seconds=60, pause=0.02):
