@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy
 import requests
 import tritonclient.http as triton
+import zstandard
 from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
 from running import detector
 from statuses import LOADING, NOT_PROVOKED, PUSHED, Seen, documented, provoke, provoke_waiting
@@ -59,6 +60,12 @@ def by_requests(address):
         packed = gzip.compress(json.dumps({"instances": ROWS.tolist()}).encode())
         answer = post("/predict", data=packed, headers={"Content-Encoding": "gzip"})
         same([each["anomaly"] for each in answer.json()["predictions"]], LABELS, "a gzipped body")
+        packed = zstandard.compress(json.dumps({"instances": ROWS.tolist()}).encode())
+        answer = post("/predict", data=packed, headers={"Content-Encoding": "zstd"})
+        same([each["anomaly"] for each in answer.json()["predictions"]], LABELS, "a body by zstd")
+        plain = session.get(url + "/openapi.json", headers={"Accept-Encoding": "identity"}, timeout=30)
+        answer = session.get(url + "/openapi.json", headers={"Accept-Encoding": "zstd"}, timeout=30)
+        same([answer.headers["Content-Encoding"], answer.json()], ["zstd", plain.json()], "an answer by zstd")
         refused = session.post(url + "/predict", json={"value": 1}, timeout=30)
         same([refused.status_code], [422], "a value for two sensors")
 

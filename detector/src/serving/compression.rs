@@ -1,4 +1,4 @@
-//! An answer in; the same answer out, gzipped where the client takes that and there is room for it.
+//! An answer in; the same answer out, compressed where the client takes that and there is room for it.
 
 use std::error::Error;
 use std::io::Write;
@@ -16,51 +16,86 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::budget::{Budget, Held};
+use super::zstd;
 
 /// Shorter answers are not worth it.
 const LEAST: u64 = 1024;
-/// What a compressor holds, bytes: the window, its index, and what it has not given away.
+/// What a compressor of gzip holds, bytes: the window, its index, and what it has not given away.
 const COMPRESSOR: usize = 384 << 10;
 
-/// The answer, gzipped if that is wanted, worth it, and there is room for it.
+/// How an answer is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Coding {
+    Gzip,
+    Zstd,
+}
+
+/// The answer, compressed if that is wanted, worth it, and there is room for it.
 pub fn compressed(mut response: ServiceResponse<BoxBody>, budget: &Budget) -> ServiceResponse<BoxBody> {
     if !is_worth_it(&response) {
         return response;
     }
     let vary = HeaderValue::from_static("Accept-Encoding");
     response.response_mut().headers_mut().append(VARY, vary);
-    let is_taken = takes_gzip(response.request().headers()) && response.request().method() != Method::HEAD;
-    let Some(held) = is_taken.then(|| budget.hold(COMPRESSOR).ok()).flatten() else { return response };
+    if response.request().method() == Method::HEAD {
+        return response;
+    }
+    let Some(coding) = Coding::taken_by(response.request().headers()) else { return response };
+    let Ok(held) = budget.hold(coding.bytes()) else { return response };
     let headers = response.response_mut().headers_mut();
-    headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    response.map_body(|_, body| {
-        let encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        Gzipped { body, encoder: Some(encoder), _held: held }.boxed()
+    headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+    response.map_body(|_, body| match coding {
+        Coding::Gzip => {
+            let encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            Gzipped { body, encoder: Some(encoder), _held: held }.boxed()
+        }
+        Coding::Zstd => Framed { body, _held: held }.boxed(),
     })
+}
+
+impl Coding {
+    /// The one that the client would rather have (RFC 9110, section 12.5.3); gzip where it does not mind, which packs better here.
+    fn taken_by(headers: &HeaderMap) -> Option<Self> {
+        let weight = |coding: Self| {
+            let values = headers.get_all(ACCEPT_ENCODING).filter_map(|value| value.to_str().ok());
+            let weights = values.flat_map(|value| value.split(',')).filter_map(|part| {
+                let mut parts = part.split(';').map(str::trim);
+                let is_named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(coding.name()));
+                let weight = parts.find_map(|part| part.strip_prefix("q=")).map(str::parse::<f32>);
+                is_named.then(|| weight.and_then(Result::ok).unwrap_or(1.0))
+            });
+            weights.fold(0.0, f32::max)
+        };
+        let (gzip, zstd) = (weight(Self::Gzip), weight(Self::Zstd));
+        let taken = if gzip >= zstd { Self::Gzip } else { Self::Zstd };
+        (gzip.max(zstd) > 0.0).then_some(taken)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        }
+    }
+
+    /// What its compressor holds.
+    fn bytes(self) -> usize {
+        match self {
+            Self::Gzip => COMPRESSOR,
+            Self::Zstd => zstd::COMPRESSOR,
+        }
+    }
 }
 
 fn is_worth_it(response: &ServiceResponse<BoxBody>) -> bool {
     let head = response.response();
-    let is_long = match head.body().size() {
-        BodySize::None => false,
-        BodySize::Sized(length) => length >= LEAST,
-        BodySize::Stream => true,
-    };
+    if matches!(head.body().size(), BodySize::None | BodySize::Sized(..LEAST)) {
+        return false;
+    }
     let kind = head.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let is_text =
         kind.contains("json") || kind.starts_with("text/") && !kind.starts_with("text/event-stream");
-    is_long && is_text && head.status() == StatusCode::OK && !head.headers().contains_key(CONTENT_ENCODING)
-}
-
-/// Whether the client takes gzip (RFC 9110, section 12.5.3).
-fn takes_gzip(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(ACCEPT_ENCODING).filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|coding| {
-        let mut parts = coding.split(';').map(str::trim);
-        let is_gzip = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
-        let weight = parts.find_map(|part| part.strip_prefix("q=")).map(str::parse::<f32>);
-        is_gzip && !matches!(weight, Some(Ok(0.0)))
-    })
+    is_text && head.status() == StatusCode::OK && !head.headers().contains_key(CONTENT_ENCODING)
 }
 
 /// A body that is gzipped while it is sent.
@@ -97,6 +132,28 @@ impl MessageBody for Gzipped {
     }
 }
 
+/// A body of which each piece is sent as a frame of Zstandard.
+struct Framed {
+    body: BoxBody,
+    _held: Held,
+}
+
+impl MessageBody for Framed {
+    type Error = Box<dyn Error>;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let piece = ready!(Pin::new(&mut self.body).poll_next(context)).transpose()?;
+        Poll::Ready(piece.map(|piece| Ok(zstd::frame(&piece).into())))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,7 +169,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn an_answer_is_gzipped_for_those_who_take_it_while_there_is_room() {
+    async fn an_answer_is_compressed_for_those_who_take_it_while_there_is_room() {
         let whole: String = (0..200_000).map(|n: u32| n.to_string()).collect();
         let json = || HttpResponse::Ok().content_type("application/json").body(whole.clone());
         let budget = Budget::new(COMPRESSOR);
@@ -125,7 +182,11 @@ mod tests {
         GzDecoder::new(&*packed).read_to_string(&mut text).unwrap();
         assert!(packed.len() < whole.len() / 2);
         assert_eq!(text, whole);
-        for accept in ["", "identity", "gzip;q=0", "gzip;q=0.0, br", "xgzip"] {
+        for (accept, coding) in [("zstd", "zstd"), ("gzip;q=0.5, zstd", "zstd"), ("zstd, gzip", "gzip")] {
+            let response = answered(accept, json(), &Budget::new(1 << 30));
+            assert_eq!(response.headers().get(CONTENT_ENCODING).unwrap(), coding, "{accept}");
+        }
+        for accept in ["", "identity", "gzip;q=0", "gzip;q=0.0, br", "xgzip", "zstd;q=0"] {
             let response = answered(accept, json(), &budget);
             assert!(response.headers().get(CONTENT_ENCODING).is_none(), "{accept}");
         }

@@ -10,7 +10,9 @@ pub mod batches;
 pub mod body;
 /// Answers that are made while they are sent.
 pub mod pieces;
-/// Answers that are gzipped.
+/// Zstandard.
+pub mod zstd;
+/// Answers that are compressed.
 pub mod compression;
 /// Where requests begin and heads end.
 pub mod request_head;

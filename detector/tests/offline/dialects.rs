@@ -5,6 +5,7 @@ use actix_web::web::Data;
 use actix_web::{App, test};
 use detector::serving::api::configure_predict;
 use detector::serving::state::State;
+use detector::serving::zstd;
 use serde_json::{Value, json};
 
 use crate::http::{ONE, TWO, ask, error, predict, serving};
@@ -225,6 +226,14 @@ async fn a_body_may_be_compressed_and_no_bomb_goes_off() {
         (b"this is no gzip".to_vec(), 400, error("expected gzip: invalid gzip header")),
     ] {
         let (code, _, text) = send(&state, "/predict", &gzip, body).await;
+        assert_eq!((code, String::from_utf8(text).unwrap()), (status, answer));
+    }
+    for (body, status, answer) in [
+        (zstd::frame(br#"{"instances":[[0.5]]}"#), 200, r#"{"predictions":[{"anomaly":0}]}"#.to_owned()),
+        (zstd::frame(&vec![b' '; 64 << 20]), 413, error("expected a body of at most 2097152 bytes")),
+        (b"none".to_vec(), 400, error("expected zstd: Read wrong magic number: 0x656E6F6E")),
+    ] {
+        let (code, _, text) = send(&state, "/predict", &[("content-encoding", "zstd")], body).await;
         assert_eq!((code, String::from_utf8(text).unwrap()), (status, answer));
     }
     let (code, ..) = send(&state, "/predict", &[("content-encoding", "br")], b"x".to_vec()).await;

@@ -10,6 +10,12 @@ MIB = 1 << 20
 V1, EXPLAIN, V2 = "/v1/models/hostile:predict", "/v1/models/hostile:explain", "/v2/models/hostile/infer"
 BUSY = (200, 503)
 LINES = {"Content-Type": "application/x-ndjson"}
+ZSTD = b"\x28\xb5\x2f\xfd"  # how a frame begins
+
+
+def zstd_bomb():
+    """800 blocks of one byte 131,072 times, and an empty one."""
+    return ZSTD + bytes([0, 11 << 3]) + ((131_072 << 3 | 2).to_bytes(3, "little") + b" ") * 800 + bytes([1, 0, 0])
 
 
 def tensor(count, data=b"0.5", shape=None, datatype="FP64", outputs=None):
@@ -88,5 +94,10 @@ CASES = [
     Request(name="gzip: a bomb of 100 MiB", body=lambda: gzip.compress(b" " * (100 * MIB), 9), headers={"Content-Encoding": "gzip"}, expect=413),
     Request(name="gzip: 20 bombs at once", body=lambda: gzip.compress(b" " * (100 * MIB), 9), headers={"Content-Encoding": "gzip"}, expect=(413, 503), copies=20),
     Request(name="gzip: it breaks off", body=lambda: gzip.compress(b'{"value":0.5}')[:-4], headers={"Content-Encoding": "gzip"}, expect=400, says="expected gzip"),
+    Request(name="zstd: a bomb of 100 MiB", body=zstd_bomb, headers={"Content-Encoding": "zstd"}, expect=413),
+    Request(name="zstd: 20 bombs at once", body=zstd_bomb, headers={"Content-Encoding": "zstd"}, expect=(413, 503), copies=20),
+    Request(name="zstd: 200,000 empty frames", body=lambda: (ZSTD + bytes([0, 0, 1, 0, 0])) * 200_000, headers={"Content-Encoding": "zstd"}, expect=400, says="expected JSON"),
+    Request(name="zstd: a window of 1 TiB", body=lambda: ZSTD + bytes([0, 30 << 3, 1, 0, 0]), headers={"Content-Encoding": "zstd"}, expect=400, says="expected zstd"),
+    Request(name="zstd: 50 windows of 8 MiB at once", body=lambda: ZSTD + bytes([0, 13 << 3, 1, 0, 0]), headers={"Content-Encoding": "zstd"}, expect=(400, 503), copies=50),
     Request(name="gzip: 100,000 rows", body=lambda: gzip.compress(b'{"instances":[' + b"[0.5]," * 99_999 + b"[0.5]]}"), headers={"Content-Encoding": "gzip"}, slow=True),
 ]

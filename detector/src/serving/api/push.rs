@@ -14,6 +14,7 @@ use crate::ingest::sources::http::items::Items;
 use crate::serving::body::{Body, BodyError, SMALL};
 use crate::serving::budget::Held;
 use crate::serving::state::State;
+use crate::serving::zstd;
 
 /// The largest request that pushes metrics, also when it is decompressed.
 pub(super) const MAX_METRICS: usize = 8 << 20;
@@ -79,8 +80,13 @@ pub(super) fn decompressed(encoding: &str, body: Body, most: usize) -> Result<Bo
         plain if is_plain(plain) => Ok(Body { bytes, held }),
         "gzip" => unpacked(MultiGzDecoder::new(&*bytes), "gzip", held, most),
         "deflate" => unpacked(ZlibDecoder::new(&*bytes), "deflate", held, most),
+        "zstd" => {
+            let mut held = held;
+            held.grow(most)?; // its window
+            unpacked(zstd::Decoder::new(&bytes), "zstd", held, most)
+        }
         other => Err(ApiError::Unsupported(format!(
-            "Content-Encoding: expected gzip, deflate or none, got {:?}",
+            "Content-Encoding: expected gzip, deflate, zstd or none, got {:?}",
             excerpt(other, MAX_EXCERPT)
         ))),
     }
