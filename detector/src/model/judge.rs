@@ -50,11 +50,6 @@ impl Model {
         vector: &[f64],
         explain: Explain,
     ) -> Result<Judgement, Unjudgeable> {
-        assert_eq!(
-            vector.len(),
-            self.columns(),
-            "a vector must have as many values as the model has columns"
-        );
         let row = self.row(vector)?;
         let forest = &self.artifact.ensemble;
         let (score, mut columns) = match explain {
@@ -79,8 +74,24 @@ impl Model {
         })
     }
 
+    /// The score alone.
+    ///
+    /// # Errors
+    /// As [`Model::judge`].
+    ///
+    /// # Panics
+    /// As [`Model::judge`].
+    pub fn score(&self, vector: &[f64]) -> Result<f64, Unjudgeable> {
+        Ok(self.artifact.ensemble.score(&self.row(vector)?))
+    }
+
     /// What the forest sees of a vector.
     fn row(&self, vector: &[f64]) -> Result<Vec<f32>, Unjudgeable> {
+        assert_eq!(
+            vector.len(),
+            self.columns(),
+            "a vector must have as many values as the model has columns"
+        );
         let cell = |value: &f64| cell_or_missing(*value).ok_or(Unjudgeable(*value));
         let row = vector.iter().map(cell).collect::<Result<_, _>>()?;
         let Some(steps) = self.preprocessing() else { return Ok(row) };

@@ -198,14 +198,21 @@ impl Scorer {
         }
     }
 
-    /// The judgement of these values as if they were the next readings; none where the past is too short. Nothing is
-    /// remembered.
+    /// The score of these values as if they were the next readings; none where the past is too short. Nothing is remembered.
     ///
     /// # Errors
     /// Values that no model can judge.
-    pub fn judge_next(&self, values: &[f64], explain: Explain) -> Option<Result<Judgement, Unjudgeable>> {
+    pub fn score_next(&self, values: &[f64]) -> Option<Result<f64, Unjudgeable>> {
+        Some(self.model.score(&self.features.peek(values)?))
+    }
+
+    /// The judgement of the same, explained.
+    ///
+    /// # Errors
+    /// Values that no model can judge.
+    pub fn judge_next(&self, values: &[f64]) -> Option<Result<Judgement, Unjudgeable>> {
         let vector = self.features.peek(values)?;
-        let judgement = self.model.judge_by(self.threshold(), &vector, explain);
+        let judgement = self.model.judge_by(self.threshold(), &vector, Explain::Always);
         Some(judgement.map(|mut judgement| {
             judgement.as_read(self.features.levels().iter().copied().zip(values.iter().copied()));
             judgement

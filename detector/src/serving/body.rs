@@ -1,12 +1,14 @@
 //! A request's body in, as it arrives; its bytes out, within a limit, a time and the process' budget.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
 use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::web::{Bytes, BytesMut, Payload};
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 
@@ -60,16 +62,31 @@ pub async fn read(
     let mut body = Partial::new(budget, announced(request), most)?;
     let mut times = None;
     loop {
-        // What is there already, as small bodies are, needs no clock.
-        let next = match payload.next().now_or_never() {
+        let next = match at_once(&mut payload).await {
             Some(next) => next,
-            None => in_time(&mut payload, &mut times).await?,
+            None => Box::pin(in_time(&mut payload, &mut times)).await?,
         };
         match next {
             Some(chunk) => body.push(chunk.map_err(BodyError::Unreadable)?)?,
             None => return Ok(body.finish()),
         }
     }
+}
+
+/// What comes next, if it is there when the task is polled again: the server reads a small body right after the head, and so it
+/// needs no clock.
+async fn at_once(payload: &mut Payload) -> Option<Option<Result<Bytes, PayloadError>>> {
+    let mut is_again = false;
+    poll_fn(|cx| match payload.poll_next_unpin(cx) {
+        Poll::Ready(next) => Poll::Ready(Some(next)),
+        Poll::Pending if is_again => Poll::Ready(None),
+        Poll::Pending => {
+            is_again = true;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await
 }
 
 async fn in_time(

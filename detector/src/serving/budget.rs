@@ -1,8 +1,6 @@
 //! Bytes that requests hold in, whether there is room for them out: one budget for the whole process.
 
-use std::sync::Arc;
-
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// What is assumed where nothing limits the process: enough for a machine of its own, and no reason to take all of it.
 const UNLIMITED: usize = 512 << 20;
@@ -12,18 +10,19 @@ pub fn usable_memory() -> usize {
     forest::memory_limit().and_then(|limit| usize::try_from(limit).ok()).unwrap_or(UNLIMITED)
 }
 
-/// How many bytes requests may hold at once, all together.
+/// How many bytes requests may hold at once, all together. It lives as long as the process, so that no request has to count itself
+/// among its users: threads would take turns at that count.
 #[derive(Clone, Debug)]
 pub struct Budget {
-    room: Arc<Semaphore>,
+    room: &'static Semaphore,
     total: usize,
 }
 
 /// Bytes that a request holds, until it is dropped.
 #[derive(Debug)]
 pub struct Held {
-    room: Arc<Semaphore>,
-    permit: Option<OwnedSemaphorePermit>,
+    room: &'static Semaphore,
+    permit: Option<SemaphorePermit<'static>>,
 }
 
 /// There is no room for so much now.
@@ -34,12 +33,12 @@ impl Budget {
     /// A budget of so many bytes, at most 1 GiB.
     pub fn new(total: usize) -> Self {
         let total = total.min(1 << 30);
-        Self { room: Arc::new(Semaphore::new(total)), total }
+        Self { room: Box::leak(Box::new(Semaphore::new(total))), total }
     }
 
     /// Hold nothing yet.
     pub fn open(&self) -> Held {
-        Held { room: self.room.clone(), permit: None }
+        Held { room: self.room, permit: None }
     }
 
     /// Hold so many bytes.
@@ -65,7 +64,7 @@ impl Held {
     /// Others hold them.
     pub fn grow(&mut self, bytes: usize) -> Result<(), Exhausted> {
         let bytes = u32::try_from(bytes).map_err(|_| Exhausted)?;
-        let more = self.room.clone().try_acquire_many_owned(bytes).map_err(|_| Exhausted)?;
+        let more = self.room.try_acquire_many(bytes).map_err(|_| Exhausted)?;
         match &mut self.permit {
             Some(permit) => permit.merge(more),
             none => *none = Some(more),
@@ -78,7 +77,7 @@ impl Held {
     /// # Errors
     /// That would be more, and others hold them.
     pub fn hold(&mut self, bytes: usize) -> Result<(), Exhausted> {
-        let now = self.permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let now = self.permit.as_ref().map_or(0, SemaphorePermit::num_permits);
         if bytes > now {
             return self.grow(bytes - now);
         }

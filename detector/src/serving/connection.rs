@@ -9,7 +9,7 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use actix_web::rt::net::TcpStream;
@@ -50,6 +50,8 @@ pub struct Connection {
     open: Open,
     accepted: Instant,
     clock: Pin<Box<Sleep>>,
+    /// Who is woken at the next tick.
+    waker: Option<Waker>,
     progress: Progress,
     pipeline: Pipeline,
     /// Ticks since the first byte of the request that is under way.
@@ -102,6 +104,7 @@ impl Connection {
             open,
             accepted,
             clock: Box::pin(sleep(TICK)),
+            waker: None,
             progress: Progress::Http1(RequestHead::default()),
             pipeline: Pipeline::default(),
             request_age: 0,
@@ -144,6 +147,11 @@ impl Connection {
 
     /// Nothing can be done now: look at the clock, which wakes the task at its next tick.
     fn wait<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        let is_set = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        if is_set && !self.clock.is_elapsed() && self.open.is_answered() {
+            return Poll::Pending;
+        }
+        self.waker = Some(cx.waker().clone());
         loop {
             if self.open.is_evicted(cx.waker()) && !self.has_new_request() {
                 if self.accepted.elapsed() >= GRACE {

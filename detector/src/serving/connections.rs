@@ -115,6 +115,11 @@ impl Open {
         }
     }
 
+    /// Whether it has been answered, and so does not have to make room for others.
+    pub fn is_answered(&self) -> bool {
+        self.fresh.is_none()
+    }
+
     /// Whether it has to make room for others. If not, `waker` is woken when it has to.
     pub fn is_evicted(&self, waker: &Waker) -> bool {
         let Some(fresh) = &self.fresh else { return false };

@@ -1,5 +1,7 @@
 //! Readings, verdicts, events, predictions and models in, Prometheus text out.
 
+/// How many predictions were answered, and how fast.
+mod predictions;
 /// The names, help and labels, once.
 mod series;
 
@@ -11,9 +13,8 @@ use crd::contract::EventOutcome;
 use jiff::Timestamp;
 use prometheus::{Encoder, Registry, TextEncoder};
 
-use self::series::{
-    EventMetrics, Maker, ModelMetrics, PredictionMetrics, ReadingMetrics, Series, VerdictMetrics, alone,
-};
+use self::predictions::PredictionMetrics;
+use self::series::{EventMetrics, Maker, ModelMetrics, ReadingMetrics, Series, VerdictMetrics, alone};
 use crate::alerting::event::Change;
 use crate::alerting::notify;
 use crate::alerting::sensor_event::SensorChange;
@@ -188,12 +189,7 @@ impl Metrics {
 
     /// A prediction was answered.
     pub fn prediction(&self, protocol: Protocol, code: u16, took: Duration) {
-        let counter = || self.predictions.total.with_label_values(&[protocol.label(), &code.to_string()]);
-        match code {
-            200 => self.predictions.answered[protocol as usize].get_or_init(counter).inc(),
-            _ => counter().inc(),
-        }
-        self.predictions.duration.observe(took.as_secs_f64());
+        self.predictions.count(protocol, code, took);
     }
 
     /// Another model serves.
@@ -279,6 +275,7 @@ impl Metrics {
 
     /// The Prometheus text format.
     pub fn text(&self) -> String {
+        self.predictions.add_up();
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text).expect("writing to memory");
         String::from_utf8(text).expect("the text format is UTF-8")

@@ -3,11 +3,14 @@
 //! The HTTP library reads all requests that have come before it answers the first of them (RFC 9112, section 9.3.2), and each
 //! takes some 7 KB: a client that sends thousands and takes no answer would have the memory of the pod.
 
-use memchr::memmem;
+use std::sync::LazyLock;
 
-/// How a request line ends, and how an answer begins: so, then a digit, and the end of the line or a space.
-const REQUEST: (&[u8], &[u8]) = (b" HTTP/1.", b"\r\n");
-const ANSWER: (&[u8], &[u8]) = (b"HTTP/1.", b" ");
+use memchr::memmem::Finder;
+
+/// How a request line ends: so, then a digit, and the end of the line.
+static REQUEST: LazyLock<Word> = LazyLock::new(|| Word::new(b" HTTP/1.", b"\r\n"));
+/// How an answer begins: so, then a digit, and a space.
+static ANSWER: LazyLock<Word> = LazyLock::new(|| Word::new(b"HTTP/1.", b" "));
 
 /// So many requests of a connection may wait.
 const MOST: usize = 16;
@@ -30,15 +33,39 @@ impl Pipeline {
     /// # Errors
     /// More than 16 requests wait.
     pub fn received(&mut self, bytes: &[u8]) -> Result<(), TooMany> {
-        self.waiting += self.requests.count(REQUEST, bytes);
+        self.waiting += self.requests.count(&REQUEST, bytes, MOST + 1);
         if self.waiting > MOST { Err(TooMany) } else { Ok(()) }
     }
 
     /// These bytes were sent.
     pub fn sent(&mut self, bytes: &[u8]) {
         if self.waiting > 0 {
-            self.waiting = self.waiting.saturating_sub(self.answers.count(ANSWER, bytes));
+            self.waiting = self.waiting.saturating_sub(self.answers.count(&ANSWER, bytes, self.waiting));
         }
+    }
+}
+
+/// A word, any byte, and one of `last`.
+struct Word {
+    finder: Finder<'static>,
+    first: u8,
+    last: &'static [u8],
+}
+
+impl Word {
+    fn new(word: &'static [u8], last: &'static [u8]) -> Self {
+        Self { finder: Finder::new(word), first: word[0], last }
+    }
+
+    /// How many bytes of it can be at the end of a piece, and it is not whole.
+    fn longest_part(&self) -> usize {
+        self.finder.needle().len() + 1
+    }
+
+    fn count(&self, bytes: &[u8], most: usize) -> usize {
+        let is_whole =
+            |at: &usize| bytes.get(at + self.longest_part()).is_some_and(|byte| self.last.contains(byte));
+        self.finder.find_iter(bytes).filter(is_whole).take(most).count()
     }
 }
 
@@ -50,23 +77,21 @@ struct Occurrences {
 }
 
 impl Occurrences {
-    /// How often more the word stands there with this piece, with any byte and one of `last` after it.
-    fn count(&mut self, (word, last): (&[u8], &[u8]), piece: &[u8]) -> usize {
-        let longest = word.len() + 1;
-        let stands = |bytes: &[u8]| {
-            let is_whole = |at: &usize| bytes.get(at + longest).is_some_and(|byte| last.contains(byte));
-            memmem::find_iter(bytes, word).filter(is_whole).count()
-        };
+    /// How often more the word stands there with this piece; it is looked for as often as `most` times.
+    fn count(&mut self, word: &Word, piece: &[u8], most: usize) -> usize {
+        let longest = word.longest_part();
         let begin = &piece[..piece.len().min(longest)];
+        let before = self.end.len();
         self.end.extend_from_slice(begin);
-        let across = stands(&self.end);
+        let may_be_across = self.end[..before].contains(&word.first);
+        let across = if may_be_across { word.count(&self.end, 1) } else { 0 };
         if begin.len() < longest {
             self.end.drain(..self.end.len().saturating_sub(longest));
         } else {
             self.end.clear();
             self.end.extend_from_slice(&piece[piece.len() - longest..]);
         }
-        across + stands(piece)
+        across + word.count(piece, most - across.min(most))
     }
 }
 

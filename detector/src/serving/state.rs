@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwapOption, Guard};
 use crd::Valid;
 use crd::contract::{EventReport, Phase, Rejected, SensorEventReport};
 use jiff::Timestamp;
@@ -166,6 +166,11 @@ impl State {
     /// The model at work and what it remembers; none before the first training is done.
     pub fn scorer(&self) -> Option<Arc<Scorer>> {
         self.scorer.load_full()
+    }
+
+    /// The same for as long as a request takes to be read and judged: no count that threads share is touched.
+    pub fn current_scorer(&self) -> Guard<Option<Arc<Scorer>>> {
+        self.scorer.load()
     }
 
     /// From now on this model serves. `trained_in`: how long its training took, 0 where it was there.

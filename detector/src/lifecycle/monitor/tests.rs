@@ -204,7 +204,7 @@ fn what_happened_while_nobody_watched_is_filled_in_where_the_source_knows_it() {
     }
     assert_eq!(later.scorer.seen(), whole.scorer.seen());
     let next = vec![0.5];
-    let judged = |scorer: &Scorer| scorer.judge_next(&next, Explain::Never);
+    let judged = |scorer: &Scorer| scorer.judge_next(&next);
     assert_eq!(judged(&later.scorer), judged(&whole.scorer));
 }
 

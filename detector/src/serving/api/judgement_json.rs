@@ -5,17 +5,9 @@ use serde::ser::{SerializeMap, Serializer};
 
 use crate::model::judgement::{Judgement, SensorReason};
 
-/// `{"anomaly":0}`, or 1.
-#[derive(Serialize)]
-pub(super) struct Bare {
-    anomaly: u8,
-}
-
-impl Bare {
-    /// Whether it is anomalous.
-    pub(super) fn new(anomalous: bool) -> Self {
-        Self { anomaly: u8::from(anomalous) }
-    }
+/// Whether it is anomalous.
+pub(super) fn bare(anomalous: bool) -> &'static str {
+    if anomalous { "{\"anomaly\":1}" } else { "{\"anomaly\":0}" }
 }
 
 /// What `?detail=true` adds.

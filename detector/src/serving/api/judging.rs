@@ -6,14 +6,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix_web::web::{Data, Payload};
+use actix_web::http::header::ContentType;
+use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use futures::future::LocalBoxFuture;
 
 use super::answer::{AT_ONCE, Answer, Started, whole};
 use super::error::ApiError;
-use super::judgement_json::{Bare, Detailed};
+use super::judgement_json::{Detailed, bare};
 use super::push::{decompressed, encoding, is_plain};
-use crate::model::judge::{Explain, Unjudgeable};
+use crate::model::judge::Unjudgeable;
 use crate::scoring::scorer::Scorer;
 use crate::serving::body::{self, Body, SMALL};
 use crate::serving::budget::Held;
@@ -40,14 +42,15 @@ pub(super) enum Asked {
     Answer(Box<dyn Answer>),
 }
 
-/// Time a prediction, count it, answer it.
-pub(super) async fn counted(
-    state: &Data<State>,
+/// The response to a prediction that began then; it is counted. (The future that makes the answer is no argument: it would lie in memory
+/// twice, and be moved.)
+pub(super) fn counted(
+    state: &State,
     protocol: Protocol,
-    answer: impl Future<Output = Result<HttpResponse, ApiError>>,
+    began: Instant,
+    answer: Result<HttpResponse, ApiError>,
 ) -> HttpResponse {
-    let began = Instant::now();
-    let response = answer.await.unwrap_or_else(|error| error.error_response());
+    let response = answer.unwrap_or_else(|error| error.error_response());
     state.metrics.prediction(protocol, response.status().as_u16(), began.elapsed());
     response
 }
@@ -58,51 +61,73 @@ pub(super) async fn judged(
     state: &State,
     request: &HttpRequest,
     payload: Payload,
-    read: impl FnOnce(Arc<Scorer>, &[u8], &mut Held) -> Result<Asked, ApiError> + Send + 'static,
+    read: impl FnOnce(&Arc<Scorer>, &[u8], &mut Held) -> Result<Asked, ApiError> + Send + 'static,
 ) -> Result<HttpResponse, ApiError> {
     let body = body::read(request, payload, &state.budget, MAX_BYTES).await?;
-    judged_body(state, encoding(request), body, read).await
+    judged_body(state, encoding(request), body, read)?.response().await
+}
+
+/// The answer on a body.
+pub(super) enum Judged<'a> {
+    /// What is small is answered where it arrives.
+    Now(HttpResponse),
+    /// What is not takes a while.
+    Later(LocalBoxFuture<'a, Result<HttpResponse, ApiError>>),
+}
+
+impl Judged<'_> {
+    /// The response, when it is there.
+    pub(super) async fn response(self) -> Result<HttpResponse, ApiError> {
+        match self {
+            Self::Now(response) => Ok(response),
+            Self::Later(response) => response.await,
+        }
+    }
 }
 
 /// The same for a body that was read, and is compressed so.
-pub(super) async fn judged_body(
+pub(super) fn judged_body(
     state: &State,
     encoding: String,
     body: Body,
-    read: impl FnOnce(Arc<Scorer>, &[u8], &mut Held) -> Result<Asked, ApiError> + Send + 'static,
-) -> Result<HttpResponse, ApiError> {
-    let scorer = state.scorer().ok_or_else(|| ApiError::NotReady(state.why_no_model()))?;
+    read: impl FnOnce(&Arc<Scorer>, &[u8], &mut Held) -> Result<Asked, ApiError> + Send + 'static,
+) -> Result<Judged<'_>, ApiError> {
     if body.bytes.len() > SMALL || !is_plain(&encoding) {
-        return large(state, scorer, encoding, body, read).await;
+        return Ok(Judged::Later(Box::pin(large(state, encoding, body, read))));
     }
+    let scorer = state.current_scorer();
+    let scorer = scorer.as_ref().ok_or_else(|| ApiError::NotReady(state.why_no_model()))?;
     let Body { bytes, mut held } = body;
-    match read(scorer.clone(), &bytes, &mut held)? {
-        Asked::Next { values, detail } => next(&scorer, &values, detail),
-        Asked::Answer(answer) if answer.is_short() => Ok(whole(answer)),
-        Asked::Answer(answer) => {
-            let batch = state.batches.begin()?;
-            held.grow(answer.bytes() + AT_ONCE)?;
-            let started = batch.work(move || Started::new(answer)).await?;
-            Ok(started.response(batch, held))
-        }
-    }
+    Ok(match read(scorer, &bytes, &mut held)? {
+        Asked::Next { values, detail } => Judged::Now(next(scorer, &values, detail)?),
+        Asked::Answer(answer) if answer.is_short() => Judged::Now(whole(answer)),
+        Asked::Answer(answer) => Judged::Later(Box::pin(long(state, answer, held))),
+    })
+}
+
+/// A long answer to a short body.
+async fn long(state: &State, answer: Box<dyn Answer>, mut held: Held) -> Result<HttpResponse, ApiError> {
+    let batch = state.batches.begin()?;
+    held.grow(answer.bytes() + AT_ONCE)?;
+    let started = batch.work(move || Started::new(answer)).await?;
+    Ok(started.response(batch, held))
 }
 
 /// A body that takes a while to read.
 async fn large(
     state: &State,
-    scorer: Arc<Scorer>,
     encoding: String,
     body: Body,
-    read: impl FnOnce(Arc<Scorer>, &[u8], &mut Held) -> Result<Asked, ApiError> + Send + 'static,
+    read: impl FnOnce(&Arc<Scorer>, &[u8], &mut Held) -> Result<Asked, ApiError> + Send + 'static,
 ) -> Result<HttpResponse, ApiError> {
+    let scorer = state.scorer().ok_or_else(|| ApiError::NotReady(state.why_no_model()))?;
     let batch = state.batches.begin()?;
     let judge = scorer.clone();
     let asked = batch.work(move || {
         let Body { bytes, mut held } = decompressed(&encoding, body, MAX_BYTES)?;
         // Two characters make a number at best. What is not needed is given back.
         held.grow(bytes.len() / 2 * size_of::<f64>())?;
-        let started = match read(scorer, &bytes, &mut held)? {
+        let started = match read(&scorer, &bytes, &mut held)? {
             Asked::Next { values, detail } => Err((values, detail)),
             Asked::Answer(answer) => {
                 drop(bytes);
@@ -120,19 +145,17 @@ async fn large(
 
 /// Judge values as the reading that follows those that the detector has seen.
 fn next(scorer: &Scorer, values: &[f64], detail: bool) -> Result<HttpResponse, ApiError> {
-    let explain = if detail { Explain::Always } else { Explain::Never };
-    let judgement = scorer.judge_next(values, explain).ok_or_else(|| {
-        ApiError::NotReady("the model looks back on readings that have not come yet".to_owned())
-    })?;
-    let judgement = judgement.map_err(|Unjudgeable(value)| {
-        ApiError::Unprocessable(
-            "value".to_owned(),
-            format!("too far from the readings before to be judged: {value}"),
-        )
-    })?;
-    Ok(if detail {
-        HttpResponse::Ok().json(Detailed::new(scorer.model().sensors(), scorer.threshold(), &judgement))
-    } else {
-        HttpResponse::Ok().json(Bare::new(judgement.anomalous))
-    })
+    let too_early =
+        || ApiError::NotReady("the model looks back on readings that have not come yet".to_owned());
+    let refused = |Unjudgeable(value)| {
+        let why = format!("too far from the readings before to be judged: {value}");
+        ApiError::Unprocessable("value".to_owned(), why)
+    };
+    let threshold = scorer.threshold();
+    if detail {
+        let judgement = scorer.judge_next(values).ok_or_else(too_early)?.map_err(refused)?;
+        return Ok(HttpResponse::Ok().json(Detailed::new(scorer.model().sensors(), threshold, &judgement)));
+    }
+    let score = scorer.score_next(values).ok_or_else(too_early)?.map_err(refused)?;
+    Ok(HttpResponse::Ok().content_type(ContentType::json()).body(bare(score > threshold)))
 }

@@ -1,6 +1,8 @@
 //! `POST /predict`: one value, the values of all sensors, whole rows, or rows of readings in; 0 or 1 out, more with `?detail=true`. Lines of JSON, a
 //! row each, where the Content-Type is `application/x-ndjson`.
 
+use std::time::Instant;
+
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Data, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
@@ -29,6 +31,9 @@ pub(super) struct Options {
 impl Options {
     /// The options in a query.
     pub(super) fn of(request: &HttpRequest) -> Result<Self, ApiError> {
+        if request.query_string().is_empty() {
+            return Ok(Self::default());
+        }
         let options = Query::<Self>::from_query(request.query_string());
         let options =
             options.map_err(|_| ApiError::Malformed("expected ?detail=true or nothing".to_owned()))?;
@@ -42,14 +47,17 @@ impl Options {
 }
 
 /// The handler.
-pub(super) async fn predict(state: Data<State>, request: HttpRequest, payload: Payload) -> HttpResponse {
-    counted(&state, Protocol::Predict, answer(&state, &request, payload)).await
+pub(super) async fn predict(request: HttpRequest, payload: Payload) -> HttpResponse {
+    // Not extracted, which would count its users: threads take turns at that count.
+    let state = request.app_data::<Data<State>>().expect("the server is configured with its state");
+    let began = Instant::now();
+    counted(state, Protocol::Predict, began, answer(state, &request, payload).await)
 }
 
 async fn answer(state: &State, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, ApiError> {
     let options = Options::of(request)?;
     if lines::is_lines(header(request, CONTENT_TYPE)) {
-        return by_lines(state, request, payload, options).await;
+        return Box::pin(by_lines(state, request, payload, options)).await;
     }
     let interval = state.detector.spec().interval.into();
     judged(state, request, payload, move |scorer, body, _| {
@@ -58,11 +66,11 @@ async fn answer(state: &State, request: &HttpRequest, payload: Payload) -> Resul
         match (Expected { model: scorer.model(), most_rows: options.most_rows() }).question(body)? {
             Question::Next(values) => Ok(Asked::Next { values, detail }),
             Question::Rows(cells) => {
-                let rows = MeasuredRows::new(scorer, cells, Place::Instance)?;
+                let rows = MeasuredRows::new(scorer.clone(), cells, Place::Instance)?;
                 Ok(Asked::Answer(Box::new(RowAnswer::new(rows, form))))
             }
             Question::Readings { values, start } => {
-                let rows = MeasuredRows::of_readings(scorer, values, start, interval)?;
+                let rows = MeasuredRows::of_readings(scorer.clone(), values, start, interval)?;
                 Ok(Asked::Answer(Box::new(RowAnswer::new(rows, form))))
             }
         }
@@ -79,7 +87,7 @@ async fn by_lines(
     judged(state, request, payload, move |scorer, body, _| {
         let expected = Expected { model: scorer.model(), most_rows: options.most_rows() };
         let cells = lines::rows(expected, body)?;
-        let rows = MeasuredRows::new(scorer, cells, Place::Line)?;
+        let rows = MeasuredRows::new(scorer.clone(), cells, Place::Line)?;
         let form = if options.detail { Form::DetailedLines } else { Form::Lines };
         Ok(Asked::Answer(Box::new(RowAnswer::new(rows, form))))
     })

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::answer::Answer;
-use super::judgement_json::Detailed;
+use super::judgement_json::{self, Detailed};
 use super::measured_rows::MeasuredRows;
 use crate::serving::pieces::PIECE;
 
@@ -44,8 +44,7 @@ impl Form {
             (Self::Labels, true) => b"-1",
             (Self::Lines, false) => b"{\"anomaly\":0}\n",
             (Self::Lines, true) => b"{\"anomaly\":1}\n",
-            (_, false) => b"{\"anomaly\":0}",
-            (_, true) => b"{\"anomaly\":1}",
+            _ => judgement_json::bare(anomalous).as_bytes(),
         }
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Shapes: <https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protocol>.
 
+use std::time::Instant;
+
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
@@ -37,12 +39,13 @@ pub(super) async fn predict(
     request: HttpRequest,
     payload: Payload,
 ) -> HttpResponse {
+    let began = Instant::now();
     let answer = async {
         let options = Options::of(&request)?;
         let form = if options.detail { Form::Detailed } else { Form::Labels };
         rows(&state, &name, &request, payload, options.most_rows(), form).await
     };
-    counted(&state, Protocol::V1, answer).await
+    counted(&state, Protocol::V1, began, answer.await)
 }
 
 /// `POST /v1/models/{model}:explain`: the same rows in; the labels, and the explanation of each row as of `/predict?detail=true`, out.
@@ -52,8 +55,9 @@ pub(super) async fn explain(
     request: HttpRequest,
     payload: Payload,
 ) -> HttpResponse {
+    let began = Instant::now();
     let answer = rows(&state, &name, &request, payload, MAX_EXPLAINED, Form::Explanations);
-    counted(&state, Protocol::V1, answer).await
+    counted(&state, Protocol::V1, began, answer.await)
 }
 
 async fn rows(
@@ -71,9 +75,9 @@ async fn rows(
             Question::Next(_) => {
                 return Err(ApiError::Malformed("expected instances, inputs or readings".to_owned()));
             }
-            Question::Rows(cells) => MeasuredRows::new(scorer, cells, Place::Instance)?,
+            Question::Rows(cells) => MeasuredRows::new(scorer.clone(), cells, Place::Instance)?,
             Question::Readings { values, start } => {
-                MeasuredRows::of_readings(scorer, values, start, interval)?
+                MeasuredRows::of_readings(scorer.clone(), values, start, interval)?
             }
         };
         Ok(Asked::Answer(Box::new(RowAnswer::new(rows, form))))

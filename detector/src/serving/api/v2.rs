@@ -22,7 +22,7 @@ mod tensor_answer;
 pub(super) mod grpc;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -115,7 +115,8 @@ pub(super) async fn infer(
     request: HttpRequest,
     payload: Payload,
 ) -> HttpResponse {
-    counted(&state, Protocol::V2, tensors(&state, &name, None, &request, payload)).await
+    let began = Instant::now();
+    counted(&state, Protocol::V2, began, tensors(&state, &name, None, &request, payload).await)
 }
 
 /// `POST /v2/models/{model}/versions/{version}/infer`: the same, where this version serves.
@@ -126,7 +127,8 @@ pub(super) async fn infer_version(
     payload: Payload,
 ) -> HttpResponse {
     let (name, version) = path.into_inner();
-    counted(&state, Protocol::V2, tensors(&state, &name, Some(version), &request, payload)).await
+    let began = Instant::now();
+    counted(&state, Protocol::V2, began, tensors(&state, &name, Some(version), &request, payload).await)
 }
 
 fn scorer(state: &State) -> Result<Arc<Scorer>, ApiError> {
@@ -145,7 +147,7 @@ async fn tensors(
     let (name, interval) = (name.to_owned(), state.detector.spec().interval.into());
     judged(state, request, payload, move |scorer, body, held| {
         version.map_or(Ok(()), |version| check_version(scorer.model(), &version))?;
-        answer(&name, scorer, json_length, body, held, interval)
+        answer(&name, scorer.clone(), json_length, body, held, interval)
     })
     .await
 }

@@ -4,9 +4,7 @@ use std::sync::OnceLock;
 
 use crd::contract::EventOutcome;
 use prometheus::core::Collector;
-use prometheus::{
-    CounterVec, Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Registry,
-};
+use prometheus::{CounterVec, Gauge, GaugeVec, IntCounter, IntCounterVec, Opts, Registry};
 
 pub(super) struct ReadingMetrics {
     pub(super) sensor_value: GaugeVec,
@@ -35,13 +33,6 @@ pub(super) struct EventMetrics {
     pub(super) sensor_fault: GaugeVec,
     pub(super) sensor_total: IntCounterVec,
     pub(super) notifications: IntCounterVec,
-}
-
-pub(super) struct PredictionMetrics {
-    pub(super) total: IntCounterVec,
-    /// Of `total` the series of those that were answered, by protocol: there is no need to look them up.
-    pub(super) answered: [OnceLock<IntCounter>; 4],
-    pub(super) duration: Histogram,
 }
 
 pub(super) struct ModelMetrics {
@@ -85,7 +76,7 @@ impl Maker {
         Series::of(&self.gauges(name, help, &[]), &[])
     }
 
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    pub(super) fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
         self.registered(IntCounterVec::new(Opts::new(name, help), labels).expect("a constant name"))
     }
 
@@ -93,7 +84,7 @@ impl Maker {
         self.registered(CounterVec::new(Opts::new(name, help), &[]).expect("a constant name"))
     }
 
-    fn registered<C: Collector + Clone + 'static>(&self, collector: C) -> C {
+    pub(super) fn registered<C: Collector + Clone + 'static>(&self, collector: C) -> C {
         self.0.register(Box::new(collector.clone())).expect("constant names are registered once");
         collector
     }
@@ -229,25 +220,6 @@ impl EventMetrics {
                 &["kind", "sensor", "fault"],
             );
         Self { alarm, alarm_rate, alarm_rate_contribution, total, sensor_fault, sensor_total, notifications }
-    }
-}
-
-impl PredictionMetrics {
-    pub(super) fn new(make: &Maker) -> Self {
-        let duration = HistogramOpts::new(
-            "anomaly_prediction_duration_seconds",
-            "Time from a prediction request to its answer.",
-        )
-        .buckets(vec![1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 1.0]);
-        Self {
-            total: make.counters(
-                "anomaly_predictions_total",
-                "Prediction requests, by protocol and HTTP status code.",
-                &["protocol", "code"],
-            ),
-            answered: Default::default(),
-            duration: make.registered(Histogram::with_opts(duration).expect("constant buckets")),
-        }
     }
 }
 

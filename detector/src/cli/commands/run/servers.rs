@@ -109,7 +109,7 @@ struct Routes {
     origins: Vec<String>,
     /// Who is asked for what.
     security: Security,
-    /// Whether answers are gzipped for those who take it.
+    /// Whether answers are compressed for those who take it.
     compresses: bool,
 }
 
@@ -226,8 +226,8 @@ impl Parts {
         Error = actix_http::Response<BoxBody>,
         InitError = (),
     > + use<> {
-        let (connections, state, compresses) =
-            (self.connections.clone(), self.state.clone(), self.routes.compresses);
+        // A handle for each request: of one thread, so that threads do not take turns at its count.
+        let parts = Rc::new(self.clone());
         let tokens = self.routes.security.tokens.clone();
         let (is_guarded, tokens) = (tokens.is_some(), Rc::new(tokens));
         let guard = from_fn(move |request, next| authenticate(tokens.clone(), request, next));
@@ -239,13 +239,17 @@ impl Parts {
         map_config(app, |()| AppConfig::default()).map_err(|error: Error| error.error_response().into()).map(
             move |response: ServiceResponse<_>| {
                 let response = response.map_into_boxed_body();
-                let mut response = if compresses { compressed(response, &state.budget) } else { response };
+                let mut response = if parts.routes.compresses {
+                    compressed(response, &parts.state.budget)
+                } else {
+                    response
+                };
                 let is_old = response.request().version() < Version::HTTP_11;
                 let is_endless = is_old && matches!(response.response().body().size(), BodySize::Stream);
                 if is_endless {
                     response.response_mut().head_mut().no_chunking(true);
                 }
-                if is_endless || connections.is_closing() {
+                if is_endless || parts.connections.is_closing() {
                     response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
                 }
                 response.into()

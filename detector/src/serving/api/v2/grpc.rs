@@ -13,7 +13,7 @@ mod message;
 mod tensor_message;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::http::Version;
 use actix_web::http::header::CONTENT_TYPE;
@@ -47,7 +47,8 @@ pub(in super::super) async fn call(
     payload: Payload,
 ) -> HttpResponse {
     if *method == "ModelInfer" {
-        return counted(&state, Protocol::Grpc, infer(&state, &request, payload)).await;
+        let began = Instant::now();
+        return counted(&state, Protocol::Grpc, began, infer(&state, &request, payload).await);
     }
     let answer = about(&state, &method, &request, payload).await;
     answer.unwrap_or_else(|error| actix_web::ResponseError::error_response(&error))
@@ -117,8 +118,10 @@ fn metadata(state: &State, scorer: &Scorer) -> Message {
 async fn infer(state: &State, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, ApiError> {
     let (body, encoding) = received(state, request, payload).await?;
     let (expected, interval) = (state.detector.name(), state.detector.spec().interval.into());
-    let read = move |scorer, body: &[u8], held: &mut Held| answer(&expected, scorer, body, held, interval);
-    judged_body(state, encoding, body, read).await
+    let read = move |scorer: &Arc<Scorer>, body: &[u8], held: &mut Held| {
+        answer(&expected, scorer.clone(), body, held, interval)
+    };
+    judged_body(state, encoding, body, read)?.response().await
 }
 
 fn answer(

@@ -1,0 +1,70 @@
+//! Answered predictions in; how many there were, and how long they took, out.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use prometheus::local::{LocalHistogram, LocalIntCounter};
+use prometheus::{Histogram, HistogramOpts, IntCounterVec};
+use thread_local::ThreadLocal;
+
+use super::Protocol;
+use super::series::Maker;
+
+/// The series of predictions.
+pub(super) struct PredictionMetrics {
+    total: IntCounterVec,
+    duration: Histogram,
+    /// What each thread has counted since the last scrape: they would take turns at one count.
+    threads: ThreadLocal<Mutex<Counted>>,
+}
+
+/// Predictions of one thread.
+struct Counted {
+    /// Those with code 200, by protocol.
+    answered: [Option<LocalIntCounter>; 4],
+    duration: LocalHistogram,
+}
+
+impl PredictionMetrics {
+    pub(super) fn new(make: &Maker) -> Self {
+        let duration = HistogramOpts::new(
+            "anomaly_prediction_duration_seconds",
+            "Time from a prediction request to its answer.",
+        )
+        .buckets(vec![1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 5e-3, 2.5e-2, 0.1, 1.0]);
+        Self {
+            total: make.counters(
+                "anomaly_predictions_total",
+                "Prediction requests, by protocol and HTTP status code.",
+                &["protocol", "code"],
+            ),
+            duration: make.registered(Histogram::with_opts(duration).expect("constant buckets")),
+            threads: ThreadLocal::new(),
+        }
+    }
+
+    /// A prediction was answered.
+    pub(super) fn count(&self, protocol: Protocol, code: u16, took: Duration) {
+        let none = || Mutex::new(Counted { answered: Default::default(), duration: self.duration.local() });
+        let mut mine = lock(self.threads.get_or(none));
+        mine.duration.observe(took.as_secs_f64());
+        let counter = || self.total.with_label_values(&[protocol.label(), &code.to_string()]);
+        match code {
+            200 => mine.answered[protocol as usize].get_or_insert_with(|| counter().local()).inc(),
+            _ => counter().inc(),
+        }
+    }
+
+    /// Add up what the threads have counted.
+    pub(super) fn add_up(&self) {
+        for counted in &self.threads {
+            let counted = lock(counted);
+            counted.duration.flush();
+            counted.answered.iter().flatten().for_each(LocalIntCounter::flush);
+        }
+    }
+}
+
+fn lock(counted: &Mutex<Counted>) -> MutexGuard<'_, Counted> {
+    counted.lock().unwrap_or_else(PoisonError::into_inner)
+}
