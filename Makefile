@@ -95,5 +95,5 @@ bench-monitoring: ## The demo, measured: seconds from apply to Ready, to the fir
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-SECONDS ?= 20
+SECONDS ?= 10
 export QUALITY_DATA
