@@ -4,12 +4,11 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-use crate::assets::{CHARTS_SCRIPT, UPLOT_SCRIPT, UPLOT_STYLE};
+use crate::assets::{Asset, CHARTS_SCRIPT, REPORT_STYLE, UPLOT_SCRIPT, UPLOT_STYLE, asset};
 use crate::report::recording::Recording;
 
-const PAGE: &str = include_str!("../../assets/report/page.html");
-const STYLE: &str = include_str!("../../assets/report/report.css");
-const SCRIPT: &str = include_str!("../../assets/report/report.js");
+static PAGE: Asset = asset!("report/page.html");
+static SCRIPT: Asset = asset!("report/report.js");
 
 /// What a report shows.
 pub struct Report<'a> {
@@ -38,12 +37,12 @@ pub struct Figures {
 impl Report<'_> {
     /// The page.
     pub fn html(&self) -> String {
-        filled(PAGE, |name| match name {
+        filled(&PAGE, |name| match name {
             "title" => Cow::Owned(escaped(self.title)),
-            "uplot-style" => UPLOT_STYLE.into(),
-            "style" => STYLE.into(),
-            "uplot" => UPLOT_SCRIPT.into(),
-            "script" => Cow::Owned([CHARTS_SCRIPT, SCRIPT].concat()),
+            "uplot-style" => UPLOT_STYLE.as_str().into(),
+            "style" => REPORT_STYLE.as_str().into(),
+            "uplot" => UPLOT_SCRIPT.as_str().into(),
+            "script" => Cow::Owned([CHARTS_SCRIPT.as_str(), &SCRIPT].concat()),
             _ => Cow::Owned(embedded(&self.data())),
         })
     }

@@ -76,8 +76,8 @@ impl Read for Decoder<'_> {
     }
 }
 
-fn invalid(why: impl ToString) -> Error {
-    Error::new(ErrorKind::InvalidData, why.to_string())
+fn invalid(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(ErrorKind::InvalidData, why)
 }
 
 /// A piece as a frame of its own: frames one after another are what they hold, one after another.

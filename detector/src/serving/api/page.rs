@@ -10,19 +10,23 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::push::header;
-use crate::assets::{CHARTS_SCRIPT, UPLOT_SCRIPT, UPLOT_STYLE};
+use crate::assets::{Asset, CHARTS_SCRIPT, REPORT_STYLE, UPLOT_SCRIPT, UPLOT_STYLE, asset};
 use crate::serving::state::State;
 
 /// The routes of the predict port, in OpenAPI 3.1.
-const OPENAPI: &str = include_str!("../../../assets/openapi.json");
-const PAGE: &str = include_str!("../../../assets/page/page.html");
+static OPENAPI: Asset = asset!("openapi.json");
+static PAGE: Asset = asset!("page/page.html");
+static PAGE_SCRIPT: Asset = asset!("page/page.js");
+static PAGE_STYLE: Asset = asset!("page/page.css");
+static ROUTES_PAGE: Asset = asset!("page/api.html");
+static ROUTES_SCRIPT: Asset = asset!("page/api.js");
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The handler.
 pub(super) async fn page(state: Data<State>, request: HttpRequest) -> HttpResponse {
     if header(&request, ACCEPT).contains("text/html") {
-        return guarded(HTML).insert_header(("Vary", "Accept")).body(PAGE);
+        return guarded(HTML).insert_header(("Vary", "Accept")).body(PAGE.as_str());
     }
     let scorer = state.scorer();
     let index = json!({
@@ -38,7 +42,7 @@ pub(super) async fn page(state: Data<State>, request: HttpRequest) -> HttpRespon
 
 /// `GET /openapi.json`: these routes in OpenAPI 3.1.
 pub(super) async fn openapi() -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(OPENAPI)
+    HttpResponse::Ok().content_type("application/json").body(OPENAPI.as_str())
 }
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
@@ -46,22 +50,17 @@ const HTML: &str = "text/html; charset=utf-8";
 
 /// `GET /page/{file}`: what the page loads, and the page of the routes.
 pub(super) async fn file(name: Path<String>) -> Result<HttpResponse, ApiError> {
-    let (kind, parts): (_, &[&str]) = match &**name {
-        "uplot.js" => (SCRIPT, &[UPLOT_SCRIPT]),
-        "page.js" => (SCRIPT, &[CHARTS_SCRIPT, include_str!("../../../assets/page/page.js")]),
-        "api.js" => (SCRIPT, &[include_str!("../../../assets/page/api.js")]),
-        "api.html" => (HTML, &[include_str!("../../../assets/page/api.html")]),
-        "page.css" => (
-            "text/css; charset=utf-8",
-            &[
-                UPLOT_STYLE,
-                include_str!("../../../assets/report/report.css"),
-                include_str!("../../../assets/page/page.css"),
-            ],
-        ),
+    let (kind, parts): (_, &[&Asset]) = match &**name {
+        "uplot.js" => (SCRIPT, &[&UPLOT_SCRIPT]),
+        "page.js" => (SCRIPT, &[&CHARTS_SCRIPT, &PAGE_SCRIPT]),
+        "api.js" => (SCRIPT, &[&ROUTES_SCRIPT]),
+        "api.html" => (HTML, &[&ROUTES_PAGE]),
+        "page.css" => ("text/css; charset=utf-8", &[&UPLOT_STYLE, &REPORT_STYLE, &PAGE_STYLE]),
         other => return Err(ApiError::NoSuchPath(format!("/page/{other}"))),
     };
-    Ok(guarded(kind).insert_header(("Cache-Control", "no-cache")).body(parts.concat()))
+    Ok(guarded(kind)
+        .insert_header(("Cache-Control", "no-cache"))
+        .body(parts.iter().map(|part| part.as_str()).collect::<String>()))
 }
 
 /// The head of something that a browser reads, which lets it reach nothing but this detector.
@@ -78,7 +77,7 @@ fn guarded(kind: &'static str) -> HttpResponseBuilder {
 
 /// Each route with its method and what it does, from [`OPENAPI`].
 static ROUTES: LazyLock<Vec<Value>> = LazyLock::new(|| {
-    let openapi: Value = serde_json::from_str(OPENAPI).expect("a test reads it");
+    let openapi: Value = serde_json::from_str(&OPENAPI).expect("a test reads it");
     let paths = openapi["paths"].as_object().into_iter().flatten();
     let routes = paths.flat_map(|(path, methods)| {
         let methods = methods.as_object().into_iter().flatten();
