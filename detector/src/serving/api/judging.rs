@@ -85,7 +85,7 @@ impl Judged<'_> {
     }
 }
 
-/// The same for a body that was read, and is compressed so.
+/// As [`judged`] of a body that was read, and is compressed so.
 pub(super) fn judged_body(
     state: &State,
     encoding: String,
