@@ -105,8 +105,8 @@ TYPES = {"gauge": "gauge", "counter": "counter", "histogram": "histogram"}
 
 def metrics():
     page = f"# Metrics\n\n{NOTE.format('the code')}\nA detector's metrics carry the label `detector` beside those of the table.\n"
-    for title, path in {"A detector": "detector/src/serving/metrics/series.rs", "The operator": "operator/src/telemetry/metrics.rs"}.items():
-        code = (ROOT / path).read_text()
+    for title, path in {"A detector": "detector/src/serving/metrics/*.rs", "The operator": "operator/src/telemetry/metrics.rs"}.items():
+        code = "\n".join(file.read_text() for file in sorted(ROOT.glob(path)))
         found = METRIC.findall(code)
         missing = set(re.findall(r'"(anomaly_\w+)"', code)) - {name for _, name, _, _ in found}
         if missing:
