@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use prometheus::{Encoder, Registry, TextEncoder};
 
 use self::predictions::PredictionMetrics;
+pub use self::predictions::Protocol;
 use self::series::{EventMetrics, Maker, ModelMetrics, ReadingMetrics, Series, VerdictMetrics, alone};
 use crate::alerting::event::Change;
 use crate::alerting::notify;
@@ -43,31 +44,6 @@ struct SensorMetrics {
     last_reading: Series,
     contribution: Series,
     alarm_rate_contribution: Series,
-}
-
-/// How a prediction was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// `POST /predict`.
-    Predict,
-    /// `POST /v1/models/NAME:predict` and `:explain`.
-    V1,
-    /// `POST /v2/models/NAME/infer`.
-    V2,
-    /// `inference.GRPCInferenceService/ModelInfer`. Its code is that of REST.
-    Grpc,
-}
-
-impl Protocol {
-    /// The value of the `protocol` label.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Predict => "predict",
-            Self::V1 => "v1",
-            Self::V2 => "v2",
-            Self::Grpc => "grpc",
-        }
-    }
 }
 
 impl Metrics {

@@ -7,8 +7,32 @@ use prometheus::local::{LocalHistogram, LocalIntCounter};
 use prometheus::{Histogram, HistogramOpts, IntCounterVec};
 use thread_local::ThreadLocal;
 
-use super::Protocol;
 use super::series::Maker;
+
+/// How a prediction was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// `POST /predict`.
+    Predict,
+    /// `POST /v1/models/NAME:predict` and `:explain`.
+    V1,
+    /// `POST /v2/models/NAME/infer`.
+    V2,
+    /// `inference.GRPCInferenceService/ModelInfer`. Its code is that of REST.
+    Grpc,
+}
+
+impl Protocol {
+    /// The value of the `protocol` label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Predict => "predict",
+            Self::V1 => "v1",
+            Self::V2 => "v2",
+            Self::Grpc => "grpc",
+        }
+    }
+}
 
 /// The series of predictions.
 pub(super) struct PredictionMetrics {
