@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy
 import requests
 import tritonclient.http as triton
-import zstandard
+from backports import zstd
 from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig
 from running import detector
 from statuses import LOADING, NOT_PROVOKED, PUSHED, Seen, documented, provoke, provoke_waiting
@@ -60,7 +60,7 @@ def by_requests(address):
         packed = gzip.compress(json.dumps({"instances": ROWS.tolist()}).encode())
         answer = post("/predict", data=packed, headers={"Content-Encoding": "gzip"})
         same([each["anomaly"] for each in answer.json()["predictions"]], LABELS, "a gzipped body")
-        packed = zstandard.compress(json.dumps({"instances": ROWS.tolist()}).encode())
+        packed = zstd.compress(json.dumps({"instances": ROWS.tolist()}).encode())
         answer = post("/predict", data=packed, headers={"Content-Encoding": "zstd"})
         same([each["anomaly"] for each in answer.json()["predictions"]], LABELS, "a body by zstd")
         plain = session.get(url + "/openapi.json", headers={"Accept-Encoding": "identity"}, timeout=30)
