@@ -95,7 +95,7 @@ READINGS = [
     readings("gzip that is none", b"\x1f\x8b\x08hello", 400, "expected gzip", headers={"Content-Encoding": "gzip"}),
     readings("gzip of 2 MiB of {}, 16 at once", lambda: gzip.compress(array(b"{}", 2 * MIB)()), (400, 503), headers={"Content-Encoding": "gzip"}, copies=16),
     readings("deflate of 200 MiB", lambda: zlib.compress(b" " * (200 * MIB)), 413, "bytes", headers={"Content-Encoding": "deflate"}),
-    readings("brotli", b"hello", 415, "expected gzip, deflate or none", headers={"Content-Encoding": "br"}),
+    readings("brotli", b"hello", 415, "expected gzip, deflate, zstd or none", headers={"Content-Encoding": "br"}),
 ]
 
 REMOTE_WRITE = [
