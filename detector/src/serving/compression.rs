@@ -44,13 +44,7 @@ pub fn compressed(mut response: ServiceResponse<BoxBody>, budget: &Budget) -> Se
     let Ok(held) = budget.hold(coding.bytes()) else { return response };
     let headers = response.response_mut().headers_mut();
     headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
-    response.map_body(|_, body| match coding {
-        Coding::Gzip => {
-            let encoder = GzEncoder::new(Vec::new(), Compression::fast());
-            Gzipped { body, encoder: Some(encoder), _held: held }.boxed()
-        }
-        Coding::Zstd => Framed { body, _held: held }.boxed(),
-    })
+    response.map_body(|_, body| Compressed { body, encoder: Some(Encoder::new(coding)), _held: held }.boxed())
 }
 
 impl Coding {
@@ -98,14 +92,48 @@ fn is_worth_it(response: &ServiceResponse<BoxBody>) -> bool {
     is_text && head.status() == StatusCode::OK && !head.headers().contains_key(CONTENT_ENCODING)
 }
 
-/// A body that is gzipped while it is sent.
-struct Gzipped {
+/// A body that is compressed while it is sent.
+struct Compressed {
     body: BoxBody,
-    encoder: Option<GzEncoder<Vec<u8>>>,
+    encoder: Option<Encoder>,
     _held: Held,
 }
 
-impl MessageBody for Gzipped {
+enum Encoder {
+    Gzip(GzEncoder<Vec<u8>>),
+    /// Each piece is a frame.
+    Zstd,
+}
+
+impl Encoder {
+    fn new(coding: Coding) -> Self {
+        match coding {
+            Coding::Gzip => Self::Gzip(GzEncoder::new(Vec::new(), Compression::fast())),
+            Coding::Zstd => Self::Zstd,
+        }
+    }
+
+    /// What is to be sent after another piece.
+    fn pack(&mut self, piece: &[u8]) -> std::io::Result<Vec<u8>> {
+        match self {
+            Self::Gzip(encoder) => {
+                encoder.write_all(piece)?;
+                Ok(std::mem::take(encoder.get_mut()))
+            }
+            Self::Zstd => Ok(zstd::frame(piece)),
+        }
+    }
+
+    /// What is to be sent after the last piece.
+    fn finish(self) -> std::io::Result<Vec<u8>> {
+        match self {
+            Self::Gzip(encoder) => encoder.finish(),
+            Self::Zstd => Ok(Vec::new()),
+        }
+    }
+}
+
+impl MessageBody for Compressed {
     type Error = Box<dyn Error>;
 
     fn size(&self) -> BodySize {
@@ -118,39 +146,15 @@ impl MessageBody for Gzipped {
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let this = &mut *self;
         while let Some(encoder) = &mut this.encoder {
-            let Some(piece) = ready!(Pin::new(&mut this.body).poll_next(context)) else {
-                let rest = this.encoder.take().map(GzEncoder::finish).transpose()?;
-                return Poll::Ready(rest.map(|rest| Ok(rest.into())));
+            let packed = match ready!(Pin::new(&mut this.body).poll_next(context)) {
+                Some(piece) => encoder.pack(&piece?)?,
+                None => this.encoder.take().map(Encoder::finish).transpose()?.unwrap_or_default(),
             };
-            encoder.write_all(&piece?)?;
-            let packed = std::mem::take(encoder.get_mut());
             if !packed.is_empty() {
                 return Poll::Ready(Some(Ok(packed.into())));
             }
         }
         Poll::Ready(None)
-    }
-}
-
-/// A body of which each piece is sent as a frame of Zstandard.
-struct Framed {
-    body: BoxBody,
-    _held: Held,
-}
-
-impl MessageBody for Framed {
-    type Error = Box<dyn Error>;
-
-    fn size(&self) -> BodySize {
-        BodySize::Stream
-    }
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        let piece = ready!(Pin::new(&mut self.body).poll_next(context)).transpose()?;
-        Poll::Ready(piece.map(|piece| Ok(zstd::frame(&piece).into())))
     }
 }
 
@@ -186,6 +190,11 @@ mod tests {
             let response = answered(accept, json(), &Budget::new(1 << 30));
             assert_eq!(response.headers().get(CONTENT_ENCODING).unwrap(), coding, "{accept}");
         }
+        let response = answered("zstd", json(), &Budget::new(1 << 30));
+        let packed = to_bytes(response.into_body()).await.unwrap();
+        let mut text = String::new();
+        zstd::Decoder::new(&packed).read_to_string(&mut text).unwrap();
+        assert_eq!(text, whole);
         for accept in ["", "identity", "gzip;q=0", "gzip;q=0.0, br", "xgzip", "zstd;q=0"] {
             let response = answered(accept, json(), &budget);
             assert!(response.headers().get(CONTENT_ENCODING).is_none(), "{accept}");
