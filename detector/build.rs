@@ -1,15 +1,24 @@
-//! What browsers load in, from `assets`; the same, gzipped, out: so it takes a third of the room in the program.
+//! What browsers load in, from `assets`; the same, gzipped, out: so it takes a third of the room in the program. And where the
+//! linker puts what a prediction goes through.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=assets");
-    pack(Path::new("assets"), &PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets it")))
+    println!("cargo::rerun-if-changed=layout.ld");
+    if var("PROFILE") == "release" && var("CARGO_CFG_TARGET_OS") == "linux" {
+        println!("cargo::rustc-link-arg-bins=-Wl,-T,{}/layout.ld", var("CARGO_MANIFEST_DIR"));
+    }
+    pack(Path::new("assets"), Path::new(&var("OUT_DIR")))
+}
+
+fn var(name: &str) -> String {
+    std::env::var(name).expect("cargo sets it")
 }
 
 /// Each file of a folder and those below it, under its name with `.gz`.

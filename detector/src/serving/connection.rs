@@ -208,9 +208,9 @@ impl Connection {
         if head.is_between_requests() {
             self.request_age = 0;
         }
-        let received = head.received(bytes);
-        received.map_err(|_| self.refuse(LARGE_HEAD, "the head of a request is too large"))?;
-        self.pipeline.received(bytes).map_err(|_| cut("too many requests wait for their answers"))
+        let head = head.received(bytes);
+        let head = head.map_err(|_| self.refuse(LARGE_HEAD, "the head of a request is too large"))?;
+        self.pipeline.received(bytes, head).map_err(|_| cut("too many requests wait for their answers"))
     }
 
     fn sent(&mut self, bytes: &[u8]) {

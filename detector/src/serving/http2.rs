@@ -67,7 +67,7 @@ impl Http2 {
     /// Answer the requests of a connection until it ends. `stopping` resolves when no more are to be taken.
     pub async fn serve<S>(&self, connection: Connection, app: Rc<S>, stopping: impl Future<Output = ()>)
     where
-        S: Service<actix_http::Request, Response = Answered, Error = Answered> + 'static,
+        S: Service<actix_http::Request, Response = Answered, Error = actix_web::Error> + 'static,
     {
         let streams = Streams::new();
         let connection = connection.into_http2(streams.clone());
@@ -102,7 +102,7 @@ impl Http2 {
         stream: streams::Request,
     ) -> http::Response<Outgoing>
     where
-        S: Service<actix_http::Request, Response = Answered, Error = Answered>,
+        S: Service<actix_http::Request, Response = Answered, Error = actix_web::Error>,
     {
         let is_grpc = grpc_status::is_grpc(request.headers().get(http::header::CONTENT_TYPE));
         let is_head = request.method() == http::Method::HEAD;
@@ -110,7 +110,7 @@ impl Http2 {
         let body = request.body().clone();
         let mut held = self.budget.open();
         let answered = match held.grow(REQUEST) {
-            Ok(()) => app.call(converted(request)).await.unwrap_or_else(|error| error),
+            Ok(()) => app.call(converted(request)).await.unwrap_or_else(Into::into),
             Err(_) => busy(),
         };
         if answered.status().is_client_error() || answered.status().is_server_error() {

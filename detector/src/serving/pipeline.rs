@@ -5,6 +5,7 @@
 
 use std::sync::LazyLock;
 
+use memchr::memchr;
 use memchr::memmem::Finder;
 
 /// How a request line ends: so, then a digit, and the end of the line.
@@ -28,19 +29,30 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// These bytes have come.
+    /// These bytes have come. `head`: how many of them are the rest of a head, where it ends among them. If nothing waits, that
+    /// head is one request, which is not looked for.
     ///
     /// # Errors
     /// More than 16 requests wait.
-    pub fn received(&mut self, bytes: &[u8]) -> Result<(), TooMany> {
-        self.waiting += self.requests.count(&REQUEST, bytes, MOST + 1);
+    pub fn received(&mut self, bytes: &[u8], head: Option<usize>) -> Result<(), TooMany> {
+        let mut after = bytes;
+        if let Some(end) = head
+            && self.waiting == 0
+        {
+            (self.waiting, after) = (1, &bytes[end..]);
+            self.requests.end.clear();
+        }
+        self.waiting += self.requests.count(&REQUEST, after, MOST + 1);
         if self.waiting > MOST { Err(TooMany) } else { Ok(()) }
     }
 
     /// These bytes were sent.
     pub fn sent(&mut self, bytes: &[u8]) {
-        if self.waiting > 0 {
-            self.waiting = self.waiting.saturating_sub(self.answers.count(&ANSWER, bytes, self.waiting));
+        if self.waiting == 1 && bytes.starts_with(ANSWER.finder.needle()) {
+            self.waiting = 0;
+            self.answers.end.clear();
+        } else if self.waiting > 0 {
+            self.waiting -= self.answers.count(&ANSWER, bytes, self.waiting);
         }
     }
 }
@@ -63,6 +75,10 @@ impl Word {
     }
 
     fn count(&self, bytes: &[u8], most: usize) -> usize {
+        // Most bodies are JSON without it.
+        if memchr(b'/', bytes).is_none() {
+            return 0;
+        }
         let is_whole =
             |at: &usize| bytes.get(at + self.longest_part()).is_some_and(|byte| self.last.contains(byte));
         self.finder.find_iter(bytes).filter(is_whole).take(most).count()
@@ -91,12 +107,13 @@ impl Occurrences {
             self.end.clear();
             self.end.extend_from_slice(&piece[piece.len() - longest..]);
         }
-        across + word.count(piece, most - across.min(most))
+        across + word.count(piece, most - across)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::request_head::RequestHead;
     use super::*;
 
     const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -108,7 +125,12 @@ mod tests {
         for length in 1..=many.len() {
             let mut pipeline = Pipeline::default();
             let mut pieces = many.chunks(length);
-            assert!(pieces.any(|piece| pipeline.received(piece).is_err()), "in pieces of {length} bytes");
+            let mut head = RequestHead::default();
+            let is_cut = pieces.any(|piece| {
+                let end = head.received(piece).unwrap();
+                pipeline.received(piece, end).is_err()
+            });
+            assert!(is_cut, "in pieces of {length} bytes");
             assert_eq!(pipeline.waiting, MOST + 1);
         }
     }
@@ -118,7 +140,7 @@ mod tests {
         for length in 1..=OK.len() {
             let mut pipeline = Pipeline::default();
             for _ in 0..3 {
-                pipeline.received(&GET.repeat(MOST)).unwrap();
+                pipeline.received(&GET.repeat(MOST), Some(GET.len())).unwrap();
                 OK.repeat(MOST).chunks(length).for_each(|piece| pipeline.sent(piece));
                 assert_eq!(pipeline.waiting, 0, "in pieces of {length} bytes");
             }

@@ -1,9 +1,17 @@
 //! The bytes of a connection in; whether the head of a request is arriving, and whether it is too large, out.
 
+use std::sync::LazyLock;
+
 use memchr::memchr_iter;
+use memchr::memmem::Finder;
 
 /// The largest head of a request, bytes.
 const MOST: usize = 16 << 10;
+
+/// The end of a line, and an empty one.
+static EMPTY_LINE: LazyLock<Finder> = LazyLock::new(|| Finder::new(b"\n\r\n"));
+/// The same without carriage returns, which the HTTP library takes as well.
+static BARE_LINE: LazyLock<Finder> = LazyLock::new(|| Finder::new(b"\n\n"));
 
 /// How far the request is that a connection is in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,32 +55,31 @@ impl RequestHead {
         self.progress == Progress::Nothing
     }
 
-    /// These bytes have come.
+    /// These bytes have come. How many of them are the rest of a head, if it ends among them.
     ///
     /// # Errors
     /// A head without an end in the first 16 KiB.
-    pub fn received(&mut self, bytes: &[u8]) -> Result<(), TooLarge> {
-        let length = match self.progress {
+    pub fn received(&mut self, bytes: &[u8]) -> Result<Option<usize>, TooLarge> {
+        let (length, end) = match self.progress {
             Progress::Nothing => {
                 self.is_empty_line = false;
-                0
+                (0, usual_end(bytes).or_else(|| self.end(bytes)))
             }
-            Progress::Arriving(length) => length,
-            Progress::Whole | Progress::Refused => return Ok(()),
+            Progress::Arriving(length) => (length, self.end(bytes)),
+            Progress::Whole | Progress::Refused => return Ok(None),
         };
-        let end = self.end(bytes);
         let length = length + end.unwrap_or(bytes.len());
         self.progress = if end.is_some() { Progress::Whole } else { Progress::Arriving(length) };
-        if length > MOST { Err(TooLarge) } else { Ok(()) }
+        if length > MOST { Err(TooLarge) } else { Ok(end) }
     }
 
-    /// Where among these bytes the empty line is.
+    /// Where among these bytes the empty line ends.
     fn end(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut begin = 0;
         for end in memchr_iter(b'\n', bytes) {
             let is_empty = bytes[begin..end].iter().all(|byte| *byte == b'\r');
             if is_empty && self.is_empty_line {
-                return Some(end);
+                return Some(end + 1);
             }
             (begin, self.is_empty_line) = (end + 1, true);
         }
@@ -93,6 +100,13 @@ impl RequestHead {
     }
 }
 
+/// Where the empty line ends, if these bytes begin a head and hold all of it, and its lines end as the standard has it.
+fn usual_end(bytes: &[u8]) -> Option<usize> {
+    let end = EMPTY_LINE.find(bytes)? + EMPTY_LINE.needle().len();
+    let is_first = BARE_LINE.find(&bytes[..end]).is_none();
+    is_first.then_some(end)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,8 +118,20 @@ mod tests {
             let mut head = RequestHead::default();
             head.received(&request[..cut]).unwrap();
             assert_eq!(head.is_arriving(), cut < 35, "{cut}");
-            head.received(&request[cut..]).unwrap();
+            let end = head.received(&request[cut..]).unwrap();
+            assert_eq!(end, (cut < 35).then(|| 35 - cut), "{cut}");
             assert!(!head.is_arriving());
+        }
+    }
+
+    #[test]
+    fn a_head_ends_with_the_first_of_its_empty_lines() {
+        for (bytes, end) in [
+            (&b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\n\n"[..], 18),
+            (b"GET / HTTP/1.1\n\nGET / HTTP/1.1\r\n\r\n", 16),
+            (b"GET / HTTP/1.1\n\r\nGET / HTTP/1.1\r\n\r\n", 17),
+        ] {
+            assert_eq!(RequestHead::default().received(bytes), Ok(Some(end)));
         }
     }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix_web::http::header::ContentType;
+use actix_web::http::header::HeaderValue;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use futures::future::LocalBoxFuture;
@@ -28,6 +28,9 @@ pub(super) const MAX_BYTES: usize = 2 << 20;
 pub(super) const MAX_ROWS: usize = 600_000;
 /// The most rows of a request that are explained: that costs ten times as much.
 pub(super) const MAX_EXPLAINED: usize = 50_000;
+
+/// Made once: a header's value is checked byte by byte.
+static JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// What a request asks for.
 pub(super) enum Asked {
@@ -157,5 +160,5 @@ fn next(scorer: &Scorer, values: &[f64], detail: bool) -> Result<HttpResponse, A
         return Ok(HttpResponse::Ok().json(Detailed::new(scorer.model().sensors(), threshold, &judgement)));
     }
     let score = scorer.score_next(values).ok_or_else(too_early)?.map_err(refused)?;
-    Ok(HttpResponse::Ok().content_type(ContentType::json()).body(bare(score > threshold)))
+    Ok(HttpResponse::Ok().content_type(JSON.clone()).body(bare(score > threshold)))
 }

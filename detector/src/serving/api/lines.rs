@@ -8,12 +8,16 @@ use super::expected::{Expected, Place};
 use super::rows::Row;
 use super::shape::By;
 
-/// Whether a Content-Type is one of lines of JSON.
+/// Whether a Content-Type is one of lines of JSON, whatever its parameters are.
 pub(super) fn is_lines(content_type: &str) -> bool {
-    let name = content_type.split(';').next().unwrap_or_default().trim();
     let names =
         ["application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"];
-    names.iter().any(|each| name.eq_ignore_ascii_case(each))
+    names.iter().any(|name| {
+        let parts = content_type.split_at_checked(name.len());
+        parts.is_some_and(|(begin, rest)| {
+            begin.eq_ignore_ascii_case(name) && matches!(rest.trim_start().as_bytes(), [] | [b';', ..])
+        })
+    })
 }
 
 /// The rows of a body. A row's place is its index among the rows; an error names the line.

@@ -47,9 +47,10 @@ impl Expected<'_> {
             return Err(refused("expected an object"));
         }
         let mut json = serde_json::Deserializer::from_slice(body);
-        let read = Fields { expected: self, capacity: body.len() / 2 }.deserialize(&mut json);
-        let read = read.and_then(|found| json.end().map(|()| found));
-        let found = read.map_err(|error| refused(&error.to_string()))?;
+        let mut found = Found::default();
+        let fields = Fields { expected: self, capacity: body.len() / 2, found: &mut found };
+        let read = fields.deserialize(&mut json).and_then(|()| json.end());
+        read.map_err(|error| refused(&error.to_string()))?;
         if found.start.is_some() && found.readings.is_none() {
             return Err(ApiError::Malformed("start: expected only beside readings".to_owned()));
         }
@@ -98,25 +99,27 @@ struct Fields<'a> {
     expected: Expected<'a>,
     /// How many numbers there can be at most.
     capacity: usize,
+    /// Filled where it is: it is large.
+    found: &'a mut Found,
 }
 
 impl<'de> DeserializeSeed<'de> for Fields<'_> {
-    type Value = Found;
+    type Value = ();
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Found, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for Fields<'_> {
-    type Value = Found;
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Found, A::Error> {
-        let (mut found, expected) = (Found::default(), self.expected);
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        let (found, expected) = (self.found, self.expected);
         while let Some(field) = entries.next_key::<Field>()? {
             match field {
                 Field::Value => once(&mut found.value, "value", || entries.next_value())?,
@@ -135,7 +138,7 @@ impl<'de> Visitor<'de> for Fields<'_> {
                 Field::Start => once(&mut found.start, "start", || entries.next_value())?,
             }
         }
-        Ok(found)
+        Ok(())
     }
 }
 

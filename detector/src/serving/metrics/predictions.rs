@@ -42,7 +42,8 @@ pub(super) struct PredictionMetrics {
     threads: ThreadLocal<Mutex<Counted>>,
 }
 
-/// Predictions of one thread.
+/// Predictions of one thread. Aligned so that no two threads write to one line of the processor's caches.
+#[repr(align(128))]
 struct Counted {
     /// Those with code 200, by protocol.
     answered: [Option<LocalIntCounter>; 4],

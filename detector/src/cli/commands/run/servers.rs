@@ -8,10 +8,11 @@ use std::time::Duration;
 use actix_cors::Cors;
 use actix_http::error::DispatchError;
 use actix_http::h1::H1Service;
-use actix_http::{ConnectionType, HttpService};
-use actix_service::{IntoService, Service, ServiceFactory, ServiceFactoryExt, fn_factory, map_config};
+use actix_http::{ConnectionType, HttpService, Request, Response};
+use actix_service::boxed::{BoxServiceFactory, factory};
+use actix_service::{IntoService, Service, ServiceFactory, apply_fn_factory, fn_factory, map_config};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
-use actix_web::dev::{AppConfig, Server, ServerHandle, ServiceResponse};
+use actix_web::dev::{AppConfig, Server, ServerHandle, ServiceRequest, ServiceResponse};
 use actix_web::http::Version;
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::rt::net::TcpStream;
@@ -143,6 +144,9 @@ impl Routes {
     }
 }
 
+/// The routes of a thread, once they are made.
+type Routed = BoxServiceFactory<(), Request, Response<BoxBody>, Error, ()>;
+
 /// What a server answers by.
 #[derive(Clone)]
 struct Parts {
@@ -215,46 +219,58 @@ impl Parts {
         Ok((connection, peer, is_http2))
     }
 
-    /// The routes. An answer says so where it is the last of its connection. HTTP/1.0 knows no chunks: there the end of an
-    /// answer whose length is not known beforehand is the end of the connection (RFC 9112, section 6.3).
-    fn app(
-        &self,
-    ) -> impl ServiceFactory<
-        actix_http::Request,
-        Config = (),
-        Response = actix_http::Response<BoxBody>,
-        Error = actix_http::Response<BoxBody>,
-        InitError = (),
-    > + use<> {
-        // A handle for each request: of one thread, so that threads do not take turns at its count.
-        let parts = Rc::new(self.clone());
+    /// The routes, behind what a request has to pass before them: nothing, where nothing is asked of it.
+    fn app(&self) -> Routed {
+        let app = App::new().app_data(self.state.clone()).configure(self.routes.configure);
         let tokens = self.routes.security.tokens.clone();
+        if tokens.is_none() && self.routes.origins.is_empty() {
+            return self.answering(app);
+        }
         let (is_guarded, tokens) = (tokens.is_some(), Rc::new(tokens));
         let guard = from_fn(move |request, next| authenticate(tokens.clone(), request, next));
-        let app = App::new()
-            .app_data(self.state.clone())
-            .wrap(Condition::new(is_guarded, guard))
-            .wrap(self.routes.cors())
-            .configure(self.routes.configure);
-        map_config(app, |()| AppConfig::default()).map_err(|error: Error| error.error_response().into()).map(
-            move |response: ServiceResponse<_>| {
-                let response = response.map_into_boxed_body();
-                let mut response = if parts.routes.compresses {
-                    compressed(response, &parts.state.budget)
-                } else {
-                    response
-                };
-                let is_old = response.request().version() < Version::HTTP_11;
-                let is_endless = is_old && matches!(response.response().body().size(), BodySize::Stream);
-                if is_endless {
-                    response.response_mut().head_mut().no_chunking(true);
-                }
-                if is_endless || parts.connections.is_closing() {
-                    response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
-                }
-                response.into()
-            },
-        )
+        self.answering(app.wrap(Condition::new(is_guarded, guard)).wrap(self.routes.cors()))
+    }
+
+    /// The answers of these routes as they are sent. An answer says so where it is the last of its connection. HTTP/1.0 knows no
+    /// chunks: there the end of an answer whose length is not known beforehand is the end of the connection (RFC 9112, section
+    /// 6.3).
+    fn answering<T, B>(&self, app: App<T>) -> Routed
+    where
+        T: ServiceFactory<
+                ServiceRequest,
+                Config = (),
+                Response = ServiceResponse<B>,
+                Error = Error,
+                InitError = (),
+            > + 'static,
+        T::Service: 'static,
+        T::Future: 'static,
+        B: MessageBody + 'static,
+    {
+        // A handle for each request: of one thread, so that threads do not take turns at its count.
+        let parts = Rc::new(self.clone());
+        let answer = move |request, app: &_| {
+            let (parts, answer) = (parts.clone(), Service::call(app, request));
+            async move {
+                let response: ServiceResponse<B> = answer.await?;
+                Ok(parts.finished(response.map_into_boxed_body()).into())
+            }
+        };
+        factory(apply_fn_factory(map_config(app, |()| AppConfig::default()), answer))
+    }
+
+    fn finished(&self, response: ServiceResponse) -> ServiceResponse {
+        let mut response =
+            if self.routes.compresses { compressed(response, &self.state.budget) } else { response };
+        let is_old = response.request().version() < Version::HTTP_11;
+        let is_endless = is_old && matches!(response.response().body().size(), BodySize::Stream);
+        if is_endless {
+            response.response_mut().head_mut().no_chunking(true);
+        }
+        if is_endless || self.connections.is_closing() {
+            response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+        }
+        response
     }
 }
 

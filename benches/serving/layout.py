@@ -1,0 +1,104 @@
+"""A detector with symbols in; a linker script with the functions that a prediction goes through out. See `layout`."""
+
+import http.client
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+ADDRESS, METRICS = "127.0.0.1:18610", "127.0.0.1:18611"
+REQUESTS = 2000
+# Less is not of every request: clocks, scrapes, the next reading.
+LEAST = 2  # instructions a request
+
+MANIFEST = """
+apiVersion: anomaly.dev/v1alpha1
+kind: AnomalyDetector
+metadata: {name: layout}
+spec:
+  sources: [{name: simulation, simulated: {seed: 42, sensors: [{name: value, baseline: 0.5}]}}]
+  model: {train: {samples: 1000}}
+"""
+
+HEAD = """\
+/* Where the linker puts the functions that a prediction goes through: side by side, in a twentieth of the program. Scattered over all
+   of it, they take a tenth more of a processor, for they are not in its caches. Written by benches/serving/layout; a name that no
+   function has places nothing. */
+SECTIONS {
+  .text.predict : {
+"""
+FOOT = """\
+  }
+}
+INSERT BEFORE .text;
+"""
+
+
+def ask(connection):
+    connection.request("POST", "/predict", '{"value":0.95}', {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status
+
+
+def connected():
+    """A connection to the detector, once it answers."""
+    while True:
+        connection = http.client.HTTPConnection(ADDRESS)
+        try:
+            if ask(connection) == 200:
+                return connection
+        except OSError:
+            pass
+        time.sleep(0.2)
+
+
+def counted(program):
+    """Instructions a function, by its mangled name, of REQUESTS predictions."""
+    with tempfile.TemporaryDirectory() as folder:
+        manifest = os.path.join(folder, "layout.yaml")
+        with open(manifest, "w") as file:
+            file.write(MANIFEST)
+        out = os.path.join(folder, "out")
+        tool = ["valgrind", "--quiet", "--demangle=no", "--tool=callgrind", "--instr-atstart=no"]
+        tool += [f"--callgrind-out-file={out}", program, "run", manifest]
+        tool += ["--predict-address", ADDRESS, "--metrics-address", METRICS]
+        process = subprocess.Popen(tool, stdout=subprocess.DEVNULL)
+        try:
+            connection = connected()
+            control = ["callgrind_control", "-i"]
+            subprocess.run([*control, "on", str(process.pid)], check=True, stdout=subprocess.DEVNULL)
+            for _ in range(REQUESTS):
+                ask(connection)
+            subprocess.run([*control, "off", str(process.pid)], check=True, stdout=subprocess.DEVNULL)
+        finally:
+            process.terminate()
+            process.wait()
+        annotate = ["callgrind_annotate", "--threshold=100", "--show=Ir", out]
+        listing = subprocess.run(annotate, check=True, capture_output=True, text=True).stdout
+    functions = {}
+    for count, name in re.findall(r"^ *([\d,]+) \([^)]*\) +\S*?:(_[ZR]\w[^\s\[']*)", listing, re.MULTILINE):
+        functions[name] = functions.get(name, 0) + int(count.replace(",", ""))
+    return functions
+
+
+def pattern(name):
+    """The name without the hashes that each compiler and each version of a crate has."""
+    name = re.sub(r"17h[0-9a-f]{16}E.*$", "17h*", name)
+    name = re.sub(r"Cs[0-9A-Za-z]+_", "Cs*_", name)
+    return name.replace("$", "?")
+
+
+def main():
+    program, script = sys.argv[1:]
+    functions = counted(program)
+    hot = [name for name in sorted(functions, key=functions.get, reverse=True) if functions[name] >= LEAST * REQUESTS]
+    lines = [f"    *(.text.{name})\n" for name in dict.fromkeys(map(pattern, hot))]
+    with open(script, "w") as file:
+        file.write(HEAD + "".join(lines) + FOOT)
+    print(f"{script}: {len(lines)} names")
+
+
+main()
