@@ -7,11 +7,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 
 ADDRESS, METRICS = "127.0.0.1:18610", "127.0.0.1:18611"
 REQUESTS = 2000
 # Less is not of every request: clocks, scrapes, the next reading.
 LEAST = 2  # instructions a request
+# A name of more functions is one of all the program's: few of them are asked for.
+MOST = 50
 
 MANIFEST = """
 apiVersion: anomaly.dev/v1alpha1
@@ -23,7 +26,7 @@ spec:
 """
 
 HEAD = """\
-/* Where the linker puts the functions that a prediction goes through: side by side, in a twentieth of the program. Scattered over all
+/* Where the linker puts the functions that a prediction goes through: side by side, in a thirtieth of the program. Scattered over all
    of it, they take a tenth more of a processor, for they are not in its caches. Written by benches/serving/layout; a name that no
    function has places nothing. */
 SECTIONS {
@@ -84,6 +87,12 @@ def counted(program):
     return functions
 
 
+def named(program):
+    """How many functions a pattern names."""
+    listing = subprocess.run(["nm", "--defined-only", program], check=True, capture_output=True, text=True).stdout
+    return Counter(pattern(line.split()[-1]) for line in listing.splitlines() if line.split()[-2] in "tTwW")
+
+
 def pattern(name):
     """The name without the hashes that each compiler and each version of a crate has."""
     name = re.sub(r"17h[0-9a-f]{16}E.*$", "17h*", name)
@@ -93,9 +102,10 @@ def pattern(name):
 
 def main():
     program, script = sys.argv[1:]
-    functions = counted(program)
+    functions, names = counted(program), named(program)
     hot = [name for name in sorted(functions, key=functions.get, reverse=True) if functions[name] >= LEAST * REQUESTS]
-    lines = [f"    *(.text.{name})\n" for name in dict.fromkeys(map(pattern, hot))]
+    patterns = [each for each in dict.fromkeys(map(pattern, hot)) if names[each] <= MOST]
+    lines = [f"    *(.text.{each})\n" for each in patterns]
     with open(script, "w") as file:
         file.write(HEAD + "".join(lines) + FOOT)
     print(f"{script}: {len(lines)} names")
