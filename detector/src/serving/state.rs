@@ -32,8 +32,9 @@ use crate::serving::threads::Threads;
 
 /// How many verdicts `GET /verdicts` can look back on, where there is room for them.
 pub const REMEMBERED: usize = 1000;
-/// Requests may hold a fifth of the memory that there is, scrapes a sixteenth, verdicts another.
-const REQUESTS_SHARE: usize = 5;
+/// Requests may hold an eighth of the memory that there is, scrapes a sixteenth, verdicts another. In the default pod, the largest
+/// request that is taken needs two thirds of that eighth.
+const REQUESTS_SHARE: usize = 8;
 const SCRAPES_SHARE: usize = 16;
 const VERDICTS_SHARE: usize = 16;
 /// The last 24 hours may take another of these shares.
