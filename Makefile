@@ -1,10 +1,10 @@
 # One line a target; `make help` lists them. What a target needs on a machine (Debian, root) it installs.
 .DEFAULT_GOAL := help
-.PHONY: docs man test test-parquet test-plugin test-serving test-drain test-reference test-all test-sources test-monitoring test-rust test-brokers test-metrics test-imports test-python test-fuzz test-readme test-report test-images test-cluster test-hostile lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-sources bench-model bench-desk test-aarch64 test-s3 test-push test-clients test-page bench-serving help
+.PHONY: docs man test test-parquet test-plugin test-serving test-drain test-helm3 test-reference test-all test-sources test-monitoring test-rust test-brokers test-metrics test-imports test-python test-fuzz test-readme test-report test-images test-cluster test-hostile lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-sources bench-model bench-desk test-aarch64 test-s3 test-push test-clients test-page bench-serving help
 
 test: ## What CI runs, set-up included
 	tests/all
-test-all: test test-s3 test-push test-clients test-page test-sources test-serving test-monitoring test-images test-aarch64 ## make test, and what is too long for every change
+test-all: test test-s3 test-push test-clients test-page test-sources test-serving test-monitoring test-images test-helm3 test-aarch64 ## make test, and what is too long for every change
 test-rust: ## The Rust tests; they need nothing but Rust
 	cargo test --quiet --workspace
 test-brokers: ## Sources with real servers and faults between: Mosquitto, mochi-mqtt, Prometheus, VictoriaMetrics, toxiproxy
@@ -47,6 +47,8 @@ test-plugin: images ## kubectl anomaly on the test cluster
 	tests/on-cluster plugin
 test-serving: images ## Predictions by TLS and with a token, through a Service of the test cluster
 	tests/on-cluster serving
+test-helm3: images ## The chart with Helm 3, which gets security fixes until February 2027: rendered as by Helm 4, its life on the test cluster
+	tests/chart/helm3
 test-drain: images ## No prediction fails while pods come and go: 2,000 a second through the Service, DRAIN_REQUESTS of them (a million)
 	tests/on-cluster draining
 man: ## Man pages of detector and kubectl anomaly: target/man
@@ -93,7 +95,7 @@ bench-operator: ## The operator on the test cluster: seconds, writes, memory
 bench-monitoring: ## The demo, measured: seconds from apply to Ready, to the first scrape, from fault to alert
 	benches/operator/run prometheus
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 SECONDS ?= 10
 export QUALITY_DATA
