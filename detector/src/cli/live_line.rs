@@ -4,17 +4,18 @@
 //! step aside.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use parking_lot::{Mutex, MutexGuard};
 
 /// How often it moves while nothing comes: so that a person sees that the program is alive.
 const BEAT: Duration = Duration::from_millis(500);
 
 fn line() -> MutexGuard<'static, Option<ProgressBar>> {
     static LINE: OnceLock<Mutex<Option<ProgressBar>>> = OnceLock::new();
-    LINE.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
+    LINE.get_or_init(Mutex::default).lock()
 }
 
 /// Begin, where the standard error is a terminal.

@@ -3,10 +3,10 @@
 //! `arrived = scored + missing + refused + dropped`, exactly, but for readings that are under way. An instant at which a
 //! sensor gave nothing counts as one that arrived and is missing.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crd::contract::SourceReport;
+use parking_lot::{Mutex, MutexGuard};
 use prometheus::{Gauge, IntCounter};
 
 /// The log has at most one line in this time on what a source gives: what is wrong is often wrong each second.
@@ -85,8 +85,8 @@ impl SourceStatus {
         &self.name
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
     }
 
     /// There is a connection. Whether there was none before.

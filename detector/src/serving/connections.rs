@@ -1,11 +1,12 @@
 //! All connections of a server: how many there are, how many there may be, and whether they are asked to end.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
 
 use futures::task::AtomicWaker;
+use parking_lot::Mutex;
 use rustix::process::{Resource, getrlimit};
 
 use super::budget::usable_memory;
@@ -85,7 +86,7 @@ impl Connections {
     pub fn accept(self: &Arc<Self>) -> Open {
         let fresh = Arc::new(Fresh::default());
         let open = self.open.fetch_add(1, Ordering::Relaxed) + 1;
-        let mut waiting = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.fresh.lock();
         waiting.push_back(fresh.clone());
         if waiting.len() > 2 * self.most {
             waiting.retain(|each| !each.is_over.load(Ordering::Relaxed));

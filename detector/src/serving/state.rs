@@ -5,13 +5,14 @@ mod readiness;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwapOption, Guard};
 use crd::Valid;
 use crd::contract::{EventReport, Phase, Rejected, SensorEventReport};
 use jiff::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Semaphore, broadcast};
 
 use crate::alerting::event::{Change, Events, EventsState};
@@ -179,7 +180,7 @@ impl State {
         self.metrics.model(scorer.model(), trained_in, self.scorer().is_some());
         self.remember(scorer);
         self.silence.broken();
-        *lock(&self.phase) = Phase::Serving;
+        *self.phase.lock() = Phase::Serving;
     }
 
     /// A training has ended; well, if `done`.
@@ -201,7 +202,7 @@ impl State {
     /// A model that is wanted does not serve, or (none) every one does.
     pub fn reject(&self, rejected: Option<Rejected>) {
         self.metrics.rejected(rejected.is_some());
-        let mut known = lock(&self.rejected);
+        let mut known = self.rejected.lock();
         if rejected.is_some() && rejected != *known {
             self.metrics.rejection();
         }
@@ -217,18 +218,18 @@ impl State {
 
     /// So many of the samples to train on are there.
     pub fn gathered(&self, have: usize, need: usize) {
-        *lock(&self.phase) = Phase::WarmingUp { have, need, seconds_left: None };
+        *self.phase.lock() = Phase::WarmingUp { have, need, seconds_left: None };
     }
 
     /// So many of the samples to train on have arrived, and the others will have in so many seconds: they come one an
     /// interval. Requests may come meanwhile.
     pub fn collected(&self, have: usize, need: usize, seconds_left: u64) {
-        *lock(&self.phase) = Phase::WarmingUp { have, need, seconds_left: Some(seconds_left) };
+        *self.phase.lock() = Phase::WarmingUp { have, need, seconds_left: Some(seconds_left) };
     }
 
     /// The training on what was collected has failed; more is collected.
     pub fn training_failed(&self, message: String) {
-        *lock(&self.phase) = Phase::TrainingFailed { message };
+        *self.phase.lock() = Phase::TrainingFailed { message };
     }
 
     /// The sources' states and counts, in the order of the spec.
@@ -261,18 +262,18 @@ impl State {
 
     /// Instants that are due at once are being judged: [`Advance::publish`] ends it.
     pub fn advance(&self) -> Advance<'_> {
-        Advance { state: self, _both: lock(&self.instant) }
+        Advance { state: self, _both: self.instant.lock() }
     }
 
     /// The scorer and the events, both of the same instant.
     pub fn memory(&self) -> (Option<Arc<Scorer>>, EventsState) {
-        let _both = lock(&self.instant);
-        (self.scorer(), lock(&self.events).state())
+        let _both = self.instant.lock();
+        (self.scorer(), self.events.lock().state())
     }
 
     /// Go on with the events of another process.
     pub fn restore(&self, events: EventsState) {
-        lock(&self.events).restore(events);
+        self.events.lock().restore(events);
     }
 
     /// An instant's readings, and what became of them and of the events.
@@ -294,8 +295,8 @@ impl State {
     fn take_verdict(&self, verdict: &Verdict) -> Option<Change> {
         self.metrics.verdict(verdict);
         let change = self.follow(verdict);
-        lock(&self.history).push(verdict);
-        let mut verdicts = lock(&self.verdicts);
+        self.history.lock().push(verdict);
+        let mut verdicts = self.verdicts.lock();
         if verdicts.len() == self.remembered {
             verdicts.pop_front();
         }
@@ -333,7 +334,7 @@ impl State {
     }
 
     fn follow(&self, verdict: &Verdict) -> Option<Change> {
-        let mut events = lock(&self.events);
+        let mut events = self.events.lock();
         let change = events.follow(verdict);
         self.metrics.event(change.as_ref(), events.alarm());
         if let (Some(change), Some(notifier)) = (&change, self.notifier.get()) {
@@ -346,7 +347,7 @@ impl State {
 
     /// What the faults of an instant do to the sensors' events.
     fn follow_sensors(&self, aligned: &Aligned) {
-        for change in lock(&self.sensor_events).follow(aligned) {
+        for change in self.sensor_events.lock().follow(aligned) {
             self.metrics.sensor_event(&change);
             match change {
                 SensorChange::Began(.., event) => tracing::warn!("sensor fault: {}", event.message),
@@ -359,7 +360,7 @@ impl State {
 
     /// The newest faults of sensors, at most `most`, newest first: those that go on, then those that have ended.
     pub fn sensor_events(&self, most: usize) -> Vec<SensorEventReport> {
-        lock(&self.sensor_events).newest(most)
+        self.sensor_events.lock().newest(most)
     }
 
     /// From now on this one publishes events. There is one in the life of a detector.
@@ -374,29 +375,24 @@ impl State {
 
     /// The event that goes on, if one does.
     pub fn ongoing_event(&self) -> Option<EventReport> {
-        lock(&self.events).ongoing()
+        self.events.lock().ongoing()
     }
 
     /// The newest events, at most `most`, newest first.
     pub fn events(&self, most: usize) -> Vec<Arc<EventReport>> {
-        lock(&self.events).newest(most)
+        self.events.lock().newest(most)
     }
 
     /// What was after `since`, of the last 24 hours, and how many seconds a slot of it lasts.
     pub fn history(&self, since: Timestamp) -> (f64, Vec<Arc<Chunk>>) {
-        let history = lock(&self.history);
+        let history = self.history.lock();
         (history.width(), history.since(since))
     }
 
     /// The newest verdicts, at most `most`, and those after `since` alone, newest first.
     pub fn verdicts(&self, most: usize, since: Timestamp) -> Vec<Arc<Verdict>> {
-        let verdicts = lock(&self.verdicts);
+        let verdicts = self.verdicts.lock();
         let newest = verdicts.iter().rev().take_while(|verdict| verdict.time > since);
         newest.take(most).cloned().collect()
     }
-}
-
-/// A panic elsewhere leaves plain values behind, which stay good.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,8 @@
 //! Threads and tasks that run as long as the detector does; whether one of them has ended out.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 /// The threads that a detector is not alive without.
 #[derive(Clone, Debug, Default)]
@@ -21,13 +23,13 @@ impl Threads {
 
     /// The first that has ended.
     pub fn ended(&self) -> Option<&'static str> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.lock()
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.threads.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(self.name);
+        self.threads.0.lock().get_or_insert(self.name);
     }
 }
 

@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use parking_lot::Mutex;
 
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_mins(5);
@@ -31,13 +31,13 @@ impl<K: Eq + Hash> Backoff<K> {
             let series = ExponentialBuilder::default().with_min_delay(FIRST).with_max_delay(LONGEST);
             series.with_factor(2.0).without_max_times().build()
         };
-        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waits = self.waits.lock();
         waits.entry(key).or_insert_with(series).next().unwrap_or(LONGEST)
     }
 
     /// It succeeded, or is gone: the next failure counts as the first.
     pub fn reset(&self, key: &K) {
-        self.waits.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        self.waits.lock().remove(key);
     }
 }
 

@@ -5,7 +5,7 @@
 //! so that nothing is written twice.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crd::AnomalyDetector;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
@@ -15,6 +15,7 @@ use kube::api::DynamicObject;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::reflector::store::WriterDropped;
 use kube::runtime::reflector::{ObjectRef, Store};
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
@@ -53,12 +54,12 @@ pub struct Caches(Arc<Mutex<Vec<Arc<Cache>>>>);
 impl Caches {
     /// These are the caches from now on.
     pub fn set(&self, caches: Vec<Arc<Cache>>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = caches;
+        *self.0.lock() = caches;
     }
 
     /// The caches.
     pub fn get(&self) -> Vec<Arc<Cache>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().clone()
     }
 }
 
@@ -116,7 +117,7 @@ impl Cache {
     /// Namespace and name of the Deployments for which it is so, each as it was last seen or written.
     pub fn deployments_that(&self, is_so: impl Fn(Option<i64>, &Value) -> bool) -> Vec<(String, String)> {
         let stored = self.owned.get(&Kind::Deployment).map(Store::state).unwrap_or_default();
-        let written = self.lock();
+        let written = self.written.lock();
         let kind = Kind::Deployment.name();
         let found = stored.iter().filter_map(|object| {
             let key = (kind.clone(), object.namespace()?, object.name_any());
@@ -193,11 +194,11 @@ impl Cache {
     /// Forget the writes of a detector that is gone. Those of another whose name begins like its own may be among
     /// them: then the watch is asked again.
     pub fn forget(&self, namespace: &str, name: &str) {
-        self.lock().retain(|(_, at, of), _| at != namespace || !of.starts_with(name));
+        self.written.lock().retain(|(_, at, of), _| at != namespace || !of.starts_with(name));
     }
 
     fn newest(&self, key: &Key, version: &str, seen: Value) -> Value {
-        let mut written = self.lock();
+        let mut written = self.written.lock();
         match written.get(key) {
             Some(ours) if ours.before == version => ours.after.clone(),
             _ => {
@@ -211,12 +212,8 @@ impl Cache {
     /// reader asks the API server.
     fn insert(&self, key: Key, before: Option<&str>, after: Value) {
         if let Some(before) = before {
-            self.lock().insert(key, Written { before: before.to_owned(), after });
+            self.written.lock().insert(key, Written { before: before.to_owned(), after });
         }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Written>> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

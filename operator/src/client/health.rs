@@ -4,9 +4,10 @@
 //! behind while its newest failure is younger than the longest time from one try to the next.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// The longest time from one failure of a watch to the next: its backoff, and a connection that is not answered.
@@ -45,42 +46,42 @@ struct Failure {
 impl Health {
     /// The process is so far.
     pub fn enter(&self, phase: Phase) {
-        self.lock().phase = phase;
+        self.0.lock().phase = phase;
     }
 
     /// A call that is made again and again was answered.
     pub fn reached(&self) {
-        self.lock().unreachable = None;
+        self.0.lock().unreachable = None;
     }
 
     /// Such a call failed; returns whether the one before had not.
     pub fn unreached(&self, message: String) -> bool {
-        self.lock().unreachable.replace(message).is_none()
+        self.0.lock().unreachable.replace(message).is_none()
     }
 
     /// The watch of a kind has failed; returns whether it was well before. The operator can be ready without a watch
     /// that is not needed.
     pub fn watch_failed(&self, kind: &str, message: String, is_needed: bool) -> bool {
         let failure = Failure { at: Instant::now(), message, is_needed };
-        let before = self.lock().watches.insert(kind.to_owned(), failure);
+        let before = self.0.lock().watches.insert(kind.to_owned(), failure);
         before.is_none_or(|before| before.at.elapsed() >= STALE)
     }
 
     /// The watch of a kind has seen something; returns whether it had failed before.
     pub fn watch_goes_on(&self, kind: &str) -> bool {
-        self.lock().watches.remove(kind).is_some()
+        self.0.lock().watches.remove(kind).is_some()
     }
 
     /// The kinds whose watch is behind.
     pub fn behind(&self) -> Vec<String> {
-        let state = self.lock();
+        let state = self.0.lock();
         let behind = state.watches.iter().filter(|(_, failure)| failure.at.elapsed() < STALE);
         behind.map(|(kind, _)| kind.clone()).collect()
     }
 
     /// Why the operator is not ready; none where it is.
     pub fn not_ready(&self) -> Option<String> {
-        let state = self.lock();
+        let state = self.0.lock();
         let behind = state
             .watches
             .iter()
@@ -93,10 +94,6 @@ impl Health {
             Phase::Running => unreachable.or(behind),
             Phase::Stopping => Some("stopping".to_owned()),
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

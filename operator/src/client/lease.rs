@@ -4,7 +4,7 @@
 //! whole duration, measured on the clock of the one who looks: clocks that disagree do no harm. The holder
 //! renews it, stops acting well before others may take it, and gives it back when it stops.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,6 +12,7 @@ use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::PostParams;
 use kube::{Api, Client};
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
@@ -81,11 +82,11 @@ impl Leadership {
     }
 
     fn held(&self) -> Held {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.lock()
     }
 
     fn set(&self, held: Held) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = held;
+        *self.0.lock() = held;
     }
 }
 

@@ -5,9 +5,10 @@
 //! one that is being mended must not wait for the others.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use crd::status::{AnomalyDetectorStatus, ConditionType, Reason};
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::client::cache::Caches;
@@ -33,7 +34,7 @@ pub struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        lock(&self.started).remove(&self.key);
+        self.started.lock().remove(&self.key);
     }
 }
 
@@ -51,7 +52,7 @@ impl Rollouts {
     /// A place for the detector, or `None` while as many others as the limit allows are rolling out.
     pub fn enter(&self, namespace: &str, name: &str) -> Option<Place> {
         let key = (namespace.to_owned(), name.to_owned());
-        let mut started = lock(&self.started);
+        let mut started = self.started.lock();
         if self.limit > 0 && self.others(&key, &started) >= self.limit {
             return None;
         }
@@ -67,10 +68,6 @@ impl Rollouts {
         rolling.remove(key);
         rolling.len()
     }
-}
-
-fn lock(started: &Mutex<BTreeSet<Key>>) -> MutexGuard<'_, BTreeSet<Key>> {
-    started.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether a Deployment is on its way to a new version of its pods. One that its controller has given up (after ten

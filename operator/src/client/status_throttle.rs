@@ -2,10 +2,10 @@
 //! written at once; what happens on the way, replica by replica and percent by percent, at most every three seconds.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crd::status::{AnomalyDetectorStatus, ConditionType};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// The least time between two reports of mere progress.
@@ -26,23 +26,19 @@ impl StatusThrottle {
         after: &AnomalyDetectorStatus,
         now: Instant,
     ) -> Option<Duration> {
-        let published = *self.lock().get(key).filter(|_| is_mere_progress(before, after))?;
+        let published = *self.published.lock().get(key).filter(|_| is_mere_progress(before, after))?;
         let wait = PERIOD.saturating_sub(now.duration_since(published));
         (!wait.is_zero()).then_some(wait)
     }
 
     /// The status was written.
     pub fn published(&self, key: (String, String), now: Instant) {
-        self.lock().insert(key, now);
+        self.published.lock().insert(key, now);
     }
 
     /// The detector is gone.
     pub fn forget(&self, key: &(String, String)) {
-        self.lock().remove(key);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), Instant>> {
-        self.published.lock().unwrap_or_else(PoisonError::into_inner)
+        self.published.lock().remove(key);
     }
 }
 

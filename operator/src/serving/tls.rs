@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use parking_lot::Mutex;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
@@ -68,7 +69,7 @@ impl TlsFiles {
 
 impl ResolvesServerCert for Current {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let mut current = self.key.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.key.lock();
         let changed = self.files.changed();
         // Halfway through a change the old one serves on.
         if changed != current.0

@@ -2,8 +2,8 @@
 //! (`GET :8000/notifications`).
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 /// How many messages are remembered: those of the longest queue, and as many after them.
@@ -41,7 +41,7 @@ pub struct Ledger(Mutex<VecDeque<Entry>>);
 impl Ledger {
     /// From now on the message is in this state.
     pub(super) fn record(&self, notification: &str, id: &str, state: MessageState) {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut entries = self.0.lock();
         let known = entries.iter_mut().rev().find(|entry| entry.is_of(notification, id));
         if let Some(entry) = known {
             entry.state = state;
@@ -55,7 +55,7 @@ impl Ledger {
 
     /// All that are remembered, newest first.
     pub fn entries(&self) -> Vec<Entry> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().rev().cloned().collect()
+        self.0.lock().iter().rev().cloned().collect()
     }
 }
 

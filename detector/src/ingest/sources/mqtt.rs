@@ -9,12 +9,13 @@ use std::collections::HashMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use crd::source::{Mqtt, ProtocolVersion, Session};
+use parking_lot::Mutex;
 use rustls::ClientConfig;
 use tokio::time::Instant;
 use url::Url;
@@ -205,7 +206,7 @@ impl Subscription {
         let mut hasher = DefaultHasher::new();
         (&*message.topic, &*message.payload).hash(&mut hasher);
         let digest = hasher.finish();
-        let mut delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut delivered = self.delivered.lock();
         let before = delivered.insert(packet, digest);
         message.is_redelivered && before == Some(digest)
     }

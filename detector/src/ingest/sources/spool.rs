@@ -7,8 +7,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
+
+use parking_lot::{Condvar, Mutex};
 
 /// Those of this process: a pipe has one.
 static SPOOLS: Mutex<Vec<(PathBuf, Arc<Spool>)>> = Mutex::new(Vec::new());
@@ -41,7 +43,7 @@ pub struct PipeReader {
 /// # Errors
 /// It cannot be opened, or there is nowhere to keep what it gives.
 pub fn reader(path: &Path) -> io::Result<PipeReader> {
-    let mut spools = lock(&SPOOLS);
+    let mut spools = SPOOLS.lock();
     let known = spools.iter().find(|(known, _)| known == path).map(|(_, spool)| spool.clone());
     let spool = if let Some(spool) = known {
         spool
@@ -61,7 +63,7 @@ impl Spool {
         let kept = spool.clone();
         thread::Builder::new().name("spool".to_owned()).spawn(move || {
             let end = kept.copy(&mut input).map_err(|error| error.to_string());
-            lock(&kept.state).end = Some(end);
+            kept.state.lock().end = Some(end);
             kept.grown.notify_all();
         })?;
         Ok(spool)
@@ -76,9 +78,9 @@ impl Spool {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             };
-            let length = lock(&self.state).length;
+            let length = self.state.lock().length;
             self.file.write_all_at(&block[..read], length)?;
-            lock(&self.state).length += read as u64;
+            self.state.lock().length += read as u64;
             self.grown.notify_all();
         }
     }
@@ -86,12 +88,12 @@ impl Spool {
 
 impl Read for PipeReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut state = lock(&self.spool.state);
+        let mut state = self.spool.state.lock();
         while state.length <= self.position {
             match &state.end {
                 Some(Ok(())) => return Ok(0),
                 Some(Err(why)) => return Err(io::Error::other(why.clone())),
-                None => state = self.spool.grown.wait(state).unwrap_or_else(PoisonError::into_inner),
+                None => self.spool.grown.wait(&mut state),
             }
         }
         let most = usize::try_from(state.length - self.position).unwrap_or(usize::MAX).min(buffer.len());
@@ -100,11 +102,6 @@ impl Read for PipeReader {
         self.position += read as u64;
         Ok(read)
     }
-}
-
-/// A panic elsewhere leaves plain values behind, which stay good.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

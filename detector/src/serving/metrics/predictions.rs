@@ -1,8 +1,8 @@
 //! Answered predictions in; how many there were, and how long they took, out.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use prometheus::local::{LocalHistogram, LocalIntCounter};
 use prometheus::{Histogram, HistogramOpts, IntCounterVec};
 use thread_local::ThreadLocal;
@@ -71,7 +71,7 @@ impl PredictionMetrics {
     /// A prediction was answered.
     pub(super) fn count(&self, protocol: Protocol, code: u16, took: Duration) {
         let none = || Mutex::new(Counted { answered: Default::default(), duration: self.duration.local() });
-        let mut mine = lock(self.threads.get_or(none));
+        let mut mine = self.threads.get_or(none).lock();
         mine.duration.observe(took.as_secs_f64());
         let counter = || self.total.with_label_values(&[protocol.label(), &code.to_string()]);
         match code {
@@ -83,13 +83,9 @@ impl PredictionMetrics {
     /// Add up what the threads have counted.
     pub(super) fn add_up(&self) {
         for counted in &self.threads {
-            let counted = lock(counted);
+            let counted = counted.lock();
             counted.duration.flush();
             counted.answered.iter().flatten().for_each(LocalIntCounter::flush);
         }
     }
-}
-
-fn lock(counted: &Mutex<Counted>) -> MutexGuard<'_, Counted> {
-    counted.lock().unwrap_or_else(PoisonError::into_inner)
 }

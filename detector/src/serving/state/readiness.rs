@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crd::contract::{Phase, REPORTED_EVENTS, Report};
 
-use super::{State, lock};
+use super::State;
 
 /// How long a start may take before it is over without being ready.
 const START: Duration = Duration::from_secs(30);
@@ -29,10 +29,10 @@ impl State {
         if self.is_draining() {
             return Err("the detector is stopping".to_owned());
         }
-        match &*lock(&self.phase) {
+        match &*self.phase.lock() {
             Phase::WarmingUp { need: 0, .. } => {
                 let why =
-                    lock(&self.rejected).as_ref().map_or(String::new(), |why| format!(": {}", why.message));
+                    self.rejected.lock().as_ref().map_or(String::new(), |why| format!(": {}", why.message));
                 Err(format!("the model is not loaded yet{why}"))
             }
             Phase::Serving => self.audible(),
@@ -67,7 +67,7 @@ impl State {
 
     /// One sentence on why there is no model.
     pub fn why_no_model(&self) -> String {
-        let phase = lock(&self.phase).clone();
+        let phase = self.phase.lock().clone();
         match phase {
             Phase::WarmingUp { have, need, seconds_left: Some(left) } => {
                 format!("warming up: {have} of {need} readings, {} min left", left.div_ceil(60))
@@ -82,7 +82,7 @@ impl State {
         Report {
             detector: self.detector.name(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            phase: lock(&self.phase).clone(),
+            phase: self.phase.lock().clone(),
             model: scorer.as_ref().map(|scorer| scorer.model_report()),
             alarm_rate: scorer.as_ref().and_then(|scorer| {
                 scorer.alarm_rate().map(|alarm_rate| alarm_rate.report(scorer.model().sensors()))
@@ -91,7 +91,7 @@ impl State {
             newest_events: self.events(REPORTED_EVENTS).iter().map(|event| (**event).clone()).collect(),
             newest_sensor_events: self.sensor_events(REPORTED_EVENTS),
             trainings: self.trainings.load(Ordering::Relaxed),
-            rejected: lock(&self.rejected).clone(),
+            rejected: self.rejected.lock().clone(),
         }
         .bounded()
     }

@@ -4,9 +4,8 @@
 //! ended (its stale marker has come, or nothing for a minute and five intervals), the other one takes its place: so a pod
 //! that is replaced goes on being the sensor.
 
-use std::sync::MutexGuard;
-
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::MutexGuard;
 
 use super::inlet::Inlet;
 use super::items::Items;

@@ -3,11 +3,12 @@
 use std::fs;
 use std::hash::RandomState;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crd::source::Http;
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::{Mutex, MutexGuard};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -124,7 +125,7 @@ impl Inlet {
     }
 
     pub(super) fn bound(&self) -> MutexGuard<'_, Vec<Option<Bound>>> {
-        lock(&self.bound)
+        self.bound.lock()
     }
 
     /// From one instant to the next; nothing before the detector has started.
@@ -139,7 +140,7 @@ impl Inlet {
 
     /// When something was pushed last.
     pub(super) fn pushed(&self) -> Option<Instant> {
-        *lock(&self.pushed)
+        *self.pushed.lock()
     }
 
     /// Whether the value of an Authorization header allows to push. The token is read each time: an edited Secret
@@ -180,7 +181,7 @@ impl Inlet {
         if let Some((_, why)) = named.first() {
             refuse(feed, refused, why);
         }
-        *lock(&self.pushed) = Some(Instant::now());
+        *self.pushed.lock() = Some(Instant::now());
         feed.connected();
         Ok(receipt)
     }
@@ -204,11 +205,6 @@ impl Inlet {
 fn refuse(feed: &Feed, count: usize, why: &str) {
     feed.status().arrived(count);
     feed.status().refuse(count, &format!("{count} of what was pushed is refused: {why}"));
-}
-
-/// A panic elsewhere leaves plain values behind, which stay good.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

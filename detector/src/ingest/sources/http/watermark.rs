@@ -1,10 +1,10 @@
 //! What has been judged, and what was pushed before, in; which readings come too late to count out.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 
 use crate::ingest::source::Reading;
 
@@ -53,7 +53,7 @@ impl Watermark {
             return 0;
         }
         let interval = i64::try_from(interval.as_nanos()).unwrap_or(i64::MAX);
-        let mut sensors = self.sensors.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sensors = self.sensors.lock();
         for seen in sensors.iter_mut().filter(|seen| seen.newest <= judged) {
             seen.judged = seen.newest;
         }
@@ -68,7 +68,7 @@ impl Watermark {
 
     /// These readings are on their way to be judged.
     pub fn push(&self, readings: &[(usize, Timestamp)]) {
-        let mut sensors = self.sensors.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sensors = self.sensors.lock();
         for (sensor, time) in readings {
             let seen = &mut sensors[*sensor];
             seen.newest = seen.newest.max(nanoseconds(*time));
