@@ -1,18 +1,20 @@
 # One line a target; `make help` lists them. What a target needs on a machine (Debian, root) it installs.
 .DEFAULT_GOAL := help
-.PHONY: docs man test test-parquet test-plugin test-serving test-drain test-helm3 test-reference test-all test-sources test-monitoring test-rust test-brokers test-metrics test-imports test-python test-fuzz test-readme test-report test-images test-cluster test-hostile lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-sources bench-model bench-desk test-aarch64 test-s3 test-push test-clients test-page bench-serving help
+.PHONY: docs man test test-parquet test-plugin test-serving test-drain test-helm3 test-reference test-all test-sources test-monitoring test-rust test-brokers test-metrics test-imports test-versions test-python test-fuzz test-readme test-report test-images test-cluster test-hostile lint images cluster-up cluster-down kubectl demo bench bench-forest bench-quality bench-nab bench-skab bench-calibration bench-operator bench-monitoring bench-scrape bench-sources bench-model bench-desk test-aarch64 test-s3 test-push test-clients test-page bench-serving help
 
 test: ## What CI runs, set-up included
 	tests/all
-test-all: test test-s3 test-push test-clients test-page test-sources test-serving test-monitoring test-images test-helm3 test-aarch64 ## make test, and what is too long for every change
+test-all: test test-versions test-s3 test-push test-clients test-page test-sources test-serving test-monitoring test-images test-helm3 test-aarch64 ## make test, and what is too long for every change
 test-rust: ## The Rust tests; they need nothing but Rust
 	cargo test --quiet --workspace
 test-brokers: ## Sources with real servers and faults between: Mosquitto, mochi-mqtt, Prometheus, VictoriaMetrics, toxiproxy
 	tests/brokers
 test-metrics: ## Both programs' metrics, by Prometheus' own linter
 	tests/metrics
-test-imports: ## Models of real scikit-learn versions and ONNX Runtime against ours
+test-imports: ## Models of the oldest and the newest scikit-learn and of ONNX Runtime against ours
 	tests/imports/run
+test-versions: ## The same of each version of scikit-learn
+	tests/imports/run all
 test-python: ## The Python package: built, tested in an environment of its own, beside scikit-learn
 	tests/python
 test-parquet: ## Parquet files of pandas and pyarrow, in and out, by a detector that is built with the feature
