@@ -11,7 +11,10 @@ use flate2::write::GzEncoder;
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=assets");
     println!("cargo::rerun-if-changed=layout.ld");
-    if var("PROFILE") == "release" && var("CARGO_CFG_TARGET_OS") == "linux" {
+    // mold and wild know no linker scripts.
+    let flags = std::env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    let takes_scripts = !flags.contains("mold") && !flags.contains("wild");
+    if var("PROFILE") == "release" && var("CARGO_CFG_TARGET_OS") == "linux" && takes_scripts {
         println!("cargo::rustc-link-arg-bins=-Wl,-T,{}/layout.ld", var("CARGO_MANIFEST_DIR"));
     }
     pack(Path::new("assets"), Path::new(&var("OUT_DIR")))
