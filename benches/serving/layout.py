@@ -6,10 +6,12 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
+from pathlib import Path
 
-ADDRESS, METRICS = "127.0.0.1:18610", "127.0.0.1:18611"
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+from loopback import free_port, until  # noqa: E402
+
 REQUESTS = 2000
 # Less is not of every request: clocks, scrapes, the next reading.
 LEAST = 2  # instructions a request
@@ -46,16 +48,10 @@ def ask(connection):
     return answer.status
 
 
-def connected():
-    """A connection to the detector, once it answers."""
-    while True:
-        connection = http.client.HTTPConnection(ADDRESS)
-        try:
-            if ask(connection) == 200:
-                return connection
-        except OSError:
-            pass
-        time.sleep(0.2)
+def connected(address):
+    """A connection to the detector, where it answers."""
+    connection = http.client.HTTPConnection(address)
+    return connection if ask(connection) == 200 else None
 
 
 def counted(program):
@@ -65,12 +61,13 @@ def counted(program):
         with open(manifest, "w") as file:
             file.write(MANIFEST)
         out = os.path.join(folder, "out")
+        address, metrics = (f"127.0.0.1:{free_port()}" for _ in range(2))
         tool = ["valgrind", "--quiet", "--demangle=no", "--tool=callgrind", "--instr-atstart=no"]
         tool += [f"--callgrind-out-file={out}", program, "run", manifest]
-        tool += ["--predict-address", ADDRESS, "--metrics-address", METRICS]
+        tool += ["--predict-address", address, "--metrics-address", metrics]
         process = subprocess.Popen(tool, stdout=subprocess.DEVNULL)
         try:
-            connection = connected()
+            connection = until(lambda: connected(address), "the detector to answer")
             control = ["callgrind_control", "-i"]
             subprocess.run([*control, "on", str(process.pid)], check=True, stdout=subprocess.DEVNULL)
             for _ in range(REQUESTS):
