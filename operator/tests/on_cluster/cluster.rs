@@ -15,10 +15,6 @@ use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, Patch, Pat
 use kube::{Api, ResourceExt};
 use operator::resources::Kind;
 use serde_json::{Value, json};
-use tokio::sync::RwLock;
-
-/// Held to write by tests that change what all others share: the CRD, the operator's pod.
-static SHARED: RwLock<()> = RwLock::const_new(());
 
 /// An owned object that is deleted or edited is back within this time.
 const REPAIR: Duration = Duration::from_secs(5);
@@ -26,7 +22,6 @@ const REPAIR: Duration = Duration::from_secs(5);
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster"]
 async fn the_quickstart_becomes_ready_and_answers_through_its_service() {
-    let _shared = SHARED.read().await;
     let place = Place::new("first").await;
     place.apply(&sample("quickstart.yaml", "quickstart")).await.unwrap();
     let detector = place.ready("quickstart").await;
@@ -56,7 +51,6 @@ async fn the_quickstart_becomes_ready_and_answers_through_its_service() {
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster"]
 async fn every_sample_runs_or_says_what_it_lacks() {
-    let _shared = SHARED.read().await;
     let place = Place::new("samples").await;
     for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests")).unwrap() {
         let path = entry.unwrap().path();
@@ -105,7 +99,6 @@ async fn every_sample_runs_or_says_what_it_lacks() {
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster"]
 async fn an_edit_rolls_the_pods_exactly_when_they_must_see_it() {
-    let _shared = SHARED.read().await;
     let place = Place::new("edits").await;
     place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
     place.ready("pump").await;
@@ -142,7 +135,6 @@ async fn pinned(place: &Place) -> String {
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster"]
 async fn a_detector_is_scaled_by_its_scale() {
-    let _shared = SHARED.read().await;
     let place = Place::new("scale").await;
     place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
     place.ready("pump").await;
@@ -189,7 +181,6 @@ async fn a_detector_is_scaled_by_its_scale() {
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster"]
 async fn what_others_delete_or_edit_comes_back_and_what_they_add_stays() {
-    let _shared = SHARED.read().await;
     let place = Place::new("drift").await;
     let mut manifest = sample("quickstart.yaml", "pump");
     manifest["spec"]["replicas"] = json!(2);
@@ -232,7 +223,6 @@ async fn repaired<T>(kind: Kind, done: &str, look: impl AsyncFn() -> Option<T>) 
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster"]
 async fn every_invalid_sample_is_refused_by_the_api_server_or_by_the_operator() {
-    let _shared = SHARED.read().await;
     let place = Place::new("invalid").await;
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/invalid");
     let mut only_by_operator = BTreeSet::new();
@@ -280,7 +270,6 @@ async fn every_invalid_sample_is_refused_by_the_api_server_or_by_the_operator() 
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster"]
 async fn every_member_of_a_union_can_take_the_place_of_every_other() {
-    let _shared = SHARED.read().await;
     let place = Place::new("unions").await;
     unions::server_side(&place).await;
     unions::client_side(&place).await;
@@ -305,7 +294,6 @@ fn names_a_field_of(error: &str, expected: &[&str]) -> bool {
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster"]
 async fn a_deleted_detector_leaves_nothing_behind() {
-    let _shared = SHARED.read().await;
     let place = Place::new("delete").await;
     let mut manifest = sample("quickstart.yaml", "pump");
     manifest["spec"]["replicas"] = json!(2);
@@ -328,7 +316,6 @@ async fn a_deleted_detector_leaves_nothing_behind() {
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster"]
 async fn a_namespace_with_a_detector_can_be_deleted() {
-    let _shared = SHARED.read().await;
     let place = Place::new("gone").await;
     place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
     place.ready("pump").await;
@@ -342,7 +329,6 @@ async fn a_namespace_with_a_detector_can_be_deleted() {
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster"]
 async fn an_object_of_that_name_is_left_alone_and_the_detector_says_so() {
-    let _shared = SHARED.read().await;
     let place = Place::new("taken").await;
     let foreign = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "pump"}, "data": {"mine": "yes"}});
     let foreign: DynamicObject = serde_json::from_value(foreign).unwrap();
@@ -362,7 +348,6 @@ async fn an_object_of_that_name_is_left_alone_and_the_detector_says_so() {
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster"]
 async fn what_keeps_pods_from_running_is_reported_on_the_detector() {
-    let _shared = SHARED.read().await;
     let place = Place::new("diagnosis").await;
     let quota: DynamicObject = serde_json::from_value(
         json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "small"}, "spec": {"hard": {"pods": "0"}}}),
@@ -400,8 +385,7 @@ async fn reports(place: &Place, reason: &str, says: &str) {
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster"]
 async fn a_restarted_operator_writes_nothing() {
-    let _shared = SHARED.write().await;
-    let place = Place::new("restart").await;
+    let place = Place::alone("restart").await;
     place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
     place.ready("pump").await;
     let before = place.versions("pump").await;
@@ -413,8 +397,7 @@ async fn a_restarted_operator_writes_nothing() {
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster"]
 async fn a_stored_object_of_another_age_stops_nobody_else() {
-    let _shared = SHARED.write().await;
-    let place = Place::new("age").await;
+    let place = Place::alone("age").await;
     let crds: Api<DynamicObject> = Api::all_with(
         place.client.clone(),
         &ApiResource::erase::<

@@ -12,10 +12,6 @@ use kube::{Api, ResourceExt};
 use operator::client::rollouts::is_rolling_out;
 use operator::resources::Kind;
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
-
-/// Held by tests that the others' restarts of the operator would disturb.
-static OPERATOR: Mutex<()> = Mutex::const_new(());
 
 const REPLICAS: usize = 3;
 const KILLS: usize = 20;
@@ -116,6 +112,7 @@ async fn upgrade_operator(place: &Place, image: &str) -> String {
 
 /// Another value for one of the operator's settings; returns the one before.
 async fn set_variable(place: &Place, name: &str, value: &str) -> String {
+    place.must_be_alone();
     let deployments: Api<DynamicObject> =
         Api::namespaced_with(place.client.clone(), SYSTEM, &Kind::Deployment.resource());
     let operator = deployments.list(&ListParams::default()).await.unwrap().items.remove(0);
@@ -138,8 +135,7 @@ async fn set_variable(place: &Place, name: &str, value: &str) -> String {
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster lasting"]
 async fn one_training_serves_whatever_happens_to_its_pods() {
-    let _alone = OPERATOR.lock().await;
-    let place = Place::new("lasting").await;
+    let place = Place::alone("lasting").await;
     let mut manifest = sample("quickstart.yaml", "pump");
     manifest["spec"]["replicas"] = json!(REPLICAS);
     place.apply(&manifest).await.unwrap();
@@ -212,8 +208,7 @@ async fn rolls_out(place: &Place, name: &str) -> bool {
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster lasting"]
 async fn an_upgrade_replaces_the_pods_of_one_detector_after_the_other_where_that_is_the_limit() {
-    let _alone = OPERATOR.lock().await;
-    let place = Place::new("rollouts").await;
+    let place = Place::alone("rollouts").await;
     let names = ["a", "b", "c", "d"];
     for name in names {
         place.apply(&sample("quickstart.yaml", name)).await.unwrap();
@@ -254,7 +249,6 @@ async fn an_upgrade_replaces_the_pods_of_one_detector_after_the_other_where_that
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster lasting"]
 async fn another_training_and_a_pin_change_what_serves_and_no_pod() {
-    let _alone = OPERATOR.lock().await;
     let place = Place::new("retrain").await;
     let mut manifest = sample("quickstart.yaml", "pump");
     manifest["spec"]["replicas"] = json!(2);

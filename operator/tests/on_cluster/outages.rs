@@ -50,7 +50,7 @@ async fn first_status(place: &Place, name: &str) -> f64 {
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster outages"]
 async fn an_api_server_that_restarts_or_was_away_is_followed_within_seconds() {
-    let place = Place::new("outages").await;
+    let place = Place::alone("outages").await;
     place.apply(&sample("quickstart.yaml", "before")).await.unwrap();
     place.ready("before").await;
 

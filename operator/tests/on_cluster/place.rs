@@ -16,28 +16,52 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, ResourceExt};
 use operator::resources::Kind;
 use serde_json::{Value, json};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Where the operator runs.
 pub const SYSTEM: &str = "anomaly-system";
 /// The longest that anything may take.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// The operator and the CRD, which all tests share.
+static OPERATOR: RwLock<()> = RwLock::const_new(());
+
+enum Operator {
+    Shared(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
+
 /// A namespace of its own on a real cluster.
 pub struct Place {
     pub client: Client,
     pub namespace: String,
+    operator: Operator,
 }
 
 impl Place {
-    /// A new namespace whose name begins so.
+    /// A new namespace whose name begins so. Other tests run beside this one.
     pub async fn new(name: &str) -> Self {
+        Self::with(Operator::Shared(OPERATOR.read().await), name).await
+    }
+
+    /// The same, for a test that restarts or changes the operator or the CRD: no other test runs meanwhile.
+    pub async fn alone(name: &str) -> Self {
+        Self::with(Operator::Alone(OPERATOR.write().await), name).await
+    }
+
+    async fn with(operator: Operator, name: &str) -> Self {
         let client = client().await;
         let namespace = format!("{name}-{}", std::process::id());
         let labels = json!({"pod-security.kubernetes.io/enforce": "restricted"});
         let object =
             serde_json::from_value(json!({"metadata": {"name": namespace, "labels": labels}})).unwrap();
         Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &object).await.unwrap();
-        Self { client, namespace }
+        Self { client, namespace, operator }
+    }
+
+    /// A test that does what follows must have said so.
+    pub fn must_be_alone(&self) {
+        assert!(matches!(self.operator, Operator::Alone(_)), "{} shares the operator", self.namespace);
     }
 
     /// Delete the namespace with all that is in it. A test that fails leaves it, to be looked at.
@@ -210,6 +234,7 @@ pub async fn operator_metric(client: &Client, pod: &str, metric: &str) -> Option
 
 /// Kill the operator's pods without warning; wait until another one has looked at every detector.
 pub async fn restart_operator(place: &Place) {
+    place.must_be_alone();
     let old: Vec<String> = operator_pods(&place.client).await.iter().filter_map(ResourceExt::uid).collect();
     let at_once = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
     let pods: Api<Pod> = Api::namespaced(place.client.clone(), SYSTEM);

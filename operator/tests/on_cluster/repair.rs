@@ -252,7 +252,7 @@ async fn foreground_deletion_returns_once_all_that_is_owned_is_gone() {
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster repair"]
 async fn a_detector_without_a_number_of_replicas_can_be_scaled() {
-    let place = Place::new("scale").await;
+    let place = Place::new("replicas").await;
     let mut manifest = sample("quickstart.yaml", "pump");
     manifest["spec"].as_object_mut().unwrap().remove("replicas");
     place.apply(&manifest).await.unwrap();

@@ -68,7 +68,8 @@ async fn objects(place: &Place, document: &str) -> Result<(), String> {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a cluster: tests/on-cluster verdicts"]
 async fn the_api_server_and_validate_agree_on_every_spec() {
-    let place = &Place::new("verdicts").await;
+    let own_place = Place::new("verdicts").await;
+    let place = &own_place;
     let verdicts = stream::iter(table::cases()).map(|case| async move {
         let validated =
             crd::manifest::one_detector(&case.document).map(|_| ()).map_err(|error| error.to_string());
@@ -88,5 +89,5 @@ async fn the_api_server_and_validate_agree_on_every_spec() {
         verdicts.len()
     );
     assert!(differ.is_empty(), "{differ:#?}");
-    Place::leave(Place { client: place.client.clone(), namespace: place.namespace.clone() }).await;
+    own_place.leave().await;
 }
