@@ -1,5 +1,6 @@
-//! What browsers load in, from `assets`; the same, gzipped, out: so it takes a third of the room in the program. And where the
-//! linker puts what a prediction goes through.
+//! The files that browsers load, from `assets`, in; the same files gzipped out, so that they take a third of
+//! the space in the program. Also passes `layout.ld` to the linker, which places the functions that a
+//! prediction calls side by side.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -11,7 +12,7 @@ use flate2::write::GzEncoder;
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=assets");
     println!("cargo::rerun-if-changed=layout.ld");
-    // mold and wild know no linker scripts.
+    // mold and wild do not support linker scripts.
     let flags = std::env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let takes_scripts = !flags.contains("mold") && !flags.contains("wild");
     if var("PROFILE") == "release" && var("CARGO_CFG_TARGET_OS") == "linux" && takes_scripts {
@@ -24,7 +25,7 @@ fn var(name: &str) -> String {
     std::env::var(name).expect("cargo sets it")
 }
 
-/// Each file of a folder and those below it, under its name with `.gz`.
+/// Gzip each file of a folder and its subfolders into `to`, under the same name with `.gz` appended.
 fn pack(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {

@@ -3,7 +3,7 @@
 
     docs/reference.py DETECTOR OPERATOR
 
-The arguments are the built programs. Exits with 1 where a page is not current; UPDATE=1 rewrites the pages.
+The arguments are the built programs. Exits with 1 if a page is out of date; UPDATE=1 rewrites the pages.
 """
 
 import os
@@ -17,9 +17,9 @@ import yaml
 ROOT = Path(__file__).parent.parent
 PAGES = ROOT / "docs/reference"
 NOTE = "Generated from {} by `UPDATE=1 tests/reference`; do not edit.\n"
-#: The pattern of `crd::duration`.
+#: How the pattern of a duration starts in the schema (`crd::duration`).
 DURATION = "^([0-9]{1,9}"
-#: Below these the fields are Kubernetes' own.
+#: Fields whose subfields are Kubernetes' own and are not listed.
 KUBERNETES = re.compile(
     r"^spec\.pod\.(affinity|tolerations\[\]|topologySpreadConstraints\[\])$|^status\.conditions\[\]$"
 )
@@ -68,7 +68,7 @@ def kind(schema):
 
 
 def rows(path, schema, required):
-    """A row for the field and for every field below it."""
+    """Yield a table row for the field and for every field below it."""
     default = f"`{json_like(schema['default'])}`" if "default" in schema else "required" if required else ""
     text = [schema.get("description", "")]
     text += [f"Rule: {rule['message']}." for rule in schema.get("x-kubernetes-validations", []) if "message" in rule]
@@ -124,7 +124,7 @@ METHODS = {"takes": "POST", "shows": "GET", "post": "POST", "get": "GET"}
 
 
 def routes():
-    """Each route with the sentence `METHOD /path`: ... that stands in a comment beside its handler."""
+    """The page of routes: each with the comment "`METHOD /path`: ..." at its handler."""
     page = f"# HTTP routes\n\n{NOTE.format('the code')}"
     for title, folder in {"A detector": "detector/src/serving", "The operator": "operator/src/serving"}.items():
         code = "\n".join(path.read_text() for path in sorted((ROOT / folder).rglob("*.rs")) if path.name != "tests.rs")

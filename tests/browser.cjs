@@ -1,4 +1,5 @@
-// What tests in a browser share: Chromium, a page that must not complain, what bars people from it, and one line a test.
+// Shared by the tests in a browser: starting Chromium, a page that records its errors, a check of its
+// accessibility, and a runner that prints one line a test.
 const assert = require("node:assert/strict");
 const fs = require("node:fs");
 const { chromium } = require("playwright-core");
@@ -6,7 +7,8 @@ const { chromium } = require("playwright-core");
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 const launch = () => chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS });
 
-// A page that may ask for nothing but what starts with `own`. What it complains of is in `page.complaints`.
+// Opens a page that may only request URLs that start with `own` or `data:`. Its errors, warnings and other
+// requests are in `page.complaints`.
 async function open(browser, url, own, options) {
   const context = await browser.newContext(options);
   const page = await context.newPage();
@@ -25,7 +27,7 @@ async function accessible(page) {
   assert.deepEqual(bad.map(violation => violation.id + ": " + violation.nodes.map(node => node.html).join(" ")), []);
 }
 
-// Runs tests by name, and ends the program with 1 where one failed.
+// Runs the tests and prints their names; exits with 1 if one failed.
 async function run(tests, after = () => {}) {
   const browser = await launch();
   let failed = 0;

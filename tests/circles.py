@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""The source folders of crates in, circles of imports out: `tests/circles.py SRC...`; exit code 1 if there are any.
+"""The source folders of crates in, circles of imports out: `tests/circles.py SRC...`; exit code 1 if there
+are any.
 
-A circle is a group of files in which each needs, directly or through others, every other. A name that a file only
-re-exports leads to the file that defines it, so a `mod.rs` of `mod` lines and re-exports closes no circle by itself.
-Tests (`#[cfg(test)]`, `tests.rs`) may import what they like. With --edges, prints every import instead.
+A circle is a group of files in which each needs, directly or through others, every other. A name that a file
+only re-exports leads to the file that defines it, so a `mod.rs` with only `mod` lines and re-exports closes
+no circle. Tests (`#[cfg(test)]`, `tests.rs`) may import anything. With --edges, prints every import instead.
 """
 
 import re
@@ -103,7 +104,7 @@ class Crate:
     def definers(self, path, seen=frozenset()):
         """The modules of the files that define what a path from the root names."""
         if path in self.files or path in seen:
-            return set()  # the name of a module: what is used of it stands in paths of its own
+            return set()  # the name of a module: the items that are used from it have paths of their own
         seen = seen | {path}
         module = path
         while module not in self.files:
@@ -155,7 +156,7 @@ def circles(graph):
 
 
 def rooms(graph):
-    """The same graph between the top-level modules; lib.rs, which lists them, is none."""
+    """The graph of imports between top-level modules. lib.rs, which only lists them, is not one of them."""
     result = {}
     for module, targets in graph.items():
         if module:

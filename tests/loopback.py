@@ -1,4 +1,4 @@
-"""A free port of loopback, and a wait for what a server on it does: for tests and benchmarks that start one."""
+"""Free ports of loopback, and waiting for a condition: for tests and benchmarks that start servers."""
 
 import contextlib
 import random
@@ -7,11 +7,11 @@ import time
 
 
 class TooLate(Exception):
-    """What was waited for, and how long: one sentence."""
+    """A wait that timed out. One sentence: what was waited for, and how long."""
 
 
 def free_port():
-    """A port that nobody has, and nobody gets who asks for any: the system gives clients those from 32768 on."""
+    """A port that is free and below the ephemeral ports, which the system gives to clients, from 32768 on."""
     for port in random.sample(range(16_384, 32_768), 100):
         with socket.socket() as listener, contextlib.suppress(OSError):
             listener.bind(("127.0.0.1", port))
@@ -20,7 +20,8 @@ def free_port():
 
 
 def until(condition, what, seconds=60, pause=0.02):
-    """The first truthy value of the condition. That a server does not answer yet, an OSError, is the same as none."""
+    """Wait until the condition returns a truthy value, and return that. An OSError means that a server does
+    not answer yet, and is retried too. Raises TooLate after `seconds`."""
     deadline, unanswered = time.monotonic() + seconds, None
     while True:
         try:

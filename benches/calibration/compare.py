@@ -1,13 +1,16 @@
-"""Whether the promised alarm rate holds: streams in which nothing is wrong, or their stretches outside labelled windows.
+"""Measures whether the promised alarm rate holds, on streams without faults and on the parts of streams
+outside labelled windows.
 
     compare.py SKAB_DIRECTORY NAB_DIRECTORY DETECTOR [PICTURE]
 
-Realised to promised: of `contamination` the share of anomalous verdicts, of `alertsPerDay` the runs of them a day; what one run
-counts in verdicts stands beside it. scikit-learn's forest and half-space trees have no promise of alerts a day: theirs is a share
-of verdicts, by the training rows' quantile. NAB_DIRECTORY may be -. PICTURE: where to draw the anomaly-free recording.
+The table has ratios of realised to promised rate. The rate of `contamination` is the share of anomalous
+verdicts; that of `alertsPerDay` is the number of runs of anomalous verdicts a day, with the ratio counted in
+verdicts in parentheses. scikit-learn's forest and half-space trees cannot promise alerts a day: their rate is
+the share of verdicts over a quantile of the training rows. NAB_DIRECTORY may be - for none. PICTURE is the
+file to draw the anomaly-free recording in.
 
-And whether alarms are right: a day of manifests/pump.yaml and manifests/quickstart.yaml each, with other seeds than the alarm rule
-was chosen on.
+It also measures whether alarms are right, on a simulated day of manifests/pump.yaml and of
+manifests/quickstart.yaml for each of SEEDS.
 """
 import datetime
 import functools
@@ -27,7 +30,7 @@ MODES = ("Standard", "Auto")
 PROMISES = {"contamination 0.01": ("contamination", 0.01), "contamination 0.001": ("contamination", 0.001),
             "alertsPerDay 100": ("alertsPerDay", 100)}
 FIXED = {"adaptation": {"policy": "Fixed"}}
-# The pump of the sample itself, and six that nothing was chosen on.
+# The seed of the sample manifest, and six seeds that were not used to choose anything.
 SEEDS = (42, 201, 202, 203, 204, 205, 206)
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -61,7 +64,8 @@ def main(skab, nab, binary, picture=None):
 
 
 def row(name, times, values, train, promise, ours):
-    """Print a row of the table; the two ratios of the detector with its defaults."""
+    """Print a row of the table. Return the ratios of the detector with its default adaptation, one for each
+    of MODES."""
     every = {mode: ours(times, values, train, promise, mode=mode) for mode in MODES}
     fixed = ours(times, values, train, promise, FIXED)
     share = PROMISES[promise][1] if promise.startswith("c") else PROMISES[promise][1] * apart(times) / 86400
@@ -73,7 +77,7 @@ def row(name, times, values, train, promise, ours):
 
 
 def a_day(binary, sample, seed):
-    """The figures of a simulated day of a sample."""
+    """Run a simulated day of a sample manifest, and return its figures."""
     command = [binary, "run", "--fast", "--duration", "24h", f"manifests/{sample}.yaml", "--set", f"spec.sources[0].simulated.seed={seed}"]
     said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     alarms = int(re.search(r"of which (\d+) raised an alarm", said)[1])
@@ -134,7 +138,8 @@ def half_space_scores(buffer, shape, train):
 
 
 def drifts(rows=14096, seed=1):
-    """Two sensors, a reading a second, whose level drifts in the way that the name says; nothing is wrong with them."""
+    """Yield streams of two sensors without faults, a reading a second. The first sensor's level drifts as the
+    name says."""
     random = np.random.default_rng(seed)
     start, at = datetime.datetime(2026, 1, 1), np.arange(rows)
     times = [str(start + datetime.timedelta(seconds=int(second))) for second in at]
@@ -149,7 +154,8 @@ def drifts(rows=14096, seed=1):
 
 
 def outside_windows(directory, ours):
-    """Verdicts outside the labelled windows of NAB's series, with a week learned from."""
+    """The ratios of verdicts outside the labelled windows of NAB's series, with the first third of each for
+    training."""
     sys.path.append(__file__.rsplit("/", 2)[0] + "/nab")
     import importlib.util
 

@@ -1,6 +1,9 @@
-"""A CSV file through the detector and through pandas with scikit-learn; a million readings to a report that is drawn: a table, and figures.
+"""Times the detector on a CSV file beside pandas with scikit-learn, and a browser that draws a report of a
+million readings. Prints a table and the figures.
 
     compare.py DETECTOR ROOT FOLDER HERE
+
+ROOT is the repository, FOLDER a folder for temporary files, HERE the folder of this script.
 """
 import csv
 import json
@@ -12,7 +15,7 @@ import time
 import numpy as np
 
 ROWS, COLUMNS, REPETITIONS = 1_000_000, 8, 3
-# Its own process, as the detector is: from start to the last row written.
+# Runs in a process of its own, like the detector, and is timed from its start to the last row written.
 PANDAS = """
 import sys
 import joblib
@@ -41,7 +44,7 @@ def main(detector, root, folder, here):
     quietly([detector, "train", "--from-sklearn", path("model.joblib"), "--columns", names, "--output", path("model")])
     ours = [detector, "score", "--model", path("model"), "--input", path("rows.csv"), "--output", path("ours.csv")]
     theirs = [sys.executable, "-c", PANDAS, path("model.joblib"), path("rows.csv"), path("theirs.csv")]
-    # In turns, so that a busy minute slows both.
+    # Alternately, so that a busy minute slows both.
     times = [(seconds(ours), seconds(theirs)) for _ in range(REPETITIONS)]
     agree(path("ours.csv"), path("theirs.csv"))
     ours_s, theirs_s = (min(each) for each in zip(*times))
@@ -76,7 +79,7 @@ def seconds(command):
 
 
 def agree(ours, theirs):
-    """Both scored the same forest: else a ratio of their times says nothing."""
+    """Check that both computed the same scores: otherwise the ratio of their times means nothing."""
     first = [[float(row["score"]) for row, _ in zip(csv.DictReader(open(file)), range(10_000))] for file in (ours, theirs)]
     worst = np.abs(np.subtract(*first)).max()
     assert worst < 1e-9, f"the scores differ by {worst}"

@@ -1,4 +1,5 @@
-// A report in; how long a browser takes to draw it, and to draw it again for another threshold, in ms, out: `node draw.cjs PAGE`.
+// A report in; the milliseconds that a browser takes to draw it, and to redraw it for another threshold, out:
+// `node draw.cjs PAGE`.
 const { launch } = require("../../tests/browser.cjs");
 
 (async () => {
@@ -7,7 +8,7 @@ const { launch } = require("../../tests/browser.cjs");
   const start = performance.now();
   await page.goto("file://" + process.argv[2]);
   await page.waitForSelector("html[data-ready=yes]");
-  // The frame in which it is on the screen.
+  // Wait for the frame in which the page is on the screen.
   await page.evaluate(() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))));
   const opened = performance.now() - start;
   const slid = await page.evaluate(() => new Promise(done => {

@@ -1,9 +1,11 @@
-"""The Python package beside scikit-learn: seconds to score and to fit, the estimator checks, pipelines that open.
+"""Measures the Python package beside scikit-learn: seconds to score and to fit, failed estimator checks, and
+pipelines that it imports with the same predictions.
 
     python.py [PIPELINES]
 
-PIPELINES is a folder of `detector/interchange/tests/fixtures/pipelines.py`: a file of each of the eleven kinds. Times are of one
-thread each, as both have by default, the best of five in one run. The last line has the figures.
+PIPELINES is a folder that `detector/interchange/tests/fixtures/pipelines.py` has written: a file for each of
+the eleven kinds of pipeline. Times are the best of two to five runs, with one thread each, the default of
+both. The last line has the figures.
 """
 
 import json
@@ -32,7 +34,7 @@ def seconds(task, times=5):
 
 
 def of(fixture):
-    """Whether a pipeline's predictions are scikit-learn's in every row."""
+    """Whether an imported pipeline predicts the same as in scikit-learn, in every row."""
     expected = json.loads(fixture.with_suffix(".json").read_text())
     rows = numpy.array(expected["rows"], dtype=float)
     return ((IsolationForest.load(fixture).predict(rows) == -1) == numpy.array(expected["anomalies"])).all()

@@ -1,9 +1,11 @@
-"""Times this project's forest beside the others, in one session, and prints the table, the growth and the figures.
+"""Times this project's forest beside the others, in one session, and prints the table, the growth and the
+figures.
 
     python compare.py FOLDER [REPETITIONS]
 
-FOLDER holds what `run` put there. Each measurement is a process of its own; the engines take turns, in another order each
-time, so that what else the machine does hits all alike. Ratios of one thread are of CPU time; those of two are of the clock's.
+FOLDER holds the files that `run` put there. Each measurement is a process of its own. The engines take turns,
+in a different order each time, so that other load on the machine affects all of them alike. Ratios of one
+thread are ratios of CPU time; those of two threads are ratios of wall-clock time.
 """
 import collections
 import json
@@ -18,11 +20,11 @@ HERE = pathlib.Path(__file__).parent
 PYTHON = ["scikit-learn", "isotree", "coniferest", "treelite", "tl2cgen", "onnxruntime"]
 CRATES = ["extended-isolation-forest", "rustyml", "scry-learn"]
 OUR = "anomaly-operator"
-#: The second leaves the processor's special instructions aside.
+#: The second is built without AVX-512 (the feature `portable`).
 OURS = {OUR: "engine", f"{OUR}, portable": "portable"}
 SHAPES = [(100_000, 1), (100_000, 8), (100_000, 32)]
 MILLION = (1_000_000, 8)
-#: Whose fit does not read every row several times over.
+#: The engines whose fit does not read every row several times.
 FAST_FITS = ["coniferest", "isotree", "rustyml"]
 
 
@@ -92,7 +94,8 @@ def table(results):
 
 
 def growth(folder):
-    """How time per row grows, and against what: 1.0 in the last column is the straight line from the first row."""
+    """Print how the time per row grows with trees, columns and sample size. 1.0 in the last column is linear
+    growth."""
     print("\nGrowth (8 columns, 100 trees, 256 samples where nothing else is said; one thread)\n")
     print("| | score ns a row | fit ms | score, to the straight line |")
     print("|---|---|---|---|")

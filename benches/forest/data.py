@@ -2,7 +2,8 @@
 
     python data.py FOLDER        writes ROWSxCOLUMNS.f64 for each shape below, unless it is there
 
-Five clusters of different widths, and every fiftieth row, on average, anywhere in a box around them.
+The rows form five clusters of different widths. One row in fifty, on average, is uniformly random in a box
+around them.
 """
 import pathlib
 import sys

@@ -2,8 +2,9 @@
 
     python worker.py ENGINE FILE.f64 TRAIN SCORE COLUMNS THREADS FOLDER
 
-100 trees of 256 rows, axis-parallel splits. A fit is the median of five, a batch the best of three, a row the median of many.
-What scikit-learn's forest is converted to (tl2cgen, treelite, ONNX) is kept in FOLDER, since some of it compiles for seconds.
+100 trees of 256 rows, axis-parallel splits. A fit is the median of five, a batch the best of three, a row the
+median of many. Conversions of scikit-learn's forest (tl2cgen, treelite, ONNX) are cached in FOLDER, since
+some take seconds to compile.
 """
 import json
 import pathlib
@@ -47,7 +48,7 @@ class Coniferest(SkLearn):
 
 
 class Converted(SkLearn):
-    """scikit-learn's forest, converted once and kept."""
+    """A conversion of scikit-learn's forest, made once and cached in a file."""
 
     def __init__(self, threads, path):
         super().__init__(threads)
@@ -128,7 +129,7 @@ def timed(work):
 
 
 def latencies(score, rows):
-    """Seconds of single-row calls, ascending; at most a second and a half of them."""
+    """The seconds of each single-row call, ascending. Calls are made for 1.5 s, 4,000 at most."""
     seconds, end = [], time.perf_counter() + 1.5
     while time.perf_counter() < end and len(seconds) < 4000:
         row = rows[len(seconds) % len(rows)][None, :]

@@ -62,7 +62,7 @@ class Detector:
             connection.close()
 
     def ready(self):
-        """Seconds from the start of the process to the first ready."""
+        """Wait until /readyz answers 200; return the seconds since the start of the process."""
         while self.get("/readyz")[0] != 200:
             assert self.process.poll() is None, "the detector has ended"
             time.sleep(0.0005)
@@ -82,7 +82,8 @@ def percentile(values, share):
 
 
 def starts():
-    """Seconds to ready with a stored model, each time killed before, and the size of that model."""
+    """Start and kill STARTS detectors with a stored model: the seconds of each to ready, and the model's size
+    in bytes."""
     with tempfile.TemporaryDirectory() as folder:
         detector = Detector(folder)
         detector.ready()
@@ -100,7 +101,8 @@ def starts():
 
 
 def client(port, end, pause, answers, failures):
-    """One connection's share of the requests, each at its time: (sent, seconds, digest, threshold)."""
+    """Send one connection's share of the requests at a fixed rate. Adds (sent, seconds, digest, threshold) to
+    `answers`."""
     connection, due = http.client.HTTPConnection("127.0.0.1", port, timeout=10), time.perf_counter()
     while (now := time.perf_counter()) < end:
         if now < due:
@@ -120,7 +122,8 @@ def client(port, end, pause, answers, failures):
 
 
 def swaps():
-    """Answers while models take over: each answer with its latency, and what failed."""
+    """Request predictions while retrained models take over: the answers, the failures and the number of
+    trainings."""
     with tempfile.TemporaryDirectory() as folder:
         detector = Detector(folder, "retrain: {interval: 5s}")
         detector.ready()
@@ -146,7 +149,7 @@ def main():
     answers, failures, trainings = swaps()
     cuts, seen, around = {}, None, []
     for at, (_, seconds, model, cut) in enumerate(answers):
-        # One digest, one cut: an answer that mixed two models would show another.
+        # Each model has one threshold: an answer that mixed two models would have another.
         if cuts.setdefault(model, cut) != cut:
             failures.append(f"{model} answered with the cuts {cuts[model]} and {cut}")
         if model != seen:

@@ -7,13 +7,14 @@ HALF_LIFE = 500  # readings
 
 
 def each_row(scores, cut, highest):
-    """Every row over the threshold."""
+    """Every row over the threshold raises an alarm."""
     return np.asarray(scores) > cut
 
 
 def habituated(scores, cut, highest, cool_down=COOL_DOWN, step=STEP, half_life=HALF_LIFE):
-    """The rule of `alarm` with `coolDown` and `habituation`, on severities that make 1 of the threshold and 2 of the highest score
-    that there is: rows over the threshold in a row raise one alarm, once the bar is below the highest of them."""
+    """The rule of `alarm` with `coolDown` and `habituation`. The severity is 1 at the threshold `cut` and 2
+    at `highest`, the highest possible score. Consecutive rows over the threshold raise one alarm: at the
+    first row, outside of the cool-down, by which their highest severity is over 1 plus the bar."""
     scores = np.asarray(scores, float)
     alarms = np.zeros(len(scores), bool)
     bar, raised, until, last = 0.0, 0, -cool_down, -2

@@ -1,11 +1,13 @@
-"""Two engines' alarms in, a table of what each category of series brings to the score out: whether a gain holds everywhere."""
+"""Two engines' alarms in; a table of each category's share of the NAB score out, which shows whether a gain
+holds in every category."""
 import numpy as np
 
 
 def table(series, ours, theirs):
-    """Points of the whole score by category, means over the seeds, at each engine's best threshold; and the gain where each
-    category is judged at the thresholds that are best for all others. Returns the standard error of the whole gain, and our
-    score where each category is judged at the thresholds of the others."""
+    """Print each category's points of the whole score, as means over the seeds: at each engine's best
+    threshold, and again with each category judged at the threshold that is best for all other categories.
+    Return the standard error of the gain at the best thresholds, and our score at the thresholds of the other
+    categories."""
     names = np.array([one.name.split("/")[0] for one in series])
     windows = np.array([len(one.windows) for one in series])
     points = [np.mean([run.points()[run.best()[1]] for run in runs], axis=0) for runs in (ours, theirs)]
@@ -34,5 +36,5 @@ def gain(points, of):
 
 
 def error(differences):
-    """Of a sum of paired differences, had the series been others of the kind."""
+    """The standard error of a sum of paired differences, with the series as a random sample."""
     return np.sqrt(len(differences)) * differences.std(ddof=1)

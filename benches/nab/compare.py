@@ -1,4 +1,5 @@
-"""NAB's series through the detector and through half-space trees, in one session; tables, and the figures at the end.
+"""Runs NAB's series through the detector and through half-space trees, in one session; prints tables, then
+the figures.
 
     compare.py NAB_DIRECTORY DETECTOR MANIFEST [SEEDS]
 """
@@ -16,7 +17,7 @@ from series import load
 
 OURS = "anomaly-operator"
 RIVAL = "half-space trees"
-# The highest score that there is.
+# The highest possible score of each engine.
 HIGHEST = {OURS: 2.0, RIVAL: 1.0}
 
 
@@ -54,7 +55,8 @@ def main(directory, binary, manifest, seeds="3"):
 
 
 def line(name, rule, runs, speed):
-    """A row of the table: means over the seeds. A half is judged at the threshold that is best for the other half."""
+    """Print a row of the table: means over the seeds. A half is judged at the threshold that is best for the
+    other half."""
     profiles = [[run.best(profile)[0] for run in runs] for profile in PROFILES]
     halves = np.mean([transferred(run) for run in runs], axis=0)
     standard, low_fp, low_fn = (np.mean(each) for each in profiles)
@@ -67,7 +69,7 @@ def means(runs):
 
 
 def own(runs):
-    """The halves, and the score at severity 1: the alarms that the detector raises."""
+    """The scores of both halves, and the score at severity 1, which is where the detector raises alarms."""
     at_one = [run.points()[run.at(1.0)].sum() for run in runs]
     return np.mean([transferred(run) for run in runs], axis=0), np.mean(at_one)
 
@@ -78,7 +80,8 @@ def transferred(run):
 
 
 def false_alarms(series, severities):
-    """Outside the windows, at the manifest's own threshold: all series, and those whose level changes most for good."""
+    """Print the anomalous rows and the alarms outside the windows, at the manifest's own threshold: of all
+    series, and of the four series whose level changes most from their beginning to their end."""
     moved = sorted(range(len(series)), key=lambda i: -level_change(series[i].values))[:4]
     print("\n| series | days | anomalous rows a day outside windows | alarms a day | windows found by alarms |")
     print("|---|---|---|---|---|")

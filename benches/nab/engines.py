@@ -1,4 +1,5 @@
-"""A series in, a score for each row out, by each engine. A score depends on the rows up to its own alone."""
+"""A series in, a score for each row out, by each engine. A score depends only on its own row and the rows
+before it."""
 import csv
 import datetime
 import os
@@ -15,7 +16,8 @@ from series import Series
 
 
 def half_space_trees(series, seed):
-    """Tan, Ting and Liu (2011), as river has it: 25 trees of height 8, windows of 250. (scores, CPU seconds)"""
+    """Half-space trees (Tan, Ting and Liu 2011) of the library river: 25 trees of height 8, windows of 250.
+    Returns (scores, CPU seconds)."""
     from river.anomaly import HalfSpaceTrees
 
     began = time.process_time()
@@ -32,8 +34,8 @@ def half_space_trees(series, seed):
 
 
 def detector(binary, manifest):
-    """The program itself, with a manifest that is the same for all series: it learns from the rows of the probation, judges
-    the others one by one, and retrains by the series' own clock. No label reaches it."""
+    """The detector program, with the same manifest for all series: it trains on the rows of the probation,
+    judges the other rows one by one, and retrains by the times in the series. It sees no labels."""
 
     def engine(series, seed, folder):
         output, took = watch(binary, manifest, series, probation(len(series.times)), seed, folder)
@@ -43,8 +45,8 @@ def detector(binary, manifest):
 
 
 def a_reading_a_second(binary, manifest, folder, days=3):
-    """Readings/s of a core on noise with a reading a second, learned from for two hours: the daily training is shared by so
-    many that judging is what costs."""
+    """Readings per CPU second, on noise with a reading a second, with two hours for training. A daily
+    training is shared by so many readings that nearly all of the time is spent on judging."""
     start, seconds = datetime.datetime(2026, 1, 1), days * 86400
     times = [str(start + datetime.timedelta(seconds=second)) for second in range(seconds)]
     values = np.random.default_rng(1).normal(50, 1, seconds).round(3)
@@ -53,7 +55,8 @@ def a_reading_a_second(binary, manifest, folder, days=3):
 
 
 def watch(binary, manifest, series, first, seed, folder):
-    """Learn from the rows before the first, watch the others. (verdicts, CPU seconds of the whole process)"""
+    """Train on the rows before row `first`, and judge the others. Returns (file of the verdicts, CPU seconds
+    of the whole process)."""
     data, output = Path(folder) / "series.csv", Path(folder) / "verdicts.csv"
     rows = zip(series.times, series.values.tolist())
     data.write_text("timestamp,value,in_window\n" + "".join(f"{at},{value!r},0\n" for at, value in rows))

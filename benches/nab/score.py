@@ -1,8 +1,9 @@
 """Series with labelled windows and a score for each row in; the score of the Numenta Anomaly Benchmark out.
 
-Lavin and Ahmad, "Evaluating Real-time Anomaly Detection Algorithms" (2015): of each window the first detection counts, the
-earlier the more, by a sigmoid; each detection outside costs, less shortly after a window. One threshold for all series,
-the best for the profile. 0 is what finding nothing gives, 100 what finding every window at its first row gives.
+Lavin and Ahmad, "Evaluating Real-time Anomaly Detection Algorithms" (2015): only the first detection in a
+window counts, and the earlier it is the more, by a sigmoid. Each detection outside the windows costs points,
+fewer shortly after a window. All series have the same threshold, the best one for the profile. Finding
+nothing gives 0 points, finding every window at its first row 100.
 """
 import numpy as np
 
@@ -12,7 +13,7 @@ CUTS = 150
 
 
 def probation(rows):
-    """How many rows at the beginning are to learn from, and do not count."""
+    """The number of rows at the beginning that are for training and do not count."""
     return min(int(0.15 * rows), 750)
 
 
@@ -37,12 +38,13 @@ def worth(rows, windows):
 
 
 def gained(one, detected):
-    """What the detections of a series bring: windows found, what their first detections are worth, what those outside are."""
+    """The value of a series' detections: the number of windows found, the worth of the first detection in
+    each of them, and the worth of the detections outside the windows."""
     inside, value = worth(len(one.times), one.windows)
     detected = np.flatnonzero(detected)
     detected = detected[detected >= probation(len(one.times))]
     windows, first = np.unique(inside[detected], return_index=True)
-    found = value[detected[first]][windows >= 0]  # a window is worth less and less: the first detection is the best
+    found = value[detected[first]][windows >= 0]  # the worth falls within a window: the first detection is the best
     return len(found), found.sum(), value[detected[inside[detected] < 0]].sum()
 
 
@@ -50,7 +52,8 @@ class Judged:
     """An engine's scores, by one rule of alarms, at every threshold that is tried."""
 
     def __init__(self, series, scores, rule, highest, also=()):
-        """`rule(scores, cut, highest)` are the rows that are detected; `also` has thresholds that must be among those tried."""
+        """`rule(scores, cut, highest)` returns the rows that are detected; `also`: thresholds to try besides
+        the usual ones."""
         counted = np.concatenate([score[probation(len(score)) :] for score in map(np.asarray, scores)])
         ranks = np.unique(np.geomspace(1, max(len(counted) // 10, 1), CUTS).astype(int))
         self.series = series
@@ -59,18 +62,19 @@ class Judged:
         self.parts = np.array(parts, float)  # cuts x series x 3
 
     def points(self, profile="standard", of=slice(None)):
-        """By threshold and series: their sum is the NAB score of the series that are chosen."""
+        """The points by threshold and series. Their sum over the series `of` is the NAB score of these
+        series."""
         missed, false = PROFILES[profile]
         windows = np.array([len(one.windows) for one in self.series])[of].sum()
         found, value, outside = np.moveaxis(self.parts[:, of], -1, 0)
         return 100 * (missed * found + value + false * outside) / ((1 + missed) * windows)
 
     def best(self, profile="standard", of=slice(None)):
-        """(NAB score, number of the threshold that is best), where no alarm at all is 0."""
+        """(NAB score at the best threshold, index of that threshold). No alarm at all gives 0."""
         reached = self.points(profile, of).sum(axis=1)
         number = int(np.argmax(reached))
         return float(reached[number]), number
 
     def at(self, cut):
-        """The number of a threshold that must have been among those tried."""
+        """The index of a threshold, which must be among those tried."""
         return int(np.flatnonzero(self.cuts == cut)[0])

@@ -31,10 +31,10 @@ MODES = [
     (("Density", 256, 0), dict(scoring_metric="density")),
     (("AdjustedDensity", 256, 0), dict(scoring_metric="adj_density")),
 ]
-#: Sets of some columns, for what is not about labels.
+#: Sets with several columns, for the comparisons that are not of AUC and average precision.
 THREE = ["Pima", "cardio", "vowels"]
 AUTO = ("Auto", 256, 0)
-#: What Auto is made of.
+#: The forests that Auto combines, as indices of CANDIDATES.
 ENSEMBLE = tuple(CANDIDATES.index(member) for member in [("Standard", 256, 2), ("PooledGain", 256, 1), ("AdjustedDensity", 256, 0)])
 
 
@@ -132,7 +132,8 @@ def table_of_modes(ours, sets):
 
 
 def agreement_with_shap(ours, sets):
-    """Mean Spearman over rows, of our shares with TreeExplainer's values of scikit-learn's forest: the 200 most anomalous rows."""
+    """Spearman's correlation of our contributions with TreeExplainer's values for scikit-learn's forest,
+    averaged over the 200 most anomalous rows of each set. Returns the mean and the least over the sets."""
     import shap
 
     print("\nContributions beside SHAP's TreeExplainer\n\n| set | Spearman | the same column first |\n|---|---|---|")
@@ -148,7 +149,8 @@ def agreement_with_shap(ours, sets):
 
 
 def with_faults(rows, labels, deviations):
-    """400 ordinary rows with one cell moved to so many standard deviations from its column's mean, and the columns."""
+    """400 ordinary rows, each with one cell moved to `deviations` standard deviations from its column's mean;
+    and the columns of these cells."""
     random = numpy.random.default_rng(5)
     ordinary = rows[labels == 0]
     faulty = ordinary[random.integers(0, len(ordinary), 400)].copy()

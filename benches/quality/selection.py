@@ -1,7 +1,8 @@
-"""Ensembles that are chosen without the sets that they are scored on: what to expect of them on other data.
+"""Scores ensembles on sets that they were not chosen on, to estimate their gain on new data.
 
-Each candidate scores each set. Then, for each family of sets, the ensemble of two to four candidates that gains most on all other
-families is scored on that one. The most anomalous score of an ensemble counts, in bits: see detector/forest/src/ensemble/rarity.rs.
+Each candidate scores each set. Then, for each family of sets, the ensemble of two to four candidates that
+gains most on all other families is scored on that family. The score of an ensemble is the most anomalous
+score of its members, in bits of rarity: see detector/forest/src/ensemble/rarity.rs.
 """
 import collections
 import itertools
@@ -15,21 +16,22 @@ CANDIDATES = [
     ("Density", 1024, 0), ("AdjustedDensity", 256, 0), ("AdjustedDensity", 1024, 0),
 ]
 ENSEMBLES = [chosen for size in (2, 3, 4) for chosen in itertools.combinations(range(len(CANDIDATES)), size)]
-#: Sets of the same origin; every other is a family of its own.
+#: Sets of the same origin. Every other set is a family of its own.
 FAMILIES = [
     {"Cardiotocography", "cardio"},  # the same recordings, with other labels
     {"thyroid", "annthyroid"},  # the same patients of the Garavan Institute
     {"http", "smtp"},  # connections of one network: KDD Cup 1999
 ]
-#: What the best is: the gain in AUC, or that and the gain in average precision alike.
+#: How ensembles are compared: by the gain in AUC, or by the mean of the gains in AUC and in average
+#: precision.
 CRITERIA = {"AUC": numpy.array([1, 0]), "AUC and AP": numpy.array([0.5, 0.5])}
 LEARNED, RESOLUTION, SLOPE = 512, 0.25, 3.0
-#: Bits are rounded to so many steps, up to the maximum.
+#: Bits from 0 to MAX are rounded to STEPS steps.
 STEPS, MAX = 4096, 18.0
 
 
 def bits(scores):
-    """How rare each score is among evenly spaced rows, as rarity.rs has it."""
+    """The rarity of each score among evenly spaced rows, computed as in rarity.rs, in steps of bits."""
     count = min(len(scores), LEARNED)
     levels, times = numpy.unique(scores[numpy.arange(count) * len(scores) // count], return_counts=True)
     rank = numpy.cumsum(times) - times + (times - 1) / 2
@@ -79,8 +81,8 @@ def called(chosen):
 
 
 def table_of_selection(ours, sets, reference, stands, seeds=2):
-    """`stands` is the ensemble that Auto is. Returned: the mean gain in AUC of those chosen by AUC and AP, on what they were
-    not chosen on."""
+    """Print the table. `stands` is the ensemble that Auto uses. Return the mean gain in AUC of the ensembles
+    chosen by AUC and AP, on the sets that they were not chosen on."""
     sets = list(sets)
     gained = gains(ours, sets, reference, seeds)
     names = [name for name, _, _ in sets]

@@ -1,12 +1,13 @@
-"""Built programs in; requests a second, CPU and latency of each service beside the others, in one run, out: the last line is
-`figures: …`.
+"""Built programs in; requests a second, CPU and latency of each service beside the others, in one run, out:
+the last line is `figures: …`.
 
     compare.py DETECTOR ECHO FOREST MLSERVER_PYTHON [ROUNDS]
 
-FOREST scores rows without a service; MLSERVER_PYTHON is of an environment that has MLServer.
+FOREST scores rows without a service; MLSERVER_PYTHON is the Python of an environment that has MLServer.
 
-Each round gives every service a slice of load by wrk, one after another, so that what else the machine does hits all of
-them. Figures are medians of the rounds' ratios. Server and client share the cores. Everything listens on loopback.
+In each round, wrk loads the services one after another for a few seconds, so that other load on the machine
+affects all of them. Figures are medians of the rounds' ratios. Server and client share the cores. Everything
+listens on loopback.
 """
 
 import contextlib
@@ -61,7 +62,7 @@ SCRIPT = """
 wrk.method, wrk.body = "POST", '{"value":0.95}'
 wrk.headers["Content-Type"] = "application/json"
 """
-# A body of a file, which is made once: what it costs to make it is nobody's time.
+# Reads the body from a file that was made before, so that making it is not measured.
 FILE_SCRIPT = """
 local file = io.open("%s", "rb")
 wrk.method, wrk.body = "POST", file:read("*a")
@@ -78,7 +79,7 @@ def ask(url, body=None, headers=None):
 
 
 class Service:
-    """A server on a port of its own. Its CPU is that of the process and its children."""
+    """A server on a port of its own. Its CPU time is that of the process and its children."""
 
     def __init__(self, name, command, folder, path="/predict", body=b'{"value":0.95}'):
         self.url, self.path = f"http://127.0.0.1:{command.port}", path
@@ -126,7 +127,7 @@ class Command:
 
 
 class Probes(threading.Thread):
-    """How long /livez and /metrics take while others are served."""
+    """Measures how long /livez and /metrics take while predictions are served."""
 
     def __init__(self, address):
         super().__init__(daemon=True)
@@ -184,7 +185,8 @@ class Batches:
         return alone, cpu / ROWS, by_json / ROWS, rate * ROWS, failed + refused, self.forest_cpu_s(1)
 
     def forest_cpu_s(self, at_once):
-        """With as many at once as the service has batches: two threads of one core take longer, each, than one by itself."""
+        """Seconds of CPU a row of `at_once` forests in parallel. To compare with the service, run as many as
+        it has batches at once: two threads that share a core take more CPU time, each, than one alone."""
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         words = [self.forest, self.model, self.rows, str(self.columns), str(SLICE_S)]
         one_thread = os.environ | {"RAYON_NUM_THREADS": "1"}
@@ -206,7 +208,7 @@ def services(detector, echo, folder, metrics):
 
 
 def mlserver(python, folder):
-    """MLServer with its scikit-learn runtime, of the same forest."""
+    """MLServer with its scikit-learn runtime, serving a forest of the same size."""
     place = folder / "mlserver"
     place.mkdir()
     subprocess.run([python, "-B", HERE / "mlserver_model.py", place / "model.joblib"], check=True)

@@ -1,4 +1,4 @@
-"""A detector with symbols in; a linker script with the functions that a prediction goes through out. See `layout`."""
+"""A detector with symbols in; a linker script with the functions that predictions call out. See `layout`."""
 
 import http.client
 import os
@@ -13,9 +13,10 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 from loopback import free_port, until  # noqa: E402
 
 REQUESTS = 2000
-# Less is not of every request: clocks, scrapes, the next reading.
+# Functions with fewer are not called by every request, but by clocks, scrapes and the next reading.
 LEAST = 2  # instructions a request
-# A name of more functions is one of all the program's: few of them are asked for.
+# The most functions that a pattern may match. A name that matches more is used all over the program, and
+# predictions call few of these functions.
 MOST = 50
 
 MANIFEST = """
@@ -49,13 +50,13 @@ def ask(connection):
 
 
 def connected(address):
-    """A connection to the detector, where it answers."""
+    """A connection to the detector, or None if the answer is not 200."""
     connection = http.client.HTTPConnection(address)
     return connection if ask(connection) == 200 else None
 
 
 def counted(program):
-    """Instructions a function, by its mangled name, of REQUESTS predictions."""
+    """The instructions of REQUESTS predictions, by the mangled name of the function."""
     with tempfile.TemporaryDirectory() as folder:
         manifest = os.path.join(folder, "layout.yaml")
         with open(manifest, "w") as file:
@@ -85,13 +86,13 @@ def counted(program):
 
 
 def named(program):
-    """How many functions a pattern names."""
+    """The number of the program's functions that each pattern matches."""
     listing = subprocess.run(["nm", "--defined-only", program], check=True, capture_output=True, text=True).stdout
     return Counter(pattern(line.split()[-1]) for line in listing.splitlines() if line.split()[-2] in "tTwW")
 
 
 def pattern(name):
-    """The name without the hashes that each compiler and each version of a crate has."""
+    """The name with wildcards for the hashes, which differ by compiler and by version of a crate."""
     name = re.sub(r"17h[0-9a-f]{16}E.*$", "17h*", name)
     name = re.sub(r"Cs[0-9A-Za-z]+_", "Cs*_", name)
     return name.replace("$", "?")

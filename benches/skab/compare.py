@@ -1,9 +1,10 @@
-"""SKAB's experiments through the detector and its rivals, by the benchmark's rule; a table, and the figures at the end.
+"""Runs SKAB's experiments through the detector and other systems, scored by the benchmark's rule; prints a
+table, then the figures.
 
     compare.py SKAB_DIRECTORY DETECTOR [SEEDS]
 
-Each learns from the first 400 rows of a file and judges the others, with one setting for all files. F1, the false alarm rate
-and the missed alarm rate are over the rows of all files together.
+Each system trains on the first 400 rows of a file and judges the others, with the same settings for all
+files. F1, the false alarm rate and the missed alarm rate are over the rows of all files together.
 """
 import sys
 import tempfile
@@ -15,7 +16,8 @@ from engine import verdicts
 from series import load
 
 TRAIN = 400
-# One setting for all files: the means of 20 readings, and the share of the time that faults of minutes take in an hour.
+# The same settings for all files: rolling means of 20 readings, and as contamination the share of an hour
+# that faults of several minutes take.
 TRAINING = {"features": ["RollingMean"], "window": 20}
 OURS = {"threshold": {"contamination": 0.09}, "adaptation": {"timeScale": "1h"}}
 FIXED = {"threshold": {"contamination": 0.001}, "adaptation": {"policy": "Fixed"}}
@@ -61,7 +63,8 @@ def rates(found, truth):
 
 
 def delays(found, truth):
-    """Rows, a second each, from the first of each anomaly to its first alarm; of one without an alarm, its length."""
+    """Yield the rows, a second each, from the start of each anomaly to its first alarm; its length if there
+    is no alarm."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], truth.astype(int), [0]])))
     for first, last in zip(edges[::2], edges[1::2]):
         hits = np.flatnonzero(found[first:last])

@@ -1,4 +1,5 @@
-"""The detector itself on rows of sensors: it learns from the first so many, and judges the others one by one."""
+"""Rows of sensors in; the detector's verdicts out: it trains on the first rows, and judges the others one by
+one."""
 import csv
 import json
 import os
@@ -16,8 +17,9 @@ def manifest(sensors, path):
 
 
 def verdicts(binary, times, values, rows, spec, folder, **train):
-    """(severity, anomalous) of each row after the first `rows`; of a row without a verdict 0 and false. `spec`: the other
-    parts of the spec, such as the threshold; `train`: fields of model.train."""
+    """(severity, anomalous) of each row after the first `rows`, which are for training; 0 and false where
+    there is no verdict. `spec`: the other parts of the spec, such as the threshold; `train`: fields of
+    model.train."""
     data, output, file = (Path(folder) / name for name in ("rows.csv", "verdicts.csv", "detector.yaml"))
     header = ",".join(["timestamp"] + [f"s{i}" for i in range(values.shape[1])])
     lines = (f"{time}," + ",".join(map(repr, row)) for time, row in zip(times, values.tolist()))

@@ -1,17 +1,18 @@
-"""The first rows in, which of the others are anomalous out: a forest, PCA and MSET, each at the threshold that its own rule gives."""
+"""Rows in; which rows after the training rows are anomalous out: by a forest, PCA and MSET, each with a
+threshold by its own rule."""
 import numpy as np
 from sklearn.ensemble import IsolationForest
 
 
 def isolation_forest(values, train, seed):
-    """scikit-learn's, at the contamination of 0.001 that served it best of three on these files."""
+    """scikit-learn's forest, with contamination 0.001, the best of three values on these files."""
     forest = IsolationForest(contamination=0.001, random_state=seed, n_jobs=1).fit(values[:train])
     return forest.predict(values[train:]) < 0
 
 
 def pca(values, train, _seed, share=0.9, quantile=0.99):
     """Hotelling's T2 in the components that hold `share` of the variance, and Q, what is left: Jackson and Mudholkar (1979).
-    Anomalous where either is over its quantile among the training rows, or both were to be, by a half more."""
+    A row is anomalous if T2 or Q is over 1.5 times its quantile among the training rows."""
     scaled = standardised(values, train)
     _, singular, axes = np.linalg.svd(scaled[:train], full_matrices=False)
     kept = int(np.searchsorted(np.cumsum(singular**2) / (singular**2).sum(), share)) + 1
@@ -24,7 +25,7 @@ def pca(values, train, _seed, share=0.9, quantile=0.99):
 
 def mset(values, train, _seed, memory=100, quantile=0.99):
     """Multivariate state estimation (Singer et al., 1997): each row is estimated from `memory` training rows by their likeness
-    to it; anomalous where the residual is over its quantile among the training rows, by a half more."""
+    to it; it is anomalous if the residual is over 1.5 times its quantile among the training rows."""
     scaled = standardised(values, train)
     rows = scaled[np.linspace(0, train - 1, memory).astype(int)]
     likeness = lambda a, b: 1 / (1 + np.linalg.norm(a[:, None, :] - b[None, :, :], axis=2))

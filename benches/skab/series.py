@@ -19,13 +19,13 @@ class Experiment:
 
 
 def load(directory):
-    """Those with labels, in the order of their names: <group>/<number>.csv or .csv.gz."""
+    """The experiments with labels, in the order of their names: <group>/<number>.csv or .csv.gz."""
     paths = [path for path in Path(directory).glob("*/*.csv*") if path.parent.name != FREE]
     return [read(path) for path in sorted(paths)]
 
 
 def anomaly_free(directory):
-    """The recording in which nothing is wrong."""
+    """The recording without faults."""
     return read(next((Path(directory) / FREE).glob("*.csv*")))
 
 

@@ -22,7 +22,8 @@ MINUTE = 60
 DAYS = 14
 MESSAGES = int(os.environ.get("MESSAGES", "300000"))
 WINDOW = 20_000
-# How often the detector is asked for its counts, in seconds: more often, and the questions are what it works on.
+# Seconds between two queries of the detector's counters. With less, answering the queries would load the
+# detector.
 LOOK = 0.005
 FIRST = 1_700_000_000
 TRAINED_ON = 2_000
@@ -76,7 +77,7 @@ class Detector:
         return self.count('anomaly_readings_total{outcome="scored"')
 
     def unaccounted(self):
-        """Readings that arrived and came to nothing, once all is quiet."""
+        """The number of readings that arrived and were never accounted for, once all is quiet."""
         with contextlib.suppress(TooLate):
             until(lambda: self.difference() == 0, "all readings", 20, LOOK)
         return self.difference()
@@ -168,13 +169,15 @@ def message(i, topic=b"b/a"):
 
 
 def packets(start, count, topic=b"b/a"):
-    """Messages from `start` on, a hundred in a piece: made before they are sent, so that making them limits no rate."""
+    """Messages from number `start` on, a hundred in a piece: made in advance, so that making them does not
+    limit the rate."""
     return [b"".join(message(j, topic) for j in range(i, i + 100)) for i in range(start, start + count, 100)]
 
 
 def published(client, pieces, rate=None, sent=None, taken=None):
-    """Publish pieces of a hundred messages, as fast as it goes or so many messages a second; when each was sent. Where it is
-    known how many were taken, at most WINDOW are under way: a broker drops what a subscriber does not keep up with."""
+    """Publish pieces of a hundred messages, as fast as possible or at `rate` messages a second. Appends the
+    count of messages and the time to `sent` after each piece. With `taken`, the number of messages that were
+    received, at most WINDOW are in flight: a broker drops messages that a subscriber is too slow for."""
     began = time.monotonic()
     for i, piece in enumerate(pieces):
         while taken and 100 * i - taken() > WINDOW:
@@ -189,11 +192,11 @@ def published(client, pieces, rate=None, sent=None, taken=None):
 
 
 def bare_rate(broker):
-    """Messages a second that a subscriber gets that does nothing but read."""
+    """The messages a second that a subscriber receives which only reads."""
     reader = connection(broker.port, b"bare")
     reader.sendall(b"\x82\x08\x00\x01\x00\x03b/a\x00")
     assert len(reader.recv(5)) == 5
-    each = len(message(0))  # all are as long
+    each = len(message(0))  # all messages have this length
     got, buffer = 0, bytearray(1 << 20)
     writer = connection(broker.port, b"writer")
     thread = threading.Thread(target=published, args=(writer, packets(0, MESSAGES)), kwargs={"taken": lambda: got / each})
@@ -213,7 +216,8 @@ def mqtt_spec(broker):
 
 
 def trained(program, folder, broker):
-    """A detector that has learned from the first messages; each is an instant of its own, of the past."""
+    """Start a detector and train it on the first messages. Each message is an instant of its own, in the
+    past."""
     detector = Detector(program, folder, mqtt_spec(broker))
     until(detector.is_connected, "the connection", 120, LOOK)
     client = connection(broker.port, b"writer")
@@ -242,7 +246,7 @@ def throughput(program, folder, broker):
 
 
 def lag(detector, client, rate, seconds=20):
-    """Milliseconds from the sending of a message to its verdict, 99 of 100, at so many messages a second."""
+    """The p99 of the milliseconds from sending a message to its verdict, at `rate` messages a second."""
     start = TRAINED_ON + 100 + MESSAGES
     base = detector.scored()
     sent, lags = [], []
@@ -252,7 +256,7 @@ def lag(detector, client, rate, seconds=20):
         time.sleep(LOOK)
         scored = detector.scored() - base
         now = time.monotonic()
-        # The oldest hundred that is not scored yet was sent at that time.
+        # The longest wait is that of the oldest piece that is not scored yet.
         waits = [now - at for count, at in sent[-2000:] if count > scored]
         lags.append(1000 * max(waits, default=0.0))
     thread.join()
@@ -261,7 +265,8 @@ def lag(detector, client, rate, seconds=20):
 
 
 def soak(detector, client, seconds):
-    """KiB a minute that the resident memory grows by, least squares, at 1,000 messages a second, the first fifth left out."""
+    """The growth of the resident memory in KiB a minute, by least squares, at 1,000 messages a second,
+    without the first fifth of the time; and the resident memory at the end in KiB."""
     start = int(TRAINED_ON + 100 + MESSAGES + 10_000_000)
     thread = threading.Thread(target=published, args=(client, packets(start, 1000 * seconds), 1000))
     thread.start()

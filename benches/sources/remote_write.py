@@ -2,9 +2,9 @@
 
     remote_write.py DETECTOR
 
-Requests are as a Prometheus sends them: 2,000 series of ten labels with a sample each, one block of Snappy. Eight of the
-series are sensors, which are collected and aligned; the others are left out. Requests are made before, and sent one after
-another over a kept connection on loopback; the processor time is the detector's own.
+Requests are like those of a Prometheus: 2,000 series of ten labels with a sample each, one block of Snappy.
+Eight of the series are sensors, which are collected and aligned; the others are ignored. Requests are made in
+advance, and sent one after another over one connection on loopback; the processor time is the detector's own.
 """
 
 import http.client

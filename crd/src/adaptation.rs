@@ -1,4 +1,4 @@
-//! The adaptation part of the spec: what is slow enough to be the new normal.
+//! The adaptation part of the spec: which slow changes of the sensors become normal.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;

@@ -70,7 +70,7 @@ impl Default for Alarm {
     }
 }
 
-// The figures that they were chosen by are in benches/RESULTS.md.
+// The measurements behind these defaults are in benches/RESULTS.md.
 fn five_seconds() -> Duration {
     Duration::from_secs(5)
 }

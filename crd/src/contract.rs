@@ -1,5 +1,5 @@
-//! What operator and detector agree on besides the spec: file names, ports, labels, and the report that a running
-//! detector gives of itself.
+//! What operator and detector agree on besides the spec: file names, ports, labels, and the report of a
+//! running detector.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,21 +10,21 @@ use crate::status::{AlarmRate, Origin};
 pub const CONFIG_DIRECTORY: &str = "/etc/anomaly-detector";
 /// The manifest's file name in that directory and key in the ConfigMap.
 pub const CONFIG_FILE: &str = "detector.yaml";
-/// Where the operator mounts the model that it keeps for a detector, and the file's name there.
+/// Where the operator mounts the model that it has stored for a detector.
 pub const MODEL_DIRECTORY: &str = "/etc/anomaly-detector-model";
 /// The model's file name in that directory and key in the ConfigMaps.
 pub const MODEL_FILE: &str = "model";
-/// Where a pod keeps what a restart of its container must not lose.
+/// Where a pod keeps the state that must survive a restart of its container.
 pub const STATE_DIRECTORY: &str = "/var/lib/anomaly-detector";
 /// Where the ConfigMap or the claim of `model.load` is mounted.
 pub const LOAD_DIRECTORY: &str = "/etc/anomaly-detector-load";
 /// Where the Secret of `model.load.credentialsSecretRef` is mounted.
 pub const CREDENTIALS_DIRECTORY: &str = "/etc/anomaly-detector-credentials";
-/// Where the Secrets of sources are mounted, each in a folder of the source's name.
+/// Where the Secrets of sources are mounted, each in a folder with the source's name.
 pub const SOURCE_CREDENTIALS_DIRECTORY: &str = "/etc/anomaly-detector-sources";
-/// Where the signing keys of `notifications` are mounted: a file per notification, of its name.
+/// Where the signing keys of `notifications` are mounted, each as a file with the notification's name.
 pub const SIGNING_DIRECTORY: &str = "/etc/anomaly-detector-signing";
-/// Where the certificates of `pod.caBundle` are mounted, and the file's name there.
+/// Where the certificates of `pod.caBundle` are mounted.
 pub const CA_DIRECTORY: &str = "/etc/anomaly-detector-ca";
 /// The file with the certificates in that directory.
 pub const CA_FILE: &str = "ca.crt";
@@ -32,7 +32,7 @@ pub const CA_FILE: &str = "ca.crt";
 pub const TLS_DIRECTORY: &str = "/etc/anomaly-detector-tls";
 /// The certificate chain in that directory.
 pub const TLS_CERTIFICATE_FILE: &str = "tls.crt";
-/// Its private key.
+/// The private key of that certificate, in the same directory.
 pub const TLS_KEY_FILE: &str = "tls.key";
 /// Where the authorities of `serving.tls.clientCA` are mounted; the file's name there is [`CA_FILE`].
 pub const CLIENT_CA_DIRECTORY: &str = "/etc/anomaly-detector-client-ca";
@@ -42,18 +42,20 @@ pub const TOKENS_DIRECTORY: &str = "/etc/anomaly-detector-tokens";
 pub const TOKENS_FILE: &str = "tokens";
 /// Where csv sources find their files in a pod: a mount of `pod.volumeMounts`. They read nothing outside of it.
 pub const DATA_DIRECTORY: &str = "/data";
-/// A new value of this annotation has the detector retrain.
+/// The annotation that requests a retraining: each new value starts one.
 pub const RETRAIN_ANNOTATION: &str = "anomaly.dev/retrain";
-/// The largest artifact that is kept, bytes: the API server takes ConfigMaps of 1 MiB, counted without base64.
+/// The largest artifact that the operator stores, in bytes: the API server accepts ConfigMaps of up to 1 MiB,
+/// counted without base64.
 pub const MAX_STORED_BYTES: usize = 900 * 1024;
-/// When the training of the model ended, RFC 3339: a file beside the model in its directory, and a key beside it in the
-/// pointer ConfigMap.
+/// The file with the time at which the training of the model ended, RFC 3339, beside the model in its
+/// directory; and the key of this time in the pointer ConfigMap.
 pub const TRAINED_AT_FILE: &str = "trained-at";
-/// The key of an artifact's own metadata in its safetensors header.
+/// The key of an artifact's metadata in its safetensors header.
 pub const ARTIFACT_METADATA: &str = "anomaly.dev/forest";
-/// Predictions: `POST /predict` and the other routes of `serving/api`.
+/// The port of predictions: `POST /predict` and the other routes of `serving/api`.
 pub const PREDICT_PORT: u16 = 8080;
-/// `/metrics`, `/livez`, `/readyz`, `/startupz`, `/model`, `/status`: apart from predictions, so that neither waits for the other.
+/// The port of `/metrics`, `/livez`, `/readyz`, `/startupz`, `/model` and `/status`. It is not the port of
+/// predictions, so that probes and predictions do not wait for each other.
 pub const METRICS_PORT: u16 = 8000;
 /// The name of the predict port.
 pub const PREDICT_PORT_NAME: &str = "http";
@@ -64,7 +66,7 @@ pub const FIELD_MANAGER: &str = "anomaly-operator";
 /// The `app.kubernetes.io/name` label of everything that belongs to a detector.
 pub const DETECTOR_LABEL: &str = "anomaly-detector";
 
-/// What a detector says of itself at `GET :8000/status`. The operator turns it into conditions.
+/// The report of a detector at `GET :8000/status`. The operator turns it into conditions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
@@ -72,19 +74,19 @@ pub struct Report {
     pub detector: String,
     /// The version of the detector's program.
     pub version: String,
-    /// Gathering, training or serving.
+    /// The phase: gathering samples, training failed, or serving.
     pub phase: Phase,
     /// The model that serves, once there is one.
     pub model: Option<ModelReport>,
-    /// One entry a source, in the spec's order.
+    /// One entry per source, in the spec's order.
     pub sources: Vec<SourceReport>,
     /// How many trainings this process has finished.
     #[serde(default)]
     pub trainings: u64,
-    /// Why a model that is wanted, loaded, stored or pinned, does not serve; what did keeps serving.
+    /// Why the requested model (loaded, stored or pinned) does not serve; the previous model keeps serving.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected: Option<Rejected>,
-    /// How the alarms that come compare with those that the threshold promises; none where it promises none.
+    /// The rate of alarms compared with the rate that the threshold promises; none where it promises none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alarm_rate: Option<AlarmRate>,
     /// The newest events, newest first, at most [`REPORTED_EVENTS`] of them.
@@ -96,8 +98,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// The same report, of a size that the operator reads whatever the detector: of each event the sensors that contributed
-    /// most, of each sentence its beginning. `GET :8080/events` has the rest.
+    /// Shorten the report so that the operator can read it, however large the detector: keep the sensors that
+    /// contributed most to each event, and the beginning of each sentence. `GET :8080/events` has the full
+    /// events.
     #[must_use]
     pub fn bounded(mut self) -> Self {
         for event in &mut self.newest_events {
@@ -127,13 +130,13 @@ fn shorten(sentence: &mut String) {
 
 /// The most sensors of an event that a report holds.
 pub const REPORTED_SENSORS: usize = 10;
-/// The most letters of a sentence that a report holds.
+/// The most characters of a sentence that a report holds.
 pub const REPORTED_LETTERS: usize = 500;
 /// The most events that a report holds.
 pub const REPORTED_EVENTS: usize = 10;
 
-/// An event: anomalous verdicts without a normal one between them. What `GET :8080/events`, notifications and the report
-/// say of it.
+/// An event: anomalous verdicts without a normal one between them, as in `GET :8080/events`, notifications
+/// and the report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EventReport {
@@ -141,25 +144,25 @@ pub struct EventReport {
     pub start: Timestamp,
     /// The first normal instant after it; none while the event goes on.
     pub end: Option<Timestamp>,
-    /// From the start to the end, or to the newest anomalous instant while it goes on.
+    /// The seconds from the start to the end, or to the newest anomalous instant while the event goes on.
     pub duration_seconds: f64,
-    /// The most anomalous instant; of equals, the first.
+    /// The most anomalous instant; the first one where several are equal.
     pub peak: Peak,
     /// How many verdicts were anomalous.
     pub verdicts: u64,
-    /// Whether it raised an alarm, or why not. While it goes on, what it has come to so far.
+    /// Whether the event raised an alarm, or why not. While the event goes on, this is the outcome so far.
     pub outcome: EventOutcome,
-    /// The reason of the mute window, in the spec's words.
+    /// The reason of the mute window that suppressed the alarm, as the spec has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// When it raised the alarm.
+    /// When the event raised its alarm; none where it raised none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alarmed_at: Option<Timestamp>,
     /// The sensors by their mean contribution, greatest first.
     pub sensors: Vec<SensorShare>,
 }
 
-/// A fault of a sensor: readings that it cannot give.
+/// A fault of a sensor: readings outside of the limits that the spec sets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SensorEventReport {
@@ -171,7 +174,7 @@ pub struct SensorEventReport {
     pub fault: String,
     /// The first instant with the fault.
     pub start: Timestamp,
-    /// The first good reading after it; none while it goes on.
+    /// The first good reading after it; none while the fault goes on.
     pub end: Option<Timestamp>,
     /// One sentence: the sensor, the rule and the value at the start.
     pub message: String,
@@ -181,23 +184,23 @@ pub struct SensorEventReport {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Peak {
-    /// When it was.
+    /// The time of the instant.
     pub time: Timestamp,
-    /// Over 1 and at most 2.
+    /// The severity, over 1 and at most 2.
     pub severity: f64,
 }
 
-/// What a sensor contributed to an event.
+/// The contribution of a sensor to an event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SensorShare {
     /// The sensor's name.
     pub name: String,
-    /// 0 to 1; the shares of all sensors add up to 1.
+    /// The share, 0 to 1; the shares of all sensors add up to 1.
     pub share: f64,
 }
 
-/// What came of an event. The later ones outweigh the earlier.
+/// The outcome of an event. Where its verdicts have different outcomes, the last of these variants counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventOutcome {
@@ -206,7 +209,7 @@ pub enum EventOutcome {
     /// No alarm: a verdict within `alarm.lookback` before it was as anomalous or more, or earlier alarms have raised the bar
     /// over it (`alarm.habituation`).
     NoPeak,
-    /// No alarm: the one before was less than `alarm.coolDown` ago.
+    /// No alarm: the previous event with an alarm ended less than `alarm.coolDown` ago.
     CoolingDown,
     /// No alarm: it was in one of the `muteWindows`.
     Muted,
@@ -215,7 +218,7 @@ pub enum EventOutcome {
 }
 
 impl EventOutcome {
-    /// All of them.
+    /// All outcomes.
     pub const ALL: [Self; 5] = [Self::TooShort, Self::NoPeak, Self::CoolingDown, Self::Muted, Self::Alarmed];
 
     /// The value of the `outcome` label.
@@ -230,33 +233,33 @@ impl EventOutcome {
     }
 }
 
-/// A wanted model that does not serve.
+/// Why the requested model does not serve.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rejected {
-    /// Why, for programs.
+    /// The reason, for programs.
     pub reason: crate::status::Reason,
     /// One sentence.
     pub message: String,
 }
 
-/// How far a detector is.
+/// The phase that a detector is in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "name")]
 pub enum Phase {
     /// Gathering samples to train on.
     #[serde(rename_all = "camelCase")]
     WarmingUp {
-        /// Samples gathered.
+        /// The number of samples gathered.
         have: usize,
-        /// Samples needed.
+        /// The number of samples needed.
         need: usize,
-        /// Where no source remembers anything and samples are those that arrive: the seconds until the last one is there,
-        /// as one comes each interval.
+        /// The estimated seconds until the last sample has arrived, at one sample per interval. Set only
+        /// where samples are live readings, because not every source has a history.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seconds_left: Option<u64>,
     },
-    /// Training went wrong, or could not begin; it will be tried again.
+    /// Training failed or could not start; it is retried.
     TrainingFailed {
         /// One sentence.
         message: String,
@@ -269,35 +272,37 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ModelReport {
-    /// `sha256:` and 64 hexadecimal digits.
+    /// The digest: `sha256:` and 64 hexadecimal digits.
     pub digest: String,
-    /// When its training ended, where that is known. The artifact does not say: it is a function of its data alone. The
-    /// operator keeps it in the annotation `anomaly.dev/trained-at` of the model's ConfigMap.
+    /// When its training ended, where that is known. The artifact does not contain this time, so that it
+    /// depends on its data alone. The operator keeps it in the annotation `anomaly.dev/trained-at` of the
+    /// model's ConfigMap.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trained_at: Option<Timestamp>,
     /// The time of the newest reading that it has learned from.
     pub data_end_time: Timestamp,
-    /// Samples learned from.
+    /// The number of samples that it has learned from.
     pub samples: usize,
-    /// The cut: a score over it is an anomaly.
+    /// The threshold: a score over it is anomalous.
     pub threshold: f64,
-    /// Where it came from.
+    /// Where the model came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
-    /// What it was trained by: [`crate::Valid::recipe_digest`]; none where it was loaded.
+    /// The digest of the recipe that it was trained by, see [`crate::Valid::recipe_digest`]; none where it
+    /// was loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
     /// The names of its columns, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
-    /// The size of the artifact, bytes.
+    /// The size of the artifact, in bytes.
     #[serde(default)]
     pub bytes: usize,
-    /// How many anomalous verdicts a day to expect on readings like those that were learned from, as estimated
-    /// from these. Events and alarms are no more than that.
+    /// The number of anomalous verdicts a day to expect on readings like the training readings, estimated
+    /// from these. Events and alarms are at most as many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_alerts_per_day: Option<f64>,
-    /// Why its verdicts may not be trusted, a sentence each.
+    /// Reasons why its verdicts may not be reliable, one sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
@@ -310,8 +315,8 @@ pub struct SourceReport {
     pub name: String,
     /// Whether it gives readings.
     pub connected: bool,
-    /// One sentence on why not; while it does, on the last reading that was refused, if there was one in the last five
-    /// minutes; else empty.
+    /// Why the source gives no readings, in one sentence. While it gives readings: the last reading that was
+    /// refused in the last five minutes, else empty.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
 }

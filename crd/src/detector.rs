@@ -91,7 +91,8 @@ pub struct AnomalyDetectorSpec {
     pub model: Model,
 
     /// When a score is an anomaly. Default: alertsPerDay 5, or as many as are one reading in a hundred where that is fewer.
-    // No default of the schema: one that is applied later would merge with it, and two are refused.
+    // No default in the schema: it would merge with the field that is applied later, and two fields are
+    // refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<Threshold>,
 

@@ -1,10 +1,11 @@
-//! Bytes in, the hexadecimal digits of their SHA-256 (FIPS 180-4) out: which identify models, specs and objects.
+//! Bytes in, the hexadecimal digits of their SHA-256 (FIPS 180-4) out. They identify models, specs and
+//! objects.
 
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-/// All 64 digits.
+/// Return all 64 digits of the SHA-256.
 ///
 /// ```
 /// assert_eq!(crd::digest::sha256(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
@@ -16,7 +17,7 @@ pub fn sha256(bytes: &[u8]) -> String {
     })
 }
 
-/// The first sixteen digits: enough to see that something is no longer what it was.
+/// Return the first 16 digits: enough to detect that the bytes have changed.
 pub fn short(bytes: &[u8]) -> String {
     sha256(bytes)[..16].to_owned()
 }

@@ -27,29 +27,30 @@ use thiserror::Error;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Duration(std::time::Duration);
 
-/// The text was no duration.
+/// The text is not a duration.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("expected a duration such as 250ms, 15s or 1h30m, got {0:?}")]
 pub struct ParseDurationError(String);
 
-/// What every duration of the schema matches.
+/// The pattern of durations in the schema.
 pub(crate) const PATTERN: &str = r"^([0-9]{1,9}(\.[0-9]{1,9})?(ms|s|m|h))+$";
-/// Days are of fields whose pattern has them: CEL knows none.
+/// The units and their lengths in seconds. `d` is only for fields whose pattern has it: CEL does not know
+/// days.
 const UNITS: [(&str, f64); 5] = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 86_400.0)];
 
 impl Duration {
-    /// That many whole seconds.
+    /// Create a duration of whole seconds.
     pub const fn from_secs(seconds: u64) -> Self {
         Self(std::time::Duration::from_secs(seconds))
     }
 
-    /// That many times as long.
+    /// Multiply the duration by `count`; the result saturates.
     #[must_use]
     pub fn times(self, count: u32) -> Self {
         Self(self.0.saturating_mul(count))
     }
 
-    /// The length in whole nanoseconds; those of the longest duration, 32 digits of hours, fit by far.
+    /// The length in whole nanoseconds. Every duration fits: `std::time::Duration` has at most 2^64 seconds.
     pub fn as_nanos(self) -> i128 {
         self.0.as_nanos().cast_signed()
     }

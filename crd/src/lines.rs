@@ -6,13 +6,13 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
-/// Where the fields of one document stand.
+/// The line of each field of one document.
 #[derive(Debug, Default)]
 pub struct Lines(Vec<(String, u64)>);
 
 impl Lines {
-    /// The line, counted from 1, of a field such as `spec.sources[0].name`; of a field that is not there, that of what it
-    /// belongs to.
+    /// Return the line, counted from 1, of a field such as `spec.sources[0].name`. For a field that is not in
+    /// the document, return the line of the nearest field that contains it.
     ///
     /// ```
     /// let lines = crd::lines::of("spec:\n  sources:\n  - name: plant\n");
@@ -27,7 +27,8 @@ impl Lines {
     }
 }
 
-/// Where the fields of each document stand that is not empty; none of them where the text is no YAML.
+/// Return the lines of the fields of each document that is not empty; no documents where the text is not
+/// YAML.
 pub fn of(text: &str) -> Vec<Lines> {
     let documents: Vec<Spanned<Node>> = serde_saphyr::from_multiple(text).unwrap_or_default();
     let documents = documents.into_iter().filter(|document| !matches!(document.value, Node::Empty));
@@ -40,7 +41,7 @@ pub fn of(text: &str) -> Vec<Lines> {
         .collect()
 }
 
-/// A value of a document, of which only the places count.
+/// A value of a document. It keeps field names and lines, not the scalars.
 enum Node {
     Empty,
     Scalar,

@@ -1,4 +1,4 @@
-//! The loading part of the model: where a forest comes from that was trained elsewhere.
+//! The loading part of the model: where a forest is loaded from that was trained elsewhere.
 
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};

@@ -18,33 +18,33 @@ use crate::valid::Invalid;
 #[cfg(feature = "offline")]
 use crate::valid::Valid;
 
-/// The largest manifest that is read: what the API server's storage takes.
+/// The largest manifest that is read, in bytes: the most that the API server stores.
 pub const MAX_BYTES: usize = 1_500_000;
 
-/// The text is no manifest, or breaks rules.
+/// Why a text is refused as a manifest.
 #[derive(Debug, Error)]
 pub enum ManifestError {
-    /// Larger than any object that Kubernetes stores.
+    /// The text is larger than any object that Kubernetes stores.
     #[error("a manifest must be at most {MAX_BYTES} bytes, got {0}")]
     TooLarge(usize),
-    /// Not YAML.
+    /// The text is not YAML.
     #[error("expected YAML: {0}")]
     Yaml(String),
-    /// No document in it.
+    /// The text has no document.
     #[error("expected an AnomalyDetector, got an empty file")]
     Empty,
-    /// More detectors than one where one was wanted.
+    /// The text has several documents where one is expected.
     #[error("expected one AnomalyDetector, got {0}")]
     Several(usize),
-    /// Rules are broken.
+    /// The detector breaks rules.
     #[error(transparent)]
     Invalid(#[from] Invalid),
 }
 
-/// All documents of the text, as JSON. `---` stands between documents; empty ones are left out.
+/// Return all documents of the text, as JSON. `---` separates documents; empty ones are left out.
 ///
 /// # Errors
-/// The text is too large, no YAML, or empty.
+/// The text is too large, not YAML, or empty.
 pub fn documents(text: &str) -> Result<Vec<Value>, ManifestError> {
     if text.len() > MAX_BYTES {
         return Err(ManifestError::TooLarge(text.len()));
@@ -56,12 +56,12 @@ pub fn documents(text: &str) -> Result<Vec<Value>, ManifestError> {
     if documents.is_empty() { Err(ManifestError::Empty) } else { Ok(documents) }
 }
 
-/// YAML as kubectl reads it: 1.1 in its numbers.
+/// The options that read numbers as kubectl does, by YAML 1.1: `010` is octal.
 fn as_kubectl() -> serde_saphyr::Options {
     serde_saphyr::options! { legacy_octal_numbers: true }
 }
 
-/// `2.0` is 2 in JSON without a point, which kubectl writes.
+/// Replace whole numbers with a point by integers, as kubectl does: `2.0` becomes `2`.
 fn whole_numbers(value: &mut Value) {
     match value {
         Value::Number(number) if number.is_f64() => {
@@ -76,12 +76,12 @@ fn whole_numbers(value: &mut Value) {
     }
 }
 
-/// One sentence of an error that goes on to quote the text.
+/// Return the first line of a parser's error; the lines after it quote the text.
 fn first_line(error: &str) -> String {
     error.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
-/// The valid detector that a document is.
+/// Check a document and return its valid detector.
 ///
 /// # Errors
 /// Every rule that it breaks.
@@ -97,10 +97,10 @@ pub fn detector(mut document: Value) -> Result<Valid, Invalid> {
     Valid::new(detector)
 }
 
-/// The one detector that the text describes.
+/// Check a text with one document and return its valid detector.
 ///
 /// # Errors
-/// The text is no YAML, not one document, or breaks rules: all of them are named.
+/// The text is not YAML, does not have exactly one document, or breaks rules: the error has all of them.
 #[cfg(feature = "offline")]
 pub fn one_detector(text: &str) -> Result<Valid, ManifestError> {
     let mut documents = documents(text)?;
@@ -110,7 +110,7 @@ pub fn one_detector(text: &str) -> Result<Valid, ManifestError> {
     }
 }
 
-/// A manifest as YAML.
+/// Format a manifest as YAML.
 pub fn yaml(document: &Value) -> String {
     serde_saphyr::to_string(document).expect("JSON is YAML")
 }
@@ -141,8 +141,8 @@ fn remove_descriptions(schema: &mut Value) {
     }
 }
 
-/// The CustomResourceDefinition. An object that the operator has not seen yet has observed no generation: tools that wait
-/// by kstatus, such as `helm --wait`, take an object without a status for one that is done.
+/// The CustomResourceDefinition. A new object gets the status `observedGeneration: -1`: tools that wait by
+/// kstatus, such as `helm --wait`, would take an object without a status for a ready one.
 pub(crate) fn crd() -> CustomResourceDefinition {
     let mut crd = AnomalyDetector::crd();
     let schemas = crd.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut());
@@ -158,8 +158,9 @@ pub(crate) fn crd() -> CustomResourceDefinition {
     crd
 }
 
-/// No default inside of a list. `kubectl apply` compares lists as a whole: an item with a field that the API server has filled in
-/// differs from the manifest forever, and each apply says "configured". The program fills these in.
+/// Remove the defaults of fields inside of lists. `kubectl apply` compares lists as a whole: an item with a
+/// field that the API server has filled in differs from the manifest forever, and each apply prints
+/// "configured". The program fills in these defaults.
 fn leave_items_alone(schema: &mut JSONSchemaProps, is_in_list: bool) {
     if is_in_list {
         schema.default = None;

@@ -1,45 +1,47 @@
-//! What a spec trains on in, the memory that its detector takes out: known before a pod is made, and so before the kernel
-//! kills it.
+//! The training of a spec in, the memory that its detector needs out. It is known before the pod is created,
+//! so that the kernel does not kill the pod for exceeding its limit.
 //!
-//! Bytes for each thing are measured: the peak resident memory of the release program, over a line through detectors of 1 to
-//! 1,008 sensors and 256 to 400,000 samples. Trees are counted as the forest counts them before it grows them.
+//! The constants are measured: a line through the peak resident memory of the release program, for detectors
+//! of 1 to 1,008 sensors and 256 to 400,000 samples. Trees are counted as the forest counts them before it
+//! grows them.
 
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::AnomalyDetectorSpec;
 use crate::training::{ForestMode, Training};
 
-/// The program, its threads and what it loads at its start.
+/// Bytes of the program, its threads and the data that it loads at its start.
 const PROGRAM: u64 = 20 << 20;
-/// A reading in the history, beside its values; the values; and the columns that are made of them, a sample each.
+/// Bytes of a reading in the history without its values, of each of its values, and of each column of the
+/// sample that is made of it.
 const READING: u64 = 80;
 const VALUE: u64 = 38;
 const CELL: u64 = 34;
-/// A leaf and the node above it: as they are grown, walked and written, and those of the model before while one takes
-/// over from another.
+/// Bytes of a leaf and the node above it: the copies for growing, walking and writing trees, and the previous
+/// model's while the new model replaces it.
 const LEAF: u64 = 204;
-/// The share of the limit that requests, scrapes and remembered verdicts may take, in hundredths.
+/// The percentage of the limit that is reserved for requests, scrapes and stored verdicts.
 const SERVING: u64 = 33;
-/// The limit of a pod that needs less, and what its sizes are rounded up to.
+/// The smallest limit of a pod, its smallest request, and the step to which both are rounded up. In bytes.
 const LEAST_LIMIT: u64 = 128 << 20;
 const LEAST_REQUEST: u64 = 32 << 20;
 const ROUND: u64 = 16 << 20;
 
-/// The memory that a detector takes.
+/// The memory that a detector needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
-    /// The most that it holds at once, while it trains: bytes.
+    /// The most memory that it uses at once, during training, in bytes.
     pub peak: u64,
 }
 
 impl Memory {
-    /// That of a detector of so many sensors. One that loads its model trains nothing: the model's size is not known
-    /// before it is there.
+    /// Return the memory of a detector. `train` is none where the model is loaded: then nothing is trained,
+    /// and the model's size is not known before it has been fetched.
     pub fn of(sensors: usize, train: Option<&Training>) -> Self {
         Self { peak: PROGRAM + train.map_or(0, |train| training(sensors as u64, train)) }
     }
 
-    /// That of a spec.
+    /// Return the memory of the detector that a spec describes.
     pub fn of_spec(spec: &AnomalyDetectorSpec) -> Self {
         let sensors = spec.sources.iter().flat_map(crate::source::Source::kinds);
         let sensors = sensors.map(|kind| kind.sensors().len()).sum();
@@ -48,18 +50,19 @@ impl Memory {
         Self::of(sensors, spec.model.load.is_none().then_some(&train))
     }
 
-    /// The limit of a pod: what is left of it beside requests is what training takes. Bytes, at least 128 MiB.
+    /// The memory limit of a pod in bytes, at least 128 MiB: the peak of training, and a reserve for
+    /// requests.
     pub fn limit(&self) -> u64 {
         (self.peak / (100 - SERVING) * 100).next_multiple_of(ROUND).max(LEAST_LIMIT)
     }
 
-    /// What the scheduler sets aside for a pod. Bytes, at least 32 MiB.
+    /// The memory request of a pod in bytes, at least 32 MiB.
     pub fn request(&self) -> u64 {
         self.peak.next_multiple_of(ROUND).max(LEAST_REQUEST)
     }
 }
 
-/// Bytes as a quantity of Kubernetes: `464Mi`.
+/// Format bytes as a quantity of Kubernetes, rounded up to MiB: `464Mi`.
 pub fn quantity(bytes: u64) -> String {
     format!("{}Mi", bytes.div_ceil(1 << 20))
 }
@@ -72,7 +75,7 @@ fn training(sensors: u64, train: &Training) -> u64 {
         ForestMode::Auto => (3, 2),
         _ => (1, u64::from(train.extension_level)),
     };
-    // A plane and its terms, as they are grown and walked.
+    // Bytes of a hyperplane and its terms: the copies for growing and walking trees.
     let plane = if level == 0 { 0 } else { 48 + 32 * (level + 1) };
     let leaves = u64::from(train.sample_size).min(samples) * u64::from(train.trees) * forests;
     history.saturating_add(leaves.saturating_mul(LEAF + plane))

@@ -85,8 +85,9 @@ pub struct Retrain {
 
 /// How the forest is trained. The defaults are the paper's and scikit-learn's.
 //
-// No field has a default of the schema: `mode: Auto` and `experimental` have to know what was set, and a list or a union
-// would merge with what is applied later. `training` resolves them.
+// No field has a default in the schema: the rules about `mode: Auto` and `experimental` depend on which
+// fields are set, and a default that is a list or a union would merge with a value that is applied later.
+// `training` fills in the defaults.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!(has(self.mode) && has(self.experimental))")

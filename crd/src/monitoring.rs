@@ -1,4 +1,4 @@
-//! The monitoring part of the spec: what Prometheus and Grafana are given.
+//! The monitoring part of the spec: the objects for Prometheus and Grafana.
 
 use std::collections::BTreeMap;
 
@@ -97,7 +97,7 @@ pub struct Dashboard {
     pub enabled: bool,
 
     /// Labels by which Grafana's sidecar finds it. Default: {grafana_dashboard: "1"}.
-    // No default of the schema: labels that are applied later would merge with it.
+    // No default in the schema: labels that are applied later would merge with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "names::optional_labels")]
     pub labels: Option<BTreeMap<String, String>>,
@@ -112,7 +112,7 @@ fn scrape_interval() -> Duration {
 }
 
 impl Severity {
-    /// The value of the label.
+    /// The value of the `severity` label.
     pub fn label(self) -> &'static str {
         match self {
             Self::Info => "info",

@@ -1,4 +1,4 @@
-//! The syntax of what Kubernetes calls names, labels and addresses, as schemas say it: the same patterns and rules for the API
+//! The syntax of names, labels and addresses, as patterns and CEL rules of the schema: the same for the API
 //! server and offline.
 
 use std::collections::BTreeMap;
@@ -6,17 +6,18 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
-/// A DNS subdomain (RFC 1123), as most objects are called.
+/// The pattern of a DNS subdomain (RFC 1123): the name of most objects.
 pub const SUBDOMAIN: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 
-/// A qualified name: the key of a label, an annotation, a taint, a topology. An optional subdomain, `/`, at most 63 characters.
+/// The pattern of a qualified name: the key of a label, an annotation, a taint, a topology. It has an
+/// optional subdomain, `/`, and at most 63 characters.
 pub const QUALIFIED: &str = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
 
-/// The value of a label.
+/// The pattern of a label's value.
 pub const LABEL_VALUE: &str = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$";
 
-/// A host and perhaps a port, as patterns of addresses hold it. The last part of a name starts with no digit, so that it
-/// is no address with too many numbers.
+/// The pattern of a host with an optional port. The last part of a host name does not start with a digit, so
+/// that an IPv4 address with too many numbers is not taken for a name.
 macro_rules! host_and_port {
     () => {
         concat!(
@@ -28,28 +29,28 @@ macro_rules! host_and_port {
     };
 }
 
-/// CEL: a server and perhaps a path, without user, query and fragment.
+/// CEL: the URL of a server with an optional path, without user, query and fragment.
 pub const IS_SERVER: &str = concat!("self.matches(r'^https?://", host_and_port!(), r"(/[^\s?#]*)?$')");
 
-/// CEL: a page of a server.
+/// CEL: an http or https URL with optional user, path, query and fragment.
 pub const IS_PAGE: &str =
     concat!("self.matches(r'^https?://([^\\s/?#@]+@)?", host_and_port!(), r"([/?#]\S*)?$')");
 
-/// CEL: a page of a server, or an object of a bucket.
+/// CEL: as [`IS_PAGE`], or any `s3://` URL.
 pub const IS_FILE: &str = concat!(
     "self.startsWith('s3://') || self.matches(r'^https?://([^\\s/?#@]+@)?",
     host_and_port!(),
     r"([/?#]\S*)?$')"
 );
 
-/// What those rules say.
+/// The message of [`IS_SERVER`], [`IS_PAGE`] and [`IS_FILE`].
 pub const NO_HOST: &str = "must have a host that is a name or an address, and a port of at most 65535 if any";
 
-/// CEL: what stands in brackets is an address of IPv6.
+/// CEL: a host in brackets is an IPv6 address.
 pub const BRACKETS_HOLD_IPV6: &str =
     r"!self.matches('^[a-z0-9]+://([^/]*@)?\\[') || isIP(self.split('[')[1].split(']')[0])";
 
-/// Labels: qualified names and values, at most 64.
+/// The schema of labels: qualified names and values, at most 64.
 pub fn labels(_: &mut SchemaGenerator) -> Schema {
     schema(json!({
         "type": "object",
@@ -59,14 +60,14 @@ pub fn labels(_: &mut SchemaGenerator) -> Schema {
     }))
 }
 
-/// The same, where an absent field means something else than an empty one.
+/// The schema of labels that may be null: an absent field has another meaning than an empty one.
 pub fn optional_labels(generator: &mut SchemaGenerator) -> Schema {
     let mut schema = labels(generator);
     schema.insert("nullable".to_owned(), json!(true));
     schema
 }
 
-/// Annotations: qualified names and any text, at most 64.
+/// The schema of annotations: qualified names and any text, at most 64.
 pub fn annotations(generator: &mut SchemaGenerator) -> Schema {
     let mut schema = BTreeMap::<String, String>::json_schema(generator);
     schema.insert("maxProperties".to_owned(), json!(64));
@@ -74,7 +75,7 @@ pub fn annotations(generator: &mut SchemaGenerator) -> Schema {
     schema
 }
 
-/// CEL: the keys of a map are qualified names.
+/// The CEL rule that the keys of a map are qualified names.
 fn keys() -> Value {
     json!({
         "rule": format!("self.all(key, key.matches('{}'))", QUALIFIED.replace('\\', r"\\")),
@@ -82,7 +83,7 @@ fn keys() -> Value {
     })
 }
 
-/// A schema of an object that is one.
+/// Turn a JSON object into a schema.
 pub(crate) fn schema(schema: Value) -> Schema {
     Schema::try_from(schema).expect("an object is a schema")
 }

@@ -1,4 +1,4 @@
-//! The notifications part of the spec: who else is notified of events.
+//! The notifications part of the spec: the receivers that are notified of events.
 
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! The pod part of the spec: a subset of the pod template, in its own words.
+//! The pod part of the spec: a subset of the fields of a pod template.
 
 use std::collections::BTreeMap;
 
@@ -102,7 +102,8 @@ pub struct Pod {
 
 /// Requests and limits, as in any container.
 //
-// What no two values share, such as an extended resource, Kubernetes takes in whole numbers, the same requested as allowed.
+// Kubernetes takes extended resources, such as GPUs, only in whole numbers, with a request that is equal to
+// the limit.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new(
@@ -273,7 +274,8 @@ pub struct CaBundleKey {
     pub key: String,
 }
 
-/// Quantities may be written as numbers (`cpu: 1`), as everywhere in Kubernetes.
+/// The schema of quantities by resource. They may be written as numbers (`cpu: 1`), as everywhere in
+/// Kubernetes.
 fn quantities(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",

@@ -1,9 +1,10 @@
-//! A document of a wrong shape in; documents of the right shape out, with other values where it is wrong: so that every rule
-//! about the rest of it can be checked too.
+//! A document that the schema refuses in; the same document with stand-in values out, so that the rules about
+//! its other fields can be checked too.
 
 use serde_json::{Map, Value, json};
 
-/// Which value stands in for a broken one. What a rule refuses with both is wrong whatever the value was meant to be.
+/// Which stand-in replaces a broken value. A rule that is broken with both stand-ins is broken whatever the
+/// right value is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum StandIn {
     /// The first choice, the least number, the shortest time.
@@ -12,7 +13,7 @@ pub enum StandIn {
     High,
 }
 
-/// What is wrong at a place of a document.
+/// A part of a document that the schema refuses.
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// The value at this JSON pointer.
@@ -23,7 +24,8 @@ pub enum Fault {
     Unknown(String, Vec<String>),
 }
 
-/// The document with stand-ins for what is wrong with it.
+/// Return the document with broken values replaced by stand-ins, missing fields added and unknown fields
+/// removed.
 pub fn repaired(document: &Value, schema: &Value, faults: &[Fault], stand_in: StandIn) -> Value {
     let mut document = document.clone();
     for fault in faults {
@@ -51,7 +53,7 @@ pub fn repaired(document: &Value, schema: &Value, faults: &[Fault], stand_in: St
     document
 }
 
-/// The schema of what a JSON pointer points at.
+/// Return the schema of the value at a JSON pointer.
 pub fn at<'a>(schema: &'a Value, pointer: &str) -> Option<&'a Value> {
     pointer.split('/').skip(1).try_fold(schema, |schema, part| {
         let part = part.replace("~1", "/").replace("~0", "~");
@@ -61,7 +63,7 @@ pub fn at<'a>(schema: &'a Value, pointer: &str) -> Option<&'a Value> {
     })
 }
 
-/// A value of the schema's type that programs can read; not always one within its bounds.
+/// Return a value of the schema's type that can be deserialized. It is not always within the schema's bounds.
 fn value_of(schema: &Value, stand_in: StandIn) -> Value {
     if let Some(choices) = schema["enum"].as_array() {
         let mut choices = choices.iter().filter(|choice| !choice.is_null());

@@ -1,4 +1,5 @@
-//! A spec in; every rule that it breaks and that no schema can say out. These are the operator's to refuse.
+//! A spec in; the rules that it breaks out, of those that no schema can express. The operator and the
+//! detector refuse such a spec.
 
 use std::collections::HashMap;
 
@@ -10,7 +11,8 @@ use crate::source::{MqttSensor, Source, SourceKind};
 use crate::training::Training;
 pub use crate::violation::Violation;
 
-/// Every rule that the schema cannot say and the spec breaks. The operator alone can refuse these.
+/// Return the violations of the rules that no schema can express. Some rules of the schema are checked again,
+/// because a stored object may be older than they are.
 pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     let mut found = Vec::new();
     let train = spec.model.train.as_ref();
@@ -20,7 +22,7 @@ pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     let mut count = 0;
     for (source, path, name) in sensors(&spec.sources) {
         count += 1;
-        // Twice in one source, the list's type refuses.
+        // A name that comes twice in one source is refused by the list's type.
         if let Some(other) = seen.insert(name.clone(), source).filter(|other| *other != source) {
             found.push(Violation::new(
                 path,
@@ -51,7 +53,7 @@ pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     found
 }
 
-/// The limit that a spec sets itself and that its detector does not fit in.
+/// A memory limit of the spec that is less than its detector needs.
 fn memory_limit(spec: &AnomalyDetectorSpec) -> Option<Violation> {
     let limits = &spec.pod.resources.as_ref()?.limits;
     let limit = limits.get("memory").and_then(memory::bytes)?;
@@ -66,8 +68,8 @@ fn memory_limit(spec: &AnomalyDetectorSpec) -> Option<Violation> {
     })
 }
 
-/// Groups of fields of which one may be set, or must be. The API server checks them too; but an object may be older than
-/// its rules.
+/// Groups of fields of which more than one is set, or none where one is required. The API server checks them
+/// too, but an object may be older than its rules.
 fn bad_choices(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     let set = |fields: &[bool]| fields.iter().filter(|field| **field).count();
     let (train, load) = (spec.model.train.as_ref(), spec.model.load.as_ref());
@@ -105,7 +107,7 @@ fn bad_choices(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     broken.chain(no_staleness(spec)).collect()
 }
 
-/// More trees to replace than there are.
+/// A retraining that replaces more trees than the forest has.
 fn too_many_renewed(spec: &AnomalyDetectorSpec, trees: u32) -> Option<Violation> {
     let renewed = spec.model.retrain.as_ref()?.trees?;
     (i64::from(renewed) > i64::from(trees)).then(|| {
@@ -114,7 +116,7 @@ fn too_many_renewed(spec: &AnomalyDetectorSpec, trees: u32) -> Option<Violation>
     })
 }
 
-/// `missing` without the age that its policy needs.
+/// A `missing` with the policy Previous and no `maxStaleness`, or with another policy and a `maxStaleness`.
 fn no_staleness(spec: &AnomalyDetectorSpec) -> Option<Violation> {
     let missing = spec.missing.as_ref()?;
     let is_previous = missing.policy == MissingPolicy::Previous;
@@ -124,7 +126,7 @@ fn no_staleness(spec: &AnomalyDetectorSpec) -> Option<Violation> {
     })
 }
 
-/// A history that is too short or too long to learn from, or that a source does not remember.
+/// A history that is too short or too long to learn from, or that a source does not have.
 fn history_violations(spec: &AnomalyDetectorSpec, samples: usize) -> Vec<Violation> {
     const PATH: &str = "spec.model.train.history";
     let train = spec.model.train.as_ref();
@@ -177,7 +179,7 @@ fn mqtt_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     found
 }
 
-/// Schedules that name no times.
+/// Schedules that are invalid or never occur.
 fn no_schedules(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     let retrain = spec.model.retrain.as_ref();
     let retrain =
@@ -200,7 +202,7 @@ fn no_schedule(path: &str, schedule: &str, zone: Option<&str>) -> Option<Violati
     Some(Violation::new(format!("{path}.{field}"), error.to_string()))
 }
 
-/// The widest vector that a model may see.
+/// The most columns of the vector that a model sees.
 const MAX_COLUMNS: usize = 4096;
 
 /// (source, path of the name, name) of every sensor.

@@ -9,8 +9,8 @@ use thiserror::Error;
 
 use crate::names::schema;
 
-/// Times that come again and again, on some zone's clock. Where a clock is put forward, times that it skips are left
-/// out; where it is put back, times that come twice are named twice.
+/// Recurring times on the clock of a time zone. Where the clock is put forward, the skipped times are left
+/// out; where it is put back, the repeated times occur twice.
 ///
 /// ```
 /// use crd::schedule::Schedule;
@@ -26,18 +26,18 @@ use crate::names::schema;
 #[derive(Clone, Debug)]
 pub struct Schedule(Crontab);
 
-/// Why a schedule names no times.
+/// Why a schedule is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ScheduleError {
-    /// Not five fields of cron.
+    /// The expression is not five fields of cron.
     #[error("expected five fields of cron, such as \"0 3 * * *\", got {expression:?}: {reason}")]
     Expression {
-        /// What was there.
+        /// The refused expression.
         expression: String,
-        /// What is wrong with it.
+        /// Why it is refused.
         reason: String,
     },
-    /// No day of the calendar is among those that it names.
+    /// The expression names only days that do not exist, such as 30 February.
     #[error("expected a day that comes, got {0:?}: no such month has that day")]
     Never(String),
     /// The IANA database has no such zone.
@@ -46,14 +46,15 @@ pub enum ScheduleError {
 }
 
 impl Schedule {
-    /// The times of an expression. Zone: a name of the IANA database, `None` for UTC.
+    /// Parse an expression. `zone` is a name of the IANA database, `None` for UTC.
     ///
     /// # Errors
-    /// The expression is not five fields of cron, or the zone is unknown.
+    /// The expression is not five fields of cron or never occurs, or the zone is unknown.
     pub fn new(expression: &str, zone: Option<&str>) -> Result<Self, ScheduleError> {
         Self::check(expression)?;
         let Some(zone) = zone else { return Self::coming(parse(expression, expression)?, expression) };
-        // Names are as the database spells them: the API server's differ by upper and lower case.
+        // Upper and lower case must be as in the database: the API server's lookup of zones is
+        // case-sensitive.
         let known = TimeZone::get(zone).is_ok_and(|known| known.iana_name() == Some(zone));
         if !known {
             return Err(ScheduleError::Zone(zone.to_owned()));
@@ -61,7 +62,7 @@ impl Schedule {
         Self::coming(parse(&format!("{expression} {zone}"), expression)?, expression)
     }
 
-    /// The schedule, if it names any time.
+    /// Return the schedule, or an error where it never occurs.
     fn coming(times: Crontab, expression: &str) -> Result<Self, ScheduleError> {
         let schedule = Self(times);
         match schedule.next(Timestamp::UNIX_EPOCH) {
@@ -79,7 +80,7 @@ impl Schedule {
         Err(ScheduleError::Expression { expression: expression.to_owned(), reason })
     }
 
-    /// The first time after an instant; none where time ends before.
+    /// The first time after an instant; none where no such time can be represented.
     pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
         Some(self.0.find_next(after).ok()?.timestamp())
     }
@@ -94,12 +95,12 @@ fn parse(text: &str, expression: &str) -> Result<Crontab, ScheduleError> {
     })
 }
 
-/// The schema of an expression: what is checked above, as patterns and CEL say it.
+/// The schema of an expression: the checks of [`Schedule::new`] as a pattern and CEL rules.
 pub(crate) fn expression_schema(_: &mut SchemaGenerator) -> Schema {
     schema(expression_rules())
 }
 
-/// The same, where it may be left out.
+/// The schema of an expression that may be left out.
 pub(crate) fn optional_expression_schema(_: &mut SchemaGenerator) -> Schema {
     let mut rules = expression_rules();
     rules["nullable"] = json!(true);
@@ -151,7 +152,8 @@ fn expression_rules() -> Value {
     })
 }
 
-/// The schema of a time zone, where it may be left out. That the database has it, the API server alone can say in CEL.
+/// The schema of a time zone that may be left out. Only the API server can check by CEL that the database has
+/// the zone.
 pub(crate) fn optional_zone_schema(_: &mut SchemaGenerator) -> Schema {
     schema(json!({
         "type": "string",
@@ -165,7 +167,7 @@ pub(crate) fn optional_zone_schema(_: &mut SchemaGenerator) -> Schema {
     }))
 }
 
-/// The reason alone, of an error that also draws where.
+/// Return the last line of a parser's error, its reason; the lines before it show the position.
 fn last_line(error: &str) -> String {
     error.lines().last().unwrap_or_default().trim_start_matches([' ', '^']).to_owned()
 }

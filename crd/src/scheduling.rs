@@ -1,5 +1,5 @@
-//! Kubernetes' own types for where pods run, as schemas with the rules that the API server applies to pods: what it would refuse
-//! of a Deployment, it refuses of the detector.
+//! Kubernetes' own types for the placement of pods in; their schemas out, with the rules that the API server
+//! applies to pods. It refuses in an AnomalyDetector what it would refuse in a Deployment.
 
 use k8s_openapi::api::core::v1::{Affinity, Toleration, TopologySpreadConstraint};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use crate::names::{LABEL_VALUE, QUALIFIED, schema};
 
-/// The longest list of a kind that has no limit of its own.
+/// The most items of a list that has no limit of its own.
 const MAX_ITEMS: usize = 16;
-/// The longest list of values.
+/// The most items of a requirement's `values`.
 const MAX_VALUES: usize = 64;
 
-/// Tolerations.
+/// The schema of tolerations.
 pub fn tolerations(generator: &mut SchemaGenerator) -> Schema {
     let mut list = Vec::<Toleration>::json_schema(generator).to_value();
     list["maxItems"] = json!(64);
@@ -38,7 +38,7 @@ pub fn tolerations(generator: &mut SchemaGenerator) -> Schema {
     schema(list)
 }
 
-/// Constraints on the spread of replicas.
+/// The schema of topology spread constraints.
 pub fn topology_spread_constraints(generator: &mut SchemaGenerator) -> Schema {
     let mut list = Vec::<TopologySpreadConstraint>::json_schema(generator).to_value();
     list["maxItems"] = json!(8);
@@ -59,7 +59,7 @@ pub fn topology_spread_constraints(generator: &mut SchemaGenerator) -> Schema {
     schema(list)
 }
 
-/// Affinity, or none.
+/// The schema of an affinity, which may be null.
 pub fn affinity(generator: &mut SchemaGenerator) -> Schema {
     let mut affinity = Affinity::json_schema(generator).to_value();
     affinity["nullable"] = json!(true);
@@ -67,7 +67,7 @@ pub fn affinity(generator: &mut SchemaGenerator) -> Schema {
     schema(affinity)
 }
 
-/// The rules of everything inside of a field: terms, selectors, requirements.
+/// Add the rules to every field inside of a node: terms, selectors, requirements.
 fn refine(node: &mut Value, field: &str) {
     if node["type"] == "array" {
         let most = if field == "values" { MAX_VALUES } else { MAX_ITEMS };
@@ -95,7 +95,7 @@ fn refine(node: &mut Value, field: &str) {
     }
 }
 
-/// A requirement of a selector: of labels, or of a node.
+/// Add the rules of a selector's requirement, for labels or for nodes.
 fn requirement(node: &mut Value, field: &str) {
     let of_node =
         node["properties"]["operator"]["description"].as_str().is_some_and(|text| text.contains("Gt"));
@@ -125,7 +125,7 @@ fn add(object: &mut Value, field: &str, rules: Value) {
     }
 }
 
-/// A pattern that the empty text matches too.
+/// Extend a pattern so that it matches the empty text too.
 fn optional(pattern: &str) -> String {
     format!("^$|{pattern}")
 }

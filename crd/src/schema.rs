@@ -1,5 +1,5 @@
-//! A manifest as JSON in; every rule that it breaks out: unknown fields, types and bounds of the CRD's own schema, its CEL
-//! rules, as the API server would say, and those that no schema can say.
+//! A manifest as JSON in; every rule that it breaks out: unknown fields, types and bounds of the CRD's
+//! schema, its CEL rules as the API server applies them, and the rules that no schema can express.
 
 mod path;
 mod sentence;
@@ -19,14 +19,15 @@ use crate::names::{LABEL_VALUE, QUALIFIED, SUBDOMAIN};
 use crate::repair::{self, Fault, StandIn};
 use crate::rules::{Violation, spec_violations};
 
-/// The OpenAPI schema that the API server applies, without its descriptions. As JSON: the YAML of the CRD takes ten times as
-/// long to read, at each start.
+/// The OpenAPI schema that the API server applies, without its descriptions. It is stored as JSON: the YAML
+/// of the CRD would take ten times as long to read, at each start.
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     serde_json::from_str(include_str!("../schema.json")).expect("the committed schema is JSON")
 });
 
-/// The same about what the document has, closed: what the schema does not name is refused, as `kubectl apply` does (field
-/// validation Strict). To prepare all of it would take most of the time that a detector needs to start.
+/// Return a validator for the fields that the document has. It refuses fields that the schema does not name,
+/// as `kubectl apply` does (field validation Strict). Compiling the whole schema would take most of the time
+/// that a detector needs to start.
 fn closed_for(document: &Value) -> jsonschema::Validator {
     let mut schema = restricted(&SCHEMA, &[document], Absent::Named);
     close(&mut schema);
@@ -35,12 +36,12 @@ fn closed_for(document: &Value) -> jsonschema::Validator {
     schema["properties"]["metadata"] = metadata();
     close(&mut schema["properties"]["metadata"]);
     schema["required"] = json!(["apiVersion", "kind", "metadata", "spec"]);
-    // The newest draft that says what is needed and whose own schema, which this one is checked by, is small.
+    // The newest draft that has the needed keywords and a small metaschema, which this schema is checked by.
     let options = jsonschema::options().with_draft(jsonschema::Draft::Draft7).should_validate_formats(true);
     options.build(&schema).expect("a structural schema is a JSON schema")
 }
 
-/// The metadata of an object that a person writes.
+/// The schema of the metadata of an object that a person writes.
 fn metadata() -> Value {
     let (name, key) = (json!({ "type": "string", "pattern": SUBDOMAIN }), json!({ "pattern": QUALIFIED }));
     let text = json!({ "type": "string" });
@@ -63,7 +64,7 @@ fn metadata() -> Value {
                     "controller": { "type": "boolean" }, "blockOwnerDeletion": { "type": "boolean" },
                 },
             } },
-            // What the API server fills in: an object may have been read from it.
+            // Fields that the API server fills in: the manifest may be an object that was read from it.
             "uid": text, "resourceVersion": text, "selfLink": text, "creationTimestamp": text, "deletionTimestamp": text,
             "generation": { "type": "integer" }, "deletionGracePeriodSeconds": { "type": "integer" },
             "managedFields": { "type": "array" },
@@ -71,15 +72,15 @@ fn metadata() -> Value {
     })
 }
 
-/// Functions of CEL rules that are left to the API server: [`crate::rules`] says the same, and which value it was. The
-/// interpreter has no hours of a time zone.
+/// CEL functions whose rules only the API server evaluates. [`crate::rules`] has the same rules, with the
+/// value in the message. The interpreter does not support the hours of a time zone.
 const ONLY_ON_THE_SERVER: [&str; 2] = [".getHours(", "sets.intersects("];
 
 fn is_left_to_the_server(rule: &str) -> bool {
     ONLY_ON_THE_SERVER.iter().any(|function| rule.contains(function))
 }
 
-/// The document without what the API server drops: a null stands for a field that is left out.
+/// Remove fields that are null, as the API server does: null means that a field is left out.
 pub fn without_nulls(document: &mut Value) {
     match document {
         Value::Object(fields) => {
@@ -91,21 +92,23 @@ pub fn without_nulls(document: &mut Value) {
     }
 }
 
-/// The CEL rules about what the document has. All of them would take most of the time that a detector needs to start.
+/// Compile the CEL rules about the fields that the document has. Compiling all rules would take most of the
+/// time that a detector needs to start.
 fn rules_for(document: &Value) -> CompiledSchema {
     cel::compile_schema(&restricted(&SCHEMA, &[document], Absent::LeftOut))
 }
 
-/// What is left of the fields that no value has.
+/// What a restricted schema keeps of the fields that no value has.
 #[derive(Clone, Copy)]
 enum Absent {
-    /// Nothing.
+    /// The fields are removed.
     LeftOut,
-    /// The names.
+    /// The names are kept, with any value allowed.
     Named,
 }
 
-/// The schema of the fields that any of the values has; of a list, those of its items.
+/// Reduce a schema to the fields that at least one of the values has, and for lists to those that their items
+/// have. CEL rules that only the API server evaluates are removed.
 fn restricted(schema: &Value, values: &[&Value], absent: Absent) -> Value {
     let Value::Object(node) = schema else { return schema.clone() };
     let restrict = |(key, child): (&String, &Value)| match (key.as_str(), child) {
@@ -133,11 +136,12 @@ fn restricted(schema: &Value, values: &[&Value], absent: Absent) -> Value {
     Value::Object(node.iter().map(restrict).collect())
 }
 
-/// The most violations that are found in a document: a person reads no more.
+/// The most violations that are reported for a document: nobody reads more.
 const MAX_VIOLATIONS: usize = 100;
 
-/// The rules that the document breaks, sorted by path; a hundred at most. Where a value is of a wrong shape, the rules about
-/// the rest of the document are checked all the same, but not where it is too large: their cost grows with its square.
+/// Return the rules that the document breaks, sorted by path; at most 100. Where a value has a wrong type or
+/// bound, the rules about the other fields are checked too; but not where a list, map or string is too large,
+/// because the cost of checking grows with the square of its size.
 pub fn violations(document: &Value) -> Vec<Violation> {
     let closed = closed_for(document);
     let errors: Vec<_> = closed.iter_errors(document).take(MAX_VIOLATIONS).collect();
@@ -170,7 +174,7 @@ pub fn violations(document: &Value) -> Vec<Violation> {
     found
 }
 
-/// Whether there is more of something than the schema has room for.
+/// Whether the error is a list, map or string that is larger than the schema allows.
 fn is_too_large(error: &jsonschema::ValidationError<'_>) -> bool {
     matches!(
         error.kind(),
@@ -180,7 +184,7 @@ fn is_too_large(error: &jsonschema::ValidationError<'_>) -> bool {
     )
 }
 
-/// The items of lists that are sets, or maps by keys, that stand there already.
+/// Find items that repeat an earlier item, in lists that are sets or maps by keys (`x-kubernetes-list-type`).
 fn repeated(path: &str, value: &Value, schema: &Value, found: &mut Vec<Violation>) {
     if let Some(items) = value.as_array() {
         let keys = schema["x-kubernetes-list-map-keys"].as_array().map_or(&[] as &[Value], Vec::as_slice);
@@ -210,7 +214,8 @@ fn repeated(path: &str, value: &Value, schema: &Value, found: &mut Vec<Violation
     }
 }
 
-/// The rules that fields break together: CEL's, failing as `counts` says, and those that no schema can say.
+/// Return the violations of rules that join several fields: CEL rules, of which only errors that `counts`
+/// accepts, and the rules that no schema can express.
 fn rule_violations(document: &Value, counts: impl Fn(&ErrorKind) -> bool) -> Vec<Violation> {
     let broken =
         cel::validate_compiled(&rules_for(document), document, None).err().map(ValidationErrors::into_vec);
@@ -221,14 +226,15 @@ fn rule_violations(document: &Value, counts: impl Fn(&ErrorKind) -> bool) -> Vec
     });
     let detector = serde_json::from_value::<AnomalyDetector>(document.clone());
     let ours = detector.map(|detector| spec_violations(&detector.spec)).unwrap_or_default();
-    // Of two sentences about one field, ours has the value.
+    // Where both have a sentence about one field, ours is kept: it has the value.
     let is_ours = |path: &str| ours.iter().any(|rule| rule.path == path);
     let mut found: Vec<Violation> = found.filter(|rule| !is_ours(&rule.path)).collect();
     found.extend(ours);
     found
 }
 
-/// What has to be replaced before the document can be read; nothing where a list only has too many items, or too few.
+/// Return the part that must be repaired before the document can be deserialized; none where the error does
+/// not prevent that, such as too many or too few items in a list.
 fn fault(error: &jsonschema::ValidationError<'_>) -> Option<Fault> {
     let pointer = error.instance_path().as_str().to_owned();
     match error.kind() {
@@ -246,7 +252,8 @@ fn fault(error: &jsonschema::ValidationError<'_>) -> Option<Fault> {
     }
 }
 
-/// The message of a rule about a number, and the number, which a rule of the CRD cannot name.
+/// Return the message of a rule. Where its field is a number, append the value, which the message of a CRD's
+/// rule cannot contain.
 fn with_number(message: &str, document: &Value, path: &str) -> String {
     match path.split('.').try_fold(document, |value, field| value.get(field)) {
         Some(Value::Number(number)) => format!("{message}, got {number}"),
@@ -254,8 +261,8 @@ fn with_number(message: &str, document: &Value, path: &str) -> String {
     }
 }
 
-/// Refuse what is not named, at every level that names its fields; and say in JSON Schema what Kubernetes says in
-/// extensions of its own.
+/// Make the schema refuse unknown fields, at every level that names its fields. Translate Kubernetes'
+/// extensions (`nullable`, `x-kubernetes-int-or-string`) to JSON Schema.
 fn close(schema: &mut Value) {
     let Value::Object(node) = schema else { return };
     if node.get("x-kubernetes-int-or-string") == Some(&Value::Bool(true)) {
@@ -287,7 +294,7 @@ fn close(schema: &mut Value) {
 mod tests {
     use super::*;
 
-    /// Where they differ, but for documentation.
+    /// Find the paths at which the two schemas differ, except for descriptions.
     fn differences(path: &str, types: &Value, schema: &Value, found: &mut Vec<String>) {
         let (Value::Object(types), Value::Object(schema)) = (types, schema) else {
             found.extend((types != schema).then(|| format!("{path}: {types}, got {schema}")));

@@ -1,12 +1,12 @@
 //! The sources part of the spec: where readings come from. Each kind of source has a file of its own.
 
-/// What a sensor can give at all.
+/// The limits of a sensor's values.
 mod limits;
 /// A recording in a file.
 mod csv;
 /// How a recording writes its timestamps.
 mod time_format;
-/// Readings that others push.
+/// Readings that other programs push.
 mod http;
 /// Topics of an MQTT broker.
 mod mqtt;
@@ -83,12 +83,12 @@ pub enum SourceKind {
     Prometheus(Prometheus),
     /// Topics of an MQTT broker.
     Mqtt(Mqtt),
-    /// Readings that others push.
+    /// Readings that other programs push.
     Http(Http),
 }
 
 impl Source {
-    /// The kinds that are set: one, where the source keeps the rules.
+    /// The kinds that are set: exactly one where the source is valid.
     pub fn kinds(&self) -> Vec<SourceKind> {
         let simulated = self.simulated.clone().map(SourceKind::Simulated);
         let csv = self.csv.clone().map(SourceKind::Csv);
@@ -99,7 +99,7 @@ impl Source {
     }
 }
 
-/// A sensor, whatever its source is.
+/// A sensor of a source of any kind.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sensor<'a> {
     /// Its name.
@@ -111,7 +111,7 @@ pub struct Sensor<'a> {
 }
 
 impl SourceKind {
-    /// The field that holds it.
+    /// The name of the field of [`Source`] that holds it.
     pub fn field(&self) -> &'static str {
         match self {
             Self::Simulated(_) => "simulated",
@@ -154,7 +154,7 @@ impl SourceKind {
         }
     }
 
-    /// The Secret that it needs, and of it the only key, where one is named.
+    /// The name of the Secret that it needs, and the key where the spec names one.
     pub fn secret(&self) -> Option<(&str, Option<&str>)> {
         match self {
             Self::Simulated(_) | Self::Csv(_) => None,
@@ -168,7 +168,8 @@ impl SourceKind {
         }
     }
 
-    /// Whether readings of any time before can be had: a recording has those that it has, in its own time.
+    /// Whether the source can be queried for readings of any past time. A recording cannot: it has only its
+    /// own readings, at its own times.
     pub fn remembers(&self) -> bool {
         matches!(self, Self::Simulated(_) | Self::Prometheus(_))
     }
@@ -183,7 +184,7 @@ impl SourceKind {
         matches!(self, Self::Http(_))
     }
 
-    /// Whether its timestamps pace the detector, whatever a clock says.
+    /// Whether its timestamps pace the detector instead of the clock.
     pub fn paces_itself(&self) -> bool {
         matches!(self, Self::Csv(kind) if !kind.follow)
     }

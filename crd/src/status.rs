@@ -1,4 +1,4 @@
-//! The status: what the operator says of a detector, in the conditions that Kubernetes' tools understand.
+//! The status: the operator's report on a detector, in the conditions that Kubernetes' tools understand.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -142,7 +142,7 @@ pub enum Origin {
 /// The types of conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum ConditionType {
-    /// Everything that was asked is so: the detector watches its sensors and answers.
+    /// The spec is fulfilled: the detector watches its sensors and answers.
     Ready,
     /// The spec keeps every rule, those that the API server cannot check included.
     Accepted,
@@ -154,7 +154,7 @@ pub enum ConditionType {
     MonitoringConfigured,
     /// At least one replica answers.
     Available,
-    /// The pods are on their way to what the spec asks.
+    /// The pods are being changed to what the spec asks for.
     Progressing,
     /// Nothing will change until a person does something. Present only while so (kstatus: Failed).
     Stalled,
@@ -162,12 +162,12 @@ pub enum ConditionType {
     AlarmBudgetExceeded,
 }
 
-/// Why a condition is as it is.
+/// The reason for a condition's status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Reason {
-    /// All is as asked.
+    /// Everything is as the spec asks.
     AsSpecified,
-    /// Something is not yet as asked; the message says what.
+    /// Something is not yet as the spec asks; the message names it.
     NotYet,
     /// No pod has reported yet.
     NoReport,
@@ -175,7 +175,7 @@ pub enum Reason {
     ScaledToZero,
     /// A rule of the spec is broken.
     InvalidSpec,
-    /// Another object, not this detector's, has the name that is needed.
+    /// An object of the required name exists, and it does not belong to this detector.
     NameTaken,
     /// The detector gathers readings to train on.
     WarmingUp,
@@ -185,17 +185,17 @@ pub enum Reason {
     TrainingFailed,
     /// The model was loaded, as `model.load` asks.
     Loaded,
-    /// The model to load cannot be had: no such file, no answer, no right.
+    /// The model to load cannot be fetched: no such file, no answer, or no permission.
     LoadFailed,
     /// The model to load is not the one with that SHA-256.
     DigestMismatch,
-    /// The model to load is no model that can be read.
+    /// The model to load cannot be read as a model.
     ArtifactInvalid,
     /// The model to load has other columns than the spec has sensors.
     ColumnsMismatch,
-    /// The model to load lies where a detector may not go.
+    /// The model to load is at an address that detectors must not connect to.
     AddressRefused,
-    /// The model is too large, to load or to keep.
+    /// The model is too large to load or to store.
     ModelTooLarge,
     /// No model of the history has the digest that the spec pins.
     PinNotFound,
@@ -209,7 +209,7 @@ pub enum Reason {
     PrometheusOperatorNotInstalled,
     /// A Prometheus refused the ServiceMonitor or the PrometheusRule.
     RefusedByPrometheus,
-    /// The pods answer, but the Service leads to none of them.
+    /// The pods answer, but the Service has no endpoints.
     NoEndpoints,
     /// A new version of the pods is being rolled out.
     RollingOut,
@@ -217,7 +217,7 @@ pub enum Reason {
     RolloutQueued,
     /// The image cannot be pulled.
     ImagePullFailed,
-    /// The container ends again and again.
+    /// The container exits repeatedly.
     CrashLooping,
     /// The container was killed for using more memory than its limit.
     OutOfMemory,

@@ -11,8 +11,8 @@ use crate::Duration;
 /// A reading is anomalous when its score is over the threshold. Scores are those of the isolation forest paper, in
 /// (0, 1], higher is more anomalous.
 //
-// The messages are constants: the API server cannot bound the cost of turning a number into text, and refuses such a
-// CRD. It shows the value beside the message, and so does `rules`.
+// The messages are constants: the API server cannot bound the cost of turning a number into text, and refuses
+// such a CRD. It shows the value beside the message, and so does `schema`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new(
@@ -45,12 +45,13 @@ pub struct Threshold {
 }
 
 impl Threshold {
-    /// The alerts a day of a spec without a threshold,
+    /// The alerts a day of a spec without a threshold.
     pub const DEFAULT_ALERTS_PER_DAY: f64 = 5.0;
-    /// and the share of the readings that they are at most: daily readings are few.
+    /// The largest share of the readings that these alerts may be. It matters where readings are few, such as
+    /// one a day.
     pub const DEFAULT_MAX_SHARE: f64 = 0.01;
 
-    /// What is chosen where nothing is, of readings that are so far apart.
+    /// Return the chosen threshold, or the default one for readings that are `interval` apart.
     pub fn or_default(chosen: Option<Self>, interval: Duration) -> Self {
         const SECONDS_A_DAY: f64 = 86_400.0;
         let readings_a_day = SECONDS_A_DAY / std::time::Duration::from(interval).as_secs_f64();

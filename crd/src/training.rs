@@ -1,4 +1,4 @@
-//! The training part of a spec in, every field at its value or its default out.
+//! The training part of a spec in, a `Training` out: every field has its value or its default.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::Duration;
 use crate::model::{Experimental, ExperimentalMode, Feature, Mode, Train};
 
-/// How a forest is trained: what a spec says, and defaults where it says nothing.
+/// How a forest is trained: the values of the spec, and defaults for the fields that it leaves out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Training {
@@ -19,7 +19,7 @@ pub struct Training {
     pub trees: u32,
     /// How many of the samples each tree is grown from, 2 to 65536.
     pub sample_size: u32,
-    /// Columns of a split's hyperplane, less one: 0 to 1023.
+    /// The number of columns of a split's hyperplane, minus one: 0 to 1023.
     pub extension_level: u32,
     /// The seed of all randomness.
     pub seed: u64,
@@ -29,12 +29,12 @@ pub struct Training {
     pub window: usize,
     /// How many previous vectors are appended, 0 to 100.
     pub lags: usize,
-    /// The end of the history to learn from; none: now. It does not shape the model's recipe.
+    /// The end of the history to learn from; none: now. It is not part of the recipe.
     #[serde(skip)]
     pub data_end_time: Option<Timestamp>,
 }
 
-/// `mode` and `experimental.mode` in one.
+/// How trees are split and scored: `mode` and `experimental.mode` of the spec in one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum ForestMode {
     /// The original forest, and the Extended Isolation Forest.
@@ -47,7 +47,7 @@ pub enum ForestMode {
 }
 
 impl ForestMode {
-    /// All of them.
+    /// All modes.
     pub const ALL: [Self; 7] = [
         Self::Standard,
         Self::Auto,
@@ -93,7 +93,8 @@ impl Default for Training {
 }
 
 impl Training {
-    /// Of a spec whose readings are so far apart. Its bounds keep every number within its type.
+    /// Fill in the defaults of a spec whose readings are `interval` apart. The schema's bounds keep every
+    /// number within its type.
     pub fn of(train: &Train, interval: Duration) -> Self {
         let default = Self::default();
         let of_history =
@@ -113,13 +114,13 @@ impl Training {
         }
     }
 
-    /// Columns of a vector: every feature of every sensor, now and `lags` readings back.
+    /// The number of columns of a vector: every feature of every sensor, now and `lags` readings back.
     pub fn columns(&self, sensors: usize) -> usize {
         sensors * self.features.len() * (1 + self.lags)
     }
 
-    /// The fields that are not at their defaults, as JSON, by which recipes are compared: a release that brings new fields
-    /// retrains nothing.
+    /// The fields that differ from their defaults, as JSON. Recipes are compared by these, so that a release
+    /// with new fields does not retrain.
     pub fn changed_fields(&self) -> Value {
         let (mut fields, defaults) = (json!(self), json!(Self::default()));
         if let Value::Object(fields) = &mut fields {

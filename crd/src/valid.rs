@@ -1,4 +1,4 @@
-//! An AnomalyDetector in, a [`Valid`] one out: what is left of the spec once every rule has been checked, with its
+//! An AnomalyDetector in, a [`Valid`] one out: the spec after every rule has been checked, with its
 //! exactly-one-of groups as enums.
 
 use kube::ResourceExt;
@@ -16,7 +16,7 @@ use crate::threshold::Threshold;
 use crate::training::Training;
 use crate::{AnomalyDetector, AnomalyDetectorSpec, Duration};
 
-/// A detector that keeps every rule.
+/// A detector whose spec keeps every rule.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Valid {
     detector: AnomalyDetector,
@@ -30,20 +30,20 @@ pub struct Valid {
 /// Where the model comes from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ModelKind {
-    /// It is trained.
+    /// The model is trained.
     Train(Training),
-    /// It is loaded.
+    /// The model is loaded.
     Load(Load),
 }
 
-/// A source, and the one kind that it is.
+/// A source and its one kind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValidSource {
     /// Its name.
     pub name: String,
-    /// What it is.
+    /// Its kind, with the fields of the kind.
     pub kind: SourceKind,
-    /// For how long a sensor's last reading stands for it.
+    /// For how long a sensor's last reading is used; an older one counts as missing.
     pub staleness: Duration,
     /// How long a verdict waits for late readings.
     pub lateness: Duration,
@@ -52,7 +52,7 @@ pub struct ValidSource {
 /// When a model is retrained.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Retrain {
-    /// This often.
+    /// At this interval.
     Interval(Duration),
     /// At these times.
     Schedule {
@@ -70,44 +70,45 @@ pub enum Missing {
     Skip,
     /// The previous reading is used, while it is not older than this; then as Skip.
     Previous {
-        /// Its greatest age.
+        /// The greatest age of the previous reading.
         max_staleness: Duration,
     },
-    /// The forest judges what is there.
+    /// The forest judges the sensors that gave a reading.
     Impute,
     /// The verdict is anomalous.
     Anomaly,
 }
 
-/// Whether slow change is followed.
+/// Whether the detector follows slow change of its sensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Adaptation {
-    /// It is.
+    /// Slow change is followed.
     Follow {
-        /// What is slow; none: what is by default.
+        /// Changes slower than this are followed; none: the default time scale.
         time_scale: Option<Duration>,
     },
-    /// It is not.
+    /// Slow change is not followed: levels and threshold stay as they were trained.
     Fixed,
 }
 
-/// The one way in which the threshold is chosen.
+/// How the threshold is chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Cut {
     /// The share of the training readings to call anomalous, in (0, 0.5].
     Contamination(f64),
     /// A fixed score in (0, 1).
     Score(f64),
-    /// Alerts a day that ordinary readings may cause.
+    /// The number of alerts a day that ordinary readings may cause.
     AlertsPerDay {
-        /// How many, over 0.
+        /// The number of alerts a day, over 0.
         alerts: f64,
-        /// The share of the readings that they are at most: readings may be few.
+        /// The largest share of the readings that these alerts may be. It matters where readings are few,
+        /// such as one a day.
         max_share: f64,
     },
 }
 
-/// A sensor's place in the whole.
+/// A sensor of a valid detector, and the source that it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SensorRef<'a> {
     /// The source that it belongs to.
@@ -116,18 +117,18 @@ pub struct SensorRef<'a> {
     pub name: &'a str,
     /// Its unit, if one was given.
     pub unit: Option<&'a str>,
-    /// What it can give at all.
+    /// The limits of the sensor's values.
     pub limits: Limits,
 }
 
-/// The rules that a detector breaks, all of them.
+/// All the rules that a detector breaks.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{}", .0.iter().map(Violation::to_string).collect::<Vec<_>>().join("; "))]
 pub struct Invalid(pub Vec<Violation>);
 
 impl Valid {
-    /// Check every rule that the CRD's schema cannot say. Those that it can have been applied by the API server, or by
-    /// [`crate::manifest`].
+    /// Check every rule that the CRD's schema cannot express. The schema's own rules must have been checked
+    /// before, by the API server or by [`crate::manifest`].
     ///
     /// # Errors
     /// All the rules that the detector breaks.
@@ -207,10 +208,12 @@ impl Valid {
         self.missing
     }
 
-    /// The SHA-256, in hexadecimal, of what shapes a trained model: sources, interval, and how it is
-    /// trained, without when. Where it is the same, a model fits; none where the model is loaded.
+    /// The SHA-256, in hexadecimal, of everything that shapes a trained model: sources, interval, training
+    /// and adaptation, but not the time of the training. A stored model fits the spec where its digest is the
+    /// same. None where the model is loaded.
     ///
-    /// Fields at their defaults are left out: so that an upgrade that adds fields retrains nothing.
+    /// Training fields and an adaptation at their defaults are left out, so that an upgrade that adds fields
+    /// does not retrain.
     pub fn recipe_digest(&self) -> Option<String> {
         let spec = &self.detector.spec;
         let mut recipe = json!({
@@ -219,11 +222,11 @@ impl Valid {
         if self.adaptation() != (Adaptation::Follow { time_scale: None }) {
             recipe["adaptation"] = json!(spec.adaptation);
         }
-        recipe.sort_all_objects(); // whatever order this program's serde_json keeps
+        recipe.sort_all_objects(); // the digest must not depend on the order that serde_json keeps
         Some(digest::sha256(recipe.to_string().as_bytes()))
     }
 
-    /// Whether slow change is followed.
+    /// Whether the detector follows slow change of its sensors.
     pub fn adaptation(&self) -> Adaptation {
         let spec = self.detector.spec.adaptation.unwrap_or_default();
         match spec.policy {
@@ -269,13 +272,13 @@ impl Missing {
 }
 
 impl Cut {
-    /// What a spec without a threshold gets.
+    /// The choice for a spec without a threshold.
     pub const DEFAULT: Self = Self::AlertsPerDay {
         alerts: Threshold::DEFAULT_ALERTS_PER_DAY,
         max_share: Threshold::DEFAULT_MAX_SHARE,
     };
 
-    /// So many alerts a day.
+    /// Choose the threshold by alerts a day, which may be at most half of the readings.
     pub fn alerts_per_day(alerts: f64) -> Self {
         Self::AlertsPerDay { alerts, max_share: 0.5 }
     }

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-/// A rule that a manifest breaks: where, and one sentence with the rule and the value.
+/// A rule that a manifest breaks: the field, and one sentence with the rule and the value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Violation {
     /// The field, as users of `kubectl` know it: `spec.sources[0].name`. Empty for the document itself.
     pub path: String,
-    /// What was expected and what was there.
+    /// What was expected, and what the manifest has instead.
     pub message: String,
 }
 

@@ -1,4 +1,5 @@
-//! `anomalydetectors.yaml` and `schema.json` are what the types say; `UPDATE=1 cargo test -p crd` rewrites them.
+//! `anomalydetectors.yaml` and `schema.json` are current: they are what the types generate;
+//! `UPDATE=1 cargo test -p crd` rewrites them.
 #![cfg(test)]
 
 use crd::AnomalyDetector;
@@ -68,7 +69,8 @@ fn every_list_and_string_of_ours_is_bounded() {
     assert_eq!(found, Vec::<String>::new());
 }
 
-/// `kubectl apply` compares lists as a whole: what the API server fills in there is a difference at each apply.
+/// `kubectl apply` compares lists as a whole: a default that the API server fills in there would be a
+/// difference at each apply.
 #[test]
 fn no_default_is_filled_in_inside_of_a_list() {
     fn defaults(path: &str, schema: &serde_json::Value, is_in_list: bool, found: &mut Vec<String>) {

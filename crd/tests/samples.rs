@@ -1,5 +1,5 @@
-//! `manifests/*.yaml` are valid and lose nothing on the way through the types; `manifests/invalid/*.yaml` break exactly
-//! the rules that their first lines say.
+//! `manifests/*.yaml` are valid and survive a round trip through the types; `manifests/invalid/*.yaml` break
+//! exactly the rules in their first lines.
 #![cfg(test)]
 
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ fn manifests(folder: &str) -> Vec<(PathBuf, String)> {
     paths.into_iter().map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
 }
 
-/// Everything that was written is there again; what was not written may have become a default.
+/// Assert that `whole` has everything that `part` has. A field that only `whole` has may be a default.
 fn contains(whole: &Value, part: &Value, path: &str) {
     match (whole, part) {
         (Value::Object(whole), Value::Object(part)) => {

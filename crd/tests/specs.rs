@@ -1,4 +1,5 @@
-//! `detector validate` accepts and refuses what `specs/specs.txt` says. That the API server does too, a test on a cluster shows.
+//! `detector validate` accepts and refuses specs as `specs/specs.txt` expects. A test on a cluster checks the
+//! API server by the same table.
 #![cfg(test)]
 
 #[path = "specs/table.rs"]

@@ -1,6 +1,6 @@
-//! A text from outside in; as much of it as a message repeats out.
+//! A text from a client or a broker in; a short excerpt of it for a message out.
 
-/// How much a message repeats of what a client or a broker sent, characters.
+/// The most characters that a message quotes of a text from a client or a broker.
 pub const MAX_EXCERPT: usize = 60;
 
 /// The first `max` characters of a text, with an ellipsis where that is not all of it.

@@ -1,15 +1,15 @@
-//! Readings in, verdicts out: what the `detector` program is made of, in the order in which data flows through it.
+//! Readings in, verdicts out: the modules of the `detector` program, in the order of the data flow.
 #![forbid(unsafe_code)]
 
-/// What a message repeats of a text from outside.
+/// Excerpts of texts from clients and brokers, for messages.
 pub mod excerpt;
-/// The time of the system.
+/// The current time of the system's clock.
 pub mod wall_clock;
-/// Files: read within bounds, and written whole.
+/// Files: read up to a size limit, and written atomically.
 pub mod files;
-/// Requests to other people's servers: which addresses may be connected to, and whom is trusted.
+/// Requests to external servers: allowed addresses, and trusted certificate authorities.
 pub mod outgoing;
-/// Where readings come from: sources and files in, readings instant after instant out.
+/// Ingestion: sources and files in, the readings of one instant after another out.
 pub mod ingest;
 /// Readings in, the vectors that a model sees out.
 pub mod features;
@@ -19,13 +19,13 @@ pub mod model;
 pub mod scoring;
 /// Verdicts in; alarms, events and notifications out.
 pub mod alerting;
-/// When a model is trained, loaded, stored and replaced.
+/// The life of a model: when it is trained, loaded, stored and replaced.
 pub mod lifecycle;
-/// What pages are made of: the charts.
+/// The files that browsers load: scripts and style sheets of charts, pages and reports.
 pub mod assets;
 /// A report: one page with charts, that works offline.
 pub mod report;
-/// What others can ask: metrics, the HTTP API, the log.
+/// The interfaces of a running detector: metrics, the HTTP API, the log.
 pub mod serving;
-/// The command line: arguments in, an answer or one sentence out.
+/// The command line: arguments in, a result or an error of one sentence out.
 pub mod cli;

@@ -25,7 +25,7 @@ fn run(cli: &Cli) -> ExitCode {
     }
 }
 
-/// The help that was asked for, or what is wrong with the arguments.
+/// Print the requested help, or the error in the arguments, and return the exit code.
 fn usage(help: &clap::Error) -> ExitCode {
     match help.print().and_then(|()| io::stdout().flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::from(1),

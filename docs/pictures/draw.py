@@ -1,9 +1,9 @@
-"""Draws a Grafana dashboard from what a Prometheus answers to its queries.
+"""Draws a Grafana dashboard, with the answers of a Prometheus to its queries.
 
     draw.py PROMETHEUS DASHBOARD PICTURE MINUTES
 
-The panels stand where the dashboard's grid has them. Stats show the newest value, time series the last MINUTES; the
-spans of the annotation `Anomalies` are shaded, as Grafana shades them.
+The panels are at their positions in the dashboard's grid. Stats show the newest value, time series the last
+MINUTES; the spans of the annotation `Anomalies` are shaded, as Grafana shades them.
 """
 
 import json
@@ -32,7 +32,7 @@ VARIABLES = {"$__rate_interval": "20s", "$__range": f"{MINUTES}m", "$namespace":
 
 
 def ask(what, **parameters):
-    """What Prometheus answers."""
+    """The result of a request to Prometheus' HTTP API."""
     url = f"{PROMETHEUS}/api/v1/{what}?{urllib.parse.urlencode(parameters)}"
     with urllib.request.urlopen(url, timeout=30) as answer:
         return json.load(answer)["data"]["result"]
@@ -45,7 +45,7 @@ def chosen(expression):
 
 
 def history(expression):
-    """Each series: its labels, times, values."""
+    """Yield the labels, times and values of each series of a range query."""
     for series in ask("query_range", query=chosen(expression), start=START, end=END, step=STEP):
         times = [datetime.fromtimestamp(at, timezone.utc) for at, _ in series["values"]]
         yield series["metric"], times, [float(value) for _, value in series["values"]]
@@ -56,7 +56,7 @@ def legend(target, labels):
 
 
 def number(value, unit, decimals=None):
-    """A number in a unit of Grafana, in words."""
+    """The text of a number in a unit of Grafana's."""
     if unit == "s":
         for size, name in ((86400, "day"), (3600, "h"), (60, "min"), (1, "s"), (1e-3, "ms")):
             if abs(value) >= size:
@@ -130,7 +130,7 @@ def draw_series(axes, panel, spans):
 
 
 def anomalies(dashboard):
-    """Where the annotation says that there are anomalies: begin and end of each span."""
+    """The begin and end of each span of the annotation `Anomalies`."""
     spans = []
     for annotation in dashboard["annotations"]["list"]:
         if annotation["name"] != "Anomalies":

@@ -1,4 +1,4 @@
-"""Draws a recording of a terminal as it stood before its last line: terminal.py RECORDING PICTURE."""
+"""Draws the last screen of a terminal recording: terminal.py RECORDING PICTURE."""
 
 import html
 import pathlib
@@ -13,7 +13,7 @@ BACK, TEXT = "#111217", "#d8d9da"
 
 
 def spans(line):
-    """Neighbouring cells of the same look: first column, cells, look."""
+    """Groups of neighbouring cells with the same colour and weight: first column, cells, (colour, bold)."""
     found = []
     for column in range(COLUMNS):
         cell = line[column]
@@ -29,7 +29,7 @@ def main():
     screen = pyte.Screen(COLUMNS, ROWS)
     stream = pyte.ByteStream(screen)
     recording = pathlib.Path(sys.argv[1]).read_bytes()
-    # What `script` says of itself is not what a person looks at.
+    # Leave out the lines that `script` itself writes.
     started = recording.index(b"\n") + 1 if recording.startswith(b"Script started") else 0
     done = recording.rfind(b"\nScript done")
     stream.feed(recording[started : done if done > 0 else len(recording)].replace(b"Session terminated, killing shell...", b""))

@@ -1,4 +1,4 @@
-//! A detector's spec and the flags in; how a stream to it is secured, and by which token it is asked, out.
+//! A detector's spec and the flags in; the TLS settings and the token for requests to it out.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use crate::credentials::Credentials;
 use crate::error::CommandError;
 use crate::request::Stream;
 
-/// How a detector is spoken to. Default: plain HTTP without a token.
+/// How requests to a detector are secured. Default: plain HTTP without a token.
 #[derive(Clone, Default)]
 pub struct Access {
     tls: Option<(TlsConnector, ServerName<'static>)>,
@@ -21,7 +21,7 @@ pub struct Access {
 }
 
 impl Access {
-    /// To a detector on a cluster, as its spec asks for it.
+    /// Return the access to a detector on a cluster, as its spec requires it.
     ///
     /// # Errors
     /// A file, or the Secret with the token, cannot be read.
@@ -46,7 +46,7 @@ impl Access {
         Ok(Self { tls: tls.transpose()?, token: token.map(|text| bearer(&text)).transpose()? })
     }
 
-    /// To `[http://|https://]HOST:PORT`; and the address without what stands before it.
+    /// Return the access to `[http://|https://]HOST:PORT`, and the address without the scheme.
     ///
     /// # Errors
     /// A file cannot be read.
@@ -61,15 +61,15 @@ impl Access {
         Ok((Self { tls: Some((credentials.connector(true)?, name)), token }, secured))
     }
 
-    /// The token, as a request has it.
+    /// The value of a request's Authorization header; none without a token.
     pub fn authorization(&self) -> Option<HeaderValue> {
         self.token.clone()
     }
 
-    /// The stream, by TLS where the detector asks for it.
+    /// Wrap the stream in TLS where the detector requires it.
     ///
     /// # Errors
-    /// The two sides do not trust each other.
+    /// The TLS handshake fails, for example because one side does not trust the other's certificate.
     pub async fn secure(&self, stream: impl Stream + 'static) -> Result<Box<dyn Stream>, CommandError> {
         let Some((connector, name)) = &self.tls else { return Ok(Box::new(stream)) };
         let stream = connector.connect(name.clone(), stream).await.map_err(CommandError::Tls)?;
@@ -77,7 +77,8 @@ impl Access {
     }
 }
 
-/// The first token of a file, or of a Secret, that has one a line. No sentence repeats it.
+/// Return the Authorization value with the first token of a text that has one token per line. Error messages
+/// never contain the token.
 fn bearer(text: &str) -> Result<HeaderValue, CommandError> {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let token = lines.next().unwrap_or_default();

@@ -1,5 +1,6 @@
-//! A certificate of a detector in; a yes out, no matter who signed it. For streams that the API server has led to the detector's
-//! own pod: they are as safe as it, and what a certificate could say of names it cannot say of a stream.
+//! A detector's certificate in; acceptance out, regardless of its issuer. For streams that the API server
+//! forwards to the detector's own pod: they are as safe as the connection to the API server, and a
+//! certificate's host names say nothing about a forwarded stream.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::ring::default_provider;
@@ -7,7 +8,7 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
-/// Takes any certificate whose key the other side has.
+/// A verifier that accepts any certificate whose private key the server has.
 #[derive(Debug)]
 pub struct AnyCertificate(CryptoProvider);
 

@@ -50,10 +50,10 @@ enum Command {
 }
 
 impl Cli {
-    /// Do what was asked.
+    /// Run the command.
     ///
     /// # Errors
-    /// One sentence on why it could not be done.
+    /// Why the command failed, in one sentence.
     pub async fn run(&self) -> Result<(), CommandError> {
         match &self.command {
             Command::Predict(args) => predict::run(args, &self.place).await,

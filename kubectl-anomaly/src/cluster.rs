@@ -28,7 +28,7 @@ pub struct Place {
     pub credentials: Credentials,
 }
 
-/// A cluster, and the namespace that is meant where none is named.
+/// A client of a cluster, and the namespace in which detectors are looked up by default.
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,
@@ -36,10 +36,10 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Connect as the kubeconfig says.
+    /// Create a client from the kubeconfig.
     ///
     /// # Errors
-    /// There is none, or it is no good.
+    /// There is no kubeconfig, or it is invalid.
     pub async fn connect(place: &Place) -> Result<Self, CommandError> {
         let options = KubeConfigOptions { context: place.context.clone(), ..KubeConfigOptions::default() };
         let config = match &place.kubeconfig {
@@ -50,7 +50,7 @@ impl Cluster {
         Ok(Self { client: Client::try_from(config)?, namespace })
     }
 
-    /// The detectors of the namespace, or of all.
+    /// List the detectors of the namespace, or of all namespaces where `everywhere` is set.
     ///
     /// # Errors
     /// The API server refuses.
@@ -63,20 +63,20 @@ impl Cluster {
         Ok(api.list(&ListParams::default()).await?.items)
     }
 
-    /// A detector of the namespace that is meant.
+    /// Get the detector of this name in the namespace.
     ///
     /// # Errors
-    /// There is none of this name, or the API server refuses.
+    /// No detector has this name, or the API server refuses.
     pub async fn detector(&self, name: &str) -> Result<AnomalyDetector, CommandError> {
         let api: Api<AnomalyDetector> = Api::namespaced(self.client.clone(), &self.namespace);
         let none = ": there is no such detector, `kubectl get ad -A` lists them";
         api.get_opt(name).await?.ok_or_else(|| no_pod(&self.namespace, name, none))
     }
 
-    /// What a Secret has under a key.
+    /// Read the value of a key of a Secret.
     ///
     /// # Errors
-    /// It is not there, or may not be read.
+    /// The Secret or the key does not exist, the Secret may not be read, or the value is not UTF-8.
     pub async fn secret(&self, namespace: &str, name: &str, key: &str) -> Result<String, CommandError> {
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
         let unread = |why: String| CommandError::Secret { secret: name.to_owned(), why };
@@ -86,7 +86,7 @@ impl Cluster {
         String::from_utf8(value.0.clone()).map_err(|_| unread(format!("{key} is no text")))
     }
 
-    /// A stream to a pod of the detector that is ready: to the port of predictions.
+    /// Open a stream to the port of predictions of a ready pod of the detector.
     ///
     /// # Errors
     /// There is no such pod, or the API server refuses.

@@ -1,4 +1,4 @@
-//! The flags in; what makes streams to detectors secure, and the token that was given, out.
+//! The flags in; a TLS connector for streams to detectors, and the token from the command line, out.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -34,7 +34,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// The text with the token, if it was given.
+    /// Read the text of the token file, if the command line names one.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -42,10 +42,11 @@ impl Credentials {
         self.token_file.as_deref().map(read).transpose()
     }
 
-    /// What makes streams secure. `is_open`: what lies between is no API server.
+    /// Create the TLS connector for streams. `is_open`: the stream does not go through the API server, so
+    /// that the detector's certificate is verified even without `--ca`.
     ///
     /// # Errors
-    /// A file cannot be read, or is of no use.
+    /// A file cannot be read, or has no valid certificate or key.
     pub fn connector(&self, is_open: bool) -> Result<TlsConnector, CommandError> {
         let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()

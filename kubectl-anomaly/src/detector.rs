@@ -1,4 +1,4 @@
-//! A detector's name in; what it answers out: through a cluster, or at an address where something has put it.
+//! A detector's name in; its answers out, through a cluster or from an address.
 
 use crd::AnomalyDetector;
 use futures::{FutureExt, future::BoxFuture};
@@ -24,7 +24,7 @@ pub struct Named {
     pub address: Option<String>,
 }
 
-/// A detector that can be asked.
+/// A detector that requests can be sent to.
 #[derive(Clone)]
 pub struct Detector {
     name: String,
@@ -32,7 +32,7 @@ pub struct Detector {
     access: Access,
 }
 
-/// How it is reached.
+/// How the detector is reached: through the API server, or at an address.
 #[derive(Clone)]
 enum Way {
     Cluster { cluster: Cluster, namespace: String },
@@ -40,10 +40,10 @@ enum Way {
 }
 
 impl Detector {
-    /// The detector that is named.
+    /// Find the detector that the arguments name, on the cluster or at its address.
     ///
     /// # Errors
-    /// There is no cluster, or no such detector on it.
+    /// The cluster cannot be reached, or has no such detector.
     pub async fn find(named: &Named, place: &Place) -> Result<Self, CommandError> {
         if let Some(address) = &named.address {
             let (access, address) = Access::at(address, &place.credentials)?;
@@ -54,10 +54,10 @@ impl Detector {
         Self::on(cluster, &detector, &place.credentials).await
     }
 
-    /// A detector on a cluster.
+    /// Return a detector on a cluster, with the access that its spec requires.
     ///
     /// # Errors
-    /// What it asks of its clients cannot be read.
+    /// A certificate, key or token that the detector requires cannot be read.
     pub async fn on(
         cluster: Cluster,
         detector: &AnomalyDetector,
@@ -68,12 +68,12 @@ impl Detector {
         Ok(Self { name: detector.name_any(), way: Way::Cluster { cluster, namespace }, access })
     }
 
-    /// Its name.
+    /// The detector's name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// A new stream to it.
+    /// Open a new stream to the detector.
     ///
     /// # Errors
     /// It cannot be reached.
@@ -90,18 +90,18 @@ impl Detector {
         .boxed()
     }
 
-    /// Ask it; the answer comes as it is read.
+    /// Send a request, and return the answer's body as a stream.
     ///
     /// # Errors
-    /// It cannot be reached, or refuses.
+    /// The detector cannot be reached, or refuses.
     pub async fn follow(&self, question: Question) -> Result<Incoming, CommandError> {
         ask(self.stream().await?, question, self.access.authorization()).await
     }
 
-    /// Ask it for JSON.
+    /// Send a request, and return the answer's JSON.
     ///
     /// # Errors
-    /// It cannot be reached, refuses, or is no detector.
+    /// The detector cannot be reached, refuses, or does not answer with JSON.
     pub async fn ask(&self, question: Question) -> Result<Value, CommandError> {
         Ok(serde_json::from_slice(&whole(self.follow(question).await?).await?)?)
     }

@@ -1,10 +1,10 @@
-//! Everything that can keep a command from being done, each in one sentence.
+//! The errors of commands, each in one sentence.
 
 use std::io;
 
 use thiserror::Error;
 
-/// Why a command could not be done.
+/// Why a command failed.
 #[derive(Debug, Error)]
 pub enum CommandError {
     /// There is no kubeconfig, or it names no cluster.
@@ -18,12 +18,12 @@ pub enum CommandError {
     NoPod {
         /// The detector.
         name: String,
-        /// Where it is.
+        /// Its namespace.
         namespace: String,
-        /// What can be done, or nothing.
+        /// A hint on what to do; may be empty.
         hint: &'static str,
     },
-    /// A file that was named is of no use.
+    /// A file from the command line cannot be read or used.
     #[error("{file}: {why}")]
     File {
         /// The file.
@@ -36,36 +36,36 @@ pub enum CommandError {
     Secret {
         /// The Secret.
         secret: String,
-        /// What the API server says.
+        /// Why it cannot be read.
         why: String,
     },
-    /// What was to be a token is none.
+    /// The text has no valid token.
     #[error("expected a token of visible ASCII characters in the first line, got none")]
     Token,
-    /// The detector and we do not trust each other.
+    /// The TLS settings are invalid, or the TLS handshake with the detector failed.
     #[error("the detector's TLS: {0}")]
     Tls(#[source] io::Error),
     /// The connection to the pod broke.
     #[error("the connection to the detector: {0}")]
     Connection(#[from] hyper::Error),
-    /// The detector refuses: its status and its sentence.
+    /// The detector answered with an error status.
     #[error("{message} (HTTP {status})")]
     Refused {
         /// The HTTP status.
         status: u16,
-        /// What it says.
+        /// The sentence in its answer.
         message: String,
     },
-    /// An answer that no detector gives.
+    /// The answer is not JSON as detectors send it.
     #[error("expected the JSON of a detector, got something else: {0}")]
     NotJson(#[from] serde_json::Error),
-    /// Reading a file, or writing the output.
+    /// A file could not be read, or the output could not be written.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// An argument that is no reading.
+    /// An argument is not VALUE or SENSOR=VALUE.
     #[error("expected VALUE or SENSOR=VALUE, got {0}")]
     Reading(String),
-    /// Nothing to explain.
+    /// None of the newest verdicts is anomalous, so that there is nothing to explain.
     #[error(
         "none of the newest {0} verdicts is anomalous: give readings to explain those, as in `kubectl anomaly explain NAME SENSOR=VALUE`"
     )]
@@ -85,7 +85,7 @@ impl From<kube::config::KubeconfigError> for CommandError {
 }
 
 impl CommandError {
-    /// Whether nobody reads the output any more, which is the reader's right.
+    /// Whether the reader has closed the output, as `head` does. This is not a failure.
     pub fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }

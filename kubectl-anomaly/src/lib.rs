@@ -1,20 +1,20 @@
-//! `kubectl anomaly`: arguments in, what detectors on a cluster say out. Requests go to a detector's pod through the API server,
-//! as `kubectl port-forward` sends them: nothing but a kubeconfig is needed.
+//! `kubectl anomaly`: arguments in, answers of detectors on a cluster out. Requests go to a detector's pod
+//! through the API server, as `kubectl port-forward` sends them: only a kubeconfig is needed.
 #![forbid(unsafe_code)]
 
-/// Why a command could not be done.
+/// The errors of commands.
 pub mod error;
 /// One HTTP request on a stream.
 pub mod request;
-/// Certificates where the way is trusted already.
+/// A verifier for connections that the API server already makes safe: it accepts any certificate.
 mod any_certificate;
-/// Certificates and tokens that were given.
+/// Certificates and tokens from the command line.
 pub mod credentials;
 /// Clusters, pods and streams to them.
 pub mod cluster;
-/// TLS and tokens of a detector.
+/// TLS settings and token for requests to a detector.
 pub mod access;
-/// A detector that can be asked.
+/// A detector, and requests to it.
 pub mod detector;
 /// Tables and lines for people.
 pub mod text;

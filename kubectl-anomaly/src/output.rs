@@ -12,10 +12,10 @@ pub enum Format {
     Json,
 }
 
-/// Print this, and a line's end.
+/// Print a text and a newline to the standard output.
 ///
 /// # Errors
-/// Nobody reads it any more.
+/// The standard output cannot be written, for example because its reader has closed it.
 pub fn print(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{text}")?;

@@ -1,4 +1,4 @@
-//! A stream to a detector and a request in; the answer, whole or as it comes, out.
+//! A stream to a detector and a request in; the answer, complete or as a stream, out.
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
@@ -16,14 +16,14 @@ use crate::error::CommandError;
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-/// What is asked.
+/// A request to a detector.
 #[derive(Clone, Debug)]
 pub struct Question {
     /// The path and the query.
     pub path: String,
-    /// What is posted; GET where it is nothing.
+    /// The body of a POST request; none: a GET request.
     pub body: Option<Vec<u8>>,
-    /// The Content-Type of what is posted.
+    /// The Content-Type of the body; empty for GET.
     pub content_type: &'static str,
 }
 
@@ -54,7 +54,7 @@ impl Question {
     }
 }
 
-/// Ask on this stream, perhaps with a token; the body comes as it is read.
+/// Send a request on this stream, with an optional token, and return the answer's body as a stream.
 ///
 /// # Errors
 /// The stream breaks, or the detector refuses.
@@ -71,7 +71,7 @@ pub async fn ask(
     if status.is_success() { Ok(body) } else { Err(refused(status, &whole(body).await?)) }
 }
 
-/// All of a body.
+/// Read a body to its end.
 ///
 /// # Errors
 /// The stream breaks.

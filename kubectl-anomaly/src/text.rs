@@ -1,8 +1,9 @@
-//! What detectors answer in, columns and sentences for people out.
+//! Answers of detectors in, columns and sentences for people out.
 
 use serde_json::Value;
 
-/// Rows of cells, the first of which are titles, in columns that are three spaces apart, as kubectl prints them.
+/// Format rows of cells, of which the first has the titles, in columns that are three spaces apart, as
+/// kubectl prints them.
 pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let width =
@@ -15,12 +16,13 @@ pub fn table(rows: &[Vec<String>]) -> String {
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// The cells of a line.
+/// Convert texts to the cells of a row.
 pub fn cells<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(ToOwned::to_owned).to_vec()
 }
 
-/// Four digits of a number that are worth reading.
+/// Format a number with four significant digits, but with all digits before the point. `-` where the value is
+/// not a number.
 pub fn number(value: &Value) -> String {
     let Some(value) = value.as_f64() else { return "-".to_owned() };
     if value == 0.0 || (1e-3..1e6).contains(&value.abs()) {
@@ -40,7 +42,7 @@ pub fn verdict_titles() -> Vec<String> {
     cells(["TIME", "VERDICT", "SEVERITY", "SENSOR", "SHARE", "READING"])
 }
 
-/// A verdict as a row: the sensor is the one that did most.
+/// A verdict as a row, with the sensor that contributed most.
 pub fn verdict(verdict: &Value) -> Vec<String> {
     let (sensor, share) = first(&verdict["contributions"]);
     let said = match (verdict["alarm"].as_u64(), verdict["anomaly"].as_u64()) {
@@ -55,7 +57,7 @@ pub fn verdict(verdict: &Value) -> Vec<String> {
     vec![time.to_owned(), said.to_owned(), severity, sensor.unwrap_or_default().to_owned(), share, reading]
 }
 
-/// The sensor with the greatest share.
+/// The sensor with the greatest share, and its share.
 fn first(contributions: &Value) -> (Option<&str>, Option<f64>) {
     let shares = contributions.as_object().into_iter().flatten();
     let shares = shares.filter_map(|(sensor, share)| Some((sensor.as_str(), share.as_f64()?)));
@@ -69,7 +71,7 @@ pub fn event_titles() -> Vec<String> {
     cells(["START", "LASTS", "SEVERITY", "SENSOR", "OUTCOME"])
 }
 
-/// An event as a row: of the process, or the fault of a sensor.
+/// An event as a row: anomalous verdicts, or the fault of a sensor.
 pub fn event(event: &Value) -> Vec<String> {
     let start = event["start"].as_str().unwrap_or("-").to_owned();
     if event["kind"] == "sensor" {

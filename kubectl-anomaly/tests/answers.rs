@@ -1,4 +1,4 @@
-//! The built plugin against a server that answers as a detector does: what people read, and exit codes.
+//! The built plugin against a server that answers as a detector does: its output and its exit codes.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -34,7 +34,8 @@ fn answer(path: &str, body: &str) -> (u16, String) {
     }
 }
 
-/// A detector at an address of loopback, whose connections become streams so.
+/// Start a server on loopback that answers as a detector, and return its address. `stream` turns each
+/// connection into a stream.
 fn serve_by<S: Read + Write>(
     stream: impl Fn(TcpStream) -> S + Send + 'static,
     token: &'static str,
@@ -43,7 +44,7 @@ fn serve_by<S: Read + Write>(
     let address = listener.local_addr().unwrap().to_string();
     std::thread::spawn(move || {
         for connection in listener.incoming() {
-            // A client that does not trust us leaves.
+            // This fails where the client does not trust the server, and that is expected.
             let _ = converse(stream(connection.unwrap()), token);
         }
     });
@@ -81,7 +82,8 @@ fn serve() -> String {
     serve_by(|stream| stream, "")
 }
 
-/// The same by TLS, for clients with the server's own certificate and a token; both are in files of the folder.
+/// Start the same server with TLS. It requires the server's own certificate from clients, and a token. Both
+/// are written to files in the folder.
 fn serve_by_tls(folder: &Path) -> String {
     const TOKEN: &str = "a-token-of-the-plant";
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
@@ -108,7 +110,7 @@ fn run(arguments: &[&str]) -> Output {
     command.args(arguments).args(["--address", &address]).output().unwrap()
 }
 
-/// What a run that succeeds prints.
+/// Run the plugin, which must succeed, and return its output.
 fn printed(arguments: &[&str]) -> String {
     let output = run(arguments);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,4 +1,4 @@
-//! What detectors get whose own spec leaves it out: the release's values in, filled specs out.
+//! The operator's defaults for detectors and a spec in, the spec with those defaults filled in out.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use crd::pod::{ImagePullSecret, Resources};
 use k8s_openapi::api::core::v1::Toleration;
 use serde::Deserialize;
 
-/// The defaults, each of which a spec's own value takes the place of; labels are merged.
+/// The defaults of detectors. A value in the spec overrides the default; labels are merged.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct DetectorDefaults {

@@ -1,10 +1,11 @@
-//! AnomalyDetector in, workload out. The modules stand in the order in which a detector passes through them:
-//! `controller -> plan -> resources -> apply -> observe -> models -> status`; what they all need stands below.
+//! AnomalyDetector in, workload out. The modules are in the order in which a detector passes through them:
+//! `controller -> plan -> resources -> apply -> observe -> models -> status`; below are those that all of
+//! them use.
 #![forbid(unsafe_code)]
 
-/// What is watched, and the reconcile of one detector.
+/// The watches, and the reconcile of one detector.
 pub mod controller;
-/// A detector and the settings -> what to build.
+/// A detector and the settings -> the plan of its workload.
 pub mod plan;
 /// A plan -> the objects.
 pub mod resources;
@@ -14,11 +15,11 @@ pub mod apply;
 pub mod observe;
 /// The models that pods serve -> ConfigMaps.
 pub mod models;
-/// What was asked, done and seen -> the status and Events.
+/// The spec, the outcome of the writes and the observed pods -> the status and Events.
 pub mod status;
-/// The way to the API server: what every reconcile is handed, the cache, the Lease, retries.
+/// Access to the API server: the context of a reconcile, the cache, the Lease, retries.
 pub mod client;
-/// What detectors get whose own spec leaves it out.
+/// The defaults for fields that a detector's spec leaves out.
 pub mod defaults;
 /// Flags and environment -> settings.
 pub mod settings;
@@ -26,7 +27,7 @@ pub mod settings;
 pub mod telemetry;
 /// /metrics, /healthz, /readyz.
 pub mod serving;
-/// Everything, started and stopped.
+/// The start and the orderly stop of all parts of the operator.
 pub mod run;
 /// A release -> a proof that it works.
 pub mod smoke;

@@ -1,4 +1,5 @@
-//! Settings in, a running operator out: HTTP, the Lease, the watches; and all of it stopped again in order.
+//! Settings in, a running operator out: the HTTP server, the Lease and the watches are started, and stopped
+//! again in order.
 
 use std::time::Duration;
 
@@ -26,11 +27,11 @@ use crate::serving::tls::{self, TlsError};
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
 
-/// How often an API server that is away is asked again before the operator has started.
+/// The interval at which an unavailable API server is asked again while the operator starts.
 const START_PERIOD: Duration = Duration::from_secs(2);
-/// The longest that connecting to the API server may take.
+/// The deadline of a connection to the API server.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
-/// What is missing where the API server does not know the resource.
+/// The error message where the API server does not know the resource.
 const NO_CRD: &str =
     "the cluster does not know AnomalyDetectors; install the CRD first: operator crd | kubectl apply -f -";
 
@@ -43,18 +44,18 @@ pub enum RunError {
     /// The client could not be made, or the API server refused it.
     #[error("cannot reach the API server: {0}")]
     Client(#[from] kube::Error),
-    /// The port is taken, or signals cannot be had.
+    /// The port is taken, or signal handlers could not be installed.
     #[error("cannot serve HTTP: {0}")]
     Http(#[from] std::io::Error),
     /// The metrics' certificate cannot be used.
     #[error("cannot serve the metrics by HTTPS: {0}")]
     Tls(#[from] TlsError),
-    /// The client for the pods' reports could not be made.
+    /// The HTTP client for the pods could not be created.
     #[error("cannot make an HTTP client: {0}")]
     Pods(#[from] reqwest::Error),
 }
 
-/// Run until SIGTERM or SIGINT. An API server that is away is waited for.
+/// Run until SIGTERM or SIGINT. If the API server is unavailable, wait for it.
 ///
 /// # Errors
 /// The operator could not start.
@@ -127,7 +128,8 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Reconcile while this process leads. When it loses the Lease it stands by again: what it has seen is forgotten.
+/// Reconcile while this process holds the Lease. When it loses the Lease, it drops its caches and waits for
+/// the Lease again.
 async fn lead(candidate: Option<Candidate>, scopes: impl Fn() -> Vec<Scope>, stop: watch::Receiver<bool>) {
     let Some(mut candidate) = candidate else {
         return reconcile_all(scopes(), stop).await;
@@ -153,8 +155,9 @@ async fn reconcile_all(scopes: Vec<Scope>, stop: watch::Receiver<bool>) {
     join_all(scopes.into_iter().map(|scope| scope.run(stopped(stop.clone())))).await;
 }
 
-/// Wait until the API server answers, knows the resource, and lets it be read. All of that may be so at any time: a
-/// server that is just starting knows neither custom resources nor who may read them.
+/// Wait until the API server answers, knows the resource, and lets the operator read it. Each of these can
+/// start to hold at any time: an API server that is just starting knows neither custom resources nor access
+/// rules.
 async fn wait_for_api(client: &Client, settings: &Settings, health: &Health) {
     while let Err(why) = list_one(client, settings).await {
         if health.unreached(why.clone()) {
@@ -167,7 +170,7 @@ async fn wait_for_api(client: &Client, settings: &Settings, health: &Health) {
     health.reached();
 }
 
-/// Ask for one detector: is there such a kind, and may we read it?
+/// List one detector, which shows whether the kind exists and whether the operator may read it.
 async fn list_one(client: &Client, settings: &Settings) -> Result<(), String> {
     let api: Api<AnomalyDetector> = match settings.scopes().into_iter().flatten().next() {
         Some(namespace) => Api::namespaced(client.clone(), &namespace),
@@ -182,7 +185,7 @@ async fn list_one(client: &Client, settings: &Settings) -> Result<(), String> {
     }
 }
 
-/// Turns true at the first SIGTERM or SIGINT.
+/// Return a receiver that turns true at the first SIGTERM or SIGINT.
 fn stopping() -> std::io::Result<watch::Receiver<bool>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -116,17 +116,17 @@ pub enum LogFormat {
     Text,
 }
 
-/// Where a certificate is.
+/// The paths of a certificate and its key.
 #[derive(Clone, Debug)]
 pub struct TlsFiles {
     /// The certificate and those that it is signed by, in PEM.
     pub certificate: PathBuf,
-    /// Its key, in PEM.
+    /// The certificate's key, in PEM.
     pub key: PathBuf,
 }
 
 impl Settings {
-    /// The files that /metrics is served by HTTPS with; none: it is served by HTTP.
+    /// The files for serving /metrics by HTTPS, or `None` where it is served by HTTP.
     pub fn metrics_tls(&self) -> Option<TlsFiles> {
         let (certificate, key) = (self.metrics_tls_cert.clone()?, self.metrics_tls_key.clone()?);
         Some(TlsFiles { certificate, key })
@@ -145,14 +145,14 @@ impl Settings {
         }
     }
 
-    /// Who holds the Lease and reports Events.
+    /// The name under which this process holds the Lease and reports Events.
     pub fn identity(&self) -> String {
         self.identity.clone().unwrap_or_else(|| format!("anomaly-operator-{}", std::process::id()))
     }
 }
 
 impl PullPolicy {
-    /// As Kubernetes spells it.
+    /// The policy's name in Kubernetes.
     pub fn name(self) -> String {
         format!("{self:?}")
     }

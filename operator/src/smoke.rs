@@ -1,6 +1,7 @@
-//! A release in, a proof that it works out: `helm test` applies a detector, asks it, scrapes it and deletes it again.
+//! A release in, a proof that it works out: `helm test` applies a detector, requests predictions, scrapes it
+//! and deletes it again.
 //!
-//! It does what a person does, through the same API and Service, with no right that a person lacks.
+//! The test acts as a user would, through the same API and Service, with no right that a user lacks.
 
 use std::time::Duration;
 
@@ -18,11 +19,11 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// One sensor for which 0.95 is normal and 1.5 is not.
 const QUICKSTART: &str = include_str!("../../manifests/quickstart.yaml");
-/// How long to wait before looking again.
+/// The wait between two tries.
 const PERIOD: Duration = Duration::from_millis(250);
-/// An answer that takes longer is none.
+/// The deadline of an HTTP request.
 const ANSWER: Duration = Duration::from_secs(5);
-/// A deletion that takes longer failed: a pod has 30 s to end, and the garbage collector is given as much again.
+/// The deadline of the deletion: a pod has 30 s to end, and the garbage collector as much again.
 const DELETION: Duration = Duration::from_mins(1);
 
 /// The arguments of `operator smoke`.
@@ -47,45 +48,45 @@ pub enum SmokeError {
     /// The API server refused, or could not be reached.
     #[error("cannot {verb} AnomalyDetector {name}: {}", reason(source))]
     Call {
-        /// What was tried.
+        /// The verb of the call, such as `get` or `apply`.
         verb: &'static str,
-        /// On which detector.
+        /// The name of the detector.
         name: String,
-        /// What the API server or the connection said.
+        /// The error from the API server or from the connection.
         #[source]
         source: Box<kube::Error>,
     },
-    /// Time was up.
+    /// The timeout has passed.
     #[error("after {seconds:.0} s still waiting: {last}")]
     Late {
-        /// How long was waited.
+        /// How long the test waited.
         seconds: f64,
-        /// What was seen last.
+        /// The state that was seen last.
         last: String,
     },
-    /// The detector said something else than it should.
+    /// The detector gave another answer than expected.
     #[error("{request}: expected {expected}, got {got}")]
     Answer {
         /// The method, the URL, and the body.
         request: String,
-        /// What the answer should hold.
+        /// The expected content of the answer.
         expected: String,
-        /// What it was.
+        /// The answer.
         got: String,
     },
-    /// It was stopped, as a test is that its release does not wait for any longer.
+    /// The test was stopped by a signal, as when Helm does not wait for it any longer.
     #[error("stopped")]
     Stopped,
-    /// The client could not be made.
+    /// The HTTP client could not be created.
     #[error("no HTTP client: {0}")]
     Client(#[from] reqwest::Error),
 }
 
-/// Apply a detector, wait until it is Ready, ask for a normal and for an anomalous value, read its metrics. It is deleted
-/// in any case. Each step is printed to the standard output.
+/// Apply a detector, wait until it is Ready, request verdicts for a normal and for an anomalous value, read
+/// its metrics. The detector is deleted in any case. Each step is printed to standard output.
 ///
 /// # Errors
-/// The first step that failed, with what was seen last.
+/// The first step that failed, with the state that was seen last.
 pub async fn run(smoke: &Smoke) -> Result<(), SmokeError> {
     let client = Client::try_default().await.map_err(call("reach", &smoke.name))?;
     let detectors = Api::namespaced(client, &smoke.namespace);
@@ -147,7 +148,7 @@ async fn apply(detectors: &Api<AnomalyDetector>, name: &str) -> Result<(), Smoke
     Ok(())
 }
 
-/// Wait until the detector is Ready; where it answers.
+/// Wait until the detector is Ready. Return its endpoint.
 async fn ready(
     detectors: &Api<AnomalyDetector>,
     name: &str,
@@ -168,7 +169,7 @@ async fn ready(
     }
 }
 
-/// Ask for a value's verdict.
+/// Request the verdict of a value, and check it.
 async fn predict(
     http: &Http,
     endpoint: &str,
@@ -207,7 +208,8 @@ async fn scrape(http: &Http, smoke: &Smoke, last: &mut String) -> Result<(), Smo
     Ok(())
 }
 
-/// The body of the first answer that is a success. A Service takes a moment to reach new pods, so failures are tried again.
+/// Return the body of the first successful answer. A Service takes a moment to reach new pods, so failures
+/// are retried.
 async fn reach(request: impl Fn() -> reqwest::RequestBuilder, name: &str, last: &mut String) -> String {
     loop {
         let answer = async { request().send().await?.error_for_status()?.text().await }.await;
@@ -219,7 +221,8 @@ async fn reach(request: impl Fn() -> reqwest::RequestBuilder, name: &str, last: 
     }
 }
 
-/// Delete the detector, if there is one, and wait until it is gone with all that it owns: the next test finds nothing.
+/// Delete the detector, if it exists, and wait until it and all its objects are gone, so that the next test
+/// starts clean.
 async fn delete(detectors: &Api<AnomalyDetector>, name: &str) -> Result<(), SmokeError> {
     if detectors.get_metadata_opt(name).await.map_err(call("get", name))?.is_none() {
         return Ok(());
@@ -239,7 +242,7 @@ fn call(verb: &'static str, name: &str) -> impl FnOnce(kube::Error) -> SmokeErro
     move |source| SmokeError::Call { verb, name: name.to_owned(), source: Box::new(source) }
 }
 
-/// What the API server said, or why it could not be reached.
+/// The API server's message, or why it could not be reached.
 fn reason(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => status.message.clone(),
@@ -247,7 +250,7 @@ fn reason(error: &kube::Error) -> String {
     }
 }
 
-/// The quickstart by another name, as it is applied.
+/// The manifest of the quickstart detector with another name.
 fn detector(name: &str) -> Value {
     let mut documents = manifest::documents(QUICKSTART).expect("a test reads this very sample");
     let mut detector = documents.remove(0);
@@ -255,7 +258,7 @@ fn detector(name: &str) -> Value {
     detector
 }
 
-/// What the detector's Ready condition says, in one line.
+/// The detector's Ready condition in one line.
 fn said(detector: &AnomalyDetector) -> String {
     let ready = detector.status.as_ref().and_then(|status| ConditionType::Ready.find(&status.conditions));
     ready.map_or_else(
@@ -264,7 +267,7 @@ fn said(detector: &AnomalyDetector) -> String {
     )
 }
 
-/// Where a detector answers, once it is Ready as its spec now stands.
+/// The endpoint of the detector, once it is Ready for the current generation of its spec.
 fn endpoint(detector: AnomalyDetector) -> Option<String> {
     let status = detector.status?;
     let ready = ConditionType::Ready.find(&status.conditions)?;
@@ -272,7 +275,7 @@ fn endpoint(detector: AnomalyDetector) -> Option<String> {
     status.endpoint.filter(|_| is_ready)
 }
 
-/// The sample of `anomaly_score` that is this detector's.
+/// This detector's line of `anomaly_score` in the metrics.
 fn anomaly_score<'a>(metrics: &'a str, name: &str) -> Option<&'a str> {
     let label = format!("detector=\"{name}\"");
     metrics.lines().find(|line| line.starts_with("anomaly_score{") && line.contains(&label))

@@ -19,46 +19,49 @@ MODES = {"Standard", "Auto", "AveragedGain", "PooledGain", "AdjustedDepth", "Den
 
 
 class IsolationForest(OutlierMixin, BaseEstimator):
-    """Isolation forest (Liu, Ting and Zhou, 2008), as `sklearn.ensemble.IsolationForest` has it, and faster.
+    """Isolation forest (Liu, Ting and Zhou, 2008) with the interface of `sklearn.ensemble.IsolationForest`, and faster.
 
-    A row beyond the range of the training rows scores the lower the further it is; in scikit-learn's forest it scores as the
-    edge does. Cells may be NaN: missing.
+    Beyond the range of the training rows, `score_samples` falls with the distance; in scikit-learn's forest such a row scores
+    like a row on the edge. Cells may be NaN, which means missing.
 
     Parameters
     ----------
     n_estimators : int, default=100
-        Trees, 1 to 10000.
+        The number of trees, 1 to 10000.
     max_samples : "auto", int or float, default="auto"
-        Rows that each tree is grown from: at most 256 of all, a number, or a share.
+        The rows that each tree is grown from: "auto" is 256, or all where there are fewer; an int is their number, a float
+        their share.
     contamination : "auto" or float, default="auto"
         The share of the training rows that `predict` calls anomalous, in (0, 0.5]; "auto" calls those anomalous that score
         below -0.5.
     max_features : int or float, default=1.0
-        Columns that each tree sees, drawn for it: a number, or a share of all.
+        The columns that each tree sees, drawn at random for each tree: an int is their number, a float their share.
     bootstrap : bool, default=False
-        False: each tree's rows are drawn without replacement, as in the paper. True is refused: trees have no other way.
+        False: each tree's rows are drawn without replacement, as in the paper. True is refused: it is not supported.
     warm_start : bool, default=False
-        False: `fit` grows every tree again. True is refused. More trees with the same rows and `random_state` begin with the same trees.
+        False: `fit` grows every tree again. True is refused. With the same rows and `random_state`, a forest of more trees
+        starts with the trees of a forest of fewer.
     extension_level : int, default=0
-        Columns of a split, less one: 0 is the original forest, more an extended one (Hariri, Kind and Brunner, 2021).
+        The number of columns of a split, minus one: 0 is the original forest, 1 or more an extended one (Hariri, Kind and
+        Brunner, 2021).
     mode : str, default="Standard"
         How trees are grown: "Standard", or "Auto" for three forests of different modes that score together; the others are
         for research.
     n_jobs : int or None, default=None
-        Threads, as scikit-learn counts them: None is one, -1 all.
+        The number of threads, as in scikit-learn: None is one, -1 all.
     random_state : int, RandomState or None, default=None
-        The same number, the same rows: the same forest, on any number of threads.
+        The seed: the same number and the same rows give the same forest, on any number of threads.
 
     Attributes
     ----------
     offset_ : float
-        `decision_function` is `score_samples` less it.
+        `decision_function` is `score_samples` minus this offset.
     max_samples_ : int
-        Rows that each tree was grown from.
+        The number of rows that each tree was grown from.
     n_features_in_ : int
-        Columns.
+        The number of columns.
     feature_names_in_ : ndarray of str
-        Their names, where `fit` saw a data frame.
+        The names of the columns, where `fit` got a data frame.
     """
 
     _parameter_constraints = {
@@ -111,7 +114,7 @@ class IsolationForest(OutlierMixin, BaseEstimator):
     def fit(self, X, y=None, sample_weight=None):
         """Grow the trees over the rows of X; `y` is ignored.
 
-        A row of `sample_weight` n counts as n rows, of 0 as none: weights are whole numbers.
+        A row whose `sample_weight` is n counts as n rows, one whose weight is 0 as none. Weights must be whole numbers.
         """
         self._validate_params()
         for name, instead in (("bootstrap", "rows are drawn without replacement"), ("warm_start", "fit grows every tree")):
@@ -145,20 +148,20 @@ class IsolationForest(OutlierMixin, BaseEstimator):
         return -self._model.scores(self._checked(X, dtype), self._threads())
 
     def decision_function(self, X):
-        """`score_samples` less `offset_`: below 0 is anomalous."""
+        """`score_samples` minus `offset_`: below 0 is anomalous."""
         return self.score_samples(X) - self.offset_
 
     def predict(self, X):
-        """-1 for anomalous rows, 1 for the others."""
+        """-1 for anomalous rows, 1 for normal rows."""
         return numpy.where(self.decision_function(X) < 0, -1, 1)
 
     def explain(self, X):
-        """How much each column did to set each row apart: an array of X's shape, of shares that add up to 1 in each row."""
+        """The contribution of each column to each row's score: an array of X's shape, whose rows add up to 1."""
         check_is_fitted(self)
         return self._model.explain(self._checked(X, numpy.float64), self._threads())
 
     def save(self, path):
-        """Write the model for `detector serve`, `detector score` and the operator. It replaces what is there at once."""
+        """Write the model for `detector serve`, `detector score` and the operator. It replaces an existing file atomically."""
         check_is_fitted(self)
         path = os.fspath(path)
         beside = f"{path}.{os.getpid()}.tmp"
@@ -168,9 +171,9 @@ class IsolationForest(OutlierMixin, BaseEstimator):
 
     @classmethod
     def load(cls, path):
-        """The model of a file: of `save`, `detector train`, a running detector, scikit-learn or ONNX. No code in it is run.
+        """Read a model file of `save`, `detector train`, a running detector, scikit-learn or ONNX. No code in it is run.
 
-        `path` may be an open file, too.
+        `path` may also be an open binary file.
         """
         if hasattr(path, "read"):
             return cls._of(Model.from_bytes(path.read()))
@@ -179,16 +182,19 @@ class IsolationForest(OutlierMixin, BaseEstimator):
 
     @classmethod
     def from_sklearn(cls, model):
-        """A fitted `sklearn.ensemble.IsolationForest`, or a pipeline of scalers and imputers that ends in one; predictions stay."""
+        """Import a fitted `sklearn.ensemble.IsolationForest`, or a pipeline of scalers and imputers that ends in one.
+
+        Predictions stay the same; where they do not, a warning names the rows.
+        """
         imported = Model.from_bytes(pickle.dumps(model, protocol=5))
         for warning in imported.warnings:
             warnings.warn(warning)
         return cls._of(imported)
 
     def to_sklearn(self):
-        """The same trees as a `sklearn.ensemble.IsolationForest`.
+        """Export the same trees as a `sklearn.ensemble.IsolationForest`.
 
-        It does not know the range of the training rows: rows beyond it score as the edge does.
+        scikit-learn's forest does not know the range of the training rows: a row beyond it scores like a row on the edge.
         """
         check_is_fitted(self)
         if self._model.has_steps:
@@ -204,7 +210,7 @@ class IsolationForest(OutlierMixin, BaseEstimator):
         forest = cls(n_estimators=model.total_trees, max_samples=model.sample_size)
         forest._model = model
         forest.max_samples_ = model.sample_size
-        # A threshold is not always that of a share: it is kept as it is.
+        # A threshold need not follow from a `contamination`, so it is kept as an offset.
         forest.offset_ = -model.threshold
         forest.n_features_in_ = model.columns
         unnamed = [f"x{column}" for column in range(model.columns)]
@@ -241,7 +247,7 @@ class IsolationForest(OutlierMixin, BaseEstimator):
 
 
 def _repeated(X, sample_weight):
-    """Each row as often as its weight says."""
+    """Repeat each row as often as its weight."""
     if sample_weight is None:
         return X
     weights = _check_sample_weight(sample_weight, X, ensure_non_negative=True)

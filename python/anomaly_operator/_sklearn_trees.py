@@ -6,8 +6,8 @@ from sklearn.ensemble._iforest import _average_path_length
 
 
 def forest(trees, columns, sample_size):
-    """A forest of these trees. What differs between scikit-learn's versions is taken from a forest that it grows itself."""
-    # It has one tree; the others are built as that one is.
+    """Build a scikit-learn forest of these trees. What differs between its versions is copied from a small fitted one."""
+    # The template has one tree; all trees are built like it.
     template = IsolationForest(n_estimators=1, max_samples=2, random_state=0)
     template.fit(numpy.arange(2.0)[:, None].repeat(columns, axis=1))
     estimator, seen = template.estimators_[0], template.estimators_features_[0]

@@ -1,6 +1,7 @@
-//! The isolation forest as a Python extension: arrays in, arrays out, nothing of scikit-learn's interface, which is in Python.
+//! The isolation forest as a Python extension: arrays in, arrays out. scikit-learn's interface is in the
+//! Python package, not here.
 
-/// Why Python gets a `ValueError`.
+/// Conversion of errors to Python's `ValueError`.
 mod error;
 /// A model as Python holds it: fit, score, explain, save, load.
 mod model;

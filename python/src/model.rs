@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::value_error;
 use crate::trees;
 
-/// How a detector makes vectors of readings: as they are, but for the steps of a pipeline.
+/// How a detector makes vectors of readings, as the artifact's metadata have it. Models of this package see
+/// the readings themselves, after optional preprocessing.
 #[derive(Serialize, Deserialize)]
 struct Pipeline {
     features: Vec<String>,
@@ -22,7 +23,7 @@ struct Pipeline {
     lags: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     preprocessing: Option<Preprocessing>,
-    /// What a model that follows its sensors has beside.
+    /// Set only in models that follow their sensors (`adaptation`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reference: Option<serde_json::Value>,
 }
@@ -37,7 +38,7 @@ impl Pipeline {
     }
 }
 
-/// Forest, steps before it, threshold and columns. Immutable.
+/// A forest with its preprocessing, threshold and columns. Immutable.
 #[pyclass(frozen, module = "anomaly_operator._native")]
 pub(crate) struct Model {
     artifact: Artifact,
@@ -69,7 +70,7 @@ impl Model {
     }
 }
 
-/// Rows in either precision.
+/// Rows in single or double precision.
 #[derive(FromPyObject)]
 enum Rows<'py> {
     Single(PyReadonlyArray2<'py, f32>),
@@ -87,20 +88,21 @@ impl Rows<'_> {
 
 fn in_threads<T: Send>(threads: usize, task: impl FnOnce() -> T + Send) -> PyResult<T> {
     if threads == 0 {
-        return Ok(task()); // those of the processor
+        return Ok(task()); // rayon's own pool
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(value_error)?;
     Ok(pool.install(task))
 }
 
-/// The cells of an array in C order, in place.
+/// The cells of an array in C order, without a copy.
 fn cells<'a, T: numpy::Element>(rows: &'a PyReadonlyArray2<'_, T>) -> PyResult<&'a [T]> {
     rows.as_slice().map_err(|_| value_error("rows must be contiguous in C order"))
 }
 
 #[pymethods]
 impl Model {
-    /// Grows a forest. The offset is scikit-learn's, of the scores of these rows where `contamination` is given, and -0.5 else.
+    /// Grow a forest. As in scikit-learn, the offset is the quantile of these rows' scores that
+    /// `contamination` gives, and -0.5 without it.
     #[staticmethod]
     #[pyo3(signature = (rows, trees, sample_size, max_features, extension_level, mode, seed, contamination, columns, threads))]
     #[expect(clippy::too_many_arguments, reason = "parameters of fit")]
@@ -131,7 +133,8 @@ impl Model {
         })
     }
 
-    /// The model of an artifact's bytes, or of another system's file: scikit-learn's (pickle, joblib, skops) or ONNX.
+    /// Read a model: the bytes of an artifact, or a file of another system: scikit-learn (pickle, joblib,
+    /// skops) or ONNX.
     #[classmethod]
     fn from_bytes(_: &Bound<'_, PyType>, bytes: &[u8]) -> PyResult<Self> {
         if bytes.get(8) != Some(&b'{') && interchange::is_known(bytes) {
@@ -159,7 +162,7 @@ impl Model {
         Self::new(Artifact::from_bytes(bytes).map_err(value_error)?)
     }
 
-    /// The artifact.
+    /// The bytes of the artifact.
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         Ok(PyBytes::new(py, &self.artifact.to_bytes().map_err(value_error)?))
     }
@@ -169,8 +172,8 @@ impl Model {
         Ok((slf.get_type().getattr("from_bytes")?, (bytes,)))
     }
 
-    /// The paper's score of each row, in (0, 1], higher is more anomalous. Rows of `float32` are not copied, unless they go through
-    /// the steps of a pipeline: those compute in double precision.
+    /// The paper's score of each row, in (0, 1], higher is more anomalous. Rows of `float32` are not copied,
+    /// except where the model has preprocessing, which computes in double precision.
     fn scores<'py>(
         &self,
         py: Python<'py>,
@@ -190,7 +193,7 @@ impl Model {
         Ok(scores.into_pyarray(py))
     }
 
-    /// How much each column did to set each row apart: shares of 0 or more that add up to 1.
+    /// The contribution of each column to each row's score: shares of 0 or more that add up to 1 in each row.
     fn explain<'py>(
         &self,
         py: Python<'py>,
@@ -225,49 +228,49 @@ impl Model {
         trees::of(py, forest.ok_or_else(|| value_error("scikit-learn has forests of mode Standard alone"))?)
     }
 
-    /// Cells in a row.
+    /// The number of cells in a row.
     #[getter]
     fn columns(&self) -> usize {
         self.inputs()
     }
 
-    /// Names of the columns, in order.
+    /// The names of the columns, in order.
     #[getter]
     fn names(&self) -> Vec<String> {
         self.artifact.metadata.columns.clone()
     }
 
-    /// A score above it is anomalous.
+    /// The threshold: a score above it is anomalous.
     #[getter]
     fn threshold(&self) -> f64 {
         self.artifact.metadata.threshold
     }
 
-    /// Rows that each tree was grown from.
+    /// The number of rows that each tree was grown from.
     #[getter]
     fn sample_size(&self) -> u32 {
         self.artifact.ensemble.members()[0].sample_size()
     }
 
-    /// Trees of all members.
+    /// The number of trees of all members.
     #[getter]
     fn total_trees(&self) -> usize {
         self.artifact.ensemble.total_trees()
     }
 
-    /// Whether rows go through steps before the forest sees them.
+    /// Whether rows are preprocessed before the forest sees them.
     #[getter]
     fn has_steps(&self) -> bool {
         self.preprocessing.is_some()
     }
 
-    /// Why its scores may not be what they are elsewhere, or worth trusting.
+    /// Reasons why its scores may differ from those of the system that trained it, or be unreliable.
     #[getter]
     fn warnings(&self) -> Vec<String> {
         self.artifact.metadata.training.warnings.clone()
     }
 
-    /// What trained it.
+    /// The origin of the model: `trained`, or the program that wrote an imported file.
     #[getter]
     fn origin(&self) -> String {
         self.artifact.metadata.training.origin.clone()
@@ -275,7 +278,7 @@ impl Model {
 }
 
 impl Model {
-    /// The cells that the forest sees.
+    /// Preprocess rows, and convert them to single precision, as the forest sees them.
     fn made(&self, rows: &[f64]) -> Vec<f32> {
         match &self.preprocessing {
             Some(steps) => steps.apply(rows).into_iter().map(|cell| cell as f32).collect(),
@@ -300,7 +303,8 @@ fn in_mode(params: Params, mode: &str) -> PyResult<EnsembleParams> {
     Ok(params.with_mode(mode).into())
 }
 
-/// The artifact of a forest over these rows, with the scores that another threshold can be chosen by.
+/// Make the artifact of a forest that was grown over these rows. It has the rows' scores, so that another
+/// threshold can be chosen later.
 fn trained(
     ensemble: Ensemble,
     samples: &Samples,

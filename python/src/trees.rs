@@ -7,7 +7,8 @@ use pyo3::types::PyDict;
 
 use crate::error::value_error;
 
-/// One dict a tree: `left`, `right`, `column`, `threshold`, `samples`, `depth`, a list each, one entry a node in pre-order.
+/// Return one dict per tree, with the lists `left`, `right`, `column`, `threshold`, `samples` and `depth`:
+/// one entry per node, in pre-order.
 pub(crate) fn of(py: Python<'_>, forest: &Forest) -> PyResult<Vec<Py<PyDict>>> {
     forest.trees().iter().map(|tree| one(py, tree.nodes())).collect()
 }
@@ -32,7 +33,7 @@ fn one(py: Python<'_>, nodes: &[Node]) -> PyResult<Py<PyDict>> {
             }
         }
     }
-    // Children stand after their parents.
+    // Children come after their parents, so that one pass backwards adds up their samples.
     for at in (0..count).rev() {
         if left[at] >= 0 {
             samples[at] = samples[left[at] as usize] + samples[right[at] as usize];

@@ -1,4 +1,4 @@
-"""scikit-learn's own checks, and what is beyond its interface."""
+"""scikit-learn's own estimator checks, and tests of everything beyond its interface."""
 
 import io
 import json
@@ -185,7 +185,7 @@ def test_copies_and_clones_are_what_they_are():
 
 
 def until(condition):
-    """The first answer of `condition`, which may fail for a while."""
+    """Call `condition` until it raises no OSError, for at most 60 s, and return its result."""
     end = time.monotonic() + 60
     while True:
         try:

@@ -27,7 +27,7 @@ def helm(*arguments):
 
 
 def rendered_crd():
-    """The CRD as the chart renders it, less what the chart adds."""
+    """The CRD as the chart renders it, without the labels and annotations that the chart adds."""
     crd = yaml.safe_load(helm("template", "x", CHART, "--kube-version", "1.37", "--show-only", "templates/customresourcedefinition.yaml"))
     del crd["metadata"]["labels"], crd["metadata"]["annotations"]
     return crd

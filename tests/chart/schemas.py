@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Lays JSON schemas of Kubernetes' kinds, and of the Prometheus Operator's, where kubeconform finds them without a network.
+"""Writes the JSON schemas of Kubernetes' kinds, and of the Prometheus Operator's, to a folder, so that
+kubeconform needs no network.
 
     schemas.py FOLDER
 
-The schemas are those that the Python package kubernetes-validate carries, in their strict form: an unknown field is an
-error. They refer to each other by URL, which no server has; here by file name. One folder for each minor of Kubernetes.
+The schemas come from the Python package kubernetes-validate, in their strict form: an unknown field is an
+error. They refer to each other by URLs that no server has; here by file names. There is one folder for each
+minor version of Kubernetes.
 """
 
 import json
@@ -18,13 +20,13 @@ PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.85.
 
 
 def install(folder):
-    """The Python packages, PyYAML with them, in a folder of their own."""
+    """Install the Python packages, PyYAML included, into a folder of their own."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore"]
     subprocess.run([*pip, "--target", folder, PACKAGE], check=True)
 
 
 def localise(schema):
-    """References by file name, and no identity by URL that they would be resolved against."""
+    """The schema with references by file name, and without the `$id` that they would be resolved against."""
     schema.pop("$id", None)
     text = json.dumps(schema)
     return text.replace('"/api/_definitions.json#', '"_definitions.json#')
@@ -43,7 +45,7 @@ def closed(schema):
 
 
 def monitoring(plural):
-    """The schema of a kind of the Prometheus Operator's, from the module of the operator that defines it."""
+    """The schema of a kind of the Prometheus Operator's, from the Go module that defines it."""
     module = subprocess.run(["go", "mod", "download", "-json", PROMETHEUS_OPERATOR], check=True, capture_output=True)
     crd = Path(json.loads(module.stdout)["Dir"], f"jsonnet/prometheus-operator/{plural}-crd.json")
     schema = json.loads(crd.read_text())["spec"]["versions"][0]["schema"]["openAPIV3Schema"]

@@ -3,8 +3,8 @@
 
     values.py HELM
 
-Each value of values.yaml is set in everything.yaml or nothing.yaml beside this file, and taking it away
-changes what the chart renders. Each is in the schema, and the schema knows no other. HELM is the program.
+Each value of values.yaml is set in everything.yaml or nothing.yaml beside this file, and removing it
+changes what the chart renders. Each is in the schema, and the schema has no others. HELM is the program.
 """
 
 import json
@@ -20,7 +20,7 @@ import yaml
 HERE = Path(__file__).parent
 CHART = HERE.parent.parent / "charts/anomaly-operator"
 TWO = {"replicas": 2, "leaderElection": {"enabled": True}}
-NEEDS = {  # for the value to show
+NEEDS = {  # other values without which the value has no effect
     "podDisruptionBudget.enabled": TWO,
     "podDisruptionBudget.minAvailable": {**TWO, "podDisruptionBudget": {"enabled": True}},
 }
@@ -61,7 +61,7 @@ def merged(base, over):
 
 @cache
 def render(text):
-    """What the chart renders of these values, in JSON; or how it refuses them."""
+    """Render the chart with these values, in JSON: (True, the manifests) or (False, Helm's error)."""
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         file.write(text)
         file.flush()

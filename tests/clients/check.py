@@ -1,9 +1,9 @@
-"""A built detector in; predictions by each client that others wrote, and whether they agree.
+"""A built detector in; predictions through each third-party client, and whether they agree, out.
 
     check.py DETECTOR
 
-CASES is how many requests schemathesis makes at least. Its answers, and those that are provoked here, have every status that the
-OpenAPI document names. Everything listens on loopback.
+CASES is the least number of requests that schemathesis makes (default 2,000). Its answers, and those that are
+provoked here, must have every status that the OpenAPI document names. Everything listens on loopback.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ def close(got, expected, what):
 
 
 def by_requests(address):
-    """The native routes, with what a Session does by itself: keep-alive, gzip of answers."""
+    """The native routes, with a Session's defaults: keep-alive and gzipped answers."""
     with requests.Session() as session:
         url = f"http://{address}"
 
@@ -135,15 +135,16 @@ def by_triton(address):
 
 
 def by_schemathesis(address):
-    """Right and wrong requests to every route of the OpenAPI document that ends: the answers are those that it describes."""
+    """Valid and invalid requests to every route of the OpenAPI document, except streams and protobuf: the
+    answers must be as it describes. Returns the statuses."""
     command = [Path(sys.executable).absolute().parent / "schemathesis", "--config-file", HERE / "schemathesis.toml", "run"]
     most = os.environ.get("CASES", "2000")
-    # Of each of the twenty operations so many, beside those that are always made.
+    # Examples for each of the twenty operations, besides the requests that are always made.
     examples = max(20, int(most) // 20)
     command += [f"http://{address}/openapi.json", "--max-examples", str(examples), "--request-timeout", "10"]
     # A stream has no end, and no generator knows protobuf.
     command += ["--exclude-path", "/verdicts/stream", "--exclude-path", "/api/v1/write", "--no-color", "--warnings", "off"]
-    with tempfile.TemporaryDirectory() as folder:  # it leaves what it has found where it runs
+    with tempfile.TemporaryDirectory() as folder:  # it writes files to the folder that it runs in
         environment = os.environ | {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE), "STATUSES": str(Path(folder) / "statuses")}
         done = subprocess.run(command, cwd=folder, env=environment)
         seen = Seen(Path(environment["STATUSES"]).read_text().splitlines())
@@ -153,7 +154,8 @@ def by_schemathesis(address):
 
 
 def every_status(program, address, seen):
-    """What no generator thinks of, and whether every status of the document was answered."""
+    """Provoke the answers that no generator finds; check that every status of the document was answered, and
+    no other."""
     openapi = requests.get(f"http://{address}/openapi.json", timeout=10).json()
     version = requests.get(f"http://{address}/v2/models/{NAME}", timeout=10).json()["versions"][0]
     provoke(seen, openapi, address, version)

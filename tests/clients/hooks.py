@@ -1,4 +1,5 @@
-"""What schemathesis has seen: a line `METHOD PATH STATUS` each, into the file of $STATUSES."""
+"""Answers that schemathesis gets in; a line `METHOD PATH STATUS` for each different one, in the file
+$STATUSES, out."""
 
 import os
 

@@ -1,4 +1,5 @@
-"""A built detector in; HTTP/2 and gRPC by curl, tritonclient and grpcurl, plain and by TLS with tokens, and whether they agree.
+"""A built detector in; predictions over HTTP/2 and gRPC by curl, tritonclient and grpcurl, plain and over TLS
+with tokens, and whether they agree, out.
 
     protocols.py DETECTOR GRPCURL
 """
@@ -15,14 +16,14 @@ import requests
 import tritonclient.grpc as triton
 import tritonclient.http as rest
 from running import MANIFEST, detector
-from loopback import until  # after running, which says where it is
+from loopback import until  # after `running`, which adds its folder to the path
 from tritonclient.utils import InferenceServerException
 
 HERE = Path(__file__).resolve().parent
 NAME = "boiler"
 ROWS = numpy.array([[5.0, -3.0], [5.0, 60.0]] * 5000)
 LABELS = [0, 1] * 5000
-#: Scores that stay, so that they can be compared to the bit.
+#: A manifest with scores that do not change over time, so that they can be compared to the bit.
 FIXED = MANIFEST + "  adaptation: {policy: Fixed}\n"
 TOKEN, OTHER_TOKEN = "a-token-of-the-plant", "another-token-of-the-plant"
 
@@ -33,7 +34,7 @@ def same(got, expected, what):
 
 
 def curl(*arguments):
-    """The body, and `VERSION STATUS` of HTTP."""
+    """Run curl: the body of the answer, and its HTTP version and status, `VERSION STATUS`."""
     done = subprocess.run(
         ["curl", "--silent", "--show-error", "--max-time", "30", "--write-out", "\n%{http_version} %{http_code}", *arguments],
         capture_output=True,
@@ -57,7 +58,7 @@ def by_curl(address):
         same([packed], [body], "HTTP/2: a gzipped answer")
     same([curl("--head", *http2[:1], f"http://{address}/openapi.json")[1]], ["2 200"], "HTTP/2: HEAD")
     same([curl(*http2[:1], f"http://{address}/nowhere")[1]], ["2 404"], "HTTP/2: a wrong path")
-    # `Upgrade: h2c` may be left out: the answer comes by HTTP/1.1.
+    # The server ignores `Upgrade: h2c`: the answer comes over HTTP/1.1.
     same([curl("--http2", f"http://{address}/verdicts")[1]], ["1.1 200"], "an upgrade that is not taken")
 
 
@@ -127,7 +128,8 @@ def by_grpcurl(program, address):
 
 
 def authority(folder, name):
-    """An authority `NAME.ca`, a server's and a client's certificate of it; made by OpenSSL."""
+    """Make a certificate authority `NAME.ca`, and a server's (`tls`) and a client's certificate of it, with
+    OpenSSL."""
     def openssl(*arguments):
         subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
@@ -142,7 +144,8 @@ def authority(folder, name):
 
 
 def secured(program, folder):
-    """HTTP/1.1, HTTP/2 and gRPC by TLS, with a certificate and a token, both replaced while it runs."""
+    """HTTP/1.1, HTTP/2 and gRPC over TLS, with a certificate and a token, both replaced while the detector
+    runs."""
     folder = Path(folder)
     authority(folder, "plant")
     (folder / "tokens").write_text(TOKEN)
@@ -178,7 +181,7 @@ def secured(program, folder):
 
 
 def check(program, grpcurl):
-    """All of it."""
+    """Run all checks."""
     with detector(program, FIXED) as (predict, _):
         by_curl(predict)
         by_triton(predict)

@@ -30,7 +30,8 @@ spec:
 
 @contextlib.contextmanager
 def detector(program, manifest=MANIFEST, *arguments, once="/readyz"):
-    """With these arguments: its predict address, `127.0.0.1:PORT`, and that of its metrics, once it answers this path with 200."""
+    """Run a detector with these arguments. Yields its predict address, `127.0.0.1:PORT`, and its metrics
+    address, once it answers the path `once` with 200."""
     predict, metrics = (f"127.0.0.1:{free_port()}" for _ in range(2))
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "detector.yaml").write_text(manifest)

@@ -1,7 +1,8 @@
-"""A detector's OpenAPI document and what schemathesis has seen in; which documented statuses nothing has provoked out.
+"""A detector's OpenAPI document and the statuses that schemathesis has seen in; all statuses that were
+answered out.
 
-What no generator thinks of is provoked here: bodies that are too large, too slow or packed in another way, and detectors that have
-no model, or no room.
+The answers that no generator finds are provoked here: by bodies that are too large, too slow or in an unknown
+encoding, and by detectors that have no model, or no room for another client.
 """
 
 import contextlib
@@ -9,9 +10,9 @@ import http.client
 import threading
 
 PUSHES = ("/readings", "/api/v1/write", "/v1/metrics")
-#: What takes a panic, or more load than a test may make.
+#: Answers that need a panic, or more load than a test should make.
 NOT_PROVOKED = {("GET", "/v2/health/live", 503), *(("POST", path, 429) for path in PUSHES)}
-#: Takes what is pushed, and waits for enough of it.
+#: A detector that takes pushed readings, and waits for enough of them to train.
 PUSHED = """
 apiVersion: anomaly.dev/v1alpha1
 kind: AnomalyDetector
@@ -22,7 +23,7 @@ spec:
     http: {sensors: [{name: pressure}, {name: flow}]}
   model: {train: {samples: 100000}}
 """
-#: Has no model, as its file is not there, and takes nothing.
+#: A detector that has no model, because the file to load is missing, and takes no readings.
 LOADING = PUSHED.replace("train: {samples: 100000}", "load: {configMap: {name: forest, key: forest}}")
 
 
@@ -35,13 +36,14 @@ def documented(openapi):
 
 
 class Seen:
-    """Statuses by method and path of the document."""
+    """The statuses that were answered, with the method and the path of the document."""
 
     def __init__(self, lines):
         self.all = {(method, path, int(status)) for method, path, status in map(str.split, lines)}
 
     def ask(self, address, method, path, filled, body=b"", headers=None, announce=None):
-        """A request; announce: a Content-Length that is not the body's."""
+        """Send a request and record its status. `path`: as in the document; `filled`: with the parameters
+        filled in; `announce`: a Content-Length that is not the body's."""
         connection = http.client.HTTPConnection(address, timeout=40)
         with contextlib.closing(connection):
             connection.putrequest(method, filled)
@@ -59,7 +61,8 @@ class Seen:
 
 
 def provoke(seen, openapi, address, version):
-    """Bodies that are right, too large, packed in another way, or stop coming; another model; more followers than may be."""
+    """Send bodies that are valid, too large, in an unknown encoding, or incomplete; ask for another model;
+    open more streams of verdicts than are allowed."""
     right = {
         "/v2/models/{model}/infer": b'{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP64","data":[5,-3]}]}',
         "/v2/models/{model}/versions/{version}/infer": b'{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP64","data":[5,-3]}]}',
@@ -80,7 +83,7 @@ def provoke(seen, openapi, address, version):
     for thread in asking:
         thread.join()
     held = []
-    for _ in range(65):  # more than may follow
+    for _ in range(65):  # one more than may follow at once
         held.append(http.client.HTTPConnection(address, timeout=10))
         held[-1].request("GET", "/verdicts/stream")
         seen.all.add(("GET", "/verdicts/stream", held[-1].getresponse().status))
@@ -89,7 +92,7 @@ def provoke(seen, openapi, address, version):
 
 
 def provoke_waiting(seen, openapi, address):
-    """On a detector that has no model yet, and takes readings."""
+    """Send requests and readings to a detector that has no model yet."""
     rows = b'{"instances":[[1,2]]}'
     tensors = b'{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP64","data":[1,2]}]}'
     for method, path, _ in set(documented(openapi)):

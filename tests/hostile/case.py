@@ -2,13 +2,16 @@
 
 A case is one of four kinds:
 
-* `Request`: bytes (or a function that makes them) sent to a detector; the status and a sentence of the answer.
-* `Raw`: bytes as they are on the wire; how the answer starts.
-* `Scenario`: a function of a pod that does anything, and fails by `check(condition, sentence)`.
-* `Command`: `detector ARGUMENTS` in a folder with these files, in a cgroup of its own; exit code and a sentence.
+* `Request`: an HTTP request with a body (bytes, or a function that makes them); expects a status and a text
+  in the answer.
+* `Raw`: bytes sent on a connection as they are; expects how the answer starts.
+* `Scenario`: a function that gets a pod and does anything; it fails by `check(condition, sentence)`.
+* `Command`: `detector ARGUMENTS` in a folder with these files, in a cgroup of its own; expects an exit code
+  and a text.
 
-Bombs are generated when the case runs, and never stored. `slow` cases are left out of `make test`. Memory (peak
-resident), CPU seconds and other clients' latencies are measured around every case and asserted by the runner.
+Large bodies and bombs are generated when the case runs, and never stored. `slow` cases are left out of
+`make test`. Peak resident memory, CPU seconds and other clients' latencies are measured during every case and
+checked by the runner.
 """
 
 import resource
@@ -29,7 +32,7 @@ LATENCY_MS = 250.0
 
 @dataclass(kw_only=True)
 class Case:
-    """What all kinds share. `pod`: the name in `cases/pods.py` of the detector that it is done to."""
+    """The fields of all kinds of cases. `pod`: the name, in `cases/pods.py`, of the detector under test."""
 
     name: str
     pod: str = "plain"
@@ -82,8 +85,8 @@ class Request(Case):
 
 @dataclass(kw_only=True)
 class Raw(Case):
-    """Bytes on the wire. `expect`: how one of the lines of the answer starts, or "" where the connection is to end
-    without one."""
+    """Bytes on the wire. `expect`: how one of the lines of the answer starts, or "" if the connection must
+    end without an answer."""
 
     data: object = b""
     port: str = "predict"
@@ -101,7 +104,8 @@ class Raw(Case):
 
 @dataclass(kw_only=True)
 class Scenario(Case):
-    """`run(pod)` does it all. `pod=None`: it starts its own, and is given the program instead."""
+    """`do(pod)` does everything. With `pod=None` it starts its own detector, and gets the program's path
+    instead of a pod."""
 
     do: object = None
 
@@ -124,7 +128,8 @@ class Command(Case):
     pod: str = ""
 
     def run_command(self, program):
-        """The case by itself; what it cost."""
+        """Run the command: its usage, the number of processes killed for the memory limit, and what was wrong
+        or ""."""
         cgroup = Cgroup(self.limit_mib)
         with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
             for name, each in self.files.items():
@@ -158,7 +163,7 @@ class Command(Case):
 
 
 class Watch(Thread):
-    """The peak resident memory of a process, looked at until it ends."""
+    """Records the peak resident memory of a process in MiB, until the process ends or `stop` is called."""
 
     def __init__(self, pid):
         super().__init__(daemon=True)

@@ -1,4 +1,5 @@
-"""A memory limit in; what a process used of it, and whether the kernel killed for it, out. Cgroup v1 and v2."""
+"""A memory limit in; the peak memory of a process, and the number of processes killed for the limit, out.
+Cgroup v1 and v2."""
 
 import itertools
 import os
@@ -34,16 +35,17 @@ class Cgroup:
                 raise
 
     def enter(self):
-        """Called in the child before it becomes the program."""
+        """Move the calling process into the cgroup: called in the child, before exec."""
         (self.path / "cgroup.procs").write_text(str(os.getpid()))
 
     def kills(self):
-        """How many processes the kernel has killed for the limit."""
+        """The number of processes that the kernel has killed for the limit."""
         text = (self.path / ("memory.events" if self.is_v2 else "memory.oom_control")).read_text()
         return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("oom_kill "))
 
     def peak_mib(self):
-        """The most memory that was charged, page cache included; 0 where the kernel does not say."""
+        """The peak memory that was charged, in MiB, page cache included; 0 if the kernel does not report
+        it."""
         file = self.path / ("memory.peak" if self.is_v2 else "memory.max_usage_in_bytes")
         return int(file.read_text()) / 2**20 if file.exists() else 0.0
 

@@ -1,5 +1,6 @@
-"""What a client of HTTP/2 sends, frame by frame, as no library would (RFC 9113), and what it got: its headers by the library
-`hpack`. Header blocks that are sent are HPACK without a table (RFC 7541, section 6.2.2)."""
+"""A client of HTTP/2 that sends single frames, also such as no library would send (RFC 9113), and collects
+the answers, whose headers the library `hpack` decodes. Header blocks are sent as HPACK literals without
+indexing (RFC 7541, section 6.2.2)."""
 
 import contextlib
 import struct
@@ -12,7 +13,7 @@ DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION =
 END_STREAM, END_HEADERS, ACK = 1, 4, 1
 INITIAL_WINDOW_SIZE = 4
 REFUSED_STREAM = 7
-#: What a frame of the usual size holds.
+#: The most bytes of payload in a frame, by default.
 PIECE = 16384
 
 
@@ -27,7 +28,7 @@ def settings(**values):
 
 
 def text(value):
-    """A string literal."""
+    """A string literal of HPACK."""
     if len(value) < 127:
         return bytes([len(value)]) + value
     length, rest = b"\x7f", len(value) - 127
@@ -59,7 +60,7 @@ def reset(stream):
 
 
 class Client:
-    """A connection that keeps to the windows that it is given, and what came by it so far.
+    """A connection that respects the server's windows, and what it has received so far.
 
     `headers`: stream -> the last of its headers, trailers included; `ended`: the streams whose answer is over; `resets`:
     stream -> the code of its reset; `goaway`: the code of the connection's end; `is_closed`.
@@ -73,7 +74,7 @@ class Client:
         self.write(settings(**values))
 
     def write(self, data):
-        """What is sent as it is. The other side may have gone."""
+        """Send bytes as they are. Errors are ignored, because the server may have closed the connection."""
         with contextlib.suppress(OSError):
             self.stream.settimeout(20)
             self.stream.sendall(data)
@@ -84,7 +85,7 @@ class Client:
         self.push()
 
     def push(self):
-        """A frame of each body in turn, so long as there is room."""
+        """Send a frame of each body in turn, as long as the windows have room."""
         moved = True
         while moved:
             moved = False
@@ -105,7 +106,8 @@ class Client:
                 moved = True
 
     def read(self, seconds, enough=lambda: False):
-        """Read, and send what has waited, until it is enough, the connection ends, or the time is over. Whether it is enough."""
+        """Read, and send waiting bodies, until `enough()`, the end of the connection, or `seconds`. Returns
+        `enough()`."""
         deadline = time.monotonic() + seconds
         while not enough() and not self.is_closed and (left := deadline - time.monotonic()) > 0:
             self.stream.settimeout(max(0.001, left))

@@ -1,4 +1,4 @@
-"""A manifest in; a detector that runs in the default pod's memory limit out, and what a case does to it."""
+"""A manifest in; a running detector, limited to the memory of the default pod, out, and requests to it."""
 
 import http.client
 import json
@@ -20,14 +20,14 @@ sys.path.insert(0, str(HERE.parent))
 from loopback import free_port, until  # noqa: E402, F401
 
 TICKS = os.sysconf("SC_CLK_TCK")
-# What the image sets.
+# The environment variables that the image sets.
 IMAGE = dict(word.split("=", 1) for line in (HERE / "../../Dockerfile").read_text().splitlines() if line.startswith("ENV ") for word in line.split()[1:])
 ANY_CERTIFICATE = ssl._create_unverified_context()
 LIBFAKETIME = "/usr/lib/{}-linux-gnu/faketime/libfaketime.so.1".format(os.uname().machine)
 
 
 class Failed(Exception):
-    """What a case expected and did not see: one sentence."""
+    """A case that failed. One sentence: what was expected, and what was seen."""
 
 
 def check(condition, sentence):
@@ -38,7 +38,8 @@ def check(condition, sentence):
 
 @dataclass
 class Usage:
-    """What a case cost the detector."""
+    """What a case cost the detector, and how other clients fared: `latencies` in milliseconds, `failed`
+    requests."""
 
     rss_mib: float
     cpu_s: float
@@ -48,7 +49,7 @@ class Usage:
 
 @dataclass
 class Answer:
-    """What came back: the status, the headers in lower case, the first bytes and the length of the body."""
+    """An answer: the status, the headers in lower case, the first bytes and the length of the body."""
 
     status: int
     headers: dict
@@ -79,7 +80,7 @@ class Pod:
         self.start()
 
     def start(self):
-        """Start the process, and the other clients beside it."""
+        """Start the process, and the process of its other clients."""
 
         def before():
             self.cgroup.enter()
@@ -110,7 +111,7 @@ class Pod:
             )
 
     def set_clock(self, seconds):
-        """The detector's wall clock is so many seconds ahead of the real one."""
+        """Set the detector's wall clock to this many seconds ahead of the real time."""
         new = self.path / "clock.new"
         new.write_text(f"{seconds:+d}s\n")
         new.rename(self.path / "clock")
@@ -133,7 +134,7 @@ class Pod:
         return " / ".join(lines[-3:])
 
     def report(self):
-        """`GET /status`; empty while it does not answer."""
+        """The answer to `GET /status`; empty while the detector does not answer."""
         try:
             return json.loads(self.get("/status").start)
         except (OSError, ValueError, http.client.HTTPException):
@@ -145,7 +146,7 @@ class Pod:
         return answer.status == 200, answer.text()
 
     def metric(self, series):
-        """The sum of all series that start so; 0 where there is none."""
+        """The sum of all series whose line starts with `series`; 0 if there is none."""
         lines = self.get("/metrics", keep=1 << 20).text().splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(series))
 
@@ -153,7 +154,8 @@ class Pod:
         return self.ask(path, method="GET", port=port, timeout=timeout, keep=keep)
 
     def ask(self, path, body=b"", method="POST", headers=None, port="predict", timeout=60.0, keep=4096):
-        """One request on a connection of its own, its answer read to the end and not kept."""
+        """One request on a connection of its own. The answer is read to its end; `keep` bytes of the body are
+        kept."""
         address, headers = ("127.0.0.1", getattr(self, port)), dict(headers or {})
         if self.token and port == "predict":
             headers.setdefault("Authorization", f"Bearer {self.token}")
@@ -176,7 +178,8 @@ class Pod:
             connection.close()
 
     def raw(self, data, port="predict", timeout=30.0, most=1 << 20):
-        """Bytes in; what comes back until the other side closes, or falls silent for the timeout, out."""
+        """Send bytes; return what comes back until the server closes the connection, or sends nothing for the
+        timeout."""
         with self.connect(port, timeout) as stream:
             try:
                 stream.sendall(data)
@@ -194,14 +197,14 @@ class Pod:
         return socket.create_connection(("127.0.0.1", getattr(self, port)), timeout=timeout)
 
     def begin(self):
-        """A case begins: its peak and its times start at nothing."""
+        """Reset peak memory, CPU time and latencies, at the beginning of a case."""
         (Path("/proc") / str(self.process.pid) / "clear_refs").write_text("5")
         self.cpu_before = self._cpu()
         if self.prober:
             self._mark()
 
     def usage(self):
-        """What the case has cost so far."""
+        """The usage since `begin`."""
         rss = 0.0
         try:
             for line in (Path("/proc") / str(self.process.pid) / "status").read_text().splitlines():
@@ -218,7 +221,8 @@ class Pod:
         return (int(fields[11]) + int(fields[12])) / TICKS
 
     def _mark(self):
-        """What the other clients have seen since the last mark: milliseconds, and sentences on what failed."""
+        """The latencies of the other clients since the last mark, in milliseconds, and their failed
+        requests."""
         self.prober.stdin.write("mark\n")
         said = json.loads(self.prober.stdout.readline())
         return said["latencies"], said["failed"]

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""The tables in `cases/` in; each case run, measured and judged; the figures out: `runner.py PROGRAM [fast] [NAME...]`.
+"""The tables in `cases/` in; each case run, measured and judged; the figures out:
+`runner.py PROGRAM [fast] [NAME...]`.
 
-Peak resident memory must stay in the case's limit; CPU seconds and other clients' p99 within twice theirs, because a
-machine that tests has other things to do. Exit code 1 if any case fails.
+Peak resident memory must stay within the case's limit. CPU seconds and other clients' p99 must stay within
+twice their limits, because a machine that runs tests has other load. Exit code 1 if any case fails.
 """
 
 import importlib
@@ -18,11 +19,11 @@ from case import Command  # noqa: E402
 from loopback import TooLate  # noqa: E402, where pod says it is
 from pod import Failed, Pod  # noqa: E402
 
-ENOUGH = 100  # latencies, for a p99 of their own; the others are judged by theme
+ENOUGH = 100  # latencies for a case to have a p99 of its own; other cases are judged together, by theme
 
 
 class Figures:
-    """What the last line says."""
+    """The figures of the last line."""
 
     def __init__(self):
         self.cases = self.killed = self.lost_requests = self.readiness_lies = 0
@@ -48,7 +49,7 @@ class Runner:
         self.figures, self.failures, self.pooled = Figures(), [], []
 
     def pod(self, name):
-        """The pod of this name, started when it is first asked for and again where it has ended."""
+        """The pod of this name: started at its first use, and again if it has ended."""
         pod = self.pods.get(name)
         if pod and not pod.is_alive():
             pod.close()
@@ -58,7 +59,7 @@ class Runner:
         return pod
 
     def run(self, case):
-        """One case, and its line."""
+        """Run a case, and print its line."""
         began, problem = time.monotonic(), ""
         self.figures.cases += 1
         usage, kills = None, 0
@@ -109,7 +110,8 @@ class Runner:
         return usage, kills
 
     def account(self, result):
-        """A scenario may return counts for the figures, and what its own pod used."""
+        """Add the counts that a scenario may return to the figures; return the usage of its own pod, if there
+        is one."""
         if isinstance(result, dict):
             self.figures.lost_requests += result.get("lost_requests", 0)
             self.figures.readiness_lies += result.get("readiness_lies", 0)
@@ -139,7 +141,7 @@ class Runner:
         return [f"expected other clients' p99 of {limit:g} ms, got {worst:.0f}"] if worst > 2 * limit else []
 
     def end_theme(self, theme):
-        """Short cases have too few latencies for a p99: it is that of the theme."""
+        """Judge the p99 of a theme's short cases together, each of which has too few latencies."""
         if self.pooled and (problems := self.judge_latencies(self.pooled, 250.0)):
             print(f"FAIL {theme}: {problems[0]}", flush=True)
             self.failures.append(theme)

@@ -1,9 +1,10 @@
-"""Compares what `convert` makes of the models in a folder with what scikit-learn said of them.
+"""Compares the scores that `convert` computes with the models in a folder with those of scikit-learn.
 
     compare.py CONVERT FOLDER [--onnxruntime]
 
-With --onnxruntime it also opens what `convert` exports, and compares ONNX Runtime's answers, and scikit-learn's. The ONNX
-file of a pipeline is compared with ONNX Runtime, which computes the steps in single precision. The last line counts.
+With --onnxruntime it also opens the files that `convert` exports, with ONNX Runtime and with scikit-learn,
+and compares their scores. The ONNX file of a pipeline is compared with the scores of ONNX Runtime, which
+computes the steps in single precision. The last line has the counts.
 """
 
 import hashlib
@@ -33,7 +34,8 @@ def convert(program, model, rows, onnx):
 
 
 def check_steps_of_onnx(model, expected, answer):
-    """A row that ONNX Runtime puts on the other side of a split would score otherwise by far more."""
+    """Compare with ONNX Runtime within single precision. A row on the other side of a split would differ by
+    far more."""
     difference = numpy.abs(numpy.subtract(answer["scores"], expected["onnx_scores"])).max()
     refuse(difference <= SINGLE, model, f"scores differ from ONNX Runtime's by {difference}")
     wrong = numpy.not_equal(answer["anomalies"], expected["onnx_anomalies"])
@@ -58,7 +60,8 @@ def check_import(model, expected, answer):
 
 
 def check_holes(program, model, expected):
-    """Rows with missing cells score otherwise than in scikit-learn, as the warning says: how much."""
+    """How much rows with missing cells score differently from scikit-learn, which the warning announces: the
+    greatest difference, and the rank correlation."""
     answer = convert(program, model, expected["holed_rows"], None)
     scores = numpy.array(answer["scores"]), numpy.array(expected["holed_scores"])
     whole = [None not in row for row in expected["holed_rows"]]
@@ -81,7 +84,7 @@ def check_export(model, exported, expected, answer):
 
 
 def check_skops(model, exported, expected):
-    """What `convert` exports for scikit-learn, opened there."""
+    """Open the file that `convert` exports for scikit-learn there, and compare scores and predictions."""
     import skops.io
 
     forest = skops.io.load(exported, trusted=skops.io.get_untrusted_types(file=exported))
@@ -95,7 +98,7 @@ def check_skops(model, exported, expected):
 
 
 def is_new(exported, opened):
-    """The formats of one model have one export, the same bytes: it is opened once."""
+    """Whether an export was not opened yet: all formats of a model have the same export, byte for byte."""
     digest = hashlib.sha256(pathlib.Path(exported).read_bytes()).digest()
     return not (digest in opened or opened.add(digest))
 

@@ -1,5 +1,6 @@
-// The recorded states of a detector in (operator/tests/golden/states.json); how many of them kstatus, the library by which Helm,
-// Flux and kubectl-wait-like tools go, reads as they are meant out. Ends with 1 where one is read otherwise.
+// The recorded states of a detector in (operator/tests/golden/states.json); the number of those that kstatus,
+// the library that Helm, Flux and tools like kubectl wait rely on, reads otherwise than intended, out. Exits
+// with 1 if there is one.
 package main
 
 import (
@@ -29,7 +30,7 @@ func main() {
 	lies := 0
 	for _, state := range states {
 		object := &unstructured.Unstructured{}
-		if err := object.UnmarshalJSON(state.Object); err != nil { // whole numbers stay so
+		if err := object.UnmarshalJSON(state.Object); err != nil { // keeps integers
 			fail(fmt.Errorf("%s: %w", state.Name, err))
 		}
 		result, err := status.Compute(object)

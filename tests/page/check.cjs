@@ -1,4 +1,5 @@
-// Running detectors in, what a browser makes of their page out: `node check.cjs DETECTOR FOLDER [PICTURES]`.
+// A built detector in; results of tests of its page in a browser out:
+// `node check.cjs DETECTOR FOLDER [PICTURES]`.
 const assert = require("node:assert/strict");
 const { spawn } = require("node:child_process");
 const fs = require("node:fs");
@@ -72,7 +73,7 @@ async function detector(name, manifest) {
   return { url, child, ready: () => until(() => fetch(url + "v2/health/ready").then(answer => answer.ok), name + " to be ready") };
 }
 
-// The page, which may ask for nothing but its own detector.
+// Opens the page, which may send requests only to its own detector.
 const open = (browser, url, options) => browsing.open(browser, url, url, { viewport: { width: 1200, height: 1000 }, ...options });
 const isReady = page => page.waitForSelector("html[data-ready=yes]", { timeout: PATIENCE });
 const data = (page, name) => page.evaluate(name => Number(document.documentElement.dataset[name] ?? 0), name);
@@ -148,7 +149,8 @@ const tests = {
     assert.deepEqual(page.complaints, []);
   },
 
-  // What a day of seconds costs is compared with what a minute costs, on the same machine at the same time.
+  // The frame rate with a day of readings is compared with that of a minute, on the same machine at the same
+  // time.
   async "a day of readings a second is drawn as smoothly as a minute of them"(browser) {
     const now = Math.floor(Date.now() / 1000);
     const rows = count => Array.from({ length: count }, (_, i) => [now - count + i, i % 5000 === 0 ? 1.5 : 0.4, 60 + 5 * Math.sin(i / 700) + (i % 7) / 7, 2 + (i % 11) / 11]);

@@ -49,7 +49,7 @@ class Detector:
 
 
 def table():
-    """A column of every type that a table of readings has, and some that it has not."""
+    """A table with columns of every type that readings have, and of some types that they do not have."""
     random = numpy.random.RandomState(0)
     cells = random.standard_normal(ROWS)
     times = pandas.date_range("2026-03-01", periods=ROWS, freq="1min")
@@ -78,7 +78,7 @@ def table():
 
 
 def as_text(columns):
-    """The same as CSV, in full precision."""
+    """The same table as a data frame to write as CSV, in full precision."""
     frame = columns.select([name for name in columns.column_names if name not in ("list", "clock")]).to_pandas()
     frame["flag"] = frame["flag"].astype(int)
     frame["half"], frame["single"] = frame["half"].astype(float), frame["single"].astype(float)
@@ -106,7 +106,7 @@ def main():
         shares = back[[f"contribution_{column}" for column in MEASUREMENTS]].sum(axis=1)
         check(numpy.allclose(shares, 1), name, "contributions must add up to 1")
         original = columns.to_pandas()
-        # The shortest decimal of a single is kept, as a double.
+        # The detector keeps the shortest decimal of a float32, as a float64.
         back["single"] = back["single"].astype(numpy.float32)
         for column in ("timestamp", "name", "kind", "single", "long", "label"):
             a, b = original[column].astype(object), back[column].astype(object)

@@ -1,4 +1,5 @@
-"""A built detector in; readings pushed by real clients, and whether it trains on them, finds a fault and accounts for all.
+"""A built detector in; whether it trains on readings that real clients push, finds a fault and accounts for
+every reading, out.
 
     check.py DETECTOR
 
@@ -58,7 +59,7 @@ def get(port, path):
 
 
 class Sensor:
-    """A value that trembles a little, until it is at fault."""
+    """A sensor whose value is `level` with a little noise; a test changes `level` to simulate a fault."""
 
     def __init__(self):
         self.level = NORMAL
@@ -70,7 +71,7 @@ class Sensor:
 
 
 class Exporter:
-    """The sensor as a target of Prometheus, with a series that nobody asked for beside it."""
+    """The sensor as a target of Prometheus, beside a series that no sensor selects."""
 
     def __init__(self, sensor):
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -90,7 +91,7 @@ class Exporter:
 
 
 class Detector:
-    """A detector that is pushed to."""
+    """A running detector with an `http` source."""
 
     def __init__(self, program, folder):
         self.predict, self.metrics = free_port(), free_port()
@@ -123,7 +124,8 @@ class Detector:
 
 
 def watch(name, program, push):
-    """Push by `push(detector, sensor, folder)`, which gives what ends it; expect training, a fault, and exact accounts."""
+    """Push with `push(detector, sensor, folder)`, which returns a function that ends the pushing. The
+    detector must train, find the fault, and account for every reading."""
     with tempfile.TemporaryDirectory() as place:
         folder, sensor = Path(place), Sensor()
         detector = Detector(program, folder)
@@ -147,7 +149,7 @@ def watch(name, program, push):
 
 
 def by_prometheus(message):
-    """A real Prometheus scrapes the sensor and writes it on."""
+    """A real Prometheus scrapes the sensor and forwards it by remote write."""
 
     def push(detector, sensor, folder):
         exporter = Exporter(sensor)
@@ -210,7 +212,7 @@ def curl(detector, path, body, *headers):
 
 
 def by_curl(post):
-    """`post(detector, value)` each interval."""
+    """Call `post(detector, value)` every 250 ms."""
 
     def push(detector, sensor, _):
         stopped = threading.Event()

@@ -1,4 +1,5 @@
-// Reports that the detector writes in, what a browser makes of them out: `node check.cjs DETECTOR ROOT FOLDER [PICTURE]`.
+// A built detector in; results of tests of its reports in a browser out:
+// `node check.cjs DETECTOR ROOT FOLDER [PICTURE]`.
 const assert = require("node:assert/strict");
 const { execFileSync } = require("node:child_process");
 const fs = require("node:fs");
@@ -10,14 +11,14 @@ const [detector, root, folder, picture] = process.argv.slice(2);
 const pump = path.join(root, "manifests/pump.yaml");
 const few = ["--set", "spec.model.train.samples=8000", "--fast"];
 
-// What the detector printed, and the file of its report.
+// Runs the detector with --report: its output, and the file of the report.
 function report(name, ...words) {
   const file = path.join(folder, name + ".html");
   const printed = execFileSync(detector, [...words, "--report", file], { encoding: "utf8", cwd: folder, stdio: ["ignore", "pipe", "ignore"] });
   return { file, printed };
 }
 
-// A report, which may ask for nothing but files.
+// Opens a report, which may load nothing but files.
 async function open(browser, file, options) {
   const page = await browsing.open(browser, "file://" + file, "file:", { viewport: { width: 1200, height: 900 }, ...options });
   await page.waitForSelector("html[data-ready=yes]");

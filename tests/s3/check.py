@@ -1,4 +1,4 @@
-"""Models in a bucket, good and bad; what a built detector makes of them."""
+"""Good and bad models in an S3 bucket in; whether a built detector loads or refuses them as expected, out."""
 
 import hashlib
 import subprocess
@@ -21,7 +21,7 @@ spec:
 
 
 def replay(folder, model, *arguments):
-    """What a short replay with this model says: (exit code, everything)."""
+    """Run a short replay with this `model` of the spec: (exit code, all output)."""
     (folder / "pump.yaml").write_text(MANIFEST.replace("MODEL", model))
     command = [DETECTOR, "run", "pump.yaml", "--fast", "--duration", "5s", "--credentials", "secret", *arguments]
     done = subprocess.run(command, cwd=folder, text=True, capture_output=True, timeout=120)

@@ -1,17 +1,18 @@
-//! Where a value is in a manifest, as people write it: `spec.sources[0].name`.
+//! Paths of values in a manifest, as people write them: `spec.sources[0].name`.
 
-/// Whether a path is another, or leads on from it. The document itself holds everything, but is seldom meant.
+/// Whether a path is equal to another path, or inside of it. No other path counts as inside of the empty
+/// path, which is the document itself.
 pub fn is_within(path: &str, other: &str) -> bool {
     path.strip_prefix(other)
         .is_some_and(|rest| rest.is_empty() || (!other.is_empty() && rest.starts_with(['.', '['])))
 }
 
-/// The path of a field of what is at a path.
+/// Return the path of a field of the object at a path.
 pub fn join(path: &str, field: &str) -> String {
     if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") }
 }
 
-/// `/spec/sources/0/name` -> `spec.sources[0].name`.
+/// Convert a JSON pointer to a path: `/spec/sources/0/name` -> `spec.sources[0].name`.
 pub fn dotted(pointer: &str) -> String {
     pointer.split('/').skip(1).fold(String::new(), |path, part| {
         let part = part.replace("~1", "/").replace("~0", "~");

@@ -1,4 +1,4 @@
-//! An error of the JSON Schema's validator in; what a person reads of it, with the rule and the value, out.
+//! An error of the JSON Schema validator in; sentences for people, with the rule and the value, out.
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use super::path::{dotted, is_within, join};
 use crate::repair;
 use crate::rules::Violation;
 
-/// The sentences of one error against the schema: one for each field that it is about, `most` at most.
+/// Return the sentences of one error against the schema: one for each affected field, at most `most`.
 pub fn sentences(error: &jsonschema::ValidationError<'_>, schema: &Value, most: usize) -> Vec<Violation> {
     let path = dotted(error.instance_path().as_str());
     let got = shown(error.instance());
@@ -59,8 +59,9 @@ pub fn sentences(error: &jsonschema::ValidationError<'_>, schema: &Value, most: 
     vec![Violation::new(path, message)]
 }
 
-/// What may have been meant by a field that does not exist: one of nearly the same name, else the only one of the same name
-/// further up or down, else any that is there.
+/// Return the message about a field that does not exist. It suggests a field of the object with a similar
+/// name, else the only field of the same name further up or down in the spec, else lists the fields of the
+/// object.
 fn unknown_field(name: &str, object: &str, fields: Option<&Value>, schema: &Value) -> String {
     const SIMILAR: f64 = 0.85;
     let known: Vec<&String> =
@@ -88,7 +89,7 @@ fn unknown_field(name: &str, object: &str, fields: Option<&Value>, schema: &Valu
     }
 }
 
-/// The paths of all fields of a name.
+/// Find the paths of all fields with this name.
 fn fields_named(name: &str, path: &str, schema: &Value, found: &mut Vec<String>) {
     for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
         let path = join(path, field);
@@ -109,7 +110,7 @@ fn number(limit: &Value) -> String {
     limit.as_f64().map_or_else(|| limit.to_string(), |limit| limit.to_string())
 }
 
-/// The value as JSON, cut where it is long.
+/// The value as JSON, cut after 80 characters.
 fn shown(value: &Value) -> String {
     const MOST: usize = 80;
     let text = value.to_string();

@@ -141,13 +141,14 @@ pub enum Decimal {
 }
 
 impl Csv {
-    /// What becomes of rows that are out of order.
+    /// What is done with rows that are out of order: the spec's choice, or the default.
     pub fn out_of_order(&self) -> OutOfOrder {
         let default = if self.series_columns.is_empty() { OutOfOrder::Drop } else { OutOfOrder::Sort };
         self.out_of_order.unwrap_or(default)
     }
 
-    /// The rules that it breaks and that no schema can say; `path` is its own.
+    /// Return the rules that it breaks and that no schema can express. `path` is the path of its field in the
+    /// spec.
     pub(crate) fn violations(&self, path: &str) -> Vec<Violation> {
         let mut found = Vec::new();
         let mut broken =

@@ -1,4 +1,5 @@
-//! What a sensor can give at all: readings beyond that are its own fault, and no anomaly of what it measures.
+//! The limits of a sensor: readings beyond them are a fault of the sensor, and no anomaly of the measured
+//! process.
 
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
@@ -45,7 +46,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Whether there is one.
+    /// Whether at least one limit is set.
     pub fn is_set(&self) -> bool {
         *self != Self::default()
     }

@@ -1,4 +1,4 @@
-//! How a recording writes its timestamps, as text in; a format out.
+//! The name of a timestamp format, or strptime directives, in; a [`TimeFormat`] out.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -26,7 +26,7 @@ pub enum TimeFormat {
     EpochMicroseconds,
     /// Nanoseconds since the Unix epoch.
     EpochNanoseconds,
-    /// The directives of strptime, of which there is at least one.
+    /// strptime directives, at least one.
     Strptime(String),
 }
 
@@ -41,14 +41,14 @@ const NAMES: [(&str, TimeFormat); 7] = [
 ];
 
 impl TimeFormat {
-    /// Whether it gives a time: directives must be known, and name a date at least.
+    /// Check that the format gives a time: strptime directives must be known, and name at least a date.
     ///
     /// # Errors
-    /// One sentence.
+    /// Why the directives are refused, in one sentence.
     pub fn check(&self) -> Result<(), String> {
         let Self::Strptime(directives) = self else { return Ok(()) };
         if !directives.contains('%') {
-            return Ok(()); // the schema's to refuse
+            return Ok(()); // the schema refuses it
         }
         let expected = |why: &dyn fmt::Display| {
             format!(

@@ -1,19 +1,19 @@
-//! `specs.txt` in; documents out, and whether each is accepted.
+//! `specs.txt` in; documents out, each with whether it must be accepted.
 
 /// One line of the table.
 pub struct Case {
-    /// As it stands there.
+    /// The line of the table.
     pub line: &'static str,
     /// The whole document.
     pub document: String,
-    /// Whether it is accepted.
+    /// Whether the document must be accepted.
     pub accepted: bool,
 }
 
 const HEAD: &str = "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\n";
 const SOURCES: &str = "  sources: [{name: pushed, http: {sensors: [{name: value}]}}]\n";
 
-/// The table.
+/// Return the cases of the table.
 pub fn cases() -> Vec<Case> {
     let lines = include_str!("specs.txt").lines();
     lines.filter(|line| line.starts_with(['+', '-'])).map(case).collect()

@@ -1,26 +1,26 @@
-//! A forest and what is known of it in, one file of bytes out, and back: safetensors, data only.
+//! An ensemble with its metadata in, the bytes of one file out, and back: safetensors, data only.
 //!
-//! The header holds [`Metadata`] as JSON and a checksum, the SHA-256 of the file with the checksum's own digits as zeros: a file
-//! that was cut, or changed in any byte, does not open. The trees are in pre-order and so need no indices: `nodes` has
-//! -1 for a leaf, otherwise the split's column, or -2 - n for a plane of n columns; `thresholds`, `samples` and the tensors of
-//! the planes follow in the order of the nodes. In a mode whose leaf values do not follow from depth and
-//! samples, `lengths` has them, in units of 2⁻⁴⁰. `ranges`, where it is there, has the least and the greatest cell of
-//! each column among the training rows. `scores.seen` and `scores.unseen`, where they are there, are
-//! the scores of the training rows.
+//! The header holds [`Metadata`] as JSON and a checksum, the SHA-256 of the file with the checksum's own
+//! digits as zeros: a file that was truncated, or changed in any byte, does not open. The trees are in
+//! pre-order and so need no indices: `nodes` has -1 for a leaf, otherwise the split's column, or -2 - n for a
+//! plane of n columns; `thresholds`, `samples` and the tensors of the planes follow in the order of the
+//! nodes. In a mode whose leaf values do not follow from depth and samples, `lengths` has them, in units of
+//! 2⁻⁴⁰. The optional `ranges` has the least and the greatest cell of each column among the training rows.
+//! The optional `scores.seen` and `scores.unseen` have scores of the training rows.
 
-/// Which texts a file may hold.
+/// The check that a file's texts are safe in logs.
 mod text;
-/// How much a header may hold.
+/// The limit on the memory that a header takes.
 mod weight;
-/// What is known of a forest.
+/// The columns, threshold and training of a forest.
 mod metadata;
 /// How many scores a file has.
 mod counts;
 /// The JSON in the header.
 mod header;
-/// What may be wrong.
+/// The reasons why bytes are not an artifact.
 mod error;
-/// Whether a byte was changed.
+/// The checksum that shows whether a byte was changed.
 mod checksum;
 /// Trees as flat arrays.
 mod tensors;
@@ -41,19 +41,19 @@ pub use header::FORMAT;
 pub use metadata::{Metadata, Training};
 pub use scores::{Greatest, MAX_SCORES, Scores};
 
-/// A forest and what is known of it.
+/// An ensemble with its metadata: the content of a model file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Artifact {
     /// The trees of one forest or several.
     pub ensemble: Ensemble,
-    /// What is known of them.
+    /// The columns, threshold and training of the ensemble.
     pub metadata: Metadata,
     /// The scores of the training rows, where they are known.
     pub scores: Option<Scores>,
 }
 
 impl Artifact {
-    /// The file: the same artifact gives the same bytes.
+    /// Returns the bytes of the file: the same artifact gives the same bytes.
     ///
     /// # Errors
     /// A threshold outside 0 to 1 (and NaN), texts that are too long or have control characters, or metadata that JSON cannot
@@ -81,10 +81,12 @@ impl Artifact {
         Ok(bytes)
     }
 
-    /// Opens a file. Nothing is allocated that the file does not have the bytes for, nor what the machine has no room for.
+    /// Reads the bytes of a file. The allocated memory is in proportion to the bytes of the file, and trees
+    /// that do not fit the available memory are refused before they are read.
     ///
     /// # Errors
-    /// Whatever is not exactly what [`Artifact::to_bytes`] of this or an earlier release wrote.
+    /// Anything that [`Artifact::to_bytes`] of this or an earlier release did not write, or that was changed
+    /// since; and trees that do not fit the available memory.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ArtifactError> {
         let header_end = header_end(bytes)?;
         weight::check(bytes.get(LENGTH..header_end).unwrap_or_default())?;
@@ -130,16 +132,16 @@ fn opened(tensors: &SafeTensors, columns: usize, shape: Shape) -> Result<Ensembl
     Ok(Ensemble::of_members(forests))
 }
 
-/// The training rows' ranges, where the file has them.
+/// The ranges of the training rows; `None` where the file has none.
 fn ranges(tensors: &SafeTensors, columns: usize) -> Result<Option<Ranges>, ArtifactError> {
     let Some(bounds) = tensors::ranges(tensors)? else { return Ok(None) };
     Ranges::new(bounds, columns).map(Some).ok_or(ArtifactError::Ranges)
 }
 
-/// The bytes in which safetensors has the length of its header.
+/// The number of bytes, at the start of a safetensors file, that hold the length of its header.
 const LENGTH: usize = 8;
 
-/// Where the header ends.
+/// The index of the first byte after the header.
 fn header_end(bytes: &[u8]) -> Result<usize, ArtifactError> {
     let Some(length) = bytes.first_chunk() else {
         return Err(ArtifactError::NotSafetensors(SafeTensorError::HeaderTooSmall));

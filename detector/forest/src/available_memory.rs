@@ -1,16 +1,17 @@
-//! How much memory this process may take, and how much of that is left, as the machine and its control groups say.
+//! The memory that this process may take, and how much of it is left, from `/proc` and the process's control
+//! groups.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The files of a memory controller that say what it allows and what is taken.
+/// The files of a memory controller that have the limit and the use of a group.
 struct Controller {
     root: &'static str,
     limit: &'static str,
     used: &'static str,
 }
 
-/// Version 2, and version 1 of control groups.
+/// The controllers of version 2 and version 1 of control groups.
 const CONTROLLERS: [Controller; 2] = [
     Controller { root: "/sys/fs/cgroup", limit: "memory.max", used: "memory.current" },
     Controller {
@@ -20,9 +21,9 @@ const CONTROLLERS: [Controller; 2] = [
     },
 ];
 
-/// Bytes that may still be allocated: the smaller of what Linux estimates and what each control group leaves that the
-/// process is in. What a group holds of files is given back when it is needed, so it counts as free. None where nothing
-/// says so.
+/// The number of bytes that may still be allocated: the least of Linux's estimate and of what each control
+/// group of the process leaves. A group gives its cached files back when memory is needed, so they count as
+/// free. `None` where neither is known.
 pub fn available_memory() -> Option<u64> {
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| mem_available(&text));
     let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
@@ -30,15 +31,16 @@ pub fn available_memory() -> Option<u64> {
     machine.into_iter().chain(groups).min()
 }
 
-/// Bytes that the process may take: the least limit of the control groups that it is in, the machine's memory left aside.
-/// None where no group has one.
+/// The number of bytes that the process may take: the least limit of its control groups, without regard to
+/// the machine's memory. `None` where no group has a limit.
 pub fn memory_limit() -> Option<u64> {
     let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     CONTROLLERS.iter().flat_map(|controller| controller.limits(&own)).min()
 }
 
 impl Controller {
-    /// The folders of the process's group and of those above it. A container sees its own group as the root.
+    /// The folders of the process's group and of its parent groups. A container sees its own group as the
+    /// root.
     fn folders(&self, own: &str) -> Vec<PathBuf> {
         let root = Path::new(self.root);
         let group = own.lines().find_map(|line| self.path(line)).unwrap_or_default();
@@ -46,12 +48,13 @@ impl Controller {
         group.ancestors().take_while(|folder| folder.starts_with(root)).map(Path::to_owned).collect()
     }
 
-    /// What each of the groups leaves.
+    /// The number of bytes that each of the groups leaves.
     fn left(&self, own: &str) -> Vec<u64> {
         self.folders(own).iter().filter_map(|folder| self.left_in(folder)).collect()
     }
 
-    /// The limit of each group that has one; version 1 has a number for none.
+    /// The limit of each group that has one, in bytes. In version 1, no limit is a very large number, which
+    /// is left out.
     fn limits(&self, own: &str) -> Vec<u64> {
         let limits = self.folders(own).into_iter().filter_map(|folder| number(folder.join(self.limit)));
         limits.filter(|limit| *limit < 1 << 60).collect()
@@ -75,12 +78,12 @@ impl Controller {
     }
 }
 
-/// The number in a file; none where it says `max`, or is not there.
+/// The number in a file; `None` where it is `max`, or the file does not exist.
 fn number(file: PathBuf) -> Option<u64> {
     fs::read_to_string(file).ok()?.trim().parse().ok()
 }
 
-/// Bytes of files that a group holds and can give back, of its `memory.stat`.
+/// The number of bytes of cached files, which a group can give back, from its `memory.stat`.
 fn files(stat: &str) -> u64 {
     let number = |name: &str| {
         let line = stat.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));

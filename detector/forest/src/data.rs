@@ -2,7 +2,7 @@
 
 /// Rows to train on and to score.
 pub(crate) mod samples;
-/// Why a forest of these rows may not be trusted.
+/// The reasons why a forest of these rows may not be trusted.
 mod warnings;
 /// How far a row is beyond the training rows.
 pub(crate) mod ranges;

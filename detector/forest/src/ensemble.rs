@@ -5,11 +5,11 @@
 //! anomalous score counts: Aggarwal and Sathe, "Theoretical foundations and algorithms for outlier ensembles" (SIGKDD
 //! Explorations 17(1), 2015), maximisation.
 
-/// What an ensemble is trained with.
+/// The parameters of training an ensemble.
 mod params;
 /// How rare a score is among the training rows.
 pub(crate) mod rarity;
-/// How much members agree.
+/// How much the members of an ensemble agree.
 mod agreement;
 /// The scores of training rows, with and without the trees that have seen them.
 mod out_of_bag;
@@ -28,45 +28,47 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use params::EnsembleParams;
 
-/// Training rows that rarities are learned from, at most.
+/// The most training rows from which the rarity of scores is learned.
 const MAX_LEARNED_ROWS: usize = 512;
 
-/// One or several forests over the same columns. The score of one forest alone is its own. Of several, it is that of the member
-/// to which the row is rarest among the training rows: k / (1 + k) for a score that one in 2ᵏ of them reaches.
+/// One or several forests over the same columns. A single forest gives its own score. With several, the score
+/// comes from the member to which the row is rarest among the training rows: k / (1 + k) for a score that one
+/// in 2ᵏ of them reaches.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ensemble {
-    /// At least one.
+    /// The forests: at least one.
     members: Vec<Forest>,
-    /// How rare the scores of each member are; empty of a forest alone.
+    /// The rarity of the scores of each member; empty if there is one member only.
     rarities: Vec<Rarity>,
 }
 
-/// What the rows that an ensemble was trained on score: see [`Ensemble::training_scores`].
+/// The scores of the rows that an ensemble was trained on: see [`Ensemble::training_scores`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainingScores {
-    /// In all trees.
+    /// The score of each row in all trees.
     pub in_all: Vec<f64>,
-    /// In the trees that were grown without the row, where there are any; in the order of the rows.
+    /// The score of each row in the trees that were grown without it, in the order of the rows. Rows without
+    /// such trees are left out.
     pub out_of_bag: Vec<f64>,
 }
 
-/// How trees are replaced in turn.
+/// A renewal: the oldest trees of each forest are replaced by new ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Renewal {
-    /// How many of the oldest trees of each forest: 1 or more. All of them: a training.
+    /// The number of trees that are replaced in each forest: 1 or more. Replacing all of them is a training.
     pub trees: u32,
-    /// Which renewal since the last training it is, counted from 1: each grows other trees.
+    /// The number of this renewal since the last training, counted from 1: each number grows different trees.
     pub number: u64,
 }
 
-/// Which trees are kept of each member, and with which seeds others are grown.
+/// The trees that are kept of each member, and the seeds of the trees to grow.
 struct Plan<'a> {
     kept: Vec<&'a [Tree]>,
     seeds: Vec<u64>,
 }
 
 impl Plan<'_> {
-    /// All trees are grown.
+    /// A plan that keeps no tree and grows all of them.
     fn training(params: &EnsembleParams) -> Self {
         Self { kept: Vec::new(), seeds: bag::seeds(params.trees(), params.seed()) }
     }
@@ -79,7 +81,8 @@ impl From<Forest> for Ensemble {
 }
 
 impl Ensemble {
-    /// Trains an ensemble. Same samples, same parameters: the same ensemble to the bit, on any number of threads.
+    /// Trains an ensemble. The same samples and parameters give the same ensemble to the bit, on any number
+    /// of threads.
     ///
     /// # Errors
     /// As [`Forest::fit`].
@@ -101,8 +104,8 @@ impl Ensemble {
         Self::grown(samples, params, &plan, progress, false).map(|(ensemble, _)| ensemble)
     }
 
-    /// As [`Ensemble::fit_with_progress`], with what [`Ensemble::training_scores`] gives, which costs less than one after the
-    /// other.
+    /// As [`Ensemble::fit_with_progress`], and also returns the result of [`Ensemble::training_scores`]. This
+    /// costs less than two calls.
     ///
     /// # Errors
     /// As [`Forest::fit`].
@@ -117,9 +120,10 @@ impl Ensemble {
         Ok((ensemble, scores))
     }
 
-    /// The same ensemble, of which each forest has its oldest trees replaced by trees that are grown from these samples. Trees
-    /// stand in the order in which they were grown, the oldest first. `None` where it is not of these parameters: of the
-    /// extension level that is not known. Same ensemble, samples, parameters and renewal: the same result to the bit.
+    /// The same ensemble with the oldest trees of each forest replaced by trees that are grown from these
+    /// samples. Trees are in the order in which they were grown, the oldest first. `None` when the forests
+    /// differ from `params` or have other columns than `samples`; the extension level is not compared, since
+    /// it is not known. The same ensemble, samples, parameters and renewal give the same result to the bit.
     ///
     /// # Errors
     /// As [`Forest::fit`].
@@ -133,8 +137,8 @@ impl Ensemble {
         Self::grown(samples, params, &plan, &|_| (), false).map(|(ensemble, _)| Some(ensemble))
     }
 
-    /// As [`Ensemble::renewed`], with the scores of the samples. Out of bag are those from row `known_from` on, which no older
-    /// tree has learned from.
+    /// As [`Ensemble::renewed`], and also returns the scores of the samples. Only rows from `known_from` on,
+    /// from which no older tree has learned, have out-of-bag scores; all rows if all trees are replaced.
     ///
     /// # Errors
     /// As [`Forest::fit`].
@@ -152,7 +156,8 @@ impl Ensemble {
         Ok(Some((ensemble, scores)))
     }
 
-    /// Which trees stay; all that are to come where none does, so with the seeds of a training.
+    /// The trees to keep, and the seeds of the trees to grow: those of a training where no tree is kept.
+    /// `None` as in [`Ensemble::renewed`].
     fn renewal_plan(&self, samples: &Samples, params: &EnsembleParams, renewal: Renewal) -> Option<Plan<'_>> {
         let grown = renewal.trees.min(params.trees());
         let number = if grown == params.trees() { 0 } else { renewal.number };
@@ -171,7 +176,8 @@ impl Ensemble {
         })
     }
 
-    /// The ensemble, and for each member the bags of the trees that were grown, where they are wanted.
+    /// Grows an ensemble by a plan. If `with_bags` is set, also returns the bags of the new trees of each
+    /// member.
     fn grown(
         samples: &Samples,
         params: &EnsembleParams,
@@ -183,7 +189,7 @@ impl Ensemble {
         Forest::check_fit(samples, &params)?;
         let done = AtomicUsize::new(0);
         let tree_is_done = || progress(1 + done.fetch_add(1, Ordering::Relaxed));
-        // A row with missing cells was put on one side of a split at random: only a walk scores it.
+        // Training puts a row with missing cells on a random side of a split: its path lengths need a walk.
         let from_growth = with_bags && !samples.has_missing();
         let grow = |(member, params): (usize, &Params)| {
             let kept = plan.kept.get(member).copied().unwrap_or_default();
@@ -203,7 +209,7 @@ impl Ensemble {
         Ok((Self { members, rarities }, bags))
     }
 
-    /// Members with the rarity of their scores, as many as there are members.
+    /// An ensemble of these members, each with the rarity of its scores.
     pub(crate) fn of_members(members: Vec<(Forest, Rarity)>) -> Self {
         let (members, rarities) = members.into_iter().unzip();
         Self { members, rarities }
@@ -214,12 +220,12 @@ impl Ensemble {
         &self.members
     }
 
-    /// How rare the scores of each member are; empty of a forest alone.
+    /// The rarity of the scores of each member; empty if there is one member only.
     pub(crate) fn rarities(&self) -> &[Rarity] {
         &self.rarities
     }
 
-    /// The only member; `None` of several.
+    /// The only member; `None` if there are several.
     pub fn single(&self) -> Option<&Forest> {
         self.members.first().filter(|_| self.members.len() == 1)
     }
@@ -229,13 +235,13 @@ impl Ensemble {
         self.members[0].columns()
     }
 
-    /// How many trees all members have.
+    /// The number of trees of all members together.
     pub fn total_trees(&self) -> usize {
         self.members.iter().map(|member| member.trees().len()).sum()
     }
 
-    /// Why there are several members, and how much they agree on the samples that they were trained on, in a sentence; `None`
-    /// of a forest alone.
+    /// The reason for several members, and how much they agree on `samples`, which must be those that they
+    /// were trained on, in a sentence; `None` if there is one member only.
     pub fn choice(&self, samples: &Samples) -> Option<String> {
         self.single().is_none().then(|| agreement::sentence(&self.members, &evenly_spaced(samples)))
     }
@@ -260,10 +266,11 @@ impl Ensemble {
         (0..samples.len()).map(|row| self.combined(scores.iter().map(|scores| scores[row])).0).collect()
     }
 
-    /// The same of cells that are somebody else's: see [`Forest::scores_of_cells`].
+    /// The score of each row, as [`Ensemble::scores`] gives it, for rows in a slice of cells: see
+    /// [`Forest::scores_of_cells`].
     ///
     /// # Panics
-    /// When the cells are not whole rows.
+    /// When the number of cells is not a multiple of [`Ensemble::columns`].
     pub fn scores_of_cells(&self, cells: &[f32]) -> Vec<f64> {
         let mut scores: Vec<_> = self.members.iter().map(|member| member.scores_of_cells(cells)).collect();
         if scores.len() == 1 {
@@ -273,7 +280,8 @@ impl Ensemble {
         rows.map(|row| self.combined(scores.iter().map(|scores| scores[row])).0).collect()
     }
 
-    /// How much each column did to set `row` apart, by the member that makes the score: see [`Forest::explain`].
+    /// The contribution of each column to the score of `row`, by the member that makes the score: see
+    /// [`Forest::explain`].
     ///
     /// # Panics
     /// When `row` does not have [`Ensemble::columns`] cells.
@@ -301,11 +309,12 @@ impl Ensemble {
         Explained { score, ..self.members[member].score_and_explain(row) }
     }
 
-    /// The scores of the rows that the ensemble was trained on: in all trees, as [`Ensemble::scores`] gives them, and
-    /// out of bag, in the trees that were grown without the row, as new rows of the kind would score. (A tree knows its own rows a
-    /// little too well.) Out of bag, rows that every tree has learned from are left out: all of them, where there are no
-    /// more rows than the sample size. The other rows keep their order. `samples` and `seed` are those of the training. Both
-    /// take the same walks, so that together they cost little more than the first alone.
+    /// The scores of the rows that the ensemble was trained on: in all trees, as [`Ensemble::scores`] gives
+    /// them, and out of bag, that is, in the trees that were grown without the row, as new rows of the same
+    /// kind would score. (A tree knows its own rows a little too well.) Rows from which every tree has
+    /// learned have no out-of-bag score and are left out: all rows, if there are no more rows than the sample
+    /// size. The other rows keep their order. `samples` and `seed` must be those of the training. Both kinds
+    /// of scores use the same walks, so that together they cost little more than the first alone.
     ///
     /// # Panics
     /// When the rows do not have [`Ensemble::columns`] cells.
@@ -316,7 +325,7 @@ impl Ensemble {
         [in_all, out_of_bag]
     }
 
-    /// The scores of training rows; out of bag, of those from `known_from` on.
+    /// The scores of the training rows; out-of-bag scores only for the rows from `known_from` on.
     fn scores_of_training(&self, samples: &Samples, bags: Vec<Bags>, known_from: usize) -> TrainingScores {
         let members = self.members.iter().zip(bags);
         let scores = members.map(|(member, bags)| out_of_bag::scores(member, samples, bags, known_from));
@@ -339,7 +348,8 @@ impl Ensemble {
         out_of_bag
     }
 
-    /// The score of a row with these scores of the members, in their order, and which member makes it: of equals the first.
+    /// The ensemble's score of a row, given the scores of the members in their order, and the index of the
+    /// member that makes it. Of equally rare scores, the first counts.
     fn combined(&self, scores: impl IntoIterator<Item = f64>) -> (f64, usize) {
         let mut scores = scores.into_iter();
         if self.rarities.is_empty() {

@@ -1,6 +1,6 @@
-//! Trees and a row in, what each column did to set it apart out.
+//! Trees and a row in, each column's contribution to the score out.
 
-/// What each column gained, and its share.
+/// The gain of each column, and its share.
 pub(crate) mod gains;
 /// The gains on the path to each leaf.
 mod gain_table;

@@ -1,8 +1,8 @@
 //! Samples and parameters in, a [`Forest`] of one mode out; rows in, scores out.
 
-/// What may be wrong.
+/// The reasons why a forest cannot be built.
 mod error;
-/// A forest that would not fit is refused.
+/// The check that forests fit the available memory.
 pub(crate) mod memory;
 
 use crate::data::ranges::Ranges;
@@ -23,14 +23,14 @@ use std::sync::OnceLock;
 
 pub use error::{ForestError, MAX_COLUMNS};
 
-/// Which trees a forest begins with, and the seeds of those that are grown.
+/// The trees that a new forest takes over as they are, and the seeds of the trees to grow after them.
 #[derive(Clone, Copy)]
 pub(crate) struct Planting<'a> {
     pub(crate) kept: &'a [Tree],
     pub(crate) seeds: &'a [u64],
 }
 
-/// Isolation trees of one mode, and what turns a row's path through them into a score.
+/// Isolation trees of one mode, with the scale that turns a row's path lengths in them into a score.
 #[derive(Debug, Clone)]
 pub struct Forest {
     mode: Mode,
@@ -38,18 +38,20 @@ pub struct Forest {
     sample_size: u32,
     trees: Vec<Tree>,
     scale: Scale,
-    /// Of the rows that it was trained on, where they are known.
+    /// The ranges of the training rows; `None` where they are not known.
     ranges: Option<Ranges>,
-    /// How rows are scored; made when the first is.
+    /// The kernel that scores rows, built when it is first used.
     kernel: OnceLock<Kernel>,
-    /// How many training rows came through each node of each tree; made when a row with missing cells is first scored.
+    /// The number of training rows that passed through each node of each tree, built when a row with missing
+    /// cells is first scored.
     samples: OnceLock<Vec<Vec<u32>>>,
     explainer: Explainer,
 }
 
 impl Forest {
-    /// Trains a forest. Same samples, same parameters: the same forest to the bit, on any number of threads. It takes
-    /// as many threads as the current rayon pool has, and time that does not depend on how many rows there are.
+    /// Trains a forest. The same samples and parameters give the same forest to the bit, on any number of
+    /// threads. Training uses all threads of the current rayon pool; its time does not depend on the number
+    /// of rows.
     ///
     /// # Errors
     /// [`ForestError::ExtensionLevel`], and [`ForestError::Memory`] before anything is allocated.
@@ -59,7 +61,8 @@ impl Forest {
         Ok(Self::grown(samples, params, Planting { kept: &[], seeds: &seeds }, &|| (), None))
     }
 
-    /// Refuses forests that these samples and this machine do not allow, all of them together.
+    /// Checks that each extension level is less than the number of columns, and that all forests together fit
+    /// the available memory.
     pub(crate) fn check_fit(samples: &Samples, forests: &[Params]) -> Result<(), ForestError> {
         for params in forests {
             let extension_level = params.extension_level();
@@ -70,8 +73,8 @@ impl Forest {
         memory::check(samples, forests)
     }
 
-    /// A forest whose parameters are checked; `tree_is_done` is called once for each tree, from any thread. `bags`, where they
-    /// are wanted, receive the new trees'.
+    /// Grows a forest whose parameters are already checked. `tree_is_done` is called once for each new tree,
+    /// from any thread. `bags`, if given, receives the bags of the new trees.
     pub(crate) fn grown(
         samples: &Samples,
         params: &Params,
@@ -79,7 +82,7 @@ impl Forest {
         tree_is_done: &(dyn Fn() + Sync),
         mut bags: Option<&mut Bags>,
     ) -> Self {
-        /// Rows of bags that are kept at a time.
+        /// Trees are grown in batches whose bags together have at most this many rows.
         const AT_A_TIME: usize = 1 << 20;
         let size = bag::sample_size(samples, params);
         let wanted = bags.is_some();
@@ -103,11 +106,12 @@ impl Forest {
         Self::of_trees(params.mode(), samples.columns(), size, trees).with_ranges(Some(Ranges::of(samples)))
     }
 
-    /// A forest in [`Mode::Standard`] of trees that were grown elsewhere, each from `sample_size` rows of `columns` cells.
-    /// Each tree is a list of its nodes, the root first.
+    /// Builds a forest in [`Mode::Standard`] from trees that were grown elsewhere, each from `sample_size`
+    /// rows of `columns` cells. Each tree is a list of its nodes, the root first.
     ///
     /// # Errors
-    /// When a walk through the nodes could leave the tree, and when there is nothing to walk through.
+    /// `columns` outside 1 to [`MAX_COLUMNS`], a `sample_size` of 0, no trees, a tree that is not valid (see
+    /// [`TreeError`](crate::tree::TreeError)), or path lengths that add up to too much for exact scores.
     pub fn from_trees(columns: usize, sample_size: u32, trees: Vec<Vec<Node>>) -> Result<Self, ForestError> {
         let trees = trees.into_iter().enumerate().map(|(at, nodes)| {
             Tree::new(columns, &nodes, Vec::new()).map_err(|error| ForestError::Tree { tree: at, error })
@@ -157,7 +161,7 @@ impl Forest {
         self.ranges.as_ref()
     }
 
-    /// The same forest, trained on rows of these ranges.
+    /// The same forest, with these ranges of its training rows.
     pub(crate) fn with_ranges(self, ranges: Option<Ranges>) -> Self {
         Self { ranges, ..self }
     }
@@ -182,14 +186,16 @@ impl Forest {
         &self.trees
     }
 
-    /// The anomaly score s(x) of one row, in (0, 1]: about 0.5 for a row like the others, towards 1 for an anomalous one
-    /// (Liu, Ting and Zhou 2008, equation 2). scikit-learn's `score_samples` is its negative.
+    /// The anomaly score s(x) of one row, in (0, 1]: about 0.5 for a row like most training rows, towards 1
+    /// for an anomalous one (Liu, Ting and Zhou 2008, equation 2). scikit-learn's `score_samples` is its
+    /// negative.
     ///
-    /// A row with a cell beyond the range of the training rows scores higher than the edge does, the more
-    /// the further: a cut in between would isolate it at once (see the crate's documentation). In a forest of foreign trees, and
-    /// one of an older file, the ranges are not known: there it scores as the edge.
+    /// A cell outside the range of the training rows raises the score, the more the further outside it is: a
+    /// random cut between the range and the cell would isolate the row at once (see the crate's
+    /// documentation). The ranges are not known in a forest from [`Forest::from_trees`] or from a file
+    /// without ranges; there such a cell scores as a cell at the edge of the range.
     ///
-    /// A cell that is NaN is missing: see [`Samples::with_missing`]. [`crate::cell`] keeps NaN out.
+    /// A cell that is NaN is missing: see [`Samples::with_missing`]. [`crate::cell`] returns `None` for NaN.
     ///
     /// # Panics
     /// When `row` does not have [`Forest::columns`] cells.
@@ -198,7 +204,7 @@ impl Forest {
         self.cut_off(self.score_within(row), row)
     }
 
-    /// The score by the leaves alone.
+    /// The score from the leaf values alone, without the ranges.
     fn score_within(&self, row: &[f32]) -> f64 {
         if row.iter().any(|cell| cell.is_nan()) {
             return self.scale.score(self.path_length_with_missing(row));
@@ -206,7 +212,7 @@ impl Forest {
         self.kernel().score(self.scale, row)
     }
 
-    /// The score of a row that may be beyond the ranges, given its score by the leaves.
+    /// Raises `score`, a row's score from the leaf values alone, if the row has cells outside the ranges.
     fn cut_off(&self, score: f64, row: &[f32]) -> f64 {
         let chance = self.ranges.as_ref().map_or(0.0, |ranges| ranges.chance(row));
         self.scale.cut_off(score, chance).score
@@ -217,7 +223,7 @@ impl Forest {
         (0..self.trees.len()).map(|tree| self.path_length_in(tree, row)).sum()
     }
 
-    /// The path length in one tree, counted from 0, whether or not cells are missing.
+    /// The path length of `row` in the tree at index `tree`. Cells may be missing.
     pub(crate) fn path_length_in(&self, tree: usize, row: &[f32]) -> PathLength {
         if !row.iter().any(|cell| cell.is_nan()) {
             return self.trees[tree].path_length_of(row);
@@ -235,10 +241,11 @@ impl Forest {
         self.scores_in(samples.cells(), samples.has_missing())
     }
 
-    /// The same of cells that are somebody else's, row by row, and are not copied: each is finite, or NaN where it is missing.
+    /// The score of each row, as [`Forest::scores`] gives it, for rows in a slice of cells in row-major
+    /// order. The cells are not copied; each must be finite, or NaN where it is missing.
     ///
     /// # Panics
-    /// When the cells are not whole rows.
+    /// When the number of cells is not a multiple of [`Forest::columns`].
     pub fn scores_of_cells(&self, cells: &[f32]) -> Vec<f64> {
         assert!(cells.len().is_multiple_of(self.columns), "cells must be whole rows");
         self.scores_in(cells, cells.iter().any(|cell| cell.is_nan()))
@@ -266,14 +273,14 @@ impl Forest {
         scores
     }
 
-    /// The scores of rows with these sums of path lengths.
+    /// The score of each row of `samples`, given its sum of path lengths.
     pub(crate) fn scores_of(&self, sums: &[PathLength], samples: &Samples) -> Vec<f64> {
         let rows = sums.par_iter().zip(samples.cells().par_chunks(self.columns));
         let rows = rows.with_min_len(BLOCKS_PER_THREAD * BLOCK);
         rows.map(|(sum, row)| self.cut_off(self.scale.score(*sum), row)).collect()
     }
 
-    /// The sums of path lengths that the scores are made of.
+    /// The sum of path lengths of each row, from which its score is computed.
     pub(crate) fn path_lengths(&self, samples: &Samples) -> Vec<PathLength> {
         self.check(samples.columns());
         if samples.has_missing() {
@@ -290,15 +297,18 @@ impl Forest {
         sums
     }
 
-    /// How much each column did to set `row` apart: shares of 0 or more that add up to 1, all equal where no column set it
-    /// apart; and on which side its cell is.
+    /// The contribution of each column to the score of `row`: its share, 0 or more, and the side of the
+    /// training rows on which the cell is. The shares add up to 1; they are all equal where no column has a
+    /// positive gain.
     ///
-    /// In each node a training row has an expected path length (in other modes, leaf value): the mean of those
-    /// that come through. Each step on a row's path takes it from one expectation to another, and the difference is the gain of
-    /// the column that was split (negative where the row stays with the majority). The gains of a whole path add up to the root's
-    /// expectation less the leaf's value, the very number that the score is made of; a column's share is the sum of
-    /// its gains, where that is positive. (Saabas, "Interpreting random forests", 2014.) What cells beyond the training rows'
-    /// ranges take from the value is the gain of their columns, by how far beyond they are.
+    /// Each node has an expected path length (in other modes, an expected leaf value): the mean over the
+    /// training rows that passed through it. At each step of a row's path, the gain of the column that the
+    /// node splits on is the expected value of the node less that of the child (negative where the row stays
+    /// with the majority). The gains of a whole path add up to the root's expected value less the leaf's
+    /// value, and the leaves' values make the score. A column's share is in proportion to the sum of its
+    /// gains, where that is positive. (Saabas, "Interpreting random forests", 2014.) Cells outside the ranges
+    /// of the training rows lower the value further; this difference is a gain of their columns, divided by
+    /// how far outside each cell is.
     ///
     /// # Panics
     /// When `row` does not have [`Forest::columns`] cells.

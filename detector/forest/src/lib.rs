@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-/// How much memory there is.
+/// The memory limit of this process, and the memory that is still available.
 mod available_memory;
 /// Numbers in, valid rows and their ranges out.
 mod data;
@@ -10,7 +10,7 @@ pub mod tree;
 mod train;
 /// Trees in, scores of rows out.
 mod score;
-/// Trees and a row in, each column's share out.
+/// Trees and a row in, each column's contribution to the score out.
 mod explain;
 /// A forest of one mode: fit and score.
 mod forest;
@@ -18,7 +18,7 @@ mod forest;
 mod ensemble;
 /// Training scores in, the threshold between normal and anomalous out.
 pub mod threshold;
-/// An ensemble in, bytes out, and back.
+/// An ensemble in, the bytes of its file out, and back.
 pub mod artifact;
 
 pub use artifact::{Artifact, Metadata, Training};

@@ -1,27 +1,27 @@
 //! Trees in, the fastest exact way to score rows with them out.
 
-/// What trees have seen of their samples.
+/// The training rows in the trees' bags, with their path lengths.
 pub(crate) mod bags;
-/// Sums of path lengths become scores.
+/// Sums of path lengths in, scores out.
 pub(crate) mod scale;
 /// How many rows are scored together.
 pub(crate) mod block;
 /// The values that trees split each column at.
 mod split_values;
-/// How many sorted numbers are less than another.
+/// The rank of a cell: the number of sorted cuts that are less.
 mod ranker;
-/// One column: a table.
+/// The kernel for one column: a table of scores.
 pub(crate) mod step_table;
-/// Any trees, on any processor.
+/// The kernel for any trees, on any processor.
 pub(crate) mod walks;
-/// Trees as 16-bit ranks.
+/// Trees whose nodes are 16 bits each, a column and a rank.
 #[cfg(target_arch = "x86_64")]
 mod grove;
-/// Vectors of rows or trees walk them.
+/// The functions that walk such trees with AVX-512 vectors.
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-/// A forest of them.
+/// The kernel for a forest of such trees.
 #[cfg(target_arch = "x86_64")]
 mod ranks;
-/// Which of these is best for a forest.
+/// The choice of the fastest kernel for a forest.
 pub(crate) mod kernel;

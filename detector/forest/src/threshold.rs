@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-/// Why there is no threshold.
+/// The reason why no threshold can be chosen.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum ThresholdError {
     /// No scores.
@@ -11,7 +11,7 @@ pub enum ThresholdError {
     /// A score that is not in (0, 1].
     #[error("score {at} (counted from 0) must be greater than 0 and at most 1, got {score}")]
     Score {
-        /// Which, counted from 0.
+        /// The index of the score, counted from 0.
         at: usize,
         /// The score.
         score: f64,
@@ -42,7 +42,7 @@ pub fn contamination(scores: &[f64], share: f64) -> Result<f64, ThresholdError> 
     Ok(-interpolate(below, above, at.fract()))
 }
 
-/// As `NumPy` does it: from the nearer end, so that both ends are met exactly.
+/// Interpolates as `NumPy` does: from the nearer end, so that the result is exact at both ends.
 fn interpolate(from: f64, to: f64, part: f64) -> f64 {
     if part < 0.5 { from + (to - from) * part } else { to - (to - from) * (1.0 - part) }
 }
@@ -51,12 +51,13 @@ fn interpolate(from: f64, to: f64, part: f64) -> f64 {
 /// ⌊share · (n + 1)⌋-th greatest of the n `out_of_bag` scores, as [`Ensemble::out_of_bag_scores`] gives them. This is a conformal
 /// quantile: Papadopoulos et al., "Inductive Confidence Machines for Regression" (ECML 2002); Laxhammar and Falkman,
 /// "Conformal prediction for distribution-independent anomaly detection in streaming vessel data" (StreamKDD 2010).
-/// Whatever the distribution, it holds exactly where new and out-of-bag scores are exchangeable, on the average over all
-/// training data of that kind. The probability for one set of training data scatters around it, by about one in √k of
-/// itself for the k-th greatest: Vovk, "Conditional validity of inductive conformal predictors" (ACML 2012).
+/// For any distribution, this holds exactly where new and out-of-bag scores are exchangeable, on the average
+/// over all training data of that kind. The probability for one set of training data scatters around it, by
+/// about one in √k of itself for the k-th greatest: Vovk, "Conditional validity of inductive conformal
+/// predictors" (ACML 2012).
 ///
-/// With fewer than 1 / `share` − 1 scores no threshold is known to keep the share. It is the greatest score then, and
-/// [`exceedance`] says by how much that may miss.
+/// With fewer than 1 / `share` − 1 scores, no threshold is known to keep the share. The result is the
+/// greatest score then, and [`exceedance`] gives the probability that a new row exceeds it.
 ///
 /// [`Ensemble::out_of_bag_scores`]: crate::Ensemble::out_of_bag_scores
 ///
@@ -73,9 +74,9 @@ pub fn conformal(out_of_bag: &[f64], share: f64) -> Result<f64, ThresholdError> 
     Ok(descending[rank.clamp(1, descending.len()) - 1])
 }
 
-/// The probability that a new row of the training rows' kind exceeds `threshold`, estimated from their n out-of-bag scores:
-/// (k + 1) / (n + 1) for k scores over it. Never 0, since n scores show nothing that happens less often;
-/// 1 for none.
+/// The probability that a new row of the training rows' kind exceeds `threshold`, estimated from their n
+/// out-of-bag scores: (k + 1) / (n + 1) if k scores are over it. It is never 0, since n scores show nothing
+/// that happens less often; without scores it is 1.
 pub fn exceedance(out_of_bag: &[f64], threshold: f64) -> f64 {
     let over = out_of_bag.iter().filter(|score| **score > threshold).count();
     (over + 1) as f64 / (out_of_bag.len() + 1) as f64

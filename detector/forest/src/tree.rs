@@ -1,12 +1,12 @@
-//! Nodes from anywhere in, a [`Tree`] out: one root, every node reached exactly once, in pre-order.
+//! Nodes from anywhere in, a `Tree` out: one root, every node reached exactly once, in pre-order.
 
-/// What a tree is made of.
+/// The nodes of a tree.
 mod node;
-/// Why nodes are not a tree.
+/// The reasons why nodes are not a valid tree.
 mod error;
 /// Nodes in any order become checked nodes in pre-order.
 mod preorder;
-/// Depths and sample counts become path lengths.
+/// Depths and sample counts in, path lengths out.
 pub(crate) mod path_length;
 
 pub use error::TreeError;
@@ -16,8 +16,7 @@ use path_length::PathLength;
 use preorder::{check, depths, preorder};
 use std::sync::Arc;
 
-/// An isolation tree. Its nodes stand in pre-order: a left child follows its parent.
-/// A clone shares them.
+/// An isolation tree. Its nodes are in pre-order: a left child follows its parent. A clone shares the nodes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tree {
     nodes: Arc<[Node]>,
@@ -32,7 +31,8 @@ impl Tree {
     /// Checks `nodes` and `planes` for rows of `columns` cells, and puts the nodes into pre-order.
     ///
     /// # Errors
-    /// Whatever would let a walk leave the tree, or never end: see [`TreeError`].
+    /// Anything that could let a walk leave the tree or never end, and numbers that are not finite or too
+    /// large: see [`TreeError`].
     pub fn new(columns: usize, nodes: &[Node], planes: Vec<Plane>) -> Result<Self, TreeError> {
         if nodes.len() >= 1 << 31 {
             return Err(TreeError::TooManyNodes(nodes.len()));
@@ -57,7 +57,7 @@ impl Tree {
         Self { nodes: nodes.into(), planes: planes.into(), path_lengths, longest, depth }
     }
 
-    /// The same tree with other values of its leaves, in their order.
+    /// The same tree with `lengths` as the values of its leaves, in the order of the leaves.
     pub(crate) fn with_lengths(mut self, lengths: impl IntoIterator<Item = PathLength>) -> Self {
         let mut lengths = lengths.into_iter();
         for (node, length) in self.nodes.iter().zip(Arc::make_mut(&mut self.path_lengths)) {
@@ -93,19 +93,19 @@ impl Tree {
         self.path_lengths[leaf]
     }
 
-    /// The path length of the leaf at index `leaf`, in edges (in the forest's mode, what stands for it); 0 for another
-    /// node.
+    /// The path length of the leaf at index `leaf`, in edges, or the leaf's value in a mode that does not
+    /// count edges; 0 for an inner node.
     pub fn edges(&self, leaf: usize) -> f64 {
         path_length::edges(self.path_lengths[leaf])
     }
 
-    /// The leaves' path lengths, in their order.
+    /// The path lengths of the leaves, in the order of the leaves.
     pub(crate) fn leaf_lengths(&self) -> impl Iterator<Item = PathLength> {
         let lengths = self.nodes.iter().zip(&*self.path_lengths);
         lengths.filter_map(|(node, &length)| matches!(node, Node::Leaf { .. }).then_some(length))
     }
 
-    /// How many training rows each leaf has, and its path length, in their order.
+    /// The number of training rows and the path length of each leaf, in the order of the leaves.
     pub(crate) fn leaves(&self) -> impl Iterator<Item = (u32, PathLength)> {
         let lengths = self.nodes.iter().zip(&*self.path_lengths);
         lengths.filter_map(|(node, &length)| match node {
@@ -114,7 +114,7 @@ impl Tree {
         })
     }
 
-    /// For each node how many leaves stand before it: the number of a leaf.
+    /// For each node, the number of leaves before it. For a leaf, this is the leaf's number.
     pub(crate) fn leaf_numbers(&self) -> Vec<u32> {
         let before = |before: &mut u32, node: &Node| {
             let number = *before;
@@ -124,7 +124,7 @@ impl Tree {
         self.nodes.iter().scan(0, before).collect()
     }
 
-    /// How far `row` gets.
+    /// The path length of `row`; missing cells get no special treatment.
     pub(crate) fn path_length_of(&self, row: &[f32]) -> PathLength {
         let mut at = 0;
         while let Some(next) = self.step(at, row) {
@@ -133,8 +133,8 @@ impl Tree {
         self.path_lengths[at]
     }
 
-    /// How far a row with missing cells gets: at a split of a missing cell both sides, each with the weight of the training
-    /// rows that went there. `samples` are [`Tree::samples`].
+    /// The path length of a row with missing cells. At a split on a missing cell it follows both sides, each
+    /// with the weight of the training rows that went there. `samples` is the result of [`Tree::samples`].
     pub(crate) fn path_length_with_missing(&self, samples: &[u32], row: &[f32]) -> PathLength {
         let mut edges = 0.0;
         let mut waiting = vec![(0, 1.0)];
@@ -188,7 +188,7 @@ impl Tree {
         expected
     }
 
-    /// How many training rows came through each node: the sums of the leaves below.
+    /// The number of training rows that passed through each node: the sum over the leaves below.
     pub(crate) fn samples(&self) -> Vec<u32> {
         let mut samples = vec![0u32; self.nodes.len()];
         for at in (0..self.nodes.len()).rev() {

@@ -1,4 +1,4 @@
-//! Scoring one row allocates nothing, once the kernel's tables stand.
+//! Scoring one row allocates nothing, once the kernel's tables are built.
 
 use allocation_counter::measure;
 use forest::{Forest, Params, Samples};

@@ -1,6 +1,7 @@
-//! Artifacts of every format there was: they open, and score as they did.
+//! Artifacts of each format up to now: they open, and score as they did.
 //!
-//! After a new format: `UPDATE=1 cargo test -p forest --test artifacts` writes its file, to be committed and never changed.
+//! After a new format: `UPDATE=1 cargo test -p forest --test artifacts` writes its files. Commit them, and
+//! never change them.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -13,7 +14,7 @@ fn path(format: u32, kind: &str) -> PathBuf {
         .join(format!("tests/artifacts/format-{format}-{kind}.safetensors"))
 }
 
-/// What today's training makes of these parameters.
+/// The artifact that the current code trains with these parameters.
 fn artifact(params: &EnsembleParams) -> Artifact {
     let cells = (0..300).map(|i| f64::from(i * 7919 % 1009) / 10.0).collect();
     let samples = Samples::new(3, cells).unwrap();
@@ -36,7 +37,7 @@ fn artifact(params: &EnsembleParams) -> Artifact {
     Artifact { ensemble, metadata, scores: None }
 }
 
-/// The files of the current format, with what they were trained with.
+/// The kinds of files of the current format, with their parameters of training.
 fn kinds() -> [(&'static str, EnsembleParams); 4] {
     let params = |trees, extension_level| Params::new(trees, 16, extension_level, 1).unwrap();
     [
@@ -109,7 +110,7 @@ fn assert_scores(ensemble: &Ensemble, expected: [f64; 3]) {
     }
 }
 
-/// Of the files for axis-parallel splits, for planes and for an ensemble.
+/// The digests of the files for axis-parallel splits, for planes and for an ensemble.
 const DIGESTS: [&str; 3] = [
     "sha256:f2d67380560778f7680f612bf648d2c112bf126216d128980929663f25ed347d",
     "sha256:32bbe5cd3b9a6829106e99280871d759daa612045bfd504dc409976cfe5ab82e",

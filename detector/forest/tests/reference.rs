@@ -66,7 +66,8 @@ fn the_threshold_is_scikit_learns_to_the_digit() {
     assert_eq!(cut.to_bits(), reference.cut.to_bits());
 }
 
-/// Random numbers differ, so trees do; but the mean over a thousand of them must not. (Its own deviation is about 0.002.)
+/// Random numbers differ, and so do the trees; but the mean score in a thousand of them must not. (Its own
+/// deviation is about 0.002.)
 #[test]
 fn a_forest_grown_here_scores_every_row_as_one_grown_by_scikit_learn() {
     let reference = reference();
@@ -74,7 +75,7 @@ fn a_forest_grown_here_scores_every_row_as_one_grown_by_scikit_learn() {
     let training = reference.rows[..reference.training_rows].concat();
     let training = Samples::new(reference.columns, training).unwrap();
     let grown = Forest::fit(&training, &Params::new(1000, 64, 0, 1).unwrap()).unwrap();
-    // By its leaves alone: scikit-learn does not look at ranges.
+    // Scores by the leaves alone: scikit-learn does not look at ranges.
     let trees = grown.trees().iter().map(|tree| tree.nodes().to_vec()).collect();
     let leaves = Forest::from_trees(reference.columns, 64, trees).unwrap();
     assert_eq!(leaves.scores(&training), grown.scores(&training));

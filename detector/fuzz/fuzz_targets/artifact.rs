@@ -1,4 +1,5 @@
-//! Any bytes: an artifact or an error. What opens is scored and written again.
+//! Any bytes in, an artifact or an error out. An artifact that opens scores a row, and is written and read
+//! again.
 
 #![no_main]
 
@@ -20,7 +21,8 @@ fuzz_target!(|bytes: &[u8]| {
     assert_eq!(Artifact::from_bytes(&again).expect("what was written opens"), artifact);
 });
 
-/// The same with the right checksum, where there is one: a fuzzer that has to guess hashes gets no further.
+/// The bytes with the right checksum, if they have a place for one: otherwise the fuzzer would have to guess
+/// hashes.
 fn with_checksum(bytes: &[u8]) -> Vec<u8> {
     const BEFORE: &[u8] = br#"\"seal\":\""#;
     let mut bytes = bytes.to_vec();

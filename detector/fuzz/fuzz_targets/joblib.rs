@@ -1,4 +1,4 @@
-//! Any bytes as they are: joblib's own format, and all compressions.
+//! Any bytes, unchanged: joblib's own format, and all compressions.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any bytes behind an ONNX model's IR version.
+//! Any bytes after the tag of an ONNX model's IR version.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any bytes behind the first opcode of a pickle.
+//! Any bytes after the first opcode of a pickle.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! A schema, and after a zero byte one array, in a sound zip archive: checksums would keep damage from the reader.
+//! A schema and, after a zero byte, one array, put into a valid zip archive: in damaged archives, checksums
+//! would stop the reader before it sees the damage.
 
 #![no_main]
 
@@ -7,7 +8,7 @@ use std::io::{Cursor, Write};
 use libfuzzer_sys::fuzz_target;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
-/// The array that says which columns a tree sees: the first.
+/// The array of the columns that a tree sees: the first column only.
 const FIRST_COLUMN: &[u8] =
     b"\x93NUMPY\x01\0\x3c\0{'descr': '<i8', 'fortran_order': False, 'shape': (1,), }  \n\0\0\0\0\0\0\0\0";
 

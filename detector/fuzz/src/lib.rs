@@ -1,6 +1,7 @@
-//! A file's bytes in; a panic out if they are neither refused nor a sound forest.
+//! A file's bytes in; a panic out if they are neither refused nor a valid forest.
 
-/// Reads any bytes. A row goes through the steps of what opens, and is scored; the forest is written as ONNX.
+/// Reads any bytes as a model. If they open, a row goes through the model's steps and is scored, and the
+/// forest is written as ONNX.
 pub fn check(bytes: &[u8]) {
     let Ok(imported) = interchange::read(bytes) else { return };
     let columns = imported.ensemble.columns();

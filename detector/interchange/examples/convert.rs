@@ -1,8 +1,9 @@
 //! A model file of another system in, its scores out: `convert MODEL < ROWS.json > SCORES.json`.
 //!
-//! `ROWS.json` is a list of rows, `null` where a cell is missing; the answer has `origin`, `columns`, `threshold`, `scores`,
-//! `anomalies` and `warnings`. With a second argument the forest is written there as an ONNX model, or as a skops file where its name ends
-//! so. The live test compares them with the systems themselves.
+//! `ROWS.json` is a list of rows, with `null` for a missing cell. The output has `origin`, `columns`,
+//! `threshold`, `scores`, `anomalies` and `warnings`. A second argument is a path to which the forest is
+//! written: as a skops file if it ends in `.skops`, otherwise as an ONNX model. The live test compares the
+//! scores with those of the original systems.
 
 use std::error::Error;
 use std::io;

@@ -1,27 +1,27 @@
-//! What reading a file has cost so far in; a refusal out as soon as it costs more than an honest file of its length.
+//! The cost so far of reading a file in, an error out as soon as it is too high for a file of this length.
 //!
-//! Every format has a way to say much in few bytes: compression, references, lists of empty things. So what is bounded is
-//! not the bytes of a file but what they make the reader do, whatever the format: the memory that it holds and the steps
-//! that it takes, from the first byte to the last node. Each is counted before it happens.
+//! In every format a few bytes can stand for much data: compression, references, lists of empty objects. So
+//! the limits are not on the bytes of a file but on the work of the reader, in any format: the memory that it
+//! holds and the steps that it takes, from the first byte to the last node. Each cost is counted in advance.
 
 use std::cell::Cell;
 
 use forest::available_memory;
 
-/// Memory for whatever file, in bytes.
+/// The memory that any file may take in bytes, plus that for its length.
 const MEMORY: u64 = 24 << 20;
-/// The same of a zip file: skops describes the 600 arrays of 100 trees in 1.5 MB of JSON, which pack to 25 KB.
+/// The same for a zip file: skops describes the 600 arrays of 100 trees in 1.5 MB of JSON, packed to 25 KB.
 const ZIP_MEMORY: u64 = 40 << 20;
-/// Memory for each byte of a file that is not compressed: objects, nodes as they are read, nodes as they are checked.
+/// The memory for each byte of an uncompressed file: objects, nodes being read, nodes being checked.
 const MEMORY_PER_BYTE: u64 = 3;
-/// The same of a compressed file, which unpacks to 2 to 5 times its length.
+/// The same for a compressed file, which unpacks to 2 to 5 times its length.
 const MEMORY_PER_COMPRESSED_BYTE: u64 = 12;
-/// Steps for whatever file, each of a nanosecond or two.
+/// The number of steps that any file may take, each of one or two nanoseconds, plus those for its length.
 const WORK: u64 = 500_000_000;
-/// Steps for each byte of a file.
+/// The number of steps for each byte of a file.
 const WORK_PER_BYTE: u64 = 16;
 
-/// A file asks for more than its length can be worth.
+/// Reading a file costs more than any genuine file of its length does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CostError {
     /// It would take too much memory.
@@ -29,7 +29,7 @@ pub enum CostError {
     Memory {
         /// The file's length.
         bytes: u64,
-        /// The bound.
+        /// The limit, in bytes.
         limit: u64,
     },
     /// It would take too long.
@@ -37,12 +37,12 @@ pub enum CostError {
     Work {
         /// The file's length.
         bytes: u64,
-        /// The bound.
+        /// The limit, in steps.
         limit: u64,
     },
 }
 
-/// The costs of reading one file. Once they are too high they stay so.
+/// The costs of reading one file. After a limit was exceeded once, every check fails.
 #[derive(Debug)]
 pub(crate) struct Budget {
     bytes: u64,
@@ -53,58 +53,58 @@ pub(crate) struct Budget {
 #[derive(Debug)]
 struct Counter {
     limit: u64,
-    /// None once more was asked for than was left.
+    /// The rest of the limit; `None` after more was taken than was left.
     left: Cell<Option<u64>>,
 }
 
 impl Budget {
-    /// Of a plain file of so many bytes, which somebody else holds.
+    /// The budget for an uncompressed file of `bytes` bytes. The caller holds the file, so it is not counted.
     pub(crate) fn plain(bytes: usize) -> Self {
         Self::new(MEMORY, bytes as u64, MEMORY_PER_BYTE)
     }
 
-    /// Of a compressed file of so many bytes; what is unpacked counts.
+    /// The budget for a compressed file of `bytes` bytes. The unpacked bytes are counted.
     pub(crate) fn compressed(bytes: usize) -> Self {
         Self::new(MEMORY, bytes as u64, MEMORY_PER_COMPRESSED_BYTE)
     }
 
-    /// Of a zip file of so many bytes; what is unpacked counts.
+    /// The budget for a zip file of `bytes` bytes. The unpacked bytes are counted.
     pub(crate) fn zip(bytes: usize) -> Self {
         Self::new(ZIP_MEMORY, bytes as u64, MEMORY_PER_COMPRESSED_BYTE)
     }
 
     fn new(memory: u64, bytes: u64, memory_per_byte: u64) -> Self {
         let memory = memory.saturating_add(bytes.saturating_mul(memory_per_byte));
-        // Nor more than there is: a process that is killed says nothing.
+        // At most three quarters of the available memory: a process that is killed reports no error.
         let memory = available_memory().map_or(memory, |available| memory.min(available / 4 * 3));
         let work = WORK.saturating_add(bytes.saturating_mul(WORK_PER_BYTE));
         Self { bytes, memory: Counter::new(memory), work: Counter::new(work) }
     }
 
-    /// Memory that is about to be allocated and kept.
+    /// Count memory that is about to be allocated and kept.
     pub(crate) fn allocate(&self, bytes: usize) -> Result<(), CostError> {
         self.memory.take(bytes as u64);
         self.check()
     }
 
-    /// Memory that is about to be allocated and is free again when the result is dropped.
+    /// Count memory that is about to be allocated and is free again when the result is dropped.
     pub(crate) fn hold(&self, bytes: usize) -> Result<Held<'_>, CostError> {
         self.allocate(bytes)?;
         Ok(Held { budget: self, bytes })
     }
 
-    /// Memory that was allocated and is free again.
+    /// Stop counting memory that is free again.
     pub(crate) fn free(&self, bytes: usize) {
         self.memory.give(bytes as u64);
     }
 
-    /// Steps that are about to be taken.
+    /// Count steps that are about to be taken.
     pub(crate) fn work(&self, steps: usize) -> Result<(), CostError> {
         self.work.take(steps as u64);
         self.check()
     }
 
-    /// Refuses once too much was asked for.
+    /// Return an error if a limit was exceeded.
     pub(crate) fn check(&self) -> Result<(), CostError> {
         let bytes = self.bytes;
         if self.memory.left.get().is_none() {
@@ -117,7 +117,7 @@ impl Budget {
     }
 }
 
-/// Memory that is counted while this lives.
+/// Memory that is counted as long as this value lives.
 #[derive(Debug)]
 pub(crate) struct Held<'b> {
     budget: &'b Budget,

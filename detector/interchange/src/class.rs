@@ -1,21 +1,22 @@
-//! A Python class or function by module and name in, what it means here out: the allow-list.
+//! The module and name of a Python class or function in, its meaning for the readers out: the allow-list.
 
-/// What to do about a step that cannot be taken: two lines of Python.
+/// The advice in errors about an unsupported pipeline step: two lines of Python that save the forest alone.
 pub(crate) const FOREST_ALONE: &str = "To take the forest alone, which scores rows as the steps before it give them: \
     `pipeline = joblib.load(\"pipeline.joblib\")`; `joblib.dump(pipeline[-1], \"forest.joblib\")`";
 
-/// The Python names that may stand in a file. None is ever run: each is a note about the data beside it.
+/// The Python classes and functions that a file may name. None of them is ever run: each tells how to read
+/// the data beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
     /// `sklearn.ensemble.IsolationForest`.
     IsolationForest,
-    /// `sklearn.tree.ExtraTreeRegressor`: the wrapping of a tree.
+    /// `sklearn.tree.ExtraTreeRegressor`: the estimator that wraps a tree.
     ExtraTreeRegressor,
     /// `sklearn.tree._tree.Tree`: the arrays of a tree.
     Tree,
     /// `sklearn.pipeline.Pipeline`: steps, the last of which is the forest.
     Pipeline,
-    /// `sklearn.compose.ColumnTransformer`: steps for some of the columns each.
+    /// `sklearn.compose.ColumnTransformer`: steps, each for some of the columns.
     ColumnTransformer,
     /// `sklearn.preprocessing.StandardScaler`.
     StandardScaler,
@@ -27,7 +28,8 @@ pub(crate) enum Class {
     RobustScaler,
     /// `sklearn.impute.SimpleImputer`.
     SimpleImputer,
-    /// `sklearn.preprocessing.FunctionTransformer`: without a function it is what `passthrough` becomes.
+    /// `sklearn.preprocessing.FunctionTransformer`: without a function, it is what scikit-learn makes of
+    /// `passthrough`.
     FunctionTransformer,
     /// `numpy.ndarray`, the type itself.
     Ndarray,
@@ -39,16 +41,16 @@ pub(crate) enum Class {
     FromBuffer,
     /// `numpy`'s `scalar`: args (dtype, bytes).
     Scalar,
-    /// `_codecs.encode`: args (text, encoding). Protocol 2 writes bytes so.
+    /// `_codecs.encode`: args (text, encoding). Protocol 2 writes bytes in this way.
     Encode,
     /// joblib's `NumpyArrayWrapper`: the array's bytes follow it in the file.
     JoblibArray,
-    /// A class whose data has no part in a score, such as a random number generator.
+    /// A class whose data does not affect a score, such as a random number generator.
     Inert,
 }
 
 impl Class {
-    /// Its name, as an error shows it.
+    /// The name of the class in error messages.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::IsolationForest => "IsolationForest",
@@ -68,7 +70,7 @@ impl Class {
         }
     }
 
-    /// The class of that name, where it is on the list.
+    /// Return the class with this module and name, or `None` if it is not on the allow-list.
     pub(crate) fn named(module: &str, name: &str) -> Option<Self> {
         // numpy 2 renamed its inner package.
         let module = module.replace("numpy._core.", "numpy.core.");
@@ -95,9 +97,11 @@ impl Class {
             ("joblib.numpy_pickle", "NumpyArrayWrapper") => Self::JoblibArray,
             ("numpy.random._pickle", "__randomstate_ctor" | "__bit_generator_ctor" | "__generator_ctor")
             | ("numpy.random._mt19937", "MT19937")
-            // An imputer's mask of missing cells, which is refused by its parameter.
+            // An imputer's indicator of missing cells. The imputer itself is refused because of its parameter
+            // `add_indicator`.
             | ("sklearn.impute._base", "MissingIndicator")
-            // How columns were chosen; which they are stands beside it as numbers.
+            // Selectors of columns. The file also lists the selected columns by number, and only those
+            // numbers are read.
             | ("builtins" | "__builtin__", "slice" | "object" | "float" | "int")
             | ("numpy", "number" | "float32" | "float64" | "int32" | "int64")
             | ("sklearn.compose._column_transformer", "make_column_selector" | "_RemainderColsList") => {

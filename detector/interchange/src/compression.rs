@@ -1,4 +1,5 @@
-//! A file's bytes in, the bytes that were compressed out: what `joblib.dump(..., compress=...)` can write.
+//! A compressed file's bytes in, the unpacked bytes out, for the formats that
+//! `joblib.dump(..., compress=...)` writes.
 
 use std::io::{self, Read};
 
@@ -12,7 +13,7 @@ use crate::budget::{Budget, CostError};
 /// The longest compressed file that is unpacked: 32 MiB. The slowest decoder takes two or three seconds for it.
 pub const COMPRESSED_LIMIT: usize = 32 << 20;
 
-/// How much is unpacked at a time.
+/// The smallest number of bytes to unpack at a time: 64 KiB.
 const PIECE: usize = 64 << 10;
 
 /// The most memory that an LZMA dictionary may take: what `xz -9` asks for, in KiB.
@@ -26,7 +27,7 @@ pub enum CompressionError {
     Damaged {
         /// The compression's name.
         format: &'static str,
-        /// What the decoder says.
+        /// The decoder's error.
         source: io::Error,
     },
     /// It is longer than [`COMPRESSED_LIMIT`].
@@ -34,15 +35,15 @@ pub enum CompressionError {
         "a compressed file must have at most {COMPRESSED_LIMIT} bytes, got {0}: save the model again without compress"
     )]
     TooLong(usize),
-    /// A small file unpacks to too much.
+    /// The file unpacks to more than its budget allows.
     #[error("the {format} stream unpacks to too much: {source}")]
     TooLarge {
         /// The compression's name.
         format: &'static str,
-        /// The bound that it breaks.
+        /// The limit that is exceeded.
         source: CostError,
     },
-    /// A compression that is recognized and not read.
+    /// The compression format is recognized but not supported.
     #[error("{0} is not supported, save the model again with joblib's compress=\"zlib\" or without compress")]
     Unsupported(&'static str),
 }
@@ -59,10 +60,10 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// The compression of a file; none where it has none.
+    /// Detect the compression of a file; `None` if it is not compressed.
     ///
     /// # Errors
-    /// A compression that is not read.
+    /// A compression format that is not supported.
     pub(crate) fn of(bytes: &[u8]) -> Result<Option<Self>, CompressionError> {
         Ok(match bytes {
             [b'Z', b'F', ..] => return Err(CompressionError::Unsupported("joblib's format of before 0.10")),
@@ -89,7 +90,7 @@ impl Format {
     }
 }
 
-/// The bytes that `bytes` were compressed from.
+/// Unpack compressed bytes.
 ///
 /// # Errors
 /// A damaged stream, one that is too long, or one that unpacks to more than the budget allows.
@@ -103,11 +104,12 @@ pub(crate) fn unpack(format: Format, bytes: &[u8], budget: &Budget) -> Result<Ve
     read(&mut decoder, budget).map_err(too_large)?.map_err(damaged)
 }
 
-/// Everything that a decoder gives, as long as the budget allows; the inner result is the decoder's.
+/// Read all bytes from a decoder. The outer error is an exceeded budget, the inner one the decoder's own.
 pub(crate) fn read(decoder: &mut impl Read, budget: &Budget) -> Result<io::Result<Vec<u8>>, CostError> {
     let mut unpacked = Vec::new();
     loop {
-        // A quarter more at a time, not twice as much: what is counted is what is there.
+        // Grow the buffer by a quarter, not to twice its size, so that the counted memory stays close to the
+        // memory in use.
         let room = PIECE.max(unpacked.len() / 4);
         budget.allocate(room)?;
         unpacked.reserve_exact(room);

@@ -1,18 +1,18 @@
 //! Bytes in, checked pieces of them out: a cursor that never reads past the end and never copies.
 
-/// The bytes end before the piece that was asked for.
+/// The bytes end before the end of the requested piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("byte {position}: {wanted} bytes are announced, but {left} are left")]
 pub struct Truncated {
     /// Where the piece would begin, in bytes from the start.
     pub position: usize,
-    /// How many bytes it would take.
+    /// The number of bytes requested.
     pub wanted: u64,
-    /// How many bytes there are.
+    /// The number of bytes that are left.
     pub left: usize,
 }
 
-/// A place in a byte slice.
+/// A position in a byte slice.
 #[derive(Debug, Clone)]
 pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
@@ -34,7 +34,8 @@ impl<'a> Cursor<'a> {
         self.bytes.len() - self.position
     }
 
-    /// The next `wanted` bytes. The length is compared with what is there before anything else happens.
+    /// Return the next `wanted` bytes. The length is compared with the bytes that are left before anything
+    /// else happens.
     pub(crate) fn take(&mut self, wanted: u64) -> Result<&'a [u8], Truncated> {
         let left = self.left();
         if wanted > left as u64 {
@@ -67,7 +68,7 @@ impl<'a> Cursor<'a> {
         self.array().map(u64::from_le_bytes)
     }
 
-    /// The bytes before the next newline, which is stepped over.
+    /// Return the bytes before the next newline, and move past the newline.
     pub(crate) fn line(&mut self) -> Result<&'a [u8], Truncated> {
         let rest = &self.bytes[self.position..];
         let end = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());

@@ -1,4 +1,4 @@
-//! What every reader gives: a forest, the steps before it, and what the file says of it.
+//! The result of every reader: a forest, the steps before it, its threshold, column names and origin.
 
 use forest::Ensemble;
 
@@ -9,15 +9,15 @@ use crate::preprocessing::Preprocessing;
 pub struct Imported {
     /// The forest.
     pub ensemble: Ensemble,
-    /// What is done to a row before the forest sees it; none where it sees rows as they are.
+    /// The steps that turn a row into the forest's cells; `None` if the forest scores rows unchanged.
     pub preprocessing: Option<Preprocessing>,
     /// A row is anomalous when its score is greater: scikit-learn's `-offset_`, raised by [`TIE`].
     pub threshold: f64,
-    /// The names of a row's columns, where the training data had any.
+    /// The names of a row's columns, if the training data had any.
     pub columns: Option<Vec<String>>,
-    /// What wrote the file, such as `scikit-learn 1.9.1`.
+    /// The program that wrote the file, such as `scikit-learn 1.9.1`.
     pub origin: String,
-    /// What scores otherwise here than there, a sentence each.
+    /// The differences between scores here and in the original system, one sentence each.
     pub warnings: Vec<String>,
 }
 
@@ -27,10 +27,10 @@ impl Imported {
         self.preprocessing.as_ref().map_or(self.ensemble.columns(), Preprocessing::inputs)
     }
 
-    /// The cells that the forest sees of these rows, row by row.
+    /// Apply the steps to `rows`, and return the cells that the forest scores, row by row.
     ///
     /// # Panics
-    /// When `rows` are not whole rows.
+    /// If there are steps and the length of `rows` is not a multiple of [`inputs`](Self::inputs).
     pub fn cells(&self, rows: Vec<f64>) -> Vec<f64> {
         match &self.preprocessing {
             Some(preprocessing) => preprocessing.apply(&rows),
@@ -39,11 +39,13 @@ impl Imported {
     }
 }
 
-/// How much a threshold is raised over `-offset_`. A `contamination` often lays the threshold on a training row's own
-/// score, which scikit-learn then calls normal; the same score, added up in another order, must not end up above it.
+/// The amount by which a threshold is raised above `-offset_`. With `contamination`, the threshold is often
+/// exactly the score of a training row, which scikit-learn then calls normal. Here the same score is added up
+/// in another order, and its rounding error must not put it above the threshold.
 pub const TIE: f64 = 1e-12;
 
-/// What is said of a forest that has learned from missing cells: scikit-learn's trees learn a side for them, ours know none.
+/// The warning for a forest that was trained on missing cells: each split of scikit-learn's trees learns a
+/// side for them, the splits here do not.
 pub(crate) const LEARNED_MISSING: &str = "the forest has learned from missing cells: scikit-learn sends a missing cell down the side that each split \
      has chosen for it, here it goes down both, so rows with missing cells score otherwise than there; all other rows score the same";
 

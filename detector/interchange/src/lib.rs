@@ -1,12 +1,13 @@
-//! Other systems' isolation forests, read and written as data.
+//! Isolation forests of other systems, read and written as data.
 //!
-//! [`read`] opens what scikit-learn's users have on disk: a pickle, a joblib file (compressed or not), a skops file,
-//! an ONNX model from skl2onnx; of a forest alone, or of a pipeline of scalers and imputers that ends in one ([`Preprocessing`]). Nothing in a file is ever executed: a pickle is read by a machine that builds lists
-//! and numbers, and any class that is not part of an isolation forest is refused by its name.
+//! [`read`] opens the files that users of scikit-learn have: pickle, joblib (compressed or not), skops, and
+//! ONNX models from skl2onnx. A file holds a forest alone, or a pipeline of scalers and imputers that ends in
+//! one ([`Preprocessing`]). Nothing in a file is ever executed: a pickle is read by a machine that only
+//! builds lists and numbers, and any class that is not part of an isolation forest is refused by name.
 //!
 //! Scores of an imported forest equal scikit-learn's `-score_samples` to 1e-12 on finite rows, and
-//! `score > threshold` is scikit-learn's `predict == -1`. (From ONNX: to what `f32` keeps of the sample size and the
-//! threshold, see [`onnx`].)
+//! `score > threshold` is scikit-learn's `predict == -1`. (For ONNX models, the sample size and the threshold
+//! have only the precision of `f32`, see [`onnx`].)
 //!
 //! ```
 //! let error = interchange::read(b"\x80\x04cos\nsystem\n.").unwrap_err();
@@ -58,22 +59,22 @@ pub enum Error {
     /// It is longer than [`FILE_LIMIT`].
     #[error("a file to import must have at most {FILE_LIMIT} bytes, got {0}")]
     TooLong(usize),
-    /// It takes more memory or time than an honest file of its length.
+    /// Reading it takes more memory or time than any genuine file of its length needs.
     #[error(transparent)]
     Cost(#[from] CostError),
     /// It cannot be unpacked.
     #[error(transparent)]
     Compression(#[from] CompressionError),
-    /// It is a damaged or a foreign pickle.
+    /// It is a damaged pickle, or not one of a scikit-learn forest.
     #[error(transparent)]
     Pickle(#[from] PickleError),
-    /// It is a damaged or a foreign skops file.
+    /// It is a damaged skops file, or not one of a scikit-learn forest.
     #[error(transparent)]
     Skops(#[from] SkopsError),
-    /// It is no fitted `IsolationForest`.
+    /// It does not hold a fitted `IsolationForest`.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// It is no ONNX model of an `IsolationForest`.
+    /// It is not an ONNX model of an `IsolationForest`.
     #[error(transparent)]
     Onnx(#[from] onnx::ReadError),
 }
@@ -81,13 +82,15 @@ pub enum Error {
 /// The longest file that is read: 256 MiB, a forest of 4000 trees of 1024 samples.
 pub const FILE_LIMIT: usize = 256 << 20;
 
-/// Reads a forest. The format is detected by the first bytes, so a file's name does not matter.
+/// Read a forest. The format is detected from the first bytes, so the file's name does not matter.
 ///
-/// Whatever the bytes, the memory that it takes beside them is at most 24 MiB (40 MiB of a zip file) and three times their
-/// length (twelve times where they are compressed), and the time a second and what a file of this length takes to read: the [budget](CostError).
+/// The cost is limited for any input ([`CostError`]). The memory beside `bytes` is at most 24 MiB (40 MiB for
+/// a zip file) plus three times their length (twelve times if they are compressed). The time is at most about
+/// a second plus the time that a file of this length takes to read.
 ///
 /// # Errors
-/// Anything but one whole, fitted `IsolationForest` or pipeline that ends in one, with a sentence that says what is there instead.
+/// Anything other than one complete, fitted `IsolationForest`, or a pipeline that ends in one. The error says
+/// what the file holds instead.
 pub fn read(bytes: &[u8]) -> Result<Imported, Error> {
     if bytes.len() > FILE_LIMIT {
         return Err(Error::TooLong(bytes.len()));
@@ -105,13 +108,14 @@ pub fn read(bytes: &[u8]) -> Result<Imported, Error> {
     within(&budget, unpacked(&plain, &budget))
 }
 
-/// Whether the first bytes are of a format that [`read`] reads.
+/// Whether the first bytes are of a format that [`read`] recognizes, including compressions that it refuses.
 pub fn is_known(bytes: &[u8]) -> bool {
     let is_compressed = !matches!(compression::Format::of(bytes), Ok(None));
     is_compressed || skops::is_zip(bytes) || pickle::is_pickle(bytes) || onnx::is_model(bytes)
 }
 
-/// What is read once the budget is spent is no answer.
+/// Return the result of a reader, or the budget's error if a limit was exceeded: the result may be incomplete
+/// then.
 fn within(budget: &Budget, read: Result<Imported, Error>) -> Result<Imported, Error> {
     budget.check()?;
     read

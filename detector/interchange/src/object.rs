@@ -1,4 +1,4 @@
-//! A Python object as data: what the pickle and the skops readers give, and what the model is picked from.
+//! Python objects as data: the pickle and skops readers make them, and the model is built from them.
 
 use std::borrow::Cow;
 
@@ -6,27 +6,27 @@ use crate::budget::{Budget, CostError};
 use crate::class::Class;
 use crate::numpy::array::Array;
 
-/// The place of an object in its [`Graph`].
+/// The index of an object in its [`Graph`].
 pub(crate) type Id = u32;
 
-/// A Python object. Parts are named by their place, so that sharing and circles cost nothing and nothing
-/// is walked that is not asked for.
+/// A Python object. It refers to its parts by index, so shared objects and cycles cost nothing, and only
+/// parts that are needed are visited.
 #[derive(Debug, Clone)]
 pub(crate) enum Object<'a> {
     None,
     Bool(bool),
     Int(i64),
-    /// An integer beyond 64 bits: none that matters here.
+    /// An integer of more than 64 bits; no value that is read here is that large.
     HugeInt,
     Float(f64),
     Text(Cow<'a, str>),
     Bytes(&'a [u8]),
     /// A list, a tuple or a set.
     Sequence(Vec<Id>),
-    /// Keys and values in the order of the file; a later one of the same key wins.
+    /// Keys and values in the order of the file. If a key occurs twice, the later value counts.
     Dict(Vec<(Id, Id)>),
     Class(Class),
-    /// A class called with arguments, and the state that was then laid into it.
+    /// A class called with arguments, and the state that the file sets in it afterwards.
     Instance {
         class: Class,
         args: Id,
@@ -35,9 +35,9 @@ pub(crate) enum Object<'a> {
     Array(Box<Array<'a>>),
 }
 
-/// What an object costs: a vector that grows has room for twice as many.
+/// The memory cost of an object in bytes: twice its size, because a growing vector doubles its capacity.
 const OBJECT_BYTES: usize = 2 * size_of::<Object<'_>>();
-/// What a part of a sequence costs, and half of what an entry of a dict does.
+/// The memory cost of a part of a sequence in bytes. An entry of a dict costs twice as much.
 pub(crate) const PART_BYTES: usize = 2 * size_of::<Id>();
 /// The steps that it takes to look at an entry of a dict.
 const ENTRY_STEPS: usize = 8;
@@ -47,22 +47,22 @@ const ENTRY_STEPS: usize = 8;
 pub(crate) struct Graph<'a> {
     budget: &'a Budget,
     objects: Vec<Object<'a>>,
-    /// The object that the file is of.
+    /// The top-level object of the file.
     pub(crate) root: Id,
 }
 
 impl<'a> Graph<'a> {
-    /// No objects yet.
+    /// Create a graph without objects.
     pub(crate) fn new(budget: &'a Budget) -> Self {
         Self { budget, objects: Vec::new(), root: 0 }
     }
 
-    /// What reading the file has cost.
+    /// The budget for reading the file.
     pub(crate) fn budget(&self) -> &'a Budget {
         self.budget
     }
 
-    /// Adds an object, and says where it is. What its parts take is for the caller to count.
+    /// Add an object and return its index. The caller counts the memory of its parts.
     pub(crate) fn add(&mut self, object: Object<'a>) -> Result<Id, CostError> {
         self.budget.allocate(OBJECT_BYTES)?;
         self.objects.push(object);
@@ -100,7 +100,8 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// The value under a text key of a dict; none, too, when the budget is spent, which the reader of the file checks.
+    /// The value under a text key of a dict. Also `None` if the budget is exceeded: the reader of the file
+    /// checks that at the end.
     pub(crate) fn entry(&self, dict: Id, key: &str) -> Option<Id> {
         let Object::Dict(entries) = self.get(dict) else { return None };
         self.budget.work(ENTRY_STEPS * entries.len()).ok()?;
@@ -134,7 +135,7 @@ impl<'a> Graph<'a> {
         text.chars().map(|letter| u8::try_from(u32::from(letter)).ok()).collect()
     }
 
-    /// What kind of object it is, for an error.
+    /// The kind of the object, for error messages.
     pub(crate) fn kind(&self, id: Id) -> &'static str {
         match self.get(id) {
             Object::None => "None",

@@ -1,8 +1,10 @@
-//! ONNX models of isolation forests: [`read`](crate::read) those that skl2onnx writes, and ours; [`write()`] one that ONNX Runtime scores.
+//! ONNX models of isolation forests. [`read`](crate::read) reads those of skl2onnx and our own; [`write()`]
+//! writes one for ONNX Runtime.
 //!
-//! skl2onnx keeps `f32`: split values lose nothing by it (cells are `f32`), leaves are kept as whole numbers of
-//! samples, the sample size is worked out from the constant that sums are divided by, and only the threshold of scores is
-//! rounded, by less than 3e-8. So scores still equal scikit-learn's to 1e-12, and nearer than ONNX Runtime's own.
+//! skl2onnx stores numbers as `f32`. Split values lose nothing by that (cells are `f32`), leaves are stored
+//! as whole numbers of samples, the sample size is computed from the constant that sums are divided by, and
+//! only the threshold of scores is rounded, by less than 3e-8. So scores still equal scikit-learn's to 1e-12,
+//! closer than those of ONNX Runtime.
 
 mod error;
 mod proto;

@@ -1,8 +1,8 @@
 //! A pickle's bytes in, its objects as data out: a stack machine that builds and never calls.
 //!
 //! Protocols 2 to 5, as Python's own pickler writes them (PEP 307, PEP 3154, PEP 574; the meaning of each
-//! opcode is documented in Python's `pickletools`). Python would *run* a `REDUCE`; here it becomes a note "this
-//! class, these arguments", and only classes on the [allow-list](crate::class) may be noted.
+//! opcode is documented in Python's `pickletools`). Python would *run* a `REDUCE`; here it becomes a record
+//! of the class and its arguments, and only classes on the [allow-list](crate::class) are accepted.
 //!
 //! Cost is bounded by the input: a length is compared with the bytes that are left before it is used, text and
 //! bytes are borrowed, an opcode makes at most one object, which the [budget](crate::budget) counts, and the number of

@@ -1,32 +1,34 @@
-//! Rows as a pipeline's user gives them in, the cells that its forest sees out: scalers, imputers and choices of columns.
+//! The rows given to a pipeline in, the cells that its forest scores out: scalers, imputers, column
+//! selections.
 //!
-//! All that scikit-learn's scalers and imputers do, they do to each column by itself. So whatever the steps and however they
-//! nest, a cell of the forest is one cell of the row and a list of operations, in the order and in the precision in which
-//! scikit-learn does them: `(x - mean) / scale` is rounded twice, and so it is here. They are not folded into the splits: the
-//! forest's cells and splits are `f32`, the operations take place in `f64` before a cell becomes one, and no `f32` split of the
-//! raw value is exactly where the split of the scaled one is.
+//! All scalers and imputers of scikit-learn treat each column separately. So for any steps, however they
+//! nest, a cell of the forest is one cell of the row and a list of operations on it, in the order and the
+//! precision of scikit-learn: `(x - mean) / scale` is rounded twice there, and so it is here. The operations
+//! are not folded into the splits: the forest's cells and splits are `f32`, the operations are computed in
+//! `f64` before a cell becomes `f32`, and no `f32` split of the raw value is exactly where the split of the
+//! scaled value is.
 
 use serde::{Deserialize, Serialize};
 
-/// The most columns of a row and of a forest: no room is made for more on a file's word.
+/// The most columns of a row and of a forest. A file that claims more is refused before it costs memory.
 pub(crate) const COLUMNS_LIMIT: u32 = 1 << 16;
-/// The most operations of all columns together: the header of an artifact has room for them.
+/// The most operations of all columns together. The header of an artifact has room for this many.
 pub(crate) const OPERATIONS_LIMIT: usize = 1 << 14;
-/// How many rows go through an operation at a time: they stay in the processor's nearest cache.
+/// The number of rows that go through an operation at a time: they fit into the processor's L1 cache.
 const BLOCK: usize = 512;
 
-/// Steps that no row can be taken through.
+/// Why preprocessing steps are refused.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum PreprocessingError {
-    /// Too wide, or of no width.
+    /// Too many columns, or none.
     #[error("the steps before a forest must have between 1 and {COLUMNS_LIMIT} columns, got {0}")]
     Columns(usize),
-    /// Too long.
+    /// Too many operations.
     #[error(
         "the steps before a forest must have at most {OPERATIONS_LIMIT} operations, one a column and a step, got {0}"
     )]
     Operations(usize),
-    /// A column of the forest is made from one that no row has.
+    /// A column of the forest is made from a column that rows do not have.
     #[error("a step must take one of the {inputs} columns, got column {from}")]
     From {
         /// Columns of a row.
@@ -37,14 +39,14 @@ pub enum PreprocessingError {
     /// A number that would make every cell missing or infinite.
     #[error("{operation} must be by a {expected} number, got {got}")]
     Number {
-        /// What is done with it.
+        /// The operation that uses the number.
         operation: &'static str,
         /// `finite`, or `finite, non-zero`.
         expected: &'static str,
         /// The number.
         got: f64,
     },
-    /// A range that ends before it begins.
+    /// A range to clip to whose upper end is below its lower end.
     #[error("a range of cells must not end before it begins, got {low} to {high}")]
     Range {
         /// Its lower end.
@@ -54,17 +56,17 @@ pub enum PreprocessingError {
     },
 }
 
-/// What is done to a row before a forest sees it.
+/// The steps that turn a row into the cells that a forest scores.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stated")]
 pub struct Preprocessing {
     /// How many cells a row has.
     inputs: usize,
-    /// One a column of the forest.
+    /// One entry for each column of the forest.
     columns: Vec<Column>,
 }
 
-/// Steps as a file states them.
+/// The steps as read from a file, before they are checked.
 #[derive(Deserialize)]
 struct Stated {
     inputs: usize,
@@ -79,7 +81,7 @@ impl TryFrom<Stated> for Preprocessing {
     }
 }
 
-/// How one of the forest's cells is made: from which of the row's, counted from 0, and by what.
+/// How one cell of the forest is computed: the index of a row's cell, counted from 0, and operations on it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Column(pub u32, pub Vec<Operation>);
 
@@ -99,17 +101,18 @@ pub enum Operation {
     Clip([f64; 2]),
     /// The number where the cell is missing.
     Fill(f64),
-    /// The second number where the cell is the first: a missing cell by another name.
+    /// The second number where the cell equals the first, which stands for a missing cell.
     Replace([f64; 2]),
-    /// To the nearest `f32`: ONNX computes in that precision.
+    /// The nearest `f32`: ONNX computes in that precision.
     Single,
 }
 
 impl Preprocessing {
-    /// Steps that turn rows of `inputs` cells into those of the forest.
+    /// Create the steps that turn rows of `inputs` cells into the cells of the forest.
     ///
     /// # Errors
-    /// Too many columns or operations, a column that is not there, a number that is not finite, a division by 0.
+    /// Too many columns or operations, a column that rows do not have, a number that is not finite, a
+    /// division by 0, or a range that ends before it begins.
     pub fn new(inputs: usize, columns: Vec<Column>) -> Result<Self, PreprocessingError> {
         for count in [inputs, columns.len()] {
             if !(1..=COLUMNS_LIMIT as usize).contains(&count) {
@@ -134,12 +137,12 @@ impl Preprocessing {
         self.inputs
     }
 
-    /// How the forest's cells are made, in order: 1 or more.
+    /// How each column of the forest is computed, in order: 1 or more.
     pub fn columns(&self) -> &[Column] {
         &self.columns
     }
 
-    /// The column of the rows that a column of the forest is made from, both counted from 0.
+    /// The index of the row's column from which a column of the forest is computed, both counted from 0.
     ///
     /// # Panics
     /// When the forest has no such column.
@@ -147,17 +150,18 @@ impl Preprocessing {
         self.columns[column].0 as usize
     }
 
-    /// Whether rows stay as they are.
+    /// Whether the steps leave every row unchanged.
     pub fn is_identity(&self) -> bool {
         let stays = |(at, column): (usize, &Column)| column.0 as usize == at && column.1.is_empty();
         self.inputs == self.columns.len() && self.columns.iter().enumerate().all(stays)
     }
 
-    /// The cells that the forest sees of these rows, row by row. A cell beyond the range of `f32` becomes its end, beyond which no
-    /// forest splits (scikit-learn refuses such a row).
+    /// Apply the steps to `rows`, and return the cells that the forest scores, row by row. A cell beyond the
+    /// range of `f32` becomes the end of that range, beyond which no forest splits (scikit-learn refuses such
+    /// a row).
     ///
     /// # Panics
-    /// When `rows` are not whole rows.
+    /// If the length of `rows` is not a multiple of [`inputs`](Self::inputs).
     pub fn apply(&self, rows: &[f64]) -> Vec<f64> {
         assert!(rows.len().is_multiple_of(self.inputs), "rows must be whole");
         let width = self.columns.len();
@@ -183,7 +187,7 @@ impl Preprocessing {
 }
 
 impl Operation {
-    /// Whether it leaves finite cells finite, overflow apart.
+    /// Check that the operation keeps finite cells finite, apart from overflow.
     pub(crate) fn check(&self) -> Result<(), PreprocessingError> {
         let finite = |operation, got: f64| {
             let error = PreprocessingError::Number { operation, expected: "finite", got };
@@ -210,7 +214,7 @@ impl Operation {
                 *cell = change(*cell);
             }
         };
-        // One loop a kind, so that each is compiled for its arithmetic.
+        // One loop for each kind of operation, so that each is compiled for its arithmetic.
         match *self {
             Self::Subtract(number) => cells.iter_mut().for_each(|cell| *cell -= number),
             Self::Divide(number) => cells.iter_mut().for_each(|cell| *cell /= number),

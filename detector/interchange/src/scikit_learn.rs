@@ -1,9 +1,9 @@
 //! A Python `IsolationForest`, or a `Pipeline` that ends in one, as data in; a forest, the steps before it, its threshold and
 //! its columns out.
 //!
-//! What differs between scikit-learn's versions is left aside: parameters, cached path lengths, names of private
-//! attributes. A forest is its trees, the columns that each tree sees, the sample size and `offset_`, and those have
-//! stood since 1.0.
+//! Everything that differs between scikit-learn's versions is ignored: parameters, cached path lengths, names
+//! of private attributes. A forest is its trees, the columns that each tree sees, the sample size and
+//! `offset_`, which have not changed since 1.0.
 
 mod error;
 mod attributes;
@@ -30,17 +30,19 @@ pub use error::ModelError;
 const NODES: &str = "estimators_.tree_.nodes";
 const FEATURES: &str = "estimators_features_";
 
-/// What scikit-learn takes for a node at least (seven fields of 8 bytes), and for a column that a tree sees.
+/// The least bytes that scikit-learn writes for a node (seven fields of 8 bytes), and for a column that a
+/// tree sees.
 const NODE_BYTES: usize = 56;
 const FEATURE_BYTES: usize = 8;
 
-/// What a node takes while it is read, as a node of a forest and as one that was checked; and what a tree takes beside.
+/// The memory cost of a node in bytes, as it is read, as a node of a forest, and as one that was checked; and
+/// the memory cost of a tree beside its nodes.
 const NODE_COST: usize = 64;
 const TREE_COST: usize = 512;
 
 type Result<T> = std::result::Result<T, ModelError>;
 
-/// The forest of a file. `bytes` is the file's length, unpacked: it bounds how many nodes there can honestly be.
+/// Read the forest of a file. `bytes` is the file's unpacked length, which limits the number of nodes.
 pub(crate) fn forest(graph: &Graph<'_>, bytes: usize) -> Result<Imported> {
     let steps = Steps::of(graph)?;
     let model = &steps.forest;
@@ -64,7 +66,7 @@ pub(crate) fn forest(graph: &Graph<'_>, bytes: usize) -> Result<Imported> {
     })
 }
 
-/// `_sklearn_version` is written into every estimator since 0.18.
+/// The program and its version, from `_sklearn_version`, which every estimator has since 0.18.
 fn origin(model: &Attributes<'_, '_>) -> Result<String> {
     let version = model.find("_sklearn_version").and_then(|id| model.graph.text(id)).unwrap_or("0");
     let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
@@ -83,7 +85,7 @@ fn columns(model: &Attributes<'_, '_>) -> Result<u32> {
     Err(ModelError::Range { attribute: "n_features_in_", expected: "at most 65536", got })
 }
 
-/// `score_samples` below `offset_` is anomalous; it lies in [-1, 0).
+/// Read `offset_`, which lies between -1 and 0: a row whose `score_samples` is lower is anomalous.
 fn offset(model: &Attributes<'_, '_>) -> Result<f64> {
     let got = model.number("offset_")?;
     if (-1.0..=0.0).contains(&got) {
@@ -92,7 +94,8 @@ fn offset(model: &Attributes<'_, '_>) -> Result<f64> {
     Err(ModelError::Range { attribute: "offset_", expected: "between -1 and 0", got })
 }
 
-/// `max_samples_` is public and counts the rows of a tree; where it is a share, `_max_samples` is the count.
+/// The number of rows that a tree learns from. The public `max_samples_` may be a share; `_max_samples` is
+/// then the number.
 fn sample_size(model: &Attributes<'_, '_>) -> Result<u32> {
     match model.find("_max_samples") {
         Some(_) => model.count("_max_samples"),
@@ -100,7 +103,7 @@ fn sample_size(model: &Attributes<'_, '_>) -> Result<u32> {
     }
 }
 
-/// `feature_names_in_` is there when the training data had names.
+/// Read `feature_names_in_`, which exists if the training data had names.
 fn names(model: &Attributes<'_, '_>, columns: u32) -> Result<Option<Vec<String>>> {
     const NAME: &str = "feature_names_in_";
     let Some(id) = model.find(NAME) else { return Ok(None) };
@@ -124,7 +127,7 @@ fn names(model: &Attributes<'_, '_>, columns: u32) -> Result<Option<Vec<String>>
 /// The nodes of each tree.
 struct Trees {
     nodes: Vec<Vec<Node>>,
-    /// Whether missing cells were among what they were grown from.
+    /// Whether the training data had missing cells.
     learned_missing: bool,
 }
 
@@ -151,15 +154,17 @@ fn trees(model: &Attributes<'_, '_>, columns: u32, bytes: usize) -> Result<Trees
     Ok(Trees { nodes: trees, learned_missing })
 }
 
-/// A forest takes missing cells since scikit-learn 1.6. What splits of earlier ones have as their side for them means nothing.
+/// Whether forests of this version accept missing cells: 1.6 or later. In earlier ones, a split's side for
+/// missing cells has no meaning.
 fn takes_missing(origin: &str) -> bool {
     let version = origin.rsplit(' ').next().unwrap_or_default();
     let mut numbers = version.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
     (numbers.next(), numbers.next()) >= (Some(1), Some(6))
 }
 
-/// Since scikit-learn 1.3 each split has a side for missing cells. Where it has seen none, that is the side of more rows; one
-/// that has seen some draws it, or parts them from all others, at infinity.
+/// Whether a split has learned from missing cells. Since scikit-learn 1.3 each split has a side for them. A
+/// split that saw none sends them to the side with more rows. A split that saw some draws the side, or
+/// separates them from all other cells by an infinite threshold.
 fn has_learned_missing(nodes: &Array<'_>, arrays: &Arrays) -> bool {
     let Ok(Ok(goes_left)) = nodes.field("missing_go_to_left").map(|column| column.ints()) else {
         return false;
@@ -174,8 +179,8 @@ fn has_learned_missing(nodes: &Array<'_>, arrays: &Arrays) -> bool {
     (0..arrays.left.len()).any(learned)
 }
 
-/// The arrays of one tree, its columns counted as the forest counts them: with `max_features` below 1 a tree sees
-/// a choice of columns, renumbered.
+/// The arrays of one tree, with the column numbers of the forest: with `max_features` below 1 a tree sees a
+/// selection of columns and numbers them anew.
 fn arrays(nodes: &Array<'_>, features: &Array<'_>) -> Result<Arrays> {
     let ints = |name| nodes.field(name).and_then(|column| column.ints()).map_err(in_array(NODES));
     let column_of = features.numbers().and_then(|numbers| numbers.ints()).map_err(in_array(FEATURES))?;
@@ -183,7 +188,7 @@ fn arrays(nodes: &Array<'_>, features: &Array<'_>) -> Result<Arrays> {
     Ok(Arrays {
         left: ints("left_child")?,
         right: ints("right_child")?,
-        // A leaf's feature is -2: no column, as is -1, which a split must not have.
+        // A leaf has feature -2, which is no column. It becomes -1, which is refused for a split.
         column: ints("feature")?.into_iter().map(|feature| column(feature).unwrap_or(-1)).collect(),
         threshold: nodes.field("threshold").map_err(in_array(NODES))?.floats().collect(),
         samples: ints("n_node_samples")?,

@@ -1,9 +1,9 @@
-//! A name from a file in, the same name fit for one line of an error out.
+//! A name from a file in, the same name made fit for one line of an error message out.
 
-/// The most letters that are shown of a name.
+/// The most characters of a name that are shown.
 const LONGEST: usize = 100;
 
-/// `name` without what could move a terminal's cursor, and not too long.
+/// Replace control characters, which could move a terminal's cursor, with `?`, and cut `name` to 100 letters.
 pub(crate) fn shown(name: &str) -> String {
     name.chars().map(|letter| if letter.is_control() { '?' } else { letter }).take(LONGEST).collect()
 }

@@ -1,7 +1,8 @@
-//! skops files: a file's bytes in, its objects as data out; [`write()`] gives one that scikit-learn opens. A file is a zip of `schema.json` and one `.npy` for each array.
+//! A skops file's bytes in, its objects as data out; [`write()`] makes one that scikit-learn opens. A file is
+//! a zip of `schema.json` and one `.npy` file for each array.
 //!
-//! skops rebuilds objects from what its schema names. Here the same [allow-list](crate::class) holds as for a
-//! pickle, and nothing is built but the list of objects.
+//! skops itself rebuilds the objects that the schema names. Here the same [allow-list](crate::class) holds as
+//! for a pickle, and only the list of objects is built.
 
 mod json;
 mod write;
@@ -23,19 +24,19 @@ use crate::shown::shown;
 
 pub use write::{WriteError, write};
 
-/// What an entry of the archive's directory takes in memory, beside its name.
+/// The memory of an entry of the archive's directory in bytes, beside its name.
 const ENTRY_BYTES: usize = 1 << 10;
-/// What each byte of the directory takes: names are kept as they are, decoded, and as keys.
+/// The memory for each byte of the directory in bytes: names are kept raw, decoded, and as keys.
 const DIRECTORY_COPIES: usize = 4;
-/// What begins an entry of the directory.
+/// The first bytes of an entry of the directory.
 const ENTRY_MAGIC: &[u8] = b"PK\x01\x02";
-/// What an object and an array of the schema cost beside their parts.
+/// The memory of an entry of `Reader::arrays` in bytes, beside the file's name.
 const NAME_BYTES: usize = 160;
 
 /// Why a skops file was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum SkopsError {
-    /// It is no zip, or a damaged one.
+    /// It is not a zip archive, or a damaged one.
     #[error("the zip archive is damaged")]
     Zip(#[from] ZipError),
     /// A file in the zip cannot be unpacked.
@@ -43,13 +44,13 @@ pub enum SkopsError {
     Unpack {
         /// Its name.
         file: String,
-        /// What the decoder says.
+        /// The decoder's error.
         source: std::io::Error,
     },
-    /// It takes too much to read.
+    /// Reading it takes too much memory or time.
     #[error(transparent)]
     Cost(#[from] CostError),
-    /// The schema is no JSON.
+    /// The schema is not valid JSON.
     #[error("schema.json is no valid JSON")]
     Json(#[from] serde_json::Error),
     /// The schema is not as skops writes it.
@@ -58,7 +59,7 @@ pub enum SkopsError {
     /// A class or function that is not on the allow-list.
     #[error("class {0} is not part of an isolation forest, nothing of the file was run")]
     Class(String),
-    /// The class of a pipeline's step, not on the list either.
+    /// The class of a pipeline's step that is not on the allow-list.
     #[error("class {0} is no step that can be taken, nothing of the file was run. {FOREST_ALONE}")]
     Step(String),
     /// An array in the zip.
@@ -98,8 +99,8 @@ pub(crate) fn read<'a>(bytes: &[u8], budget: &'a Budget) -> Result<(Graph<'a>, u
     Ok((reader.graph, reader.archive.unpacked))
 }
 
-/// What the archive's directory will take once it is read. Where it begins is not believed: it holds no more entries than
-/// the file has beginnings of one.
+/// Count the memory that the archive's directory will take. The position that the archive states for it is
+/// not trusted: it has at most as many entries as the file has entry signatures.
 fn count_directory(bytes: &[u8], budget: &Budget) -> Result<()> {
     let mut starts = memmem::find_iter(bytes, ENTRY_MAGIC);
     let Some(first) = starts.next() else { return Ok(()) };
@@ -108,7 +109,7 @@ fn count_directory(bytes: &[u8], budget: &Budget) -> Result<()> {
     Ok(())
 }
 
-/// The zip, and how many bytes have come out of it.
+/// The zip archive, and the number of bytes unpacked from it.
 struct Archive<'z, 'a> {
     zip: ZipArchive<Cursor<&'z [u8]>>,
     unpacked: usize,
@@ -126,19 +127,19 @@ impl Archive<'_, '_> {
     }
 }
 
-/// Walks the schema, which the JSON parser has bounded to 128 levels.
+/// The reader of the schema, whose depth the JSON parser limits to 128 levels.
 struct Reader<'z, 's, 'a> {
     archive: Archive<'z, 'a>,
     schema: &'s Graph<'a>,
     graph: Graph<'a>,
-    /// Arrays by file, so that one that is named often is unpacked once.
+    /// Arrays by file name, so that an array that is named often is unpacked once.
     arrays: HashMap<String, Id>,
-    /// Whether a pipeline was met: a class that is not known is one of its steps.
+    /// Whether a pipeline was read: an unknown class is then reported as one of its steps.
     in_pipeline: bool,
 }
 
 impl<'s, 'a> Reader<'_, 's, 'a> {
-    /// A node of the schema and all that it holds.
+    /// Convert a node of the schema and everything in it.
     fn object(&mut self, node: Id) -> Result<Id> {
         let object = match self.text(node, "__loader__")? {
             "JsonNode" => return self.json(node),
@@ -146,8 +147,8 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
             "DictNode" => Object::Dict(self.entries(node)?),
             "NdArrayNode" => return self.array(node),
             "ObjectNode" | "TreeNode" => self.instance(node)?,
-            // The state of a random number generator, or a type beside a dict's keys: no part in a score.
-            // Or the columns of a step, whose numbers stand elsewhere.
+            // These do not affect a score: the state of a random number generator, the types of a dict's
+            // keys, and the columns of a step, which the file also lists by number.
             "RandomStateNode" | "TypeNode" | "SliceNode" | "DTypeNode" => Object::None,
             _ => return Err(self.unknown(node)?),
         };
@@ -168,7 +169,7 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
         Ok(shown(&format!("{}.{}", self.text(node, "__module__")?, self.text(node, "__class__")?)))
     }
 
-    /// Why a class is refused.
+    /// The error for a class that is not on the allow-list.
     fn unknown(&self, node: Id) -> Result<SkopsError> {
         let name = self.class_name(node)?;
         Ok(if self.in_pipeline { SkopsError::Step(name) } else { SkopsError::Class(name) })
@@ -211,7 +212,7 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
     /// A plain value, which skops writes as JSON inside the JSON.
     fn json(&mut self, node: Id) -> Result<Id> {
         let content = self.text(node, "content")?;
-        // Python's JSON has words for what JSON lacks.
+        // Python's JSON has three values that JSON does not have.
         let value = match content {
             "NaN" => self.graph.add(Object::Float(f64::NAN))?,
             "Infinity" => self.graph.add(Object::Float(f64::INFINITY))?,

@@ -1,59 +1,59 @@
-//! A foreign tree as parallel arrays in, the nodes of a [`forest::Forest`] out.
+//! A tree of another system as parallel arrays in, the nodes of a [`forest::Forest`] out.
 
 use forest::tree::{Node, threshold};
 
-/// Why arrays are no tree.
+/// Why arrays do not make a tree.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum TreeError {
-    /// A split on a column that the forest has not.
+    /// A split on a column that the forest does not have.
     #[error("node {node} must split on one of the {columns} columns")]
     Column {
-        /// Counted from 0.
+        /// The node's index, counted from 0.
         node: usize,
         /// How many columns the forest has.
         columns: u32,
     },
-    /// A child that is no node of this tree.
+    /// A child whose index is out of range.
     #[error("node {node} must have a child among the tree's nodes, got {child}")]
     Child {
-        /// Counted from 0.
+        /// The node's index, counted from 0.
         node: usize,
-        /// The number that stands there.
+        /// The child's index in the file.
         child: i64,
     },
     /// A threshold that is not a number.
     #[error("node {node} must have a threshold, got NaN")]
     Threshold {
-        /// Counted from 0.
+        /// The node's index, counted from 0.
         node: usize,
     },
-    /// A leaf without samples, or with more than can be counted.
+    /// A leaf without samples, or with more than 4294967295.
     #[error("leaf {node} must have between 1 and 4294967295 samples, got {samples}")]
     Samples {
-        /// Counted from 0.
+        /// The node's index, counted from 0.
         node: usize,
-        /// The number that stands there.
+        /// The number of samples in the file.
         samples: i64,
     },
 }
 
-/// A tree, one entry of each list a node. All lists have the same length.
+/// A tree as lists with one entry per node. All lists have the same length.
 #[derive(Debug, Default)]
 pub(crate) struct Arrays {
     /// The child for cells of at most the threshold; -1 at a leaf.
     pub(crate) left: Vec<i64>,
     /// The child for greater cells; -1 at a leaf.
     pub(crate) right: Vec<i64>,
-    /// The column that a split asks for; of no meaning at a leaf.
+    /// The column that a split compares; meaningless at a leaf.
     pub(crate) column: Vec<i64>,
-    /// The split's threshold; of no meaning at a leaf.
+    /// The split's threshold; meaningless at a leaf.
     pub(crate) threshold: Vec<f64>,
-    /// How many training rows came to the node.
+    /// The number of training rows that reached the node.
     pub(crate) samples: Vec<i64>,
 }
 
-/// The nodes of a tree, in the order of the arrays. That they make a tree (one root, no circle) is for the forest
-/// to check.
+/// Return the nodes of a tree, in the order of the arrays. The forest checks that they make a tree (one root,
+/// no cycle).
 pub(crate) fn nodes(arrays: &Arrays, columns: u32) -> Result<Vec<Node>, TreeError> {
     (0..arrays.left.len()).map(|node| arrays.node(node, columns)).collect()
 }
@@ -78,8 +78,9 @@ impl Arrays {
         Ok(Node::Leaf { samples })
     }
 
-    /// Trees that were trained with missing values may split these from all others, at infinity. Every finite cell
-    /// is at most the greatest `f32`, so that does the same.
+    /// The threshold of a split. A tree that was trained with missing values may separate them from all other
+    /// values by an infinite threshold. Every finite cell is at most `f32::MAX`, so this threshold has the
+    /// same effect.
     fn threshold(&self, node: usize) -> Result<f32, TreeError> {
         let wide = self.threshold[node];
         if wide.is_nan() {

@@ -1,5 +1,5 @@
-//! Small files that would be large, or take long, once they are read: each is refused in a sentence, within the memory that
-//! a file of its length may take.
+//! Small files that would take much memory or time to read. Each is refused with a sentence, within the
+//! memory that a file of its length may take.
 #![cfg(test)]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -8,12 +8,12 @@ use std::io::{Cursor, Write};
 use allocation_counter::measure;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
-/// What a refusal may take beside the file, whatever is in it: 64 MiB, and twice the file.
+/// The memory that a refusal may take beside the file, in bytes: 64 MiB plus twice the file's length.
 fn bound(bytes: &[u8]) -> u64 {
     (64 << 20) + 2 * bytes.len() as u64
 }
 
-/// Reads a file that must be refused.
+/// Read a file that must be refused, and return the error message.
 fn refusal(name: &str, bytes: &[u8]) -> String {
     let mut refusal = String::new();
     let allocations = measure(|| refusal = interchange::read(bytes).unwrap_err().to_string());
@@ -56,7 +56,7 @@ fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
 
 #[test]
 fn zeros_are_refused_before_they_are_unpacked() {
-    // Half a gigabyte of zeros: bzip2 and gzip take one stream after another.
+    // Half a gigabyte of zeros: a bzip2 or gzip file may hold several streams one after another.
     let eight = vec![0; 8 << 20];
     let bombs = [
         ("bzip2", bzip2(&eight).repeat(64)),
@@ -127,7 +127,7 @@ fn an_array_and_a_directory_of_a_zip_are_refused_before_they_are_read() {
 
 #[test]
 fn a_graph_of_empty_messages_is_refused() {
-    // A model whose graph is a list of empty nodes, of empty constants, of empty inputs; a node of empty names.
+    // Models whose graph is a list of empty nodes, of empty constants, or of empty inputs.
     for tag in [0x0a, 0x2a, 0x5a] {
         let graph = [tag, 0].repeat(8 << 20);
         let model = [&b"\x08\x08\x3a\x80\x80\x80\x08"[..], &graph].concat();
@@ -140,7 +140,7 @@ fn a_graph_of_empty_messages_is_refused() {
 
 #[test]
 fn transformers_of_transformers_are_refused() {
-    // 200 to the eighth columns, and none.
+    // Nested transformers that would make 200 to the power of 8 columns, or none at all.
     for name in ["grown", "empty"] {
         let path = format!("{}/tests/fixtures/bombs/{name}.pkl.zlib", env!("CARGO_MANIFEST_DIR"));
         let bomb = std::fs::read(path).unwrap();

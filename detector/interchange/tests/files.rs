@@ -1,4 +1,5 @@
-//! Files that real scikit-learn versions wrote (`fixtures/make`), and what those versions said of the rows beside them.
+//! Model files written by real scikit-learn versions (`fixtures/make`), and the scores that those versions
+//! give to rows.
 
 #![allow(clippy::unwrap_used, reason = "a fixture that cannot be read fails its test")]
 
@@ -9,7 +10,7 @@ use forest::Samples;
 use interchange::Imported;
 use serde::Deserialize;
 
-/// What scikit-learn says of a model.
+/// The scores and attributes that scikit-learn gives for a model.
 #[derive(Deserialize)]
 struct Expected {
     version: String,
@@ -105,7 +106,7 @@ fn the_columns_of_a_data_frame_keep_their_names() {
 /// A cell, or `null` where it is missing.
 type Rows = Vec<Vec<Option<f64>>>;
 
-/// What scikit-learn says of a pipeline, and ONNX Runtime of what skl2onnx makes of it.
+/// The scores that scikit-learn gives for a pipeline, and ONNX Runtime for the skl2onnx export of it.
 #[derive(Deserialize)]
 struct ExpectedOfPipeline {
     columns: Option<Vec<String>>,
@@ -170,7 +171,7 @@ fn what_is_exported_as_onnx_opens_again() {
         assert_eq!(again.origin, format!("ONNX by anomaly-operator {}", env!("CARGO_PKG_VERSION")));
         let rows = rows(&expected(&fixtures().join(name)));
         assert_eq!(again.ensemble.scores(&rows), imported.ensemble.scores(&rows), "{name}");
-        // A byte of the leaves, and one of the steps after them.
+        // A byte of the leaves, and a byte of the nodes after them.
         for at in [bytes.len() / 2, bytes.len() - 200] {
             let mut changed = bytes.clone();
             changed[at] ^= 1;
@@ -191,7 +192,7 @@ fn what_is_exported_as_skops_opens_again() {
     }
 }
 
-/// A smallest file of each reader.
+/// A small file for each reader.
 const ONE_OF_EACH: [&str; 7] = [
     "1.0.2/plain.p2.pkl",
     "1.9.1/plain.joblib",
@@ -202,7 +203,7 @@ const ONE_OF_EACH: [&str; 7] = [
     "pipelines/1.0.2/columns.joblib",
 ];
 
-/// A damaged file is refused, or reads as a forest that scores.
+/// Whether a damaged file is refused. If it is not, check that it reads as a forest that scores.
 fn refused_or_sound(bytes: &[u8]) -> bool {
     match interchange::read(bytes) {
         Err(refusal) => {
@@ -230,7 +231,7 @@ fn a_file_cut_anywhere_is_refused() {
         assert!(!refused_or_sound(&whole), "{name}");
         for length in 0..whole.len() {
             let refused = refused_or_sound(&whole[..length]);
-            // The last fields of an ONNX model say which operators it uses, nothing of the forest.
+            // The last fields of an ONNX model name the operator sets, and nothing of the forest.
             let is_tail = name.ends_with("onnx") && whole.len() - length <= 30;
             assert!(refused || is_tail, "{name}: {length} of {} bytes", whole.len());
         }
@@ -241,7 +242,7 @@ fn a_file_cut_anywhere_is_refused() {
 fn a_file_with_a_byte_flipped_is_refused_or_reads_as_a_sound_forest() {
     for name in ONE_OF_EACH {
         let mut bytes = fixture(name);
-        // A schema of 50 KiB is parsed each time: every fourth byte must do.
+        // A schema of 50 KiB is parsed each time, so only every fourth byte is flipped.
         let stride = if name.ends_with("skops") { 4 } else { 1 };
         for at in (0..bytes.len()).step_by(stride) {
             // All bits, or one of them.

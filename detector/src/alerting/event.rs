@@ -1,5 +1,5 @@
-//! Verdicts in, one instant after another; events out: what begins, peaks and ends, which sensors it was, and whether
-//! it raised an alarm.
+//! Verdicts in, one instant after another; events out: begin, peak, end, contributing sensors, and whether an
+//! alarm was raised.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use crate::scoring::verdict::AlarmState;
 use crate::scoring::verdict::Verdict;
 
-/// How many events are remembered.
+/// The number of ended events that are kept in memory.
 pub const REMEMBERED: usize = 1000;
 
-/// The events of a detector: the newest that have ended, and the one that goes on.
+/// The events of a detector: the newest ended ones, and the ongoing one.
 ///
 /// An event begins with an anomalous verdict and ends with the next normal one. Instants without a verdict neither end
 /// nor prolong it.
@@ -24,21 +24,21 @@ pub struct Events {
     sensors: Vec<String>,
     reasons: Vec<String>,
     ongoing: Option<OngoingEvent>,
-    /// Oldest first; shared with those who ask for them.
+    /// Oldest first; shared with callers of `newest`.
     ended: VecDeque<Arc<EventReport>>,
 }
 
-/// What a verdict does to the events, where it is something that is published.
+/// A change of an event that is published.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// The event that goes on has raised its alarm.
+    /// The ongoing event has raised its alarm.
     Alarmed(EventReport),
     /// An event has ended, whether or not it raised an alarm.
     Ended(EventReport),
 }
 
-/// What outlives the process: the event that goes on, so that it keeps its start and raises no second alarm, and the
-/// newest that have ended.
+/// The state that is saved across restarts: the ongoing event, so that it keeps its start and raises no
+/// second alarm, and the newest ended events.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventsState {
@@ -47,13 +47,13 @@ pub struct EventsState {
 }
 
 impl EventsState {
-    /// Whether it is of so many sensors.
+    /// Whether the event has state for exactly this many sensors.
     pub fn is_of(&self, sensors: usize) -> bool {
         self.ongoing.as_ref().is_none_or(|event| event.contributions.len() == sensors)
     }
 }
 
-/// The event that goes on.
+/// The ongoing event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct OngoingEvent {
@@ -61,16 +61,16 @@ struct OngoingEvent {
     newest: Timestamp,
     peak: Peak,
     verdicts: u64,
-    /// The sum over the verdicts, a sensor each.
+    /// The sum of the contributions over the verdicts, one per sensor.
     contributions: Vec<f64>,
     outcome: EventOutcome,
-    /// The mute window that it was in, by its index.
+    /// The index of the first mute window that the event was in.
     window: Option<usize>,
     alarmed_at: Option<Timestamp>,
 }
 
 impl Events {
-    /// No events yet.
+    /// Create the events of a detector, without any event.
     pub fn new(detector: &Valid) -> Self {
         Self {
             sensors: detector.sensors().map(|sensor| sensor.name.to_owned()).collect(),
@@ -80,7 +80,7 @@ impl Events {
         }
     }
 
-    /// Take the next verdict. At most one event changes.
+    /// Process the next verdict, and return the change of an event that is to be published, if any.
     pub fn follow(&mut self, verdict: &Verdict) -> Option<Change> {
         if verdict.judgement.anomalous {
             let event = self.ongoing.get_or_insert_with(|| OngoingEvent::new(verdict));
@@ -96,13 +96,14 @@ impl Events {
         Some(Change::Ended(report))
     }
 
-    /// What a process that comes after this one needs to go on.
+    /// Return the state that a later process restores.
     pub fn state(&self) -> EventsState {
         let ended = self.ended.iter().skip(self.ended.len().saturating_sub(REPORTED_EVENTS));
         EventsState { ongoing: self.ongoing.clone(), ended: ended.map(|event| (**event).clone()).collect() }
     }
 
-    /// Go on where another process was. A window that the spec no longer has mutes nothing.
+    /// Restore the state that an earlier process saved. A mute window that is no longer in the spec is
+    /// ignored.
     pub fn restore(&mut self, state: EventsState) {
         let windows = self.reasons.len();
         self.ongoing = state
@@ -111,17 +112,17 @@ impl Events {
         self.ended = state.ended.into_iter().map(Arc::new).collect();
     }
 
-    /// The event that goes on, if one does.
+    /// The ongoing event, if there is one.
     pub fn ongoing(&self) -> Option<EventReport> {
         self.ongoing.as_ref().map(|event| self.report(event, None))
     }
 
-    /// Whether an event goes on that has raised an alarm.
+    /// Whether there is an ongoing event that has raised an alarm.
     pub fn alarm(&self) -> bool {
         self.ongoing.as_ref().is_some_and(|event| event.outcome == EventOutcome::Alarmed)
     }
 
-    /// The newest events, at most `most`, newest first: the one that goes on, if there is one, then those that have ended.
+    /// The newest events, at most `most`, newest first: the ongoing one, if there is one, then ended ones.
     pub fn newest(&self, most: usize) -> Vec<Arc<EventReport>> {
         let ongoing = self.ongoing.iter().map(|event| Arc::new(self.report(event, None)));
         ongoing.chain(self.ended.iter().rev().cloned()).take(most).collect()
@@ -158,7 +159,7 @@ impl OngoingEvent {
         }
     }
 
-    /// Count a verdict; whether it is the one that raises the event's alarm.
+    /// Count a verdict. Return whether it raises the event's alarm.
     fn prolong(&mut self, verdict: &Verdict) -> bool {
         self.newest = verdict.time;
         self.verdicts += 1;
@@ -181,7 +182,7 @@ impl OngoingEvent {
     }
 }
 
-/// What becomes of an event by an anomalous verdict with this state; of several, the greatest counts.
+/// The outcome that an anomalous verdict with this state gives an event; of several, the greatest counts.
 pub fn outcome(state: AlarmState) -> EventOutcome {
     match state {
         AlarmState::Normal | AlarmState::TooShort => EventOutcome::TooShort,
@@ -193,7 +194,8 @@ pub fn outcome(state: AlarmState) -> EventOutcome {
     }
 }
 
-/// Greatest first, equals in the sensors' order; none where contributions were not asked for.
+/// The shares of the sensors, greatest first, equal ones in the sensors' order. Empty if contributions were
+/// not requested.
 fn shares(sensors: &[String], sums: &[f64]) -> Vec<SensorShare> {
     let total: f64 = sums.iter().sum();
     if total <= 0.0 {

@@ -1,6 +1,6 @@
 //! Verdicts in, events and notifications out.
 
-/// Verdicts in a row -> events.
+/// Consecutive verdicts -> events.
 pub mod event;
 /// Faults of sensors -> their events.
 pub mod sensor_event;

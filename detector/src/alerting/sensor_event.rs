@@ -1,4 +1,5 @@
-//! The faults of sensors in, one instant after another; the events of sensors out: what is wrong with which, from when to when.
+//! The faults of sensors in, one instant after another; events of sensors out: which sensor has which fault
+//! when.
 
 use std::collections::VecDeque;
 
@@ -9,11 +10,11 @@ use jiff::Timestamp;
 use crate::ingest::alignment::Aligned;
 use crate::ingest::sensor_check::{Fault, SensorFault};
 
-/// How many events that have ended are remembered.
+/// The number of ended events that are kept in memory.
 const REMEMBERED: usize = 1000;
 
-/// The events of all sensors. One begins with a reading that the sensor cannot give, or with another fault, and ends with the
-/// next reading that is one.
+/// The events of all sensors. An event begins with a fault of a sensor, such as a reading out of its limits.
+/// It ends with the sensor's next valid reading, or with another fault.
 #[derive(Clone, Debug)]
 pub struct SensorEvents {
     sensors: Vec<String>,
@@ -22,23 +23,23 @@ pub struct SensorEvents {
     ended: VecDeque<SensorEventReport>,
 }
 
-/// What changes for a sensor.
+/// A change of a sensor's events.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SensorChange {
     /// An event has started.
     Began(usize, Fault, SensorEventReport),
-    /// It has ended.
+    /// An event has ended.
     Ended(usize, Fault, SensorEventReport),
 }
 
 impl SensorEvents {
-    /// No events yet.
+    /// Create the events of a detector's sensors, without any event.
     pub fn new(detector: &Valid) -> Self {
         let sensors: Vec<String> = detector.sensors().map(|sensor| sensor.name.to_owned()).collect();
         Self { ongoing: vec![None; sensors.len()], sensors, ended: VecDeque::new() }
     }
 
-    /// Take the next instant.
+    /// Process the next instant, and return the changes.
     pub fn follow(&mut self, aligned: &Aligned) -> Vec<SensorChange> {
         let time = aligned.readings.time;
         let mut changes = Vec::new();
@@ -81,7 +82,7 @@ impl SensorEvents {
         Some(SensorChange::Ended(sensor, fault, report))
     }
 
-    /// The newest, at most `most`, newest first: those that go on, then those that have ended.
+    /// The newest events, at most `most`, newest first: the ongoing ones, then those that have ended.
     pub fn newest(&self, most: usize) -> Vec<SensorEventReport> {
         let ongoing = self.ongoing.iter().flatten().map(|(_, report)| report.clone());
         ongoing.chain(self.ended.iter().rev().cloned()).take(most).collect()

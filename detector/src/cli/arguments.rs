@@ -66,10 +66,10 @@ enum Command {
 }
 
 impl Cli {
-    /// Do what was asked.
+    /// Run the subcommand.
     ///
     /// # Errors
-    /// One sentence on why it could not be done.
+    /// The subcommand failed: one sentence.
     pub fn run(&self) -> Result<(), CommandError> {
         match &self.command {
             Command::Run(args) => Ok(run::run(args).map_err(Box::new)?),

@@ -1,40 +1,40 @@
-//! What a row of an output is made of: a cell, and the column that it stands in.
+//! The parts of an output table: a cell, and the column that it belongs to.
 
 use crate::ingest::parquet::column_type::ColumnType;
 
-/// What is in a column of a row.
+/// The value of one column in one row.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
-    /// Nothing: it is not known.
+    /// No value: it is not known.
     Missing,
     /// A number.
     Number(f64),
     /// 0 or 1.
     Flag(bool),
-    /// A text of the program's own.
+    /// A text that the program writes, such as the name of a sensor.
     Word(String),
-    /// A cell of the input, as it stands there: in JSON a number where it is one.
+    /// A cell of the input, copied unchanged. In JSON it is a number where it parses as one.
     Kept(String),
 }
 
 /// A column of the output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
-    /// Its name.
+    /// The name of the column.
     pub name: String,
-    /// What a format with types has of it.
+    /// The type of the cells, for formats that have types (Parquet).
     pub column_type: ColumnType,
 }
 
 impl Column {
-    /// Of this name and type.
+    /// A column with this name and type.
     pub fn new(name: impl Into<String>, column_type: ColumnType) -> Self {
         Self { name: name.into(), column_type }
     }
 }
 
 impl Cell {
-    /// As text; nothing where it is missing.
+    /// Return the cell as text. A missing cell is empty.
     pub(super) fn text(&self) -> String {
         match self {
             Self::Missing => String::new(),
@@ -44,7 +44,7 @@ impl Cell {
         }
     }
 
-    /// As JSON.
+    /// Return the cell as JSON. A missing cell is null.
     pub(super) fn json(&self) -> serde_json::Value {
         match self {
             Self::Missing => serde_json::Value::Null,

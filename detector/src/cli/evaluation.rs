@@ -1,4 +1,4 @@
-//! Verdicts in, and the truth where a source knows it; counts, precision and recall out.
+//! Verdicts, and the faults where a source knows them, in; counts, precision and recall out.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::ingest::reading::ActiveFault;
 use crate::scoring::scorer::Outcome;
 use crate::scoring::verdict::{AlarmState, Verdict};
 
-/// What has come of the readings so far.
+/// The counts of a run so far: readings, verdicts, events and alarms, and the faults that they found.
 #[derive(Clone, Debug, Default)]
 pub struct Evaluation {
     readings: u64,
@@ -27,7 +27,7 @@ pub struct Evaluation {
     ended_alarms: u64,
     true_alarms: u64,
     true_anomalies: u64,
-    /// The newest anomalous verdict within a fault.
+    /// The time of the newest anomalous verdict within a fault.
     last_true_anomaly: Option<Timestamp>,
     judged_by_truth: bool,
     faults: HashMap<ActiveFault, Found>,
@@ -35,18 +35,18 @@ pub struct Evaluation {
     last: Option<Timestamp>,
 }
 
-/// What came of a fault.
+/// Whether a fault was found, and whether it had an alarm.
 #[derive(Clone, Copy, Debug, Default)]
 struct Found {
-    /// A verdict within it was anomalous,
+    /// At least one verdict within the fault was anomalous.
     anomalous: bool,
-    /// and belonged to an event that had raised its alarm.
+    /// At least one verdict within the fault belonged to an event that had raised its alarm.
     alarmed: bool,
 }
 
 impl Evaluation {
-    /// Count one instant. `truth` is what was really so, where the source knows: a fault counts from the first instant
-    /// that it was active, whether or not there was a verdict.
+    /// Count one instant. `truth`: the faults that were active, `None` where the source does not know them. A
+    /// fault counts from the first instant at which it was active, whether or not there was a verdict.
     pub fn count(&mut self, time: Timestamp, truth: Option<&[ActiveFault]>, outcome: &Outcome) {
         self.readings += 1;
         self.first = self.first.or(Some(time));
@@ -80,7 +80,7 @@ impl Evaluation {
         }
     }
 
-    /// Count what a verdict did to the events.
+    /// Count an alarm that was raised, or an event that ended.
     pub fn event(&mut self, change: &Change) {
         match change {
             Change::Alarmed(_) => self.alarms += 1,
@@ -92,17 +92,17 @@ impl Evaluation {
         }
     }
 
-    /// Alarms that were raised.
+    /// The number of alarms that were raised.
     pub fn alarms(&self) -> u64 {
         self.alarms
     }
 
-    /// Events: those that raised an alarm, and those that ended without one.
+    /// The number of events: those that raised an alarm, and those that ended without one.
     pub fn events(&self) -> u64 {
         self.alarms + self.without_alarm
     }
 
-    /// Instants seen.
+    /// The number of instants that were counted.
     pub fn readings(&self) -> u64 {
         self.readings
     }
@@ -130,7 +130,7 @@ impl Evaluation {
     }
 
     /// `figures: event_recall=… precision=… alarm_precision=… alarm_recall=… readings=… readings_per_second=…`, for programs.
-    /// What is not known is left out.
+    /// Figures that are not known are left out.
     pub fn figures(&self, took: Duration) -> String {
         let known =
             |name: &str, figure: Option<f64>| figure.map_or(String::new(), |f| format!("{name}={f:.4} "));
@@ -145,7 +145,8 @@ impl Evaluation {
         format!("figures: {shares}readings={} readings_per_second={rate:.0}", self.readings)
     }
 
-    /// (kind, found, all) of the faults, in the order of the kinds' names; `labelled` for a recording's spans.
+    /// The kinds of faults as (name, number found, number of all), sorted by name. The labelled spans of a
+    /// recording are of the kind `labelled`.
     fn by_kind(&self) -> Vec<(String, usize, usize)> {
         let mut kinds: Vec<(String, usize, usize)> = Vec::new();
         for (fault, found) in &self.faults {
@@ -160,7 +161,7 @@ impl Evaluation {
         kinds
     }
 
-    /// Anomalous verdicts outside every fault, a day of recorded time.
+    /// The number of anomalous verdicts outside every fault, per day of recorded time.
     fn false_anomalies_a_day(&self) -> f64 {
         let (Some(first), Some(last)) = (self.first, self.last) else { return 0.0 };
         let days = last.duration_since(first).as_secs_f64() / 86_400.0;
@@ -168,12 +169,12 @@ impl Evaluation {
     }
 }
 
-/// None of nothing: 0 of 0 is no figure.
+/// The share `part / all`; `None` where `all` is 0.
 fn share(part: usize, all: usize) -> Option<f64> {
     (all > 0).then(|| part as f64 / all as f64)
 }
 
-/// Three decimals, or `n/a`.
+/// Format a share with three decimals; `n/a` where it is not known.
 fn figure(share: Option<f64>) -> String {
     share.map_or_else(|| "n/a".to_owned(), |share| format!("{share:.3}"))
 }

@@ -1,6 +1,6 @@
-//! A data file in; a manifest that replays it, and a sentence on each thing that was inferred, out.
+//! A data file in; a manifest that replays it, and a sentence about each inferred property, out.
 
-/// What each column holds.
+/// The kind of each column.
 mod columns;
 
 use std::fs::File;
@@ -12,48 +12,49 @@ use thiserror::Error;
 use self::columns::{Columns, Sample};
 use crate::ingest::sources::delimited::{self, CsvError, Rows};
 
-/// How many rows are looked at.
+/// The most rows that are read to infer a manifest.
 const LOOKED_AT: usize = 16_384;
 /// The most rows to learn from.
 const MAX_SAMPLES: usize = 4096;
-/// Of fewer rows all are learned from, and then watched.
+/// All rows of a file with fewer than this are learned from, and then watched.
 const FEW_ROWS: usize = 512;
-/// Sudden moves and stillness are seen beside the value itself: a file says nothing of what its faults are like.
+/// The features of an inferred manifest. A file does not show what its faults are like, so that sudden
+/// changes and stillness are watched beside the value itself.
 const FEATURES: [&str; 3] = ["Value", "Difference", "LogStdDev"];
-/// What data files are called.
+/// The extensions of data files.
 const EXTENSIONS: [&str; 4] = [".csv", ".csv.gz", ".tsv", ".tsv.gz"];
 
 /// A manifest that was inferred.
 #[derive(Debug)]
 pub struct Inferred {
-    /// The document.
+    /// The manifest as a JSON document.
     pub manifest: Value,
-    /// What it was inferred from, for people.
+    /// A sentence about each inferred property, for people.
     pub notes: Vec<String>,
 }
 
-/// Why nothing can be inferred.
+/// Why no manifest can be inferred.
 #[derive(Debug, Error)]
 pub enum InferenceError {
-    /// It is no table.
+    /// The file is not a table.
     #[error(transparent)]
     Csv(#[from] CsvError),
-    /// It is a table without what a recording needs.
+    /// The table lacks something that a recording needs, such as timestamps: the file and the reason.
     #[error("{0}: {1}")]
     Unusable(String, String),
 }
 
-/// Whether a file is data, by its name; else it is a manifest.
+/// Whether a file is a data file, by its extension. Any other file is a manifest.
 pub fn is_data(path: &Path) -> bool {
     let name = path.to_string_lossy().to_ascii_lowercase();
-    // A Parquet file is data, too: what reads CSV then says how it is read.
+    // A Parquet file is data, too: the CSV reader refuses it with an error that says what can read it.
     EXTENSIONS.iter().any(|extension| name.ends_with(extension)) || name.ends_with(".parquet")
 }
 
-/// A manifest for a data file.
+/// Infer a manifest from a data file.
 ///
 /// # Errors
-/// It cannot be read, has no rows, or no column of timestamps or of numbers.
+/// The file cannot be read, has no rows, or no column of timestamps or of numbers.
 pub fn infer(path: &Path) -> Result<Inferred, InferenceError> {
     let file = path.display().to_string();
     let sample = sample(&file, delimited::open(path)?)?;
@@ -79,7 +80,8 @@ fn sample(name: &str, file: File) -> Result<Sample, CsvError> {
     Ok(sample)
 }
 
-/// A quarter, within bounds.
+/// The number of rows to learn from: a quarter of them, at least 256 and at most [`MAX_SAMPLES`]; all of them
+/// where there are fewer than [`FEW_ROWS`].
 fn samples(rows: usize) -> usize {
     if rows < FEW_ROWS { rows.max(2) } else { (rows / 4).clamp(FEW_ROWS / 2, MAX_SAMPLES) }
 }
@@ -106,7 +108,7 @@ fn manifest(path: &Path, columns: &Columns, samples: usize) -> Value {
     })
 }
 
-/// The file's name as the name of an object, which begins with a letter.
+/// A name for the Kubernetes object, made of the file's name. It begins with a letter.
 fn object_name(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let stem = EXTENSIONS.iter().rev().find_map(|extension| name.strip_suffix(extension)).unwrap_or(&name);

@@ -8,17 +8,18 @@ use forest::available_memory;
 
 use crate::files::bounded::TooLarge;
 
-/// The largest file that is read whole: 256 MiB, and no more than half of the memory that is left.
+/// The largest file that is read whole: 256 MiB, and at most half of the available memory.
 const MAX_BYTES: u64 = 256 << 20;
 
 fn most_bytes() -> u64 {
     available_memory().map_or(MAX_BYTES, |available| (available / 2).min(MAX_BYTES))
 }
 
-/// The whole of a file, or of the standard input for `-`. It may be a pipe, which a shell makes of `<(...)`.
+/// Read a whole file, or the whole standard input for `-`. The file may be a pipe, such as a shell's
+/// `<(...)`.
 ///
 /// # Errors
-/// It cannot be read, or is larger than 256 MiB or than half of the memory that is left.
+/// The file cannot be read, or is larger than 256 MiB or than half of the available memory.
 pub fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     if path == Path::new("-") { read(io::stdin().lock(), 0, most_bytes()) } else { read_file(path) }
 }

@@ -1,4 +1,5 @@
-//! What happens in a run in; lines on standard output out: sentences for people, or JSON for machines.
+//! The steps of a run in, such as a training or an alarm; lines on the standard output out: sentences for
+//! people, or JSON for programs.
 
 use std::fmt;
 use std::io;
@@ -17,40 +18,41 @@ use crate::scoring::verdict::Verdict;
 use crate::serving::logging::Format;
 use crate::serving::verdict_json::verdict_json;
 
-/// The sensors' names and units, which lines speak of.
+/// The printer of a run's lines.
 pub struct Lines {
     format: Format,
     detector: String,
     cut: Cut,
     sensors: Vec<(String, String)>,
-    /// The columns of the terminal, where the standard output is one.
+    /// The width of the terminal in columns, where the standard output is a terminal.
     terminal: Option<usize>,
     paint: Paint,
 }
 
-/// Something worth a line.
+/// A step of a run that is printed as a line.
 pub enum Line<'a> {
-    /// A model was trained, and serves.
+    /// A model was trained, within this time, and serves.
     Trained(&'a Model, Duration),
-    /// A model that was there serves.
+    /// A model serves that was not trained by this process.
     Serves(&'a Model),
-    /// The two addresses.
+    /// The servers listen on two addresses.
     Listening {
-        /// Where predictions are answered.
+        /// The address of the predict server.
         predict: &'a str,
-        /// Where metrics and probes are answered.
+        /// The address of the metrics server, which also answers probes.
         metrics: &'a str,
     },
     /// An event has raised its alarm with this verdict.
     Alarm(&'a EventReport, &'a Verdict),
-    /// Anomalous verdicts in a row, and the one of the highest severity among them, if this process has seen it.
+    /// An event that has ended, or is ongoing at the end of the run, and its verdict with the highest
+    /// severity, if this process has seen that verdict.
     Event(&'a EventReport, Option<&'a Verdict>),
-    /// The end.
+    /// The summary at the end of the run, which took this long.
     Summary(&'a Evaluation, Duration),
 }
 
 impl Lines {
-    /// The lines of this detector.
+    /// A printer for the lines of this detector.
     pub fn new(format: Format, detector: &crd::Valid) -> Self {
         let sensor = |sensor: crd::valid::SensorRef<'_>| {
             (sensor.name.to_owned(), sensor.unit.unwrap_or_default().to_owned())
@@ -65,13 +67,14 @@ impl Lines {
         }
     }
 
-    /// Write a line; more for the summary. A closed pipe is no reason to stop watching.
+    /// Print a step as one line; the summary takes several. A closed pipe is not an error, so that the
+    /// detector keeps watching.
     ///
     /// # Errors
     /// The standard output cannot be written.
     pub fn print(&self, event: &Line<'_>) -> Result<(), StdoutError> {
         let line = match self.format {
-            // The live line says that there is an alarm, until the event has its line.
+            // The live line shows the alarm until the line of the event is printed.
             Format::Text if self.terminal.is_some() && matches!(event, Line::Alarm(..)) => return Ok(()),
             Format::Text => self.text(event),
             Format::Json => self.json(event).to_string(),
@@ -113,14 +116,15 @@ impl Lines {
         }
     }
 
-    /// A line each.
+    /// The warnings about a model, each on a line of its own.
     fn warnings(&self, model: &Model) -> String {
         let line = |warning: String| format!("\n{}: warning: {warning}", self.detector);
         model.warnings(self.cut).into_iter().map(line).collect()
     }
 
-    /// `2026-11-22T12:00:03Z event, 12 s, 12 verdicts, peak severity 1.43 at 2026-11-22T12:00:05Z: temperature 81.2
-    /// celsius, high: expected 58.1 to 64.9 celsius (93 %); alarm`
+    /// The line of an event where the standard output is not a terminal:
+    /// `2026-11-22T12:00:03Z event, 12 s, 12 verdicts, peak severity 1.43 at 2026-11-22T12:00:05Z:`
+    /// `temperature 81.2 celsius, high: expected 58.1 to 64.9 celsius (93 %); alarm`
     fn event<'a>(&'a self, event: &'a EventReport, peak: Option<&'a Verdict>) -> impl fmt::Display + 'a {
         fmt::from_fn(move |f| {
             let EventReport { start, end, duration_seconds, verdicts, .. } = event;
@@ -133,8 +137,8 @@ impl Lines {
         })
     }
 
-    /// `2026-11-22 12:00:03 1.43 alarm       12 s  temperature 81.2 celsius, high: expected 58.1 to 64.9 celsius`, no
-    /// longer than a line of the terminal.
+    /// The line of an event on a terminal, cut to the terminal's width:
+    /// `2026-11-22 12:00:03 1.43 alarm       12 s  temperature 81.2 celsius, high: expected 58.1 to 64.9 celsius`
     fn short_event(&self, event: &EventReport, peak: Option<&Verdict>, columns: usize) -> String {
         let EventReport { start, duration_seconds, peak: Peak { severity, .. }, outcome, .. } = event;
         let (colour, word) = match outcome {
@@ -152,8 +156,8 @@ impl Lines {
         self.paint.paint(colour, &excerpt(&line, columns.saturating_sub(1)))
     }
 
-    /// `2026-11-22T12:00:05Z alarm, event since 2026-11-22T12:00:03Z, severity 1.43: temperature 81.2 celsius, high:
-    /// expected 58.1 to 64.9 celsius (93 %)`
+    /// The line of an alarm: `2026-11-22T12:00:05Z alarm, event since 2026-11-22T12:00:03Z, severity 1.43:`
+    /// `temperature 81.2 celsius, high: expected 58.1 to 64.9 celsius (93 %)`
     fn alarm<'a>(&'a self, event: &'a EventReport, verdict: &'a Verdict) -> impl fmt::Display + 'a {
         fmt::from_fn(move |f| {
             let severity = verdict.judgement.severity;
@@ -162,7 +166,7 @@ impl Lines {
         })
     }
 
-    /// The sensor that contributed most over the event, and its reason at the peak.
+    /// Write the sensor that contributed most over the event, its reason at the peak, and its share.
     fn cause(&self, f: &mut fmt::Formatter<'_>, event: &EventReport, peak: Option<&Verdict>) -> fmt::Result {
         let Some(top) = event.sensors.first() else { return write!(f, "a reading is missing") };
         let index = self.sensors.iter().position(|(name, _)| *name == top.name);

@@ -1,7 +1,8 @@
-//! What goes on now in, a line at the bottom of the terminal out; what is printed meanwhile comes above it.
+//! A status text in; the live line, the last line of the terminal, out. All other output is printed above it.
 //!
-//! There is one terminal, and lines, the log and the live line share it: so there is one live line, and those who print ask it to
-//! step aside.
+//! The process has one terminal, which the printed lines, the log and the live line share. So there is one
+//! live line for the whole process, and other output must be printed through `above`, which hides the live
+//! line meanwhile.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use parking_lot::{Mutex, MutexGuard};
 
-/// How often it moves while nothing comes: so that a person sees that the program is alive.
+/// The interval at which the live line moves without new readings, to show people that the program runs.
 const BEAT: Duration = Duration::from_millis(500);
 
 fn line() -> MutexGuard<'static, Option<ProgressBar>> {
@@ -18,7 +19,7 @@ fn line() -> MutexGuard<'static, Option<ProgressBar>> {
     LINE.get_or_init(Mutex::default).lock()
 }
 
-/// Begin, where the standard error is a terminal.
+/// Show the live line from now on, where the standard error is a terminal.
 pub fn start() {
     if !io::stderr().is_terminal() {
         return;
@@ -29,19 +30,19 @@ pub fn start() {
     *line() = Some(bar);
 }
 
-/// Whether there is one: else nobody needs to make up what it shows.
+/// Whether the live line is shown. Where it is not, callers need not format a text for it.
 pub fn is_shown() -> bool {
     line().is_some()
 }
 
-/// Show this from now on.
+/// Replace the text of the live line.
 pub fn show(text: String) {
     if let Some(bar) = &*line() {
         bar.set_message(text);
     }
 }
 
-/// Print something above it.
+/// Call `print` while the live line is hidden, so that the output appears above it.
 pub fn above<T>(print: impl FnOnce() -> T) -> T {
     match &*line() {
         Some(bar) => bar.suspend(print),
@@ -49,14 +50,14 @@ pub fn above<T>(print: impl FnOnce() -> T) -> T {
     }
 }
 
-/// End, and leave nothing of it.
+/// Remove the live line from the terminal.
 pub fn end() {
     if let Some(bar) = line().take() {
         bar.finish_and_clear();
     }
 }
 
-/// The standard error above the live line: for the log.
+/// A writer to the standard error, above the live line: for the log.
 pub struct Stderr;
 
 impl Write for Stderr {

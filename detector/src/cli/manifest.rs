@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::cli::inference::{self, InferenceError, Inferred};
 use crate::cli::set;
 
-/// Why a manifest is invalid.
+/// Why a manifest cannot be used.
 #[derive(Debug, Error)]
 pub enum FileError {
     /// The file cannot be read.
@@ -24,10 +24,10 @@ pub enum FileError {
         /// Why.
         source: io::Error,
     },
-    /// It breaks rules: a line for each.
+    /// The manifest breaks rules: a line for each.
     #[error("{}", .0.join("\n"))]
     Invalid(Vec<String>),
-    /// It holds no manifest.
+    /// The text in the file is too large, is not YAML, or does not hold one manifest.
     #[error("{}: {source}", shown(path))]
     Refused {
         /// The file.
@@ -35,18 +35,18 @@ pub enum FileError {
         /// Why.
         source: ManifestError,
     },
-    /// It is a data file for which there is no manifest.
+    /// No manifest can be inferred from a data file.
     #[error(transparent)]
     Inference(#[from] InferenceError),
-    /// An assignment that does not fit.
+    /// An assignment of `--set` does not fit the manifest: the assignment and the reason.
     #[error("--set {0}: {1}")]
     Set(String, String),
 }
 
-/// The text of a manifest, which must be UTF-8; `-` is the standard input.
+/// Read the text of a manifest from a file, or from the standard input for `-`.
 ///
 /// # Errors
-/// The file cannot be read, or is too large.
+/// The file cannot be read, is too large, or is not UTF-8.
 pub fn text(path: &Path) -> Result<String, FileError> {
     let refused = |source| FileError::Refused { path: path.to_owned(), source };
     let bytes = read(path).map_err(|source| FileError::Unreadable { path: path.to_owned(), source })?;
@@ -57,7 +57,7 @@ pub fn text(path: &Path) -> Result<String, FileError> {
         .map_err(|_| refused(ManifestError::Yaml("the file is not UTF-8 text".to_owned())))
 }
 
-/// No more than shows that it is too large.
+/// Read a file up to one byte over the limit, which is enough to see that it is too large.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let limit = manifest::MAX_BYTES as u64 + 1;
@@ -74,27 +74,28 @@ pub fn shown(path: &Path) -> String {
     if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
 }
 
-/// A broken rule and where it stands: `pump.yaml:7: spec.interval: must be between 10ms and 24h, got 1ms`.
+/// A broken rule with its file and line: `pump.yaml:7: spec.interval: must be between 10ms and 24h, got 1ms`.
 pub fn located(path: &Path, lines: Option<&Lines>, broken: &Violation) -> String {
     let line =
         lines.and_then(|lines| lines.line(&broken.path)).map_or(String::new(), |line| format!(":{line}"));
     format!("{}{line}: {broken}", shown(path))
 }
 
-/// The one manifest of a file, after the assignments.
+/// The single manifest of a file, with the assignments of `--set` applied.
 #[derive(Debug)]
 pub struct Document {
     path: PathBuf,
     /// The manifest.
     pub value: Value,
     lines: Option<Lines>,
-    /// What it was inferred from, where the file is data.
+    /// A sentence about each inferred property, where the file is a data file; else empty.
     pub notes: Vec<String>,
 }
 
 impl Document {
-    /// Read it, or infer it from a data file, and make the assignments: `spec.sources[0].csv.path=other.csv`, several with
-    /// commas between, as Helm's `--set` takes them.
+    /// Read a manifest, or infer it from a data file, and apply the assignments:
+    /// `spec.sources[0].csv.path=other.csv`. One string may hold several assignments, separated by commas, as
+    /// in Helm's `--set`.
     ///
     /// # Errors
     /// The file is unreadable, or an assignment does not fit.
@@ -108,7 +109,7 @@ impl Document {
         Ok(document)
     }
 
-    /// A manifest that was made for a file.
+    /// A manifest that the program generated. Messages name it by this path.
     pub fn made(path: &Path, value: Value) -> Self {
         Self { path: path.to_owned(), value, lines: None, notes: Vec::new() }
     }
@@ -122,10 +123,10 @@ impl Document {
         Self::parsed(path, &text(path)?)
     }
 
-    /// The one manifest of a text, which messages call by this path.
+    /// Parse a text that holds one manifest. Messages name it by this path.
     ///
     /// # Errors
-    /// It holds none, or several.
+    /// The text holds no manifest, or several.
     pub fn parsed(path: &Path, text: &str) -> Result<Self, FileError> {
         let refused = |source| FileError::Refused { path: path.to_owned(), source };
         let mut documents = manifest::documents(text).map_err(refused)?;
@@ -135,10 +136,10 @@ impl Document {
         Ok(Self { path: path.to_owned(), value, lines: lines::of(text).pop(), notes: Vec::new() })
     }
 
-    /// The detector that it describes.
+    /// The detector that the manifest describes.
     ///
     /// # Errors
-    /// It breaks rules.
+    /// The manifest breaks rules.
     pub fn detector(self) -> Result<Valid, FileError> {
         let Self { path, value, lines, .. } = self;
         manifest::detector(value).map_err(|broken| {
@@ -147,7 +148,7 @@ impl Document {
     }
 }
 
-/// The one detector of the file, after the assignments.
+/// Read the single detector of a file, with the assignments of `--set` applied.
 ///
 /// # Errors
 /// The file is unreadable, breaks rules, or an assignment does not fit.

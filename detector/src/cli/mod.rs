@@ -1,20 +1,20 @@
-//! The command line: arguments in, an answer or one sentence out.
+//! The command line: arguments in, a result or an error of one sentence out.
 
 /// A file, or `-` for the standard input.
 pub mod input;
-/// What is printed.
+/// Printing to the standard output and the standard error.
 pub mod stdout;
-/// What terminals get: colours, bars.
+/// Output for terminals: colours, bars.
 pub mod terminal;
-/// The line at the bottom of a terminal.
+/// The status line at the bottom of a terminal.
 pub mod live_line;
-/// How a result is written.
+/// The format of a result: table or JSON.
 pub mod format;
 /// `--set PATH=VALUE`.
 mod set;
-/// A manifest for a data file.
+/// Inference of a manifest from a data file.
 pub mod inference;
-/// The manifest and what `--set` changes of it.
+/// The manifest, with the changes of `--set`.
 pub mod manifest;
 /// Verdicts as the rows of a CSV file.
 pub mod output;
@@ -24,16 +24,16 @@ pub mod tree_text;
 pub mod cell;
 /// Rows with scores, as CSV, NDJSON or Parquet.
 pub mod score_output;
-/// The same as Parquet.
+/// The Parquet writer for rows with scores.
 #[cfg(feature = "parquet")]
 pub mod parquet_output;
-/// What a run prints, for people or machines.
+/// The lines that a run prints, for people or programs.
 pub mod lines;
 /// Verdicts against the truth: precision and recall.
 pub mod evaluation;
-/// Figures with intervals, and thresholds that keep a goal.
+/// Figures with confidence intervals, and thresholds that meet a goal.
 pub mod figures;
-/// How much two rows of numbers agree on the order.
+/// The rank correlation of two rows of numbers.
 pub mod rank;
 /// The subcommands, one file each.
 pub mod commands;

@@ -8,7 +8,8 @@ use crd::Valid;
 
 use crate::scoring::verdict::Verdict;
 
-/// The columns after the sensors. `feature`, `direction` and the expected range are of the sensor that contributed most.
+/// The columns after the sensors. `feature`, `direction` and the expected range belong to the sensor that
+/// contributed most.
 const COLUMNS: [&str; 9] = [
     "score",
     "severity",
@@ -41,7 +42,7 @@ impl Output {
         Ok(Self { writer, sensors })
     }
 
-    /// One row.
+    /// Write the row of a verdict.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -60,7 +61,7 @@ impl Output {
         Ok(self.writer.write_record(&row)?)
     }
 
-    /// Everything is in the file.
+    /// Flush all rows to the file.
     ///
     /// # Errors
     /// The file cannot be written.

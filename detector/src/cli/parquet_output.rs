@@ -16,7 +16,7 @@ use parquet::schema::types::Type;
 use crate::cli::cell::{Cell, Column};
 use crate::ingest::parquet::column_type::{ColumnType, TimeType};
 
-/// How many rows are held in memory.
+/// The rows of a row group, which are buffered in memory until it is written.
 const GROUP: usize = 1 << 16;
 
 /// A Parquet file that is written row by row.
@@ -26,10 +26,10 @@ pub(super) struct ParquetWriter<W: Write + Send> {
     rows: usize,
 }
 
-/// The cells of a column that are not written yet.
+/// The buffered cells of a column.
 struct Held {
     values: Values,
-    /// 1 for each cell that is there, 0 for one that is missing.
+    /// The definition levels: 1 for each cell with a value, 0 for a missing one.
     levels: Vec<i16>,
 }
 
@@ -74,7 +74,7 @@ impl<W: Write + Send> ParquetWriter<W> {
     }
 }
 
-/// Of the schema: every cell may be missing.
+/// The schema's field for a column. It is optional, since every cell may be missing.
 fn field(column: &Column) -> Result<Arc<Type>, ParquetError> {
     let (physical, logical) = match column.column_type {
         ColumnType::Text => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
@@ -104,7 +104,8 @@ impl Held {
         Self { values, levels: Vec::new() }
     }
 
-    /// A cell that is empty, or not what its column holds, is missing: those that are kept come from a column of the same type.
+    /// Append a cell. It is missing where it is empty or not of the column's type. Kept cells come from a
+    /// column of the same type.
     fn push(&mut self, cell: &Cell) {
         let text = cell.text();
         let is_there = !text.is_empty()
@@ -138,7 +139,7 @@ fn pushed<T>(values: &mut Vec<T>, value: Option<T>) -> bool {
     is_there
 }
 
-/// Since 1970, in the type's unit.
+/// The time since 1970 in the type's unit; `None` where the text is not a time.
 fn units(text: &str, time: TimeType) -> Option<i64> {
     let instant = if time.is_utc {
         text.parse::<Timestamp>().ok()?
@@ -158,7 +159,7 @@ fn written<T: DataType, W: Write + Send>(
     column.close()
 }
 
-/// Of its own kind: a closed pipe is no failure.
+/// Convert an error, but keep an I/O error as it is: callers do not treat a closed pipe as a failure.
 fn failed(error: ParquetError) -> io::Error {
     match error {
         ParquetError::External(error) => match error.downcast::<io::Error>() {

@@ -1,7 +1,8 @@
-//! Two rows of numbers in, how much they agree on the order out.
+//! Two rows of numbers in, their rank correlation out.
 
-/// Spearman's rank correlation: 1 where both put things in the same order, -1 where in the opposite one. Equal numbers
-/// share the mean of their ranks. None where there are fewer than two, or where either row is all the same.
+/// Spearman's rank correlation of two rows: 1 where both are in the same order, -1 where they are in opposite
+/// orders. Equal numbers share the mean of their ranks. `None` where there are fewer than two numbers, or
+/// where all numbers of a row are equal.
 ///
 /// ```
 /// use detector::cli::rank::correlation;
@@ -22,7 +23,7 @@ pub fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
     (scale > 0.0).then(|| (dot(&a, &b) / scale).clamp(-1.0, 1.0))
 }
 
-/// The place of each number among all, counted from 1; equal ones share the mean of their places.
+/// The rank of each number, counted from 1. Equal numbers share the mean of their ranks.
 fn ranks(row: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..row.len()).collect();
     order.sort_unstable_by(|a, b| row[*a].total_cmp(&row[*b]));

@@ -23,7 +23,7 @@ pub enum RowFormat {
 }
 
 impl RowFormat {
-    /// What a file of this name is written as; none where the name says nothing.
+    /// The format of a file by its extension; `None` where the extension does not decide it.
     pub fn of_file(path: &Path) -> Option<Self> {
         let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
         match extension.to_str() {
@@ -34,7 +34,7 @@ impl RowFormat {
     }
 }
 
-/// Rows under a header.
+/// A writer of rows in one of the formats.
 pub struct RowWriter<W: Write + Send> {
     columns: Vec<Column>,
     format: Format<W>,
@@ -48,10 +48,10 @@ enum Format<W: Write + Send> {
 }
 
 impl<W: Write + Send> RowWriter<W> {
-    /// Write the header, where there is one.
+    /// Create a writer, and write the header where the format has one.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The header cannot be written, or the format is Parquet and the build does not have it.
     pub fn new(format: RowFormat, columns: Vec<Column>, output: W) -> io::Result<Self> {
         let format = match format {
             RowFormat::Ndjson => Format::Ndjson(output),
@@ -68,7 +68,7 @@ impl<W: Write + Send> RowWriter<W> {
         Ok(Self { columns, format })
     }
 
-    /// One row, as many cells as columns.
+    /// Write one row, which has one cell for each column.
     ///
     /// # Errors
     /// It cannot be written.
@@ -87,7 +87,7 @@ impl<W: Write + Send> RowWriter<W> {
         }
     }
 
-    /// Everything is written.
+    /// Write the end of the output, and flush it.
     ///
     /// # Errors
     /// It cannot be written.
@@ -101,7 +101,7 @@ impl<W: Write + Send> RowWriter<W> {
     }
 }
 
-/// Of its own kind: a closed pipe is no failure.
+/// Convert an error, but keep an I/O error as it is: callers do not treat a closed pipe as a failure.
 fn io_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,

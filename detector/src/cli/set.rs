@@ -1,8 +1,10 @@
-//! `--set PATH=VALUE` in, the manifest with that field changed out. Lists of assignments, braces and escapes are Helm's.
+//! `--set PATH=VALUE` in, the manifest with that field changed out. Lists of assignments, braces and escapes
+//! follow Helm.
 
 use serde_json::{Map, Value};
 
-/// Fields of which only one may be set, by the field that holds them: a member that is set takes the others' place.
+/// The unions: fields of which only one may be set, by the name of the field that holds them. Setting one
+/// member removes the other members.
 const UNIONS: [(&str, &[&str]); 6] = [
     ("model", &["train", "load"]),
     ("retrain", &["interval", "schedule"]),
@@ -12,7 +14,8 @@ const UNIONS: [(&str, &[&str]); 6] = [
     ("noise", &["gaussian", "uniform", "randomWalk"]),
 ];
 
-/// The assignments of one argument. A comma ends one only where another follows: `schedule=0,30 6 * * *` is one.
+/// The assignments in one argument of `--set`. A comma separates assignments only where another assignment
+/// follows: `schedule=0,30 6 * * *` is one assignment.
 pub(super) fn assignments(text: &str) -> Vec<String> {
     let mut assignments: Vec<String> = Vec::new();
     for part in split(text) {
@@ -27,7 +30,7 @@ pub(super) fn assignments(text: &str) -> Vec<String> {
     assignments
 }
 
-/// The parts between commas, but for those in braces; a backslash makes the next character an ordinary one.
+/// Split a text at the commas outside of braces. A backslash escapes the next character.
 fn split(text: &str) -> Vec<String> {
     let (mut parts, mut depth) = (vec![String::new()], 0_usize);
     let mut characters = text.chars();
@@ -47,7 +50,7 @@ fn split(text: &str) -> Vec<String> {
     parts
 }
 
-/// Whether this begins with a path and `=`.
+/// Whether a part begins with a path and `=`.
 fn is_assignment(part: &str) -> bool {
     let path = part.split_once('=').map(|(path, _)| path);
     path.is_some_and(|path| {
@@ -73,7 +76,7 @@ pub(super) fn set(document: &mut Value, assignment: &str) -> Result<(), String> 
     Ok(())
 }
 
-/// The field of an object, made if it is not there; other members of its union go.
+/// The field of an object. A missing field is created; the other members of its union are removed.
 fn field<'a>(place: &'a mut Value, parent: &str, name: &str) -> Result<&'a mut Value, String> {
     if place.is_null() {
         *place = Value::Object(Map::new());
@@ -97,7 +100,7 @@ enum Step {
     Index(usize),
 }
 
-/// `spec.sources[0].name` -> spec, sources, 0, name.
+/// Split a path into its steps: `spec.sources[0].name` -> spec, sources, 0, name.
 fn steps(path: &str) -> Result<Vec<Step>, String> {
     let mut steps = Vec::new();
     for part in path.split('.') {
@@ -114,7 +117,7 @@ fn steps(path: &str) -> Result<Vec<Step>, String> {
     Ok(steps)
 }
 
-/// As Helm reads it: true, false, null and numbers are what they look like, `{a,b}` is a list, all else is text.
+/// Parse a value as Helm does: true, false, null and numbers as in JSON, `{a,b}` as a list, all else as text.
 fn read(text: &str) -> Value {
     if let Some(items) = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) {
         return split(items).iter().filter(|item| !item.is_empty()).map(|item| read(item)).collect();

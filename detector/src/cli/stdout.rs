@@ -1,19 +1,19 @@
-//! What a command prints in; the standard output out, or an error where it cannot be written.
+//! Lines of a command in; the same lines on the standard output out, or an error where it cannot be written.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 
 use thiserror::Error;
 
-/// The standard output cannot be written, though somebody reads it.
+/// The standard output cannot be written, although it is not a closed pipe.
 #[derive(Debug, Error)]
 #[error("the standard output cannot be written: {0}")]
 pub struct StdoutError(#[from] io::Error);
 
-/// Print lines. A closed pipe is a reader who has seen enough, as `head` has.
+/// Print lines. A closed pipe is not an error: a reader such as `head` stops early.
 ///
 /// # Errors
-/// The disk is full, for example.
+/// The standard output cannot be written, for example since the disk is full.
 pub fn print(lines: impl Display) -> Result<(), StdoutError> {
     let mut stdout = io::stdout().lock();
     match writeln!(stdout, "{lines}").and_then(|()| stdout.flush()) {
@@ -22,7 +22,7 @@ pub fn print(lines: impl Display) -> Result<(), StdoutError> {
     }
 }
 
-/// A line for the person who waits, on standard error; where that is closed, nothing is lost.
+/// Print a line for people on the standard error. Errors are ignored.
 pub fn note(line: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }

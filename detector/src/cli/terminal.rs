@@ -1,10 +1,10 @@
-//! Whether a stream is a terminal, and which text it gets: colours, a bar, as much as fits.
+//! A stream in; whether it is a terminal, its width, and texts with colours and bars for it, out.
 
 use std::env;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 
-/// A colour, where it means something.
+/// A colour with its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
     /// An alarm.
@@ -13,22 +13,22 @@ pub enum Colour {
     Yellow,
     /// Normal.
     Green,
-    /// What matters less.
+    /// Less important than the rest.
     Grey,
 }
 
-/// Whether texts are coloured: on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
+/// Whether texts are coloured: on a terminal, without `NO_COLOR` (<https://no-color.org>) or `TERM=dumb`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paint(bool);
 
 impl Paint {
-    /// For this stream.
+    /// The setting for this stream.
     pub fn of(stream: &impl IsTerminal) -> Self {
         let is_refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self(stream.is_terminal() && !is_refused && env::var_os("TERM").is_none_or(|term| term != "dumb"))
     }
 
-    /// None.
+    /// No colours.
     pub const PLAIN: Self = Self(false);
 
     /// The text in this colour.
@@ -46,14 +46,14 @@ impl Paint {
     }
 }
 
-/// How many columns the terminal has that this stream is; none where it is none.
+/// The width of a terminal in columns, 80 where it is not known; `None` where the stream is not a terminal.
 pub fn columns(stream: &(impl IsTerminal + AsFd)) -> Option<usize> {
     const USUAL: usize = 80;
     let size = || rustix::termios::tcgetwinsize(stream).ok().map(|size| usize::from(size.ws_col));
     stream.is_terminal().then(|| size().filter(|columns| *columns > 0).unwrap_or(USUAL))
 }
 
-/// How wide the bar is.
+/// The width of the bar in characters, without the mark of the threshold.
 const CELLS: usize = 20;
 
 /// The severity, 0 to 2, as a bar whose middle is the threshold.

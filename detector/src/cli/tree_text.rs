@@ -34,7 +34,7 @@ pub fn columns(sensors: &[String], recipe: &Recipe) -> Vec<String> {
     (0..recipe.columns(sensors.len())).map(name).collect()
 }
 
-/// A line a node: what goes left comes first.
+/// The tree as text: a line for each node, indented by its depth. The left child comes before the right one.
 pub fn text(tree: &Tree, names: &[String]) -> String {
     let mut text = String::new();
     let mut open = vec![(0_u32, 0_usize)];
@@ -48,7 +48,7 @@ pub fn text(tree: &Tree, names: &[String]) -> String {
     text
 }
 
-/// For Graphviz. The left edge is that of rows for which the condition holds.
+/// The tree in the language of Graphviz. Rows for which the condition of a node holds take its left edge.
 pub fn dot(tree: &Tree, names: &[String]) -> String {
     let mut text = "digraph tree {\n  node [shape=box, fontname=sans];\n".to_owned();
     for (at, node) in tree.nodes().iter().enumerate() {
@@ -68,7 +68,7 @@ fn children(node: &Node) -> Option<[u32; 2]> {
     }
 }
 
-/// The condition that holds of rows that go left, or how many rows ended here.
+/// The condition of a split, which holds for the rows that go left; or the number of rows in a leaf.
 fn label(tree: &Tree, node: &Node, names: &[String]) -> String {
     match node {
         Node::Split { column, threshold, .. } => format!("{} <= {threshold}", names[*column as usize]),

@@ -1,4 +1,4 @@
-//! Readings and their times in; what is usual in each half hour of the day out.
+//! Readings and their times in; the usual value in each half hour of the day out.
 
 use std::collections::VecDeque;
 
@@ -7,42 +7,43 @@ use serde::{Deserialize, Serialize};
 
 const HALF_HOUR: i64 = 30 * 60;
 const HALF_HOURS: i64 = 48;
-/// How many days what is usual is the median of.
+/// The number of newest days over which the usual value is the median.
 const DAYS: usize = 7;
 
-/// The usual value of each sensor in each half hour of the day (UTC). It travels with the model.
+/// The usual value of each sensor in each half hour of the day (UTC). It is stored in the model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Daily(Vec<Vec<f64>>);
 
 impl Daily {
-    /// What is usual of the sensor of this index at such a time of the day; none for a half hour that was not seen.
+    /// The usual value of the sensor with this index at this time of day; `None` if its half hour has no
+    /// readings.
     pub fn usual(&self, time: Timestamp, sensor: usize) -> Option<f64> {
         self.0.get(slot(half_hour(time)))?.get(sensor).copied()
     }
 
-    /// Whether it is of so many sensors: a finite value for each, in the half hours that were seen.
+    /// Whether every half hour with readings has a finite value for each of exactly this many sensors.
     pub fn is_of(&self, sensors: usize) -> bool {
         let is_whole =
             |usual: &Vec<f64>| usual.len() == sensors && usual.iter().all(|value| value.is_finite());
         self.0.len() <= HALF_HOURS as usize && self.0.iter().all(|usual| usual.is_empty() || is_whole(usual))
     }
 
-    /// Nothing was seen.
+    /// Whether no half hour has usual values.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// From now on this is usual in a half hour of the day, one value a sensor.
+    /// Set the usual values in a half hour of the day (0 to 47), one value per sensor.
     pub fn set(&mut self, (slot, usual): (usize, Vec<f64>)) {
         self.0.resize(HALF_HOURS as usize, Vec::new());
         self.0[slot] = usual;
     }
 }
 
-/// What has been seen of the days so far, of which the usual is made.
+/// The means of the last days, from which usual values are computed.
 #[derive(Clone, Debug, Default)]
 pub struct Days {
-    /// By the half hour of the day: each sensor's mean in it on each of the last days.
+    /// For each half hour of the day, the mean of each sensor in it on each of the last days.
     means: Vec<VecDeque<Vec<f64>>>,
     going_on: Option<HalfHour>,
 }
@@ -55,8 +56,8 @@ struct HalfHour {
 }
 
 impl Days {
-    /// Count readings, one value a sensor, which come in the order of time. When they open another half hour: what has
-    /// become usual in the one that is over.
+    /// Add readings, one value per sensor, in the order of time. If they begin another half hour, return the
+    /// usual values of the one that has ended.
     pub fn add(&mut self, time: Timestamp, values: &[f64]) -> Option<(usize, Vec<f64>)> {
         let number = half_hour(time);
         let over = self.going_on.take_if(|going_on| going_on.number != number);
@@ -67,7 +68,7 @@ impl Days {
         over.map(|over| self.close(over))
     }
 
-    /// What has become usual in the half hour that goes on, which is over now.
+    /// End the current half hour and return its usual values.
     pub fn finish(mut self) -> Option<(usize, Vec<f64>)> {
         self.going_on.take().map(|over| self.close(over))
     }
@@ -95,7 +96,7 @@ fn slot(half_hour: i64) -> usize {
     half_hour.rem_euclid(HALF_HOURS) as usize
 }
 
-/// The middle value, or the mean of the two in the middle. At least one is there.
+/// The middle value, or the mean of the two in the middle. There must be at least one value.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
@@ -110,7 +111,7 @@ mod tests {
         Timestamp::from_second((day * 24 + hour) * 3600 + minute * 60).unwrap()
     }
 
-    /// What is usual after these readings of one sensor.
+    /// The usual values after these readings of one sensor.
     fn usual(readings: impl IntoIterator<Item = (Timestamp, f64)>) -> Daily {
         let (mut days, mut daily) = (Days::default(), Daily::default());
         for (time, value) in readings {

@@ -1,12 +1,12 @@
 //! Readings in, the vectors that a model sees out.
 
-/// What is usual at which time of the day.
+/// The usual value of each sensor by time of day.
 pub mod daily;
 /// The level of each sensor, which follows slow change.
 pub mod reference;
 /// Readings -> the vectors that a model sees.
 pub mod pipeline;
-/// What training vectors look like against the level of a while before.
+/// Training vectors -> vectors measured against the level some time before.
 pub mod wander;
-/// What a vector's columns are called.
+/// The names of a vector's columns.
 pub mod column_names;

@@ -13,19 +13,20 @@ use thiserror::Error;
 use crate::features::daily::{Daily, Days};
 use crate::features::reference::Reference;
 
-/// How readings become vectors. It travels with the model, so that a model is always fed as it was trained.
+/// How readings become vectors. It is stored in the model, so that scoring makes the same vectors as
+/// training.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", try_from = "Stated")]
 pub struct Recipe {
     /// The features of each sensor, in order.
     pub features: Vec<Feature>,
-    /// How many readings `RollingMean` and `LogStdDev` are taken over, the newest among them.
+    /// The number of readings that `RollingMean` and `LogStdDev` cover, including the newest.
     pub window: usize,
     /// How many previous vectors are appended.
     pub lags: usize,
 }
 
-/// A recipe as a file states it.
+/// A recipe as read from a file, before it is checked.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Stated {
@@ -34,21 +35,21 @@ struct Stated {
     lags: usize,
 }
 
-/// A recipe that no spec can ask for: memory for it is not to be had.
+/// A recipe beyond the limits of the spec. It could need more memory than there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum RecipeError {
-    /// No features, or one of them again.
+    /// No features, or more than 5.
     #[error("features must be 1 to 5, got {0}")]
     Features(usize),
-    /// A rolling window beyond the API's bounds.
+    /// A rolling window outside the limits of the API.
     #[error("window must be between 2 and 1000, got {0}")]
     Window(usize),
-    /// More previous vectors than the API's bounds allow.
+    /// More previous vectors than the limits of the API allow.
     #[error("lags must be at most 100, got {0}")]
     Lags(usize),
 }
 
-/// The bounds of `model.train`, wherever the file comes from.
+/// Check the limits of `model.train`: a file may come from anywhere.
 impl TryFrom<Stated> for Recipe {
     type Error = RecipeError;
 
@@ -73,12 +74,12 @@ impl From<&Training> for Recipe {
 }
 
 impl Recipe {
-    /// Columns of a vector for so many sensors.
+    /// The number of columns of a vector for this many sensors.
     pub fn columns(&self, sensors: usize) -> usize {
         sensors * self.features.len() * (1 + self.lags)
     }
 
-    /// The sensor, of so many, that a column of a vector is of.
+    /// The index of the sensor that a column of a vector belongs to, given the number of sensors.
     pub fn sensor_of(&self, column: usize, sensors: usize) -> usize {
         column / self.features.len() % sensors
     }
@@ -88,7 +89,7 @@ impl Recipe {
         matches!(self.features[column % self.features.len()], Feature::Value | Feature::RollingMean)
     }
 
-    /// Readings needed before the first vector is complete.
+    /// The number of readings that a vector needs.
     pub fn memory(&self) -> usize {
         let reach = |feature: &Feature| match feature {
             Feature::Value | Feature::DailyResidual => 1,
@@ -104,7 +105,7 @@ impl Recipe {
     }
 }
 
-/// A feature's value in the unit of its sensor: of `LogStdDev`, the standard deviation itself.
+/// The value of a feature in the unit of its sensor; for `LogStdDev`, the standard deviation itself.
 pub fn in_sensor_unit(feature: Feature, value: f64) -> f64 {
     match feature {
         Feature::LogStdDev => libm::exp10(value),
@@ -112,56 +113,57 @@ pub fn in_sensor_unit(feature: Feature, value: f64) -> f64 {
     }
 }
 
-/// How readings become vectors, and what the training has learned of the days: what an artifact says of it.
+/// How readings become vectors, and what the training has learned about days and levels, as stored in an
+/// artifact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pipeline {
     /// How vectors are made.
     #[serde(flatten)]
     pub recipe: Recipe,
-    /// What is usual at which time of the day; empty where no feature asks.
+    /// The usual values by time of day; empty if no feature needs them.
     #[serde(default, skip_serializing_if = "Daily::is_empty")]
     pub daily: Daily,
-    /// What is done to a vector before the forest sees it; none where it sees the vector.
+    /// The steps that turn a vector into the forest's cells; `None` if the forest scores the vector itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preprocessing: Option<Preprocessing>,
-    /// The level of each sensor at the end of the training; none where vectors are not measured against it.
+    /// The level of each sensor at the end of the training; `None` if vectors are not measured against it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
 }
 
 impl Pipeline {
-    /// The memory of readings that vectors are made of, empty.
+    /// Create an empty memory of readings that makes these vectors.
     pub fn features(&self) -> Features {
         let features = Features::new(self.recipe.clone(), Arc::new(self.daily.clone()));
         Features { reference: self.reference.clone(), ..features }
     }
 }
 
-/// The recent past that the next vector needs.
+/// The recent readings that the next vector needs.
 #[derive(Clone, Debug)]
 pub struct Features {
     recipe: Recipe,
     daily: Arc<Daily>,
     reference: Option<Reference>,
-    /// Whether the levels stay.
+    /// Whether the levels are fixed instead of following the readings.
     is_frozen: bool,
-    /// What the levels were that the newest vector was measured against.
+    /// The levels that the newest vector was measured against.
     measured: Vec<f64>,
     recent: VecDeque<Instant>,
 }
 
-/// The readings of one time, one value a sensor. Shared, not copied, when the memory is cloned.
+/// The readings of one instant, one value per sensor. They are shared, not copied, when the memory is cloned.
 #[derive(Clone, Debug)]
 struct Instant {
     time: Timestamp,
     values: Arc<[f64]>,
 }
 
-/// A standard deviation below this counts as this: the logarithm of 0 is no number.
+/// The smallest standard deviation; a lower one counts as this, because the logarithm of 0 is not finite.
 const STILL: f64 = 1e-9;
 
 impl Features {
-    /// Nothing seen yet, but for what is usual at which time of the day.
+    /// Create a memory without readings, with the usual values by time of day.
     pub fn new(recipe: Recipe, daily: Arc<Daily>) -> Self {
         Self {
             recent: VecDeque::with_capacity(recipe.memory()),
@@ -173,13 +175,13 @@ impl Features {
         }
     }
 
-    /// The vector of these readings, one value a sensor, which are remembered; none until the past is long enough.
+    /// Keep these readings, one value per sensor, and return their vector; `None` while there are too few.
     pub fn push(&mut self, time: Timestamp, values: &[f64]) -> Option<Vec<f64>> {
         let mut vector = Vec::with_capacity(self.recipe.columns(values.len()));
         self.push_onto(&mut vector, time, values).then_some(vector)
     }
 
-    /// The same, behind other vectors; whether there was one.
+    /// As [`Features::push`], but append the vector to `vectors`. Return whether there was a vector.
     pub fn push_onto(&mut self, vectors: &mut Vec<f64>, time: Timestamp, values: &[f64]) -> bool {
         let is_full = self.recent.len() == self.recipe.memory();
         let oldest = self.recent.pop_front_if(|_| is_full);
@@ -195,32 +197,32 @@ impl Features {
         is_complete
     }
 
-    /// The same for rows that have no times: the levels stay.
+    /// The same memory with fixed levels, for rows that have no times.
     #[must_use]
     pub fn frozen(self) -> Self {
         Self { is_frozen: true, ..self }
     }
 
-    /// The level that the next vector is measured against; none where none is.
+    /// The levels that the next vector is measured against; `None` if there are none.
     pub fn reference(&self) -> Option<&Reference> {
         self.reference.as_ref()
     }
 
-    /// From now on vectors are measured against this level, where they are measured against one.
+    /// Replace the levels that vectors are measured against, if they are measured against levels.
     pub fn refer_to(&mut self, reference: Reference) {
         if self.reference.is_some() {
             self.reference = Some(reference);
         }
     }
 
-    /// Of each sensor, the level that the newest vector was measured against, and the newest reading; nothing where
-    /// vectors are not measured against levels.
+    /// For each sensor, the level that the newest vector was measured against, and the newest reading. Empty
+    /// if vectors are not measured against levels.
     pub fn newest_levels(&self) -> impl Iterator<Item = (f64, f64)> {
         let newest = self.recent.back().into_iter().flat_map(|newest| newest.values.iter().copied());
         self.measured.iter().copied().zip(newest)
     }
 
-    /// A whole vector as it was read, measured against the level.
+    /// Measure a complete vector against the levels: subtract them from the columns that follow a level.
     pub fn against_level(&self, vector: &mut [f64]) {
         let Some(reference) = &self.reference else { return };
         let sensors = vector.len() / (self.recipe.features.len() * (1 + self.recipe.lags));
@@ -233,7 +235,7 @@ impl Features {
         self.recent.iter().map(|instant| (instant.time, &*instant.values))
     }
 
-    /// The same memory for vectors that are made in another way, of which `empty` remembers nothing yet.
+    /// Return `empty`, which makes other vectors, with the readings of this memory added.
     #[must_use]
     pub fn by(&self, empty: Self) -> Self {
         let mut features = empty;
@@ -243,8 +245,9 @@ impl Features {
         features
     }
 
-    /// The vector of these readings as if they came next, at the time of the newest; none where that is not known and
-    /// matters. Nothing is remembered.
+    /// Return the vector of these readings as if they came next, at the time of the newest reading. Nothing
+    /// is kept. `None` if there are too few readings, or no newest reading and the vector depends on the time
+    /// of the day.
     pub fn peek(&self, values: &[f64]) -> Option<Vec<f64>> {
         let newest = self.recent.back().map(|instant| instant.time);
         let time = if self.recipe.is_daily() { newest? } else { newest.unwrap_or_default() };
@@ -254,12 +257,13 @@ impl Features {
         self.put_vector(&mut vector, &past).then_some(vector)
     }
 
-    /// Of each sensor, the level that the next vector is measured against; nothing where vectors are measured against none.
+    /// For each sensor, the level that the next vector is measured against; empty if there are none.
     pub fn levels(&self) -> &[f64] {
         self.reference.as_ref().map_or(&[], Reference::levels)
     }
 
-    /// The newest readings' features, then those of the readings before them, `lags` times; false where there are too few.
+    /// Append the features of the newest readings, then those of the `lags` readings before them. Return
+    /// false if there are too few readings.
     fn put_vector(&self, vectors: &mut Vec<f64>, past: &Past) -> bool {
         if past.len() < self.recipe.memory() {
             return false;
@@ -296,9 +300,9 @@ impl Features {
 /// The readings that a vector is made of, oldest first.
 struct Past<'a> {
     recent: &'a VecDeque<Instant>,
-    /// How many of the oldest do not count.
+    /// The number of oldest readings that are skipped.
     skipped: usize,
-    /// What comes after the newest.
+    /// The readings that come after the newest.
     next: Option<(Timestamp, &'a [f64])>,
 }
 
@@ -314,8 +318,8 @@ impl Past<'_> {
     }
 }
 
-/// Features while a model is trained: what is usual is learned as the days go by, so that each reading is compared with
-/// the days before it, as it will be when the model serves.
+/// Features during a training. The usual values are learned as the days pass, so that each reading is
+/// compared with the days before it, as when the model serves.
 #[derive(Clone, Debug)]
 pub struct Learning {
     features: Features,
@@ -323,13 +327,13 @@ pub struct Learning {
 }
 
 impl Learning {
-    /// Nothing seen yet.
+    /// Create features without readings.
     pub fn new(recipe: Recipe) -> Self {
         Self { features: Features::new(recipe, Arc::default()), days: Days::default() }
     }
 
-    /// Put the vector of these readings, as [`Features::push`] makes it, behind the others, and learn from them; whether
-    /// there was one.
+    /// Learn from these readings, and append their vector to `vectors` as [`Features::push_onto`] does.
+    /// Return whether there was a vector.
     pub fn push_onto(&mut self, vectors: &mut Vec<f64>, time: Timestamp, values: &[f64]) -> bool {
         if self.features.recipe.is_daily()
             && let Some(usual) = self.days.add(time, values)
@@ -339,7 +343,7 @@ impl Learning {
         self.features.push_onto(vectors, time, values)
     }
 
-    /// How the vectors were made, and what is usual at which time of the day.
+    /// Return how the vectors were made, with the usual values by time of day.
     pub fn finish(self) -> Pipeline {
         let mut daily = Arc::unwrap_or_clone(self.features.daily);
         self.days.finish().into_iter().for_each(|usual| daily.set(usual));
@@ -347,7 +351,7 @@ impl Learning {
     }
 }
 
-/// The values, reusing the memory if it is not shared.
+/// Store the values, in the memory of `others` if that is not shared.
 fn in_place_of(others: Option<Arc<[f64]>>, values: &[f64]) -> Arc<[f64]> {
     let Some(mut place) = others else { return values.into() };
     match Arc::get_mut(&mut place) {
@@ -365,7 +369,8 @@ fn mean(values: impl Iterator<Item = f64> + Clone, count: usize) -> f64 {
     first + values.map(|value| value - first).sum::<f64>() / count as f64
 }
 
-/// The root of the mean squared distance from the mean, in two passes: exact 0 for equal values.
+/// The standard deviation (the root of the mean squared distance from the mean), in two passes: exactly 0 for
+/// equal values.
 fn standard_deviation(values: impl Iterator<Item = f64> + Clone, count: usize) -> f64 {
     let first = values.clone().next().unwrap_or(0.0);
     // Distances from the first value keep a flat line at exactly 0, whatever its level.

@@ -1,4 +1,5 @@
-//! Training readings in, the level of each sensor out; then readings, and the level follows their slow change.
+//! Training readings in, the level of each sensor out; later readings in, and the level follows their slow
+//! change.
 //!
 //! A recursive, winsorised mean: the exponentially weighted moving average of Roberts (1959), whose steps are bounded as
 //! Huber (1964) bounds them, so that a fault moves the level by no more than a few of the sensor's usual deviations in a
@@ -7,16 +8,16 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// How far a reading may pull the level, in usual deviations of the sensor.
+/// The largest distance from the level at which a reading counts in full, in usual deviations of the sensor.
 const CLIP: f64 = 3.0;
-/// By how much the bound grows in a time scale while every reading is beyond it, as a power of e: what lasts for a time
-/// scale is the new level, however far away it is.
+/// The growth of this bound in a time scale while every reading is beyond it, as a power of e: a change that
+/// lasts for a time scale becomes the new level, however large it is.
 const GROWTH: f64 = 5.0;
-/// So many readings after a restart pull with all their weight: nothing is known yet.
+/// The number of readings after a restart that are not bounded, because the level is not known yet.
 const SETTLING: f64 = 60.0;
 
-/// The level of each sensor, and how fast it follows. It travels with the model, as it was at the end of the training,
-/// and with the snapshot, as it is.
+/// The level of each sensor, and how fast it follows. The model stores it as of the end of the training, the
+/// snapshot as of now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reference {
@@ -24,15 +25,15 @@ pub struct Reference {
     centre: Vec<f64>,
     /// The usual deviation of each sensor from its level a while ago, over 0.
     deviation: Vec<f64>,
-    /// By how much the bound of each sensor has grown: 1 or more.
+    /// The factor by which the bound of each sensor has grown: 1 or more.
     reach: Vec<f64>,
     /// The time scale, in seconds.
     seconds: f64,
     /// The time scale, in readings: 1 or more.
     readings: f64,
-    /// How many readings it has followed since its last restart, at most the time scale's.
+    /// The number of readings followed since the last restart, at most `readings`.
     age: f64,
-    /// The newest reading that it has followed.
+    /// The time of the newest reading that was followed.
     until: Timestamp,
 }
 
@@ -46,14 +47,14 @@ pub struct TimeScale {
 }
 
 impl Reference {
-    /// Of sensors with these levels and usual deviations, after readings up to `until`.
+    /// Create a reference from the levels and usual deviations of sensors, after readings up to `until`.
     pub fn new(centre: Vec<f64>, deviation: Vec<f64>, scale: TimeScale, until: Timestamp) -> Self {
         let TimeScale { seconds, readings } = scale;
         let reach = vec![1.0; centre.len()];
         Self { centre, deviation, reach, seconds, readings, age: readings, until }
     }
 
-    /// The levels, one a sensor.
+    /// The levels, one per sensor.
     pub fn levels(&self) -> &[f64] {
         &self.centre
     }
@@ -68,7 +69,7 @@ impl Reference {
         self.readings
     }
 
-    /// Whether it is a reference of so many sensors that any reading can be measured against.
+    /// Whether the reference has valid numbers for exactly this many sensors.
     pub fn is_of(&self, sensors: usize) -> bool {
         let finite = |values: &[f64]| values.len() == sensors && values.iter().all(|value| value.is_finite());
         let scale = self.seconds > 0.0 && self.readings >= 1.0 && self.age >= 0.0;
@@ -79,8 +80,9 @@ impl Reference {
             && scale
     }
 
-    /// Follow the readings of the next instant. What is no newer than the newest is known already; after a gap of more
-    /// than the time scale, and before what is known by more than it, the level restarts.
+    /// Follow the readings of the next instant. Readings that are not newer than the newest are ignored.
+    /// After a gap of more than the time scale, and for readings older than the newest by more than that, the
+    /// level restarts.
     pub fn follow(&mut self, time: Timestamp, values: &[f64]) {
         let since = time.duration_since(self.until);
         if since.abs() > SignedDuration::try_from_secs_f64(self.seconds).unwrap_or(SignedDuration::MAX) {

@@ -1,31 +1,32 @@
-//! Training vectors in; out come the vectors that a forest grows from and those that a threshold is made from, each measured against
-//! the level of its sensors a while before, and the level at the end.
+//! Training vectors in; the vectors that a forest is grown from, those that a threshold is made from, and the
+//! level at the end out. Each vector is measured against the level of its sensors some time before.
 //!
-//! A sensor whose level wanders during the training will wander on, up or down: a warm-up, a tank that empties, an axle
-//! that wears. So the forest is grown from what the readings would look like after more of it, in both directions, and the
-//! threshold is made from blocks of time that were judged from where the level was before them, never from a level that
-//! they took part in: block-wise validation (Bergmeir and Benítez, Information Sciences 191, 2012).
+//! A sensor whose level wanders during the training will wander further, up or down: a warm-up, a tank that
+//! empties, an axle that wears. So the forest is grown from readings as they would look after more wander, in
+//! both directions. The threshold is made from blocks of time that are judged against the level before them,
+//! never against a level that they are part of: block-wise validation (Bergmeir and Benítez, Information
+//! Sciences 191, 2012).
 
 use jiff::Timestamp;
 
 use super::pipeline::Recipe;
 use super::reference::{Reference, TimeScale};
 
-/// The share of the training that a level is a mean over.
+/// The window of the mean that a level is: one part in this many of the training.
 const LEVEL: usize = 12;
-/// How far back the level is taken that the forest's rows are measured against, as a part of the training.
+/// The time between the forest's rows and their level: one part in this many of the training.
 const LAG: usize = 4;
-/// How much further than in the training the level may wander: the forest's rows, and the threshold's.
+/// The factor by which the wander of the level is enlarged, for the forest's rows and for the threshold's.
 const FOREST_GAIN: f64 = 1.75;
 const THRESHOLD_GAIN: f64 = 1.5;
 /// With fewer vectors a level cannot be distinguished from noise.
 const FEWEST: usize = 24;
-/// As many scores as an artifact keeps.
+/// The number of scores that an artifact keeps.
 const MAX_FOR_THRESHOLD: usize = 8192;
-/// The deviation of a sensor that never varied, as a share of its level, and at least.
+/// The deviation of a sensor that never varied: as a share of its level, and its least value.
 const STILL: [f64; 2] = [1e-3, 1e-9];
 
-/// The vectors of a training, their sensors' values, and the means of these.
+/// The vectors of a training, the values of the sensors, and the running means of these values.
 pub struct Wander<'a> {
     recipe: &'a Recipe,
     sensors: usize,
@@ -37,7 +38,8 @@ pub struct Wander<'a> {
 }
 
 impl<'a> Wander<'a> {
-    /// Of vectors and, one a sensor, the values at their time, row by row. None where there are too few.
+    /// Create it from vectors and the values of all sensors at their times, row by row. `None` if there are
+    /// too few rows.
     pub fn new(
         recipe: &'a Recipe,
         sensors: usize,
@@ -61,7 +63,8 @@ impl<'a> Wander<'a> {
         self.len() / LEVEL + self.lag..self.len()
     }
 
-    /// What the forest grows from: these rows, with what the level has wandered up and down.
+    /// The vectors that the forest is grown from: each row twice, with the wander of the level enlarged up
+    /// and down.
     pub fn for_forest(&self, rows: impl Iterator<Item = usize>) -> Vec<f64> {
         let mut cells = Vec::new();
         for row in rows {
@@ -71,15 +74,15 @@ impl<'a> Wander<'a> {
         cells
     }
 
-    /// The rows as they are, seen from the level a lag before them.
+    /// The rows as a model would judge them, measured against the level one lag before them.
     pub fn as_judged(&self) -> Vec<f64> {
         let mut cells = Vec::new();
         self.rows().for_each(|row| self.put(&mut cells, row, self.lag, 1.0));
         cells
     }
 
-    /// What the threshold is made from: rows seen from the levels of two lags before them, evenly spaced where there are
-    /// many.
+    /// The vectors that the threshold is made from: rows measured against the levels one and two lags before
+    /// them, evenly spaced if there are many.
     pub fn for_threshold(&self) -> Vec<f64> {
         let level = self.len() / LEVEL;
         let far = (2 * self.lag).min(self.scale.readings as usize).max(1);
@@ -96,7 +99,7 @@ impl<'a> Wander<'a> {
         cells
     }
 
-    /// The level at the end.
+    /// The level at the end of the training, at time `until`.
     pub fn reference(&self, until: Timestamp) -> Reference {
         let centre = self.means[self.means.len() - self.sensors..].to_vec();
         let deviation = (0..self.sensors).map(|sensor| self.deviation(sensor)).collect();
@@ -107,7 +110,8 @@ impl<'a> Wander<'a> {
         self.values.len() / self.sensors
     }
 
-    /// 1.25 times the mean distance from the level a lag before: the standard deviation, were it normal.
+    /// 1.25 times the mean distance from the level a lag before: the standard deviation, if distances are
+    /// normal.
     fn deviation(&self, sensor: usize) -> f64 {
         let rows = self.rows();
         let distance = |row: usize| (self.value(row, sensor) - self.mean(row - self.lag, sensor)).abs();
@@ -125,7 +129,7 @@ impl<'a> Wander<'a> {
         self.means[row * self.sensors + sensor]
     }
 
-    /// The row, its distance from its own level as it is, and what the level has wandered in a lag so many times.
+    /// Append a row: its distance from its own level, plus `gain` times the change of that level in a lag.
     fn put(&self, cells: &mut Vec<f64>, row: usize, lag: usize, gain: f64) {
         let columns = self.recipe.columns(self.sensors);
         let vector = &self.cells[row * columns..][..columns];
@@ -140,7 +144,7 @@ impl<'a> Wander<'a> {
     }
 }
 
-/// The mean of each sensor's newest `window` values, those of the first rows of what there is.
+/// For each row, the mean of each sensor's newest `window` values; in the first rows, of the values so far.
 fn means(values: &[f64], sensors: usize, window: usize) -> Vec<f64> {
     let mut sums = vec![0.0; sensors];
     let first = values[..sensors].to_vec();

@@ -7,18 +7,18 @@ use std::path::Path;
 /// When bytes must be on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sync {
-    /// Before the call returns: they survive the machine.
+    /// Before the call returns: they survive a crash of the machine.
     Now,
-    /// When the system likes: they survive the process.
+    /// When the system writes them: they survive a crash of the process.
     Later,
 }
 
-/// Write beside the file, then rename onto it: the file, to be written on. Whatever stands beside it is removed first and
-/// never written through, be it what a process has left that was killed, or a link to somewhere else; and so is what a
-/// full disk has cut short.
+/// Write a new file beside `path`, rename it to `path`, and return it, open for further writing. A file or
+/// link that has the name of the new file is removed first and never written to: a killed process may have
+/// left it, and a link may lead elsewhere. A file that a full disk has cut short is removed too.
 ///
 /// # Errors
-/// The disk is full, or the folder not ours.
+/// The disk is full, or the folder is not writable.
 pub fn write(path: &Path, bytes: &[u8], sync: Sync) -> io::Result<File> {
     let beside = path.with_extension("new");
     remove(&beside)?;

@@ -1,5 +1,5 @@
-//! A path in, the bytes of the regular file behind it out, within a bound. A pipe that nobody writes to would hold the
-//! reader forever, and a device has no end.
+//! A path in, the bytes of the regular file behind it out, up to a limit. Other kinds of files are refused: a
+//! pipe without a writer would block the reader forever, and a device has no end.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
@@ -9,20 +9,21 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use thiserror::Error;
 
-/// A file that is larger than its bound.
+/// The file is larger than the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the file must be at most {most} bytes, got {got}")]
 pub struct TooLarge {
-    /// The bound.
+    /// The limit in bytes.
     pub most: u64,
-    /// Its size, or more than the bound where it grows while it is read.
+    /// The file's size in bytes, or more than the limit if the file grows while it is read.
     pub got: u64,
 }
 
-/// The whole of a regular file of at most `most` bytes. An error of the kind [`ErrorKind::FileTooLarge`] holds [`TooLarge`].
+/// Read a complete regular file of at most `most` bytes. An error of the kind [`ErrorKind::FileTooLarge`]
+/// holds [`TooLarge`].
 ///
 /// # Errors
-/// It cannot be read, is no regular file, or is too large: that is known before it is read.
+/// The file cannot be read, is not a regular file, or is too large. Its size is checked before it is read.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open(path)?;
     let size = file.metadata()?.len();
@@ -33,12 +34,12 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A regular file, opened for reading.
+/// Open a regular file for reading.
 ///
 /// # Errors
-/// It cannot be read, or is no regular file.
+/// The file cannot be read, or is not a regular file.
 pub fn open(path: &Path) -> io::Result<File> {
-    // Without the flag, opening a pipe waits for somebody to write to it.
+    // Without the flag, opening a pipe waits for a writer.
     let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
     let kind = file.metadata()?.file_type();

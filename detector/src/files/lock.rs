@@ -1,4 +1,4 @@
-//! A folder in, a lock out that one process holds at a time, until it ends however it ends.
+//! A folder in, a lock out that one process holds at a time. It is released when the process ends or crashes.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -7,10 +7,11 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
-/// The file that is locked. It stays: removing it would let two processes lock two files of this name.
+/// The file that is locked. It is never removed, because two processes could otherwise lock two files of this
+/// name.
 const FILE: &str = "lock";
 
-/// The folder is this process's while this lives.
+/// The lock of a folder. It is released when this value is dropped.
 #[derive(Debug)]
 pub struct Lock(#[expect(dead_code, reason = "closing it gives the lock back")] File);
 
@@ -18,7 +19,8 @@ impl Lock {
     /// Lock a folder.
     ///
     /// # Errors
-    /// Another process holds it, or the file cannot be made. A file system that knows no locks is trusted.
+    /// Another process holds the lock, or the file cannot be created. On a file system without locks, no
+    /// error is returned.
     pub fn take(folder: &Path) -> io::Result<Self> {
         let nofollow = OFlags::NOFOLLOW.bits().cast_signed();
         let mut options = OpenOptions::new();

@@ -1,10 +1,10 @@
-//! Files: read within bounds, written whole, and never written over what is being read.
+//! Files: read up to a limit, written as a whole, and never written over an input.
 
-/// A file's bytes, if it is one and not too large.
+/// The bytes of a regular file that is not too large.
 pub mod bounded;
-/// A file that is whole or not there.
+/// A file that is complete or absent.
 pub mod atomic_write;
-/// A folder that one process has to itself.
+/// A folder that only one process uses.
 pub mod lock;
-/// Whether what is written is what is read.
+/// Whether an output is the same file as an input.
 pub mod same_file;

@@ -1,4 +1,4 @@
-//! The path of an output and those of inputs in; a refusal out where they are one file, by whatever names and links.
+//! The paths of an output and of inputs in; an error out if they are one file, under any name or link.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -14,17 +14,18 @@ pub struct OverInput {
     input: PathBuf,
 }
 
-/// Refuses an output that is one of the inputs. What is no regular file is written to without being emptied, and `-` is none.
+/// Check that the output is not one of the inputs. Outputs that are not regular files are accepted, because
+/// opening them does not empty them; so is `-`.
 ///
 /// # Errors
-/// They are one file.
+/// The output and an input are the same file.
 pub fn check<'p>(output: &Path, inputs: impl IntoIterator<Item = &'p Path>) -> Result<(), OverInput> {
     let Some(written) = identity(output) else { return Ok(()) };
     let over = inputs.into_iter().find(|input| identity(input) == Some(written));
     over.map_or(Ok(()), |input| Err(OverInput { output: output.to_owned(), input: input.to_owned() }))
 }
 
-/// What the file system knows a regular file by; links are followed.
+/// The device and the inode number, which identify a regular file; links are followed.
 fn identity(path: &Path) -> Option<(u64, u64)> {
     let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
     Some((metadata.dev(), metadata.ino()))

@@ -1,14 +1,16 @@
-//! Readings that arrive at any time and in any order in; the readings of all sensors at one instant after another out.
-//! Pure: what time it is, is an argument.
+//! Readings that arrive at any time and in any order in; the readings of all sensors, one instant after
+//! another, out. Pure: the current time is an argument.
 //!
-//! Instants are the multiples of the interval since the Unix epoch. An instant takes from each sensor the newest reading
-//! that is no later than itself and no older than the source's staleness. It is *closed*, and judged, once its readings
-//! are there: when every source has said so, when each sensor has a reading of that very time, or when the source's
-//! lateness has passed on the clock. What arrives for a closed instant counts for the next one if it is still the sensor's
-//! newest, and is dropped if it is not.
+//! Instants are the multiples of the interval since the Unix epoch. An instant takes from each sensor the
+//! newest reading that is not later than the instant and not older than the source's staleness; a reading
+//! younger than one interval always counts. An instant is *closed*, and judged, when each source has declared
+//! its readings complete (`Batch::complete_to`) or its lateness has passed on the clock, or as soon as each
+//! sensor has a reading with exactly the instant's time. A reading that arrives for a closed instant counts
+//! for the next one if it is still the sensor's newest, and is dropped otherwise.
 //!
-//! Until the first instant that is near the clock, the readings' own time paces: so that a history can be pushed as fast as
-//! it goes. From then on the clock does, and an instant without readings is one at which they are missing.
+//! Until the first instant that is near the clock, the times of the readings set the pace, so that a history
+//! can be pushed as fast as possible. From then on the clock sets the pace, and at an instant without
+//! readings they are missing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,24 +23,26 @@ use super::sensor_check::SensorFault;
 use super::source::{Batch, Reading};
 use super::status::SourceStatus;
 
-/// The most instants that are open at once: beyond, the oldest is closed, whatever is late.
+/// The most instants that are open at once. When there are more, the oldest is closed without waiting for
+/// late readings.
 const MAX_OPEN: usize = 4096;
-/// The most instants without readings that are made up for after a pause; beyond, they are left out.
+/// The most overdue instants that are judged after a pause. When there are more, the instants before the
+/// first one with readings are skipped.
 const MAX_OVERDUE: i128 = 60;
-/// How far ahead of the clock a reading may be, or two intervals: clocks differ.
+/// How far ahead of the clock a reading may be; two intervals, if that is longer. Clocks differ.
 const AHEAD: i128 = 60 * SECOND;
 const SECOND: i128 = 1_000_000_000;
 
-/// How the readings of a source meet the interval.
+/// The alignment settings of a source.
 #[derive(Clone, Debug)]
 pub struct Lane {
-    /// Where it is counted what became of each reading.
+    /// The counts of the source's readings by outcome.
     pub status: Arc<SourceStatus>,
     /// How many sensors it has.
     pub sensors: usize,
-    /// For how long a reading stands for its sensor.
+    /// The age up to which a sensor's last reading is used.
     pub staleness: Duration,
-    /// How long an instant waits for it.
+    /// How long an instant waits for late readings of the source.
     pub lateness: Duration,
 }
 
@@ -47,14 +51,14 @@ pub struct Lane {
 pub struct Aligned {
     /// The readings.
     pub readings: Readings,
-    /// The sensors, in order, of which nothing has arrived for this instant: their value, if there is one, was counted
-    /// before.
+    /// The sensors, in ascending order, without a new reading for this instant. The value of such a sensor,
+    /// if any, is an earlier reading, which was already counted.
     pub carried: Vec<usize>,
-    /// The sensors that gave what they cannot give, and are missing therefore.
+    /// The readings that failed a sensor check; their values are missing.
     pub faults: Vec<SensorFault>,
 }
 
-/// The readings that wait for their instant.
+/// The buffer of readings that wait until their instant is closed.
 #[derive(Debug)]
 pub struct Alignment {
     interval: i128,
@@ -63,9 +67,9 @@ pub struct Alignment {
     open: BTreeMap<i128, Open>,
     closed: Option<i128>,
     pace: Pace,
-    /// When something arrived last, by the clock.
+    /// The time on the clock at which the last batch arrived.
     arrived: i128,
-    /// Instants that were left out.
+    /// The number of instants skipped since the last call of `take_skipped`.
     skipped: u64,
 }
 
@@ -75,7 +79,7 @@ struct Progress {
     first: usize,
     staleness: i128,
     lateness: i128,
-    /// It has said what it has up to this time.
+    /// The time up to which the source has delivered all its readings.
     complete_to: Option<i128>,
     /// The time of its newest reading.
     newest: Option<i128>,
@@ -91,31 +95,32 @@ struct Column {
 struct Current {
     time: i128,
     value: Option<f64>,
-    /// It has not been part of an instant yet.
+    /// Whether it has not been used for an instant yet.
     fresh: bool,
 }
 
 #[derive(Debug)]
 struct Open {
     cells: Vec<Option<(i128, Option<f64>)>>,
-    /// How many cells are of the instant's very time.
+    /// The number of cells whose reading has exactly the instant's time.
     exact: usize,
     truth: Option<Vec<ActiveFault>>,
 }
 
-/// What moves from one instant to the next.
+/// What decides when the next instant is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pace {
-    /// Nothing has arrived since this time on the clock.
+    /// No reading has arrived yet; waiting since this time on the clock.
     Waiting(i128),
-    /// The time of the readings, which are of the past.
+    /// The times of the readings, which are in the past.
     Readings,
     /// The clock.
     Clock,
 }
 
 impl Alignment {
-    /// Nothing has arrived at `now`. Instants up to `seen` have been judged before.
+    /// An alignment before the first reading, created at `now`. Instants up to `seen` have been judged
+    /// before.
     pub fn new(lanes: Vec<Lane>, interval: SignedDuration, seen: Option<Timestamp>, now: Timestamp) -> Self {
         let interval = interval.as_nanos().max(1);
         let (mut progress, mut columns) = (Vec::new(), Vec::new());
@@ -143,7 +148,7 @@ impl Alignment {
         }
     }
 
-    /// What a source gave, at `now`.
+    /// Add a batch that arrived from a source at `now`.
     pub fn add(&mut self, source: usize, mut batch: Batch, now: Timestamp) {
         let now = now.as_nanosecond();
         self.arrived = now;
@@ -185,7 +190,8 @@ impl Alignment {
         }
     }
 
-    /// The first reading has arrived: who paces?
+    /// Set the pace when the first reading arrives: the clock if the reading is near it, else the times of
+    /// the readings.
     fn begin(&mut self, source: usize, instant: i128, now: i128) {
         let lane = &self.lanes[source];
         let lag = now - instant * self.interval;
@@ -194,7 +200,7 @@ impl Alignment {
         self.closed = self.closed.max(Some(instant - 1));
     }
 
-    /// A reading for an open instant; of two of one sensor, the newer counts.
+    /// Put a reading into its open instant. Of two readings of one sensor, the older is dropped.
     fn put(&mut self, column: usize, instant: i128, time: i128, value: Option<f64>) {
         let (width, at) = (self.columns.len(), instant * self.interval);
         let open = self.open.entry(instant).or_insert_with(|| Open {
@@ -214,7 +220,8 @@ impl Alignment {
         *cell = Some((time, value));
     }
 
-    /// The sensor's newest reading is this one, if it is newer than the one before.
+    /// Make this reading the sensor's current one if it is newer than the current one. A reading that was
+    /// never used for an instant is dropped.
     fn replace(&mut self, column: usize, time: i128, value: Option<f64>, fresh: bool) {
         let Column { lane, current } = &mut self.columns[column];
         let status = &self.lanes[*lane].status;
@@ -266,7 +273,7 @@ impl Alignment {
         due.then(|| self.close(instant))
     }
 
-    /// A clock that was set back stops nothing: what is open is given up.
+    /// Follow a clock that was set back: drop the waiting readings and continue at the new time.
     fn follow_clock_back(&mut self, newest: i128) {
         let leap = (5 * SECOND / self.interval).max(5);
         if self.closed.is_some_and(|closed| closed > newest + leap) {
@@ -294,7 +301,8 @@ impl Alignment {
         Some(self.close(instant))
     }
 
-    /// How many instants were left out since this was asked last: more were overdue than are made up for.
+    /// Return the number of instants skipped since the last call, and reset it. Instants are skipped when too
+    /// many are overdue (`MAX_OVERDUE`).
     pub fn take_skipped(&mut self) -> u64 {
         std::mem::take(&mut self.skipped)
     }
@@ -303,7 +311,7 @@ impl Alignment {
         self.lanes.iter().map(|lane| lane.lateness).max().unwrap_or_default()
     }
 
-    /// Whether every sensor has a reading of the instant's very time: nothing better can come.
+    /// Whether every sensor has a reading with exactly the instant's time: no better one can arrive.
     fn is_exact(&self, instant: i128) -> bool {
         self.open.get(&instant).is_some_and(|open| open.exact == self.columns.len())
     }
@@ -334,7 +342,8 @@ impl Alignment {
         Aligned { readings: Readings { time, values, truth }, carried, faults: Vec::new() }
     }
 
-    /// What stands for a sensor at a time, and whether it has arrived since the instant before.
+    /// Take the sensor's current value at a time, none if it is stale, and whether the reading is new since
+    /// the instant before.
     fn take(&mut self, column: usize, at: i128) -> (Option<f64>, bool) {
         let Column { lane, current } = &mut self.columns[column];
         let lane = &self.lanes[*lane];
@@ -350,7 +359,8 @@ impl Alignment {
         (None, false)
     }
 
-    /// How long nothing can be due, unless something arrives; at most a second, because a clock may be set.
+    /// How long no instant can become due unless a reading arrives: at most one second, because the clock may
+    /// be set.
     pub fn wait(&self, now: Timestamp) -> Duration {
         let now = now.as_nanosecond();
         let next = match (self.pace, self.closed) {
@@ -361,7 +371,7 @@ impl Alignment {
         Duration::from_nanos((next - now).clamp(0, SECOND) as u64)
     }
 
-    /// The detector stops: what waits is dropped.
+    /// Drop all waiting readings: the detector stops, or the clock was set back.
     pub fn give_up(&mut self) {
         for open in std::mem::take(&mut self.open).into_values() {
             for (column, _) in open.cells.iter().enumerate().filter(|(_, cell)| cell.is_some()) {
@@ -376,10 +386,11 @@ impl Alignment {
     }
 }
 
-/// Whether a reading is of no later than the clock says, about.
+/// Check that a reading is at most 60 s, or two intervals if that is longer, ahead of the clock. `now` and
+/// `interval` are in nanoseconds.
 ///
 /// # Errors
-/// One sentence.
+/// The reading is further ahead: one sentence.
 pub fn not_ahead(time: Timestamp, now: i128, interval: i128) -> Result<(), String> {
     let most = AHEAD.max(2 * interval);
     if time.as_nanosecond() <= now.saturating_add(most) {

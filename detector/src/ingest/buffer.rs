@@ -1,5 +1,5 @@
-//! The newest readings of all sensors: what is learned from where no source remembers anything. They may be kept in a file,
-//! which a restart finds again.
+//! The readings of all sensors in; the newest ones out, kept in memory and optionally in a file, which a
+//! restart reads again. They are the training data where the sources have no history.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -13,7 +13,7 @@ use super::reading::Readings;
 use crate::files::atomic_write::{self, Sync};
 use crate::files::bounded;
 
-/// The newest readings, oldest first, at most so many.
+/// The newest readings, oldest first, up to a maximum number of instants.
 #[derive(Debug)]
 pub struct Buffer(Mutex<Kept>);
 
@@ -28,8 +28,9 @@ struct Kept {
     file: Option<Log>,
 }
 
-/// A file of rows of one length: a header line with the sensors' names, then for each instant its time, in nanoseconds since
-/// the Unix epoch, and the values, eight bytes each, little-endian. A row that was cut short is left out.
+/// A file of rows of one length: a header line with the sensors' names, then for each instant its time, in
+/// nanoseconds since the Unix epoch, and the values, eight bytes each, little-endian. A row that was cut
+/// short is ignored when the file is read.
 #[derive(Debug)]
 struct Log {
     path: PathBuf,
@@ -39,7 +40,7 @@ struct Log {
 }
 
 impl Buffer {
-    /// Nothing yet; the newest `most` readings of so many sensors are kept.
+    /// An empty buffer in memory, for the newest `most` instants; at least one.
     pub fn new(sensors: usize, most: usize) -> Self {
         Self(Mutex::new(Kept {
             width: sensors,
@@ -51,10 +52,11 @@ impl Buffer {
         }))
     }
 
-    /// What a file holds, which is written on. A file of other sensors is replaced.
+    /// Restore the readings from a file, and append further ones to it. A file with other sensors is
+    /// replaced.
     ///
     /// # Errors
-    /// It cannot be read or written.
+    /// The file cannot be read or written.
     pub fn open(path: &Path, sensors: &[String], most: usize) -> io::Result<Self> {
         let buffer = Self::new(sensors.len(), most);
         {
@@ -84,17 +86,17 @@ impl Buffer {
         kept.append(time, values)
     }
 
-    /// How many instants are kept at which every sensor had a reading.
+    /// The number of instants in the buffer at which every sensor had a reading.
     pub fn complete(&self) -> usize {
         self.kept().complete
     }
 
-    /// How many are kept at most.
+    /// The most instants that the buffer keeps.
     pub fn most(&self) -> usize {
         self.kept().most
     }
 
-    /// When the newest readings were taken.
+    /// The time of the newest readings; none where the buffer is empty.
     pub fn newest(&self) -> Option<Timestamp> {
         self.kept().times.back().map(|time| timestamp(*time))
     }
@@ -107,7 +109,7 @@ impl Buffer {
         (end.saturating_sub(most)..end).map(|row| kept.row(row)).collect()
     }
 
-    /// All of them, oldest first.
+    /// All readings in the buffer, oldest first.
     pub fn all(&self) -> Vec<Readings> {
         self.before(Timestamp::MAX, usize::MAX)
     }
@@ -144,7 +146,7 @@ impl Kept {
         log.file.write_all(&bytes(time, values))
     }
 
-    /// A new file takes the old one's place, with what is kept.
+    /// Replace the file by a new one with the readings in the buffer.
     fn rewrite(&self, path: &Path, header: Vec<u8>) -> io::Result<Log> {
         let mut text = header.clone();
         for (row, time) in self.times.iter().enumerate() {
@@ -164,7 +166,7 @@ fn timestamp(nanoseconds: i64) -> Timestamp {
     Timestamp::from_nanosecond(i128::from(nanoseconds)).unwrap_or(Timestamp::MAX)
 }
 
-/// The newest whole rows of a file with this header, at most so many; none where there is no such file.
+/// The newest whole rows of a file, at most `most`; none where there is no file or its header differs.
 fn read(path: &Path, header: &[u8], width: usize, most: usize) -> io::Result<Vec<(i64, Vec<f64>)>> {
     let mut file = match bounded::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -1,5 +1,5 @@
-//! A source and its feed in; a connection that is made again and again out, with pauses that grow and differ between
-//! detectors.
+//! A source and its feed in; a connection, renewed whenever it breaks, out. The pauses between attempts grow,
+//! and differ between detectors.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -10,7 +10,8 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
 use super::source::{Feed, Source};
 
-/// Keep a source connected until the receiver of its readings is dropped. Ends where the source has no more to give.
+/// Keep a source connected: reconnect after each failure. Returns when the source has ended; dropping the
+/// future disconnects.
 pub async fn keep(source: Arc<dyn Source>, feed: Feed) {
     let mut pauses = Pauses::default();
     loop {
@@ -19,7 +20,7 @@ pub async fn keep(source: Arc<dyn Source>, feed: Feed) {
             return feed.disconnected("the source has ended");
         };
         feed.disconnected(&error.to_string());
-        // A connection that was made and broke is a first failure.
+        // After a connection that was made and then broke, the pauses start again at the shortest.
         if feed.status().connections() > connections {
             pauses = Pauses::default();
         }
@@ -27,12 +28,13 @@ pub async fn keep(source: Arc<dyn Source>, feed: Feed) {
     }
 }
 
-/// The pauses between tries to connect: anything from nothing to a second, then to twice as long each time, up to a minute
-/// ("full jitter": Brooker, Exponential Backoff And Jitter, AWS 2015).
+/// The pauses between attempts to connect. Each is random, from zero to a limit that starts at one second,
+/// doubles with each failure, and ends at one minute ("full jitter": Brooker, Exponential Backoff And Jitter,
+/// AWS 2015).
 pub struct Pauses(ExponentialBackoff);
 
 impl Default for Pauses {
-    /// Nothing has failed yet.
+    /// The pauses before the first failure.
     fn default() -> Self {
         let longest = ExponentialBuilder::new()
             .with_min_delay(Duration::from_secs(1))
@@ -54,12 +56,12 @@ impl Pauses {
     }
 }
 
-/// A number from 0 to 1 that no other process draws.
+/// A random number from 0 to 1, independent of other processes.
 fn random() -> f64 {
     random_bits() as f64 / u64::MAX as f64
 }
 
-/// 64 bits that no other process draws.
+/// 64 random bits, independent of other processes.
 pub fn random_bits() -> u64 {
     RandomState::new().build_hasher().finish()
 }

@@ -1,4 +1,5 @@
-//! Sources in, the readings before a moment out: what there is to learn from, and what a model looks back on.
+//! Sources in; their readings before a moment out: the training set, and the readings that a model looks back
+//! on.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -16,24 +17,25 @@ use super::source::{Clock, Rows, SourceError, Span, aligned};
 use super::sources::Sources;
 use super::stream::{Foreseen, Live, ReadingStream};
 
-/// The most instants between two processes that are filled in.
+/// The most instants missed between two processes that are read from the history.
 const MAX_BETWEEN: usize = 10_000;
 
-/// What to learn from first, and what comes after it.
+/// The readings that a detector starts with: the training set, and the stream after it.
 pub struct InitialData {
-    /// What to learn from, oldest first.
+    /// The readings to train on, oldest first; empty where a model is already there.
     pub training_set: Vec<Readings>,
-    /// What comes.
+    /// The readings to judge.
     pub stream: ReadingStream,
-    /// The instants just before the stream's first: so that the first is judged, whatever the model looks back on.
+    /// The readings of the instants just before the stream's first: the model looks back on them, so that the
+    /// first instant is judged.
     pub lead_in: Vec<Readings>,
-    /// What a person should know of it; empty if nothing.
+    /// A note to the user about the data; empty if there is none.
     pub note: String,
 }
 
 impl InitialData {
-    /// With a first training: what was there before `now` (or `dataEndTime`); of a source with a clock of its own, its first
-    /// readings. A model looks `past` readings back.
+    /// The data for a first training: the readings before `now` (or `dataEndTime`); of a source with its own
+    /// clock, its first readings. The model looks back `past` readings.
     ///
     /// # Errors
     /// A source fails.
@@ -44,7 +46,7 @@ impl InitialData {
         now: Timestamp,
         progress: &dyn Progress,
     ) -> Result<Self, SourceError> {
-        // The first vectors need a past of their own.
+        // The first sample looks back on readings too.
         let samples = train.samples + past;
         if let Clock::Own { .. } = sources.clock() {
             return Self::of_recorded(sources, train, samples, past, progress);
@@ -59,8 +61,9 @@ impl InitialData {
         Ok(Self { training_set, ..Self::at(sources, past, now)? })
     }
 
-    /// With a model that is there, has learned from readings up to `learned`, and looks `past` readings back. A process
-    /// before this one has `seen` readings up to some instant, if any has: so a recording goes on.
+    /// The data for an existing model, which was trained on readings up to `learned` and looks back `past`
+    /// readings. `seen` is the last instant that an earlier process has judged, if any: a recording continues
+    /// after it.
     ///
     /// # Errors
     /// A source fails.
@@ -81,7 +84,8 @@ impl InitialData {
         let mut before = VecDeque::new();
         let after = seen.unwrap_or(learned);
         let first = last_before(&mut rest, &mut None, &mut before, past, |time| time <= after)?;
-        // All of it is in the training set and none of it was judged live: as after the training.
+        // The whole recording was trained on, and no row was judged live: all of it is judged, as after a
+        // training.
         if first.is_none() && seen.is_none() {
             return Self::whole(sources);
         }
@@ -96,13 +100,13 @@ impl InitialData {
         Ok(Self { training_set: Vec::new(), stream, lead_in: Vec::new(), note: String::new() })
     }
 
-    /// From now on.
+    /// The stream from `now` on, after the last `past` instants.
     fn at(sources: &Arc<Sources>, past: usize, now: Timestamp) -> Result<Self, SourceError> {
         let next = aligned(now, sources.interval());
         Self::between(sources, Span::last(past, next, sources.interval()), next)
     }
 
-    /// From now on, with the instants between the last one that was seen and the first one to come; of very many, the last.
+    /// The stream from `now` on, after the instants missed since `seen`; at most the last [`MAX_BETWEEN`].
     fn after(sources: &Arc<Sources>, seen: Timestamp, now: Timestamp) -> Result<Self, SourceError> {
         let interval = sources.interval();
         let next = aligned(now, interval);
@@ -156,36 +160,37 @@ impl InitialData {
     }
 }
 
-/// What arrives from now on.
+/// The stream of readings that arrive from now on.
 ///
 /// # Errors
-/// The system refuses threads.
+/// The system cannot start a thread.
 pub fn live(sources: &Sources, seen: Option<Timestamp>) -> Result<ReadingStream, SourceError> {
     let refused = |error: io::Error| SourceError::Server(format!("the sources cannot be read: {error}"));
     Live::start(sources, seen).map(ReadingStream::Live).map_err(refused)
 }
 
-/// The readings before any moment, for the trainings after the first. Moments come in rising order.
+/// A reader of the readings before a moment, for the trainings after the first. Moments must be in ascending
+/// order.
 pub enum HistoryReader {
-    /// The sources are asked.
+    /// The sources' history is queried.
     Asked(Arc<Sources>),
-    /// A source with a clock of its own is read once more, as far as it is needed.
+    /// A source with its own clock is read a second time, as far as needed.
     Read {
-        /// The rows to come.
+        /// The rows that are not read yet.
         rest: Rows,
-        /// The row that was read already.
+        /// The row that was read ahead.
         ahead: Option<Readings>,
         /// The newest rows.
         recent: VecDeque<Readings>,
-        /// What a sensor cannot have given.
+        /// The sensor checks of the spec.
         checks: SensorChecks,
     },
-    /// No source remembers anything: what has arrived was kept.
+    /// The sources have no history: the readings that arrived are in a buffer.
     Kept(Arc<Buffer>),
 }
 
 impl HistoryReader {
-    /// The sources', or what was kept of them.
+    /// A reader of the buffer `kept`, if there is one, else of the sources' history.
     ///
     /// # Errors
     /// A source cannot be opened.
@@ -225,8 +230,8 @@ impl HistoryReader {
     }
 }
 
-/// Move rows into `recent`, of which the newest `most` stay, while their time is one that counts; the first row whose time
-/// is not, if there is one.
+/// Move rows into `recent`, which keeps the newest `most`, while `counts` accepts their time. Return the
+/// first row that it rejects, if there is one.
 fn last_before(
     rest: &mut Rows,
     ahead: &mut Option<Readings>,
@@ -247,7 +252,7 @@ fn last_before(
     Ok(None)
 }
 
-/// The same readings, and `progress` receives their count now and then.
+/// Pass the readings on, and report their count to `progress` every 1024 readings.
 fn with_progress<T>(
     readings: impl Iterator<Item = T>,
     need: usize,

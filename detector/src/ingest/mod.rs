@@ -1,30 +1,30 @@
-//! Where readings come from: sources and files in, readings instant after instant out.
+//! Sources and files in; the readings of all sensors, one instant after another, out.
 
-/// What every sensor gave at one instant.
+/// The readings of all sensors at one instant.
 pub mod reading;
-/// How far a training is.
+/// The progress of a training.
 pub mod progress;
-/// What a sensor cannot have given.
+/// The checks for readings that a sensor cannot give.
 pub mod sensor_check;
-/// A source's state, and what became of its readings.
+/// The state of a source, and the counts of its readings by outcome.
 pub mod status;
-/// The seam: what every kind of source can do.
+/// The trait that every kind of source implements.
 pub mod source;
-/// Where readings come from, a file a kind.
+/// The kinds of sources, one file per kind.
 pub mod sources;
-/// A source that is connected to, again and again.
+/// The connection of a source, renewed whenever it breaks.
 pub mod connection;
-/// Readings that arrive at any time -> instants.
+/// The alignment of readings, which arrive at any time, to instants.
 pub mod alignment;
-/// The newest readings, where no source remembers any.
+/// The buffer of the newest readings, for sources without a history.
 pub mod buffer;
 /// JSON objects as the rows of a table.
 mod ndjson;
-/// Parquet, as far as this build has it.
+/// Parquet files, in builds with the feature `parquet`.
 pub mod parquet;
 /// CSV, NDJSON and Parquet files as training and scoring data.
 pub mod table;
-/// The readings to come.
+/// The stream of readings to judge.
 pub mod stream;
-/// The readings that were.
+/// The readings of the past, for training and for models that look back.
 pub mod history;

@@ -1,6 +1,7 @@
-//! JSON objects, one a line, in; the same as comma-separated text out, for those who read tables.
+//! JSON objects, one per line, in; the same rows as comma-separated text, for the readers of tables, out.
 //!
-//! The first object's fields are the columns. A later object may lack some, which are missing then, and may not have others.
+//! The fields of the first object are the columns. A later object may lack some of them, which are missing
+//! then, and must not have other ones.
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, ErrorKind, Read};
@@ -17,12 +18,12 @@ pub struct Ndjson<R> {
     lines: R,
     columns: Option<Vec<String>>,
     line: u64,
-    /// Made and not read.
+    /// Text that is produced and not read yet.
     text: VecDeque<u8>,
 }
 
 impl<R: BufRead> Ndjson<R> {
-    /// From the first line on.
+    /// A reader that starts at the first line.
     pub fn new(lines: R) -> Self {
         Self { lines, columns: None, line: 0, text: VecDeque::new() }
     }
@@ -68,7 +69,7 @@ impl<R: BufRead> Ndjson<R> {
     }
 }
 
-/// As a table has it: what is missing is empty.
+/// The text of a table's cell; empty for a missing value.
 fn cell(name: &str, value: Option<&Value>) -> Result<String, String> {
     match value {
         None | Some(Value::Null) => Ok(String::new()),

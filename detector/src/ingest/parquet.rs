@@ -1,14 +1,15 @@
-//! Parquet files, known by their first bytes. What reads and writes them is in builds with the feature `parquet` alone.
+//! Parquet files, recognized by their first bytes. Only builds with the feature `parquet` read and write
+//! them.
 
-/// Its rows as text.
+/// The rows of a Parquet file as text.
 #[cfg(feature = "parquet")]
 pub mod reader;
-/// What its columns hold.
+/// The types of columns.
 pub mod column_type;
 
 /// The first four bytes of a Parquet file.
 pub const MAGIC: &[u8; 4] = b"PAR1";
 
-/// What a build without the feature says of a Parquet file, and how to get one with it.
+/// The error message for Parquet of a build without the feature, and how to get a build with it.
 pub const WITHOUT: &str = "this detector is built without Parquet: `cargo build --release --package detector --features parquet` builds one \
                            with it, or convert the file, as by pandas.read_parquet(...).to_csv(...)";

@@ -1,10 +1,10 @@
-//! How far a training is, reported to an observer.
+//! The progress of a training, reported to an observer.
 
-/// Who listens while a model is trained.
+/// An observer of the training of a model.
 pub trait Progress: Sync {
-    /// So many of the samples to train on are there.
+    /// `have` of the `need` readings to train on have been read.
     fn gathered(&self, have: usize, need: usize);
-    /// So many of the trees are grown.
+    /// `have` of `all` trees have been grown.
     fn grown(&self, have: usize, all: usize);
 }
 

@@ -1,5 +1,5 @@
-//! The readings of all sensors at one instant after another in; those that a sensor cannot give made missing, and which fault
-//! it has, out. Pure.
+//! The readings of all sensors, one instant after another, in; the same without the readings that a sensor
+//! cannot give, and the faults of these sensors, out. Pure.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::reading::Readings;
 pub enum Fault {
     /// Its reading is outside of `range`.
     OutOfRange,
-    /// It has changed by more than `maxRate` in a second.
+    /// It has changed by more than `maxRate` per second since its last reading without a fault.
     TooFast,
     /// It has given the same value for `stuckAfter`.
     Stuck,
@@ -28,35 +28,35 @@ pub struct SensorFault {
     pub sensor: usize,
     /// What is wrong.
     pub fault: Fault,
-    /// What it gave.
+    /// The value of the reading.
     pub value: f64,
     /// One sentence, without the sensor's name.
     pub message: String,
 }
 
-/// What each sensor can give, and what it gave last.
+/// The limits of each sensor, and its last readings.
 #[derive(Clone, Debug)]
 pub struct SensorChecks(Vec<Check>);
 
 #[derive(Clone, Debug)]
 struct Check {
     limits: Limits,
-    /// The newest reading without a fault, and when.
+    /// The time and value of the newest reading without a fault.
     good: Option<(Timestamp, f64)>,
-    /// The newest value, and since when it is that.
+    /// The newest value, and the time since which it has not changed.
     same: Option<(Timestamp, f64)>,
 }
 
 impl SensorChecks {
-    /// Nothing was given yet.
+    /// The checks of a detector's sensors, before the first reading.
     pub fn new(detector: &Valid) -> Self {
         let check =
             |sensor: crd::valid::SensorRef<'_>| Check { limits: sensor.limits, good: None, same: None };
         Self(detector.sensors().map(check).collect())
     }
 
-    /// Make missing what a sensor cannot have given. Instants come in rising order; `carried` are the sensors, in order, of
-    /// which nothing new has arrived.
+    /// Set readings that a sensor cannot give to missing, and return their faults. Instants must be in
+    /// ascending order. `carried` are the sensors, in ascending order, without a new reading.
     pub fn apply(&mut self, readings: &mut Readings, carried: &[usize]) -> Vec<SensorFault> {
         let mut faults = Vec::new();
         for (sensor, (check, cell)) in self.0.iter_mut().zip(&mut readings.values).enumerate() {
@@ -70,7 +70,7 @@ impl SensorChecks {
         faults
     }
 
-    /// The same for readings of the past, oldest first, of which no event is published.
+    /// Apply the checks to readings of the past, oldest first. No event is published about their faults.
     #[must_use]
     pub fn clean(&self, mut past: Vec<Readings>) -> Vec<Readings> {
         let mut checks = self.clone();
@@ -141,7 +141,7 @@ impl Check {
 }
 
 impl Fault {
-    /// All of them.
+    /// All faults.
     pub const ALL: [Self; 3] = [Self::OutOfRange, Self::TooFast, Self::Stuck];
 
     /// The value of the `fault` label.
@@ -166,7 +166,7 @@ mod tests {
         SensorChecks::new(&crd::manifest::one_detector(&text).unwrap())
     }
 
-    /// What is said of a value a second; nothing where it is a reading.
+    /// The faults of values, one value per second; empty where a value is a valid reading.
     fn said(limits: &str, values: &[f64]) -> Vec<String> {
         let mut checks = checks(limits);
         let mut one = |(second, value): (i64, &f64)| {

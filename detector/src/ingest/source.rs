@@ -1,10 +1,10 @@
-//! The seam: what every kind of source can do. A kind is a file of `sources/`; whatever stands after the seam stands there
-//! once, for all of them.
+//! The trait that every kind of source implements. A kind is a file of `sources/`; the code that uses the
+//! trait exists once, for all kinds.
 //!
-//! A source has two abilities. *History*: the readings between two instants, if it remembers any. *Live*: readings as they
-//! arrive, put into a [`Feed`]. Alignment to the interval ([`super::alignment`]), reconnecting and its pauses
-//! ([`super::connection`]), what became of each reading ([`super::status`]) and the buffer of what was seen
-//! ([`super::buffer`]) are no business of a source.
+//! A source has two abilities. *History*: the readings between two instants, if it remembers any. *Live*:
+//! readings as they arrive, put into a `Feed`. A source does not do alignment to the interval
+//! (`alignment`), reconnection and its pauses (`connection`), counts of readings by outcome
+//! (`status`) or the buffer of recent readings (`buffer`): these are shared.
 
 use std::sync::Arc;
 
@@ -18,73 +18,76 @@ use super::sources::delimited::CsvError;
 use super::status::SourceStatus;
 use crate::wall_clock;
 
-/// The readings of a source, instant after instant, oldest first, found when they are asked for. It may block the thread
-/// that asks. Dropping it cancels what is left.
+/// The readings of a source, one instant after another, oldest first, read on demand. The iterator may block
+/// the calling thread. Dropping it cancels the rest.
 pub type Rows = Box<dyn Iterator<Item = Result<Readings, SourceError>> + Send>;
 
 /// A source of readings. Its sensors are numbered from 0 in the order of the spec.
 #[async_trait]
 pub trait Source: Send + Sync {
-    /// What time it is for the source. Default: the time on the wall.
+    /// The clock of the source. Default: the wall clock.
     fn clock(&self) -> Clock {
         Clock::Wall
     }
 
-    /// Whether it has a history. Default: it has.
+    /// Whether the source has a history. Default: true.
     fn remembers(&self) -> bool {
         true
     }
 
-    /// The readings of all its sensors at the instants of a span; of a source with a clock of its own, at whatever times
-    /// of the span it has readings of. Nothing where it remembers nothing.
+    /// The readings of all sensors of the source at the instants of a span; of a source with its own clock,
+    /// at all times in the span for which it has readings. Empty where the source has no history.
     ///
     /// # Errors
-    /// It cannot be opened.
+    /// The source cannot be opened.
     fn history(&self, span: Span) -> Result<Rows, SourceError>;
 
-    /// Whether [`Source::history`] reaches into the future: it is read on, then, and no connection is needed.
+    /// Whether [`Source::history`] reaches into the future. Where it does for all sources of a detector, the
+    /// readings come from the history and no connection is made. Default: false.
     fn foresees(&self) -> bool {
         false
     }
 
-    /// How long after an instant the source may still say what it has of it, by [`Batch::complete_to`]: instants wait for it
-    /// so long. Default: not at all.
+    /// How long after an instant the source may take to deliver its readings for that instant and to set
+    /// [`Batch::complete_to`]. Instants wait at most this long, or the spec's `lateness` if that is longer.
+    /// Default: 0.
     fn patience(&self) -> std::time::Duration {
         std::time::Duration::ZERO
     }
 
-    /// Connect, say so by [`Feed::connected`], and put readings into the feed as they arrive, until the connection breaks.
-    /// The caller calls again after a pause, which grows until there is a connection. Dropping the future disconnects.
+    /// Connect, call [`Feed::connected`], and put readings into the feed as they arrive, until the connection
+    /// breaks. The caller calls again after a pause, which grows until there is a connection, unless the
+    /// source has ended (`Ok`). Dropping the future disconnects.
     ///
     /// # Errors
-    /// There is no connection, or no longer, in the server's own words.
+    /// The connection cannot be made, or has broken; in the server's own words.
     async fn live(&self, feed: &Feed) -> Result<(), SourceError>;
 }
 
 /// Why a source gives no readings.
 #[derive(Debug, Error)]
 pub enum SourceError {
-    /// A recording: file, line, column, and what was expected.
+    /// A recording cannot be read: file, line, column, and what was expected.
     #[error(transparent)]
     Csv(#[from] CsvError),
-    /// A server, or the way to it: one sentence, with the server's own words.
+    /// A server fails or cannot be reached: one sentence, with the server's own words.
     #[error("{0}")]
     Server(String),
 }
 
-/// What time it is for a source.
+/// The clock of a source.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Clock {
-    /// The time on the wall.
+    /// The wall clock.
     Wall,
-    /// The time of its own readings, which go by so many times faster than on the wall; 0 is as fast as it goes.
+    /// The times of its own readings, replayed at `speed` times real time.
     Own {
-        /// How many times faster.
+        /// The speed relative to real time; 0 is as fast as possible.
         speed: f64,
     },
 }
 
-/// Instants in a row: multiples of an interval since the Unix epoch.
+/// Consecutive instants: multiples of an interval since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     first: i128,
@@ -107,7 +110,7 @@ impl Span {
         Self { first: from.as_nanosecond().div_euclid(interval), end: i128::MAX / interval, interval }
     }
 
-    /// All of time.
+    /// All instants that a timestamp can hold.
     pub fn all(interval: SignedDuration) -> Self {
         Self::onwards(Timestamp::MIN + interval, interval)
     }
@@ -128,12 +131,12 @@ impl Span {
         usize::try_from(self.end - self.first).unwrap_or_default()
     }
 
-    /// Whether there is none.
+    /// Whether the span has no instants.
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }
 
-    /// From one instant to the next.
+    /// The time from one instant to the next.
     pub fn interval(self) -> SignedDuration {
         SignedDuration::from_nanos(self.interval as i64)
     }
@@ -155,26 +158,27 @@ pub fn aligned(instant: Timestamp, interval: SignedDuration) -> Timestamp {
 /// One reading of one sensor.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reading {
-    /// The sensor: its place among the source's.
+    /// The sensor: its index among the source's sensors.
     pub sensor: usize,
     /// When it was taken.
     pub time: Timestamp,
-    /// What the sensor gave; none where it gave nothing (a null, NaN, a stale marker).
+    /// The value; none where it is missing (a null, NaN, a stale marker).
     pub value: Option<f64>,
 }
 
-/// What arrived at once.
+/// The readings that arrived together.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// The readings, in any order.
     pub readings: Vec<Reading>,
-    /// Nothing older will come: the source has said what it has up to this time. None where it cannot know.
+    /// The time up to which the source has delivered all its readings: no older ones will follow. None where
+    /// the source cannot know.
     pub complete_to: Option<Timestamp>,
     /// The faults that are active at `complete_to`, where the source knows.
     pub truth: Option<Vec<ActiveFault>>,
 }
 
-/// A batch on its way, and the room that it takes.
+/// A batch in the channel, and the capacity that it takes.
 pub(super) struct Sent {
     pub(super) source: usize,
     pub(super) batch: Batch,
@@ -185,20 +189,21 @@ pub(super) struct Sent {
 const MAX_BATCHES: usize = 4096;
 pub(super) const MAX_READINGS: usize = 200_000;
 
-/// The end that sources send to, for all of a detector; and the end that is judged.
+/// Create the channel of a detector: the end that all its sources send to, and the end that is judged.
 pub(super) fn channel() -> (Outlet, mpsc::Receiver<Sent>) {
     let (batches, receiver) = mpsc::channel(MAX_BATCHES);
     (Outlet { batches, room: Arc::new(Semaphore::new(MAX_READINGS)) }, receiver)
 }
 
-/// The end that sources send to.
+/// The end of the channel that sources send to.
 #[derive(Clone)]
 pub(super) struct Outlet {
     batches: mpsc::Sender<Sent>,
     room: Arc<Semaphore>,
 }
 
-/// Where a source puts what arrives. It is bounded: a source that sends faster than readings are judged waits, or gets an error.
+/// The end into which one source puts its readings. It is bounded: when it is full, [`Feed::send`] waits and
+/// [`Feed::try_send`] fails.
 #[derive(Clone)]
 pub struct Feed {
     source: usize,
@@ -212,7 +217,7 @@ pub struct Feed {
 pub struct Full(pub Batch);
 
 impl Feed {
-    /// The feed of a source, by its place among the detector's.
+    /// The feed of a source; `source` is its index among the detector's sources.
     pub(super) fn new(
         source: usize,
         interval: SignedDuration,
@@ -232,33 +237,34 @@ impl Feed {
         &self.status
     }
 
-    /// There is a connection.
+    /// Record that the source is connected.
     pub fn connected(&self) {
         if self.status.connected() {
             tracing::info!("source {}: connected", self.status.name());
         }
     }
 
-    /// There is none, in the server's own words; [`Source::live`] goes on.
+    /// Record that the source is not connected, and why, in the server's own words. [`Source::live`]
+    /// continues.
     pub fn disconnected(&self, why: &str) {
         if self.status.disconnected(why) {
             tracing::warn!("source {}: {why}", self.status.name());
         }
     }
 
-    /// A reading arrived that can be none, and why.
+    /// Count one reading that arrived and is refused, and record why.
     pub fn refuse(&self, why: &str) {
         self.status.arrived(1);
         self.status.refuse(1, why);
     }
 
-    /// So many readings arrived that no verdict will be made on.
+    /// Count readings that arrived and are dropped: no verdict is made on them.
     pub fn discard(&self, count: usize) {
         self.status.arrived(count);
         self.status.discard(count);
     }
 
-    /// Put in what arrived, as soon as there is room.
+    /// Put a batch into the feed; wait while it is full. When the detector stops, the batch is dropped.
     pub async fn send(&self, batch: Batch) {
         let count = batch.readings.len();
         self.status.arrived(count);
@@ -272,10 +278,10 @@ impl Feed {
         }
     }
 
-    /// Put in what arrived, if there is room.
+    /// Put a batch into the feed if it is not full.
     ///
     /// # Errors
-    /// There is none. Nothing is counted.
+    /// The feed is full or closed. No reading is counted.
     pub fn try_send(&self, batch: Batch) -> Result<(), Full> {
         let count = batch.readings.len();
         let Outlet { batches, room } = &self.outlet;
@@ -292,22 +298,22 @@ impl Feed {
     }
 }
 
-/// The room that so many readings take; one batch may take all of it.
+/// The capacity that a batch of this many readings takes: at most all of it.
 fn share(readings: usize) -> u32 {
     readings.min(MAX_READINGS) as u32
 }
 
-/// How often the clock is looked at while a time is waited for.
+/// How often the clock is checked while waiting for a time.
 pub(super) const LOOK: std::time::Duration = std::time::Duration::from_millis(500);
 
-/// Whether a time is so far ahead of the clock, where it should be at most an interval, that the clock must have been set
-/// back.
+/// Whether the clock must have been set back: whether a time that should be at most one interval ahead of it
+/// is more than two intervals, and more than 5 s, ahead.
 pub(super) fn is_set_back(time: Timestamp, now: Timestamp, interval: SignedDuration) -> bool {
     const LEAST: SignedDuration = SignedDuration::from_secs(5);
     time.duration_since(now) > (interval * 2).max(LEAST)
 }
 
-/// Wait until an interval before a time; false where the clock is set back meanwhile.
+/// Wait until one interval before a time; return false if the clock is set back meanwhile.
 async fn due(time: Timestamp, interval: SignedDuration) -> bool {
     loop {
         let now = wall_clock::now();
@@ -322,7 +328,8 @@ async fn due(time: Timestamp, interval: SignedDuration) -> bool {
     }
 }
 
-/// The live side of a source that foresees: each row of its history shortly before it is due.
+/// The [`Source::live`] of a source whose history reaches into the future: each row is sent one interval
+/// before it is due.
 ///
 /// # Errors
 /// The history cannot be read.

@@ -1,7 +1,7 @@
-//! A source's state and counts: whether it is connected, and what became of each of its readings.
+//! The state and counts of a source: whether it is connected, and the outcomes of its readings.
 //!
-//! `arrived = scored + missing + refused + dropped`, exactly, but for readings that are under way. An instant at which a
-//! sensor gave nothing counts as one that arrived and is missing.
+//! `arrived = scored + missing + refused + dropped`, exactly, except for readings that are still pending. An
+//! instant at which a sensor has no reading counts as one reading that arrived and is missing.
 
 use std::time::{Duration, Instant};
 
@@ -9,26 +9,26 @@ use crd::contract::SourceReport;
 use parking_lot::{Mutex, MutexGuard};
 use prometheus::{Gauge, IntCounter};
 
-/// The log has at most one line in this time on what a source gives: what is wrong is often wrong each second.
+/// The least time between two log lines about a source's readings: the same error often occurs every second.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
-/// For so long a report says what was refused.
+/// How long a report mentions the last refused reading.
 const REPORTED_FOR: Duration = Duration::from_mins(5);
 
-/// The numbers that Prometheus sees.
+/// The metrics of a source that Prometheus scrapes.
 #[derive(Clone, Debug)]
 pub struct Counters {
     /// 1 while connected.
     pub up: Gauge,
     /// Readings that arrived.
     pub arrived: IntCounter,
-    /// Those that a verdict was made on.
+    /// Readings that a verdict was made on.
     pub scored: IntCounter,
-    /// Those without a value.
+    /// Readings without a value.
     pub missing: IntCounter,
-    /// Those that can be no reading.
+    /// Readings that are not valid, or that no model can judge.
     pub refused: IntCounter,
-    /// Those that no verdict was made on: too late, followed by a newer one before they counted, or at an instant that
-    /// could not be judged.
+    /// Readings that no verdict was made on: too late, replaced by a newer one before they were used, or at
+    /// an instant that could not be judged.
     pub dropped: IntCounter,
 }
 
@@ -43,26 +43,26 @@ pub struct SourceStatus {
 #[derive(Debug)]
 struct State {
     connected: bool,
-    /// Why not.
+    /// Why it is not connected; empty while it is connected.
     message: String,
     /// How often it has connected.
     connections: u64,
     /// When something was refused last, and why.
     refused: Option<(Instant, String)>,
-    /// When the log got its last line on what the source gives.
+    /// The time of the last log line about the source's readings.
     line: Option<Instant>,
 }
 
-/// What became of a reading.
+/// The outcome of a reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// A verdict was made on it.
     Scored,
     /// It has no value.
     Missing,
-    /// No model can judge it.
+    /// No model can judge it: it is not finite as a 32-bit float.
     Refused,
-    /// No verdict was made.
+    /// It has a value, but no verdict was made on it.
     Dropped,
 }
 
@@ -75,7 +75,7 @@ impl SourceStatus {
         Self { name: name.to_owned(), counters, state: Mutex::new(state) }
     }
 
-    /// A source whose state is not reported.
+    /// The status of a source whose metrics are not exported.
     pub fn unseen(name: &str) -> Self {
         Self::new(name, Counters::unseen())
     }
@@ -89,7 +89,7 @@ impl SourceStatus {
         self.state.lock()
     }
 
-    /// There is a connection. Whether there was none before.
+    /// Record that the source is connected. Return whether it was not connected before.
     pub fn connected(&self) -> bool {
         let mut state = self.state();
         let is_new = !state.connected;
@@ -100,7 +100,7 @@ impl SourceStatus {
         is_new
     }
 
-    /// There is none, and why. Whether that was not known before.
+    /// Record that the source is not connected, and why. Return whether the state or the reason has changed.
     pub fn disconnected(&self, why: &str) -> bool {
         let mut state = self.state();
         let is_new = state.connected || state.message != why;
@@ -115,19 +115,19 @@ impl SourceStatus {
         self.state().connections
     }
 
-    /// So many readings have arrived.
+    /// Count readings that arrived.
     pub fn arrived(&self, count: usize) {
         self.counters.arrived.inc_by(count as u64);
     }
 
-    /// So many of those that arrived can be none, and why.
+    /// Count arrived readings as refused, and record and log why.
     pub fn refuse(&self, count: usize, why: &str) {
         self.counters.refused.inc_by(count as u64);
         self.state().refused = Some((Instant::now(), why.to_owned()));
         self.warn(why);
     }
 
-    /// What is wrong with what the source gives: a line in the log, if there was none a moment ago.
+    /// Log what is wrong with the source's readings, at most one line in 10 s.
     pub fn warn(&self, why: &str) {
         let mut state = self.state();
         if state.line.is_none_or(|line| line.elapsed() >= BETWEEN_LINES) {
@@ -136,12 +136,12 @@ impl SourceStatus {
         }
     }
 
-    /// No verdict will be made on so many of those that arrived.
+    /// Count arrived readings as dropped: no verdict is made on them.
     pub fn discard(&self, count: usize) {
         self.counters.dropped.inc_by(count as u64);
     }
 
-    /// What became of one reading that arrived.
+    /// Record the outcome of one reading that arrived.
     pub fn settle(&self, fate: Fate) {
         let counter = match fate {
             Fate::Scored => &self.counters.scored,
@@ -161,12 +161,12 @@ impl SourceStatus {
         SourceReport { name: self.name.clone(), connected: state.connected, message }
     }
 
-    /// The last reading that was refused, and why; none where all were good.
+    /// Why the last refused reading was refused; none where none was refused.
     pub fn refused(&self) -> Option<String> {
         self.state().refused.as_ref().map(|(_, why)| why.clone())
     }
 
-    /// (arrived, scored, missing, refused, dropped).
+    /// The counts: arrived; then scored, missing, refused and dropped.
     pub fn counts(&self) -> (u64, [u64; 4]) {
         let Counters { arrived, scored, missing, refused, dropped, .. } = &self.counters;
         (arrived.get(), [scored, missing, refused, dropped].map(IntCounter::get))

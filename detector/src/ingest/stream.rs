@@ -1,4 +1,4 @@
-//! Sources in, the readings to come out, one instant after another.
+//! Sources in; the readings to judge, one instant after another, out.
 
 use std::io;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::sources::Sources;
 use super::sources::http::inlet::Inlet;
 use super::status::SourceStatus;
 
-/// Readings to come, one instant after another.
+/// The readings to judge, one instant after another.
 #[allow(clippy::large_enum_variant, reason = "a detector has one of it")]
 pub enum ReadingStream {
     /// From a history that reaches into the future.
@@ -29,8 +29,8 @@ pub enum ReadingStream {
 }
 
 impl ReadingStream {
-    /// The readings of the next instant, when they are due; none where there are no more. What was not waited for is not
-    /// lost.
+    /// Wait until the next instant is due, and return its readings; none at the end of the stream. Dropping
+    /// the future loses no readings.
     ///
     /// # Errors
     /// A source fails.
@@ -49,7 +49,7 @@ impl ReadingStream {
         }
     }
 
-    /// How many instants have passed without a look at their readings, since this was asked last.
+    /// Return the number of instants skipped, without a verdict, since the last call, and reset it.
     pub fn take_skipped(&mut self) -> u64 {
         match self {
             Self::Foreseen(foreseen) => std::mem::take(&mut foreseen.skipped),
@@ -57,7 +57,7 @@ impl ReadingStream {
         }
     }
 
-    /// The stream as one that need not be waited for; none where it is live.
+    /// The stream as an iterator, which does not wait until instants are due; none where it is live.
     pub fn foreseen(&mut self) -> Option<&mut Foreseen> {
         match self {
             Self::Foreseen(foreseen) => Some(foreseen),
@@ -65,8 +65,8 @@ impl ReadingStream {
         }
     }
 
-    /// The time between `seen` and the stream's first instant, beyond what lies between two instants anyway. Rows of a
-    /// recording follow each other, whatever time lies between them.
+    /// The time between `seen` and the stream's first instant, less one interval; of a live stream, between
+    /// `seen` and now. Rows of a recording have no gap between them, at any distance in time.
     pub fn gap_after(&self, seen: Timestamp) -> Duration {
         match self {
             Self::Foreseen(foreseen) => foreseen.gap_after(seen),
@@ -75,7 +75,7 @@ impl ReadingStream {
     }
 }
 
-/// The time; at the end of time, the end.
+/// The current time; the last time that a timestamp can hold, if the clock is beyond it.
 fn now() -> Timestamp {
     Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::MAX)
 }
@@ -87,9 +87,9 @@ pub struct Foreseen {
     checks: SensorChecks,
     ahead: Option<Result<Readings, SourceError>>,
     clock: Clock,
-    /// The time of the first readings, and when they were given.
+    /// The time of the first readings, and the moment at which they were read.
     began: Option<(Timestamp, Instant)>,
-    /// Instants that were left out.
+    /// The number of instants skipped since the last call of `take_skipped`.
     skipped: u64,
 }
 
@@ -103,7 +103,7 @@ impl Foreseen {
         Ok(Self::after(sources, None, rows))
     }
 
-    /// A row that was read already, and the rows after it.
+    /// A stream of `first`, a row that was already read, and of the rows after it.
     pub fn after(sources: Arc<Sources>, first: Option<Readings>, rows: Rows) -> Self {
         let clock = sources.clock();
         let checks = sources.checks().clone();
@@ -135,8 +135,8 @@ impl Foreseen {
         }))
     }
 
-    /// After a pause or a clock that was set forward, the newest readings count, not all that were missed; after one that
-    /// was set back, those of the time that it is now.
+    /// Follow the clock. After a pause, or when the clock was set forward, continue at the newest instant and
+    /// skip the missed ones. When the clock was set back, continue at the new time.
     fn follow_clock(&mut self, now: Timestamp) -> Result<(), SourceError> {
         let Clock::Wall = self.clock else { return Ok(()) };
         self.skip_to(now)?;
@@ -149,7 +149,7 @@ impl Foreseen {
         self.reopen(next)
     }
 
-    /// Go on from this instant.
+    /// Read the history again from this instant on.
     fn reopen(&mut self, from: Timestamp) -> Result<(), SourceError> {
         let skipped = self.skipped;
         let checks = self.checks.clone();
@@ -157,7 +157,7 @@ impl Foreseen {
         Ok(())
     }
 
-    /// Leave out instants that are over: after a pause, the newest readings count, not all that were missed.
+    /// Skip the instants before the newest one: after a pause, missed instants are not judged.
     fn skip_to(&mut self, now: Timestamp) -> Result<(), SourceError> {
         let Clock::Wall = self.clock else { return Ok(()) };
         let newest = aligned(now, self.sources.interval());
@@ -198,14 +198,14 @@ impl Iterator for Foreseen {
     }
 }
 
-/// Readings as they arrive. The sources are read on a thread of their own, beside the one that judges.
+/// Readings as they arrive. The sources are read on a separate thread, not on the one that judges.
 pub struct Live {
     alignment: Alignment,
     checks: SensorChecks,
-    /// Of each sensor, its source's.
+    /// The status of each sensor's source.
     statuses: Vec<Arc<SourceStatus>>,
     batches: mpsc::Receiver<Sent>,
-    /// Where requests put readings: they are answered by what has been judged.
+    /// The inlets of the sources that are pushed to. They are notified of each judged instant.
     inlets: Vec<Arc<Inlet>>,
     _end: oneshot::Sender<()>,
 }
@@ -214,7 +214,7 @@ impl Live {
     /// Connect to the sources. Instants up to `seen` have been judged before.
     ///
     /// # Errors
-    /// The system refuses threads.
+    /// The system cannot start a thread.
     pub fn start(sources: &Sources, seen: Option<Timestamp>) -> io::Result<Self> {
         let (outlet, batches) = channel();
         let (end, ended) = oneshot::channel();
@@ -275,7 +275,8 @@ impl Live {
     fn checked(&mut self, mut aligned: Aligned) -> Aligned {
         aligned.faults = self.checks.apply(&mut aligned.readings, &aligned.carried);
         let carried = |fault: &&SensorFault| aligned.carried.binary_search(&fault.sensor).is_ok();
-        // It was counted when it arrived; that the sensor is missing now is counted as any instant at which one is.
+        // The reading was counted when it arrived. The sensor is missing at this instant now, which counts as
+        // one more reading that arrived.
         aligned.faults.iter().filter(carried).for_each(|fault| self.statuses[fault.sensor].arrived(1));
         aligned
     }
@@ -294,11 +295,11 @@ impl Drop for Live {
 /// When readings are due.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pace {
-    /// At their own time.
+    /// At the time of the readings, by the clock.
     Clock,
-    /// So many times faster than they were recorded, counted from the first; 0 is at once.
+    /// At `speed` times the pace at which they were recorded, counted from the first readings.
     Replay {
-        /// How many times faster.
+        /// The speed relative to real time; 0 is without waiting.
         speed: f64,
     },
 }
@@ -313,8 +314,8 @@ impl From<Clock> for Pace {
 }
 
 impl Pace {
-    /// How long to wait for readings of this time, when it is `now`, the first were of `first`, and `elapsed` has gone by
-    /// since then.
+    /// How long to wait until readings of this time are due. `now` is the time on the clock, `first` the time
+    /// of the first readings, and `elapsed` the time that has passed since then.
     pub fn wait(self, time: Timestamp, now: Timestamp, first: Timestamp, elapsed: Duration) -> Duration {
         match self {
             Self::Clock => Duration::try_from(time.duration_since(now)).unwrap_or_default(),

@@ -24,17 +24,17 @@ const TIMESTAMP: &str = "timestamp";
 
 /// Which columns of a file to read.
 pub enum Selection<'a> {
-    /// These, in this order.
+    /// The columns with these names, in this order.
     Named(&'a [String]),
-    /// All others, in the file's order. Each of these must be there.
+    /// All columns except these, in the file's order. Each of these names must exist.
     AllBut(&'a [String]),
-    /// All but [`NO_MEASUREMENTS`], which need not be there.
+    /// All columns except [`NO_MEASUREMENTS`], which need not exist.
     Measurements,
-    /// The same, but for these too, each of which must be there.
+    /// All columns except [`NO_MEASUREMENTS`] and these. Each of these names must exist.
     MeasurementsBut(&'a [String]),
 }
 
-/// A file of numbers.
+/// A file of numeric columns, read in blocks of rows.
 pub struct Table {
     rows: Rows,
     columns: Vec<usize>,
@@ -49,7 +49,7 @@ pub struct Table {
     types: Vec<ColumnType>,
 }
 
-/// What is known of the rows read so far: whether each is anomalous.
+/// The labels of the rows read so far: whether each row is anomalous.
 struct Labels {
     column: usize,
     read: Vec<bool>,
@@ -127,7 +127,7 @@ impl Table {
         Ok(Self { labels, ..self })
     }
 
-    /// The same file, of which the cells of these columns are kept too, as they stand there.
+    /// The same file, with the cells of these columns kept too, as text.
     ///
     /// # Errors
     /// There is no such column.
@@ -169,8 +169,9 @@ impl Table {
         &self.names
     }
 
-    /// The cells of the next `most` rows, in row-major order; fewer at the end of the file, and then none. All of them
-    /// are finite, also as 32-bit floats, or NaN where they are missing and may be.
+    /// The cells of the next `most` rows, in row-major order; fewer at the end of the file, and then none.
+    /// Each cell is finite, also as a 32-bit float, or NaN where it is missing and missing cells are
+    /// accepted.
     ///
     /// # Errors
     /// The file cannot be read, or a cell is missing or no such number.
@@ -204,10 +205,10 @@ impl Table {
         Ok(cells)
     }
 
-    /// The whole file, less what has been read of it.
+    /// The cells of all rows that are not read yet.
     ///
     /// # Errors
-    /// As [`Table::block`], and when there is nothing.
+    /// As [`Table::block`], or there are no rows left.
     pub fn rest(&mut self) -> Result<Vec<f64>, CsvError> {
         let cells = self.block(usize::MAX)?;
         if cells.is_empty() { Err(self.rows.refused_whole(Problem::NoRows)) } else { Ok(cells) }
@@ -233,7 +234,7 @@ impl Times {
         Self { column, parser: None, read: Ok(Vec::new()) }
     }
 
-    /// Read the row's time. After the first cell that is none, no more are read.
+    /// Read the row's time. After the first cell that is not a time, no more times are read.
     fn push(&mut self, rows: &Rows) {
         let Ok(read) = &mut self.read else { return };
         match time(rows, self.column, &mut self.parser, read.last().copied()) {
@@ -288,8 +289,8 @@ struct Typed {
     types: Vec<ColumnType>,
 }
 
-/// The rows of delimited text, of JSON objects (text that begins with a brace), or of Parquet. `file`: where the input can be read
-/// from anywhere in it.
+/// The rows of delimited text, of JSON objects (text that begins with a brace), or of Parquet. `file` is the
+/// path of the input, where it allows random access.
 fn rows(name: &str, file: Option<&Path>, input: impl Read + Send + 'static) -> Result<Typed, CsvError> {
     let mut input = BufReader::new(input);
     let head = input.fill_buf().unwrap_or_default();
@@ -305,7 +306,7 @@ fn rows(name: &str, file: Option<&Path>, input: impl Read + Send + 'static) -> R
 #[cfg(feature = "parquet")]
 fn parquet_rows(name: &str, file: Option<&Path>, mut input: impl Read) -> Result<Typed, CsvError> {
     let refused = |error| CsvError::of_file(name, error);
-    // Its end says where everything is: what comes through a pipe has to be somewhere first.
+    // The index of a Parquet file is at its end: input from a pipe is copied to a temporary file first.
     let mut kept = || {
         let mut kept = tempfile::tempfile()?;
         io::copy(&mut input, &mut kept).map(|_| kept)
@@ -320,7 +321,7 @@ fn parquet_rows(name: &str, _: Option<&Path>, input: impl Read + Send + 'static)
     Ok(Typed { rows: Rows::new(name, input)?, types: Vec::new() })
 }
 
-/// How much of so many bytes has been read; indicatif shows it on a terminal only.
+/// A progress bar for this many bytes; indicatif shows it on a terminal only.
 fn bar(bytes: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("reading {wide_bar} {bytes}/{total_bytes}, {eta} left")
         .expect("the template is well-formed: a test opens a table");

@@ -1,10 +1,10 @@
-//! Failures in, when to try again out.
+//! Failures in, the time of the next try out.
 
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-/// When something that fails is tried again: after a second, then twice as long each time, up to five minutes.
+/// The time of the next try after failures: after a second, then twice as long each time, up to five minutes.
 #[derive(Debug)]
 pub struct Backoff {
     pauses: ExponentialBackoff,
@@ -24,19 +24,19 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// Whether it may be tried now.
+    /// Whether the operation may be tried now.
     pub fn is_due(&self, now: Instant) -> bool {
         self.not_before.is_none_or(|not_before| now >= not_before)
     }
 
-    /// It has failed; the pause, which is never longer than `most`.
+    /// Record a failure. Return the pause before the next try, at most `most`.
     pub fn failed(&mut self, now: Instant, most: Duration) -> Duration {
         let pause = self.pauses.next().map_or(most, |pause| pause.min(most));
         self.not_before = Some(now + pause);
         pause
     }
 
-    /// It has gone well: the next failure is the first.
+    /// Record a success: the next failure counts as the first.
     pub fn succeeded(&mut self) {
         *self = Self::default();
     }

@@ -1,12 +1,12 @@
 //! When a model is trained, loaded, stored and replaced.
 
-/// What outlives a process.
+/// Files that outlive a process: the model and the snapshot.
 pub mod store;
-/// When to try again.
+/// The pauses between retries.
 pub mod backoff;
-/// Models that come from elsewhere.
+/// Models that are loaded from files and servers.
 pub mod load;
 /// When to retrain.
 pub mod retrain_schedule;
-/// The loop: train, then readings -> verdicts, at the pace of the clock or as fast as it goes.
+/// Training, resuming and retraining a model, and the replay of readings as fast as possible.
 pub mod monitor;

@@ -1,5 +1,5 @@
-//! Sources in, verdicts out: train on their history, or go on with a model that is there; then judge instant after
-//! instant.
+//! Sources in, verdicts out: train on their history, or resume with an existing model; then judge one instant
+//! after another.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ use crate::model::training::{TrainingSet, learn, trees_to_grow};
 use crate::scoring::scorer::{Outcome, Scorer, ScorerState};
 use crate::wall_clock;
 
-/// Why there is nothing to watch with.
+/// Why the detector cannot judge its sources.
 #[derive(Debug, Error)]
 pub enum MonitorError {
     /// A source failed.
@@ -31,7 +31,7 @@ pub enum MonitorError {
     /// Training failed.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// There is nothing to replay.
+    /// A replay needs known readings, but those of this source arrive live.
     #[error("--fast replays what is known before it is due: the readings of source {0:?} arrive")]
     Live(String),
 }
@@ -40,17 +40,19 @@ pub enum MonitorError {
 pub struct Started {
     /// The model, with the newest readings before the stream in its memory.
     pub scorer: Scorer,
-    /// What comes.
+    /// The readings that are to be judged.
     pub stream: ReadingStream,
-    /// How long its training took; none where it was there.
+    /// How long its training took; none if it was not trained now.
     pub took: Option<Duration>,
-    /// The time of which the model's memory knows nothing: between what it had seen and the first that it can see.
+    /// The gap in the model's memory: the time between the last reading that it has seen and the first one of
+    /// the stream.
     pub gap: Duration,
-    /// What a person should know of the data; empty if nothing.
+    /// A note for people on the data; empty if there is none.
     pub note: String,
 }
 
-/// Train on the sources' history: what was there before `now` (or `dataEndTime`), or the first rows of a recording.
+/// Train on the sources' history: the readings before `now` (or `dataEndTime`), or the first rows of a
+/// recording.
 ///
 /// # Errors
 /// A source fails, or gives too little to learn from.
@@ -80,7 +82,7 @@ pub fn train(
     Ok(Started { scorer, stream, took, gap: Duration::ZERO, note })
 }
 
-/// Go on with a model that is there, where the process before it was, if that is known.
+/// Resume with an existing model, from the state that an earlier process saved, if there is one.
 ///
 /// # Errors
 /// A source fails.
@@ -105,10 +107,12 @@ pub fn resume(
     Ok(Started { scorer, stream, took: None, gap, note })
 }
 
-/// Train on readings that have arrived, because no source remembers them; then go on with what arrives.
+/// Train on readings that have arrived, for sources without a history; then continue with the readings that
+/// follow.
 ///
 /// # Errors
-/// They are too few to learn from: the stream comes back, to wait for more.
+/// The training fails, for example on too few readings: the stream is returned, so that more can be
+/// collected.
 pub fn train_on(
     detector: &Valid,
     arrived: &[Readings],
@@ -130,8 +134,8 @@ pub fn train_on(
     Ok(Started { scorer, stream, took, gap: Duration::ZERO, note: String::new() })
 }
 
-/// Retrain on the readings before `until`, as far as it is not later than `now`, but for those that the serving model
-/// calls anomalous. Of its trees the oldest `renewed_trees` are replaced; all where none is given.
+/// Retrain on the readings before `until`, or before `now` if that is earlier, without those that the serving
+/// model calls anomalous. The oldest `renewed_trees` of its trees are replaced; all if none is given.
 ///
 /// # Errors
 /// A source fails, or gives too little to learn from.
@@ -151,29 +155,29 @@ pub fn retrain(
     Ok(learn(detector, training_set, &|_| ())?.with_training_end(Some(wall_clock::now())))
 }
 
-/// Who follows a replay.
+/// An observer of a replay.
 pub trait ReplayObserver {
-    /// Why it stops the replay.
+    /// The error with which it stops the replay.
     type Error: From<MonitorError>;
 
-    /// An instant was judged.
+    /// Take the outcome of an instant that was judged.
     ///
     /// # Errors
-    /// It stops the replay.
+    /// The observer stops the replay.
     fn judged(&mut self, readings: &Readings, outcome: &Outcome) -> Result<(), Self::Error>;
     /// Whether the replay is to end before the next instant.
     fn is_stopped(&self) -> bool {
         false
     }
-    /// Another model has taken over.
+    /// Take note that a new model serves, whose training took this long.
     fn renewed(&mut self, model: &Model, took: Duration);
 }
 
-/// Judge what comes as fast as it goes, until the stream ends or `span` of its own time has passed. The model is renewed
-/// by the stream's own clock.
+/// Judge the readings of the stream as fast as possible, until it ends or `span` of its own time has passed.
+/// The model is retrained by the stream's own clock.
 ///
 /// # Errors
-/// A source is live or fails, a training fails, or the observer leaves.
+/// A source is live or fails, a training fails, or the observer stops the replay.
 pub fn replay<A: ReplayObserver>(
     detector: &Valid,
     sources: &Arc<Sources>,

@@ -1,5 +1,5 @@
-//! `model.retrain` in; the moments to retrain out. The same name, the same moments: replicas agree on them without
-//! a word, and two detectors seldom train at once.
+//! `model.retrain` in; the times of retraining out. For an interval they depend on the detector's name:
+//! replicas agree on them without communication, and two detectors seldom train at once.
 
 use crd::Valid;
 use crd::schedule::Schedule;
@@ -7,8 +7,8 @@ use crd::valid::Retrain;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
-/// The moments at which a detector retrains. It is asked at every reading, and the calendar is searched only once from
-/// one moment to the next.
+/// The times at which a detector retrains. It is asked at every reading, but the calendar is searched only
+/// once between two of these times.
 #[derive(Clone, Debug)]
 pub struct RetrainSchedule {
     moments: Moments,
@@ -18,7 +18,8 @@ pub struct RetrainSchedule {
 #[derive(Clone, Debug)]
 enum Moments {
     Never,
-    /// The multiples of a period since the Unix epoch, each put off by the same part of the period; both in nanoseconds.
+    /// The multiples of a period since the Unix epoch, each delayed by the same part of the period; both in
+    /// nanoseconds.
     Every {
         period: i128,
         offset: i128,
@@ -27,7 +28,7 @@ enum Moments {
     At(Schedule),
 }
 
-/// Two neighbouring moments: the last that has come, and the first that has not.
+/// Two neighbouring times of retraining: the last one that has passed, and the next one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Around {
     last: Option<Timestamp>,
@@ -35,17 +36,17 @@ struct Around {
 }
 
 impl RetrainSchedule {
-    /// What the spec asks for. A model that is loaded is never trained.
+    /// The schedule of the spec. A loaded model is never retrained.
     pub fn new(detector: &Valid) -> Self {
         Self { moments: Moments::new(detector), around: None }
     }
 
-    /// The last moment after `since`, and not after `now`; none where there is none.
+    /// The last time of retraining after `since` and not after `now`, if there is one.
     pub fn latest(&mut self, since: Timestamp, now: Timestamp) -> Option<Timestamp> {
         self.around(now).last.filter(|moment| *moment > since)
     }
 
-    /// The first moment after `now`.
+    /// The first time of retraining after `now`, if there is one.
     pub fn next(&mut self, now: Timestamp) -> Option<Timestamp> {
         self.around(now).next
     }
@@ -90,7 +91,8 @@ impl Around {
     }
 }
 
-/// Schedules are walked forwards only: so begin an hour ago, then a day, a month, four years (a 29th of February).
+/// The last time of a schedule that is not after `now`. A schedule can only be searched forwards: so begin an
+/// hour ago, then a day, a month, four years (a 29th of February).
 fn latest_of(schedule: &Schedule, now: Timestamp) -> Option<Timestamp> {
     const HOURS: [i64; 4] = [1, 24, 31 * 24, 4 * 366 * 24];
     HOURS.into_iter().find_map(|hours| {
@@ -100,7 +102,7 @@ fn latest_of(schedule: &Schedule, now: Timestamp) -> Option<Timestamp> {
     })
 }
 
-/// A part of the period that the name decides.
+/// A part of the period that depends on the name.
 fn offset(name: &str, period: i128) -> i128 {
     let hash = Sha256::digest(name);
     let hash: [u8; 8] = std::array::from_fn(|i| hash[i]);

@@ -1,11 +1,11 @@
-//! The bytes of a file that is no model in, what it is instead out.
+//! The bytes of a file that is not a model in, the kind of the file out.
 
-/// What the first bytes say that a file is, for a sentence; none where they say nothing.
+/// The kind of a file, judged by its first bytes, as words for a sentence; `None` if they do not show it.
 pub fn describe(bytes: &[u8]) -> Option<&'static str> {
     let starts = |magic: &[u8]| bytes.starts_with(magic);
     Some(match bytes {
         [] => "an empty file",
-        // A safetensors header: its length in 8 bytes, whose first two may be a pickle's, and JSON.
+        // A safetensors header: 8 bytes with its length, which may begin like a pickle, and JSON.
         [_, _, _, 0, 0, 0, 0, 0, b'{', ..] => return None,
         [0x1f, 0x8b, ..] => "a gzip file",
         [0x80, 2..=5, ..] => {

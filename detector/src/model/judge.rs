@@ -1,4 +1,4 @@
-//! A model and a vector in, a judgement out: score, severity, and what it comes from.
+//! A model and a vector in, a judgement out: score, severity, contributions and reasons.
 
 use crd::model::Feature;
 use forest::{Contribution, Explained, Samples, SamplesError, Side, cell};
@@ -11,33 +11,33 @@ use crate::features::pipeline::in_sensor_unit;
 /// Which verdicts are explained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Explain {
-    /// Every verdict's.
+    /// All verdicts.
     Always,
-    /// Those of anomalies.
+    /// Anomalous verdicts.
     Anomalies,
-    /// Nobody's.
+    /// No verdicts.
     Never,
 }
 
-/// A vector that no model can judge.
+/// A value that no model can judge.
 #[derive(Clone, Copy, Debug, PartialEq, Error)]
 #[error("expected a finite number within the range of 32-bit floats, got {0}")]
 pub struct Unjudgeable(pub f64);
 
 impl Model {
-    /// The judgement of one vector by the model's own threshold. With contributions it costs two to four times as much:
-    /// `explain` asks for them.
+    /// Judge one vector by the model's own threshold. `explain` selects the verdicts with contributions,
+    /// which take two to four times as long.
     ///
     /// # Errors
-    /// A value that is not finite as a 32-bit float.
+    /// A value that is neither finite as a 32-bit float nor NaN: missing.
     ///
     /// # Panics
-    /// When the vector has not as many values as the model has columns.
+    /// If the vector does not have as many values as the model has columns.
     pub fn judge(&self, vector: &[f64], explain: Explain) -> Result<Judgement, Unjudgeable> {
         self.judge_by(self.threshold(), vector, explain)
     }
 
-    /// The same by another threshold.
+    /// Judge one vector by another threshold.
     ///
     /// # Errors
     /// As [`Model::judge`].
@@ -74,7 +74,7 @@ impl Model {
         })
     }
 
-    /// The score alone.
+    /// The score of one vector, without a judgement.
     ///
     /// # Errors
     /// As [`Model::judge`].
@@ -85,7 +85,7 @@ impl Model {
         Ok(self.artifact.ensemble.score(&self.row(vector)?))
     }
 
-    /// What the forest sees of a vector.
+    /// The cells that the forest scores for a vector.
     fn row(&self, vector: &[f64]) -> Result<Vec<f32>, Unjudgeable> {
         assert_eq!(
             vector.len(),
@@ -98,12 +98,13 @@ impl Model {
         Ok(steps.apply(vector).into_iter().map(|cell| cell as f32).collect())
     }
 
-    /// The column of a vector that one of the forest's is made from.
+    /// The index of the vector's column that a column of the forest is made from.
     fn source(&self, column: usize) -> usize {
         self.preprocessing().map_or(column, |steps| steps.source(column))
     }
 
-    /// The judgement of a missing reading that counts as an anomaly: the highest, shared by the sensors that are missing.
+    /// The judgement of missing readings that count as an anomaly: the highest score, with equal
+    /// contributions of the missing sensors.
     pub fn judge_missing(&self, values: &[Option<f64>]) -> Judgement {
         let missing = values.iter().filter(|value| value.is_none()).count().max(1) as f64;
         let share = |value: &Option<f64>| if value.is_none() { 1.0 / missing } else { 0.0 };
@@ -112,7 +113,8 @@ impl Model {
         Judgement { score: 1.0, severity: 2.0, anomalous: true, contributions, reasons, model }
     }
 
-    /// Shares of columns -> shares of sensors: the columns of a sensor are its features, now and before.
+    /// Convert shares of columns to shares of sensors: the columns of a sensor are its features, now and
+    /// before.
     fn by_sensor(&self, columns: &[Contribution]) -> Vec<f64> {
         let mut shares = vec![0.0; self.sensors().len()];
         for (column, contribution) in columns.iter().enumerate() {
@@ -125,11 +127,11 @@ impl Model {
         self.pipeline.recipe.sensor_of(column, self.sensors().len())
     }
 
-    /// Of each sensor's columns the one that contributed most, the first of equals.
+    /// For each sensor, the reason given by its column that contributed most; of equal columns, the first.
     fn reasons(&self, columns: &[Contribution], vector: &[f64]) -> Vec<SensorReason> {
         let (sensors, features) = (self.sensors().len(), self.pipeline.recipe.features.len());
         if vector.iter().any(|cell| cell.is_nan()) {
-            return Vec::new(); // a sensor that is missing has none to give, and there is one a sensor
+            return Vec::new(); // a missing sensor has no reason, and the list has one per sensor
         }
         let top_contributor = |sensor: usize| {
             let own = 0..columns.len();
@@ -150,12 +152,12 @@ impl Model {
         (0..sensors).filter_map(top_contributor).map(|column| reason(column, feature(column))).collect()
     }
 
-    /// Between which values 98 in 100 of the training readings were, of what a column is.
+    /// The range that 98 in 100 of the training readings had in a column, if the model stores it.
     fn expected(&self, column: usize) -> Option<[f64; 2]> {
         self.metadata().training.central_ranges.get(column).map(|range| range.map(f64::from))
     }
 
-    /// Make the newest readings of some sensors missing in a vector.
+    /// Set the newest readings of some sensors to missing in a vector.
     pub fn hide(&self, vector: &mut [f64], is_missing: impl Fn(usize) -> bool) {
         let newest = self.sensors().len() * self.pipeline.recipe.features.len();
         let columns = vector[..newest].iter_mut().enumerate();
@@ -179,8 +181,8 @@ impl Model {
 }
 
 impl Model {
-    /// The scores of whole vectors, one after another, whose values are all finite as 32-bit floats. `cells` is memory that
-    /// is used again.
+    /// The scores of whole vectors, one after another, whose values are all finite as 32-bit floats. `cells`
+    /// is a buffer that can be reused.
     ///
     /// # Errors
     /// Those of [`Model::scores`].
@@ -194,7 +196,7 @@ impl Model {
     }
 }
 
-/// Refuses rows that are not whole, or have a value that is neither finite as a 32-bit float nor missing.
+/// Check that rows are complete, and that each value is finite as a 32-bit float or missing.
 fn check(rows: &[f64], columns: usize) -> Result<(), SamplesError> {
     if !rows.len().is_multiple_of(columns) {
         return Err(SamplesError::Ragged { columns, cells: rows.len() });
@@ -205,7 +207,7 @@ fn check(rows: &[f64], columns: usize) -> Result<(), SamplesError> {
     }
 }
 
-/// A finite number as the forest has it, or NaN: missing.
+/// Convert a value to a 32-bit float, NaN if it is missing; `None` if it is out of range.
 fn cell_or_missing(value: f64) -> Option<f32> {
     if value.is_nan() { Some(f32::NAN) } else { cell(value) }
 }

@@ -1,11 +1,11 @@
-//! What a model makes of one vector: its score, and the sensors that made it so.
+//! A model's judgement of one vector: its score, and the sensors that contributed to it.
 
 use std::sync::Arc;
 
 use crd::model::Feature;
 use serde::Serialize;
 
-/// How anomalous a vector is, by which model, and which sensors made it so.
+/// How anomalous a vector is, which model says so, and which sensors contributed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {
     /// The paper's s(x), in (0, 1], higher is more anomalous. 1 for a missing reading that counts as an anomaly.
@@ -14,17 +14,17 @@ pub struct Judgement {
     pub severity: f64,
     /// Whether the score is over the threshold.
     pub anomalous: bool,
-    /// One share a sensor, in the model's order; they add up to 1. Empty where none were asked for.
+    /// One share per sensor, in the model's order; they add up to 1. Empty if none were requested.
     pub contributions: Vec<f64>,
-    /// One reason a sensor, in the model's order, as many as there are contributions where the model knows; else empty.
+    /// One reason per sensor, in the model's order; empty if there are no contributions or no known reasons.
     pub reasons: Vec<SensorReason>,
     /// The digest of the model that judged.
     pub model: Arc<str>,
 }
 
 impl Judgement {
-    /// Give the reasons in the sensors' own terms. `levels` has, of each sensor, the level that the vector was measured
-    /// against, and the reading.
+    /// Convert the reasons to the sensors' own scale. `levels` has, for each sensor, the level that the
+    /// vector was measured against, and the reading.
     pub fn as_read(&mut self, levels: impl Iterator<Item = (f64, f64)>) {
         for (reason, (level, reading)) in self.reasons.iter_mut().zip(levels) {
             if !matches!(reason.feature, Feature::Value | Feature::RollingMean) {
@@ -40,21 +40,20 @@ impl Judgement {
 /// Why a sensor is anomalous: its feature that contributed most.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SensorReason {
-    /// What the model sees of the sensor.
+    /// The feature that contributed most.
     pub feature: Feature,
-    /// How many readings back.
+    /// The number of readings back, 0 for the newest.
     pub lag: usize,
-    /// Whether that was high or low.
+    /// Whether its value was high or low.
     pub direction: Direction,
-    /// What it was, in the sensor's unit: of `LogStdDev`, the standard deviation.
+    /// Its value in the sensor's unit; for `LogStdDev`, the standard deviation.
     pub value: f64,
-    /// Between which values 98 in 100 of the training readings had it, in the sensor's unit,
-    /// where that is known.
+    /// The range that 98 in 100 of its values in training had, in the sensor's unit, if it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<[f64; 2]>,
 }
 
-/// On which side of the expected range.
+/// The side of the expected range that a value is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Direction {
     /// Over it.
@@ -95,7 +94,7 @@ impl SensorReason {
 }
 
 impl Judgement {
-    /// The sensor that contributed most, by its index.
+    /// The index of the sensor that contributed most.
     pub fn top_contributor(&self) -> Option<usize> {
         let shares = self.contributions.iter().enumerate();
         shares.max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0))).map(|(sensor, _)| sensor)

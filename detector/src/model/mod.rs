@@ -4,11 +4,11 @@
 pub mod judgement;
 /// The greatest scores -> the threshold for any small share.
 pub mod tail;
-/// Training scores -> the threshold, and how many alerts a day it is worth.
+/// Training scores -> the threshold, and the alerts per day to expect from it.
 pub mod threshold;
-/// Names in sentences.
+/// Lists of names for sentences.
 pub mod names;
-/// What a file is that is no model.
+/// The kind of a file that is not a model.
 mod file_kind;
 /// An artifact -> a model.
 #[expect(clippy::module_inception, reason = "the room has the name of what it makes")]

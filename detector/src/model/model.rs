@@ -1,4 +1,4 @@
-//! An artifact in, a model out; and what the model is: digest, columns, threshold, origin.
+//! An artifact in, a model out, with its properties: digest, columns, threshold, origin.
 
 use std::sync::{Arc, OnceLock};
 
@@ -31,30 +31,30 @@ pub struct Model {
     column_names: OnceLock<Vec<String>>,
 }
 
-/// A model and another threshold.
+/// The result of a change of a model's threshold.
 #[derive(Debug)]
 pub enum Rethreshold {
-    /// It has that threshold already.
+    /// The model already has that threshold.
     Same,
     /// The same forest with that threshold.
     Other(Box<Model>),
-    /// What the artifact keeps of the training scores does not determine the threshold: it takes another training.
+    /// The training scores that the artifact keeps do not determine the threshold: a new training is needed.
     Unknown,
 }
 
-/// Why there is no model.
+/// Why a model cannot be trained or opened.
 #[derive(Debug, Error)]
 pub enum ModelError {
-    /// Too little to learn from.
+    /// Too few samples to learn from.
     #[error(
         "training needs at least 2 samples, got {samples}: the sources gave {readings} complete readings, and a sample looks {past} back"
     )]
     TooFew {
-        /// Vectors that could be made.
+        /// The number of samples.
         samples: usize,
-        /// Instants at which every sensor gave a reading.
+        /// The number of instants at which every sensor gave a reading.
         readings: usize,
-        /// Readings before its own that a vector needs.
+        /// The number of earlier readings that a sample needs.
         past: usize,
     },
     /// A reading that the forest cannot hold.
@@ -69,51 +69,52 @@ pub enum ModelError {
     /// No threshold can be found.
     #[error(transparent)]
     Threshold(#[from] ThresholdError),
-    /// Alerts per day are asked for, and nothing says how many readings a day there are.
+    /// The threshold is given as alerts per day, but without times the number of readings per day is not
+    /// known.
     #[error("a threshold by alerts per day needs the times of the readings, got readings without times")]
     NoTimes,
     /// The artifact cannot be written or read.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
-    /// Another kind of file.
+    /// The file is of another kind.
     #[error("expected a model that `detector train` or a detector wrote, got {0}")]
     NotAModel(&'static str),
     /// The artifact holds a pipeline that this version does not know.
     #[error("the model's pipeline is not one that this version knows: {0}")]
     Pipeline(#[source] serde_json::Error),
-    /// The artifact holds levels that no reading can be measured against.
+    /// The artifact's levels are not valid.
     #[error("the model's reference must have a finite level and a deviation over 0 for each of its sensors")]
     Reference,
-    /// The artifact holds usual values of a day that are none.
+    /// The artifact's usual values by time of day are not valid.
     #[error("the model's daily values must be finite, one for each of its sensors in at most 48 half hours")]
     Daily,
-    /// The artifact's steps before the forest are of other columns.
+    /// The artifact's steps before the forest take another number of columns than its vectors have.
     #[error("the model's steps must take as many columns as its vectors have, {vector}, got {steps}")]
     Steps {
-        /// What a vector has.
+        /// The number of columns of a vector.
         vector: usize,
-        /// What the steps take.
+        /// The number of columns that the steps take.
         steps: usize,
     },
-    /// The artifact's forest does not take what its pipeline gives.
+    /// The artifact's forest has another number of columns than its pipeline gives.
     #[error("the model's pipeline must give as many columns as its forest has, {forest}, got {pipeline}")]
     Vectors {
-        /// The forest's columns.
+        /// The number of columns of the forest.
         forest: usize,
-        /// What the pipeline gives.
+        /// The number of columns that the pipeline gives.
         pipeline: usize,
     },
 }
 
-/// How many warnings of an artifact are reported, and how much of each.
+/// The most warnings of an artifact that are reported, and the most characters of each.
 const MAX_WARNINGS: usize = 8;
 const MAX_WARNING_CHARS: usize = 500;
 
 impl Model {
-    /// The model that an artifact's bytes hold.
+    /// Open a model from the bytes of an artifact.
     ///
     /// # Errors
-    /// The bytes are no artifact, or of a pipeline that this version does not know.
+    /// The bytes are not an artifact, or have a pipeline that this version does not know.
     pub fn open(bytes: Vec<u8>) -> Result<Self, ModelError> {
         let artifact = Artifact::from_bytes(&bytes).map_err(|error| match file_kind::describe(&bytes) {
             Some(kind) => ModelError::NotAModel(kind),
@@ -122,20 +123,21 @@ impl Model {
         Self::sealed(artifact, bytes, Origin::Trained)
     }
 
-    /// The model that an artifact is.
+    /// Create a model from an artifact.
     ///
     /// # Errors
-    /// It has no bytes, or is of a pipeline that this version does not know.
+    /// The artifact cannot be encoded, or has a pipeline that this version does not know.
     pub fn new(artifact: Artifact) -> Result<Self, ModelError> {
         let bytes = artifact.to_bytes()?;
         Self::sealed(artifact, bytes, Origin::Trained)
     }
 
-    /// Another system's forest over readings as they are. Its data is not known, so its samples are those of one tree,
-    /// and its time is the beginning of time: the same file gives the same model.
+    /// Create a model from another system's forest over plain readings. Its training data is not known: its
+    /// number of samples is that of one tree, and its time is the Unix epoch, so that the same file gives the
+    /// same model.
     ///
     /// # Errors
-    /// A threshold that no score can be compared with.
+    /// The artifact cannot be encoded, for example because the threshold is not between 0 and 1.
     pub fn imported(imported: Imported, columns: Vec<String>) -> Result<Self, ModelError> {
         let pipeline = as_they_are(imported.preprocessing);
         let Imported { ensemble, threshold, origin, warnings, .. } = imported;
@@ -174,28 +176,29 @@ impl Model {
         Ok(Self { digest, artifact, pipeline, bytes, origin, trained_at, column_names: OnceLock::new() })
     }
 
-    /// The same model, whose training ended then, if that is known. The artifact does not say: it is a function of its data
-    /// alone, so that replicas agree on it.
+    /// Set the time at which the training ended, if it is known. The artifact does not have it: an artifact
+    /// is a function of its data alone, so that replicas agree on it.
     #[must_use]
     pub fn with_training_end(self, trained_at: Option<Timestamp>) -> Self {
         Self { trained_at, ..self }
     }
 
-    /// When its training ended, where that is known.
+    /// The time at which the training ended, if it is known.
     pub fn trained_at(&self) -> Option<Timestamp> {
         self.trained_at
     }
 
-    /// The same model, which was not trained here.
+    /// Mark the model as loaded, not trained here.
     #[must_use]
     pub fn loaded(self) -> Self {
         Self { origin: Origin::Loaded, ..self }
     }
 
-    /// The same forest with the threshold that a training with this threshold would have found: the same artifact, to the bit.
+    /// Return the same forest with another threshold: the one that a training with the setting `by` would
+    /// have found. The artifact equals the one of that training, to the bit.
     ///
     /// # Errors
-    /// The training scores are none that a threshold can be made of.
+    /// No threshold can be computed from the training scores.
     pub fn rethreshold(&self, by: Cut) -> Result<Rethreshold, ModelError> {
         let Some(scores) = &self.artifact.scores else { return Ok(Rethreshold::Unknown) };
         let found = if self.follows() {
@@ -214,25 +217,25 @@ impl Model {
         Ok(Rethreshold::Other(Box::new(Self::sealed(artifact, bytes, Origin::Rethresholded)?)))
     }
 
-    /// The same forest with this threshold.
+    /// Return the same forest with this threshold.
     ///
     /// # Errors
-    /// No score can be compared with it.
+    /// The threshold is not a number that scores can be compared with.
     pub fn with_threshold_score(self, score: f64) -> Result<Self, ModelError> {
         let Self { mut artifact, bytes, origin, trained_at, .. } = self;
-        drop(bytes); // they are made again, and need not be there twice
+        drop(bytes); // freed first: the new bytes are made below
         artifact.metadata.threshold = score;
         artifact.metadata.training.expected_alerts_per_day = None;
         let bytes = artifact.to_bytes()?;
         Ok(Self::sealed(artifact, bytes, origin)?.with_training_end(trained_at))
     }
 
-    /// What is done to a vector before the forest sees it; none where it sees the vector.
+    /// The steps that turn a vector into the forest's cells; `None` if the forest scores the vector itself.
     pub fn preprocessing(&self) -> Option<&Preprocessing> {
         self.pipeline.preprocessing.as_ref()
     }
 
-    /// A score over this is an anomaly.
+    /// The threshold: a higher score is an anomaly.
     pub fn threshold(&self) -> f64 {
         self.artifact.metadata.threshold
     }
@@ -242,12 +245,12 @@ impl Model {
         &self.artifact.metadata.columns
     }
 
-    /// Values in a whole vector.
+    /// The number of values in a vector.
     pub fn columns(&self) -> usize {
         self.pipeline.recipe.columns(self.sensors().len())
     }
 
-    /// What the values of a vector are called: the sensors where it sees readings as they are.
+    /// The names of a vector's values; the names of the sensors if vectors are plain readings.
     pub fn column_names(&self) -> &[String] {
         self.column_names.get_or_init(|| column_names(self.sensors(), self.recipe()))
     }
@@ -257,12 +260,12 @@ impl Model {
         self.pipeline.reference.is_some()
     }
 
-    /// The level of its sensors at the end of the training; none where it does not follow.
+    /// The level of its sensors at the end of the training; `None` if it does not follow the readings.
     pub fn reference(&self) -> Option<&Reference> {
         self.pipeline.reference.as_ref()
     }
 
-    /// What the readings that it has learned from score, where it is kept.
+    /// The scores of the training readings, if the artifact keeps them.
     pub fn training_scores(&self) -> Option<&Scores> {
         self.artifact.scores.as_ref()
     }
@@ -272,22 +275,22 @@ impl Model {
         &self.pipeline.recipe
     }
 
-    /// The memory of readings that its vectors are made of, empty.
+    /// Create an empty memory of readings that makes the model's vectors.
     pub fn features(&self) -> Features {
         self.pipeline.features()
     }
 
-    /// `sha256:` and 64 hexadecimal digits: the name of this very model.
+    /// The name of this model: `sha256:` and 64 hexadecimal digits.
     pub fn digest(&self) -> &Arc<str> {
         &self.digest
     }
 
-    /// The artifact.
+    /// The bytes of the artifact.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The artifact, by itself.
+    /// The bytes of the artifact, without the rest of the model.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
@@ -297,7 +300,7 @@ impl Model {
         self.artifact.ensemble.total_trees()
     }
 
-    /// How many samples it has learned from.
+    /// The number of samples that the model has learned from.
     pub fn samples(&self) -> usize {
         self.artifact.metadata.training.samples as usize
     }
@@ -307,13 +310,13 @@ impl Model {
         &self.artifact.metadata.training.origin
     }
 
-    /// How many anomalous verdicts a day to expect on readings like those that it was trained on; none where nothing is
-    /// known of that.
+    /// The number of anomalous verdicts per day to expect on readings like the training readings; `None` if
+    /// it is not known.
     pub fn expected_alerts_per_day(&self) -> Option<f64> {
         self.artifact.metadata.training.expected_alerts_per_day
     }
 
-    /// Why its verdicts may not be trusted where the threshold is chosen by `by`, a sentence each.
+    /// The reasons not to trust the verdicts if the threshold is chosen by `by`, one sentence each.
     pub fn warnings(&self, by: Cut) -> Vec<String> {
         let training = &self.artifact.metadata.training;
         if self.follows() {
@@ -325,12 +328,12 @@ impl Model {
         bounded(&training.warnings).into_iter().chain(shortfall).chain(silence).collect()
     }
 
-    /// The forests themselves.
+    /// The ensemble of forests.
     pub fn ensemble(&self) -> &Ensemble {
         &self.artifact.ensemble
     }
 
-    /// What is known of the forest.
+    /// The metadata of the artifact.
     pub fn metadata(&self) -> &Metadata {
         &self.artifact.metadata
     }
@@ -340,20 +343,21 @@ impl Model {
         self.artifact.metadata.training.trained_at.parse().unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
-    /// Where it comes from, for a sentence: the time of the newest reading that it has learned from where that is known, else what
-    /// trained it, such as `scikit-learn 1.9.1`.
+    /// Where the model comes from, as words for a sentence: the time of the newest reading that it has
+    /// learned from, if known, otherwise the program that trained it, such as `scikit-learn 1.9.1`.
     pub fn provenance(&self) -> String {
         let time = self.data_end_time();
         if time == Timestamp::UNIX_EPOCH { self.metadata().training.origin.clone() } else { time.to_string() }
     }
 
-    /// The end of the history that was asked for; without one, the time of the newest reading in the training set.
+    /// The requested end of the history; if none was requested, the time of the newest reading in the
+    /// training set.
     pub fn until(&self) -> Timestamp {
         let until = self.artifact.metadata.training.until.as_ref();
         until.and_then(|until| until.parse().ok()).unwrap_or_else(|| self.data_end_time())
     }
 
-    /// The report to the operator, where the threshold is chosen by `by`.
+    /// The report about the model to the operator, if the threshold is chosen by `by`.
     pub fn report(&self, by: Cut) -> ModelReport {
         let metadata = &self.artifact.metadata;
         ModelReport {
@@ -372,13 +376,13 @@ impl Model {
     }
 }
 
-/// An artifact may come from anywhere, and a report has its bounds.
+/// Limit the warnings: an artifact may come from anywhere, and a report has a size limit.
 fn bounded(warnings: &[String]) -> Vec<String> {
     let kept = warnings.iter().take(MAX_WARNINGS);
     kept.map(|warning| warning.chars().take(MAX_WARNING_CHARS).collect()).collect()
 }
 
-/// The pipeline of a model whose vectors are readings as they are, before these steps.
+/// The pipeline of a model whose vectors are plain readings, before these steps.
 pub fn as_they_are(preprocessing: Option<Preprocessing>) -> serde_json::Value {
     let recipe = Recipe { features: vec![Feature::Value], window: 2, lags: 0 };
     let pipeline = Pipeline { recipe, daily: Daily::default(), preprocessing, reference: None };

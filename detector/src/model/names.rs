@@ -1,9 +1,10 @@
-//! Names in, as many as a sentence takes out.
+//! Names in, a list of the first of them for a sentence out.
 
 /// The most names that a sentence shows.
 const SHOWN: usize = 10;
 
-/// `a, b, c and 2038 more`: a sentence stands in logs and conditions, whatever the number of sensors.
+/// List names as `a, b, c and 2038 more`: a sentence in logs and conditions stays short with any number of
+/// sensors.
 pub fn list(names: &[String]) -> String {
     let shown = names[..names.len().min(SHOWN)].join(", ");
     match names.len().saturating_sub(SHOWN) {

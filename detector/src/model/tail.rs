@@ -1,25 +1,25 @@
-//! The greatest of what training rows score in, the threshold for any small share out.
+//! The greatest scores of training rows in, the threshold for any small share out.
 
 use forest::artifact::Scores;
 use serde::{Deserialize, Serialize};
 
-/// The tail begins at the quantile of at least this share.
+/// The least share of the scores that is in the tail.
 const TAIL: f64 = 0.1;
-/// And at so many times the share that the threshold is for.
+/// The share in the tail is at least this many times the share that the threshold is for.
 const TAIL_TO_SHARE: f64 = 1.5;
-/// A mean excess below this counts as this: scores may all be alike.
+/// The smallest mean excess; a lower one counts as this, because all scores may be equal.
 const LEAST_EXCESS: f64 = 1e-3;
-/// How far the tail is extrapolated beyond what so many scores can show, as a power of e, and beyond the greatest, in mean
-/// excesses.
+/// How far the tail is extrapolated: beyond the smallest share that the number of scores can show, as a power
+/// of e, and beyond the greatest score, in mean excesses.
 const BEYOND: f64 = 1.0;
 
-/// What is promised of ordinary readings.
+/// The promise that a threshold makes for ordinary readings.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Promise {
-    /// This share of them is anomalous, over 0 and at most 0.5.
+    /// This share of the readings is anomalous: over 0 and at most 0.5.
     Readings(f64),
-    /// This share of them begins an alert: anomalous readings in a row. Over 0 and at most 0.5.
+    /// This share of the readings begins an alert (anomalous readings in a row): over 0 and at most 0.5.
     Alerts(f64),
 }
 
@@ -36,13 +36,13 @@ impl Promise {
         matches!(self, Self::Readings(_))
     }
 
-    /// What it counts.
+    /// The name of what is counted: `readings` or `alerts`.
     pub fn counts(self) -> &'static str {
         if self.counts_readings() { "readings" } else { "alerts" }
     }
 }
 
-/// Scores on the scale ln(s / (1 - s)): a quantile of them, and the mean excess over it.
+/// The tail of scores on the scale ln(s / (1 - s)): a quantile of the scores, and the mean excess over it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tail {
     /// The share of the scores that is over the level.
@@ -51,13 +51,13 @@ pub struct Tail {
     pub level: f64,
     /// The mean excess over it, over 0.
     pub excess: f64,
-    /// How far the greatest is above the level.
+    /// The distance of the greatest score from the level.
     pub reach: f64,
 }
 
 impl Tail {
-    /// Of the scores of rows that are like those to come, for a threshold that this share of them is over. None where the
-    /// kept scores do not reach down to the level, or there are none.
+    /// Compute the tail from the scores of rows that are like those to come, for a threshold that `share` of
+    /// the scores exceed. `None` if the kept scores do not reach down to the level, or if there are none.
     pub fn of(scores: &Scores, share: f64) -> Option<Self> {
         let tail = (share * TAIL_TO_SHARE).max(TAIL);
         let (greatest, count) = (scores.seen.scores(), scores.seen.count());
@@ -68,15 +68,16 @@ impl Tail {
         Some(Self { share: tail, level, excess: excess.max(LEAST_EXCESS), reach })
     }
 
-    /// What a share of the scores is over, on their scale, where `seen` of them have been seen. Readings that are bounded, as most
-    /// sensors' are, have scores with an end: the border is not far beyond the greatest.
+    /// The value that `share` of the scores exceed, on their scale, when `seen` scores are known. Bounded
+    /// readings, as most sensors have, give bounded scores: the border is not far beyond the greatest of
+    /// them.
     pub fn border(&self, share: f64, seen: f64) -> f64 {
         let known = (libm::log(self.share * seen.max(1.0)) + BEYOND).max(1.0);
         let beyond = self.excess * libm::log(self.share / share).min(known);
         self.level + beyond.min(self.reach + BEYOND * self.excess)
     }
 
-    /// Learn from a score. What is over the border counts as the border.
+    /// Learn from a score. A score over the border counts as the border.
     pub fn follow(&mut self, score: f64, border: f64) {
         const RATE: f64 = 0.01;
         let step = RATE * self.excess;
@@ -98,7 +99,7 @@ pub fn logit(score: f64) -> f64 {
     libm::log(score / (1.0 - score))
 }
 
-/// The score that [`logit`] makes this of.
+/// The score whose [`logit`] is `value`.
 pub fn sigmoid(value: f64) -> f64 {
     1.0 / (1.0 + libm::exp(-value))
 }

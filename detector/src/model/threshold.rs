@@ -1,4 +1,4 @@
-//! The scores of the training readings in; the threshold out, and how many alerts a day to expect of it.
+//! The scores of the training readings in; the threshold and the alerts per day to expect from it out.
 
 use crd::valid::Cut;
 use forest::artifact::{Greatest, Scores};
@@ -6,15 +6,15 @@ use forest::threshold::{self, ThresholdError};
 
 use crate::model::tail::{Promise, Tail, sigmoid};
 
-/// What a threshold is chosen from.
+/// The scores that a threshold is chosen from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TrainingScores {
-    /// What each training vector scores. Contamination is a share of these, as in scikit-learn.
+    /// The score of each training vector. Contamination is a share of these, as in scikit-learn.
     pub seen: Vec<f64>,
-    /// What each scores in the trees that were grown without it: what new readings of the kind would score. Empty where
-    /// every tree has learned from all of them.
+    /// The score of each training vector in the trees that were grown without it, which is what a new reading
+    /// of the kind would score. Empty if every tree has learned from all vectors.
     pub unseen: Vec<f64>,
-    /// The mean time from one vector to the next, in seconds, over 0; none where the vectors have no times.
+    /// The mean time from one vector to the next, in seconds, over 0; `None` if the vectors have no times.
     pub seconds_apart: Option<f64>,
 }
 
@@ -23,8 +23,8 @@ pub struct TrainingScores {
 pub struct Threshold {
     /// A score over this is an anomaly.
     pub score: f64,
-    /// How many verdicts a day on ordinary readings are over it, as estimated from the training readings; none where
-    /// they cannot.
+    /// The number of verdicts per day on ordinary readings that are over it, as estimated from the training
+    /// readings; `None` if there is no estimate.
     pub expected_alerts_per_day: Option<f64>,
 }
 
@@ -36,23 +36,25 @@ impl TrainingScores {
         Self { seen: scores.in_all, unseen: scores.out_of_bag, seconds_apart }
     }
 
-    /// Scores of training vectors that the forest was not grown from.
+    /// Add the scores of training vectors that the forest was not grown from.
     pub fn add_unseen(&mut self, scores: &[f64]) {
         self.seen.extend(scores);
-        // Where every tree has seen every other row, these alone would be a sample of the anomalous.
+        // If every tree has learned from every other row, these would be a sample of anomalous rows only.
         if !self.unseen.is_empty() {
             self.unseen.extend(scores);
         }
     }
 
-    /// The same after a renewal: only the last `new` of them are newer than what the older trees have learned from.
+    /// As [`add_unseen`](Self::add_unseen), but after a renewal: only the last `new` of the vectors are newer
+    /// than the readings that the older trees have learned from.
     pub fn add_unseen_lately(&mut self, scores: &[f64], new: usize) {
         self.seen.extend(scores);
         self.unseen.extend(&scores[scores.len() - new..]);
     }
 
-    /// After a renewal only the newest readings were unseen by all trees. Before them stand those of the serving model, each
-    /// from when its reading was new: as many as there are older readings, drawn evenly, for each renewal others.
+    /// Add unseen scores for the older readings after a renewal, when only the newest readings are unseen by
+    /// all trees. They are the serving model's scores of its readings when these were new: as many as there
+    /// are older readings, drawn evenly, and others for each renewal.
     pub fn carry_over(&mut self, before: Option<&Greatest>, renewal: u64) {
         const GOLDEN_RATIO: f64 = 0.618_033_988_749_894_9;
         let Some(before) = before.and_then(filled) else { return };
@@ -63,7 +65,7 @@ impl TrainingScores {
         self.unseen.extend((0..count).map(|at| before[place(at)]));
     }
 
-    /// What an artifact keeps of them.
+    /// The scores that an artifact keeps.
     pub fn kept(&self) -> Scores {
         Scores {
             seen: Greatest::of(&self.seen),
@@ -72,7 +74,7 @@ impl TrainingScores {
         }
     }
 
-    /// The threshold that this setting asks for; none where it asks for alerts per day and the times are not known.
+    /// Choose the threshold by a setting; `None` if it is alerts per day and the times are not known.
     ///
     /// # Errors
     /// There are no scores to choose from.
@@ -93,9 +95,9 @@ impl TrainingScores {
     }
 }
 
-/// Where normal ends at first where the threshold follows the scores, chosen in this way: the scores are of rows as they
-/// may come, of `samples` that were learned from. How many alerts to expect is what is promised. None where too few
-/// scores are kept.
+/// The first threshold of a model whose threshold follows the scores, chosen by `by`. `kept` are scores of
+/// rows as they may come, and `samples` is the number of samples that were learned from. The expected alerts
+/// are the promised ones. `None` if too few scores or no times are kept.
 ///
 /// # Errors
 /// There are no scores to choose from.
@@ -114,8 +116,8 @@ pub fn initial(kept: &Scores, by: Cut, samples: usize) -> Result<Option<Threshol
     Ok(Tail::of(kept, share).map(threshold))
 }
 
-/// What a threshold that is chosen in this way promises of ordinary readings that are so many seconds apart; none where it
-/// promises nothing.
+/// The promise of a threshold that is chosen by `by`, for ordinary readings `seconds_apart` seconds apart;
+/// `None` for a fixed score, which promises nothing.
 pub fn promise(by: Cut, seconds_apart: f64) -> Option<Promise> {
     match by {
         Cut::Score(_) => None,
@@ -126,8 +128,8 @@ pub fn promise(by: Cut, seconds_apart: f64) -> Option<Promise> {
     }
 }
 
-/// Where normal ends by another threshold, from what an artifact has kept: exactly where the whole scores would put it. None
-/// where they are needed: the threshold is not among the greatest.
+/// Choose another threshold from the scores that an artifact keeps: exactly the one that all scores would
+/// give. `None` if the others are needed, because the threshold is not among the greatest scores.
 ///
 /// # Errors
 /// There are no scores to choose from.
@@ -141,8 +143,8 @@ pub fn rethreshold(kept: &Scores, by: Cut) -> Result<Option<Threshold>, Threshol
     Ok((known(&kept.seen) && known(&kept.unseen)).then_some(threshold))
 }
 
-/// As many scores as there were. Those that are not known are no greater than the least of the kept, so it stands in:
-/// no threshold above it depends on them.
+/// All scores, as many as there were. The unknown ones are at most the least of the kept scores, which
+/// replaces them: no threshold above it depends on them.
 fn filled(greatest: &Greatest) -> Option<Vec<f64>> {
     const MAX: u64 = 1 << 24;
     let count = usize::try_from(Some(greatest.count()).filter(|count| *count <= MAX)?).ok()?;
@@ -151,8 +153,8 @@ fn filled(greatest: &Greatest) -> Option<Vec<f64>> {
     Some(scores)
 }
 
-/// What a person should know who asked for so many alerts a day and learned from so many samples: one sentence where the
-/// samples cannot keep that promise.
+/// A sentence for the user if the threshold is chosen by alerts per day and the samples are too few to keep
+/// that promise.
 pub fn shortfall(by: Cut, expected_alerts_per_day: Option<f64>, samples: usize) -> Option<String> {
     let Cut::AlertsPerDay { alerts: asked, .. } = by else { return None };
     match expected_alerts_per_day {
@@ -169,8 +171,8 @@ pub fn shortfall(by: Cut, expected_alerts_per_day: Option<f64>, samples: usize) 
     }
 }
 
-/// What a person should know who asked for a share of the samples to be called anomalous: one sentence where none is. `seen`:
-/// the greatest of what the samples score.
+/// A sentence for the user if the threshold is chosen by contamination and no sample is called anomalous.
+/// `seen` are the greatest scores of the samples.
 pub fn silence(by: Cut, threshold: f64, seen: &[f64]) -> Option<String> {
     let Cut::Contamination(share) = by else { return None };
     seen.iter().all(|score| *score <= threshold).then(|| {

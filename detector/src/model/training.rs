@@ -16,28 +16,29 @@ use crate::model::model::{Model, ModelError};
 use crate::model::threshold::{self, Threshold, TrainingScores};
 use crate::model::vectors::{Missing, VectorBuilder, Vectors};
 
-/// What to learn from.
+/// The readings to learn from, and the model that serves so far.
 #[derive(Clone, Copy)]
 pub struct TrainingSet<'a> {
-    /// In the order of time. Those with a missing value are left out.
+    /// The readings in the order of time. Those with a missing value are left out.
     pub readings: &'a [Readings],
-    /// The end of the history that was asked for, if one was: it is kept in the model.
+    /// The requested end of the history, if any. It is stored in the model.
     pub until: Option<Timestamp>,
-    /// The model that has served so far: what it called anomalous is no example of the normal.
+    /// The model that has served so far: readings that it calls anomalous are no examples of normal ones.
     pub serving: Option<&'a Model>,
-    /// How many of its oldest trees are replaced, where it was trained in the same way; none: all of them.
+    /// The number of its oldest trees to replace, if it was trained in the same way; `None` replaces all.
     pub renewed_trees: Option<u32>,
 }
 
-/// The share of the vectors that may be left out as anomalous. Where there are more, the world has changed, and the
-/// least anomalous of them are learned from.
+/// The largest share of the vectors that is left out as anomalous. If more are anomalous, normal operation
+/// has changed, and the least anomalous of them are learned from.
 pub const MAX_LEFT_OUT: f64 = 0.1;
 
 /// Train a model. Its time is that of the newest reading: the same training set gives the same artifact, to the bit, on any
 /// number of threads. `trees_done` receives the number of trees grown so far.
 ///
-/// The forest is grown from what is not left out; the threshold is made from the scores of everything. Otherwise each
-/// training would cut a little off the last, until half of all readings were anomalous.
+/// The forest is grown from the vectors that are not left out; the threshold is made from the scores of all
+/// vectors. Otherwise each training would call some more readings anomalous than the one before, until half
+/// of all were anomalous.
 ///
 /// # Errors
 /// Fewer than two complete readings, or parameters that the data does not allow.
@@ -98,7 +99,7 @@ pub fn learn(
     Model::new(artifact)
 }
 
-/// The model whose oldest trees are replaced.
+/// A renewal: the serving model whose oldest trees are replaced.
 #[derive(Clone, Copy)]
 struct Renewing<'a> {
     serving: &'a Model,
@@ -106,7 +107,7 @@ struct Renewing<'a> {
 }
 
 impl<'a> Renewing<'a> {
-    /// None where all trees are grown: nothing else is asked for, or the serving model was trained in another way.
+    /// `None` if all trees are grown: no renewal is requested, or the serving model was trained differently.
     fn new(detector: &Valid, training_set: TrainingSet<'a>) -> Option<Self> {
         let (serving, trees) = (training_set.serving?, training_set.renewed_trees?);
         let recipe = serving.metadata().recipe.as_ref();
@@ -116,7 +117,7 @@ impl<'a> Renewing<'a> {
             .then_some(Self { serving, renewal })
     }
 
-    /// How many complete readings are newer than all that the serving model has learned from.
+    /// The number of complete readings that are newer than all that the serving model has learned from.
     fn count_new(&self, readings: &[Readings]) -> usize {
         let learned = self.serving.data_end_time();
         let new = readings.iter().rev().take_while(|readings| readings.time > learned);
@@ -124,17 +125,17 @@ impl<'a> Renewing<'a> {
     }
 }
 
-/// What a renewal keeps, and which of the vectors are new.
+/// A renewal, and which of the vectors are new.
 struct Renewed<'a> {
     renewing: Renewing<'a>,
     /// The first vector that no older tree has learned from.
     known_from: usize,
-    /// How many of the vectors that are held out are newer too.
+    /// The number of held-out vectors that no older tree has learned from.
     new_held_out: usize,
 }
 
-/// The same from vectors as they look when the level of their sensors has wandered on, with the threshold that a calibration
-/// begins with.
+/// A training of a model that follows the readings: from vectors as they look when the levels of their
+/// sensors have wandered further, with the threshold that a calibration begins with.
 struct Following<'a> {
     wander: Wander<'a>,
     sensors: Vec<String>,
@@ -186,9 +187,9 @@ impl Following<'_> {
     }
 }
 
-/// The time scale of readings that are so many seconds apart; none where nothing follows.
+/// The time scale for readings that are `apart` seconds apart; `None` if the level is fixed.
 fn time_scale(adaptation: Adaptation, apart: f64) -> Option<TimeScale> {
-    /// Unless the spec says so, fewer readings than this give no level.
+    /// The fewest readings in the default time scale, because fewer do not give a level.
     const FEWEST: f64 = 500.0;
     const HOUR: f64 = 3600.0;
     let seconds = match adaptation {
@@ -199,11 +200,11 @@ fn time_scale(adaptation: Adaptation, apart: f64) -> Option<TimeScale> {
     Some(TimeScale { seconds, readings: (seconds / apart).max(1.0) })
 }
 
-/// Everything that decides a model: the one way from vectors to an artifact.
+/// All inputs of a training from vectors to an artifact.
 pub struct Fit<'a> {
-    /// What the forest is grown from.
+    /// The vectors that the forest is grown from.
     pub vectors: Vectors,
-    /// Vectors that the forest is not grown from, but that the threshold is chosen from too.
+    /// Vectors that are used to choose the threshold, but not to grow the forest.
     pub held_out: Option<Samples>,
     /// The names of the sensors.
     pub sensors: Vec<String>,
@@ -211,12 +212,12 @@ pub struct Fit<'a> {
     pub params: EnsembleParams,
     /// How the threshold is chosen.
     pub threshold: Cut,
-    /// Which trees stay; none where all are grown.
+    /// The renewal that keeps some trees; `None` if all trees are grown.
     renewing: Option<Renewed<'a>>,
 }
 
 impl Fit<'_> {
-    /// All trees are grown.
+    /// A training in which all trees are grown.
     pub fn whole(vectors: Vectors, sensors: Vec<String>, params: EnsembleParams, threshold: Cut) -> Self {
         Self { vectors, held_out: None, sensors, params, threshold, renewing: None }
     }
@@ -266,7 +267,7 @@ impl Fit<'_> {
     }
 }
 
-/// What an artifact says of a forest that was trained here.
+/// The metadata of an artifact whose forest was trained here.
 fn metadata(
     pipeline: &Pipeline,
     sensors: Vec<String>,
@@ -284,8 +285,8 @@ fn metadata(
     }
 }
 
-/// The rows that the serving model calls anomalous, in rising order; of too many, the most anomalous. None where it looks at
-/// readings in another way.
+/// The indices of the rows that the serving model calls anomalous, in rising order; of too many, the most
+/// anomalous. Empty if the serving model makes vectors in another way.
 fn left_out(all: &Samples, recipe: &Recipe, serving: &Model, follows: bool) -> Vec<usize> {
     let sees_the_same =
         serving.recipe() == recipe && serving.columns() == all.columns() && serving.preprocessing().is_none();
@@ -301,7 +302,7 @@ fn left_out(all: &Samples, recipe: &Recipe, serving: &Model, follows: bool) -> V
     anomalous
 }
 
-/// Some of the rows; none where none is wanted.
+/// The rows whose index meets the requirements; `None` if there are none.
 fn rows(all: &Samples, requirements: impl Fn(usize) -> bool) -> Option<Samples> {
     let rows = all.rows().enumerate().filter(|(row, _)| requirements(*row));
     let mut cells = Vec::new();
@@ -314,12 +315,12 @@ fn params(train: &training::Training) -> Result<EnsembleParams, ParamsError> {
     Ok(in_mode(params, train.mode))
 }
 
-/// How many trees a training grows, those of all members in mode Auto.
+/// The number of trees that a training grows, including those of all members in mode Auto.
 pub fn trees_to_grow(train: &training::Training) -> usize {
     params(train).map_or(0, |params| params.total_trees() as usize)
 }
 
-/// The same parameters in the API's mode.
+/// Set the mode of the parameters to a mode of the API.
 pub fn in_mode(params: Params, mode: ForestMode) -> EnsembleParams {
     let mode = match mode {
         ForestMode::Auto => return EnsembleParams::Auto(params),

@@ -10,29 +10,29 @@ use crate::model::model::ModelError;
 pub struct Vectors {
     /// The vectors.
     pub samples: Samples,
-    /// The readings at the time of each vector, one value a sensor.
+    /// The readings at the time of each vector, one value per sensor.
     pub values: Vec<f64>,
-    /// The time of the newest, where times are known.
+    /// The time of the newest vector, if times are known.
     pub newest: Option<Timestamp>,
-    /// The mean time from one to the next, in seconds, where times are known.
+    /// The mean time from one vector to the next, in seconds, if times are known.
     pub seconds_apart: Option<f64>,
-    /// How they were made.
+    /// How the vectors were made.
     pub pipeline: Pipeline,
-    /// What is wrong with them, a sentence each.
+    /// The problems of the vectors, one sentence each.
     pub warnings: Vec<String>,
 }
 
-/// What becomes of readings with a missing value.
+/// How readings with a missing value are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// No vector is made of them.
+    /// They are skipped.
     Skip,
-    /// Their vectors have missing cells. Only for vectors that are readings as they are: what looks back would take a
-    /// missing value for a value in every window that it is in.
+    /// They become vectors with missing cells. Only for vectors that are plain readings: a feature that looks
+    /// back would use the missing value in every window that contains it.
     Keep,
 }
 
-/// Readings in, one after another; vectors out.
+/// A builder that turns readings into vectors, one after another.
 pub struct VectorBuilder {
     learning: Learning,
     sensors: usize,
@@ -47,7 +47,7 @@ pub struct VectorBuilder {
 }
 
 impl VectorBuilder {
-    /// No vectors yet.
+    /// Create a builder without vectors.
     pub fn new(recipe: Recipe, sensors: usize, missing: Missing) -> Self {
         let learning = Learning::new(recipe);
         Self {
@@ -63,7 +63,8 @@ impl VectorBuilder {
         }
     }
 
-    /// The next readings, one value a sensor, NaN where it is missing. A time is given for all readings or for none.
+    /// Add the next readings, one value per sensor, NaN if it is missing. Either all readings have a time or
+    /// none.
     pub fn push(&mut self, time: Option<Timestamp>, values: &[f64]) {
         self.readings += 1;
         if self.missing == Missing::Skip && values.iter().any(|value| value.is_nan()) {
@@ -80,10 +81,10 @@ impl VectorBuilder {
         }
     }
 
-    /// All vectors.
+    /// Return all vectors.
     ///
     /// # Errors
-    /// Fewer than two, or a value that the forest cannot hold.
+    /// Fewer than two vectors, or a value that the forest cannot hold.
     pub fn finish(self) -> Result<Vectors, ModelError> {
         let Self { learning, sensors, cells, values, count, span, readings, complete, .. } = self;
         let pipeline = learning.finish();

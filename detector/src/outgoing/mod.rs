@@ -1,4 +1,4 @@
-//! Requests to other people's servers: every one goes through a [`Client`] of this room, which goes nowhere that a detector
+//! Requests to other people's servers: every one goes through a `Client` of this room, which goes nowhere that a detector
 //! must not, trusts the public certificate authorities and those of the plant, and carries no secret to another host.
 
 /// Which addresses a detector may connect to.

@@ -1,10 +1,10 @@
 //! Verdicts in; a report of them, one page that works offline, out.
 
-/// What is kept of a run: readings, severities, truth, events.
+/// The recording of a run: readings, severities, truth, events.
 pub mod recording;
-/// Numbers as the page holds them.
+/// Numbers as the page encodes them.
 mod series;
-/// What a model is, for people.
+/// The properties of a model, for people.
 pub mod model_card;
-/// The page.
+/// The HTML page.
 pub mod page;

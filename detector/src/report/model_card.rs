@@ -1,10 +1,10 @@
-//! A model in; what it is, a name and a value a line, out.
+//! A model in; its properties, one line with a name and a value for each, out.
 
 use crd::valid::Cut;
 
 use crate::model::model::Model;
 
-/// The lines, where the threshold is chosen by `by`.
+/// The lines, if the threshold is chosen by `by`.
 pub fn lines(model: &Model, by: Option<Cut>) -> Vec<(String, String)> {
     let metadata = model.metadata();
     let recipe = model.recipe();

@@ -1,4 +1,4 @@
-//! A recording, a model card, figures and warnings in; one HTML page that needs nothing else out.
+//! A recording, a model card, figures and warnings in; one HTML page that loads nothing else out.
 
 use std::borrow::Cow;
 
@@ -10,19 +10,19 @@ use crate::report::recording::Recording;
 static PAGE: Asset = asset!("report/page.html");
 static SCRIPT: Asset = asset!("report/report.js");
 
-/// What a report shows.
+/// The content of a report.
 pub struct Report<'a> {
-    /// Its heading.
+    /// The heading.
     pub title: &'a str,
     /// The readings and verdicts.
     pub recording: &'a Recording,
-    /// The score at severity 1, where it was the same all along.
+    /// The score at severity 1, if it was the same for all verdicts.
     pub threshold: Option<f64>,
-    /// The model, a name and a value a line.
+    /// The properties of the model: names and values.
     pub model: Vec<(String, String)>,
-    /// What a reader has to know before believing it.
+    /// The reasons not to trust the report, one sentence each.
     pub warnings: Vec<String>,
-    /// Figures against the truth, if there are any.
+    /// Figures that compare the verdicts with the truth, if there are any.
     pub figures: Option<Figures>,
 }
 
@@ -61,7 +61,7 @@ impl Report<'_> {
     }
 }
 
-/// The template with each `{{name}}` replaced. What is put in is not looked at again.
+/// Replace each `{{name}}` of the template with its value. Values are not searched for further names.
 fn filled<'a>(template: &str, value: impl Fn(&str) -> Cow<'a, str>) -> String {
     let mut page = String::new();
     let mut rest = template;
@@ -75,7 +75,7 @@ fn filled<'a>(template: &str, value: impl Fn(&str) -> Cow<'a, str>) -> String {
     page + rest
 }
 
-/// JSON that no HTML parser finds markup in, as the text of a script element.
+/// JSON for the text of a script element, escaped so that no HTML parser finds markup in it.
 fn embedded(data: &Value) -> String {
     data.to_string().replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }

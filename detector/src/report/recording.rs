@@ -22,7 +22,7 @@ const MOST_NUMBERS: usize = 1 << 24;
 /// How many events a page lists, those of the highest severity.
 const MOST_EVENTS: usize = 500;
 
-/// What is kept of a run.
+/// The recording of a run, from which a report is made.
 #[derive(Debug)]
 pub struct Recording {
     sensors: Vec<Sensor>,
@@ -30,16 +30,16 @@ pub struct Recording {
     rule: Rule,
     mute_windows: Option<MuteWindows>,
     millis: Vec<i64>,
-    /// NaN where there was no verdict.
+    /// NaN if there was no verdict.
     severities: Vec<f32>,
     truth: Option<Spans>,
     muted: Spans,
     events: Vec<Event>,
     goes_on: bool,
     left_out: usize,
-    /// What is known of each verdict's reasons.
+    /// Which verdicts come with reasons.
     explain: Explain,
-    /// The cause of each instant, where any of them may become anomalous by another threshold.
+    /// The cause of each instant, kept if another threshold may make any of them anomalous.
     causes: Vec<Cause>,
 }
 
@@ -47,11 +47,11 @@ pub struct Recording {
 struct Sensor {
     name: String,
     unit: String,
-    /// NaN where the reading was missing.
+    /// NaN if the reading was missing.
     values: Vec<f32>,
 }
 
-/// The rule that makes alarms of anomalous verdicts.
+/// The rule that turns anomalous verdicts into alarms.
 #[derive(Clone, Copy, Debug, Default)]
 struct Rule {
     minimum_duration: Duration,
@@ -70,14 +70,14 @@ struct Event {
     outcome: EventOutcome,
     is_right: bool,
     severity: f64,
-    /// Of the verdict of the highest severity.
+    /// The cause of the verdict with the highest severity.
     cause: Cause,
 }
 
-/// The sensor that contributed most, its reading, what was expected.
+/// The sensor that contributed most, its reading, and the expected range.
 type Cause = [String; 3];
 
-/// Severity, whether it is anomalous, and what it does.
+/// A verdict by another threshold: severity, whether it is anomalous, and the state of the alarm.
 pub type Rejudged = (f64, bool, AlarmState);
 
 impl Spans {
@@ -93,7 +93,7 @@ impl Spans {
         self.0.get(next).is_some_and(|(first, _)| *first <= at)
     }
 
-    /// What is left of them from this instant on, which is then the first.
+    /// The spans from instant `from` on, which becomes the first.
     fn after(self, from: usize) -> Self {
         let later = self.0.into_iter().filter(|(_, last)| *last >= from);
         Self(later.map(|(first, last)| (first.saturating_sub(from), last - from)).collect())
@@ -101,7 +101,7 @@ impl Spans {
 }
 
 impl Recording {
-    /// Of a detector whose verdicts come with so many reasons. Nothing yet.
+    /// Create an empty recording of a detector, whose verdicts come with reasons as `explain` says.
     pub fn of_detector(detector: &Valid, explain: Explain) -> Self {
         let alarm = &detector.spec().alarm;
         let windows = &detector.spec().mute_windows;
@@ -119,7 +119,7 @@ impl Recording {
         }
     }
 
-    /// Of the rows of a table with these columns and units, which may have times. Each event is an alarm.
+    /// Create an empty recording of the rows of a table with these columns and units. Each event is an alarm.
     pub fn of_rows<'a>(columns: impl Iterator<Item = (&'a str, &'a str)>, has_times: bool) -> Self {
         let sensor =
             |(name, unit): (&str, &str)| Sensor { name: name.into(), unit: unit.into(), values: Vec::new() };
@@ -140,12 +140,13 @@ impl Recording {
         }
     }
 
-    /// The reasons that it needs of verdicts.
+    /// Which verdicts must come with reasons.
     pub fn explain(&self) -> Explain {
         self.explain
     }
 
-    /// Of the judged rows of a table, `cells` one row after another, and their times and labels where they are known.
+    /// Create the recording of the judged rows of a table. `cells` has one row after another; times and
+    /// labels may be unknown.
     pub fn of_table(
         columns: &[String],
         cells: &[f64],
@@ -158,7 +159,7 @@ impl Recording {
         let width = columns.len();
         let mut recording = Self { explain, ..Self::of_rows(named, times.is_some()) };
         for (row, (cells, judgement)) in cells.chunks_exact(width).zip(judgements).enumerate() {
-            // Rows without times are a second apart: the page calls them by their number.
+            // Rows without times are one second apart: the page shows their number instead of a time.
             let time = times.map_or_else(|| by_row(row), |times| times[row]);
             let values: Vec<Option<f64>> =
                 cells.iter().map(|cell| Some(*cell).filter(|cell| !cell.is_nan())).collect();
@@ -171,8 +172,8 @@ impl Recording {
         recording
     }
 
-    /// The next instant: the readings of all sensors, whether a fault is active where that is known, and the verdict if
-    /// there is one.
+    /// Add the next instant: the readings of all sensors, whether a fault is active, if known, and the
+    /// verdict, if there is one.
     pub fn push(
         &mut self,
         time: Timestamp,
@@ -214,8 +215,9 @@ impl Recording {
         }
     }
 
-    /// The last instants, as many as there are verdicts, by another threshold than when they were recorded. Their causes are known
-    /// where [`Recording::explain`] is `Always`. What was left out stays so.
+    /// Keep the last instants, as many as there are verdicts, and replace their verdicts by these, from
+    /// another threshold. Their causes are known if [`Recording::explain`] is `Always`. Instants that were
+    /// left out stay left out.
     #[must_use]
     pub fn rejudged(mut self, verdicts: &[Option<Rejudged>]) -> Self {
         let all = self.len() + self.left_out;
@@ -241,7 +243,7 @@ impl Recording {
         self
     }
 
-    /// The next instant of a detector.
+    /// Add the next instant of a detector.
     pub fn outcome(&mut self, readings: &Readings, outcome: &Outcome) {
         let verdict = match outcome {
             Outcome::Verdict(verdict) => Some((&verdict.judgement, verdict.alarm_state)),
@@ -281,24 +283,24 @@ impl Recording {
         }
     }
 
-    /// How many instants there are.
+    /// The number of instants.
     pub fn len(&self) -> usize {
         self.millis.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no instants.
     pub fn is_empty(&self) -> bool {
         self.millis.is_empty()
     }
 
-    /// What a reader has to know: that not all is there.
+    /// A warning for the reader if instants were left out.
     pub fn warning(&self) -> Option<String> {
         (self.left_out > 0).then(|| {
             format!("the report shows the first {} instants, {} more are left out", self.len(), self.left_out)
         })
     }
 
-    /// What the page holds of it.
+    /// The recording as JSON for the page.
     pub(super) fn json(&self) -> Value {
         let mut rule = json!({
             "minimumDuration": self.rule.minimum_duration.as_secs_f64(),
@@ -350,12 +352,12 @@ impl Event {
     }
 }
 
-/// The first row is that after the header, row 1.
+/// The time of a row that has no time: in seconds, its number, where 1 is the first row after the header.
 fn by_row(row: usize) -> Timestamp {
     Timestamp::from_second(i64::try_from(row + 1).unwrap_or(i64::MAX)).unwrap_or(Timestamp::MAX)
 }
 
-/// The severity as a page holds it: over 1 exactly where the verdict is anomalous.
+/// The severity as the page stores it: over 1 exactly if the verdict is anomalous.
 fn kept(severity: f64, anomalous: bool) -> f32 {
     let severity = severity as f32;
     if anomalous { severity.max(1f32.next_up()) } else { severity.min(1.0) }

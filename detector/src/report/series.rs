@@ -1,14 +1,14 @@
-//! Numbers in; base64 of what a page holds of them, few enough to be drawn, out.
+//! Numbers in; base64 for a page out, of few enough numbers to be drawn.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-/// So many readings of all sensors together are kept as they are: 10 MiB of base64. Of more, the least and the greatest of
-/// each few.
+/// The most readings of all sensors together that are kept unchanged: 10 MiB of base64. Of more readings, the
+/// least and the greatest of each few are kept.
 const MOST_CELLS: usize = 2_000_000;
 
-/// The readings of a sensor, where there are so many sensors: `{low, high, stride}`, without `high` where it is `low`.
+/// The readings of one of `sensors` sensors: `{low, high, stride}`, without `high` if it equals `low`.
 pub(super) fn readings(values: &[f32], sensors: usize) -> Value {
     let cells = values.len() * sensors;
     if cells <= MOST_CELLS {
@@ -16,19 +16,19 @@ pub(super) fn readings(values: &[f32], sensors: usize) -> Value {
     }
     let stride = (cells * 2).div_ceil(MOST_CELLS);
     let of = |choose: fn(f32, f32) -> f32| -> Vec<f32> {
-        // `min` and `max` pass over NaN.
+        // `min` and `max` ignore NaN.
         values.chunks(stride).map(|few| few.iter().copied().fold(f32::NAN, choose)).collect()
     };
     json!({ "low": floats(&of(f32::min)), "high": floats(&of(f32::max)), "stride": stride })
 }
 
-/// Little-endian 32-bit floats.
+/// Little-endian 32-bit floats in base64.
 pub(super) fn floats(values: &[f32]) -> String {
     STANDARD.encode(values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
 }
 
-/// Times in milliseconds that do not fall: `{start, step}` in seconds where they are regular, else `{start, steps}` with the
-/// milliseconds from each to the next.
+/// Times in milliseconds that never fall: `{start, step}` in seconds if they are regular, otherwise
+/// `{start, steps}` with the milliseconds from each to the next.
 pub(super) fn times(millis: &[i64]) -> Value {
     let start = millis.first().copied().unwrap_or_default();
     let seconds = |millis: i64| millis as f64 / 1000.0;

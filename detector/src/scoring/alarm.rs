@@ -12,12 +12,14 @@ use crate::scoring::habituation::{Bar, Habituation};
 use crate::scoring::mute_windows::MuteWindows;
 use crate::scoring::verdict::AlarmState;
 
-/// The rule that makes alarms of anomalous instants, and what it remembers.
+/// The rule that turns anomalous instants into alarms, and its memory.
 ///
-/// Anomalous instants without a normal one between them are a run. A run raises one alarm, at its first instant
-/// that is `minimumDuration` after the newest normal one, not before the [`PeakFilter`] and [`Habituation`] let it, `coolDown` after the last anomalous
-/// instant of the run that raised the alarm before, and in no mute window: a short run raises none, and one that outlasts
-/// the cool-down or the window is not lost. Instants without a verdict neither end a run nor prolong it.
+/// Anomalous instants without a normal one between them are a run. A run raises one alarm, at its first
+/// instant that meets all conditions: it is `minimumDuration` after the newest normal instant, the
+/// [`PeakFilter`] and [`Habituation`] allow it, it is `coolDown` after the last anomalous instant of the run
+/// that raised the previous alarm, and it is in no mute window. So a short run raises no alarm, and a run
+/// that outlasts the cool-down or the window is not lost. Instants without a verdict neither end a run nor
+/// prolong it.
 #[derive(Clone, Debug)]
 pub struct Alarm {
     minimum_duration: Duration,
@@ -27,7 +29,7 @@ pub struct Alarm {
     memory: AlarmMemory,
 }
 
-/// What the rule remembers of the instants so far: it outlives the process, so that no alarm is raised twice.
+/// The rule's memory of the instants so far. It is saved across restarts, so that no alarm is raised twice.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AlarmMemory {
     peak: PeakFilter,
@@ -36,7 +38,7 @@ pub struct AlarmMemory {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     normal: Option<Timestamp>,
     alarmed_until: Option<Timestamp>,
-    /// How much more than 1 an alarm takes.
+    /// How far over 1 the severity of an alarm must be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bar: Option<Bar>,
 }
@@ -44,7 +46,7 @@ pub struct AlarmMemory {
 /// Anomalous instants in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Run {
-    /// The newest normal instant before it; its own first where there was none.
+    /// The newest normal instant before the run; its own first instant if there was none.
     began: Timestamp,
     peaked: bool,
     alarmed: bool,
@@ -53,28 +55,30 @@ struct Run {
     highest: f64,
 }
 
-/// Whether a severity is higher than every one within some time before it: a height raises one alarm, and another only where
-/// it is exceeded. Without such a time, every severity is.
+/// Decides whether a severity is a peak: higher than every severity within the lookback before it. So a
+/// severity raises one alarm, and only a higher one raises another. With a lookback of 0, each is a peak.
 ///
 /// On the series of the Numenta Anomaly Benchmark (Lavin and Ahmad, 2015) this does more than any other rule that was
 /// tried: see `benches/RESULTS.md`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PeakFilter {
     lookback: Duration,
-    /// (time, severity) of those within `lookback` that no later one has reached: severities fall, times rise.
+    /// The times and severities within `lookback` that no later severity exceeds: times rise, severities
+    /// fall.
     heights: VecDeque<(Timestamp, f64)>,
 }
 
-/// How many heights are kept. Of a longer fall, all that come later count as the last: memory stays bounded.
+/// The most heights that are kept, so that memory is bounded. In a longer fall, later ones only renew the
+/// time of the last.
 const MAX_HEIGHTS: usize = 10_000;
 
 impl PeakFilter {
-    /// Within this time. Nothing seen yet.
+    /// Create a filter with this lookback, without any severity.
     pub fn new(lookback: Duration) -> Self {
         Self { lookback, heights: VecDeque::new() }
     }
 
-    /// Whether this severity, which comes next, is a peak. Amortised constant time.
+    /// Add the next severity, and return whether it is a peak. Takes amortised constant time.
     pub fn reached(&mut self, time: Timestamp, severity: f64) -> bool {
         while self.heights.front().is_some_and(|(earlier, _)| since(*earlier, time) > self.lookback) {
             self.heights.pop_front();
@@ -93,7 +97,7 @@ impl PeakFilter {
 }
 
 impl Alarm {
-    /// The rule of a detector's spec. Nothing seen yet.
+    /// Create the rule of a detector's spec, without any instant.
     pub fn new(detector: &Valid) -> Self {
         let spec = &detector.spec().alarm;
         Self {
@@ -111,12 +115,13 @@ impl Alarm {
         }
     }
 
-    /// What a process that comes after this one needs to go on.
+    /// The memory that a later process restores.
     pub fn memory(&self) -> &AlarmMemory {
         &self.memory
     }
 
-    /// Go on where another process was. Heights are kept only where the spec looks as far back.
+    /// Restore the memory that an earlier process saved. Heights are restored only if the spec has the same
+    /// lookback.
     pub fn restore(&mut self, memory: &AlarmMemory) {
         let peak = std::mem::replace(&mut self.memory, memory.clone()).peak;
         if self.memory.peak.lookback != peak.lookback {
@@ -125,7 +130,7 @@ impl Alarm {
         self.memory.bar = self.memory.bar.filter(|_| self.habituation.is_some());
     }
 
-    /// What the judgement of the next instant does. Instants come in the order of time.
+    /// Judge the next instant, and return what it does to the alarm. Instants come in the order of time.
     pub fn judge(&mut self, time: Timestamp, judgement: &Judgement) -> AlarmState {
         let peak = self.memory.peak.reached(time, judgement.severity);
         if !judgement.anomalous {
@@ -160,7 +165,7 @@ impl Alarm {
     }
 }
 
-/// From one instant to a later one; 0 where the clock was set back.
+/// The time from one instant to a later one; 0 if the clock was set back.
 fn since(earlier: Timestamp, later: Timestamp) -> Duration {
     Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
 }

@@ -1,9 +1,10 @@
-//! Verdicts in, one after another; how the alarm rate compares with what the threshold promises, which sensors it comes from,
-//! and whether the model fits its readings at all, out.
+//! Verdicts in, one after another; the alarm rate compared with the rate that the threshold promises, the
+//! sensors that cause it, and whether the model fits its readings at all, out.
 //!
-//! Both sides are sums over the newest readings with exponentially falling weights, over an hour, or over as long as the
-//! threshold promises one alarm for where that is longer. A model that does not fit is recognised by its first
-//! [`FIRST`] verdicts, by a binomial test. A pure function of the verdicts, which is kept in the snapshot.
+//! Both rates are sums over the newest readings with exponentially falling weights, over an hour or, if that
+//! is longer, over the time for which the threshold promises one alarm. A model that does not fit is
+//! recognized by its first `FIRST` verdicts, by a binomial test. The alarm rate is a pure function of the
+//! verdicts and is stored in the snapshot.
 
 use crd::status::AlarmRate as Report;
 use jiff::{SignedDuration, Timestamp};
@@ -12,32 +13,32 @@ use serde::{Deserialize, Serialize};
 use crate::model::tail::Promise;
 use crate::scoring::verdict::Verdict;
 
-/// The rate is exceeded where it is more than this many times what was promised,
+/// The rate counts as exceeded if it is more than this many times the promised rate for an hour.
 pub const MAX_RATIO: f64 = 5.0;
-/// for this long.
+/// The time for which the rate must be over [`MAX_RATIO`] to count as exceeded.
 const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
 const HOUR: f64 = 3600.0;
 const DAY: f64 = 86_400.0;
-/// So many verdicts show whether a model fits.
+/// The number of first verdicts that show whether a model fits.
 pub const FIRST: u32 = 100;
-/// So many of them are anomalous at least where it does not: fewer are more likely an event.
+/// The least number of anomalous ones among them if the model does not fit: fewer are more likely an event.
 const FIRST_ANOMALOUS: u32 = 20;
-/// The probability of as many where the promise holds is less than this.
+/// The model does not fit if the probability of as many anomalous ones, given the promise, is less than this.
 const SIGNIFICANCE: f64 = 1e-3;
-/// How many sensors are named.
+/// The most sensors that a report names.
 const NAMED: usize = 3;
 
-/// What was promised and what came lately.
+/// The promised and the realised alarms of the newest readings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AlarmRate {
     promise: Promise,
-    /// From one reading to the next, in seconds.
+    /// The time from one reading to the next, in seconds.
     seconds_apart: f64,
-    /// What was promised, and what came, of the newest readings.
+    /// The weighted sums of promised and of realised alarms, over the newest readings.
     promised: f64,
     realised: f64,
-    /// What each sensor contributed to the anomalous ones.
+    /// The weighted sum of the contributions of each sensor to anomalous readings.
     contributions: Vec<f64>,
     /// Whether the newest verdict was anomalous.
     in_event: bool,
@@ -56,7 +57,8 @@ struct First {
 }
 
 impl AlarmRate {
-    /// Of so many sensors, whose readings are so far apart. Nothing seen yet.
+    /// Create an alarm rate without verdicts, for this many sensors with readings `seconds_apart` seconds
+    /// apart.
     pub fn new(promise: Promise, seconds_apart: f64, sensors: usize) -> Self {
         Self {
             promise,
@@ -71,7 +73,8 @@ impl AlarmRate {
         }
     }
 
-    /// Whether it is of the same promise and sensors, in numbers that can be compared.
+    /// Whether it has the same promise, interval of readings and number of sensors as `other`, and valid
+    /// sums.
     pub fn is_like(&self, other: &Self) -> bool {
         let sums = self.contributions.iter().chain([&self.promised, &self.realised]);
         self.promise == other.promise
@@ -80,7 +83,8 @@ impl AlarmRate {
             && sums.into_iter().all(|sum| sum.is_finite() && *sum >= 0.0)
     }
 
-    /// The same where another model takes over, whose own is `next`: what came stays, and its first verdicts are to come.
+    /// The alarm rate after another model takes over, whose own is `next`: the sums stay if both are alike,
+    /// and the count of first verdicts restarts.
     #[must_use]
     pub fn carried_over(&self, next: Self) -> Self {
         if self.is_like(&next) { Self { first: First::default(), ..self.clone() } } else { next }
@@ -106,18 +110,18 @@ impl AlarmRate {
         }
     }
 
-    /// Over how many readings the sums go.
+    /// The number of readings that the sums cover.
     fn readings(&self) -> f64 {
         (HOUR / self.seconds_apart).max(1.0 / self.promise.share())
     }
 
-    /// What came lately as a multiple of what was promised, of which there is one at least.
+    /// The realised alarms as a multiple of the promised ones, which count as at least 1.
     pub fn ratio(&self) -> f64 {
         self.realised / self.promised.max(1.0)
     }
 
-    /// The share of each sensor in the anomalous readings of lately, in the model's order; they add up to 1. Empty where
-    /// nothing is known of that.
+    /// The share of each sensor in the newest anomalous readings, in the model's order; they add up to 1.
+    /// Empty if there are none or nothing is known of them.
     pub fn shares(&self) -> Vec<f64> {
         let total: f64 = self.contributions.iter().sum();
         if total < 1e-9 {
@@ -126,7 +130,8 @@ impl AlarmRate {
         self.contributions.iter().map(|sum| sum / total).collect()
     }
 
-    /// The report, of sensors with these names. The ratio is whole: each change is a write of the status.
+    /// The report, with these names of sensors. The ratio is a whole number, because each change is a write
+    /// of the status.
     pub fn report(&self, sensors: &[String]) -> Report {
         let lasts = self.over_since.zip(self.newest);
         let exceeded = lasts.filter(|(since, newest)| newest.duration_since(*since) >= PATIENCE);
@@ -141,12 +146,12 @@ impl AlarmRate {
         }
     }
 
-    /// Whether the newest verdict is the one that completes the first.
+    /// Whether the newest verdict completes the first verdicts.
     pub fn has_just_seen_the_first(&self) -> bool {
         self.first.verdicts == FIRST
     }
 
-    /// One sentence where the first verdicts by the model show that it does not fit its readings.
+    /// A sentence if the first verdicts by the model show that it does not fit its readings.
     pub fn misfit(&self) -> Option<String> {
         let First { verdicts, anomalous } = self.first;
         let share = self.promise.share();
@@ -162,7 +167,7 @@ impl AlarmRate {
     }
 }
 
-/// To the nearest part of one.
+/// Round to the nearest multiple of 1 / `parts`.
 fn rounded(value: f64, parts: f64) -> f64 {
     (value * parts).round() / parts
 }

@@ -1,25 +1,27 @@
-//! A score in, one after another; the threshold for the next one out, such that the promised alarm rate holds.
+//! Scores in, one after another; the threshold for the next one out, such that the promised alarm rate holds.
 //!
-//! Two parts. The *tail* of recent scores: a quantile of theirs by stochastic approximation (Robbins and Monro, 1951), and
-//! the mean excess over it; beyond it the tail is exponential, as peaks over a high threshold are (Pickands, 1975), so the
-//! threshold of any small share follows: SPOT (Siffer et al., KDD 2017) with a shape of 0, recursive. And the *balance* of what
-//! was promised and what came: while it is overdrawn, the threshold rises with each further alarm and falls with each
-//! reading, in the proportion of the promise: adaptive conformal inference (Gibbs and Candès, NeurIPS 2021), for which
-//! no distribution is assumed. The balance holds what was promised for one time scale, so that an event is not cut
-//! short at once; in n time scales there are at most n + 1 times as many alarms as are promised for one, and one for each
-//! step that the threshold still has to rise.
+//! It has two parts. The *tail* of recent scores is a quantile of them by stochastic approximation (Robbins
+//! and Monro, 1951), and the mean excess over it. Beyond the quantile the tail is exponential, as peaks over
+//! a high threshold are (Pickands, 1975), so the threshold for any small share follows: SPOT (Siffer et al.,
+//! KDD 2017) with a shape of 0, recursive. The *balance* is the difference between realised and promised
+//! alarms. While it is overdrawn, the threshold rises with each further alarm and falls with each reading, in
+//! the proportion of the promise: adaptive conformal inference (Gibbs and Candès, NeurIPS 2021), which
+//! assumes no distribution. The balance holds the promise of one time scale, so that an event is not cut
+//! short at once. In n time scales there are at most n + 1 times as many alarms as are promised for one, and
+//! one for each step that the threshold still has to rise.
 
 use forest::artifact::Scores;
 use serde::{Deserialize, Serialize};
 
 use crate::model::tail::{Promise, Tail, logit, sigmoid};
 
-/// By how many mean excesses an alarm over the promise raises the threshold.
+/// The rise of the threshold for an alarm over the promise, in mean excesses.
 const STEP: f64 = 0.5;
-/// The share of a time scale that an event may last before its readings count as usual, where alerts are promised.
+/// The share of a time scale that an event may last before its readings count as usual, if alerts are
+/// promised.
 const LONGEST_EVENT: f64 = 1.0 / 12.0;
 
-/// The threshold as it follows the scores: a pure function of them, which is kept in the snapshot.
+/// The threshold that follows the scores: a pure function of them, which is stored in the snapshot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Calibration {
@@ -27,39 +29,41 @@ pub struct Calibration {
     /// The time scale, in readings.
     readings: f64,
     tail: Tail,
-    /// How far the threshold is above what the tail says, in mean excesses.
+    /// The distance of the threshold above the one that the tail gives, in mean excesses.
     shift: f64,
-    /// How much more came than was promised, at least minus the promise for a time scale, at most 1.
+    /// The realised alarms less the promised ones: at least minus the promise for a time scale, at most 1.
     balance: f64,
-    /// How many anomalous readings there were in a row.
+    /// The number of consecutive anomalous readings up to now.
     run: u64,
-    /// How many scores it has seen, those of the training among them.
+    /// The number of scores so far, including those of the training.
     seen: f64,
-    /// What was promised and what came, since the beginning.
+    /// The promised and the realised alarms since the beginning.
     totals: Totals,
 }
 
-/// What was promised and what came, in what the promise counts: anomalous readings or alerts.
+/// Promised and realised numbers of what the promise counts: anomalous readings or alerts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Totals {
-    /// What was promised for the readings so far.
+    /// The number promised for the readings so far.
     pub promised: f64,
-    /// What came.
+    /// The number realised.
     pub realised: f64,
-    /// How many readings there were.
+    /// The number of readings.
     pub readings: u64,
 }
 
 impl Calibration {
-    /// After a training that left these scores, with a time scale of so many readings. None where there are too few.
+    /// Create a calibration after a training with these scores, with a time scale of `readings` readings.
+    /// `None` if there are too few scores.
     pub fn new(promise: Promise, scores: &Scores, samples: usize, readings: f64) -> Option<Self> {
         let tail = Tail::of(scores, promise.share())?;
         let (balance, seen) = (-promise.share() * readings, samples as f64);
         Some(Self { promise, readings, tail, shift: 0.0, balance, run: 0, seen, totals: Totals::default() })
     }
 
-    /// The same for another model: its own tail, and what was learned of the promise.
+    /// The calibration after another model takes over, whose own is `next`: the tail of `next`, with the
+    /// shift, balance and totals so far. If the promises count different things, it is `next`.
     #[must_use]
     pub fn carried_over(&self, next: Self) -> Self {
         if self.promise.counts() != next.promise.counts() {
@@ -69,22 +73,22 @@ impl Calibration {
         Self { shift: self.shift, balance, run: self.run, totals: self.totals, ..next }
     }
 
-    /// A score over this is anomalous. Over 0, under 1.
+    /// The threshold: a higher score is anomalous. Over 0, under 1.
     pub fn threshold(&self) -> f64 {
         sigmoid(self.border())
     }
 
-    /// By how many mean excesses the threshold is above what the tail says.
+    /// The distance of the threshold above the one that the tail gives, in mean excesses.
     pub fn shift(&self) -> f64 {
         self.shift
     }
 
-    /// What was promised and what came.
+    /// The promised and the realised alarms.
     pub fn totals(&self) -> Totals {
         self.totals
     }
 
-    /// Whether it is one for the same promise and time scale, with numbers that scores can be compared with.
+    /// Whether it has the same promise and time scale as `other`, and valid numbers.
     pub fn is_like(&self, other: &Self) -> bool {
         let same = self.promise == other.promise && self.readings.to_bits() == other.readings.to_bits();
         same && self.border().is_finite() && self.balance.is_finite() && self.tail.excess > 0.0
@@ -113,7 +117,7 @@ impl Calibration {
         self.totals.readings += 1;
     }
 
-    /// Keep the balance; where it is overdrawn, or nothing was drawn for a time scale, move the threshold.
+    /// Update the balance. If it is overdrawn, or nothing was drawn for a time scale, move the threshold.
     fn settle(&mut self, owed: f64, border: f64) {
         let credit = -self.promise.share() * self.readings;
         self.balance += owed;
@@ -128,8 +132,8 @@ impl Calibration {
         }
     }
 
-    /// Whether an anomalous reading belongs to an event, which is not learned from: while the promise pays for it, or while
-    /// it is short.
+    /// Whether an anomalous reading belongs to an event, which is not learned from: as long as the balance
+    /// covers it (if readings are promised), or as long as it is short (if alerts are promised).
     fn is_event(&self) -> bool {
         if self.promise.counts_readings() {
             self.balance < 0.0

@@ -2,9 +2,9 @@
 
 /// Judgements with their readings and the state of the alarm.
 pub mod verdict;
-/// When no alarm is raised.
+/// The windows of time in which no alarm is raised.
 pub mod mute_windows;
-/// What an alarm does to the next one.
+/// The bar that each alarm raises for the next one.
 pub mod habituation;
 /// Which judgements raise an alarm.
 pub mod alarm;
@@ -12,7 +12,7 @@ pub mod alarm;
 pub mod calibration;
 /// Verdicts -> how the alarm rate compares with the promise.
 pub mod alarm_rate;
-/// A model at work on a stream of readings.
+/// A model that judges a stream of readings.
 pub mod scorer;
 /// Rows of a table -> their scores, without alarms and times.
 pub mod table_scorer;

@@ -27,15 +27,15 @@ impl MuteWindows {
         Self(spec.iter().map(window).collect())
     }
 
-    /// The first window, counted from 0 in the spec's order, that is open at this instant. A window is open from its
-    /// opening on, and no longer at its end.
+    /// The first window, counted from 0 in the spec's order, that is open at this instant. A window includes
+    /// the instant at which it opens, and excludes the one at which it closes.
     pub fn open_at(&self, instant: Timestamp) -> Option<usize> {
         self.0.iter().position(|window| window.is_open_at(instant))
     }
 }
 
 impl Window {
-    /// Whether the first opening after one that would have closed by now is over.
+    /// Whether the window opened less than `stays_open` ago, so that it has not closed yet.
     fn is_open_at(&self, instant: Timestamp) -> bool {
         let Ok(closed) = instant.checked_sub(self.stays_open) else { return false };
         self.opens.next(closed).is_some_and(|opening| opening <= instant)

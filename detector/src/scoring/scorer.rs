@@ -21,7 +21,7 @@ use crate::scoring::alarm_rate::AlarmRate;
 use crate::scoring::calibration::Calibration;
 use crate::scoring::verdict::Verdict;
 
-/// A model at work on a stream of readings: it remembers what the next vector needs.
+/// A model that judges a stream of readings, with the memory that the next vector needs.
 #[derive(Clone, Debug)]
 pub struct Scorer {
     model: Arc<Model>,
@@ -37,44 +37,44 @@ pub struct Scorer {
     seen: Option<Timestamp>,
 }
 
-/// What a scorer remembers of the readings so far.
+/// The memory of a scorer: what it keeps of the readings so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ScorerState {
-    /// When the newest readings were taken.
+    /// The time of the newest readings.
     pub time: Timestamp,
     /// The complete readings that vectors are made of, and when they were taken, oldest first.
     pub recent: Vec<(Timestamp, Vec<f64>)>,
     /// The newest reading of each sensor, and when it was taken.
     pub previous: Vec<Option<(Timestamp, f64)>>,
-    /// Which anomalous instants have raised an alarm.
+    /// The memory of the alarm rule.
     pub alarm: AlarmMemory,
-    /// The level that vectors are measured against, where they are.
+    /// The level that vectors are measured against, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
-    /// The threshold and what it follows, where it follows.
+    /// The calibration, if the threshold follows the scores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<Calibration>,
-    /// What was promised and what came lately, where something is promised.
+    /// The alarm rate, if the threshold promises one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alarm_rate: Option<AlarmRate>,
 }
 
-/// What became of an instant's readings.
+/// The outcome of an instant's readings.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// Judged.
+    /// The readings were judged.
     Verdict(Verdict),
     /// A reading was missing, and the spec says to skip such instants.
     Missing,
     /// The model looks back further than the readings so far.
     TooEarly,
-    /// A reading that no model can judge: this one.
+    /// This value cannot be judged by any model.
     Unjudgeable(f64),
 }
 
 impl Scorer {
-    /// A model that has seen nothing yet, at work as the detector's spec says.
+    /// Create a scorer of a model with the detector's spec, without any readings.
     pub fn new(model: Arc<Model>, detector: &Valid, explain: Explain) -> Self {
         Self {
             features: model.features(),
@@ -90,17 +90,17 @@ impl Scorer {
         }
     }
 
-    /// The model at work.
+    /// The model that judges.
     pub fn model(&self) -> &Arc<Model> {
         &self.model
     }
 
-    /// When the newest readings were taken that it has seen.
+    /// The time of the newest readings so far.
     pub fn seen(&self) -> Option<Timestamp> {
         self.seen
     }
 
-    /// Another model takes over; what is remembered stays.
+    /// Replace the model; the memory stays.
     pub fn swap(&mut self, model: Arc<Model>) {
         self.features = self.features.by(model.features());
         let next = calibration(&model, self.cut);
@@ -115,7 +115,7 @@ impl Scorer {
         self.model = model;
     }
 
-    /// What a process that comes after this one needs to go on; none where nothing was seen.
+    /// Return the state that a later process restores; `None` if there were no readings.
     pub fn state(&self) -> Option<ScorerState> {
         Some(ScorerState {
             time: self.seen?,
@@ -128,7 +128,7 @@ impl Scorer {
         })
     }
 
-    /// Go on where another process was, which has seen the same sensors.
+    /// Restore the state that an earlier process with the same sensors saved.
     pub fn restore(&mut self, state: &ScorerState) {
         for (time, values) in &state.recent {
             self.features.push(*time, values);
@@ -151,7 +151,7 @@ impl Scorer {
         self.seen = Some(state.time);
     }
 
-    /// Remember the readings of these instants, oldest first, without a judgement.
+    /// Add the readings of these instants to the memory, oldest first, without a judgement.
     pub fn remember_all(&mut self, readings: &[Readings]) {
         for readings in readings {
             self.remember(readings);
@@ -181,7 +181,7 @@ impl Scorer {
         let complete = self.complete(readings);
         self.keep_newest(readings);
         let Some(values) = complete else { return self.incomplete(readings) };
-        // Before features: a value that no model can judge would poison every window that it is in.
+        // Checked before the features: a value that no model can judge would spoil all windows with it.
         if let Some(value) = values.iter().find(|value| forest::cell(**value).is_none()) {
             return Outcome::Unjudgeable(*value);
         }
@@ -198,7 +198,8 @@ impl Scorer {
         }
     }
 
-    /// The score of these values as if they were the next readings; none where the past is too short. Nothing is remembered.
+    /// The score of these values as if they were the next readings; `None` if there are too few readings
+    /// before. The memory does not change.
     ///
     /// # Errors
     /// Values that no model can judge.
@@ -206,7 +207,7 @@ impl Scorer {
         Some(self.model.score(&self.features.peek(values)?))
     }
 
-    /// The judgement of the same, explained.
+    /// The judgement of these values as if they were the next readings, with contributions.
     ///
     /// # Errors
     /// Values that no model can judge.
@@ -219,7 +220,7 @@ impl Scorer {
         }))
     }
 
-    /// A whole vector as it was read, measured as the model measures: in place.
+    /// Measure a whole vector of readings against the levels of the model, in place.
     ///
     /// # Errors
     /// Values that no model can judge.
@@ -229,12 +230,12 @@ impl Scorer {
         refused.map_or(Ok(()), |value| Err(Unjudgeable(*value)))
     }
 
-    /// The same of whole vectors, one after another.
+    /// As [`Scorer::measure`], for whole vectors one after another.
     ///
     /// # Errors
-    /// The first that no model can judge, by its index.
+    /// The index of the first vector that no model can judge, and its value.
     pub fn measure_all(&self, vectors: &mut [f64]) -> Result<(), (usize, Unjudgeable)> {
-        // Most are complete: one look at all of them, without a branch, says so.
+        // Most vectors have only finite values: one loop over all of them, without a branch, checks that.
         if self.features.levels().is_empty()
             && vectors.iter().fold(true, |all, value| all & (*value as f32).is_finite())
         {
@@ -244,7 +245,8 @@ impl Scorer {
         rows.try_for_each(|(index, row)| self.measure(row).map_err(|refused| (index, refused)))
     }
 
-    /// An empty memory for readings that are not those of the stream, measured against the level of now, which stays.
+    /// Create an empty memory for readings from outside the stream, measured against the current levels,
+    /// which stay fixed.
     pub fn features_of_rows(&self) -> Features {
         let mut features = self.model.features().frozen();
         if let Some(reference) = self.features.reference() {
@@ -253,35 +255,36 @@ impl Scorer {
         features
     }
 
-    /// A score over this is anomalous, now.
+    /// The current threshold: a higher score is anomalous.
     pub fn threshold(&self) -> f64 {
         self.calibration.as_ref().map_or_else(|| self.model.threshold(), Calibration::threshold)
     }
 
-    /// What the threshold follows; none where it stays.
+    /// The calibration of the threshold; `None` if the threshold is fixed.
     pub fn calibration(&self) -> Option<&Calibration> {
         self.calibration.as_ref()
     }
 
-    /// How the alarm rate compares with what the threshold promises; none where it promises nothing.
+    /// How the alarm rate compares with the rate that the threshold promises; `None` if it promises nothing.
     pub fn alarm_rate(&self) -> Option<&AlarmRate> {
         self.alarm_rate.as_ref()
     }
 
-    /// One sentence, once: that the first verdicts by the model, of which the newest is the last, show that it does not fit
-    /// its readings.
+    /// A sentence if the first verdicts by the model show that it does not fit its readings. It is returned
+    /// only while the newest verdict is the last of these.
     pub fn news_of_misfit(&self) -> Option<String> {
         self.alarm_rate.as_ref().filter(|rate| rate.has_just_seen_the_first())?.misfit()
     }
 
-    /// The report on the model to the operator, with what its first verdicts say of it.
+    /// The report about the model to the operator, with a warning if its first verdicts show a misfit.
     pub fn model_report(&self) -> ModelReport {
         let mut report = self.model.report(self.cut);
         report.warnings.extend(self.alarm_rate.as_ref().and_then(AlarmRate::misfit));
         report
     }
 
-    /// All values, the missing ones from previous readings that are not too old, where the spec says so.
+    /// All values; missing ones are taken from previous readings that are not too old, if the spec says so.
+    /// `None` if any value is missing after that.
     fn complete(&self, readings: &Readings) -> Option<Vec<f64>> {
         let values = readings.values.iter().zip(&self.previous);
         values
@@ -311,8 +314,8 @@ impl Scorer {
         Outcome::Verdict(verdict)
     }
 
-    /// The verdict on the sensors that gave a reading: the columns of the others are missing to the forest. As with Skip,
-    /// nothing of the instant is remembered.
+    /// Judge the sensors that gave a reading: for the forest, the columns of the other sensors are missing.
+    /// As with Skip, the readings of the instant are not added to the features.
     fn impute(&mut self, readings: &Readings) -> Outcome {
         let stand_in = |(value, previous): (&Option<f64>, &Option<(Timestamp, f64)>)| {
             value.or(previous.map(|(_, value)| value)).unwrap_or_default()
@@ -345,14 +348,15 @@ impl Scorer {
     }
 }
 
-/// What came of the promise of a threshold that promises something, with a model that says how far apart readings are.
+/// Create the alarm rate of a model; `None` if the threshold promises nothing or the readings' interval is
+/// unknown.
 fn alarm_rate(model: &Model, cut: Cut) -> Option<AlarmRate> {
     let seconds_apart = model.training_scores()?.seconds_apart?;
     let promise = threshold::promise(cut, seconds_apart)?;
     Some(AlarmRate::new(promise, seconds_apart, model.sensors().len()))
 }
 
-/// What the threshold of a model follows that promises something, and has been trained to follow.
+/// Create the calibration of a model; `None` if the threshold promises nothing or does not follow the scores.
 fn calibration(model: &Model, cut: Cut) -> Option<Calibration> {
     let (reference, scores) = (model.reference()?, model.training_scores()?);
     let promise = threshold::promise(cut, scores.seconds_apart?)?;

@@ -28,33 +28,33 @@ pub enum TableScorerError {
     /// A vector that no model can judge.
     #[error(transparent)]
     Unjudgeable(#[from] Unjudgeable),
-    /// A model with the feature `DailyResidual`, and rows.
+    /// The model has the feature `DailyResidual`, but rows have no times.
     #[error(
         "the model's features must do without the time of the day, which rows do not have, got DailyResidual"
     )]
     NoTimes,
 }
 
-/// A model, and the rows that the next one follows.
+/// A model, and the last rows, which the next vector needs.
 pub struct TableScorer {
     model: Arc<Model>,
     past: Features,
 }
 
-/// The next rows of a table; none after the last.
+/// Read the next rows of a table; `None` after the last.
 ///
 /// # Errors
-/// They cannot be read.
+/// The rows cannot be read.
 pub fn block(table: &mut Table) -> Result<Option<Vec<f64>>, TableScorerError> {
     let block = table.block(BLOCK)?;
     Ok(Some(block).filter(|block| !block.is_empty()))
 }
 
 impl TableScorer {
-    /// For rows in the model's order of columns.
+    /// Create a scorer for rows in the model's order of columns.
     ///
     /// # Errors
-    /// The model wants to know the time.
+    /// The model needs the time of the day.
     pub fn new(model: impl Into<Arc<Model>>) -> Result<Self, TableScorerError> {
         let model = model.into();
         if model.recipe().is_daily() {
@@ -68,7 +68,7 @@ impl TableScorer {
         &self.model
     }
 
-    /// The scores of a block of rows; none for those whose past is too short.
+    /// The scores of a block of rows; `None` for rows with too few rows before them.
     ///
     /// # Errors
     /// A value that the forest cannot hold.
@@ -88,7 +88,8 @@ impl TableScorer {
         Ok(vectors.iter().map(|vector| vector.as_ref().and_then(|_| scores.next())).collect())
     }
 
-    /// The judgements of a block of rows, with reasons; none for those whose past is too short. Slower than their scores.
+    /// The judgements of a block of rows, with reasons; `None` for rows with too few rows before them. Slower
+    /// than [`scores`](Self::scores).
     ///
     /// # Errors
     /// A value that the forest cannot hold.

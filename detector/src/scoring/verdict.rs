@@ -1,27 +1,27 @@
-//! What the model makes of the readings of one instant.
+//! The verdict of a model on the readings of one instant.
 
 use jiff::Timestamp;
 
 use crate::ingest::reading::{ActiveFault, Readings};
 use crate::model::judgement::Judgement;
 
-/// The judgement of one instant.
+/// The verdict on one instant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
-    /// When the readings were taken.
+    /// The time of the readings.
     pub time: Timestamp,
-    /// One value a sensor, in the model's order; none where the reading was missing.
+    /// One value per sensor, in the model's order; `None` if the reading was missing.
     pub values: Vec<Option<f64>>,
-    /// How anomalous, and why.
+    /// How anomalous the readings are, and why.
     pub judgement: Judgement,
     /// What this instant does to the alarm.
     pub alarm_state: AlarmState,
-    /// What was really so, where the source knows.
+    /// The faults that were really active, if the source knows them.
     pub truth: Option<Vec<ActiveFault>>,
 }
 
 impl Verdict {
-    /// This judgement of these readings, and what it does to the alarm.
+    /// Create a verdict from readings, their judgement, and what it does to the alarm.
     pub fn new(readings: &Readings, judgement: Judgement, alarm_state: AlarmState) -> Self {
         Self {
             time: readings.time,
@@ -47,15 +47,15 @@ pub enum AlarmState {
     TooShort,
     /// Nothing yet: a verdict within `lookback` before it was as anomalous or more, or earlier alarms have raised the bar over it.
     NoPeak,
-    /// Nothing yet: the last alarm is not `coolDown` ago.
+    /// Nothing yet: the last alarm is less than `coolDown` ago.
     CoolingDown,
     /// Nothing yet: this one of the spec's mute windows, counted from 0, is open.
     Muted {
         /// Its index.
         window: usize,
     },
-    /// The alarm: this is the instant that people are called for.
+    /// The alarm is raised at this instant.
     Alarm,
-    /// Nothing more: an alarm has been raised, and it is anomalous ever since.
+    /// Nothing more: an alarm was raised earlier, and all instants since then are anomalous.
     Ongoing,
 }

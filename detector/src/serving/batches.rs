@@ -1,4 +1,4 @@
-//! Work that takes long in, its result out, computed beside the threads that answer single rows.
+//! Long computations in, their results out, on other threads than those that answer single rows.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -8,36 +8,37 @@ use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-/// How many batches are under way at once; more are asked to come again.
+/// The most batches at once; further requests are refused and may retry.
 const MOST: usize = 16;
-/// By how much the threads of batches give way to those that answer single rows and judge readings.
+/// The niceness of the batch threads: threads that answer single rows and judge readings go first.
 const NICENESS: i32 = 5;
 
-/// The lane of batches. Pieces of work are done first come, first served, on half of the cores.
+/// The batch pool: threads for long computations on half of the cores. Pieces of work run first come, first
+/// served.
 #[derive(Clone, Debug)]
 pub struct Batches {
     pool: Arc<ThreadPool>,
     room: Arc<Semaphore>,
 }
 
-/// A batch that is under way, until it is dropped.
+/// A running batch. It gives its place back when it is dropped.
 #[derive(Debug)]
 pub struct Batch {
     pool: Arc<ThreadPool>,
     _place: OwnedSemaphorePermit,
 }
 
-/// As many batches as there may be are under way.
+/// The error that too many batches are already running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Busy;
 
-/// The work panicked; what it was for has no result.
+/// The error that the work panicked, so that it has no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the work panicked")]
 pub struct Panicked;
 
 impl Batches {
-    /// Threads that wait for work.
+    /// Start the threads.
     ///
     /// # Errors
     /// The system refuses threads.
@@ -47,7 +48,7 @@ impl Batches {
             .num_threads((cores / 2).max(1))
             .thread_name(|index| format!("batches-{index}"))
             .start_handler(|_| {
-                // Without it batches are no slower, and others are a little.
+                // A failure is ignored: it would only make other requests a little slower.
                 let _ = rustix::process::nice(NICENESS);
             })
             .build()?;
@@ -57,7 +58,7 @@ impl Batches {
     /// Begin a batch.
     ///
     /// # Errors
-    /// Too many are under way.
+    /// Too many batches are already running.
     pub fn begin(&self) -> Result<Batch, Busy> {
         let place = self.room.clone().try_acquire_owned().map_err(|_| Busy)?;
         Ok(Batch { pool: self.pool.clone(), _place: place })
@@ -65,17 +66,17 @@ impl Batches {
 }
 
 impl Batch {
-    /// Do a piece of its work. It is short, because others wait.
+    /// Run a piece of this batch's work. It must be short, because other batches wait.
     ///
     /// # Errors
-    /// It panicked.
+    /// The work panicked.
     pub async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Panicked> {
         let (done, result) = oneshot::channel();
         self.pool.spawn_fifo(move || {
-            // Who asked may be gone: then nobody needs it.
+            // The caller may have gone away: then the result is not needed.
             if !done.is_closed()
                 && let Ok(value) = catch_unwind(AssertUnwindSafe(work))
             {

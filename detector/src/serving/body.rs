@@ -1,4 +1,5 @@
-//! A request's body in, as it arrives; its bytes out, within a limit, a time and the process' budget.
+//! A request's body in, as it arrives; its bytes out, within limits of size and time, and the process's
+//! budget.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -14,45 +15,46 @@ use tokio::time::{Instant, timeout_at};
 
 use super::budget::{Budget, Held};
 
-/// A body of so many bytes needs no room in the budget: connections are bounded, and so are these.
+/// The largest body that needs no room in the budget, bytes: connections are limited, and so are small
+/// bodies.
 pub const SMALL: usize = 16 << 10;
-/// The longest that a body may take to arrive.
+/// The longest time that a whole body may take to arrive.
 const WHOLE: Duration = Duration::from_secs(30);
-/// The longest that nothing of it may arrive.
+/// The longest pause between two parts of a body.
 const STALL: Duration = Duration::from_secs(10);
-/// By how much the budget is asked for more, where nobody has said how long the body is.
+/// The step by which a body holds more of the budget if its length is not announced, bytes.
 const STEP: usize = 64 << 10;
 
-/// A body, and the room that it takes.
+/// A body, and the memory that it holds.
 #[derive(Debug)]
 pub struct Body {
     /// The bytes.
     pub bytes: Bytes,
-    /// What they hold of the budget.
+    /// Their part of the budget.
     pub held: Held,
 }
 
-/// Why there is no body.
+/// Why a body could not be read.
 #[derive(Debug, Error)]
 pub enum BodyError {
-    /// It is longer than so many bytes.
+    /// The body is longer than this many bytes.
     #[error("expected a body of at most {0} bytes")]
     TooLarge(usize),
-    /// It did not arrive in time.
+    /// The body did not arrive in time.
     #[error("the body has not arrived in time: expected some of it every 10 s and all of it in 30 s")]
     Slow,
     /// Other requests hold the memory that it needs.
     #[error("the detector is busy with other requests")]
     Busy,
-    /// The connection broke, or what came was no body.
+    /// The connection broke, or the bytes were not a valid body.
     #[error("the body could not be read: {0}")]
     Unreadable(PayloadError),
 }
 
-/// The body of a request, at most `most` bytes.
+/// Read the body of a request, at most `most` bytes.
 ///
 /// # Errors
-/// It is too long, too slow, or there is no room for it.
+/// The body is too long or too slow, cannot be read, or the budget has no room for it.
 pub async fn read(
     request: &HttpRequest,
     mut payload: Payload,
@@ -73,8 +75,8 @@ pub async fn read(
     }
 }
 
-/// What comes next, if it is there when the task is polled again: the server reads a small body right after the head, and so it
-/// needs no clock.
+/// The next part of the body, if it is there when the task is polled again. The server reads a small body
+/// right after the head, so that such a body needs no timer.
 async fn at_once(payload: &mut Payload) -> Option<Option<Result<Bytes, PayloadError>>> {
     let mut is_again = false;
     poll_fn(|cx| match payload.poll_next_unpin(cx) {
@@ -98,12 +100,12 @@ async fn in_time(
     timeout_at(end.min(now + STALL), payload.next()).await.map_err(|_| BodyError::Slow)
 }
 
-/// The length that the request says its body has.
+/// The length of the body that the request announces.
 fn announced(request: &HttpRequest) -> Option<usize> {
     request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// What has arrived so far.
+/// The part of a body that has arrived.
 struct Partial {
     most: usize,
     first: Bytes,
@@ -132,7 +134,7 @@ impl Partial {
         Ok(())
     }
 
-    /// The first chunk is kept as it is: most bodies have no other.
+    /// Append a chunk. The first chunk is not copied: most bodies have only one.
     fn push(&mut self, chunk: Bytes) -> Result<(), BodyError> {
         if self.first.is_empty() && self.rest.is_empty() {
             self.first = chunk;

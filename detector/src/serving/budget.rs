@@ -1,8 +1,9 @@
-//! Bytes that requests hold in, whether there is room for them out: one budget for the whole process.
+//! Requests for memory in, whether the budget has room for them out. A budget is shared by the whole process.
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// What is assumed where nothing limits the process: enough for a machine of its own, and no reason to take all of it.
+/// The usable memory of a process without a limit, bytes: enough on a machine of its own, without taking all
+/// of it.
 const UNLIMITED: usize = 512 << 20;
 
 /// How much memory the process may use, bytes: the limit of its control groups, 512 MiB where there is none.
@@ -10,58 +11,58 @@ pub fn usable_memory() -> usize {
     forest::memory_limit().and_then(|limit| usize::try_from(limit).ok()).unwrap_or(UNLIMITED)
 }
 
-/// How many bytes requests may hold at once, all together. It lives as long as the process, so that no request has to count itself
-/// among its users: threads would take turns at that count.
+/// How many bytes all requests together may hold at once. The semaphore is never freed, so that requests need
+/// no reference count: threads would wait for each other at that count.
 #[derive(Clone, Debug)]
 pub struct Budget {
     room: &'static Semaphore,
     total: usize,
 }
 
-/// Bytes that a request holds, until it is dropped.
+/// The bytes of a budget that a request holds. They are given back when this is dropped.
 #[derive(Debug)]
 pub struct Held {
     room: &'static Semaphore,
     permit: Option<SemaphorePermit<'static>>,
 }
 
-/// There is no room for so much now.
+/// The error that the budget has no room for that many bytes now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exhausted;
 
 impl Budget {
-    /// A budget of so many bytes, at most 1 GiB.
+    /// A budget of `total` bytes, limited to 1 GiB.
     pub fn new(total: usize) -> Self {
         let total = total.min(1 << 30);
         Self { room: Box::leak(Box::new(Semaphore::new(total))), total }
     }
 
-    /// Hold nothing yet.
+    /// Begin to hold memory, with 0 bytes.
     pub fn open(&self) -> Held {
         Held { room: self.room, permit: None }
     }
 
-    /// Hold so many bytes.
+    /// Hold this many bytes.
     ///
     /// # Errors
-    /// Others hold them.
+    /// Other requests hold the bytes.
     pub fn hold(&self, bytes: usize) -> Result<Held, Exhausted> {
         let mut held = self.open();
         held.grow(bytes)?;
         Ok(held)
     }
 
-    /// All of it, bytes.
+    /// The size of the budget, bytes.
     pub fn total(&self) -> usize {
         self.total
     }
 }
 
 impl Held {
-    /// Hold so many bytes more.
+    /// Hold this many bytes more.
     ///
     /// # Errors
-    /// Others hold them.
+    /// Other requests hold the bytes.
     pub fn grow(&mut self, bytes: usize) -> Result<(), Exhausted> {
         let bytes = u32::try_from(bytes).map_err(|_| Exhausted)?;
         let more = self.room.try_acquire_many(bytes).map_err(|_| Exhausted)?;
@@ -72,10 +73,10 @@ impl Held {
         Ok(())
     }
 
-    /// Hold exactly so many bytes: the others are given back.
+    /// Hold exactly this many bytes: more are requested, or the rest is given back.
     ///
     /// # Errors
-    /// That would be more, and others hold them.
+    /// More bytes are needed, and other requests hold them.
     pub fn hold(&mut self, bytes: usize) -> Result<(), Exhausted> {
         let now = self.permit.as_ref().map_or(0, SemaphorePermit::num_permits);
         if bytes > now {

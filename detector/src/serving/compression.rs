@@ -1,4 +1,4 @@
-//! An answer in; the same answer out, compressed where the client takes that and there is room for it.
+//! An answer in; the same answer out, compressed if the client accepts that and the budget has room.
 
 use std::error::Error;
 use std::io::Write;
@@ -18,19 +18,19 @@ use flate2::write::GzEncoder;
 use super::budget::{Budget, Held};
 use super::zstd;
 
-/// Shorter answers are not worth it.
+/// The shortest answer that is compressed, bytes.
 const LEAST: u64 = 1024;
-/// What a compressor of gzip holds, bytes: the window, its index, and what it has not given away.
+/// The memory of a gzip compressor, bytes: the window, its index, and the output that is not sent yet.
 const COMPRESSOR: usize = 384 << 10;
 
-/// How an answer is compressed.
+/// The Content-Encoding of a compressed answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Coding {
     Gzip,
     Zstd,
 }
 
-/// The answer, compressed if that is wanted, worth it, and there is room for it.
+/// Compress the answer if the client accepts that, the answer is long enough, and the budget has room.
 pub fn compressed(mut response: ServiceResponse<BoxBody>, budget: &Budget) -> ServiceResponse<BoxBody> {
     if !is_worth_it(&response) {
         return response;
@@ -48,7 +48,8 @@ pub fn compressed(mut response: ServiceResponse<BoxBody>, budget: &Budget) -> Se
 }
 
 impl Coding {
-    /// The one that the client would rather have (RFC 9110, section 12.5.3); gzip where it does not mind, which packs better here.
+    /// The coding that the client prefers (RFC 9110, section 12.5.3); gzip at equal weights, because it
+    /// compresses better here.
     fn taken_by(headers: &HeaderMap) -> Option<Self> {
         let weight = |coding: Self| {
             let values = headers.get_all(ACCEPT_ENCODING).filter_map(|value| value.to_str().ok());
@@ -72,7 +73,7 @@ impl Coding {
         }
     }
 
-    /// What its compressor holds.
+    /// The memory of its compressor, bytes.
     fn bytes(self) -> usize {
         match self {
             Self::Gzip => COMPRESSOR,
@@ -101,7 +102,7 @@ struct Compressed {
 
 enum Encoder {
     Gzip(GzEncoder<Vec<u8>>),
-    /// Each piece is a frame.
+    /// Each piece is compressed as a frame of its own.
     Zstd,
 }
 
@@ -113,7 +114,7 @@ impl Encoder {
         }
     }
 
-    /// What is to be sent after another piece.
+    /// Compress another piece. Return the bytes that are to be sent now.
     fn pack(&mut self, piece: &[u8]) -> std::io::Result<Vec<u8>> {
         match self {
             Self::Gzip(encoder) => {
@@ -124,7 +125,7 @@ impl Encoder {
         }
     }
 
-    /// What is to be sent after the last piece.
+    /// Return the bytes that are to be sent after the last piece.
     fn finish(self) -> std::io::Result<Vec<u8>> {
         match self {
             Self::Gzip(encoder) => encoder.finish(),

@@ -1,8 +1,8 @@
-//! A client's bytes in; the same bytes out, with deadlines: on the TLS handshake, on the head of a request, on the client that
-//! takes an answer, and on silence.
+//! A client's bytes in; the same bytes out, with deadlines: on the TLS handshake, on the head of a request,
+//! on the client's reading of an answer, and on silence.
 //!
-//! The HTTP library has a deadline for the first head only, and none for writing. A clock that ticks once a second for each
-//! connection costs requests nothing.
+//! The HTTP library has a deadline for the first head only, and none for writing. Here each connection has a
+//! timer that ticks once a second, which costs requests nothing.
 
 use std::future::poll_fn;
 use std::io;
@@ -24,17 +24,18 @@ use super::streams::Streams;
 use super::transport::Transport;
 
 const TICK: Duration = Duration::from_secs(1);
-/// How long a new client has to say what it wants before it makes room for others.
+/// How long a new client has to send a request before it can be evicted to make room for others.
 const GRACE: Duration = Duration::from_millis(20);
-/// The same for one whose handshake is under way.
+/// The same for a client whose TLS handshake is not done.
 const HANDSHAKE_GRACE: Duration = Duration::from_millis(100);
-/// The longest that a handshake may take, and the first bytes.
+/// The longest time for the TLS handshake, and for the first bytes.
 const FIRST: Duration = Duration::from_secs(10);
-/// How a client begins that speaks HTTP/2 without having agreed on it before (RFC 9113, section 3.4).
+/// The first bytes of a client that speaks HTTP/2 without negotiation (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// The longest that a head may take to arrive, ticks.
+/// The longest time that a head may take to arrive, ticks.
 const HEAD: u32 = 10;
-/// A client that takes less than so many bytes in so many ticks, while there are more for it, is cut off.
+/// The fewest bytes that a client must read in `TAKING` ticks while more are ready for it; else its
+/// connection is closed.
 const LEAST_TAKEN: usize = 64 << 10;
 const TAKING: u32 = 10;
 
@@ -45,45 +46,46 @@ const LARGE_HEAD: &[u8] =
 /// A client's connection.
 pub struct Connection {
     transport: Transport,
-    /// What was read to see which protocol it speaks, and is to be read again.
+    /// The bytes that were read to detect the protocol; later reads return them first.
     ahead: Vec<u8>,
     open: Open,
     accepted: Instant,
     clock: Pin<Box<Sleep>>,
-    /// Who is woken at the next tick.
+    /// The waker of the task that is woken at the next tick.
     waker: Option<Waker>,
     progress: Progress,
     pipeline: Pipeline,
-    /// Ticks since the first byte of the request that is under way.
+    /// Ticks since the first byte of the current request.
     request_age: u32,
-    /// Since when the client does not take what is there for it: ticks, and what it has taken since.
+    /// Set while the client does not read all that is ready for it: the ticks and the bytes read since the
+    /// last check.
     blocked: Option<(u32, usize)>,
-    /// Ticks since anything came or went.
+    /// Ticks since bytes were last received or sent.
     silence: u32,
     longest_silence: u32,
 }
 
-/// How far the requests of a connection are.
+/// The progress of a connection's requests.
 enum Progress {
-    /// One after the other.
+    /// One request after the other.
     Http1(RequestHead),
-    /// Many at once.
+    /// Many requests at once.
     Http2(Rc<Streams>),
 }
 
 impl Connection {
-    /// A connection that was just accepted, with TLS once the handshake is done. `longest_silence`: how long nothing may come
-    /// or go.
+    /// Accept a connection; with TLS, do the handshake. `longest_silence` is the longest time without a byte
+    /// in either direction.
     ///
     /// # Errors
-    /// The handshake failed, took too long, or others need the place.
+    /// The handshake failed or took too long, or the connection was evicted to make room for others.
     pub async fn accept(
         stream: TcpStream,
         connections: &Arc<Connections>,
         tls: Option<Arc<ServerConfig>>,
         longest_silence: Duration,
     ) -> io::Result<Self> {
-        // Answers are written whole: nothing is gained by waiting for more.
+        // Answers are written whole: waiting for more bytes gains nothing.
         let _ = stream.set_nodelay(true);
         let (open, accepted) = (connections.accept(), Instant::now());
         let transport = match tls {
@@ -114,10 +116,10 @@ impl Connection {
         }
     }
 
-    /// Whether the client speaks HTTP/2: as it was agreed on in the handshake, or by its first bytes.
+    /// Whether the client speaks HTTP/2: as negotiated in the TLS handshake, else by its first bytes.
     ///
     /// # Errors
-    /// They do not come.
+    /// The first bytes do not arrive in time, or cannot be read.
     pub async fn is_http2(&mut self) -> io::Result<bool> {
         if let Some(agreed) = self.transport.is_http2() {
             return Ok(agreed);
@@ -139,13 +141,13 @@ impl Connection {
         Ok(first[..length] == *PREFACE)
     }
 
-    /// The same for HTTP/2, whose requests are counted here.
+    /// The same connection for HTTP/2, whose requests `streams` counts.
     #[must_use]
     pub fn into_http2(self, streams: Rc<Streams>) -> Self {
         Self { progress: Progress::Http2(streams), ..self }
     }
 
-    /// Nothing can be done now: look at the clock, which wakes the task at its next tick.
+    /// Wait because no bytes can be transferred now: check the deadlines, and wake the task at the next tick.
     fn wait<T>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         let is_set = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
         if is_set && !self.clock.is_elapsed() && self.open.is_answered() {
@@ -166,7 +168,8 @@ impl Connection {
         }
     }
 
-    /// Whether a request was made within the last second: it is answered first, however many others come after it.
+    /// Whether a request must be answered before the connection can be evicted; in HTTP/1, only a request of
+    /// the last second.
     fn has_new_request(&self) -> bool {
         match &self.progress {
             Progress::Http1(head) => head.is_whole() && self.request_age == 0,
@@ -196,7 +199,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Say why before the end, if there is room for it.
+    /// Send an error answer before the connection ends, if the buffer has room. Return the error.
     fn refuse(&mut self, answer: &[u8], why: &str) -> io::Error {
         self.transport.try_write(answer);
         cut(why)
@@ -223,7 +226,7 @@ impl Connection {
                 head.answered(bytes);
                 self.pipeline.sent(bytes);
             }
-            // Its settings are no answer.
+            // The settings of HTTP/2 are not an answer.
             Progress::Http2(streams) if !streams.are_answered() => return,
             Progress::Http2(_) => {}
         }
@@ -231,7 +234,7 @@ impl Connection {
     }
 }
 
-/// Resolves when others need the place, and it has had its time.
+/// Resolves when the connection is evicted, but not before `end`.
 async fn evicted(open: &Open, end: Instant) {
     poll_fn(|cx| if open.is_evicted(cx.waker()) { Poll::Ready(()) } else { Poll::Pending }).await;
     sleep_until(end).await;

@@ -1,4 +1,4 @@
-//! All connections of a server: how many there are, how many there may be, and whether they are asked to end.
+//! All connections of a server: their number, their limit, and whether they are to be closed.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,11 +11,13 @@ use rustix::process::{Resource, getrlimit};
 
 use super::budget::usable_memory;
 
-/// What a connection holds at most in buffers, bytes: a head or a part of a body, a part of an answer, and its task.
+/// The most memory of a connection's buffers, bytes: a head or a part of a body, a part of an answer, and its
+/// task.
 const CONNECTION_BYTES: usize = 160 << 10;
-/// The most connections, whatever memory there is.
+/// The most connections, even if there is memory for more.
 const MOST: usize = 8192;
-/// Files that everything but the predict server needs: probes and scrapes, sources, notifications, files that are read.
+/// The files that are left for everything but the predict server: probes and scrapes, sources, notifications,
+/// files that are read.
 const OTHER_FILES: usize = 128;
 
 /// The connections of a server, shared by its threads.
@@ -24,18 +26,18 @@ pub struct Connections {
     most: usize,
     open: AtomicUsize,
     is_draining: AtomicBool,
-    /// Those that have not been answered yet, oldest first: where there are too many, these make room.
+    /// The connections without an answer so far, oldest first: they are evicted if there are too many.
     fresh: Mutex<VecDeque<Arc<Fresh>>>,
 }
 
-/// A connection, until it is dropped.
+/// An open connection. It is counted until this is dropped.
 #[derive(Debug)]
 pub struct Open {
     connections: Arc<Connections>,
     fresh: Option<Arc<Fresh>>,
 }
 
-/// A connection that has not been answered yet.
+/// A connection without an answer so far.
 #[derive(Debug, Default)]
 struct Fresh {
     is_over: AtomicBool,
@@ -43,8 +45,8 @@ struct Fresh {
     waker: AtomicWaker,
 }
 
-/// How many connections the predict server may have: what half of the memory holds, and what the limit of open files leaves
-/// when everybody else has theirs.
+/// The most connections of the predict server: as many as fit into half of the memory, and as the limit of
+/// open files allows after `OTHER_FILES`.
 pub fn most_connections() -> usize {
     let files = getrlimit(Resource::Nofile).current.map_or(usize::MAX, |files| files as usize);
     let by_files = files.saturating_sub(OTHER_FILES).max(files / 4);
@@ -52,7 +54,7 @@ pub fn most_connections() -> usize {
 }
 
 impl Connections {
-    /// None yet; at most so many.
+    /// No connections yet; at most `most`.
     pub fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
             most,
@@ -62,27 +64,28 @@ impl Connections {
         })
     }
 
-    /// How many there may be.
+    /// The most connections.
     pub fn most(&self) -> usize {
         self.most
     }
 
-    /// How many there are.
+    /// The number of open connections.
     pub fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// From now on each answer says that it is the last of its connection.
+    /// Start to drain: from now on each answer announces that it is the last of its connection.
     pub fn drain(&self) {
         self.is_draining.store(true, Ordering::Relaxed);
     }
 
-    /// Whether an answer is the last of its connection: the server stops, or others need the place.
+    /// Whether an answer is the last of its connection: the server stops, or fewer than a quarter of the
+    /// places are free.
     pub fn is_closing(&self) -> bool {
         self.is_draining.load(Ordering::Relaxed) || self.open() > self.most - self.most / 4
     }
 
-    /// Another one. Where there are too many, the oldest that has not been answered yet has to go.
+    /// Register a new connection. If there are too many, the oldest one without an answer is evicted.
     pub fn accept(self: &Arc<Self>) -> Open {
         let fresh = Arc::new(Fresh::default());
         let open = self.open.fetch_add(1, Ordering::Relaxed) + 1;
@@ -109,19 +112,19 @@ fn evict(waiting: &mut VecDeque<Arc<Fresh>>) {
 }
 
 impl Open {
-    /// It has been answered: it has a right to stay.
+    /// Record that the connection had an answer: it cannot be evicted any more.
     pub fn answered(&mut self) {
         if let Some(fresh) = self.fresh.take() {
             fresh.is_over.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Whether it has been answered, and so does not have to make room for others.
+    /// Whether the connection had an answer, and so cannot be evicted.
     pub fn is_answered(&self) -> bool {
         self.fresh.is_none()
     }
 
-    /// Whether it has to make room for others. If not, `waker` is woken when it has to.
+    /// Whether the connection is evicted to make room for others. If not, `waker` is woken when it is.
     pub fn is_evicted(&self, waker: &Waker) -> bool {
         let Some(fresh) = &self.fresh else { return false };
         fresh.waker.register(waker);

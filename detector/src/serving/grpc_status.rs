@@ -1,4 +1,4 @@
-//! An answer of HTTP in; the same as gRPC says it out: a success as it is, anything else as a status and its sentence.
+//! An HTTP answer in; the gRPC answer out: a success unchanged, anything else as a status with its message.
 //!
 //! <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>
 
@@ -9,19 +9,19 @@ use actix_web::http::header::CONTENT_TYPE;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
 
-/// The Content-Type of requests and answers.
+/// The Content-Type of gRPC requests and answers.
 pub const CONTENT: &str = "application/grpc";
-/// The header that holds the status.
+/// The header with the gRPC status code.
 const STATUS: &str = "grpc-status";
 const MESSAGE: &str = "grpc-message";
-/// What follows an answer that went well.
+/// The trailer that follows a successful answer.
 pub const SUCCESS: (&str, &str) = (STATUS, "0");
-/// The longest sentence, bytes.
+/// The longest error body that is read, bytes.
 const MOST: usize = 8 << 10;
-/// What a message is written without.
+/// The characters that are percent-encoded in a message.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
 
-/// Whether a Content-Type is that of gRPC, whichever the encoding of its messages.
+/// Whether a Content-Type is gRPC's, with any encoding of the messages.
 pub fn is_grpc(content_type: Option<&http::HeaderValue>) -> bool {
     content_type.is_some_and(|value| has_prefix(value.as_bytes()))
 }
@@ -31,7 +31,7 @@ fn has_prefix(value: &[u8]) -> bool {
     rest.is_some_and(|rest| matches!(rest, [] | [b'+' | b';', ..]))
 }
 
-/// The answer to a request of gRPC.
+/// Turn an HTTP answer into the answer to a gRPC request. An answer that already is gRPC stays unchanged.
 pub async fn of(answered: actix_http::Response<BoxBody>) -> actix_http::Response<BoxBody> {
     let kind = answered.headers().get(CONTENT_TYPE);
     if kind.is_some_and(|kind| has_prefix(kind.as_bytes())) {
@@ -50,7 +50,7 @@ pub async fn of(answered: actix_http::Response<BoxBody>) -> actix_http::Response
         .into()
 }
 
-/// The code of gRPC that says the same.
+/// The gRPC status code that corresponds to an HTTP status code.
 fn code(status: StatusCode) -> u8 {
     match status {
         StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => 3, // INVALID_ARGUMENT

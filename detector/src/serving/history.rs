@@ -1,5 +1,5 @@
-//! Verdicts in; the readings and severities of the last 24 hours out, in memory that is bounded: where there is no room for each
-//! instant, the lowest and the highest of a few.
+//! Verdicts in; the readings and severities of the last 24 hours out, in bounded memory: if there is no room
+//! for each instant, the lowest and the highest values of several instants are kept.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -10,20 +10,21 @@ use jiff::Timestamp;
 
 use crate::scoring::verdict::Verdict;
 
-/// How far back it reaches.
+/// The time that the history covers.
 const REACH: Duration = Duration::from_hours(24);
 /// The most slots, however much memory there is: one a second.
 const MOST_SLOTS: usize = 86_400;
-/// So many bytes at most are in a chunk, which is what a request writes at once.
+/// The most bytes of a chunk. A request writes one chunk at once.
 const CHUNK_BYTES: usize = 16 << 10;
-/// The bytes of a slot's time.
+/// The size of a slot's time, bytes.
 const TIME_BYTES: usize = size_of::<f64>();
 
-/// The past of all sensors and of the severity. Chunks are shared with the requests that read them.
+/// The past readings of all sensors, and the past severities. Chunks are shared with the requests that read
+/// them.
 #[derive(Clone, Debug)]
 pub struct History {
     chunks: VecDeque<Arc<Chunk>>,
-    /// Severity and sensors.
+    /// The number of series: the severity, and one for each sensor.
     series: usize,
     /// How long a slot lasts, seconds.
     width: f64,
@@ -35,17 +36,18 @@ pub struct History {
     most_chunks: usize,
 }
 
-/// Some slots, oldest first.
+/// Consecutive slots, oldest first.
 #[derive(Clone, Debug, Default)]
 pub struct Chunk {
     /// The first instant of each slot, seconds since 1970.
     times: Vec<f64>,
-    /// Of each slot a value a series; of a decimated one the lowest, then the highest of each series.
+    /// The values of each slot, one per series; for a decimated slot the lowest of each series, then the
+    /// highest.
     values: Vec<f32>,
 }
 
 impl History {
-    /// Of so many sensors, an instant an interval, in at most so many bytes.
+    /// An empty history for this many sensors, with one instant per `interval`, in at most `bytes` bytes.
     pub fn new(bytes: usize, sensors: usize, interval: Duration) -> Self {
         let series = sensors + 1;
         let instants = (REACH.as_secs_f64() / interval.as_secs_f64().max(1e-3)).ceil() as usize;
@@ -59,7 +61,7 @@ impl History {
         Self { chunks: VecDeque::new(), series, width, is_decimated, chunk_slots, most_chunks }
     }
 
-    /// The next instant.
+    /// Add the verdict of the next instant.
     pub fn push(&mut self, verdict: &Verdict) {
         let time = verdict.time.as_duration().as_secs_f64();
         let severity = std::iter::once(verdict.judgement.severity as f32);
@@ -91,7 +93,7 @@ impl History {
         self.chunks.iter().filter(is_wanted).cloned().collect()
     }
 
-    /// How long a slot lasts, seconds; 0 where each has one instant.
+    /// How long a slot lasts, seconds; 0 if each slot is one instant.
     pub fn width(&self) -> f64 {
         self.width
     }
@@ -115,16 +117,16 @@ impl Chunk {
         let slot = self.values.len() - 2 * series;
         let (lowest, highest) = self.values[slot..].split_at_mut(series);
         for ((low, high), value) in lowest.iter_mut().zip(highest).zip(row) {
-            // A number and NaN are the number.
+            // The lower or higher one of a number and NaN is the number.
             (*low, *high) = (low.min(value), high.max(value));
         }
     }
 
-    /// Write `[time,severity,reading,…]` of each instant after `since`, with commas between; of a decimated slot two, half of
-    /// its width apart.
+    /// Write `[time,severity,reading,…]` of each instant after `since`, separated by commas. Of a decimated
+    /// slot write the lowest and the highest values, as two instants half of its width apart.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Writing to `out` fails.
     pub fn write(&self, since: Timestamp, width: f64, out: &mut impl Write) -> io::Result<()> {
         let since = since.as_duration().as_secs_f64();
         let Some(slot) = self.values.len().checked_div(self.times.len()) else { return Ok(()) };

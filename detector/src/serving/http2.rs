@@ -1,8 +1,9 @@
-//! A connection that speaks HTTP/2 in; each of its requests to the routes, each answer back, within limits of streams, heads,
+//! An HTTP/2 connection in; the answers of the routes to its requests out, within limits of streams, heads,
 //! windows and time (RFC 9113, sections 5.1.2, 6.5.2 and 10.5).
 //!
-//! The library follows the protocol. It has no limit for answers that nobody takes and for requests that are taken back, and
-//! knows nothing of our memory: those are [`Streams`] and a budget.
+//! The library implements the protocol. It has no limit for answers that clients do not read and for requests
+//! that clients cancel, and does not know how much memory there is: `Streams` and a budget add these
+//! limits.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -34,25 +35,26 @@ use super::pieces::PIECE;
 use super::request_body::RequestBody;
 use super::streams::{self, Streams};
 
-/// How often a connection is looked at.
+/// The time between two checks of a connection's deadlines.
 const TICK: Duration = Duration::from_secs(1);
 /// How long a connection may be open without a request before the first.
 const FIRST: Duration = Duration::from_secs(10);
-/// How long a client has to take leave after it was asked to, and what is under way to be answered.
+/// How long a client has to close the connection after it is asked to, and running requests have to be
+/// answered.
 const LEAVE: Duration = Duration::from_secs(30);
-/// What a client may send before it is read, bytes: of a request, and of all of them together.
+/// The most bytes that a client may send before they are read: for one request, and for the whole connection.
 const WINDOW: u32 = 64 << 10;
-/// The largest head, bytes, as its fields are counted (RFC 9113, section 6.5.2): that of HTTP/1.
+/// The largest head, bytes, counted by its fields (RFC 9113, section 6.5.2): the same as for HTTP/1.
 const HEAD: u32 = 16 << 10;
-/// What a request holds at least, bytes: its head, its task, a short answer.
+/// The least memory that a request holds, bytes: its head, its task, a short answer.
 const REQUEST: usize = 16 << 10;
-/// The longest answer that is short.
+/// The longest answer that holds no further memory, bytes.
 const SHORT: u64 = 4 << 10;
 
-/// What answers a request of any version of HTTP.
+/// The answer of a route, for any version of HTTP.
 type Answered = actix_http::Response<BoxBody>;
 
-/// Who answers, and within which limits.
+/// The limits within which requests are answered.
 #[derive(Clone)]
 pub struct Http2 {
     /// Memory for the requests of all connections.
@@ -64,7 +66,8 @@ pub struct Http2 {
 }
 
 impl Http2 {
-    /// Answer the requests of a connection until it ends. `stopping` resolves when no more are to be taken.
+    /// Answer the requests of a connection until it ends. `stopping` resolves when no more requests are to be
+    /// accepted.
     pub async fn serve<S>(&self, connection: Connection, app: Rc<S>, stopping: impl Future<Output = ()>)
     where
         S: Service<actix_http::Request, Response = Answered, Error = actix_web::Error> + 'static,
@@ -87,7 +90,7 @@ impl Http2 {
                 _ = tick.tick() => match streams.overdue(FIRST, self.keep_alive) {
                     None if leaving.is_none_or(|since: std::time::Instant| since.elapsed() < LEAVE) => continue,
                     Some(streams::Overdue::Idle) if leaving.is_none() => {}
-                    _ => return, // it is closed, and its requests with it
+                    _ => return, // dropping the connection closes it and ends its requests
                 },
             }
             leaving = Some(std::time::Instant::now());
@@ -139,7 +142,7 @@ fn builder() -> Builder<Local> {
     builder
 }
 
-/// Spawns on the thread of the connection: nothing of it leaves there.
+/// Spawns tasks on the connection's own thread.
 #[derive(Clone, Copy)]
 struct Local;
 
@@ -155,7 +158,7 @@ fn busy() -> Answered {
     response.insert_header((header::RETRY_AFTER, "1")).content_type("application/json").body(error).into()
 }
 
-/// The request as the routes know it.
+/// Convert the library's request into the routes' type.
 fn converted(request: http::Request<RequestBody>) -> actix_http::Request {
     let (parts, body) = request.into_parts();
     let payload: BoxedPayloadStream = Box::pin(body);
@@ -178,7 +181,7 @@ fn converted(request: http::Request<RequestBody>) -> actix_http::Request {
     request
 }
 
-/// The answer as the library knows it.
+/// Convert the routes' answer into the library's type.
 fn outgoing(
     answered: Answered,
     is_head: bool,
@@ -217,7 +220,7 @@ fn grpc_trailers() -> http::HeaderMap {
         .collect()
 }
 
-/// All headers but those of a connection, which HTTP/2 does not have (RFC 9113, section 8.2.2).
+/// Copy all headers except those of a connection, which HTTP/2 does not have (RFC 9113, section 8.2.2).
 fn copy(from: &HeaderMap, to: &mut http::HeaderMap) {
     for (name, value) in from {
         if [header::CONNECTION, header::TRANSFER_ENCODING, header::UPGRADE].contains(name) {
@@ -230,8 +233,8 @@ fn copy(from: &HeaderMap, to: &mut http::HeaderMap) {
     }
 }
 
-/// An answer's body. It ends by what it says and not by its length: so it stays, with what it holds, until the client has taken
-/// it.
+/// The body of an answer. Its end is announced when it is polled, not by its length: so it keeps its memory
+/// until the client has taken all of it.
 struct Outgoing {
     body: Option<BoxBody>,
     trailers: Option<http::HeaderMap>,

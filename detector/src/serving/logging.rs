@@ -1,4 +1,4 @@
-//! The log: what a person should know of a running detector, on standard error, for people or as JSON.
+//! The log of a running detector on standard error: sentences for people, or JSON.
 
 use std::io::{IsTerminal, Write};
 
@@ -7,7 +7,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt, registry};
 
-/// Of the libraries only warnings and errors.
+/// The default levels: of the HTTP libraries only warnings and errors.
 const LEVELS: &str = "info,actix_server=warn,actix_http=warn";
 
 /// How lines are written.
@@ -20,8 +20,8 @@ pub enum Format {
     Json,
 }
 
-/// Write log lines to standard error from now on, at the levels that `RUST_LOG` sets (`debug`, or `info,detector=debug`),
-/// else `info`. `stderr` is the standard error, or what stands before it.
+/// Write log lines to standard error from now on, at the levels that `RUST_LOG` sets (`debug`, or
+/// `info,detector=debug`), else `info`. `stderr` returns standard error, or a writer that wraps it.
 pub fn start<W: Write + 'static>(format: Format, stderr: fn() -> W) {
     let asked = std::env::var("RUST_LOG").ok().and_then(|levels| levels.parse().ok());
     let levels: Targets = asked.unwrap_or_else(|| LEVELS.parse().expect("LEVELS are levels"));

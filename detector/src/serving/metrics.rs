@@ -1,8 +1,8 @@
 //! Readings, verdicts, events, predictions and models in, Prometheus text out.
 
-/// How many predictions were answered, and how fast.
+/// The number and the durations of answered predictions.
 mod predictions;
-/// The names, help and labels, once.
+/// All metrics, with their names, help texts and labels.
 mod series;
 
 use std::collections::HashMap;
@@ -47,7 +47,7 @@ struct SensorMetrics {
 }
 
 impl Metrics {
-    /// All metrics of a detector, at their beginnings.
+    /// All metrics of a detector, at their initial values.
     ///
     /// # Panics
     /// Never: the names are constant and distinct.
@@ -66,7 +66,7 @@ impl Metrics {
         metrics.with_sensors(detector)
     }
 
-    /// Create the series that the spec bounds, so that rates start at 0 and not at the first event.
+    /// Create the series whose labels the spec defines, so that rates start at 0 and not at the first event.
     fn with_sensors(mut self, detector: &Valid) -> Self {
         for notification in &detector.spec().notifications {
             for outcome in notify::DeliveryOutcome::ALL {
@@ -88,7 +88,7 @@ impl Metrics {
         self
     }
 
-    /// The counts of a source, at 0.
+    /// The counters of a source, at 0.
     pub fn counters(&self, source: &str) -> Counters {
         let of = |outcome: &str| self.readings.total.with_label_values(&[source, outcome]);
         Counters {
@@ -101,7 +101,7 @@ impl Metrics {
         }
     }
 
-    /// What the sensors gave at an instant.
+    /// Record the sensors' readings at an instant.
     pub fn readings(&self, readings: &Readings) {
         let seconds = readings.time.as_duration().as_secs_f64();
         for (sensor, value) in self.sensors.iter().zip(&readings.values) {
@@ -112,7 +112,7 @@ impl Metrics {
         }
     }
 
-    /// The newest verdict.
+    /// Record the newest verdict.
     pub fn verdict(&self, verdict: &Verdict) {
         let judgement = &verdict.judgement;
         self.verdicts.score.set(f64::from(u8::from(judgement.anomalous)));
@@ -133,7 +133,8 @@ impl Metrics {
         }
     }
 
-    /// What the newest verdict did to the events, and whether one goes on that has raised an alarm.
+    /// Record what the newest verdict has changed in the events, and whether there is an ongoing event that
+    /// has raised an alarm.
     pub fn event(&self, change: Option<&Change>, alarm: bool) {
         self.events.alarm.set(f64::from(u8::from(alarm)));
         let counted = match change {
@@ -144,7 +145,7 @@ impl Metrics {
         self.events.total.with_label_values(&[counted.label()]).inc();
     }
 
-    /// A sensor's fault has started or ended.
+    /// Record that a sensor's fault has started or ended.
     pub fn sensor_event(&self, change: &SensorChange) {
         match change {
             SensorChange::Began(_, fault, event) => self.sensor_fault(&event.sensor, *fault, true),
@@ -158,17 +159,17 @@ impl Metrics {
         self.events.sensor_total.with_label_values(&labels).inc_by(u64::from(began));
     }
 
-    /// What became of so many messages to a receiver of notifications.
+    /// Count messages to a receiver of notifications by their outcome.
     pub fn notification(&self, name: &str, outcome: notify::DeliveryOutcome, count: u64) {
         self.events.notifications.with_label_values(&[name, outcome.label()]).inc_by(count);
     }
 
-    /// A prediction was answered.
+    /// Record a prediction that was answered.
     pub fn prediction(&self, protocol: Protocol, code: u16, took: Duration) {
         self.predictions.count(protocol, code, took);
     }
 
-    /// Another model serves.
+    /// Record that another model serves.
     pub fn model(&self, model: &Model, trained_in: Duration, after_another: bool) {
         self.model.info.reset();
         self.model.info.with_label_values(&[&**model.digest(), model.origin()]).set(1.0);
@@ -188,7 +189,7 @@ impl Metrics {
         }
     }
 
-    /// The threshold has moved on by a reading, with what it follows, if it does.
+    /// Record the threshold after a reading, and its calibration if it follows the scores.
     pub fn threshold(&self, threshold: f64, calibration: Option<&Calibration>) {
         self.model.threshold.set(threshold);
         let Some(calibration) = calibration else { return };
@@ -197,7 +198,7 @@ impl Metrics {
         metrics.shift.set(calibration.shift());
         for (counter, total) in [(&metrics.promised, promised), (&metrics.realised, realised)] {
             let counter = counter.with_label_values::<&str>(&[]);
-            // The counter of another promise starts at 0, as after a restart.
+            // A new promise is counted from 0, as after a restart.
             if total < counter.get() {
                 counter.reset();
             }
@@ -205,7 +206,7 @@ impl Metrics {
         }
     }
 
-    /// How the alarm rate compares with what the threshold promises, now.
+    /// Record how the current alarm rate compares with what the threshold promises.
     pub fn alarm_rate(&self, alarm_rate: Option<&AlarmRate>) {
         let Some(alarm_rate) = alarm_rate else { return };
         self.events.alarm_rate.set(alarm_rate.ratio());
@@ -214,13 +215,13 @@ impl Metrics {
         }
     }
 
-    /// A training has ended.
+    /// Count a training that has ended.
     pub fn training(&self, done: bool) {
         let outcome = if done { "done" } else { "failed" };
         self.model.life.trainings.with_label_values(&[outcome]).inc();
     }
 
-    /// When the next training is due.
+    /// Record when the next training is due; none if never.
     pub fn next_training(&self, next: Option<Timestamp>) {
         let gauge = &self.model.life.next_training;
         match next {
@@ -229,27 +230,27 @@ impl Metrics {
         }
     }
 
-    /// How much of the past is not known.
+    /// Record the gap in the model's memory of readings after a restart.
     pub fn restored(&self, gap: Duration) {
         alone(&self.model.life.restore_gap).set(gap.as_secs_f64());
     }
 
-    /// Whether a wanted model cannot serve.
+    /// Record whether a requested model cannot serve.
     pub fn rejected(&self, rejected: bool) {
         alone(&self.model.life.rejected).set(f64::from(u8::from(rejected)));
     }
 
-    /// A model that is wanted, or whose file was put there, was refused.
+    /// Count a rejected model: a requested one, or a model file that was stored for the detector.
     pub fn rejection(&self) {
         self.model.life.rejections.with_label_values::<&str>(&[]).inc();
     }
 
-    /// So many instants have passed without a look at their readings.
+    /// Count instants that passed without a look at their readings.
     pub fn skipped(&self, instants: u64) {
         self.readings.skipped.with_label_values::<&str>(&[]).inc_by(instants);
     }
 
-    /// The Prometheus text format.
+    /// Write all metrics in the Prometheus text format.
     pub fn text(&self) -> String {
         self.predictions.add_up();
         let mut text = Vec::new();

@@ -1,30 +1,30 @@
-//! What others can ask: metrics, the HTTP API, the log.
+//! The interfaces of a running detector: metrics, the HTTP API, the log.
 
-/// Every metric, once.
+/// All Prometheus metrics.
 pub mod metrics;
-/// How many bytes requests may hold.
+/// The limit on the memory that requests may hold.
 pub mod budget;
-/// Work that takes long.
+/// A thread pool for long computations.
 pub mod batches;
-/// A request's body.
+/// Reads the body of a request.
 pub mod body;
-/// Answers that are made while they are sent.
+/// Answers that are produced while they are sent.
 pub mod pieces;
-/// Zstandard.
+/// Zstandard compression and decompression.
 pub mod zstd;
-/// Answers that are compressed.
+/// Compression of answers.
 pub mod compression;
-/// Where requests begin and heads end.
+/// Finds where the heads of requests begin and end.
 pub mod request_head;
-/// How many requests of a connection wait.
+/// The number of requests of a connection that wait for an answer.
 pub mod pipeline;
 /// All connections of a server.
 pub mod connections;
-/// What files hold, read again where they change.
+/// The contents of files, reloaded when the files change.
 pub mod reloaded;
-/// Who may ask, by tokens.
+/// Authorization by tokens.
 pub mod tokens;
-/// How a server presents itself, and whom it takes in, by certificates.
+/// The TLS configuration of a server: its certificate, and the client certificates that it accepts.
 pub mod tls;
 /// TCP, with TLS or without.
 pub mod transport;
@@ -32,23 +32,23 @@ pub mod transport;
 pub mod streams;
 /// A client's connection, with its deadlines.
 pub mod connection;
-/// Answers as gRPC says them.
+/// HTTP answers as gRPC statuses.
 pub mod grpc_status;
 /// Connections that speak HTTP/2.
 pub mod http2;
-/// The body of an HTTP/2 request, and what a route that refuses has left of it.
+/// The body of an HTTP/2 request; the unread rest when the request is refused.
 pub mod request_body;
-/// Which threads must not end.
+/// The threads that must not end while the detector runs.
 pub mod threads;
-/// How long there has been no verdict.
+/// The time since the last verdict.
 pub mod silence;
-/// The last 24 hours.
+/// The readings and severities of the last 24 hours.
 pub mod history;
-/// What the monitor and the API share.
+/// The state that the monitor and the API share.
 pub mod state;
-/// HTTP.
+/// The routes of the HTTP API.
 pub mod api;
 /// The log.
 pub mod logging;
-/// A verdict as JSON, for the API and for lines.
+/// A verdict as JSON, for the API and for the output of `--log json`.
 pub mod verdict_json;

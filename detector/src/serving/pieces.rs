@@ -1,4 +1,4 @@
-//! Bytes or items that many may ask for at once in; a body that is made while it is sent out.
+//! Shared bytes or items in; a body that is produced piece by piece while it is sent out.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -10,10 +10,10 @@ use actix_web::web::Bytes;
 
 use super::budget::Held;
 
-/// What a connection holds of an answer at once.
+/// The size of a piece, bytes: about what a connection holds of an answer at once.
 pub const PIECE: usize = 32 << 10;
 
-/// Shared bytes, sent piece by piece: an answer that nobody reads holds one piece of them.
+/// A body of shared bytes, sent piece by piece: if the client does not read, only one piece is copied.
 pub struct Pieces<T> {
     source: T,
     sent: usize,
@@ -21,12 +21,12 @@ pub struct Pieces<T> {
 }
 
 impl<T: AsRef<[u8]> + Unpin> Pieces<T> {
-    /// All of it.
+    /// A body of all bytes of `source`.
     pub fn new(source: T) -> Self {
         Self { source, sent: 0, _held: None }
     }
 
-    /// The same, which holds so much of a budget until it is sent.
+    /// The same body, which holds its part of a budget until it is sent.
     #[must_use]
     pub fn holding(self, held: Held) -> Self {
         Self { _held: Some(held), ..self }
@@ -48,14 +48,15 @@ impl<T: AsRef<[u8]> + Unpin> MessageBody for Pieces<T> {
     }
 }
 
-/// Bytes of one answer, sent piece by piece without another copy, which hold their room in a budget until they are sent.
+/// A body of bytes that no other answer shares, sent piece by piece without a copy. It holds its part of a
+/// budget until it is sent.
 pub struct Slices {
     rest: Bytes,
     _held: Held,
 }
 
 impl Slices {
-    /// All of it.
+    /// A body of all these bytes.
     pub fn new(bytes: Bytes, held: Held) -> Self {
         Self { rest: bytes, _held: held }
     }
@@ -74,7 +75,7 @@ impl MessageBody for Slices {
     }
 }
 
-/// `{"NAME":[…]}` of items that are shared with others: `write` makes JSON of each when it is its turn.
+/// An answer `{"NAME":[…]}` of shared items: `write` serializes each item when it is about to be sent.
 pub fn list<T: Unpin + 'static>(
     name: &str,
     items: Vec<T>,
@@ -83,7 +84,7 @@ pub fn list<T: Unpin + 'static>(
     list_after(format!("{{\"{name}\":["), items, write)
 }
 
-/// The same, where something else comes before the array.
+/// The same with another beginning: `before` is the JSON up to the opening bracket of the array.
 pub fn list_after<T: Unpin + 'static>(
     before: String,
     items: Vec<T>,

@@ -1,26 +1,28 @@
 //! The bytes of a connection in; how many of its requests wait for an answer out.
 //!
-//! The HTTP library reads all requests that have come before it answers the first of them (RFC 9112, section 9.3.2), and each
-//! takes some 7 KB: a client that sends thousands and takes no answer would have the memory of the pod.
+//! The HTTP library reads all requests that have arrived before it answers the first of them (RFC 9112,
+//! section 9.3.2). Each takes about 7 KB: a client that sends thousands and reads no answer would use up the
+//! memory of the pod.
 
 use std::sync::LazyLock;
 
 use memchr::memchr;
 use memchr::memmem::Finder;
 
-/// How a request line ends: so, then a digit, and the end of the line.
+/// The end of a request line: this word, a digit, and the end of the line.
 static REQUEST: LazyLock<Word> = LazyLock::new(|| Word::new(b" HTTP/1.", b"\r\n"));
-/// How an answer begins: so, then a digit, and a space.
+/// The beginning of an answer: this word, a digit, and a space.
 static ANSWER: LazyLock<Word> = LazyLock::new(|| Word::new(b"HTTP/1.", b" "));
 
-/// So many requests of a connection may wait.
+/// The most requests of a connection that may wait for an answer.
 const MOST: usize = 16;
 
-/// More requests wait than may.
+/// The error that too many requests wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooMany;
 
-/// Counts both by what stands in their first lines. In a body the same would count too: JSON has no ends of lines in text.
+/// Counts requests and answers by their first lines. The same text in a body would be counted too, but
+/// strings in JSON contain no line ends.
 #[derive(Clone, Debug, Default)]
 pub struct Pipeline {
     requests: Occurrences,
@@ -29,8 +31,8 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// These bytes have come. `head`: how many of them are the rest of a head, where it ends among them. If nothing waits, that
-    /// head is one request, which is not looked for.
+    /// Count the requests in bytes that were received. `head` is how many of these bytes complete a head, if
+    /// it ends among them. If no request waits, that head is one request, without a search.
     ///
     /// # Errors
     /// More than 16 requests wait.
@@ -46,7 +48,7 @@ impl Pipeline {
         if self.waiting > MOST { Err(TooMany) } else { Ok(()) }
     }
 
-    /// These bytes were sent.
+    /// Count the answers in bytes that were sent.
     pub fn sent(&mut self, bytes: &[u8]) {
         if self.waiting == 1 && bytes.starts_with(ANSWER.finder.needle()) {
             self.waiting = 0;
@@ -57,7 +59,7 @@ impl Pipeline {
     }
 }
 
-/// A word, any byte, and one of `last`.
+/// A pattern: a word, any byte, and one byte of `last`.
 struct Word {
     finder: Finder<'static>,
     first: u8,
@@ -69,13 +71,13 @@ impl Word {
         Self { finder: Finder::new(word), first: word[0], last }
     }
 
-    /// How many bytes of it can be at the end of a piece, and it is not whole.
+    /// The length of the longest incomplete match at the end of a piece: the pattern without its last byte.
     fn longest_part(&self) -> usize {
         self.finder.needle().len() + 1
     }
 
     fn count(&self, bytes: &[u8], most: usize) -> usize {
-        // Most bodies are JSON without it.
+        // Most bodies are JSON without a slash.
         if memchr(b'/', bytes).is_none() {
             return 0;
         }
@@ -85,15 +87,15 @@ impl Word {
     }
 }
 
-/// How often a word stands in bytes that come in pieces.
+/// Counts a pattern in bytes that come in pieces.
 #[derive(Clone, Debug, Default)]
 struct Occurrences {
-    /// The last bytes so far, one less than are looked for.
+    /// The last bytes so far, at most one fewer than the pattern has.
     end: Vec<u8>,
 }
 
 impl Occurrences {
-    /// How often more the word stands there with this piece; it is looked for as often as `most` times.
+    /// How many more matches there are with this piece, at most `most`.
     fn count(&mut self, word: &Word, piece: &[u8], most: usize) -> usize {
         let longest = word.longest_part();
         let begin = &piece[..piece.len().min(longest)];

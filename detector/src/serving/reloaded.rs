@@ -1,4 +1,4 @@
-//! Files in, what they hold out, read again while the detector runs: an edited Secret needs no restart.
+//! Files in; their parsed contents out, reloaded while the detector runs: an edited Secret needs no restart.
 
 use std::fmt::Display;
 use std::io;
@@ -12,12 +12,12 @@ use tokio::task::spawn_blocking;
 
 use crate::files::bounded;
 
-/// How often files are looked at.
+/// The time between two checks of the files.
 const PERIOD: Duration = Duration::from_secs(2);
-/// The largest file.
+/// The largest file that is read, bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// What files hold, as it was when they were last good.
+/// The parsed contents of files, from the last time that they were valid.
 pub struct Reloaded<T> {
     files: Vec<PathBuf>,
     parse: fn(&[Vec<u8>]) -> Result<T, String>,
@@ -25,10 +25,10 @@ pub struct Reloaded<T> {
 }
 
 impl<T: Send + Sync + 'static> Reloaded<T> {
-    /// What the files hold, by `parse`, now and from now on. Expects to be called in an actix system.
+    /// Read and parse the files, and reload them when they change. Must be called in an actix system.
     ///
     /// # Errors
-    /// A file cannot be read, or what they hold is of no use: one sentence that names it.
+    /// A file cannot be read, or `parse` rejects the contents: one sentence that names the file.
     pub fn start(
         files: Vec<PathBuf>,
         parse: fn(&[Vec<u8>]) -> Result<T, String>,
@@ -40,12 +40,13 @@ impl<T: Send + Sync + 'static> Reloaded<T> {
         Ok(reloaded)
     }
 
-    /// What the files hold.
+    /// The current contents.
     pub fn current(&self) -> Arc<T> {
         self.current.load_full()
     }
 
-    /// Look at the files for ever. What is of no use is said once, and what was there before stays.
+    /// Check the files periodically, without end. An error is logged once, and the previous contents stay in
+    /// use.
     async fn follow(self: Arc<Self>, mut digest: Vec<u8>) {
         let mut said = String::new();
         loop {
@@ -69,7 +70,8 @@ impl<T: Send + Sync + 'static> Reloaded<T> {
         }
     }
 
-    /// The new digest, where the files have changed and are good.
+    /// Reload the files if they have changed and are valid. Return their new digest; none if they are the
+    /// same.
     fn look(&self, before: &[u8]) -> Result<Option<Vec<u8>>, String> {
         let (digest, bytes) = read(&self.files)?;
         if digest == before {

@@ -1,8 +1,10 @@
-//! The body of an HTTP/2 request: read by its route; what a route that refuses has left of it is read and dropped.
+//! The body of an HTTP/2 request, read by its route. When the request is refused, the rest is read and
+//! dropped.
 //!
-//! The library resets the stream of a request whose body is dropped before it has ended, and where the answer is still on its way
-//! the client loses it. RFC 9113, section 8.1, lets a server answer early if the reset follows the whole answer: so the body lives
-//! as long as the answer. Not all clients accept that reset, so a short rest is read first.
+//! The library resets a stream when its request's body is dropped before the end. If the answer is still on
+//! its way, the client loses it. RFC 9113, section 8.1, lets a server answer early if the reset follows the
+//! whole answer: so the body is kept as long as the answer. Not all clients accept that reset, so a short
+//! rest is read first.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -17,22 +19,22 @@ use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
-/// How much of a refused request is read, bytes.
+/// The most bytes that are read of the rest of a refused request.
 const REST: usize = 64 << 10;
 /// How long the rest of a refused request may take.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// The body. Clones are handles on the same one.
+/// The body of a request. Clones share the same body.
 #[derive(Clone, Debug)]
 pub struct RequestBody(Rc<RefCell<Incoming>>);
 
 impl RequestBody {
-    /// The body as the library has it.
+    /// Wrap the library's body.
     pub fn new(body: Incoming) -> Self {
         Self(Rc::new(RefCell::new(body)))
     }
 
-    /// Read what is left, 64 KiB and 1 s at most.
+    /// Read and drop the rest of the body, 64 KiB and 1 s at most.
     pub async fn discard(mut self) {
         let mut left = REST;
         let rest = async {
@@ -42,11 +44,11 @@ impl RequestBody {
                 left = left.saturating_sub(piece.len());
             }
         };
-        let _ = timeout(LINGER, rest).await; // the answer goes out all the same
+        let _ = timeout(LINGER, rest).await; // the answer is sent in any case
     }
 }
 
-/// The pieces as they come; trailers count for nothing.
+/// The data of the body, piece by piece; trailers are ignored.
 impl Stream for RequestBody {
     type Item = Result<Bytes, PayloadError>;
 

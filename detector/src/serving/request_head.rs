@@ -8,44 +8,45 @@ use memchr::memmem::Finder;
 /// The largest head of a request, bytes.
 const MOST: usize = 16 << 10;
 
-/// The end of a line, and an empty one.
+/// The end of a line, followed by an empty line.
 static EMPTY_LINE: LazyLock<Finder> = LazyLock::new(|| Finder::new(b"\n\r\n"));
-/// The same without carriage returns, which the HTTP library takes as well.
+/// The same without carriage returns, which the HTTP library also accepts.
 static BARE_LINE: LazyLock<Finder> = LazyLock::new(|| Finder::new(b"\n\n"));
 
-/// How far the request is that a connection is in.
+/// The progress of a connection's current request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Progress {
-    /// Nothing of it has come.
+    /// No byte of the request has arrived.
     #[default]
     Nothing,
-    /// So much of its head, and no empty line.
+    /// This many bytes of the head have arrived, without the empty line that ends it.
     Arriving(usize),
-    /// All of its head; what comes belongs to its body.
+    /// The whole head has arrived; the next bytes belong to the body.
     Whole,
-    /// The connection has been refused something: what comes is the rest of that, or the next request.
+    /// The request was refused: the next bytes are its rest, or the next request.
     Refused,
 }
 
-/// The head is too large.
+/// The error that a head is too large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLarge;
 
-/// Follows where requests begin and heads end. It reads lines and nothing else: the HTTP library judges what they say.
+/// Follows where the heads of requests begin and end. It only looks for line ends: the HTTP library checks
+/// the contents.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RequestHead {
     progress: Progress,
-    /// The current line is empty so far.
+    /// Whether the current line is empty so far.
     is_empty_line: bool,
 }
 
 impl RequestHead {
-    /// Whether a part of a head has come.
+    /// Whether a part of a head has arrived, but not all of it.
     pub fn is_arriving(&self) -> bool {
         matches!(self.progress, Progress::Arriving(_))
     }
 
-    /// Whether all of a head has come, and nothing of its answer was sent.
+    /// Whether a whole head has arrived, and no part of its answer was sent.
     pub fn is_whole(&self) -> bool {
         self.progress == Progress::Whole
     }
@@ -55,7 +56,7 @@ impl RequestHead {
         self.progress == Progress::Nothing
     }
 
-    /// These bytes have come. How many of them are the rest of a head, if it ends among them.
+    /// Process bytes that were received. Return how many of them complete a head, if it ends among them.
     ///
     /// # Errors
     /// A head without an end in the first 16 KiB.
@@ -73,7 +74,7 @@ impl RequestHead {
         if length > MOST { Err(TooLarge) } else { Ok(end) }
     }
 
-    /// Where among these bytes the empty line ends.
+    /// The position after the empty line that ends the head, if it is among these bytes.
     fn end(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut begin = 0;
         for end in memchr_iter(b'\n', bytes) {
@@ -87,7 +88,7 @@ impl RequestHead {
         None
     }
 
-    /// These bytes were sent: the beginning of an answer, or more of it.
+    /// Process bytes that were sent: the beginning of an answer, or more of it.
     pub fn answered(&mut self, bytes: &[u8]) {
         match bytes {
             [b'H', b'T', b'T', b'P', b'/', b'1', b'.', _, b' ', b'1', ..] => {} // 100 Continue
@@ -100,7 +101,8 @@ impl RequestHead {
     }
 }
 
-/// Where the empty line ends, if these bytes begin a head and hold all of it, and its lines end as the standard has it.
+/// The position after the empty line, if these bytes begin with a whole head whose lines end with CR LF, as
+/// the standard requires.
 fn usual_end(bytes: &[u8]) -> Option<usize> {
     let end = EMPTY_LINE.find(bytes)? + EMPTY_LINE.needle().len();
     let is_first = BARE_LINE.find(&bytes[..end]).is_none();

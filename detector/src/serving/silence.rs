@@ -1,12 +1,12 @@
-//! When a verdict was made last in; whether the detector has been silent for too long out.
+//! The times of verdicts in; whether the detector has made no verdict for too long out.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// The least time without a verdict that is too long.
+/// The shortest time without a verdict that can be too long.
 const LEAST: Duration = Duration::from_secs(30);
 
-/// The time since the last verdict, by a clock that nobody sets.
+/// The time since the last verdict, by a monotonic clock.
 #[derive(Debug)]
 pub struct Silence {
     born: Instant,
@@ -17,7 +17,8 @@ pub struct Silence {
 }
 
 impl Silence {
-    /// Of a detector that judges once an interval: three without a verdict, and at least 30 s, are too long.
+    /// For a detector that judges once per `interval`: three intervals without a verdict, and at least 30 s,
+    /// are too long.
     pub fn new(interval: Duration) -> Self {
         Self {
             born: Instant::now(),
@@ -27,18 +28,18 @@ impl Silence {
         }
     }
 
-    /// From now on verdicts are expected, or not any more.
+    /// Set whether verdicts are expected from now on. The time without a verdict restarts at 0.
     pub fn expect(&self, verdicts: bool) {
         self.broken();
         self.is_expected.store(verdicts, Ordering::Relaxed);
     }
 
-    /// A verdict was made.
+    /// Record that a verdict is made now.
     pub fn broken(&self) {
         self.verdict.store(self.born.elapsed().as_millis() as u64, Ordering::Relaxed);
     }
 
-    /// For how long there has been no verdict, where that is too long.
+    /// How long there has been no verdict, if that is too long and verdicts are expected.
     pub fn too_long(&self) -> Option<Duration> {
         let last = Duration::from_millis(self.verdict.load(Ordering::Relaxed));
         let silent = self.born.elapsed().saturating_sub(last);

@@ -1,6 +1,7 @@
-//! What the monitor and the API share: the model at work, the newest verdicts, how far the detector is.
+//! The state that the monitor and the API share: the serving model, the newest verdicts, the detector's
+//! phase.
 
-/// Whether requests may come, and the report.
+/// Readiness for requests, and the report to the operator.
 mod readiness;
 
 use std::collections::VecDeque;
@@ -31,49 +32,49 @@ use crate::serving::metrics::Metrics;
 use crate::serving::silence::Silence;
 use crate::serving::threads::Threads;
 
-/// How many verdicts `GET /verdicts` can look back on, where there is room for them.
+/// The most verdicts that are kept for `GET /verdicts`; fewer if memory is short.
 pub const REMEMBERED: usize = 1000;
-/// Requests may hold an eighth of the memory that there is, scrapes a sixteenth, verdicts another. In the default pod, the largest
-/// request that is taken needs two thirds of that eighth.
+/// The memory limits, as parts of the usable memory: requests may hold 1/8, scrapes 1/16, the newest verdicts
+/// 1/16. In the default pod, the largest accepted request needs two thirds of that 1/8.
 const REQUESTS_SHARE: usize = 8;
 const SCRAPES_SHARE: usize = 16;
 const VERDICTS_SHARE: usize = 16;
-/// The last 24 hours may take another of these shares.
+/// The readings of the last 24 hours may hold 1/32 of the usable memory.
 const HISTORY_SHARE: usize = 32;
-/// How many may follow the verdicts at once.
+/// The most clients that may follow the verdicts at once.
 const MOST_STREAMS: usize = 64;
-/// What a verdict holds at most for each sensor: a value, a share, a reason.
+/// The most bytes that a kept verdict takes for each sensor: a value, a contribution, a reason.
 const VERDICT_BYTES: usize = 128;
 
-/// How many verdicts on so many sensors there is room for.
+/// Return how many verdicts on `sensors` sensors fit into `bytes`: at least 1, at most `REMEMBERED`.
 fn remembered(bytes: usize, sensors: usize) -> usize {
     (bytes / (VERDICT_BYTES * sensors.max(1))).clamp(1, REMEMBERED)
 }
 
-/// Shared by reference between threads. The model and what it remembers are swapped as one: a request that has taken
-/// them works with one model to its end.
+/// The state of a detector, shared by reference between threads. The model and its memory of readings are
+/// replaced together: a request that has taken them works with one model to its end.
 pub struct State {
     /// The detector as the manifest describes it.
     pub detector: Valid,
-    /// What Prometheus sees.
+    /// The metrics that Prometheus scrapes.
     pub metrics: Metrics,
-    /// What requests on the predict port may hold.
+    /// The memory that requests on the predict port may hold.
     pub budget: Budget,
-    /// What requests on the metrics port may hold: predictions leave it alone.
+    /// The memory that requests on the metrics port may hold. Predictions cannot use it up.
     pub scrapes: Budget,
-    /// Where large requests are answered.
+    /// The thread pool that answers large requests.
     pub batches: Batches,
-    /// Places for those who follow the verdicts.
+    /// A place for each client that may follow the verdicts.
     pub streams: Arc<Semaphore>,
-    /// What the detector is not alive without.
+    /// The threads that must run for the detector to be alive.
     pub threads: Threads,
-    /// How long there has been no verdict.
+    /// The time since the last verdict.
     pub silence: Silence,
     began: Instant,
     scorer: ArcSwapOption<Scorer>,
     verdicts: Mutex<VecDeque<Arc<Verdict>>>,
     history: Mutex<History>,
-    /// How many of them there is room for.
+    /// The most verdicts that are kept.
     remembered: usize,
     events: Mutex<Events>,
     sensor_events: Mutex<SensorEvents>,
@@ -83,13 +84,13 @@ pub struct State {
     inlet: OnceLock<Arc<Inlet>>,
     judged: broadcast::Sender<Judged>,
     draining: AtomicBool,
-    /// Held while one instant's outcome and memory are taken or given.
+    /// Locked while the scorer and the events are updated or read together, so that both are of one instant.
     instant: Mutex<()>,
     trainings: AtomicU64,
     rejected: Mutex<Option<Rejected>>,
 }
 
-/// What became of an instant.
+/// The outcome of an instant.
 #[derive(Clone, Debug)]
 pub struct Judged {
     /// The instant.
@@ -98,26 +99,27 @@ pub struct Judged {
     pub verdict: Option<Verdict>,
 }
 
-/// Instants that are judged without a wait between them. Counts and events follow each; what requests and a restart go by is
-/// published once, so that thousands of readings a second do not copy it thousands of times.
+/// A run of instants that are judged without a pause. Counts and events are updated after each instant. The
+/// scorer, which requests and snapshots use, is published once at the end, so that thousands of readings a
+/// second do not copy it thousands of times.
 pub struct Advance<'a> {
     state: &'a State,
     _both: MutexGuard<'a, ()>,
 }
 
 impl Advance<'_> {
-    /// The next instant was judged. What became of the events.
+    /// Record the outcome of the next instant. Return the change of an event, if there is one.
     pub fn outcome(&self, aligned: &Aligned, outcome: &Outcome) -> Option<Change> {
         self.state.outcome(aligned, outcome)
     }
 
-    /// What the scorer remembers after them.
+    /// Publish the scorer as it is after these instants.
     pub fn publish(self, scorer: &Scorer) {
         self.state.remember(scorer);
     }
 }
 
-/// How many instants a request may be behind that waits for its verdicts.
+/// How many instants a receiver of outcomes may fall behind before it misses some.
 const WAITED_FOR: usize = 4096;
 
 impl State {
@@ -165,17 +167,19 @@ impl State {
         }
     }
 
-    /// The model at work and what it remembers; none before the first training is done.
+    /// The serving model with its memory of readings; none before the first model serves.
     pub fn scorer(&self) -> Option<Arc<Scorer>> {
         self.scorer.load_full()
     }
 
-    /// The same for as long as a request takes to be read and judged: no count that threads share is touched.
+    /// The same by a guard that does not touch the reference count that threads share. Hold it only while a
+    /// request is read and judged.
     pub fn current_scorer(&self) -> Guard<Option<Arc<Scorer>>> {
         self.scorer.load()
     }
 
-    /// From now on this model serves. `trained_in`: how long its training took, 0 where it was there.
+    /// Make this model serve from now on. `trained_in` is the duration of its training, 0 if it was not
+    /// trained now.
     pub fn serve(&self, scorer: &Scorer, trained_in: Duration) {
         self.metrics.model(scorer.model(), trained_in, self.scorer().is_some());
         self.remember(scorer);
@@ -183,23 +187,23 @@ impl State {
         *self.phase.lock() = Phase::Serving;
     }
 
-    /// A training has ended; well, if `done`.
+    /// Record the end of a training: a success if `done`, else a failure.
     pub fn trained(&self, done: bool) {
         self.trainings.fetch_add(u64::from(done), Ordering::Relaxed);
         self.metrics.training(done);
     }
 
-    /// When the next training is due, if ever.
+    /// Publish when the next training is due; none if never.
     pub fn next_training(&self, next: Option<Timestamp>) {
         self.metrics.next_training(next);
     }
 
-    /// The memory of the model at work knows nothing of this long.
+    /// Publish the length of the gap in the serving model's memory of readings after a restart.
     pub fn restored(&self, gap: Duration) {
         self.metrics.restored(gap);
     }
 
-    /// A model that is wanted does not serve, or (none) every one does.
+    /// Set why a requested model cannot serve; none if no requested model is rejected.
     pub fn reject(&self, rejected: Option<Rejected>) {
         self.metrics.rejected(rejected.is_some());
         let mut known = self.rejected.lock();
@@ -209,25 +213,26 @@ impl State {
         *known = rejected;
     }
 
-    /// What the model at work remembers has moved on by a reading.
+    /// Publish the scorer after new readings, with its threshold and alarm rate.
     pub fn remember(&self, scorer: &Scorer) {
         self.metrics.threshold(scorer.threshold(), scorer.calibration());
         self.metrics.alarm_rate(scorer.alarm_rate());
         self.scorer.store(Some(Arc::new(scorer.clone())));
     }
 
-    /// So many of the samples to train on are there.
+    /// Set the phase: `have` of the `need` samples to train on have been read.
     pub fn gathered(&self, have: usize, need: usize) {
         *self.phase.lock() = Phase::WarmingUp { have, need, seconds_left: None };
     }
 
-    /// So many of the samples to train on have arrived, and the others will have in so many seconds: they come one an
-    /// interval. Requests may come meanwhile.
+    /// Set the phase: `have` of the `need` samples to train on have arrived. The rest will take
+    /// `seconds_left`, at one sample per interval. Requests are accepted meanwhile.
     pub fn collected(&self, have: usize, need: usize, seconds_left: u64) {
         *self.phase.lock() = Phase::WarmingUp { have, need, seconds_left: Some(seconds_left) };
     }
 
-    /// The training on what was collected has failed; more is collected.
+    /// Set the phase: the training on the collected readings has failed, and more readings are being
+    /// collected.
     pub fn training_failed(&self, message: String) {
         *self.phase.lock() = Phase::TrainingFailed { message };
     }
@@ -237,22 +242,23 @@ impl State {
         &self.sources
     }
 
-    /// Where requests put readings; none where the detector has no source that is pushed to, or has not started.
+    /// The inlet for pushed readings; none if the detector has no source that is pushed to, or has not
+    /// started.
     pub fn inlet(&self) -> Option<&Arc<Inlet>> {
         self.inlet.get()
     }
 
-    /// From now on requests put readings here. There is one in the life of a detector.
+    /// Set the inlet for pushed readings. Only the first call has an effect.
     pub fn take_in(&self, inlet: Arc<Inlet>) {
         let _ = self.inlet.set(inlet);
     }
 
-    /// What becomes of each instant from now on.
+    /// Subscribe to the outcomes of all later instants.
     pub fn judged(&self) -> broadcast::Receiver<Judged> {
         self.judged.subscribe()
     }
 
-    /// An instant's readings that no model was there to judge.
+    /// Record an instant's readings that were not judged because there is no model yet.
     pub fn unjudged(&self, aligned: &Aligned) {
         self.metrics.readings(&aligned.readings);
         self.follow_sensors(aligned);
@@ -260,34 +266,35 @@ impl State {
         self.announce(aligned.readings.time, None);
     }
 
-    /// Instants that are due at once are being judged: [`Advance::publish`] ends it.
+    /// Start to judge a run of instants that are due at once. [`Advance::publish`] ends the run.
     pub fn advance(&self) -> Advance<'_> {
         Advance { state: self, _both: self.instant.lock() }
     }
 
-    /// The scorer and the events, both of the same instant.
+    /// Return the scorer and the events, both of the same instant.
     pub fn memory(&self) -> (Option<Arc<Scorer>>, EventsState) {
         let _both = self.instant.lock();
         (self.scorer(), self.events.lock().state())
     }
 
-    /// Go on with the events of another process.
+    /// Restore the events that an earlier process saved.
     pub fn restore(&self, events: EventsState) {
         self.events.lock().restore(events);
     }
 
-    /// An instant's readings, and what became of them and of the events.
+    /// Record an instant's readings and their outcome. Return the change of an event, if there is one.
     pub fn outcome(&self, aligned: &Aligned, outcome: &Outcome) -> Option<Change> {
         self.metrics.readings(&aligned.readings);
         self.follow_sensors(aligned);
         self.settle(aligned, matches!(outcome, Outcome::Verdict(_)));
-        // A model that looks back has to wait for what it looks back on.
+        // A model that looks back needs some readings before its first verdict: this is not silence.
         if matches!(outcome, Outcome::Verdict(_) | Outcome::TooEarly) {
             self.silence.broken();
         }
         let verdict = if let Outcome::Verdict(verdict) = outcome { Some(verdict) } else { None };
         let change = verdict.and_then(|verdict| self.take_verdict(verdict));
-        // After it is remembered: a stream that starts now finds it there, and those that run are sent it.
+        // Announce only after the verdict is stored: a new stream finds it there, and running streams receive
+        // it.
         self.announce(aligned.readings.time, verdict);
         change
     }
@@ -310,7 +317,7 @@ impl State {
         }
     }
 
-    /// Count what became of each reading that has arrived for an instant.
+    /// Count the outcome of each reading that has arrived for an instant.
     fn settle(&self, aligned: &Aligned, scored: bool) {
         let widths = self.detector.sources().iter().map(|source| source.sensors().len());
         let sources = self.sources.iter().zip(widths);
@@ -319,7 +326,7 @@ impl State {
         for (sensor, (value, source)) in aligned.readings.values.iter().zip(sources).enumerate() {
             let fate = match value {
                 None => Fate::Missing,
-                // Counted when it was fresh.
+                // A carried value was counted when it arrived.
                 Some(_) if carried.peek() == Some(&sensor) => {
                     carried.next();
                     continue;
@@ -345,7 +352,7 @@ impl State {
         change
     }
 
-    /// What the faults of an instant do to the sensors' events.
+    /// Update the sensors' events with the faults of an instant, and log what has changed.
     fn follow_sensors(&self, aligned: &Aligned) {
         for change in self.sensor_events.lock().follow(aligned) {
             self.metrics.sensor_event(&change);
@@ -358,22 +365,23 @@ impl State {
         }
     }
 
-    /// The newest faults of sensors, at most `most`, newest first: those that go on, then those that have ended.
+    /// The newest faults of sensors, at most `most`: the ongoing ones, then those that have ended, newest
+    /// first.
     pub fn sensor_events(&self, most: usize) -> Vec<SensorEventReport> {
         self.sensor_events.lock().newest(most)
     }
 
-    /// From now on this one publishes events. There is one in the life of a detector.
+    /// Set the notifier that publishes events. Only the first call has an effect.
     pub fn notify(&self, notifier: Notifier) {
         let _ = self.notifier.set(notifier);
     }
 
-    /// What became of the newest messages to receivers of notifications, newest first.
+    /// The delivery states of the newest notification messages, newest first.
     pub fn notifications(&self) -> Vec<Entry> {
         self.notifier.get().map_or(Vec::new(), |notifier| notifier.ledger().entries())
     }
 
-    /// The event that goes on, if one does.
+    /// The ongoing event, if there is one.
     pub fn ongoing_event(&self) -> Option<EventReport> {
         self.events.lock().ongoing()
     }
@@ -383,13 +391,13 @@ impl State {
         self.events.lock().newest(most)
     }
 
-    /// What was after `since`, of the last 24 hours, and how many seconds a slot of it lasts.
+    /// The history of the last 24 hours after `since`, and how long its slots last, seconds.
     pub fn history(&self, since: Timestamp) -> (f64, Vec<Arc<Chunk>>) {
         let history = self.history.lock();
         (history.width(), history.since(since))
     }
 
-    /// The newest verdicts, at most `most`, and those after `since` alone, newest first.
+    /// The newest verdicts after `since`, at most `most`, newest first.
     pub fn verdicts(&self, most: usize, since: Timestamp) -> Vec<Arc<Verdict>> {
         let verdicts = self.verdicts.lock();
         let newest = verdicts.iter().rev().take_while(|verdict| verdict.time > since);

@@ -1,5 +1,5 @@
-//! The requests of an HTTP/2 connection: how many are under way, which of them wait for their client, and how many it has
-//! taken back. What the connection's deadlines go by.
+//! The requests of an HTTP/2 connection: how many are running, which of them wait for the client to read, and
+//! how many the client has cancelled. The deadlines of the connection use these figures.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -10,9 +10,9 @@ use tokio::sync::Notify;
 
 /// The most requests of a connection at once.
 pub const MOST: u32 = 64;
-/// The longest that a client may not take what is there for it.
+/// The longest time that a client may leave a part of an answer unread.
 const TAKING: Duration = Duration::from_secs(10);
-/// How many requests a client may take back, beyond those that it waits for.
+/// How many requests a client may cancel, beyond two for each answered request.
 const TAKEN_BACK: u64 = 256;
 
 /// The requests of a connection.
@@ -21,16 +21,16 @@ pub struct Streams {
     under_way: Cell<u64>,
     answered: Cell<u64>,
     taken_back: Cell<u64>,
-    /// Since when there has been none.
+    /// The time at which the last request ended.
     idle: Cell<Instant>,
     last: Cell<u64>,
-    /// Since when a part of an answer waits for the client, by request.
+    /// The time since which a part of an answer waits for the client, by request.
     waiting: RefCell<BTreeMap<u64, Instant>>,
-    /// Woken when the connection is to take no more requests.
+    /// Notified when the connection is to accept no more requests.
     pub closing: Notify,
 }
 
-/// A request that is under way, until it is dropped.
+/// A running request. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Request {
     streams: Rc<Streams>,
@@ -41,16 +41,16 @@ pub struct Request {
 /// Why a connection has to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overdue {
-    /// There has been no request for long.
+    /// There has been no request for too long.
     Idle,
-    /// What is there is not taken.
+    /// The client does not read its answers.
     NotTaken,
-    /// Requests are made and taken back.
+    /// The client sends and cancels too many requests.
     TakenBack,
 }
 
 impl Streams {
-    /// None yet.
+    /// No requests yet.
     pub fn new() -> Rc<Self> {
         Rc::new(Self {
             under_way: Cell::new(0),
@@ -63,24 +63,25 @@ impl Streams {
         })
     }
 
-    /// A request has come.
+    /// Record that a request has arrived.
     pub fn begin(self: &Rc<Self>) -> Request {
         self.under_way.set(self.under_way.get() + 1);
         self.last.set(self.last.get() + 1);
         Request { streams: self.clone(), number: self.last.get(), is_answered: Cell::new(false) }
     }
 
-    /// Whether a request is under way.
+    /// Whether a request is running.
     pub fn are_under_way(&self) -> bool {
         self.under_way.get() > 0
     }
 
-    /// Whether one was answered.
+    /// Whether a request was answered.
     pub fn are_answered(&self) -> bool {
         self.answered.get() > 0
     }
 
-    /// Why the connection has to end, where it may be idle for so long before its first request, and after others.
+    /// Why the connection has to end, if it has to. It may be idle for `first` before its first request, and
+    /// for `idle` after later ones.
     pub fn overdue(&self, first: Duration, idle: Duration) -> Option<Overdue> {
         if self.taken_back.get() > TAKEN_BACK + 2 * self.answered.get() {
             return Some(Overdue::TakenBack);
@@ -94,22 +95,22 @@ impl Streams {
 }
 
 impl Request {
-    /// A part of its answer is there for the client.
+    /// Record that a part of the answer is ready for the client.
     pub fn given(&self) {
         self.streams.waiting.borrow_mut().insert(self.number, Instant::now());
     }
 
-    /// The client has taken what was there.
+    /// Record that the client has taken the part that was ready.
     pub fn taken(&self) {
         self.streams.waiting.borrow_mut().remove(&self.number);
     }
 
-    /// It is to be the last of its connection.
+    /// Ask the connection to accept no more requests.
     pub fn close(&self) {
         self.streams.closing.notify_one();
     }
 
-    /// All of its answer was given away.
+    /// Record that the whole answer was handed over.
     pub fn answered(&self) {
         if !self.is_answered.replace(true) {
             self.streams.answered.set(self.streams.answered.get() + 1);

@@ -1,14 +1,15 @@
-//! Threads and tasks that run as long as the detector does; whether one of them has ended out.
+//! Running threads and tasks in; whether one of them has ended out. They must run as long as the detector.
 
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-/// The threads that a detector is not alive without.
+/// The threads that must run for the detector to be alive.
 #[derive(Clone, Debug, Default)]
 pub struct Threads(Arc<Mutex<Option<&'static str>>>);
 
-/// A thread that runs, until it is dropped: at its end, and in a panic.
+/// A guard that a thread holds while it runs. Dropping it, at the thread's end or in a panic, records the
+/// end.
 #[derive(Debug)]
 pub struct Running {
     threads: Threads,
@@ -16,12 +17,12 @@ pub struct Running {
 }
 
 impl Threads {
-    /// This one runs from now on.
+    /// Register a thread that runs from now on.
     pub fn runs(&self, name: &'static str) -> Running {
         Running { threads: self.clone(), name }
     }
 
-    /// The first that has ended.
+    /// The name of the first thread that has ended, if any.
     pub fn ended(&self) -> Option<&'static str> {
         *self.0.lock()
     }

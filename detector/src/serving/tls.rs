@@ -1,4 +1,4 @@
-//! Certificates in PEM in; how a TLS server presents itself, and whom it takes in, out.
+//! Certificates and a key in PEM in; the TLS configuration of a server out.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,20 +12,21 @@ use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 use super::reloaded::Reloaded;
 
-/// What is spoken inside of TLS, as ALPN names it, what is preferred first.
+/// The protocols over TLS by their ALPN names, the preferred one first.
 pub const HTTP_2: &[u8] = b"h2";
 const HTTP_1: &[u8] = b"http/1.1";
-/// How many sessions are remembered, so that clients that come again need no whole handshake.
+/// The most TLS sessions that are cached, so that clients that connect again need no full handshake.
 const SESSIONS: usize = 256;
 const VERSIONS: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
 
-/// A server's TLS, read again where its files change. Connections that are open stay as they are.
+/// The TLS configuration of a server, reloaded when its files change. Open connections keep the old one.
 pub type Tls = Reloaded<Arc<ServerConfig>>;
 
-/// The TLS of a certificate chain, its private key, and perhaps the authorities that sign clients' certificates.
+/// Load the TLS configuration from a certificate chain, its private key, and optionally the authorities that
+/// sign clients' certificates.
 ///
 /// # Errors
-/// A file cannot be read, or is of no use: one sentence that names it.
+/// A file cannot be read or is not valid: one sentence that names it.
 pub fn start(certificate: PathBuf, key: PathBuf, client_ca: Option<PathBuf>) -> Result<Arc<Tls>, String> {
     let files = [Some(certificate), Some(key), client_ca].into_iter().flatten().collect();
     Reloaded::start(files, config)

@@ -5,19 +5,19 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-/// The shortest token, characters: what is shorter can be guessed.
+/// The shortest token, characters: shorter ones can be guessed.
 const LEAST: usize = 16;
 /// The most tokens.
 const MOST: usize = 1024;
 
-/// The tokens that are valid, as digests: the tokens themselves are not kept.
+/// The valid tokens as digests: the tokens themselves are not kept in memory.
 pub struct Tokens(Vec<[u8; 32]>);
 
 impl Tokens {
-    /// The tokens of a file, one a line; empty lines and those that begin with # count for nothing.
+    /// Read the tokens of a file, one a line; empty lines and those that begin with # are ignored.
     ///
     /// # Errors
-    /// There is none, one is too short, or there are too many. No sentence repeats a token.
+    /// The file has no token, a token is too short, or there are too many. No error message contains a token.
     pub fn parse(files: &[Vec<u8>]) -> Result<Self, String> {
         let text = files.first().map(|bytes| std::str::from_utf8(bytes)).transpose();
         let text = text.map_err(|_| "expected UTF-8".to_owned())?.unwrap_or_default();
@@ -40,8 +40,9 @@ impl Tokens {
         }
     }
 
-    /// Whether the value of an Authorization header has a valid token: `Bearer TOKEN`, or, as browsers send it, `Basic` with the
-    /// token as the password of any user (RFC 6750, RFC 7617). It takes as long whichever token it is.
+    /// Whether the value of an Authorization header has a valid token: `Bearer TOKEN`, or, as browsers send
+    /// it, `Basic` with the token as the password of any user (RFC 6750, RFC 7617). The comparison takes the
+    /// same time for each token.
     pub fn admit(&self, header: Option<&str>) -> bool {
         let Some(given) = header.and_then(token) else { return false };
         let given = digest(&given);

@@ -1,4 +1,4 @@
-//! A TCP stream in; the same stream out, or what TLS makes of it.
+//! A TCP stream in; the same stream, plain or with TLS, out.
 
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
@@ -18,23 +18,23 @@ const HANDSHAKE: u8 = 22;
 const NO_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: 60\r\nconnection: close\r\n\r\n\
     {\"error\":\"expected HTTPS on this port, got something else\"}\n";
 
-/// What bytes come and go by.
+/// The stream that a connection's bytes are read from and written to.
 pub enum Transport {
-    /// As they are.
+    /// Plain TCP.
     Plain(TcpStream),
-    /// Encrypted.
+    /// TLS over TCP.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Transport {
-    /// A client that was just accepted, once the handshake is done.
+    /// Do the TLS handshake with a client that was just accepted.
     ///
     /// # Errors
     /// The handshake failed. A client that speaks plain HTTP gets an answer that says so.
     pub async fn accept(stream: TcpStream, config: Arc<ServerConfig>) -> io::Result<Self> {
         let mut first = [0];
         if stream.peek(&mut first).await? == 1 && first[0] != HANDSHAKE {
-            // What was not read would reset the connection, and the client would not see the answer.
+            // Unread bytes would reset the connection, and the client would not see the answer.
             let _ = stream.try_read(&mut [0; 4 << 10]);
             let _ = stream.try_write(NO_TLS);
             return Err(io::Error::new(ErrorKind::InvalidData, "expected TLS"));
@@ -42,7 +42,7 @@ impl Transport {
         Ok(Self::Tls(Box::new(TlsAcceptor::from(config).accept(stream).await?)))
     }
 
-    /// Whether both sides have agreed on HTTP/2 (RFC 7301). None where nothing was agreed on, and the first bytes say it.
+    /// Whether both sides have negotiated HTTP/2 (RFC 7301). None without TLS: then the first bytes decide.
     pub fn is_http2(&self) -> Option<bool> {
         match self {
             Self::Plain(_) => None,
@@ -50,7 +50,7 @@ impl Transport {
         }
     }
 
-    /// Write what there is room for now.
+    /// Write as many bytes as there is room for now, without waiting.
     pub fn try_write(&mut self, bytes: &[u8]) {
         match self {
             Self::Plain(stream) => drop(stream.try_write(bytes)),
@@ -69,7 +69,7 @@ impl Transport {
     }
 }
 
-/// What comes and goes.
+/// A stream that can be read and written.
 trait Both: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Both for T {}
 

@@ -40,7 +40,7 @@ impl<'a> VerdictJson<'a> {
     }
 }
 
-/// An object with something of each sensor.
+/// A JSON object with one entry per sensor.
 struct ByName<'a, T> {
     sensors: &'a [&'a str],
     each: &'a [T],
@@ -56,7 +56,7 @@ impl<T: Serialize> Serialize for ByName<'_, T> {
     }
 }
 
-/// A verdict as a JSON value, to be part of another.
+/// A verdict as a JSON value that can become a part of another one.
 pub fn verdict_json(sensors: &[&str], verdict: &Verdict) -> Value {
     serde_json::to_value(VerdictJson::new(sensors, verdict)).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Bytes that are compressed by Zstandard (RFC 8878) in, the bytes out; and the other way, a piece at a time.
+//! Bytes compressed by Zstandard (RFC 8878) in, the original bytes out; and the reverse, a piece at a time.
 
 use std::io::{Error, ErrorKind, Read, Result};
 
@@ -6,13 +6,15 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
-/// The largest window, bytes: so much every decoder of a Content-Encoding takes, and none has to take more (RFC 9659).
+/// The largest accepted window, bytes: every decoder of this Content-Encoding must support 8 MiB, and none
+/// must support more (RFC 9659).
 const WINDOW: u64 = 8 << 20;
 
-/// What a compressor holds, bytes: the window, what it finds there, and a piece before and after.
+/// The memory of a compressor, bytes: the window, its index, and a piece before and after compression.
 pub const COMPRESSOR: usize = 512 << 10;
 
-/// The frames of a body, one after another. It holds a window, or as much as it has given away if that is less.
+/// A decoder of the frames of a body, one after another. It keeps a window of its output in memory, or all of
+/// its output if that is less.
 pub struct Decoder<'a> {
     rest: &'a [u8],
     frame: FrameDecoder,
@@ -20,14 +22,14 @@ pub struct Decoder<'a> {
 }
 
 impl<'a> Decoder<'a> {
-    /// All frames of these bytes.
+    /// A decoder of all frames in `packed`.
     pub fn new(packed: &'a [u8]) -> Self {
         let mut frame = FrameDecoder::new();
         frame.set_max_window_size(WINDOW);
         Self { rest: packed, frame, is_within_frame: false }
     }
 
-    /// Begin with the next frame, or skip it, if it is one of those that carry something else.
+    /// Begin the next frame, or skip it if it is a skippable frame.
     fn begin(&mut self) -> Result<()> {
         match self.frame.reset(&mut self.rest) {
             Ok(()) => self.is_within_frame = true,
@@ -40,7 +42,7 @@ impl<'a> Decoder<'a> {
         Ok(())
     }
 
-    /// What is there of the frame; 0 where that was all.
+    /// Read from the current frame; 0 bytes at its end.
     fn read_frame(&mut self, out: &mut [u8]) -> Result<usize> {
         while self.frame.can_collect() == 0 && !self.frame.is_finished() {
             let decoded = self.frame.decode_blocks(&mut self.rest, BlockDecodingStrategy::UptoBlocks(1));
@@ -80,7 +82,7 @@ fn invalid(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::new(ErrorKind::InvalidData, why)
 }
 
-/// A piece as a frame of its own: frames one after another are what they hold, one after another.
+/// Compress a piece as a frame of its own. Concatenated frames decompress to the concatenated pieces.
 pub fn frame(piece: &[u8]) -> Vec<u8> {
     compress_to_vec(piece, CompressionLevel::Fastest)
 }
@@ -111,7 +113,7 @@ mod tests {
         for length in 1..packed.len() {
             assert!(unpacked(&packed[..length]).is_err(), "{length} of {} bytes", packed.len());
         }
-        // A window of 16 MiB, and an empty block that is the last.
+        // A frame with a window of 16 MiB and an empty last block.
         let error = unpacked(&[0x28, 0xb5, 0x2f, 0xfd, 0, 14 << 3, 1, 0, 0]).unwrap_err();
         assert!(error.to_string().contains("16777216"), "{error}");
     }

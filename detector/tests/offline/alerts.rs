@@ -1,4 +1,4 @@
-//! The promise of `threshold.alertsPerDay`: what it lets pass on clean readings that come after the training.
+//! The promise of `threshold.alertsPerDay`: how many alerts clean readings after the training raise.
 
 use std::sync::Arc;
 

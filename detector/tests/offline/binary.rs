@@ -1,4 +1,4 @@
-//! The program itself: started, asked, stopped; its exit codes and its sentences.
+//! The program as a process: its start, its answers, its stop, its exit codes and its messages.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -65,7 +65,7 @@ impl Serving {
         assert!(status.success());
     }
 
-    /// Everything that is still said, and the exit code.
+    /// The rest of the output, and the exit code.
     fn end(mut self) -> (String, Option<i32>) {
         let mut rest = String::new();
         self.lines.read_to_string(&mut rest).unwrap();
@@ -131,7 +131,7 @@ fn two_runs_agree_in_digest_and_in_every_verdict_on_any_number_of_threads() {
     assert!(runs[0] == runs[1] && runs[1] == runs[2]);
 }
 
-/// The figures that the last line gives.
+/// The recall and the precision in the last line of the output.
 fn figures(output: &Output) -> (f64, f64) {
     let stdout = text(&output.stdout);
     let last = stdout.lines().last().unwrap();

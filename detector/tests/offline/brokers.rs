@@ -1,5 +1,5 @@
-//! Servers that sources connect to, and what stands between, each a process of its own on free ports of this machine.
-//! `tests/brokers` installs or builds them.
+//! Servers that sources connect to, and a proxy between them, each a process of its own on free ports of this
+//! machine. `tests/brokers` installs or builds them.
 
 use std::fs;
 use std::io::Write;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::running::{ask_with, free_port, wait_for};
 
-/// Wait until somebody listens.
+/// Wait until a server listens at this address.
 fn listening(what: &str, address: SocketAddr) {
     wait_for(&format!("{what} listens"), || TcpStream::connect(address).ok());
 }
@@ -20,7 +20,7 @@ fn listening(what: &str, address: SocketAddr) {
 pub struct Process(Child);
 
 impl Process {
-    /// With these arguments, once it listens.
+    /// Start the program with these arguments, and wait until it listens.
     pub fn start(program: &str, arguments: &[&str], address: SocketAddr) -> Self {
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -47,13 +47,13 @@ pub fn publish(address: SocketAddr, topic: &str, lines: &str, arguments: &[&str]
     assert!(child.wait().unwrap().success());
 }
 
-/// mochi-mqtt, a broker in Go; everybody may do everything.
+/// Start mochi-mqtt, a broker in Go, without any access control.
 pub fn mochi(address: SocketAddr) -> Process {
     let (tcp, web, info) = (address.to_string(), free_port().to_string(), free_port().to_string());
     Process::start("mochi-mqtt", &["-tcp", &tcp, "-ws", &web, "-info", &info], address)
 }
 
-/// toxiproxy between a client and a server: what it does to their connections is said by its toxics.
+/// toxiproxy between a client and a server: its toxics define what it does to their connections.
 pub struct Toxiproxy {
     _process: Process,
     api: SocketAddr,
@@ -71,7 +71,7 @@ impl Toxiproxy {
         proxy
     }
 
-    /// For example `timeout` with no data ever: a connection that is half open.
+    /// Add a toxic, for example `timeout` with no data ever: a connection that is half open.
     pub fn add(&self, kind: &str, stream: &str, attributes: &Value) {
         let toxic = json!({"name": format!("{kind}-{stream}"), "type": kind, "stream": stream, "attributes": attributes});
         self.call("POST", "/server/toxics", &toxic);
@@ -108,7 +108,7 @@ impl Drop for Mosquitto {
 }
 
 impl Mosquitto {
-    /// With these lines after the one of its listener; FOLDER in them is its folder.
+    /// Start it with these lines after the one of its listener; FOLDER in them is its folder.
     pub fn start(config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self::start_in(folder, config)
@@ -147,7 +147,7 @@ impl Mosquitto {
         format!("mqtt://{}", self.address)
     }
 
-    /// Each line is a message.
+    /// Publish to the broker; each line is a message.
     pub fn publish(&self, topic: &str, lines: &str, arguments: &[&str]) {
         publish(self.address, topic, lines, arguments);
     }

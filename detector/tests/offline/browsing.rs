@@ -1,4 +1,4 @@
-//! What browsers and other programs look at: the page, the list of routes, what has changed since they last looked.
+//! Routes for browsers and other programs: the page, the list of routes, the changes since the last request.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -62,7 +62,7 @@ fn every_route_of_the_predict_port_is_documented() {
         for part in source.split(kind).skip(1) {
             let (path, _) = part.split_once('"').unwrap();
             count += 1;
-            // OpenAPI has no words for gRPC.
+            // OpenAPI cannot describe gRPC.
             let is_left_out = path.starts_with("/page/") || path.starts_with("/inference.");
             assert_eq!(openapi["paths"][path][method].is_object(), !is_left_out, "{method} {path}");
         }

@@ -1,4 +1,5 @@
-//! What a data scientist does with files: train with labels, score with columns kept and reasons, NDJSON, one tree.
+//! The work of a data scientist with files: train with labels, score with columns kept and reasons, NDJSON,
+//! one tree.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,7 +13,7 @@ fn detector(folder: &Path, arguments: &[&str], input: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_detector"));
     command.args(arguments).current_dir(folder).stdin(Stdio::piped());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // One that ends before it has read everything has closed its input.
+    // A program that ends before it has read all its input has closed it.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }
@@ -30,7 +31,7 @@ fn error(folder: &Path, arguments: &[&str], input: &str) -> String {
     text.lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or_default().to_owned()
 }
 
-/// Rows with a name and a fault in each hundredth.
+/// Rows with a name, and a fault in every hundredth row.
 fn rows() -> String {
     (0..500).fold("id,heat,flow,fault\n".to_owned(), |mut rows, row| {
         let fault = row % 100 == 99;

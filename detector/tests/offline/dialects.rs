@@ -22,7 +22,7 @@ async fn get(state: &Data<State>, path: &str) -> (u16, Value) {
     (status.as_u16(), serde_json::from_str(&text).unwrap())
 }
 
-/// A body with headers; the status, the JSON's length of a binary answer, and the body.
+/// Send a body with headers. Return the status, the JSON's length of a binary answer, and the body.
 async fn send(
     state: &Data<State>,
     path: &str,
@@ -58,7 +58,7 @@ async fn a_number_as_a_string_is_taken() {
 async fn rows_of_readings_become_the_columns_that_the_pipeline_makes_of_them() {
     let state = serving(TWO, "{features: [Value, Difference], lags: 1}");
     let readings = r#"{"readings":[[5,-3],{"flow":-3.5,"pressure":"5.5"},[5,-3],[5,60]]}"#;
-    // Of each vector: the value and the difference of each sensor, now and one reading back.
+    // Each vector has the value and the difference of each sensor, now and one reading back.
     let rows = r#"{"instances":[[5,-0.5,-3,0.5,5.5,0.5,-3.5,-0.5],[5,0,60,63,5,-0.5,-3,0.5]]}"#;
     for (path, list) in [("/predict", "predictions"), ("/predict?detail=true", "predictions")] {
         let (status, answer) = post(&state, path, readings).await;
@@ -459,14 +459,14 @@ fn field(number: u8, content: &[u8]) -> Vec<u8> {
     [&[number << 3 | 2, u8::try_from(content.len()).unwrap()], content].concat()
 }
 
-/// One row of 0.5, in the field of its type.
+/// An inference request with one row, 0.5, in the field of its type.
 fn infer_request() -> Vec<u8> {
     let contents = field(5, &field(7, &0.5_f64.to_le_bytes()));
     let tensor = [field(1, b"input"), field(2, b"FP64"), field(3, &[1, 1]), contents].concat();
     [field(1, b"boiler"), field(5, &tensor)].concat()
 }
 
-/// A call of gRPC: the message that is answered.
+/// Call a gRPC method. Return the message of the answer.
 async fn call(state: &Data<State>, method: &str, message: &[u8]) -> Vec<u8> {
     let app = test::init_service(App::new().app_data(state.clone()).configure(configure_predict)).await;
     let length = u32::try_from(message.len()).unwrap().to_be_bytes();

@@ -1,4 +1,4 @@
-//! `detector evaluate`: labels in, figures with their intervals out; and what it makes of bad labels.
+//! `detector evaluate`: labels in, figures with their intervals out; and the errors of bad labels.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -23,7 +23,7 @@ fn error(folder: &Path, arguments: &[&str]) -> String {
     text(&output.stderr).lines().find_map(|line| line.strip_prefix("error: ")).unwrap_or_default().to_owned()
 }
 
-/// Rows a minute apart, of which each hundredth and the next are anomalous.
+/// Rows a minute apart, of which the last two of every hundred are anomalous.
 fn rows(count: usize) -> String {
     (0..count).fold("timestamp,load,label\n".to_owned(), |mut rows, row| {
         let fault = row % 100 > 97;

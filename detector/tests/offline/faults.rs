@@ -1,6 +1,6 @@
-//! What happens between an mqtt source and its broker: connections that are slow, cut and half open (toxiproxy), another broker
-//! (mochi-mqtt), floods, and messages that are not what they were. Whatever it is, each reading is accounted for.
-//! `tests/brokers` installs or builds what is needed.
+//! Faults between an mqtt source and its broker: connections that are slow, cut and half open (toxiproxy),
+//! another broker (mochi-mqtt), floods, and messages that change their type. In all cases, each reading is
+//! accounted for. `tests/brokers` installs or builds what is needed.
 
 use std::fs;
 use std::path::Path;
@@ -25,7 +25,8 @@ fn outcome(running: &Running, outcome: &str) -> f64 {
     running.metric(&format!("anomaly_readings_total{{outcome=\"{outcome}\""))
 }
 
-/// Nothing that was published while the connection was slow, cut or half open is lost to a persistent session.
+/// Check that a persistent session loses nothing that was published while the connection was slow, cut or
+/// half open.
 fn what_stands_between_loses_nothing(version: &str) {
     let broker = Mosquitto::start("allow_anonymous true\nmax_queued_messages 0");
     let proxy = Toxiproxy::before(broker.address);
@@ -155,7 +156,7 @@ fn what_is_more_often_than_the_interval_counts_once_and_what_is_of_next_year_not
     broker.publish("plant/pump", &many.join("\n"), &[]);
     running.until_serving();
     running.until(|_| running.is_accounted(seconds * 100));
-    // Of each second's hundred the last one counts. A broker may drop some of a flood.
+    // Only the last of the hundred readings of each second counts. A broker may drop some of a flood.
     let (arrived, _) = running.accounts();
     let judged = arrived - outcome(&running, "dropped");
     assert!(judged <= seconds as f64 && outcome(&running, "scored") > 10.0, "{judged} of {arrived} count");

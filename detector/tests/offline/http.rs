@@ -1,4 +1,4 @@
-//! Every route, through the same `configure` as the program: what a request gets, good and bad.
+//! Every route, through the same `configure` as the program: the answers to good and bad requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,7 +135,7 @@ async fn a_model_that_looks_back_takes_a_value_as_the_reading_that_comes_next() 
             async |body: String| ask(&state, Method::POST, "/predict?detail=true", body.as_bytes()).await.1;
         let next: Value = serde_json::from_str(&ask(format!(r#"{{"value":{value}}}"#)).await).unwrap();
         let whole: Value = serde_json::from_str(&ask(row(value)).await).unwrap();
-        // The row says that nothing had changed before; the detector remembers what really had.
+        // The row assumes that nothing had changed before; the detector knows the real change.
         let (next, whole) =
             (next["severity"].as_f64().unwrap(), whole["predictions"][0]["severity"].as_f64().unwrap());
         assert!((next - whole).abs() < 0.2, "{next} {whole}");
@@ -246,7 +246,7 @@ async fn the_newest_verdicts_come_first_and_are_bounded() {
     }
 }
 
-/// What the state gets of one instant.
+/// Record one judged instant in the state.
 fn judged(state: &State, second: i64, severity: f64, alarm_state: AlarmState) {
     let model = state.scorer().unwrap().model().digest().clone();
     let judgement = Judgement {

@@ -1,4 +1,4 @@
-//! HTTPS, with a server of this machine whose certificate only the environment vouches for: `SSL_CERT_FILE`, for
+//! HTTPS with a server on this machine whose certificate only the environment trusts (`SSL_CERT_FILE`), for
 //! models that are loaded and for webhooks that are called.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -17,11 +17,11 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A server by TLS that gives everybody the same answer. It lives as long as the test program.
+/// A TLS server that gives all clients the same answer. It lives as long as the test program.
 struct Server {
     url: String,
     certificate: PathBuf,
-    /// Each request, or why there was none.
+    /// Each request, or the error instead.
     received: Receiver<io::Result<String>>,
 }
 
@@ -54,7 +54,7 @@ impl Server {
     }
 }
 
-/// One request, head and body, once it has its answer.
+/// Read a request, answer it, and return its head and body.
 fn served(stream: impl Read + Write, answer: &[u8]) -> io::Result<String> {
     let mut stream = BufReader::new(stream);
     let mut request = String::new();
@@ -85,7 +85,7 @@ impl Drop for Running {
 }
 
 impl Running {
-    /// Run this spec; by the system's certificate authorities, or those in the file.
+    /// Run this spec with the system's certificate authorities, or with those in the file.
     fn start(folder: &Path, spec: &str, authorities: Option<&Path>) -> Self {
         let manifest = folder.join("fan.yaml");
         let head = "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\nmetadata: {name: fan}\nspec:\n  interval: 100ms\n  \

@@ -1,4 +1,5 @@
-//! The program, killed and started again: the same model, no training; and models that take over while it answers.
+//! The program after it was killed and started again: the same model, no training; and models that take over
+//! while it answers.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ const MANIFEST: &str = "apiVersion: anomaly.dev/v1alpha1\nkind: AnomalyDetector\
     simulated: {seed: 3, sensors: [{name: speed, waves: [{amplitude: 1, period: 40s}], noise: {gaussian: {standardDeviation: 0.2}}}]}\n  \
     model: {train: {samples: 400, trees: 25, lags: 3, dataEndTime: 2026-11-22T00:00:00Z}}\n  threshold: {contamination: 0.02}\n";
 
-/// A folder with a manifest, and what the detector is to keep.
+/// A folder with a manifest and the files that the detector stores.
 struct Place(tempfile::TempDir);
 
 impl Place {
@@ -27,7 +28,7 @@ impl Place {
         self.0.path().join(name)
     }
 
-    /// As a kubelet does it: a new file takes the old one's place.
+    /// Write a file as a kubelet does: a new file replaces the old one.
     fn write(&self, name: &str, bytes: &[u8]) {
         fs::write(self.path("new"), bytes).unwrap();
         fs::rename(self.path("new"), self.path(name)).unwrap();
@@ -76,7 +77,7 @@ fn whoever_is_killed_serves_the_same_model_again_without_training() {
         let running = place.start(&STATE);
         let report = running.report();
         assert_eq!((digest(&report), &report["trainings"]), (first.clone(), &0.into()));
-        // Lags and all: the first instant is judged.
+        // The readings that the lags need were restored too: the first instant is judged.
         running.until(|_| newest(&running).is_some());
         assert!(running.metric("anomaly_restore_gap_seconds").abs() < 1e-9);
         assert!(running.metric("anomaly_trainings_total{outcome=\"done\"").abs() < 1e-9);
@@ -113,7 +114,7 @@ fn a_change_that_touches_neither_sources_nor_model_never_trains() {
     ] {
         place.change(from, to);
         let report = place.start(&STATE).report();
-        // With `retrain`, a model whose history ended long ago is due: nothing else is.
+        // Only with `retrain` a training is due, because the model's history ended long ago.
         let due = u64::from(to.contains("retrain"));
         assert!(report["trainings"].as_u64().unwrap() <= due, "{to}");
         if due == 0 {
@@ -182,7 +183,7 @@ fn a_pin_takes_effect_at_once_and_its_end_goes_on_with_the_newest() {
 #[test]
 fn trainings_by_the_clock_swap_and_every_answer_is_of_one_model() {
     let place = Place::new();
-    // With a threshold that follows, models could not be distinguished by it.
+    // A threshold that follows the scores could not tell the models apart.
     place.change("model: {train", "adaptation: {policy: Fixed}\n  model: {retrain: {interval: 1s}, train");
     let running = place.start(&STATE);
     let mut models = std::collections::HashMap::new();
@@ -242,7 +243,7 @@ fn a_replay_keeps_its_model_and_goes_on_where_it_was() {
     let (first, second) = (replay("20m"), replay("24h"));
     assert!(first.contains("trained on 50 samples") && first.contains("readings=20 "), "{first}");
     assert!(second.contains("without training"), "{second}");
-    // 2 rows have no past of their own: 52 were read to learn from, 20 were judged.
+    // The first 2 rows have no past of their own: 52 were read to learn from, 20 were judged.
     assert!(second.contains("readings=28 "), "{second}");
 }
 

@@ -1,4 +1,5 @@
-//! `model.load` against real servers of this machine: what is taken, and each refusal with its sentence and its reason.
+//! `model.load` against real servers on this machine: what is accepted, and each refusal with its message and
+//! its reason.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, mpsc};
@@ -96,7 +97,7 @@ async fn answer(request: HttpRequest) -> HttpResponse {
 /// Whether requests to `/spy` carried credentials: a password or token, a session token of S3.
 static SPIED: Mutex<Vec<[bool; 2]>> = Mutex::new(Vec::new());
 
-/// The same server by another name.
+/// A URL of the same server by another host name.
 fn elsewhere(request: &HttpRequest) -> String {
     format!("http://localhost:{}/spy", request.app_config().local_addr().port())
 }
@@ -106,7 +107,7 @@ fn zeros() -> impl futures::Stream<Item = Result<Bytes, std::io::Error>> {
     futures::stream::repeat_with(move || Ok(zeros.clone()))
 }
 
-/// A place for Secrets, and what is looked for with them.
+/// A folder for Secrets, and models that are loaded with them.
 struct Case {
     folder: tempfile::TempDir,
 }

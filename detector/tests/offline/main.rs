@@ -1,4 +1,5 @@
-//! What needs no cluster: the program as a process, its routes, and what it loads from and sends to servers of this machine.
+//! Tests without a cluster: the program as a process, its routes, and what it loads from and sends to servers
+//! on this machine.
 #![cfg(test)]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

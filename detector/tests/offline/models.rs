@@ -1,4 +1,4 @@
-//! The program itself on CSV files: train, inspect, score, export, and what it refuses.
+//! The program on CSV files: train, inspect, score, export, and refused input.
 
 use std::collections::HashMap;
 use std::fs;
@@ -49,14 +49,14 @@ impl Folder {
         self.command(arguments).output().unwrap()
     }
 
-    /// What it prints, once it has done what was asked.
+    /// The output of a command, which must succeed.
     fn done(&self, arguments: &str) -> String {
         let output = self.run(arguments);
         assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// The one sentence with which it refuses.
+    /// The error message of a command, which must fail.
     fn refused(&self, arguments: &str) -> String {
         let output = self.run(arguments);
         let stderr = String::from_utf8(output.stderr).unwrap();
@@ -320,7 +320,7 @@ fn an_imported_pipeline_keeps_its_steps_in_the_artifact() {
         }
         // The reasons are of the row as it was given, not of what the forest sees.
         let judgement = model.judge(&[1e-2, 0.0, 5e6], Explain::Always).unwrap();
-        // One kind clips its cells: there it is no further off than the others.
+        // The kind `constant` clips its cells: there this cell is no further off than the others.
         assert!(kind == "constant" || judgement.top_contributor() == Some(2), "{kind}");
         assert!((judgement.reasons[2].value - 5e6).abs() < 1e-6, "{kind}");
         assert_eq!(model.scores(vec![0.0, 0.0, f64::INFINITY]).unwrap_err().to_string(), beyond(), "{kind}");

@@ -1,5 +1,5 @@
-//! The program with a source that is an MQTT broker, a real one: Mosquitto, started on free ports of this machine.
-//! `tests/brokers` installs it and runs these.
+//! The program with a real MQTT broker as its source: Mosquitto, started on free ports of this machine.
+//! `tests/brokers` installs it and runs these tests.
 
 use std::fs;
 use std::net::TcpListener;
@@ -15,7 +15,7 @@ use crate::running::{Running, free_port};
 pub const FIRST: usize = 1_700_000_000;
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/mqtt.yaml");
 
-/// So many seconds of readings from a second on, a message each: two sensors that tremble a little.
+/// Readings of `count` seconds, the first at second `from`, one message each: two sensors that vary a little.
 pub fn messages(from: usize, count: usize) -> String {
     let message = |second: usize| {
         json!({"ts": FIRST + second, "rms": 2.0 + (second * 7 % 5) as f64 / 10.0, "temperature": 60 + second * 3 % 4})
@@ -92,10 +92,10 @@ fn a_broker_that_was_killed_loses_nothing_of_a_persistent_session() {
         assert!(message(&report).starts_with(&broker.url()), "{report}");
         assert!(running.metric("anomaly_source_up{").abs() < f64::EPSILON);
         broker.restart();
-        // It may be sent before the detector is back: the broker keeps it.
+        // If this is sent before the detector is connected again, the broker keeps it.
         broker.publish("plant/pump", &messages(310, 50), &["-q", "1"]);
         running.until(connected);
-        // The last instant is over a second later. What the broker delivers again is dropped.
+        // The last instant is over a second later. Readings that the broker delivers again are dropped.
         running.until(|_| running.metric("anomaly_readings_total{outcome=\"scored\"") >= 2.0 * 50.0);
         running.until(|_| running.is_accounted(2 * 360));
     }
@@ -125,7 +125,7 @@ fn each_message_that_is_no_reading_is_refused_in_a_sentence_and_the_others_count
     broker.publish("plant/level", "2.5 m", &[]);
     let outcome = |outcome| running.metric(&format!("anomaly_readings_total{{outcome=\"{outcome}\""));
     running.until(|_| (outcome("refused") - 5.0).abs() < 0.5);
-    // What was retained says not of when it is.
+    // A retained message does not tell the time of its reading.
     running.until(|_| outcome("dropped") >= 1.0);
     running.until(|_| running.is_accounted(5 + 1));
 }

@@ -1,4 +1,4 @@
-//! Two replicas as programs of their own, and a receiver that both could call: one of them does.
+//! Two replicas as separate processes, and a receiver that both could call: only one of them does.
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use crate::running::{Running, ask, free_port};
 
-/// More than a replica waits for the one before it.
+/// Longer than a replica waits for the one before it.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// A server that takes what it is sent, and the `webhook-id` of each request.
+/// A server that accepts all requests, and the `webhook-id` of each of them.
 fn receiver() -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
@@ -27,7 +27,7 @@ fn receiver() -> (String, Receiver<String>) {
     (url, ids)
 }
 
-/// One request, once it has its answer.
+/// Read a request, answer it, and return its `webhook-id`.
 fn taken(mut stream: TcpStream) -> Option<String> {
     let (mut request, mut byte) = (Vec::new(), [0]);
     while !request.ends_with(b"\r\n\r\n") {

@@ -1,4 +1,4 @@
-//! What the program writes: never over what it reads, and never lost in silence.
+//! The files that the program writes: never over its own input, and never lost without an error.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -121,7 +121,7 @@ fn a_report_is_a_page_and_never_written_over_an_input() {
     assert!(run(folder.path(), &over).1.ends_with("the output must be another file than the input own.yaml"));
 }
 
-/// What a command prints on a terminal, which `script` makes.
+/// The output of a command on a terminal, which `script` provides.
 fn on_a_terminal(no_color: &str) -> String {
     let command = format!(
         "{} run {}/../manifests/recorded.csv",

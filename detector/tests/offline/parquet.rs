@@ -1,4 +1,4 @@
-//! Parquet files in and out; what pandas writes and reads of them is in `tests/parquet`.
+//! Parquet files in and out; `tests/parquet` checks them against pandas.
 
 use std::fmt::Write as _;
 use std::fs;

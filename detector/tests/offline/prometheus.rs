@@ -1,5 +1,5 @@
-//! The program with a source that is a Prometheus server: one that answers whatever a test wants; and real ones, Prometheus and
-//! VictoriaMetrics, which `tests/brokers` builds.
+//! The program with a Prometheus server as its source: one with the answers that a test sets; and real ones,
+//! Prometheus and VictoriaMetrics, which `tests/brokers` builds.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -16,18 +16,18 @@ use crate::brokers::{Process, Toxiproxy};
 use crate::mqtt::{connected, is_one, message};
 use crate::running::{Running, ask, ask_with, free_port, wait_for};
 
-/// What a server answers.
+/// The answer of a server.
 #[derive(Clone)]
 enum Answer {
-    /// As Prometheus does: a series that trembles.
+    /// The answer of Prometheus: a series that varies a little.
     Good,
-    /// To those that send this header, as Prometheus does, else 401.
+    /// The answer of Prometheus if the request has this header, else 401.
     To(&'static str),
-    /// This status, with these headers, each with its line's end, and this body.
+    /// This status, with these headers, each ending in CR LF, and this body.
     Fixed(&'static str, &'static str, &'static str),
     /// A gigabyte of spaces.
     Gigabyte,
-    /// Half of what it promises.
+    /// Less than the announced length.
     Half,
     /// Nothing, for as long as the client waits.
     Nothing,
@@ -51,7 +51,7 @@ impl Server {
                 let (answer, tls) = (answer.lock().unwrap().clone(), tls.lock().unwrap().clone());
                 std::thread::spawn(move || {
                     let stream = stream.unwrap();
-                    // A client that has seen enough is no failure of the server.
+                    // A client that disconnects early is not a failure of the server.
                     let _ = match tls {
                         None => answered(stream, &answer),
                         Some(config) => answered(
@@ -110,7 +110,7 @@ fn answered(stream: impl Read + Write, answer: &Answer) -> std::io::Result<()> {
     stream.get_mut().flush()
 }
 
-/// A reading at each second that is asked for.
+/// The JSON of Prometheus with a reading at each requested second.
 fn prometheus(head: &str, form: &[(String, String)]) -> String {
     let field =
         |name: &str| -> f64 { form.iter().find(|(field, _)| field == name).unwrap().1.parse().unwrap() };
@@ -252,7 +252,7 @@ fn a_key_of_the_secret_that_is_edited_needs_no_restart() {
     running.until(connected);
 }
 
-/// An authority, and what a server with a certificate of it that ends in a year is configured by.
+/// A certificate authority, which configures servers with certificates that end in a given year.
 struct Authority {
     pem: String,
     issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
@@ -298,12 +298,12 @@ fn a_certificate_of_another_authority_or_of_last_year_is_refused_until_it_is_rep
     fs::write(secret.join("ca.crt"), &authority.pem).unwrap();
     running.until(|report| message(report).contains("invalid peer certificate: certificate expired"));
     *server.tls.lock().unwrap() = Some(authority.server(4000));
-    // The pauses between the tries have grown meanwhile.
+    // The pauses between the retries have grown meanwhile.
     running.until_within(Duration::from_mins(2), |report| report["phase"]["name"] == "serving");
     running.until(connected);
 }
 
-/// So many seconds of a series with a label, one reading a second, the newest of now.
+/// This many seconds of a series with a label, one reading a second, the newest at this moment.
 fn history(seconds: u64) -> String {
     let now = jiff::Timestamp::now().as_second() as u64;
     let line = |time: u64| format!("plant_level{{room=\"a\"}} {} {time}000\n", 2 + time * 7 % 5);
@@ -324,7 +324,7 @@ fn victoria_metrics_is_asked_as_prometheus_is_and_may_be_killed() {
     let import =
         |seconds| ask_with(address, "POST /api/v1/import/prometheus", "", &history(seconds)).unwrap();
     assert_eq!(import(600).0, 204);
-    // What was imported can be read once it is flushed.
+    // Imported readings can be queried once they are flushed.
     wait_for("the history", || {
         ask(address, "GET /internal/force_flush", "");
         ask(address, "GET /api/v1/query?query=count_over_time(plant_level[10m])", "")

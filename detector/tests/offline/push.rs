@@ -1,4 +1,5 @@
-//! The program with a source that is pushed to: it collects, trains and judges what is posted, and accounts for it exactly.
+//! The program with a source that is pushed to: it collects, trains on and judges readings, and accounts for
+//! each of them.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -52,7 +53,7 @@ fn push(running: &Running, query: &str, body: &str) -> (u16, Value) {
     (code, serde_json::from_str(&body).unwrap_or(Value::Null))
 }
 
-/// So many seconds of readings from a second on, a line each: two sensors that tremble a little.
+/// Readings of `count` seconds, the first at second `from`, one line each: two sensors that vary a little.
 fn lines(from: usize, count: usize) -> String {
     let line = |second: usize| {
         let values = json!({"pressure": 100 + second * 7 % 5, "flow": second * 3 % 4});

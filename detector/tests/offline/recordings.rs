@@ -1,4 +1,5 @@
-//! The program with data as people have it: a file without a manifest, a pipe, a file that grows, times that fall.
+//! The program with recorded data: a file without a manifest, a pipe, a file that grows, times that go
+//! backwards.
 
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
@@ -10,7 +11,7 @@ use serde_json::json;
 
 use crate::running::Running;
 
-/// Rows of one minute each, from a minute on: a load that trembles, and of one minute a fault.
+/// Rows for these minutes: a load that varies a little, and a fault in one minute.
 fn rows(minutes: std::ops::Range<usize>, fault: usize) -> String {
     minutes.fold(String::new(), |mut rows, minute| {
         let (hour, rest, is_fault) = (minute / 60 % 24, minute % 60, minute == fault);
@@ -38,7 +39,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// What was printed, without the name of the detector and what depends on the machine.
+/// The lines about events, which depend neither on the detector's name nor on the machine.
 fn summary(output: &Output) -> String {
     let lines = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{lines}{}", text(&output.stderr));

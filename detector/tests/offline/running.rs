@@ -1,4 +1,4 @@
-//! A detector that runs as a process of its own: started on free ports, asked over HTTP, killed at the end.
+//! A detector that runs as a separate process: started on free ports, queried over HTTP, killed at the end.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,12 +12,12 @@ use serde_json::Value;
 /// How long a test waits for a condition.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What a condition gives, once it gives something.
+/// Wait until a condition gives a value, and return it.
 pub fn wait_for<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
     wait_within(PATIENCE, what, condition)
 }
 
-/// The same for what takes longer.
+/// The same with another time limit.
 pub fn wait_within<T>(patience: Duration, what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + patience;
     loop {
@@ -29,13 +29,13 @@ pub fn wait_within<T>(patience: Duration, what: &str, mut condition: impl FnMut(
     }
 }
 
-/// The only pause of these tests, between two looks at what they wait for.
+/// The pause between two checks of a condition. These tests have no other pause.
 fn pause() {
     std::thread::sleep(Duration::from_millis(20));
 }
 
-/// A port of loopback that nobody has, and nobody gets who asks for any: the system gives clients those from 32768 on. Each call
-/// gives another.
+/// A free port of loopback below 32768: the system gives clients the ports above, so no other program gets it
+/// by chance. Each call gives another port.
 pub fn free_port() -> SocketAddr {
     static CALLS: AtomicU32 = AtomicU32::new(0);
     loop {
@@ -47,12 +47,13 @@ pub fn free_port() -> SocketAddr {
     }
 }
 
-/// Send a request without headers of its own; the answer's body, if there is one.
+/// Send a request without further headers. Return the answer's body, if there is one.
 pub fn ask(address: SocketAddr, request: &str, body: &str) -> Option<String> {
     ask_with(address, request, "", body).map(|(_, body)| body)
 }
 
-/// Send a request such as `POST /predict` with headers, each ending in CR LF; the answer's code and body.
+/// Send a request such as `POST /predict` with headers, each ending in CR LF. Return the answer's code and
+/// body.
 pub fn ask_with(address: SocketAddr, request: &str, headers: &str, body: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
     let length = body.len();
@@ -69,7 +70,7 @@ pub fn ask_with(address: SocketAddr, request: &str, headers: &str, body: &str) -
     Some((head.split(' ').nth(1)?.parse().ok()?, body))
 }
 
-/// The body that was sent in chunks (RFC 9112, section 7.1).
+/// Decode a body that was sent in chunks (RFC 9112, section 7.1).
 fn unchunked(mut rest: &str) -> Option<String> {
     let mut body = String::new();
     loop {
@@ -148,7 +149,7 @@ impl Running {
         self.until_within(PATIENCE, condition)
     }
 
-    /// The same for what takes longer.
+    /// The same with another time limit.
     pub fn until_within(&self, patience: Duration, condition: impl Fn(&Value) -> bool) -> Value {
         let deadline = Instant::now() + patience;
         loop {
@@ -165,7 +166,8 @@ impl Running {
         self.until(|report| report["phase"]["name"] == "serving")
     }
 
-    /// The value of the first series that starts so; NaN, which no condition holds for, while there is none.
+    /// The value of the first series that begins with `series`; NaN, for which no condition holds, while
+    /// there is none.
     pub fn metric(&self, series: &str) -> f64 {
         let text = ask(self.metrics, "GET /metrics", "").unwrap();
         let line = text.lines().find(|line| line.starts_with(series));
@@ -179,13 +181,13 @@ impl Running {
         (arrived, ["scored", "missing", "refused", "dropped"].map(outcome).iter().sum())
     }
 
-    /// Whether at least so many readings have arrived, and something has become of each.
+    /// Whether at least `least` readings have arrived, and each of them has an outcome.
     pub fn is_accounted(&self, least: usize) -> bool {
         let (arrived, accounted) = self.accounts();
         arrived >= least as f64 && (arrived - accounted).abs() < 0.5
     }
 
-    /// Its resident memory.
+    /// Its resident memory, KiB.
     pub fn resident_kib(&self) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();

@@ -1,4 +1,4 @@
-//! TLS, certificates of clients and tokens on the predict port, each by the program and a client of TLS.
+//! TLS, client certificates and tokens on the predict port, each by the program and a TLS client.
 
 use std::convert::Infallible;
 use std::io::{Read, Write};
@@ -36,7 +36,7 @@ spec:
   model: {train: {samples: 500}}
 ";
 
-/// An authority of one's own.
+/// A private certificate authority.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
@@ -51,14 +51,14 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A certificate and its key, in PEM.
+    /// A certificate for a name and its key, in PEM.
     fn signed(&self, name: &str) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         (params.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
     }
 
-    /// Write what cert-manager writes.
+    /// Write the files that cert-manager writes.
     fn write_to(&self, folder: &Path) {
         let (certificate, key) = self.signed("localhost");
         std::fs::write(folder.join("tls.key"), key).unwrap();
@@ -176,8 +176,8 @@ async fn ask_without_token(
     (answer.status().as_u16(), answer.into_body().collect().await.unwrap().to_bytes())
 }
 
-/// Clients lose an answer whose stream is reset while they send (curl 7.88 says "Stream error in the HTTP/2 framing layer"): so
-/// what is short is read first, and what never ends is not waited for.
+/// Clients lose an answer if its stream is reset while they send (curl 7.88 says "Stream error in the HTTP/2
+/// framing layer"): so a short rest of the request is read first, and an endless one is not waited for.
 #[actix_web::test]
 async fn a_refusal_by_http2_waits_for_a_short_rest_of_its_request() {
     let folder = folder(MANIFEST);

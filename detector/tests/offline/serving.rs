@@ -1,4 +1,5 @@
-//! The program with a model file and no manifest: it answers, and says what is wrong with a file that is no model.
+//! The program with a model file and no manifest: it answers predictions, and reports a file that is not a
+//! model.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

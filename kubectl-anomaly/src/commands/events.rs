@@ -22,7 +22,7 @@ pub struct EventsArgs {
     output: Format,
 }
 
-/// Run it.
+/// Run the command.
 ///
 /// # Errors
 /// The detector cannot be reached.

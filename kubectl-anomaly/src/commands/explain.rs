@@ -1,5 +1,5 @@
-//! `kubectl anomaly explain NAME [READING ...]`: the newest anomalous verdict, or readings, in; which sensors did it, and what was
-//! expected of them, out.
+//! `kubectl anomaly explain NAME [READING ...]`: the newest anomalous verdict, or readings, in; the
+//! contribution of each sensor, and the value expected of it, out.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::output::{Format, print};
 use crate::request::Question;
 use crate::text::explanation;
 
-/// How many verdicts are looked through.
+/// How many of the newest verdicts are searched for an anomalous one.
 const LOOKED_AT: usize = 1000;
 
 /// Why the newest anomalous verdict is one, or how readings would be judged and why.
@@ -27,10 +27,10 @@ pub struct ExplainArgs {
     output: Format,
 }
 
-/// Run it.
+/// Run the command.
 ///
 /// # Errors
-/// The detector cannot be reached, or nothing was anomalous.
+/// The detector cannot be reached, or none of the verdicts is anomalous.
 pub async fn run(args: &ExplainArgs, place: &Place) -> Result<(), CommandError> {
     let asked = if args.readings.is_empty() { None } else { Some(body(&args.readings)?) };
     let detector = Detector::find(&args.named, place).await?;

@@ -24,13 +24,13 @@ pub struct OpenArgs {
     no_browser: bool,
 }
 
-/// Run it.
+/// Run the command.
 ///
 /// # Errors
 /// The detector cannot be reached, or the port is taken.
 pub async fn run(args: &OpenArgs, place: &Place) -> Result<(), CommandError> {
     let detector = Detector::find(&args.named, place).await?;
-    detector.ask(Question::get("/")).await?; // better a sentence here than an empty page there
+    detector.ask(Question::get("/")).await?; // fail here, not with an empty page in the browser
     let listener = TcpListener::bind(("127.0.0.1", args.port)).await?;
     let address = format!("http://{}/", listener.local_addr()?);
     print(&address)?;
@@ -42,7 +42,7 @@ pub async fn run(args: &OpenArgs, place: &Place) -> Result<(), CommandError> {
         let detector = detector.clone();
         tokio::spawn(async move {
             match detector.stream().await {
-                // The browser asks again where a connection breaks.
+                // The browser retries where a connection breaks.
                 Ok(mut stream) => drop(copy_bidirectional(&mut browser, &mut stream).await),
                 Err(error) => eprintln!("error: {error}"),
             }
@@ -50,7 +50,8 @@ pub async fn run(args: &OpenArgs, place: &Place) -> Result<(), CommandError> {
     }
 }
 
-/// Start the browser of this machine; where there is none, the address was printed.
+/// Open the address in this machine's browser. Where there is none, nothing happens: the address is printed
+/// anyway.
 fn browse(address: &str) {
     let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let mut command = Command::new(program);

@@ -1,4 +1,4 @@
-//! `kubectl anomaly predict NAME [READING ...]`: readings in, how the detector judges them out.
+//! `kubectl anomaly predict NAME [READING ...]`: readings in, the detector's prediction for them out.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ pub struct PredictArgs {
     output: Format,
 }
 
-/// Run it.
+/// Run the command.
 ///
 /// # Errors
 /// The detector cannot be reached, or refuses the readings.
@@ -54,10 +54,10 @@ fn read(file: &std::path::Path) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The JSON of a prediction of these readings.
+/// Return the JSON body of a request to predict these readings.
 ///
 /// # Errors
-/// One of them is none.
+/// One of the arguments is not VALUE or SENSOR=VALUE.
 pub(super) fn body(readings: &[String]) -> Result<Value, CommandError> {
     let refused = |reading: &String| CommandError::Reading(reading.clone());
     if let [only] = readings

@@ -27,21 +27,21 @@ pub struct TopArgs {
     output: Format,
 }
 
-/// A detector and its newest verdict; null where it has none, or a sentence where it cannot be asked.
+/// A detector and its newest verdict.
 #[derive(Clone, Debug)]
 pub struct Newest {
-    /// Where it is.
+    /// The detector's namespace.
     pub namespace: String,
     /// Its name.
     pub name: String,
-    /// The verdict.
+    /// The verdict, null where there is none yet; or a sentence on why the detector did not answer.
     pub verdict: Result<Value, String>,
 }
 
-/// Run it.
+/// Run the command.
 ///
 /// # Errors
-/// The API server refuses. A detector that cannot be asked is a row that says so.
+/// The API server refuses. A detector that does not answer is no error: its row has the reason.
 pub async fn run(args: &TopArgs, place: &Place) -> Result<(), CommandError> {
     let cluster = Cluster::connect(place).await?;
     let detectors = cluster.detectors(args.all_namespaces).await?;
@@ -72,7 +72,7 @@ async fn newest(cluster: &Cluster, detector: &AnomalyDetector, credentials: &Cre
     Newest { namespace, name, verdict }
 }
 
-/// The most anomalous first; of equals by name.
+/// Sort by severity, highest first; equal ones by namespace and name.
 pub fn sort(found: &mut [Newest]) {
     let severity =
         |each: &Newest| each.verdict.as_ref().ok().and_then(|each| each["severity"].as_f64()).unwrap_or(-1.0);
@@ -82,7 +82,7 @@ pub fn sort(found: &mut [Newest]) {
     });
 }
 
-/// The table.
+/// Format the detectors as a table.
 pub fn text(found: &[Newest], with_namespaces: bool) -> String {
     let mut rows =
         vec![cells(["NAMESPACE", "NAME", "VERDICT", "SEVERITY", "SENSOR", "SHARE", "READING", "TIME"])];

@@ -1,4 +1,4 @@
-//! `kubectl anomaly verdicts NAME [-f]`: the newest verdicts, oldest first, and those that come.
+//! `kubectl anomaly verdicts NAME [-f]`: the newest verdicts, oldest first, and new ones as they arrive.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::output::{Format, print};
 use crate::request::Question;
 use crate::text::{table, verdict, verdict_titles};
 
-/// How long to wait before a stream that ended is asked for again.
+/// How long to wait before a stream that ended is requested again.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// The newest verdicts, oldest first.
@@ -34,10 +34,10 @@ pub struct VerdictsArgs {
     output: Format,
 }
 
-/// Run it.
+/// Run the command.
 ///
 /// # Errors
-/// The detector cannot be reached at first.
+/// The first request fails, or the output is closed. Later failures are retried.
 pub async fn run(args: &VerdictsArgs, place: &Place) -> Result<(), CommandError> {
     let detector = Detector::find(&args.named, place).await?;
     let mut answer = detector.ask(Question::get(format!("/verdicts?limit={}", args.limit))).await?;
@@ -73,7 +73,7 @@ impl VerdictsArgs {
         Ok(print(&table(&rows))?)
     }
 
-    /// Print verdicts as they come, until the stream ends.
+    /// Print new verdicts as they arrive, until the stream ends.
     async fn follow(&self, detector: &Detector, newest: &mut Option<String>) -> Result<(), CommandError> {
         let since = newest.as_ref().map(|time| format!("?since={time}")).unwrap_or_default();
         let mut body = detector.follow(Question::get(format!("/verdicts/stream{since}"))).await?;
@@ -95,14 +95,14 @@ impl VerdictsArgs {
         if self.output == Format::Json {
             return each.to_string();
         }
-        // As wide as most are: who follows wants each at once.
+        // Fixed widths that fit most values: each verdict is printed at once, before the next ones are known.
         let widths = [30, 9, 8, 16, 5, 0];
         let cells = verdict(each).into_iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
         cells.collect::<Vec<_>>().join("   ").trim_end().to_owned()
     }
 }
 
-/// The data of server-sent events, as their bytes come.
+/// A parser of server-sent events: bytes in pieces of any size in, the data of complete events out.
 #[derive(Default)]
 struct Events {
     line: Vec<u8>,

@@ -1,23 +1,25 @@
-//! The object that should be and the object that is in, whether there is something to write out.
+//! The desired object and the stored object in, whether a write is needed out.
 //!
-//! The API server fills in defaults and other people add fields of their own, so the stored object is always larger
-//! than ours. It matches when it has everything that ours has, where the API merges field by field, and nothing else
-//! where the API replaces as a whole (`x-kubernetes-map-type: atomic`, `x-kubernetes-list-type: atomic`). It carries the
-//! digits of ours as well: those give away a field that was once applied and is no longer.
+//! The API server fills in defaults, and users and other controllers add fields, so the stored object has
+//! more fields than the desired one. Where the API merges field by field, the stored object matches when it
+//! has every field of the desired one. Where the API replaces a field as a whole
+//! (`x-kubernetes-map-type: atomic`, `x-kubernetes-list-type: atomic`), nothing may be added. The desired
+//! object also carries a hash of itself in an annotation: it reveals a field that was applied earlier and is
+//! no longer desired.
 
 use std::collections::BTreeSet;
 
 use crd::digest;
 use serde_json::{Map, Value, json};
 
-/// The annotation with the digits of what was applied last.
+/// The annotation with the hash of the object that was applied last.
 const APPLIED: &str = "anomaly.dev/applied";
-/// The annotation with the digits of the pods' template that was applied last.
+/// The annotation with the hash of the pod template that was applied last.
 const TEMPLATE: &str = "anomaly.dev/template";
 
-/// Lists that the API merges item by item, so that others may add items of their own, and the fields by which it knows
-/// an item. Of Service and container ports the API knows the number and the protocol; the name is as unique, and stays
-/// where the number was edited.
+/// Lists that the API merges item by item, so that other writers may add items, and the fields that identify
+/// an item. The API identifies ports of Services and containers by number and protocol. Here the name
+/// identifies them: it is as unique, and it stays the same when the number is edited.
 const KEYED_LISTS: [(&str, &[&str]); 9] = [
     ("ownerReferences", &["uid"]),
     ("containers", &["name"]),
@@ -44,11 +46,12 @@ const ATOMIC_FIELDS: [&str; 9] = [
     "policyTypes",
 ];
 
-/// Fields that the API server stores as absent when they are false. Of others absent may mean true, or the default.
+/// Fields that the API server leaves out when they are false. For other fields, absent may mean true, or the
+/// default.
 const ABSENT_IS_FALSE: [&str; 5] =
     ["paused", "hostNetwork", "hostPID", "hostIPC", "publishNotReadyAddresses"];
 
-/// The object with the digits of its own content in an annotation.
+/// Return the object with hashes of its content and of its pod template in annotations.
 pub fn stamped(mut desired: Value) -> Value {
     let digits = digest::short(desired.to_string().as_bytes());
     if !desired["metadata"]["annotations"].is_object() {
@@ -67,7 +70,8 @@ pub fn replaces_pods(stored: &Value, stamped: &Value) -> bool {
         || !matches(&stored["spec"]["template"], &stamped["spec"]["template"])
 }
 
-/// Whether the stored object was last applied from the same desired one: a write would only repair it.
+/// Whether the stored object was last applied from this same desired object, so that a write only undoes
+/// edits.
 pub fn is_of_same_origin(stored: &Value, stamped: &Value) -> bool {
     annotation(stored, APPLIED) == annotation(stamped, APPLIED)
 }
@@ -76,7 +80,7 @@ fn annotation<'a>(object: &'a Value, name: &str) -> &'a Value {
     &object["metadata"]["annotations"][name]
 }
 
-/// Whether the stored object is as the desired one asks.
+/// Whether the stored object has all that the desired one specifies, so that no write is needed.
 pub fn matches(stored: &Value, desired: &Value) -> bool {
     match (stored, desired) {
         (_, Value::Null) => true,
@@ -110,8 +114,8 @@ fn matches_field(stored: &Map<String, Value>, name: &str, desired: &Value) -> bo
     }
 }
 
-/// The keys of a list that is merged item by item; none where it is atomic. Lists of one name are distinguished by their
-/// items: the ports of a policy have no names.
+/// Return the key fields of a list that is merged item by item, or `None` where the list is atomic. Lists
+/// with the same field name are distinguished by their items: the ports of a NetworkPolicy have no names.
 fn keys_of(name: &str, items: &[Value]) -> Option<&'static [&'static str]> {
     let (_, keys) = KEYED_LISTS.iter().find(|(list, _)| *list == name)?;
     items.iter().all(|item| keys.iter().all(|key| item.get(key).is_some())).then_some(*keys)
@@ -123,15 +127,16 @@ fn matches_keyed(stored: &[Value], desired: &[Value], keys: &[&str]) -> bool {
         && (keys != ["mountPath"] || extra_mounts(stored, desired).is_empty())
 }
 
-/// Mounts of our volumes at paths that are not ours: another path shows the detector's state or credentials where nobody
-/// expects them. Mounts of volumes that others have added stay.
+/// Return the mounts of our volumes at paths that we did not ask for: there the detector's state or
+/// credentials would be visible where nobody expects them. Mounts of volumes that other writers have added
+/// stay.
 fn extra_mounts<'a>(stored: &'a [Value], desired: &[Value]) -> Vec<&'a Value> {
     let has = |mount: &Value, field: &str| desired.iter().any(|ours| ours[field] == mount[field]);
     stored.iter().filter(|mount| has(mount, "name") && !has(mount, "mountPath")).collect()
 }
 
-/// A strategic merge that takes those mounts away: they are fields of somebody else, which applying leaves. None where there are
-/// none.
+/// Return a strategic merge patch that removes the extra mounts, or `None` where there are none. Server-side
+/// apply would keep them, because another field manager owns them.
 pub fn without_extra_mounts(stored: &Value, desired: &Value) -> Option<Value> {
     let containers = |object: &Value| {
         object["spec"]["template"]["spec"]["containers"].as_array().cloned().unwrap_or_default()
@@ -152,7 +157,7 @@ pub fn without_extra_mounts(stored: &Value, desired: &Value) -> Option<Value> {
     (!removed.is_empty()).then(|| json!({ "spec": { "template": { "spec": { "containers": removed } } } }))
 }
 
-/// Whether two values are equal, where what is empty may be left out.
+/// Whether two values are equal, where an empty value equals an absent one.
 fn is_same(stored: &Value, desired: &Value) -> bool {
     match (stored, desired) {
         (Value::Object(stored), Value::Object(desired)) => {
@@ -169,7 +174,7 @@ fn is_same(stored: &Value, desired: &Value) -> bool {
     }
 }
 
-/// Whether the API server stores nothing for a value.
+/// Whether the value is null, an empty object or an empty list, which the API server may leave out.
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -179,7 +184,8 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// Quantities are the same amount though spelled differently: the API server turns `0.5` into `500m`.
+/// Whether two quantities are the same amount, even if they are spelled differently: the API server turns
+/// `0.5` into `500m`.
 fn same_amount(stored: Option<&Value>, wanted: &Value) -> bool {
     let amount = |value: &Value| value.as_str().and_then(amount);
     match (stored.and_then(amount), amount(wanted)) {

@@ -1,12 +1,14 @@
-//! A [`Workload`] in, the cluster as the workload says out: the one place that writes owned objects and statuses.
+//! A `Workload` in, the same objects on the cluster out: the one place that writes owned objects and
+//! statuses.
 //!
-//! What matches is not written. What has the right name but belongs to somebody else is never written.
+//! An object that matches is not written. An object that has the right name but another owner is never
+//! written.
 
-/// The object that should be and the one that is -> whether to write.
+/// The desired object and the stored one -> whether a write is needed.
 pub mod drift;
-/// The object that should be and the one that is -> the write.
+/// The desired object and the stored one -> the write.
 pub mod step;
-/// The steps -> whether pods may be replaced now.
+/// The writes of a detector -> whether its pods may be replaced now.
 mod turn;
 
 use crd::AnomalyDetector;
@@ -26,36 +28,37 @@ use crate::resources::{Kind, Workload};
 use step::{NameTaken, Step, decide, is_ours};
 use turn::{Turn, turn};
 
-/// The workload after the writes.
+/// The results of writing a workload.
 #[derive(Debug)]
 pub struct Applied {
-    /// The Deployment, newer than any watch may have seen it.
+    /// The Deployment after the write, which the watch may not have seen yet.
     pub deployment: Option<Value>,
-    /// The objects that show what the detector does, as far as they were asked for.
+    /// The monitoring objects that the spec asks for: each as it is stored, or why it could not be written.
     pub monitoring: Vec<(Kind, Result<Value, Unwritten>)>,
-    /// What could not be written, of the objects that the detector needs.
+    /// The errors of the writes that failed, of the objects that the detector needs.
     pub failed: Vec<Error>,
-    /// The pods have to be replaced, and wait for their turn.
+    /// Whether the pods have to be replaced and wait until fewer other detectors replace theirs.
     pub is_queued: bool,
 }
 
-/// Why an object that shows what a detector does is not as asked. The detector goes on without it.
+/// Why a monitoring object is not as the spec asks. The detector runs without it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unwritten {
     /// The cluster does not know its kind.
     Absent,
-    /// It is somebody else's.
+    /// An object with this name exists and does not belong to this detector.
     NameTaken(NameTaken),
-    /// It will be tried again.
+    /// The call failed, with this message; it will be retried.
     Failed(String),
 }
 
-/// Write the objects of a workload that are not as it asks. Nothing is written while any of the names is taken. An object
-/// that cannot be written stops no other, but for the pods where they would start without it. While too many other
-/// detectors replace their pods, these pods and what belongs to them wait, unless `is_mended`.
+/// Write the objects of a workload that differ from the stored ones. Nothing is written while any of the
+/// names is taken. If one object cannot be written, the others still are, except the Deployment where its
+/// pods need the missing object. While too many other detectors replace their pods, the Deployment and the
+/// objects that its pods need wait, unless `is_mended`.
 ///
 /// # Errors
-/// The API server cannot be read, or nothing may be written any more.
+/// The API server cannot be read, or all writing must stop ([`Error::ends_reconcile`]).
 pub async fn workload(
     ctx: &Context,
     plan: &Plan,
@@ -99,7 +102,8 @@ pub async fn workload(
     Ok(Ok(applied))
 }
 
-/// Take every step, in order, and note those that fail.
+/// Execute the steps in order and collect the errors. The Deployment is skipped after an error of an object
+/// that its pods need.
 async fn write_all(ctx: &Context, plan: &Plan, steps: Vec<Step>, applied: &mut Applied) -> Result<(), Error> {
     let mut are_pods_held = false;
     for step in steps {
@@ -120,11 +124,11 @@ async fn write_all(ctx: &Context, plan: &Plan, steps: Vec<Step>, applied: &mut A
     Ok(())
 }
 
-/// Write one object that shows what the detector does. Whatever keeps it from being written is returned, and keeps
-/// nothing else.
+/// Write one monitoring object. If it cannot be written, the reason is returned and the other objects are not
+/// affected.
 ///
 /// # Errors
-/// Nothing at all may be written any more.
+/// All writing must stop ([`Error::ends_reconcile`]).
 async fn apply_monitoring(
     ctx: &Context,
     plan: &Plan,
@@ -155,8 +159,8 @@ async fn read_and_write(
     }
 }
 
-/// The object as it is stored. What no watch has seen may still be there without our label: before its first write it is
-/// read from the API server.
+/// Return the object as it is stored. An object that no watch has seen may still exist without our label:
+/// before its first write it is read from the API server.
 async fn stored(ctx: &Context, plan: &Plan, kind: Kind, wanted: bool) -> Result<Option<Value>, Error> {
     let name = kind.object_name(&plan.name());
     match ctx.cache.owned(kind, &plan.namespace, &name) {
@@ -168,10 +172,10 @@ async fn stored(ctx: &Context, plan: &Plan, kind: Kind, wanted: bool) -> Result<
     }
 }
 
-/// Whether the name of a ConfigMap is free, or what has it is this detector's.
+/// Check that the name of a ConfigMap is free, or that the ConfigMap with that name belongs to this detector.
 ///
 /// # Errors
-/// The API server cannot be asked.
+/// The ConfigMap cannot be read from the API server.
 pub async fn free_or_ours(ctx: &Context, plan: &Plan, name: &str) -> Result<Result<(), NameTaken>, Error> {
     let kind = Kind::ConfigMap.name();
     let found = ctx.read((&kind, name), api(ctx, plan, Kind::ConfigMap).get_metadata_opt(name)).await?;
@@ -179,7 +183,7 @@ pub async fn free_or_ours(ctx: &Context, plan: &Plan, name: &str) -> Result<Resu
     Ok(if is_taken { Err(NameTaken { kind, name: name.to_owned() }) } else { Ok(()) })
 }
 
-/// Returns the object as it is stored after the write.
+/// Execute one step. Return the object as it is stored after the write, or `None` after a deletion.
 async fn take(ctx: &Context, plan: &Plan, step: Step) -> Result<Option<Value>, Error> {
     match step {
         Step::Write { kind, verb, desired, before, removed, is_repair: _ } => {
@@ -198,7 +202,7 @@ async fn take(ctx: &Context, plan: &Plan, step: Step) -> Result<Option<Value>, E
     }
 }
 
-/// One object that is written, and how.
+/// One object to write, with the verb and the API client for it.
 struct Write<'a> {
     ctx: &'a Context,
     kind: Kind,
@@ -209,8 +213,9 @@ struct Write<'a> {
 }
 
 impl Write<'_> {
-    /// Apply the object. Where the API server refuses the merge of what others have written with ours (a Service port whose
-    /// number was edited is another port of the same name), ours replaces it, where that loses nothing.
+    /// Apply the object. If the API server rejects the merge of stored and desired fields (a Service port
+    /// whose number was edited is another port of the same name), our spec is sent as a merge patch, which
+    /// replaces lists as a whole, for kinds where that loses nothing ([`Kind::is_replaceable`]).
     async fn apply_or_replace(&self) -> Result<Value, Error> {
         match self.apply().await {
             Err(refused) if refused.is_invalid() && self.verb == "patch" && self.kind.is_replaceable() => {
@@ -231,7 +236,7 @@ impl Write<'_> {
         Ok(json!(self.ctx.write(self.verb, (&self.kind.name(), &self.name), call).await?))
     }
 
-    /// Change a part of it, whatever manager owns that part.
+    /// Patch a part of the object, whichever field manager owns that part.
     async fn patch(&self, patch: &Patch<Value>) -> Result<(), Error> {
         let parameters =
             PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
@@ -241,7 +246,7 @@ impl Write<'_> {
     }
 }
 
-/// Delete the object as it was read; one that is gone already is deleted.
+/// Delete the object if it is still the version that was read. An object that is already gone is no error.
 async fn delete(ctx: &Context, plan: &Plan, kind: Kind, before: Option<String>) -> Result<(), Error> {
     let (name, api) = (kind.object_name(&plan.name()), api(ctx, plan, kind));
     let exactly = Preconditions { resource_version: before, uid: None };
@@ -260,7 +265,7 @@ fn api(ctx: &Context, plan: &Plan, kind: Kind) -> Api<DynamicObject> {
     Api::namespaced_with(ctx.shared.client.clone(), &plan.namespace, &kind.resource())
 }
 
-/// Write the status. A detector that is gone needs none.
+/// Write the status of a detector. A detector that is gone is no error.
 ///
 /// # Errors
 /// The call failed.

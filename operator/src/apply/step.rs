@@ -1,4 +1,4 @@
-//! The object that should be and the one that is stored in, the one write that makes them equal out.
+//! The desired object and the stored one in, the one write that makes them equal out.
 
 use crd::contract::FIELD_MANAGER;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use super::drift;
 use crate::plan::{INSTANCE, Plan};
 use crate::resources::Kind;
 
-/// A name that is needed and taken.
+/// A name that the detector needs is taken by an object of another owner.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{kind} {name} exists already and does not belong to this detector; delete it, or give the detector another name"
@@ -22,7 +22,7 @@ pub struct NameTaken {
 /// One write.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// An object is made, or changed.
+    /// Create or patch an object.
     Write {
         /// Its kind.
         kind: Kind,
@@ -30,18 +30,19 @@ pub enum Step {
         verb: &'static str,
         /// The object as it should be.
         desired: Value,
-        /// The resource version of the stored one.
+        /// The resource version of the stored object; none where it does not exist.
         before: Option<String>,
-        /// What others have added and applying leaves, as a strategic merge that takes it away.
+        /// A strategic merge patch that removes what other writers have added and server-side apply would
+        /// keep.
         removed: Option<Value>,
-        /// What is desired is what was applied last: somebody else's change is undone.
+        /// Whether the write only undoes edits: the desired object equals the one that was applied last.
         is_repair: bool,
     },
-    /// An object that is not asked for any more is deleted.
+    /// Delete an object that is no longer desired.
     Delete {
         /// Its kind.
         kind: Kind,
-        /// The resource version of the stored one.
+        /// The resource version of the stored object.
         before: Option<String>,
     },
 }
@@ -54,7 +55,8 @@ impl Step {
         }
     }
 
-    /// Whether it has to wait with the pods: those that run now need what is there now.
+    /// Whether the step has to wait until the pods may be replaced: the running pods need the stored object
+    /// as it is.
     pub fn belongs_to_new_pods(&self) -> bool {
         match self {
             Self::Write { kind: Kind::Deployment, .. } => true,
@@ -66,10 +68,11 @@ impl Step {
     }
 }
 
-/// The object as it should be (none where it should not be), and as it is stored -> what to write, if anything.
+/// Return the write that makes the stored object equal to the desired one (none where it should not exist),
+/// if one is needed.
 ///
 /// # Errors
-/// The stored object is somebody else's.
+/// The stored object does not belong to this detector.
 pub fn decide(
     kind: Kind,
     desired: Option<Value>,
@@ -98,8 +101,8 @@ pub fn decide(
     }
 }
 
-/// Owned by this detector; or ours by its labels and nobody's by its owner, as `kubectl delete --cascade=orphan`
-/// leaves it.
+/// Whether the object is owned by this detector; or has the detector's labels and no controller as its owner,
+/// as `kubectl delete --cascade=orphan` leaves it.
 pub fn is_ours(stored: &Value, plan: &Plan) -> bool {
     let metadata = &stored["metadata"];
     let owners: Vec<&Value> = metadata["ownerReferences"].as_array().into_iter().flatten().collect();
@@ -109,7 +112,7 @@ pub fn is_ours(stored: &Value, plan: &Plan) -> bool {
         || (labelled && !owners.iter().any(|owner| owner["controller"] == true))
 }
 
-/// Without the type, which lists leave out.
+/// Return the object without `apiVersion` and `kind`, which the items of a list lack.
 fn untyped(object: &Value) -> Value {
     let mut object = object.clone();
     if let Some(fields) = object.as_object_mut() {

@@ -1,4 +1,5 @@
-//! The steps of a detector in, whether its pods may be replaced now out: how many do so at once is limited.
+//! The writes of a detector in, whether its pods may be replaced now out: the number of detectors that do so
+//! at once is limited.
 
 use serde_json::Value;
 
@@ -9,17 +10,18 @@ use crate::client::rollouts::{self, Place};
 use crate::plan::Plan;
 use crate::resources::Kind;
 
-/// Whether the pods may be as the steps make them.
+/// Whether the steps may replace the pods of the detector now.
 pub enum Turn {
-    /// None of them is replaced, or it may be at any time.
+    /// Yes, without a place in the limit: no pods are replaced, or pods that need not wait (not all of them
+    /// answer, or a person is repairing the detector).
     NotNeeded,
-    /// They have a place among those that are replaced now.
+    /// Yes: the detector has one of the limited places.
     Now(#[allow(dead_code, reason = "held until it is dropped")] Place),
-    /// Too many others are being replaced.
+    /// No: too many other detectors are replacing their pods.
     Later,
 }
 
-/// Steps and the stored Deployment -> whether the pods may be replaced now.
+/// Decide from the steps and the stored Deployment whether the pods may be replaced now.
 pub fn turn(ctx: &Context, plan: &Plan, steps: &[Step], deployment: Option<&Value>, is_mended: bool) -> Turn {
     let replaces_pods = |step: &Step| match (step, deployment) {
         (Step::Write { kind: Kind::Deployment, desired, .. }, Some(stored)) => {

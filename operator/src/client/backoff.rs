@@ -1,5 +1,5 @@
-//! How long to wait before a detector that failed is tried again: twice as long each time, and at once after a
-//! success.
+//! A failure of a detector in, the wait before the next try out: 1 s, twice as long after each further
+//! failure, 5 min at most. A success starts over.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_mins(5);
 
-/// The waits that are left of failures in a row, a series a key.
+/// The remaining waits of each key that has failed since its last success.
 #[derive(Debug)]
 pub struct Backoff<K> {
     waits: Mutex<HashMap<K, ExponentialBackoff>>,
@@ -25,7 +25,7 @@ impl<K> Default for Backoff<K> {
 }
 
 impl<K: Eq + Hash> Backoff<K> {
-    /// It failed again: wait this long, 1 s to 5 min.
+    /// Record a failure of the key. Return how long to wait before the next try: 1 s to 5 min.
     pub fn failed(&self, key: K) -> Duration {
         let series = || {
             let series = ExponentialBuilder::default().with_min_delay(FIRST).with_max_delay(LONGEST);
@@ -35,13 +35,14 @@ impl<K: Eq + Hash> Backoff<K> {
         waits.entry(key).or_insert_with(series).next().unwrap_or(LONGEST)
     }
 
-    /// It succeeded, or is gone: the next failure counts as the first.
+    /// Forget the failures of a key that succeeded or is gone: its next failure counts as the first.
     pub fn reset(&self, key: &K) {
         self.waits.lock().remove(key);
     }
 }
 
-/// A duration longer by up to a tenth, so that what began together does not stay together. `share` is in [0, 1).
+/// Return the duration, longer by up to a tenth, so that tasks that start together spread out. `share` is in
+/// [0, 1).
 pub fn jittered(duration: Duration, share: f64) -> Duration {
     duration.mul_f64(1.0 + share / 10.0)
 }

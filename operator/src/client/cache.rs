@@ -1,8 +1,9 @@
-//! What the watches have seen, kept in memory: detectors, the objects that they own, their pods. Reading it asks
-//! nothing of the API server. Of the models that are kept only the metadata is watched: their bytes would fill it.
+//! The cache of what the watches have seen, in memory: detectors, the objects that they own, their pods.
+//! Reading it makes no call to the API server. Of the ConfigMaps with models only the metadata is cached,
+//! because the models would fill the memory.
 //!
-//! A watch lags behind our own writes. What a write returned stands in until the watch has left the state before it,
-//! so that nothing is written twice.
+//! A watch lags behind our own writes. The object that a write returned is used until the watch has moved
+//! past the version before the write, so that nothing is written twice.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -22,13 +23,13 @@ use tokio::sync::OnceCell;
 use crate::plan::INSTANCE;
 use crate::resources::Kind;
 
-/// The label of a slice with the name of its Service.
+/// The label of an EndpointSlice with the name of its Service.
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
-/// A stored detector; one that cannot be read counts as absent, and stops no other.
+/// A stored detector. One that cannot be parsed is an error of its own and does not affect the others.
 pub type Stored = DeserializeGuard<AnomalyDetector>;
 
-/// A ConfigMap with a model in it, without the model.
+/// The metadata of a ConfigMap that holds a model.
 pub type ModelObject = PartialObjectMeta<ConfigMap>;
 
 /// What the watches of one namespace, or of the whole cluster, have seen.
@@ -39,20 +40,22 @@ pub struct Cache {
     pub owned: BTreeMap<Kind, Store<DynamicObject>>,
     /// Every pod with our label.
     pub pods: Store<Pod>,
-    /// Every model that is kept, and every pointer to one.
+    /// The metadata of every ConfigMap with a model, and of every pointer to a model.
     pub models: Store<ModelObject>,
-    /// What is behind our Services. They are not waited for: without the right to watch them nothing is known of them.
+    /// The EndpointSlices of our Services. [`Cache::ready`] does not wait for them: the operator may lack the
+    /// right to watch them, and then the store stays empty.
     pub endpoints: Store<EndpointSlice>,
     written: Mutex<HashMap<Key, Written>>,
     listed: OnceCell<()>,
 }
 
-/// The caches of all scopes, for those who only read them. They change when this process comes to lead.
+/// The caches of all scopes, for readers outside of the reconciler. They are replaced each time that this
+/// process starts to reconcile.
 #[derive(Clone, Default)]
 pub struct Caches(Arc<Mutex<Vec<Arc<Cache>>>>);
 
 impl Caches {
-    /// These are the caches from now on.
+    /// Replace the caches.
     pub fn set(&self, caches: Vec<Arc<Cache>>) {
         *self.0.lock() = caches;
     }
@@ -66,14 +69,14 @@ impl Caches {
 /// Kind, namespace and name.
 type Key = (String, String, String);
 
-/// The resource version before our last write, and what it returned.
+/// Our last write of an object: the resource version before it, and the object that it returned.
 struct Written {
     before: String,
     after: Value,
 }
 
 impl Cache {
-    /// From the stores that the watches fill.
+    /// Return a cache over the stores that the watches fill.
     pub fn new(
         detectors: Store<Stored>,
         owned: BTreeMap<Kind, Store<DynamicObject>>,
@@ -84,10 +87,12 @@ impl Cache {
         Self { detectors, owned, pods, models, endpoints, written: Mutex::default(), listed: OnceCell::new() }
     }
 
-    /// Wait until every watch has listed once: before that, absent means nothing.
+    /// Wait until every watch has listed its objects once: before that, an object that is absent here may
+    /// exist.
     ///
-    /// A store wakes only one of those who wait for it (kube's `DelayedInit` keeps one waker), so one waits for all:
-    /// else of several detectors that are there when the operator starts, some would never be reconciled.
+    /// A store wakes only one of the tasks that wait for it (kube's `DelayedInit` keeps one waker), so one
+    /// task waits on behalf of all. Otherwise, of several detectors that exist when the operator starts, some
+    /// would never be reconciled.
     ///
     /// # Errors
     /// A watch has ended: the operator is stopping.
@@ -114,7 +119,8 @@ impl Cache {
         Some(self.newest(&(kind.name(), namespace.to_owned(), name.to_owned()), &version, seen))
     }
 
-    /// Namespace and name of the Deployments for which it is so, each as it was last seen or written.
+    /// Return namespace and name of the Deployments for which `is_so` holds. It gets the generation and the
+    /// object, as last seen or written.
     pub fn deployments_that(&self, is_so: impl Fn(Option<i64>, &Value) -> bool) -> Vec<(String, String)> {
         let stored = self.owned.get(&Kind::Deployment).map(Store::state).unwrap_or_default();
         let written = self.written.lock();
@@ -153,7 +159,8 @@ impl Cache {
         pods
     }
 
-    /// How many endpoints of the detector's Service take requests; none where no slice of it has been seen.
+    /// The number of ready endpoints of the detector's Service, or `None` where none of its EndpointSlices
+    /// has been seen.
     pub fn ready_endpoints(&self, namespace: &str, name: &str) -> Option<usize> {
         let slices = self.endpoints.state_filter(|slice| {
             slice.namespace().as_deref() == Some(namespace)
@@ -191,8 +198,8 @@ impl Cache {
         self.insert(key, detector.resource_version().as_deref(), after);
     }
 
-    /// Forget the writes of a detector that is gone. Those of another whose name begins like its own may be among
-    /// them: then the watch is asked again.
+    /// Forget our writes of a detector that is gone. Writes of detectors whose names begin with this name are
+    /// forgotten too; for them the version that the watch has seen is used.
     pub fn forget(&self, namespace: &str, name: &str) {
         self.written.lock().retain(|(_, at, of), _| at != namespace || !of.starts_with(name));
     }
@@ -208,8 +215,8 @@ impl Cache {
         }
     }
 
-    /// Without a version before it the object was created: then its absence from the watch says nothing, and the
-    /// reader asks the API server.
+    /// Remember the result of a write. Without a version before it the object was created, and nothing is
+    /// remembered: the reader takes its absence from the watch as unknown and reads it from the API server.
     fn insert(&self, key: Key, before: Option<&str>, after: Value) {
         if let Some(before) = before {
             self.written.lock().insert(key, Written { before: before.to_owned(), after });

@@ -1,4 +1,4 @@
-//! What every reconcile is handed: client, settings, cache, metrics.
+//! The context that every reconcile receives: client, settings, cache, metrics.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,36 +20,36 @@ use crate::telemetry::metrics::Metrics;
 /// The longest that a call to the API server may take.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
-/// What the scopes of one operator have in common.
+/// The part of the context that all scopes (watched namespaces, or the whole cluster) share.
 #[derive(Clone)]
 pub struct Shared {
-    /// Talks to the API server. It does not retry: the reconciler does, and reports it.
+    /// The client of the API server. It does not retry: the reconciler does, and reports it.
     pub client: Client,
     /// The operator's own settings.
     pub settings: Settings,
-    /// What the operator says of itself.
+    /// The operator's own metrics.
     pub metrics: Metrics,
     /// Whether this process may write.
     pub leadership: Leadership,
-    /// Reads reports from pods.
+    /// The HTTP client that reads reports and models from pods.
     pub pods: reqwest::Client,
-    /// Which kinds there are, of those that a cluster need not have.
+    /// Which of the optional kinds the cluster knows.
     pub discovery: Discovery,
-    /// Whether the watches see the cluster as it is.
+    /// Whether the operator's view of the cluster is up to date.
     pub health: Health,
-    /// Who may replace its pods now.
+    /// The limit on detectors that replace their pods at once.
     pub rollouts: Rollouts,
 }
 
-/// What every reconcile of one scope is handed.
+/// The context that every reconcile of one scope receives.
 pub struct Context {
-    /// What it has in common with those of other scopes.
+    /// The part that all scopes share.
     pub shared: Shared,
     /// What the watches have seen.
     pub cache: Arc<Cache>,
     /// Publishes Events.
     pub recorder: Recorder,
-    /// Failures in a row, by namespace and name.
+    /// The waits after consecutive failures, by namespace and name of the detector.
     pub backoff: Backoff<(String, String)>,
     /// When each status was last written.
     pub status_throttle: StatusThrottle,

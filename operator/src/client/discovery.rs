@@ -1,6 +1,6 @@
-//! What the API server knows in, which of the Prometheus Operator's kinds there are out: asked at the start, every half
-//! minute and when a watch is refused, because they may come and go while the operator runs. A kind that is absent is not
-//! watched.
+//! The kinds that the API server knows in, which of the Prometheus Operator's kinds exist out. The API server
+//! is asked at the start, every 30 s and when a watch is refused, because those kinds may be installed or
+//! removed while the operator runs. A kind that is absent is not watched.
 
 use std::collections::BTreeSet;
 use std::future::ready;
@@ -17,28 +17,29 @@ use tracing::warn;
 
 use crate::resources::Kind;
 
-/// How often the API server is asked: one call, however many detectors there are.
+/// The interval at which the API server is asked: one call, however many detectors there are.
 const PERIOD: Duration = Duration::from_secs(30);
 /// The longest that the call may take.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Which kinds there are, of those that a cluster need not have. Its clones share what is found.
+/// Which of the optional kinds the cluster knows. Clones share their state.
 #[derive(Clone, Debug, Default)]
 pub struct Discovery {
     found: Arc<watch::Sender<Option<BTreeSet<Kind>>>>,
     outdated: Arc<Notify>,
 }
 
-/// What happens to the objects of a kind.
+/// The watch events of the objects of one kind.
 pub type Events = BoxStream<'static, watcher::Result<Event<DynamicObject>>>;
 
 impl Discovery {
-    /// Whether there is such a kind, as far as is known.
+    /// Whether the cluster knows the kind. Optional kinds count as absent until the API server has answered
+    /// once.
     pub fn has(&self, kind: Kind) -> bool {
         !kind.is_optional() || self.found.borrow().as_ref().is_some_and(|found| found.contains(&kind))
     }
 
-    /// These kinds are there, of those that a cluster need not have.
+    /// Record which of the optional kinds exist.
     pub fn found(&self, kinds: BTreeSet<Kind>) {
         self.found.send_if_modified(|found| {
             let is_news = found.as_ref() != Some(&kinds);
@@ -47,7 +48,7 @@ impl Discovery {
         });
     }
 
-    /// Every change of what there is.
+    /// A stream with one item for each change of the kinds that exist.
     pub fn changes(&self) -> impl Stream<Item = ()> + Send + use<> {
         stream::unfold(self.found.subscribe(), async |mut found| {
             found.changed().await.ok()?;
@@ -55,7 +56,7 @@ impl Discovery {
         })
     }
 
-    /// Ask the API server until the process ends.
+    /// Ask the API server for its kinds again and again, until the process ends.
     pub async fn keep_looking(&self, client: &Client) -> ! {
         loop {
             match look(client).await {
@@ -70,8 +71,8 @@ impl Discovery {
         }
     }
 
-    /// The events of a kind: of an absent one none, but that there is nothing. Nobody waits for it, and nothing is
-    /// asked of the API server until the kind is there.
+    /// Watch the objects of a kind. While the kind is absent, the stream gives an empty list, so that nothing
+    /// waits for it, and makes no call to the API server.
     pub fn watch(&self, kind: Kind, api: Api<DynamicObject>, config: watcher::Config) -> Events {
         if !kind.is_optional() {
             return watcher(api, config).boxed();
@@ -91,15 +92,15 @@ impl Discovery {
         rounds.flatten().boxed()
     }
 
-    /// Nothing is there, until the kind is.
+    /// An empty list, then no event until the kind exists. Then the stream ends.
     fn absent(&self, kind: Kind) -> Events {
         let discovery = self.clone();
         let wait = async move { discovery.until(|found| found.contains(&kind)).await };
         nothing().chain(wait.into_stream().filter_map(|()| ready(None))).boxed()
     }
 
-    /// What is there, until the kind is not. A kind that may not be listed is an error, and counts as empty,
-    /// so that nobody waits for it either.
+    /// The events of the kind's objects, until the kind is gone. If the first list fails, the stream gives an
+    /// empty list and then the error, so that nothing waits for this kind either.
     fn present(&self, kind: Kind, api: Api<DynamicObject>, config: watcher::Config) -> Events {
         let (discovery, outdated) = (self.clone(), self.outdated.clone());
         let gone = async move { discovery.until(|found| !found.contains(&kind)).await };

@@ -1,35 +1,35 @@
-//! What can go wrong between the operator and the API server.
+//! The errors of calls from the operator to the API server.
 
 use std::time::Duration;
 
 use thiserror::Error;
 
-/// A reconcile that could not be finished. It is tried again, later each time.
+/// A reconcile that could not be finished. It is retried, with a longer wait each time.
 #[derive(Debug, Error)]
 pub enum Error {
     /// A call was refused or failed.
     #[error("cannot {verb} {kind} {name}: {}", message(source))]
     Call {
-        /// What was tried.
+        /// The verb of the call, such as `get` or `patch`.
         verb: &'static str,
-        /// On which kind of object.
+        /// The kind of the object.
         kind: String,
         /// Its name.
         name: String,
-        /// What the API server or the connection said.
+        /// The error from the API server or from the connection.
         #[source]
         source: Box<kube::Error>,
     },
     /// A call took too long.
     #[error("cannot {verb} {kind} {name}: the API server did not answer within {deadline:?}")]
     Deadline {
-        /// What was tried.
+        /// The verb of the call, such as `get` or `patch`.
         verb: &'static str,
-        /// On which kind of object.
+        /// The kind of the object.
         kind: String,
         /// Its name.
         name: String,
-        /// How long was waited.
+        /// How long the operator waited.
         deadline: Duration,
     },
     /// Another replica holds the Lease by now.
@@ -40,7 +40,7 @@ pub enum Error {
     Stopping,
 }
 
-/// The API server's own sentence, else the client's.
+/// Return the API server's message; without one, the message of the client.
 fn message(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => status.message.clone(),
@@ -49,7 +49,8 @@ fn message(error: &kube::Error) -> String {
 }
 
 impl Error {
-    /// Whether it came of the namespace being deleted: the detector goes with it, and no report is needed.
+    /// Whether the call failed because the namespace is being deleted. The detector is deleted with it, so
+    /// nothing is reported.
     pub fn namespace_is_terminating(&self) -> bool {
         let Self::Call { source, .. } = self else { return false };
         let kube::Error::Api(status) = &**source else { return false };
@@ -62,17 +63,18 @@ impl Error {
         self.code() == Some(404)
     }
 
-    /// Whether what should be created is there already.
+    /// Whether the object to create exists already (status 409).
     pub fn exists_already(&self) -> bool {
         self.code() == Some(409)
     }
 
-    /// Whether the API server found the object invalid: to try again would not help.
+    /// Whether the API server found the object invalid (status 422): a retry would not help.
     pub fn is_invalid(&self) -> bool {
         self.code() == Some(422)
     }
 
-    /// Whether the API server refuses what is asked of it: to try again helps only once something else has changed.
+    /// Whether the API server rejects the request (status 400 or 422): a retry helps only once something else
+    /// has changed.
     pub fn is_refused(&self) -> bool {
         matches!(self.code(), Some(400 | 422))
     }
@@ -86,7 +88,7 @@ impl Error {
         }
     }
 
-    /// Whether nothing else may be written either.
+    /// Whether the reconcile must end, because no other write would succeed either.
     pub fn ends_reconcile(&self) -> bool {
         matches!(self, Self::NotLeading | Self::Stopping) || self.namespace_is_terminating()
     }

@@ -1,6 +1,7 @@
-//! What watches and calls report in, whether the operator sees the cluster as it is out: for /readyz and the metrics.
+//! Failures and successes of watches and calls in, whether the operator's view of the cluster is up to date
+//! out: for /readyz and the metrics.
 //!
-//! A watch that fails is tried again within seconds, and one that goes on in silence reports nothing. So a watch is
+//! A watch that fails is retried within seconds, and a watch without events reports nothing. So a watch is
 //! behind while its newest failure is younger than the longest time from one try to the next.
 
 use std::collections::BTreeMap;
@@ -10,10 +11,10 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// The longest time from one failure of a watch to the next: its backoff, and a connection that is not answered.
+/// The longest time from one failure of a watch to the next: its backoff plus a connection that times out.
 const STALE: Duration = Duration::from_secs(15);
 
-/// Whether the operator sees the cluster as it is. Its clones share what is known.
+/// Whether the operator's view of the cluster is up to date. Clones share their state.
 #[derive(Clone, Debug, Default)]
 pub struct Health(Arc<Mutex<State>>);
 
@@ -24,15 +25,15 @@ struct State {
     watches: BTreeMap<String, Failure>,
 }
 
-/// How far the process is.
+/// The phase of the operator's process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Phase {
     /// The API server has not answered yet.
     #[default]
     Starting,
-    /// It acts, or stands by for the Lease.
+    /// The operator reconciles, or waits for the Lease.
     Running,
-    /// It ends.
+    /// The operator is shutting down.
     Stopping,
 }
 
@@ -44,30 +45,30 @@ struct Failure {
 }
 
 impl Health {
-    /// The process is so far.
+    /// Set the phase of the process.
     pub fn enter(&self, phase: Phase) {
         self.0.lock().phase = phase;
     }
 
-    /// A call that is made again and again was answered.
+    /// Record that the API server answered a periodic call: of the Lease, or of the check at the start.
     pub fn reached(&self) {
         self.0.lock().unreachable = None;
     }
 
-    /// Such a call failed; returns whether the one before had not.
+    /// Record that a periodic call failed. Return true for the first failure after a success.
     pub fn unreached(&self, message: String) -> bool {
         self.0.lock().unreachable.replace(message).is_none()
     }
 
-    /// The watch of a kind has failed; returns whether it was well before. The operator can be ready without a watch
-    /// that is not needed.
+    /// Record that the watch of a kind failed. Return true if it was healthy before. The operator can be
+    /// ready without a watch that is not needed.
     pub fn watch_failed(&self, kind: &str, message: String, is_needed: bool) -> bool {
         let failure = Failure { at: Instant::now(), message, is_needed };
         let before = self.0.lock().watches.insert(kind.to_owned(), failure);
         before.is_none_or(|before| before.at.elapsed() >= STALE)
     }
 
-    /// The watch of a kind has seen something; returns whether it had failed before.
+    /// Record that the watch of a kind received an event. Return true if it had failed before.
     pub fn watch_goes_on(&self, kind: &str) -> bool {
         self.0.lock().watches.remove(kind).is_some()
     }
@@ -79,7 +80,7 @@ impl Health {
         behind.map(|(kind, _)| kind.clone()).collect()
     }
 
-    /// Why the operator is not ready; none where it is.
+    /// Why the operator is not ready, or `None` where it is ready.
     pub fn not_ready(&self) -> Option<String> {
         let state = self.0.lock();
         let behind = state

@@ -1,8 +1,8 @@
 //! Leader election: of several replicas, the one that holds the Lease acts.
 //!
-//! The rules are those of client-go. A Lease is free when nobody's name is on it, or when it has not changed for its
-//! whole duration, measured on the clock of the one who looks: clocks that disagree do no harm. The holder
-//! renews it, stops acting well before others may take it, and gives it back when it stops.
+//! The rules are those of client-go. A Lease is free when it names no holder, or when it has not changed for
+//! its whole duration, measured on the candidate's own clock: clocks that disagree do no harm. The holder
+//! renews the Lease, stops acting well before others may take it, and releases it when it stops.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,40 +18,41 @@ use tracing::{info, warn};
 
 use crate::client::health::Health;
 
-/// Which Lease, and how long it lasts. All other times follow from its duration.
+/// The Lease and its duration. All other times are derived from the duration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Term {
     /// The namespace of the Lease.
     pub namespace: String,
-    /// Its name: operators that share it exclude each other.
+    /// The name of the Lease: operators that share it exclude each other.
     pub name: String,
     /// Others may take a Lease that has not changed for this long. At least 5 s.
     pub duration: Duration,
 }
 
 impl Term {
-    /// The holder acts no longer than this after it last began to renew: less than the duration, so that two never act.
+    /// How long the holder may act after it began its last successful renewal: less than the duration, so
+    /// that two replicas never act at once.
     fn deadline(&self) -> Duration {
         self.duration * 2 / 3
     }
 
-    /// How often the holder renews: one call each.
+    /// The interval between renewals, which take one call each.
     fn renewal(&self) -> Duration {
         self.duration / 3
     }
 
-    /// How often others look, and the longest that a call may take.
+    /// The interval at which other candidates read the Lease, and the deadline of a call.
     fn look(&self) -> Duration {
         self.duration / 6
     }
 
-    /// How soon a renewal that failed is tried again.
+    /// The wait before a failed renewal is retried.
     fn retry(&self) -> Duration {
         self.duration / 15
     }
 }
 
-/// Whether this process may act, asked before each write.
+/// Whether this process may act; checked before each write.
 #[derive(Clone, Debug)]
 pub struct Leadership(Arc<Mutex<Held>>);
 
@@ -100,7 +101,7 @@ pub struct Candidate {
     seen: Option<Seen>,
 }
 
-/// The Lease as it was last seen to change.
+/// The newest Lease that was read, and when its spec was last seen to change.
 #[derive(Clone, Debug)]
 struct Seen {
     lease: Lease,
@@ -108,7 +109,8 @@ struct Seen {
 }
 
 impl Candidate {
-    /// For that Lease. The client should not retry: a late answer is no answer.
+    /// Return a candidate for the Lease. The client should not retry, because an answer after the deadline is
+    /// useless.
     pub fn new(client: Client, term: Term, identity: String, health: Health) -> Self {
         Self {
             leases: Api::namespaced(client, &term.namespace),
@@ -144,7 +146,7 @@ impl Candidate {
         warn!(identity = self.identity, lease = self.term.name, "lost the Lease");
     }
 
-    /// Give the Lease back, so that the next one need not wait for its end.
+    /// Release the Lease, so that the next holder need not wait until it expires.
     pub async fn release(&mut self) {
         let held = self.leadership.is_held();
         self.leadership.set(Held::None);
@@ -162,7 +164,7 @@ impl Candidate {
         }
     }
 
-    /// Take or renew the Lease, if it is free or ours.
+    /// Take or renew the Lease, if it is free or ours. Return whether this process holds it.
     async fn attempt(&mut self) -> bool {
         let began = Instant::now();
         let failure = match timeout(self.term.look(), self.take()).await {
@@ -202,7 +204,8 @@ impl Candidate {
         }
     }
 
-    /// Write the Lease with our name on it; false where somebody was faster, or it is gone.
+    /// Write the Lease with this process as its holder. Return false if another candidate was faster, or the
+    /// Lease is gone.
     async fn write(&mut self, lease: Option<Lease>) -> kube::Result<bool> {
         let is_new = lease.is_none();
         let ours = signed(lease, &self.term, &self.identity, Timestamp::now());
@@ -225,7 +228,7 @@ impl Candidate {
         self.leases.replace(&self.term.name, &PostParams::default(), lease).await
     }
 
-    /// A Lease that has not changed keeps the time at which it was seen to change.
+    /// Store the Lease that was read. If its spec has not changed, the time of the last change is kept.
     fn observe(&mut self, lease: Lease) -> Seen {
         let unchanged = self.seen.take().filter(|seen| seen.lease.spec == lease.spec);
         let at = unchanged.map_or_else(Instant::now, |seen| seen.at);
@@ -233,7 +236,7 @@ impl Candidate {
     }
 }
 
-/// Whether the Lease is ours already, nobody's, or unchanged for all of its duration.
+/// Whether the Lease is already ours, has no holder, or has not changed for its whole duration.
 fn is_free(seen: &Seen, identity: &str, now: Instant) -> bool {
     let Some(spec) = &seen.lease.spec else { return true };
     match spec.holder_identity.as_deref() {
@@ -246,7 +249,7 @@ fn is_free(seen: &Seen, identity: &str, now: Instant) -> bool {
     }
 }
 
-/// The Lease with our name on it, renewed now.
+/// Return the Lease with this process as its holder, renewed now.
 fn signed(lease: Option<Lease>, term: &Term, identity: &str, now: Timestamp) -> Lease {
     let lease = lease.unwrap_or_else(|| Lease {
         metadata: ObjectMeta { name: Some(term.name.clone()), ..ObjectMeta::default() },

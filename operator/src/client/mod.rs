@@ -4,17 +4,17 @@
 pub mod backoff;
 /// What can go wrong on the way to the API server.
 pub mod error;
-/// Which of several replicas acts.
+/// Leader election: which of several replicas acts.
 pub mod lease;
-/// Which kinds there are, of those that a cluster need not have.
+/// Which of the optional kinds the cluster knows.
 pub mod discovery;
-/// What the watches have seen.
+/// The cache of what the watches have seen.
 pub mod cache;
 /// How many detectors replace their pods at once.
 pub mod rollouts;
-/// How often progress is published.
+/// The limit on how often a status is written.
 pub mod status_throttle;
-/// Whether the operator sees the cluster as it is.
+/// Whether the operator's view of the cluster is up to date.
 pub mod health;
-/// What every reconcile is handed.
+/// The context that every reconcile receives.
 pub mod context;

@@ -1,8 +1,8 @@
-//! The Deployments as the watches have seen them in, a place to roll out or none: how many detectors replace their pods
-//! at once.
+//! The Deployments in the caches in, a place to roll out or none out: the limit on detectors that replace
+//! their pods at once.
 //!
-//! Only a detector whose pods all answer waits: it loses nothing meanwhile. A new one has nothing to wait with, and
-//! one that is being mended must not wait for the others.
+//! Only a detector whose pods are all available waits: meanwhile it works as before. A new detector has no
+//! pods that could work meanwhile, and a detector that a person is repairing must not wait for the others.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,17 +16,17 @@ use crate::client::cache::Caches;
 /// Namespace and name of a detector.
 type Key = (String, String);
 
-/// The limit, and who has a place.
+/// The limit on rollouts, and the detectors that have a place in it.
 #[derive(Clone, Default)]
 pub struct Rollouts {
     /// How many detectors may roll out at once; 0: any number.
     limit: usize,
     caches: Caches,
-    /// Those whose Deployment is being written: no watch shows them yet.
+    /// The detectors whose Deployment is being written, which no watch shows yet.
     started: Arc<Mutex<BTreeSet<Key>>>,
 }
 
-/// A place, held until the write is done and the caches show it.
+/// A place in the limit, held until the Deployment is written and the caches show it.
 pub struct Place {
     key: Key,
     started: Arc<Mutex<BTreeSet<Key>>>,
@@ -39,7 +39,7 @@ impl Drop for Place {
 }
 
 impl Rollouts {
-    /// With the limit, over all caches together.
+    /// Return the limit, which counts over all caches together.
     pub fn new(limit: u16, caches: Caches) -> Self {
         Self { limit: limit.into(), caches, started: Arc::default() }
     }
@@ -49,7 +49,8 @@ impl Rollouts {
         self.limit
     }
 
-    /// A place for the detector, or `None` while as many others as the limit allows are rolling out.
+    /// Return a place for the detector, or `None` while as many other detectors as the limit allows are
+    /// rolling out.
     pub fn enter(&self, namespace: &str, name: &str) -> Option<Place> {
         let key = (namespace.to_owned(), name.to_owned());
         let mut started = self.started.lock();
@@ -70,9 +71,9 @@ impl Rollouts {
     }
 }
 
-/// Whether a Deployment is on its way to a new version of its pods. One that its controller has given up (after ten
-/// minutes) is not: a single broken detector must not hold up the others forever. Nor is one that was only scaled, or whose
-/// pods have failed since.
+/// Whether a Deployment is replacing its pods by a new version. A Deployment that its controller has given up
+/// (after ten minutes) does not count: one broken detector must not block the others forever. Nor does a
+/// Deployment that was only scaled, or whose pods have failed since.
 pub fn is_rolling_out(generation: Option<i64>, deployment: &Value) -> bool {
     if deployment["spec"]["replicas"] == 0 {
         return false;
@@ -88,7 +89,8 @@ pub fn is_rolling_out(generation: Option<i64>, deployment: &Value) -> bool {
     }
 }
 
-/// Whether a stored Deployment's pods are all there, of one version, and answer. One without pods has none to replace.
+/// Whether all pods of a stored Deployment exist, are of the newest version and are available. False where it
+/// has no pods.
 pub fn all_answer(deployment: &Value) -> bool {
     let status = &deployment["status"];
     let wanted = deployment["spec"]["replicas"].as_i64().unwrap_or(1);
@@ -97,7 +99,8 @@ pub fn all_answer(deployment: &Value) -> bool {
     wanted > 0 && is_seen && counts.iter().all(|count| status[*count].as_i64() == Some(wanted))
 }
 
-/// Whether a person mends the detector: it is not as asked, and its spec was edited since that was seen.
+/// Whether a person is repairing the detector: it is not Ready (RolloutQueued does not count), and its spec
+/// was edited after that was observed.
 pub fn is_mended(generation: Option<i64>, before: &AnomalyDetectorStatus) -> bool {
     let ready = ConditionType::Ready.find(&before.conditions);
     let is_well =

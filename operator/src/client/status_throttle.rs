@@ -1,5 +1,6 @@
-//! How often progress is published. What people and tools wait for (a new generation seen, ready or not ready, stalled) is
-//! written at once; what happens on the way, replica by replica and percent by percent, at most every three seconds.
+//! A change of a detector's status in, how long it may wait before it is written out. What people and tools
+//! wait for (a new observed generation, Ready, Stalled) is written at once. Progress in between, by replica
+//! and by percent, is written every three seconds at most.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use crd::status::{AnomalyDetectorStatus, ConditionType};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// The least time between two reports of mere progress.
+/// The shortest time between two writes of mere progress.
 const PERIOD: Duration = Duration::from_secs(3);
 
 /// When each detector's status was last written, by namespace and name.
@@ -18,7 +19,7 @@ pub struct StatusThrottle {
 }
 
 impl StatusThrottle {
-    /// How long the change may wait; `None` if it is published now.
+    /// Return how long the change has to wait, or `None` if it is written now.
     pub fn wait(
         &self,
         key: &(String, String),
@@ -31,12 +32,12 @@ impl StatusThrottle {
         (!wait.is_zero()).then_some(wait)
     }
 
-    /// The status was written.
+    /// Record that the status was written.
     pub fn published(&self, key: (String, String), now: Instant) {
         self.published.lock().insert(key, now);
     }
 
-    /// The detector is gone.
+    /// Forget a detector that is gone.
     pub fn forget(&self, key: &(String, String)) {
         self.published.lock().remove(key);
     }

@@ -1,6 +1,7 @@
-//! What is watched, and what is looked at again when: detectors, everything they own, and their pods.
+//! Detectors, the objects that they own and their pods in, reconciles out: what is watched, and which events
+//! trigger a reconcile.
 
-/// All of it, for one detector.
+/// The reconcile of one detector.
 pub mod reconcile;
 
 use std::collections::BTreeMap;
@@ -33,7 +34,7 @@ use crate::plan::{INSTANCE, MODEL, NO_MODEL, OURS};
 use crate::resources::Kind;
 use crate::status::events;
 
-/// The watches of one namespace, or of the whole cluster, and the reconciler that they wake.
+/// The watches of one namespace, or of the whole cluster, and the reconciler that they trigger.
 pub struct Scope {
     namespace: Option<String>,
     context: Arc<Context>,
@@ -45,7 +46,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// For one namespace, or for all of them. Nothing is watched yet.
+    /// Return the scope of one namespace, or of all of them. Nothing is watched yet.
     pub fn new(namespace: Option<String>, shared: Shared) -> Self {
         let (detectors, detectors_writer) = store();
         let (pods, pods_writer) = store();
@@ -73,12 +74,12 @@ impl Scope {
         }
     }
 
-    /// What its watches have seen.
+    /// The cache of what the watches have seen.
     pub fn cache(&self) -> Arc<Cache> {
         self.context.cache.clone()
     }
 
-    /// Watch and reconcile until `stop` ends; what is being reconciled then is finished.
+    /// Watch and reconcile until `stop` completes. Reconciles that are running then are finished.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + Sync + 'static) {
         let Self { namespace, context, detectors, owned, pods, models, endpoints } = self;
         let client = &context.shared.client;
@@ -104,7 +105,8 @@ impl Scope {
     }
 }
 
-/// The first wait of a watch that has failed, and the longest: a server that comes back is seen within seconds.
+/// The first and the longest wait of a watch that has failed: an API server that recovers is seen within
+/// seconds.
 const FIRST_WATCH_WAIT: Duration = Duration::from_millis(500);
 const MAX_WATCH_WAIT: Duration = Duration::from_secs(5);
 
@@ -143,7 +145,7 @@ impl WatchBackoff for NoWait {
     fn reset(&mut self) {}
 }
 
-/// A watch that is tried again soon after each failure, and reports its failures.
+/// Retry a watch soon after each failure, and report its failures.
 fn retried<K: 'static>(
     ctx: &Arc<Context>,
     kind: &str,
@@ -167,7 +169,8 @@ fn retried<K: 'static>(
         })
 }
 
-/// Edits of the spec and of annotations wake the reconciler; our own status does not.
+/// Watch detectors. Edits of the spec, annotations and finalizers trigger a reconcile; our own status does
+/// not.
 fn watch_detectors(ctx: &Arc<Context>, api: Api<Stored>, writer: Writer<Stored>) -> Controller<Stored> {
     let reader = writer.as_reader();
     let events =
@@ -180,7 +183,8 @@ fn watch_detectors(ctx: &Arc<Context>, api: Api<Stored>, writer: Writer<Stored>)
     Controller::for_stream(stream, reader)
 }
 
-/// Whatever happens to an object of ours wakes the reconciler of the detector that it belongs to.
+/// Watch the owned objects of a kind. Every change of one triggers a reconcile of the detector that it
+/// belongs to.
 fn watch_owned(
     controller: Controller<Stored>,
     ctx: &Arc<Context>,
@@ -200,7 +204,8 @@ fn watch_owned(
     )
 }
 
-/// So does a pod. Of pods only name, labels and status are kept.
+/// Watch the pods of detectors. Every change triggers a reconcile. Of a pod the cache keeps all but its spec
+/// and managed fields.
 fn watch_pods(
     controller: Controller<Stored>,
     ctx: &Arc<Context>,
@@ -218,7 +223,8 @@ fn watch_pods(
     })
 }
 
-/// So does what is behind a Service: its slices carry the Service's labels. Of an endpoint only its conditions are kept.
+/// Watch the EndpointSlices of our Services, which carry the labels of the Service. Every change triggers a
+/// reconcile. Of an endpoint the cache keeps only its conditions.
 fn watch_endpoints(
     controller: Controller<Stored>,
     ctx: &Arc<Context>,
@@ -238,8 +244,9 @@ fn watch_endpoints(
     })
 }
 
-/// So does a stored model. Of models only the metadata is ever sent: a list of them all is never held. Who manages their
-/// fields is kept where that shows that somebody else has changed one.
+/// Watch the ConfigMaps of models. Every change triggers a reconcile. The API server sends only the metadata,
+/// so that the models never fill the memory. Managed fields are kept where they show that another writer has
+/// changed the model itself.
 fn watch_models(
     controller: Controller<Stored>,
     ctx: &Arc<Context>,
@@ -276,10 +283,10 @@ fn owned_api(client: &Client, namespace: Option<&str>, kind: Kind) -> Api<Dynami
     }
 }
 
-/// The longest wait after a failure that is the API server's: it may answer again at any time.
+/// The longest wait after a failure of the API server, which may recover at any time.
 const MAX_UNAVAILABLE_WAIT: Duration = Duration::from_secs(5);
 
-/// A failure is logged once, here, and tried again, later each time.
+/// Log a failed reconcile, here and nowhere else, and retry it, with a longer wait each time.
 #[allow(clippy::needless_pass_by_value, reason = "the signature is the controller's")]
 fn try_again(detector: Arc<Stored>, error: &Error, ctx: Arc<Context>) -> Action {
     let (namespace, name) = key(&detector);

@@ -1,4 +1,5 @@
-//! A detector in, the cluster as it asks and a status that says so out: each step decides or does, in turns.
+//! A detector in, the cluster as its spec asks and the status out. Steps that decide and steps that write or
+//! read alternate.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,17 +30,17 @@ use crate::status::outcome::Outcome;
 use crate::status::{alarms, events, sensor_faults};
 use crate::{apply, resources};
 
-/// How soon a pod that runs but does not serve yet is asked again.
+/// The interval at which a pod that runs but does not serve yet is asked for its report.
 const REPORT_PERIOD: Duration = Duration::from_secs(2);
-/// How soon pods that wait for their turn are looked at again.
+/// The interval at which pods that wait for their turn to be replaced are checked.
 const QUEUED_PERIOD: Duration = Duration::from_secs(5);
-/// How soon a refused detector is looked at again: a name may have become free, which no watch shows.
+/// The interval at which a refused detector is checked: a name may have become free, which no watch shows.
 const REFUSED_PERIOD: Duration = Duration::from_secs(30);
 
-/// Make the cluster as one stored detector asks.
+/// Make the cluster match the spec of one stored detector.
 ///
 /// # Errors
-/// A call failed: try again.
+/// A call failed; the caller retries.
 pub async fn reconcile(stored: Arc<Stored>, ctx: Arc<Context>) -> Result<Action, Error> {
     ctx.cache.ready().await.map_err(|_| Error::Stopping)?;
     let timer = ctx.shared.metrics.reconcile_duration.start_timer();
@@ -58,7 +59,7 @@ pub async fn reconcile(stored: Arc<Stored>, ctx: Arc<Context>) -> Result<Action,
     Ok(action)
 }
 
-/// The detector's place in the backoff.
+/// The detector's key in the backoff: namespace and name.
 pub fn key(detector: &Stored) -> (String, String) {
     (detector.namespace().unwrap_or_default(), detector.name_any())
 }
@@ -99,7 +100,7 @@ async fn reconcile_valid(ctx: &Context, detector: &AnomalyDetector) -> Result<(&
     Ok((label, Action::requeue(wait.map_or(next, |wait| wait.min(next)))))
 }
 
-/// Store the models that the pods serve, once the workload is applied. A failure takes the place of the outcome so far.
+/// Store the models that the pods serve, once the workload is applied. An error replaces the outcome so far.
 async fn sync_models(
     ctx: &Context,
     detector: &AnomalyDetector,
@@ -120,7 +121,8 @@ async fn sync_models(
     ModelSync::default()
 }
 
-/// Write the status, if it has changed and is not to wait, and publish what is new; returns how long it is to wait.
+/// Write the status, if it has changed and need not wait, and publish the new Events. Return how long the
+/// status has to wait, if it has to.
 async fn publish_status(
     ctx: &Context,
     detector: &AnomalyDetector,
@@ -149,7 +151,7 @@ async fn publish_status(
     Ok(None)
 }
 
-/// What became of a spec: the plan and what was written, where it was applied.
+/// The result of applying a spec: its outcome, with the plan and the writes where it was applied.
 struct Attempt {
     outcome: Outcome,
     plan: Option<Plan>,
@@ -163,7 +165,7 @@ impl From<Outcome> for Attempt {
     }
 }
 
-/// Plan, build, apply.
+/// Make a plan of the spec, build its objects and apply them.
 async fn apply_spec(
     ctx: &Context,
     detector: &AnomalyDetector,
@@ -191,7 +193,8 @@ async fn apply_spec(
     Ok(Attempt { outcome, plan: Some(plan), applied: Some(applied), failed })
 }
 
-/// Watches show all that changes in the cluster; only reports have to be asked for.
+/// Return when to reconcile again without an event: watches show every change in the cluster, but reports of
+/// pods have to be read.
 fn next_look(
     ctx: &Context,
     outcome: &Outcome,
@@ -213,7 +216,7 @@ fn next_look(
     }
 }
 
-/// A stored object that cannot be read: say so on it, and let all others go on.
+/// Write into the status of a stored object that it cannot be parsed. Other detectors are not affected.
 async fn reconcile_invalid(ctx: &Context, invalid: &InvalidObject) -> Result<(&'static str, Action), Error> {
     let (namespace, name) = (
         invalid.metadata.namespace.clone().unwrap_or_default(),

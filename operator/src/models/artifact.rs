@@ -1,44 +1,44 @@
-//! The bytes that a pod gave for its model in, whether they are what it says they are out. The forest itself is the
-//! detector's affair; the header alone says what the file claims to be.
+//! The bytes of a pod's model and its report in, whether they agree out. Hash and header are checked here;
+//! the forest itself is for the detector to check.
 
 use crd::contract::{ARTIFACT_METADATA, ModelReport};
 use serde_json::Value;
 use thiserror::Error;
 
-/// The length of what a safetensors file begins with: the length of its header.
+/// The number of bytes at the start of a safetensors file that hold the length of its header.
 const PREFIX: usize = 8;
 
-/// Why bytes are not kept.
+/// Why the bytes of a model are not stored.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NotKept {
-    /// Changed on the way, or swapped since the report.
+    /// The bytes were changed in transit, or the pod has another model since its report.
     #[error("expected a model of digest {expected}, got {got}")]
     Digest {
-        /// What the report said.
+        /// The digest in the report.
         expected: String,
-        /// What the bytes hash to.
+        /// The digest of the bytes.
         got: String,
     },
-    /// No safetensors file, or cut short.
+    /// The bytes are no safetensors file, or are cut short.
     #[error("a model must be a safetensors file with a header of JSON")]
     Header,
-    /// safetensors, but of something else.
+    /// The bytes are a safetensors file without our metadata.
     #[error("a model must have the metadata `{ARTIFACT_METADATA}` with a format, got none")]
     Format,
-    /// Made from other sources or parameters than the report says.
+    /// The model was made from other sources or parameters than the report says.
     #[error("expected a model of recipe {expected}, got {got}")]
     Recipe {
-        /// What the report said.
+        /// The recipe in the report.
         expected: String,
-        /// What the header says.
+        /// The recipe in the header of the file.
         got: String,
     },
 }
 
-/// Check the bytes against what the report says of them.
+/// Check that the bytes of a model are what the report describes.
 ///
 /// # Errors
-/// The first thing that does not agree.
+/// The first difference between bytes and report.
 pub fn check(bytes: &[u8], model: &ModelReport) -> Result<(), NotKept> {
     let got = digest(bytes);
     if got != model.digest {
@@ -67,7 +67,8 @@ fn header(bytes: &[u8]) -> Option<Value> {
     serde_json::from_slice(rest.get(..length)?).ok()
 }
 
-/// What the detector wrote into the header: JSON within JSON, since safetensors takes only strings there.
+/// Return the metadata that the detector wrote into the header: JSON in a string, since safetensors allows
+/// only strings there.
 fn metadata(header: &Value) -> Option<Value> {
     let text = header["__metadata__"][ARTIFACT_METADATA].as_str()?;
     let metadata: Value = serde_json::from_str(text).ok()?;
@@ -78,7 +79,7 @@ fn metadata(header: &Value) -> Option<Value> {
 mod tests {
     use super::*;
 
-    /// A safetensors file whose header says so.
+    /// A safetensors file with this header.
     fn file(header: &str) -> Vec<u8> {
         [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), b"trees"].concat()
     }

@@ -1,7 +1,8 @@
-//! A plan and what its pods report in, the detector's models kept out: fetched from the pods, written into ConfigMaps,
-//! pointed at, and pruned. The one place that does so; which and whether, [`Revisions`] decides.
+//! A plan and the reports of its pods in, the detector's stored models out: fetched from the pods, written
+//! into ConfigMaps, pointed at, and pruned. Only this file does so; `Revisions` decides which models.
 //!
-//! In this order, so that an end in between loses nothing: the revision first, then the pointer, then what is over.
+//! The revision is written first, then the pointer, and surplus revisions are deleted last, so that a crash
+//! in between loses nothing.
 
 use crd::contract::{FIELD_MANAGER, MAX_STORED_BYTES, MODEL_FILE, ModelReport};
 use k8s_openapi::ByteString;
@@ -24,45 +25,45 @@ use crate::plan::Plan;
 use crate::resources::Kind;
 use crate::resources::model::{self, DIGEST, pointer_name, revision_name, short};
 
-/// Pods that are asked for a model, by one reconcile.
+/// The largest number of pods that one reconcile asks for a model.
 const MAX_TRIES: usize = 3;
 const KIND: &str = "ConfigMap";
 
-/// What came of it.
+/// The result of a synchronisation of models.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ModelSync {
-    /// What a person should know.
+    /// A problem that a person should know.
     pub concern: Option<Concern>,
-    /// The pointer has moved from another model to the one of this digest.
+    /// The digest of the model that the pointer now points at, if it pointed at another one before.
     pub moved_to: Option<String>,
 }
 
-/// What keeps a model from being kept, or from serving.
+/// Why a model is not stored, or does not serve.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum Concern {
-    /// The pinned model is not there.
+    /// The pinned model is not stored.
     #[error(transparent)]
     PinNotFound(#[from] PinNotFound),
-    /// Larger than a ConfigMap.
+    /// The model is too large for a ConfigMap.
     #[error(
         "over {} KiB it is too large to be kept in a ConfigMap, and a new pod trains again: grow fewer or smaller trees, or load the model from a PersistentVolumeClaim",
         MAX_STORED_BYTES / 1024
     )]
     TooLarge,
-    /// What the pod gave is not kept.
+    /// The model could not be fetched from its pod, or failed its checks.
     #[error("it is not kept, since pod {pod} does not give it: {why}")]
     NotFetched {
         /// The pod that serves it.
         pod: String,
-        /// One sentence.
+        /// The reason, in one sentence.
         why: String,
     },
 }
 
-/// Why it went no further.
+/// Why a synchronisation of models stopped.
 #[derive(Debug, Error)]
 pub enum SyncError {
-    /// A name that is needed belongs to somebody else.
+    /// A name that is needed is taken by an object of another owner.
     #[error(transparent)]
     Taken(#[from] NameTaken),
     /// A call to the API server failed; what was written before it stays, and the next reconcile goes on from there.
@@ -70,13 +71,13 @@ pub enum SyncError {
     Call(#[from] Error),
 }
 
-/// What a pod gave.
+/// The model of a pod, or the report of a model that is too large to store.
 enum Fetched {
     Model(ModelReport, ByteString),
     TooLarge(ModelReport),
 }
 
-/// Keep what pods serve, point at what is to serve, and let go what is over.
+/// Store the models that pods serve, update the pointer, and delete surplus revisions.
 ///
 /// # Errors
 /// A name is taken, or a call to the API server failed.
@@ -109,13 +110,13 @@ pub async fn models(ctx: &Context, plan: &Plan, observed: &Observed) -> Result<M
     Ok(sync)
 }
 
-/// What is kept of the detector's models.
+/// The stored models of the detector, from the cache.
 fn current_state(cache: &Cache, plan: &Plan) -> Revisions {
     let name = plan.name();
     Revisions::of(cache.models(&plan.namespace, &name), &pointer_name(&name), &plan.owner.uid)
 }
 
-/// The newest model that is served and not kept, from the first pod that gives it.
+/// Fetch the newest model that is served and not stored yet, from the first pod that delivers it.
 async fn fetch(
     ctx: &Context,
     plan: &Plan,
@@ -141,8 +142,9 @@ async fn fetch(
     concern.map_or(Ok(None), Err)
 }
 
-/// Create the ConfigMap of a revision, which never changes: the API server takes a creation for much less than it takes to
-/// apply so many bytes. What no watch has seen may still be there without our labels: it is applied.
+/// Store a model as a new ConfigMap, which is immutable. Creating it costs the API server much less than
+/// applying so many bytes. If a ConfigMap of that name exists without our labels, so that no watch has seen
+/// it, the revision is applied over it, provided that it belongs to this detector.
 async fn keep(
     ctx: &Context,
     plan: &Plan,
@@ -162,7 +164,7 @@ async fn keep(
     Ok(Revision::read(&written).expect("its annotations were just written"))
 }
 
-/// Have the pointer hold that revision; returns its digest where it held another one before.
+/// Make the pointer hold that revision. Return its digest if the pointer held another one before.
 async fn update_pointer(
     ctx: &Context,
     plan: &Plan,
@@ -180,7 +182,7 @@ async fn update_pointer(
     Ok(moves.then_some(chosen.digest))
 }
 
-/// Write the pointer.
+/// Create or patch the pointer's ConfigMap.
 async fn write_pointer(
     ctx: &Context,
     plan: &Plan,
@@ -204,7 +206,8 @@ async fn write_pointer(
     Ok(written)
 }
 
-/// The model's bytes: just fetched, or from the ConfigMap that keeps them. `None` where somebody has just deleted it.
+/// Return the model's bytes: as just fetched, or from the ConfigMap that stores them. `None` where that was
+/// just deleted.
 async fn bytes_of(
     ctx: &Context,
     plan: &Plan,
@@ -233,7 +236,7 @@ async fn prune(ctx: &Context, plan: &Plan, revision: &Revision) -> Result<(), Er
     }
 }
 
-/// Returns the metadata as it stands after the creation.
+/// Create a ConfigMap. Return its metadata as it is after the creation.
 async fn create(ctx: &Context, plan: &Plan, name: &str, object: &ConfigMap) -> Result<Value, Error> {
     let parameters = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
     let api: Api<ConfigMap> = Api::namespaced(ctx.shared.client.clone(), &plan.namespace);
@@ -241,7 +244,7 @@ async fn create(ctx: &Context, plan: &Plan, name: &str, object: &ConfigMap) -> R
     Ok(json!({ "metadata": created.metadata }))
 }
 
-/// Returns the metadata as it stands after the write.
+/// Apply a ConfigMap. Return its metadata as it is after the write.
 async fn write(
     ctx: &Context,
     plan: &Plan,

@@ -1,8 +1,9 @@
-//! The models that are kept and those that pods serve in; which to fetch, which one new pods begin with, and
-//! which may go out.
+//! The stored models and the models that pods serve in; which model to fetch, which one new pods start with,
+//! and which ones to delete out.
 //!
-//! Each revision is kept in an immutable ConfigMap of its own. The pointer is one more, always of the same name, that
-//! holds a copy of one of them: pods mount it, so that another model can serve without touching the pods.
+//! Each revision is a stored model in an immutable ConfigMap of its own. The pointer is one more ConfigMap,
+//! always of the same name, with a copy of one revision: pods mount it, so that another model can serve
+//! without a change of the pods.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -20,47 +21,47 @@ use crate::observe::Observed;
 use crate::plan::Plan;
 use crate::resources::model::{self, DATA_END_TIME, DIGEST, RECIPE, TOO_LARGE};
 
-/// A model that is kept, or pointed at.
+/// A stored model, or the model in the pointer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Revision {
-    /// `sha256:` and the digits of its bytes.
+    /// The name of the model: `sha256:` and the digits of its bytes.
     pub digest: String,
-    /// The time of the newest reading that it has learned from.
+    /// The time of the newest reading that the model has learned from.
     pub data_end_time: Timestamp,
-    /// What shaped it, where that is known.
+    /// The hash of the sources and parameters that the model was made from, where it is known.
     pub recipe: Option<String>,
-    /// When it was kept, an RFC 3339 time.
+    /// The time at which its ConfigMap was created, in RFC 3339.
     pub kept_at: String,
     /// The name of its ConfigMap.
     pub object: String,
-    /// All that the ConfigMap says of it.
+    /// The annotations of the ConfigMap, which describe the model.
     pub annotations: BTreeMap<String, String>,
 }
 
-/// All that is kept of a detector's models.
+/// The stored models of one detector.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Revisions {
     /// Every revision, the newest first.
     pub kept: Vec<Revision>,
-    /// The pointer's ConfigMap, as far as it is known: its metadata.
+    /// The metadata of the pointer's ConfigMap, where it is known.
     pub pointer: Option<Value>,
 }
 
-/// The revision that is to serve is not there.
+/// The error that the pinned revision is not stored.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
     "model.pinnedDigest must be a model that is kept ({have}), got {pin}; the current model keeps serving"
 )]
 pub struct PinNotFound {
-    /// The digest that was asked for.
+    /// The pinned digest.
     pub pin: String,
-    /// Those that there are, the newest first.
+    /// The digests of the stored models, the newest first, or `none`.
     pub have: String,
 }
 
 impl Revisions {
-    /// From the metadata of the detector's ConfigMaps that hold models. One that its owner has lost, or that cannot be
-    /// read, counts for nothing.
+    /// Read the metadata of the detector's ConfigMaps with models. A ConfigMap is ignored if this detector
+    /// does not own it, if it is being deleted, or if its annotations cannot be parsed.
     pub fn of(objects: Vec<Value>, pointer: &str, owner_uid: &str) -> Self {
         let owners = |object: &Value| object["metadata"]["ownerReferences"].as_array().cloned();
         let is_owned = |object: &Value| {
@@ -74,8 +75,8 @@ impl Revisions {
         Self { kept, pointer: pointers.into_iter().next() }
     }
 
-    /// The models that pods serve, that fit the spec and are not kept yet: each with a pod that serves it, the newest
-    /// first. One that was found to be too large is not asked for again.
+    /// The models that pods serve, that fit the spec and are not stored yet: each with a pod that serves it,
+    /// the newest first. A model that is known to be too large is left out.
     pub fn missing<'a>(&self, plan: &Plan, observed: &'a Observed) -> Vec<(&'a Arc<Pod>, &'a ModelReport)> {
         let is_known = |digest: &str| {
             self.too_large() == Some(digest) || self.kept.iter().any(|revision| revision.digest == digest)
@@ -90,14 +91,14 @@ impl Revisions {
         missing
     }
 
-    /// Whether new pods would begin with this model, could it be kept.
+    /// Whether new pods would start with this model, if it could be stored.
     fn is_newest(&self, plan: &Plan, model: &ModelReport) -> bool {
         let mut fitting = self.kept.iter().filter(|revision| fits(plan, revision.recipe.as_deref()));
         plan.detector.spec().model.pinned_digest.is_none()
             && fitting.all(|revision| revision.data_end_time < model.data_end_time)
     }
 
-    /// One more is kept.
+    /// Add a revision that was just stored.
     pub fn add(&mut self, revision: Revision) {
         self.kept.retain(|kept| kept.digest != revision.digest);
         self.kept.insert(0, revision);
@@ -108,7 +109,7 @@ impl Revisions {
         self.pointer.as_ref()?["metadata"]["annotations"][DIGEST].as_str()
     }
 
-    /// Whether the pointer's ConfigMap is as it should be, pointing at that revision.
+    /// Whether the pointer's ConfigMap is as it should be and holds that revision.
     pub fn points_at(&self, plan: &Plan, revision: &Revision) -> bool {
         let desired = model::pointer(plan, revision.annotations.clone(), None);
         let desired = json!({ "metadata": desired.metadata });
@@ -120,18 +121,19 @@ impl Revisions {
                 .is_some_and(|pointer| drift::matches(pointer, &desired) && changes(pointer) == 0)
     }
 
-    /// The digest of the newest model, where it was too large to be kept.
+    /// The digest of the newest model, where it is too large to be stored.
     pub fn too_large(&self) -> Option<&str> {
         let annotations = &self.pointer.as_ref()?["metadata"]["annotations"];
         annotations[TOO_LARGE].as_str().and(annotations[DIGEST].as_str())
     }
 
-    /// The revision that new pods are to begin with: the pinned one, else the newest that fits the spec; of those of one
-    /// time, as a new threshold makes them, the one that serves. A model that is loaded is as new as its loading.
-    /// `None`: the pointer stays as it is.
+    /// Return the revision that new pods should start with: the pinned one, else the newest that fits the
+    /// spec. Of several that learned up to the same time (a new threshold makes such models), and of loaded
+    /// models, the one that serves is chosen, else the one that was stored last. `None`: the pointer stays as
+    /// it is.
     ///
     /// # Errors
-    /// The pinned one is not kept.
+    /// The pinned model is not stored.
     pub fn chosen(&self, plan: &Plan, observed: &Observed) -> Result<Option<&Revision>, PinNotFound> {
         if let Some(pin) = &plan.detector.spec().model.pinned_digest {
             let pinned = self.kept.iter().find(|revision| revision.digest == *pin);
@@ -152,8 +154,8 @@ impl Revisions {
         PinNotFound { pin: pin.to_owned(), have }
     }
 
-    /// The pointer stands for a model of the same recipe, at least as new, that is too large to be kept: an older one
-    /// would bring back what it has replaced.
+    /// Whether the pointer marks a model of the same recipe, at least as new, that is too large to be stored.
+    /// To point at the older one would bring back the model that it has replaced.
     fn is_outgrown(&self, newest: &Revision) -> bool {
         let marker = self.pointer.as_ref().filter(|_| self.too_large().is_some()).and_then(Revision::read);
         marker.is_some_and(|marker| {
@@ -161,8 +163,8 @@ impl Revisions {
         })
     }
 
-    /// The revisions over `model.revisionHistoryLimit`, the oldest first to go. Never one that serves, is pinned or pointed at; and
-    /// none while a pod has not said what it serves.
+    /// The oldest revisions, which are over `model.revisionHistoryLimit`. A revision that serves, is pinned
+    /// or pointed at is never among them; and none are while a pod has not reported which model it serves.
     pub fn surplus(&self, plan: &Plan, observed: &Observed) -> Vec<&Revision> {
         if observed.reports.iter().any(|pod| pod.report.is_none()) {
             return Vec::new();
@@ -179,19 +181,22 @@ impl Revisions {
     }
 }
 
-/// Whether somebody else has written the model itself: its bytes are never watched.
+/// Whether another field manager has written the model itself. The watch does not see the bytes, only who
+/// wrote them.
 pub fn changes_model(fields: &ManagedFieldsEntry) -> bool {
     let written = fields.fields_v1.as_ref().map(|fields| &fields.0["f:binaryData"]);
     fields.manager.as_deref() != Some(FIELD_MANAGER) && written.is_some_and(|written| !written.is_null())
 }
 
-/// Whether a model of that recipe may serve by this spec: the same sources and parameters; any, where it is loaded.
+/// Whether a model of that recipe may serve under this spec: it was made from the same sources and
+/// parameters. If the spec loads its model, any recipe fits.
 fn fits(plan: &Plan, recipe: Option<&str>) -> bool {
     plan.detector.recipe_digest().is_none_or(|wanted| recipe == Some(&wanted))
 }
 
 impl Revision {
-    /// From the metadata of its ConfigMap.
+    /// Read a revision from the metadata of its ConfigMap, or `None` where the annotations are missing or
+    /// cannot be parsed.
     pub fn read(object: &Value) -> Option<Self> {
         let metadata = &object["metadata"];
         let annotations: BTreeMap<String, String> =

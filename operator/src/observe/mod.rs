@@ -1,5 +1,5 @@
-//! A detector's name in, what its pods do and say out: the pods as the watch has seen them, the report that each
-//! running one gives of itself, and the model that it serves.
+//! A detector's name in, the state of its pods out: the pods as the watch has seen them, the report of each
+//! running pod, and the model that it serves.
 
 /// Pods -> what keeps them from running.
 pub mod pod_diagnosis;
@@ -24,37 +24,39 @@ use crate::plan::CurrentState;
 use crate::resources::Kind;
 use crate::resources::model::pointer_name;
 
-/// The longest that a report may take, and the largest that it may be.
+/// The deadline of a report, and its largest size.
 const DEADLINE: Duration = Duration::from_secs(2);
 const MAX_REPORT_BYTES: usize = 1024 * 1024;
-/// The longest that a model may take.
+/// The deadline of the transfer of a model.
 const MODEL_DEADLINE: Duration = Duration::from_secs(10);
-/// Reports asked for at once, by one reconcile.
+/// The largest number of reports that one reconcile reads at the same time.
 const AT_ONCE: usize = 8;
 
-/// What is seen of a detector's workload.
+/// The observed state of a detector's workload.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
-    /// Its Deployment.
+    /// The Deployment of the detector.
     pub deployment: Option<Deployment>,
-    /// Its pods, oldest first.
+    /// The pods of the detector, oldest first.
     pub pods: Vec<Arc<Pod>>,
-    /// What those say that run.
+    /// The reports of the pods that run.
     pub reports: Vec<PodReport>,
-    /// How many endpoints of its Service take requests; none where that is not known.
+    /// The number of ready endpoints of the detector's Service; none where it is not known.
     pub endpoints: Option<usize>,
-    /// The objects that show what it does, as far as they were asked for; none where nothing was written.
+    /// The monitoring objects that the spec asks for: each as it is stored, or why not; none where nothing
+    /// was written.
     pub monitoring: Option<Vec<(Kind, Result<Value, Unwritten>)>>,
 }
 
-/// A pod, and what it says.
+/// A pod, and the report that it gave.
 #[derive(Clone, Debug)]
 pub struct PodReport {
     /// The pod.
     pub pod: Arc<Pod>,
-    /// Its report, or `None` where it gave none.
+    /// The report of the pod, or `None` where it gave none.
     pub report: Option<Report>,
-    /// Why what it answers is no report. A pod that does not answer may only be starting.
+    /// Why the pod answered, but not with a valid report. None where it did not answer: it may only be
+    /// starting.
     pub unusable: Option<String>,
 }
 
@@ -70,27 +72,27 @@ impl Observed {
     }
 }
 
-/// A pod did not give what it was asked for.
+/// Why a pod did not return its report or its model.
 #[derive(Debug, Error)]
 pub enum NoAnswer {
-    /// It cannot be reached, or was too slow.
+    /// The pod cannot be reached, or did not answer in time.
     #[error("no answer: {0}")]
     Call(#[from] reqwest::Error),
-    /// It answers, but not with this.
+    /// The pod answered with another status than 200.
     #[error("expected status 200, got {0}")]
     Refused(reqwest::StatusCode),
-    /// It does not end.
+    /// The answer is larger than expected.
     #[error("expected at most {0} bytes, got more")]
     TooLarge(usize),
-    /// It is something else.
+    /// The answer is not a valid report.
     #[error("expected a report: {0}")]
     Malformed(#[from] serde_json::Error),
-    /// It does not run any more.
+    /// The pod does not run any more.
     #[error("the pod does not run")]
     Gone,
 }
 
-/// What stands already and a plan takes over.
+/// Read from the cache what a new plan takes over from the existing workload.
 pub fn current_state(cache: &Cache, namespace: &str, name: &str) -> CurrentState {
     let objects = [Kind::ConfigMap, Kind::Deployment].map(|kind| cache.owned(kind, namespace, name));
     let annotations = objects.iter().flatten().map(|object| &object["metadata"]["annotations"]);
@@ -107,7 +109,8 @@ pub fn current_state(cache: &Cache, namespace: &str, name: &str) -> CurrentState
     }
 }
 
-/// The workload as it is now. A Deployment that was just written stands in for what the watch has seen of it.
+/// Observe the workload as it is now. A Deployment that was just written replaces the one that the watch has
+/// seen.
 pub async fn workload(ctx: &Context, namespace: &str, name: &str, applied: Option<Applied>) -> Observed {
     let (written, monitoring) =
         applied.map_or((None, None), |applied| (applied.deployment, Some(applied.monitoring)));
@@ -137,7 +140,7 @@ async fn ask(client: &reqwest::Client, pod: Arc<Pod>, address: IpAddr) -> PodRep
     }
 }
 
-/// Whether the pod is one that the Deployment of that name made: others may carry its labels too.
+/// Whether the pod was created by the Deployment of that name: other pods may carry its labels too.
 fn is_of_deployment(pod: &Pod, name: &str) -> bool {
     let hash = pod.labels().get("pod-template-hash").map_or("", String::as_str);
     let replica_set = format!("{name}-{hash}");
@@ -147,7 +150,7 @@ fn is_of_deployment(pod: &Pod, name: &str) -> bool {
     pod.owner_references().iter().any(is_owner)
 }
 
-/// Where a pod that runs, and is not on its way out, can be asked.
+/// The address of a pod that runs and is not being deleted.
 fn address(pod: &Pod) -> Option<IpAddr> {
     let status = pod.status.as_ref().filter(|_| pod.metadata.deletion_timestamp.is_none())?;
     status.pod_ip.as_ref().filter(|_| status.phase.as_deref() == Some("Running"))?.parse().ok()
@@ -161,13 +164,13 @@ async fn report(client: &reqwest::Client, address: IpAddr) -> Result<Report, NoA
 /// The bytes of the model that a pod serves.
 ///
 /// # Errors
-/// The pod does not give them, or gives more than it says they are.
+/// The pod does not return them, or returns more than `bytes`.
 pub async fn model(client: &reqwest::Client, pod: &Pod, bytes: usize) -> Result<Vec<u8>, NoAnswer> {
     let address = address(pod).ok_or(NoAnswer::Gone)?;
     get(client, address, "model", bytes, MODEL_DEADLINE).await
 }
 
-/// What a pod answers, of `most` bytes at most.
+/// Return the body of a pod's answer, of `most` bytes at most.
 async fn get(
     client: &reqwest::Client,
     address: IpAddr,
@@ -190,13 +193,14 @@ async fn get(
     Ok(body)
 }
 
-/// The client for reports and models: straight to the pod, following nobody elsewhere.
+/// Return the client for reports and models: it connects straight to the pod, without a proxy, and follows no
+/// redirects.
 ///
 /// # Errors
-/// The client could not be made.
+/// The client could not be created.
 pub fn pod_client() -> reqwest::Result<reqwest::Client> {
-    // Only plain HTTP is spoken; but once another program of a build has TLS in its reqwest, none is made without a
-    // provider. A second call changes nothing.
+    // Only plain HTTP is used. But if another program in the same build enables TLS in reqwest, no client can
+    // be created without a crypto provider. A second call changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .no_proxy()

@@ -1,4 +1,4 @@
-//! A Deployment and its pods in, what keeps the pods from running out, in words that a person can act on.
+//! A Deployment and its pods in, why the pods do not run out, in words that a person can act on.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, ContainerStatus, Pod};
 use kube::ResourceExt;
 
-/// The longest part of somebody else's message that is repeated, in characters.
+/// The longest quote of a message from the cluster or a container, in characters.
 const MAX_QUOTE: usize = 400;
 
-/// What keeps pods from running.
+/// Why pods do not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodDiagnosis {
     /// The reason of the conditions.
@@ -19,7 +19,8 @@ pub struct PodDiagnosis {
     pub message: String,
 }
 
-/// The first diagnosis found: in making pods of the newest version at all, else in the newest pods.
+/// Return the first diagnosis found: why no pods of the newest version can be created, else why the newest
+/// pods do not run.
 pub fn of(deployment: &Deployment, pods: &[Arc<Pod>]) -> Option<PodDiagnosis> {
     let staying = pods.iter().rev().filter(|pod| pod.metadata.deletion_timestamp.is_none());
     of_making_pods(deployment).or_else(|| staying.into_iter().find_map(|pod| of_pod(pod)))
@@ -55,7 +56,7 @@ fn of_container(pod: &str, container: &ContainerStatus) -> Option<PodDiagnosis> 
     Some(PodDiagnosis { reason, message })
 }
 
-/// A container that has ended badly, and does not answer now.
+/// The diagnosis of a container that has ended with an error and is not ready now.
 fn of_ended(pod: &str, container: &ContainerStatus) -> Option<PodDiagnosis> {
     let ended = |state: Option<&ContainerState>| state?.terminated.clone();
     let ended = ended(container.state.as_ref()).or_else(|| ended(container.last_state.as_ref()))?;
@@ -102,8 +103,8 @@ fn of_making_pods(deployment: &Deployment) -> Option<PodDiagnosis> {
     Some(PodDiagnosis { reason: Reason::PodsForbidden, message })
 }
 
-/// A message on one line, without the full stop that our sentences do without. Of a long one the beginning, which says
-/// what happened, and the end, which often says why.
+/// Return a message on one line, without its final full stop, since our sentences have none. A long message
+/// is cut to its beginning, which names the event, and its end, which often names the cause.
 fn quoted(message: &str) -> String {
     let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
     let line = line.trim_end_matches('.');

@@ -1,9 +1,9 @@
-//! The detector and what was kept beside its workload in, the end of the history to learn from out.
+//! The detector and the annotations of its workload in, the end of the history to learn from out.
 //!
-//! Replicas that train each for themselves agree only if they learn from the same history, so a spec that leaves
-//! `model.train.dataEndTime` open is given the time at which what shapes its model was last changed, or at which a person last
-//! asked for another training. That time is kept in annotations of the ConfigMap and of the Deployment: either alone
-//! brings it back.
+//! Replicas that train on their own agree only if they learn from the same history. So a spec that leaves
+//! `model.train.dataEndTime` open gets the time at which the recipe of its model last changed, or at which a
+//! person last requested a retraining. That time is stored in annotations of the ConfigMap and of the
+//! Deployment: either one is enough to restore it.
 
 use std::collections::BTreeMap;
 
@@ -14,28 +14,28 @@ use kube::ResourceExt;
 
 /// The end of the history, as an RFC 3339 time.
 const UNTIL: &str = "anomaly.dev/history-until";
-/// What shaped the model that was asked for when it was chosen.
+/// The recipe (sources and parameters) of the model for which the end was chosen, as a hash.
 const LEARNS: &str = "anomaly.dev/learns";
 
-/// How long a training that was asked for is waited for: kubelets look at mounted files every minute or so.
+/// How long a requested retraining is awaited: kubelets update mounted files every minute or so.
 const LATELY: SignedDuration = SignedDuration::from_mins(5);
 
-/// What is learned, and up to when.
+/// The recipe of the model, and the end of the history that it learns from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
     /// The end of the history to learn from.
     pub until: Timestamp,
-    /// A person has just asked for another training.
+    /// Whether a person has just requested a retraining.
     pub asks_retraining: bool,
-    /// The spec leaves the end open.
+    /// Whether the spec leaves the end open.
     is_open: bool,
     learns: String,
     retrain: Option<String>,
 }
 
 impl History {
-    /// The spec's own end; else the one kept for the same model and the same request to train again; else now, in whole
-    /// seconds.
+    /// Choose the end: the spec's own; else the stored one, if the recipe is the same and no new retraining
+    /// is requested; else now, in whole seconds.
     pub fn new<'a>(
         detector: &Valid,
         kept: impl IntoIterator<Item = &'a BTreeMap<String, String>>,
@@ -61,12 +61,12 @@ impl History {
         }
     }
 
-    /// A person has lately asked for another training: its model may come at any time.
+    /// Whether a person requested a retraining within the last 5 min, so that its model may come at any time.
     pub fn is_awaited(&self, now: Timestamp) -> bool {
         self.retrain.is_some() && now.duration_since(self.until) < LATELY
     }
 
-    /// What to keep beside the workload.
+    /// The annotations to store on the ConfigMap and the Deployment.
     pub fn annotations(&self) -> BTreeMap<String, String> {
         let kept = [
             (UNTIL, self.is_open.then(|| self.until.to_string())),

@@ -1,5 +1,5 @@
-//! An AnomalyDetector and the settings in, a [`Plan`] out: everything that the objects of the workload are built from.
-//! No cluster is asked and no clock is read.
+//! An AnomalyDetector and the settings in, a `Plan` out: all values that the objects of the workload are
+//! built from. Pure: no call to the cluster, and the time is an argument.
 
 /// The end of the history to learn from.
 pub mod history;
@@ -17,49 +17,49 @@ use kube::{Resource, ResourceExt};
 use crate::plan::history::History;
 use crate::settings::{PullPolicy, Settings};
 
-/// Selects what belongs to detectors, of whatever name.
+/// The label selector for objects of all detectors.
 pub const OURS: &str = "app.kubernetes.io/managed-by=anomaly-operator";
-/// Of those, the ConfigMaps that hold models.
+/// The label selector for ConfigMaps that hold models.
 pub const MODEL: &str = "app.kubernetes.io/component=model";
-/// And the rest.
+/// The label selector for objects that hold no model.
 pub const NO_MODEL: &str = "app.kubernetes.io/component!=model";
-/// Holds the name of the detector that an object belongs to.
+/// The label with the name of the detector that an object belongs to.
 pub const INSTANCE: &str = "app.kubernetes.io/instance";
 
-/// What was asked for, ready to be built.
+/// The desired workload of a detector, ready to be built.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The detector, every rule kept.
+    /// The detector, checked against every rule.
     pub detector: Valid,
-    /// Its namespace.
+    /// The namespace of the detector.
     pub namespace: String,
-    /// What makes the cluster clean up after it.
+    /// The owner reference, by which the cluster deletes the workload together with the detector.
     pub owner: OwnerReference,
     /// The image of the pods.
     pub image: String,
     /// Networks that the pods may connect to although a detector refuses them.
     pub allowed_addresses: Vec<IpNet>,
-    /// When nodes pull it.
+    /// When nodes pull the image.
     pub pull_policy: Option<PullPolicy>,
-    /// What is learned, up to when.
+    /// The recipe of the model, and the end of the history that it learns from.
     pub history: History,
-    /// Pods that there will be: the spec's number; at first one that trains.
+    /// The number of pods: the spec's, but one until a first model is trained.
     pub replicas: i32,
 }
 
-/// What the plan takes over from the workload that is there already.
+/// The state of the existing workload that a new plan takes over.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CurrentState {
     /// The annotations of ConfigMap and Deployment.
     pub annotations: Vec<BTreeMap<String, String>>,
     /// The Deployment's number of pods.
     pub replicas: Option<i32>,
-    /// A model is kept, or was found too large for that.
+    /// Whether a model is stored, or was found too large for that.
     pub has_model: bool,
 }
 
 impl Plan {
-    /// Check every rule, and settle what the spec leaves open.
+    /// Check every rule, and choose values for the fields that the spec leaves open.
     ///
     /// # Errors
     /// Every rule that the spec breaks.
@@ -95,8 +95,8 @@ impl Plan {
         selector(&self.name())
     }
 
-    /// The labels of the pods: what selects them, and what tools group by. The version is not among them, so that an
-    /// upgrade of the operator alone restarts nothing.
+    /// The labels of the pods: those that select them, and those that tools group by. The version is not
+    /// among them, so that an upgrade of the operator alone does not restart pods.
     pub fn pod_labels(&self) -> BTreeMap<String, String> {
         let mut labels = self.selector();
         labels.extend(
@@ -119,7 +119,8 @@ impl Plan {
         }
     }
 
-    /// The same with labels that people choose. Those by which the operator finds its own are never theirs.
+    /// The same metadata with more labels, which the user chose. They never override the labels by which the
+    /// operator finds its objects.
     pub fn metadata_with(&self, labels: &BTreeMap<String, String>) -> ObjectMeta {
         let metadata = self.metadata();
         let mut labels = labels.clone();
@@ -128,14 +129,15 @@ impl Plan {
     }
 }
 
-/// The reference that has the cluster delete what a detector owns. It blocks: `kubectl delete --cascade=foreground`
-/// returns once all of it is gone.
+/// The owner reference by which the cluster deletes the objects of a detector. It blocks the deletion of the
+/// owner: `kubectl delete --cascade=foreground` returns once all objects are gone.
 fn owner(detector: &crd::AnomalyDetector) -> OwnerReference {
     let owner = detector.controller_owner_ref(&()).unwrap_or_default();
     OwnerReference { block_owner_deletion: Some(true), ..owner }
 }
 
-/// A rule of the cluster alone: on a laptop the same manifest reads files of the working directory.
+/// Check a rule that holds on a cluster only: a source that reads files needs a volume. On a laptop the same
+/// manifest reads files of the working directory.
 fn reads_from_a_volume(detector: &Valid) -> Result<(), Invalid> {
     let reads = detector.sources().iter().any(|source| source.kind.paces_itself());
     let mut mounts = detector.spec().pod.volume_mounts.iter().map(|mount| &mount.mount_path);
@@ -149,8 +151,8 @@ fn reads_from_a_volume(detector: &Valid) -> Result<(), Invalid> {
     Err(Invalid(vec![Violation::new("spec.pod.volumeMounts", message)]))
 }
 
-/// The spec's number of pods. Where a model has to be trained and none is kept
-/// yet, one pod trains it, and the others begin with what it has learned.
+/// The number of pods that the spec asks for. Where a model has to be trained and none is stored yet, one pod
+/// trains it, and the other pods start with that model.
 fn replicas(detector: &Valid, current_state: &CurrentState) -> i32 {
     let there = current_state.replicas.unwrap_or(0);
     let trains_first = detector.train().is_some() && !current_state.has_model && there <= 1;
@@ -166,7 +168,7 @@ pub fn selector(name: &str) -> BTreeMap<String, String> {
     ])
 }
 
-/// The same as one string, as `kubectl scale` and autoscalers want it.
+/// The same labels as one string, as `kubectl scale` and autoscalers expect it.
 pub fn selector_text(name: &str) -> String {
     let pairs = selector(name).into_iter().map(|(key, value)| format!("{key}={value}"));
     pairs.collect::<Vec<_>>().join(",")

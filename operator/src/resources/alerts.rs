@@ -1,4 +1,4 @@
-//! A plan in, its recording rules and alerts out. What each alert asks of people is in `docs/runbooks.md`.
+//! A plan in, its recording rules and alerts out. `docs/runbooks.md` says how to respond to each alert.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,45 +9,45 @@ use serde::Serialize;
 use super::prometheus::prometheus_duration;
 use crate::plan::Plan;
 
-/// Where `docs/runbooks.md` is read.
+/// The URL of `docs/runbooks.md`.
 const RUNBOOKS: &str = "https://github.com/anomaly-operator/anomaly-operator/blob/main/docs/runbooks.md";
-/// Alarms an hour.
+/// The series with the alarms of the last hour.
 const ALARMS_PER_HOUR: &str = "detector:anomaly_events_alarmed:increase1h";
-/// Anomalous verdicts an hour.
+/// The series with the anomalous verdicts of the last hour.
 const ANOMALIES_PER_HOUR: &str = "detector:anomaly_verdicts_anomalous:increase1h";
-/// How long something must be out of order until an alert fires, so that a rollout raises none.
+/// How long a problem must last before an alert fires, so that a rollout does not cause one.
 const PATIENCE: Duration = Duration::from_mins(5);
 /// The severity of alerts about the detector rather than the sensors.
 const WARNING: &str = "warning";
 
-/// What is computed from metrics: a series that is recorded, or an alert.
+/// A rule that Prometheus evaluates: a recording rule or an alert.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Rule {
-    /// A series under a name of its own.
+    /// A recording rule: a series that is computed from others.
     Recording {
-        /// Its name, `level:metric:operation`.
+        /// The name of the series, `level:metric:operation`.
         record: &'static str,
-        /// How it is computed.
+        /// The expression that computes it.
         expr: String,
     },
     /// An alert.
     Alert {
         /// Its name.
         alert: &'static str,
-        /// When it is so.
+        /// The expression under which the alert is active.
         expr: String,
-        /// For how long it must be so; left out where it fires at once.
+        /// For how long the expression must hold; left out where the alert fires at once.
         #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
         for_: Option<String>,
-        /// What it is routed by.
+        /// The labels by which Alertmanager routes the alert.
         labels: BTreeMap<String, String>,
         /// The summary and description of the alert.
         annotations: BTreeMap<&'static str, String>,
     },
 }
 
-/// What differs from alert to alert.
+/// The fields that differ from alert to alert.
 struct Alert {
     name: &'static str,
     expr: String,
@@ -57,7 +57,7 @@ struct Alert {
     description: String,
 }
 
-/// The anomalies of the last hour, as alarms and as verdicts.
+/// The recording rules: the alarms and the anomalous verdicts of the last hour.
 pub fn recordings(plan: &Plan) -> [Rule; 2] {
     let of = selector(plan);
     let increase = |record, series: &str| Rule::Recording {
@@ -70,7 +70,7 @@ pub fn recordings(plan: &Plan) -> [Rule; 2] {
     ]
 }
 
-/// Every alert that can fire for such a detector.
+/// Every alert that can fire for the plan's detector.
 pub fn alerts(plan: &Plan) -> Vec<Rule> {
     let always =
         [anomaly_detected, anomaly_burst, alarm_budget_exceeded, source_disconnected, model_rejected]
@@ -100,18 +100,19 @@ impl Alert {
     }
 }
 
-/// The labels of the detector's series.
+/// The label matchers that select the detector's series.
 fn selector(plan: &Plan) -> String {
     format!(r#"namespace="{}",detector="{}""#, plan.namespace, plan.name())
 }
 
-/// Four scrapes: one or two may fail, and a counter's step is still seen.
+/// A window of four scrape intervals: one or two scrapes may fail, and the increase of a counter is still
+/// seen.
 fn window(plan: &Plan) -> String {
     prometheus_duration(Duration::from(plan.detector.spec().monitoring.service_monitor.interval) * 4)
 }
 
-/// An alarm that began and ended between two scrapes is seen by its count. Where an anomaly must last for a while
-/// first, it cannot have been that short.
+/// An anomaly. An alarm that began and ended between two scrapes is detected by its counter. Where the rule
+/// sets `for`, such a short alarm does not matter, and the counter is not used.
 fn anomaly_detected(plan: &Plan) -> Alert {
     let (of, window, asked) =
         (selector(plan), window(plan), &plan.detector.spec().monitoring.prometheus_rule);
@@ -134,7 +135,7 @@ fn anomaly_detected(plan: &Plan) -> Alert {
     }
 }
 
-/// More than ten alarms, and three times as many as the threshold lets expect.
+/// More than ten alarms in an hour, and more than three times as many as the threshold promises.
 fn anomaly_burst(plan: &Plan) -> Alert {
     let of = selector(plan);
     let alarms = format!("{ALARMS_PER_HOUR}{{{of}}}");
@@ -153,7 +154,8 @@ fn anomaly_burst(plan: &Plan) -> Alert {
     }
 }
 
-/// The ratio is over as long as one alarm is promised for: that it stays so for an hour is no single event.
+/// Far more alarms than the threshold promises. The ratio is measured over the last hour or over the time in
+/// which one alarm is promised. A single event does not keep it over the limit for an hour.
 fn alarm_budget_exceeded(plan: &Plan) -> Alert {
     let of = selector(plan);
     let shares = format!("topk(3, max by (sensor) (anomaly_alarm_rate_contribution{{{of}}}))");
@@ -170,8 +172,8 @@ fn alarm_budget_exceeded(plan: &Plan) -> Alert {
     }
 }
 
-/// A detector always exports whether its sources give readings, whatever else it is doing. None is missed where none
-/// was asked for.
+/// No metrics from any replica. A detector always exports whether its sources give readings, whatever its
+/// state. There is no alert where the spec asks for no pods.
 fn detector_down(plan: &Plan) -> Option<Alert> {
     (plan.replicas > 0).then(|| Alert {
         name: "DetectorDown",
@@ -184,7 +186,8 @@ fn detector_down(plan: &Plan) -> Option<Alert> {
     })
 }
 
-/// A recording has the times of its past, so that it says nothing of now.
+/// A sensor without new readings. Recorded sources have no such alert, because their readings carry times of
+/// the past.
 fn sensor_stale(plan: &Plan) -> Option<Alert> {
     let is_live = plan.detector.sources().iter().any(|source| !source.kind.paces_itself());
     let limit = (Duration::from(plan.detector.spec().interval) * 3).max(PATIENCE).as_secs();
@@ -201,7 +204,7 @@ fn sensor_stale(plan: &Plan) -> Option<Alert> {
     })
 }
 
-/// A fault that began and ended between two scrapes is seen by its count.
+/// A faulty sensor. A fault that began and ended between two scrapes is detected by its counter.
 fn sensor_fault(plan: &Plan) -> Option<Alert> {
     let has_limits = plan.detector.sensors().any(|sensor| sensor.limits.is_set());
     let (of, window) = (selector(plan), window(plan));
@@ -220,7 +223,7 @@ fn sensor_fault(plan: &Plan) -> Option<Alert> {
     })
 }
 
-/// One replica without readings is enough: they are to see the same.
+/// A source without readings. One replica without them is enough, because all replicas should see the same.
 fn source_disconnected(plan: &Plan) -> Alert {
     Alert {
         name: "SourceDisconnected",
@@ -234,7 +237,7 @@ fn source_disconnected(plan: &Plan) -> Alert {
     }
 }
 
-/// A wanted model cannot be served.
+/// A replica cannot serve the model that it should serve.
 fn model_rejected(plan: &Plan) -> Alert {
     Alert {
         name: "ModelRejected",

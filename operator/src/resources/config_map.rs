@@ -1,5 +1,5 @@
-//! A plan in, the ConfigMap with the pods' manifest out: name, namespace and what the detector reads of the spec, in
-//! the very types of the API.
+//! A plan in, the ConfigMap with the pods' manifest out: name, namespace and the part of the spec that the
+//! detector reads, in the API's own types.
 
 use std::collections::BTreeMap;
 
@@ -24,8 +24,8 @@ pub fn build(plan: &Plan) -> ConfigMap {
     }
 }
 
-/// Sixteen hexadecimal digits that change when pods must be replaced to see what is new. What they see in their mounted
-/// manifest, and follow while they run, is no reason.
+/// Return a hash of the manifest, 16 hexadecimal digits, that changes when pods must be replaced. Fields that
+/// running pods follow in their mounted manifest are left out of it.
 pub fn digits(plan: &Plan) -> String {
     let mut manifest = manifest(plan);
     let model = &mut manifest["spec"]["model"];
@@ -34,8 +34,9 @@ pub fn digits(plan: &Plan) -> String {
     digest::short(manifest.to_string().as_bytes())
 }
 
-/// The detector's manifest. Replicas, Service, pods and monitoring are the cluster's affair, and how many models are kept
-/// is the operator's: they are left out, so that changing them restarts nothing.
+/// Return the detector's manifest. Replicas, Service, pods and monitoring are for the cluster, and the number
+/// of stored models is for the operator: those fields are left out, so that changing them does not restart
+/// pods.
 fn manifest(plan: &Plan) -> Value {
     let detector = plan.detector.detector();
     let mut spec = detector.spec.clone();

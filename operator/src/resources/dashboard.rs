@@ -1,5 +1,5 @@
-//! A plan in, the ConfigMap with a dashboard of this detector alone out, for Grafana's sidecar: the chart's dashboard of
-//! detectors with its namespace and detector chosen.
+//! A plan in, the ConfigMap with a dashboard for this one detector out, for Grafana's sidecar: the chart's
+//! dashboard of all detectors, with namespace and detector fixed.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::plan::Plan;
 
-/// The chart's, which asks for a namespace and a detector.
+/// The chart's dashboard, with variables for the namespace and the detector.
 const DETECTORS: &str = include_str!("../../../charts/anomaly-operator/dashboards/detectors.json");
 
 /// The ConfigMap, or none where the spec asks for none.
@@ -37,7 +37,7 @@ fn dashboard(plan: &Plan) -> Value {
     let mut dashboard: Value =
         serde_json::from_str(DETECTORS).expect("the chart's dashboard is JSON: a test reads it");
     dashboard["title"] = json!(format!("Anomaly detector {namespace}/{detector}"));
-    // Grafana knows dashboards by it: 40 characters at most, and the same after every change.
+    // Grafana identifies dashboards by the uid: 40 characters at most, and the same after every change.
     let id = digest::short(format!("{namespace}/{detector}").as_bytes());
     dashboard["uid"] = json!(format!("anomaly-detector-{id}"));
     if let Some(variables) = dashboard["templating"]["list"].as_array_mut() {

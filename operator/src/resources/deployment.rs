@@ -23,13 +23,13 @@ use crate::plan::Plan;
 
 /// The name of the pods' container.
 pub const CONTAINER: &str = "detector";
-/// The annotation of pods that changes when their manifest does, and so rolls them.
+/// The annotation of pods with the hash of their manifest. A change of it rolls the pods.
 pub const CONFIG_DIGITS: &str = "anomaly.dev/config";
 
-/// Nobody: the image's own user.
+/// The user and group of the pods, without privileges: the image's own user.
 const USER: i64 = 65_532;
 
-/// The Deployment. `config_digits` stand for what the pods read at their start.
+/// Build the Deployment. `config_digits` is the hash of the manifest that the pods read at their start.
 pub fn build(plan: &Plan, config_digits: &str) -> Deployment {
     let mut metadata = plan.metadata();
     metadata.annotations = Some(plan.history.annotations());
@@ -55,7 +55,7 @@ pub fn build(plan: &Plan, config_digits: &str) -> Deployment {
     }
 }
 
-/// A new pod answers before an old one goes.
+/// Create a new pod, and delete an old one only once the new one is ready.
 fn one_more_before_one_less() -> DeploymentStrategy {
     DeploymentStrategy {
         type_: Some("RollingUpdate".to_owned()),
@@ -66,7 +66,7 @@ fn one_more_before_one_less() -> DeploymentStrategy {
     }
 }
 
-/// The spec's labels, and the operator's, by which it finds its own.
+/// The labels of the spec, and those by which the operator finds its pods.
 fn pod_labels(plan: &Plan) -> BTreeMap<String, String> {
     let mut labels = plan.detector.spec().pod.labels.clone();
     labels.extend(plan.pod_labels());
@@ -87,12 +87,13 @@ fn pod(plan: &Plan) -> PodSpec {
     let asked = &plan.detector.spec().pod;
     PodSpec {
         automount_service_account_token: Some(false),
-        // The variables that stand for other Services have no use here, and too many of them keep a pod from starting.
+        // The pods need no environment variables for other Services, and too many of them keep a pod from
+        // starting.
         enable_service_links: Some(false),
         service_account_name: Some(asked.service_account_name.clone().unwrap_or_else(|| plan.name())),
         priority_class_name: asked.priority_class_name.clone(),
         runtime_class_name: asked.runtime_class_name.clone(),
-        // Stated though they are empty: then what somebody else adds is taken away again.
+        // Set although they are defaults or empty: then server-side apply removes what another writer adds.
         host_network: Some(false),
         host_pid: Some(false),
         host_ipc: Some(false),
@@ -126,8 +127,8 @@ fn pull_secrets(plan: &Plan) -> Vec<LocalObjectReference> {
     secrets.map(|secret| LocalObjectReference { name: secret.name.clone() }).collect()
 }
 
-/// The spec's constraints, which count the detector's own pods where they do not say which; else one for nodes and one for
-/// zones.
+/// The spec's constraints, which count the detector's own pods unless they have a label selector; else one
+/// constraint for nodes and one for zones.
 fn topology_spread(plan: &Plan) -> Vec<TopologySpreadConstraint> {
     let asked = &plan.detector.spec().pod.topology_spread_constraints;
     if asked.is_empty() {
@@ -140,7 +141,8 @@ fn topology_spread(plan: &Plan) -> Vec<TopologySpreadConstraint> {
     asked.iter().map(counted).collect()
 }
 
-/// Replicas keep apart where they can, and share a place where they must.
+/// A constraint that spreads replicas over the topology where possible, and lets them share a node or zone
+/// where not.
 fn spread(plan: &Plan, topology_key: &str) -> TopologySpreadConstraint {
     TopologySpreadConstraint {
         topology_key: topology_key.to_owned(),
@@ -165,8 +167,9 @@ fn container(plan: &Plan) -> Container {
         env_from: Some(Vec::new()),
         ports: Some(vec![port(PREDICT_PORT_NAME, PREDICT_PORT), port(METRICS_PORT_NAME, METRICS_PORT)]),
         resources: Some(resources(plan)),
-        // A pod is Ready within a second of its model; from then on it is asked seldom: on a node with 200 detectors each probe
-        // a second takes half a processor. A process that does not answer has five minutes to begin.
+        // A pod is Ready within a second of its model. After that it is probed rarely: with 200 detectors on
+        // a node, one probe a second each takes half a CPU. A process that does not answer yet has five
+        // minutes to start.
         startup_probe: Some(probe("/startupz", 1, 300)),
         liveness_probe: Some(probe("/livez", 10, 3)),
         readiness_probe: Some(probe("/readyz", 5, 2)),
@@ -177,7 +180,7 @@ fn container(plan: &Plan) -> Container {
             read_only_root_filesystem: Some(true),
             ..SecurityContext::default()
         }),
-        // The last lines of the log say why a container ended, and the detector's status repeats them.
+        // The last log lines show why a container ended, and the detector's status repeats them.
         termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         volume_mounts: Some(
             volumes::of(plan).iter().map(Mounted::mount).chain(volumes::asked_mounts(plan)).collect(),
@@ -186,15 +189,16 @@ fn container(plan: &Plan) -> Container {
     }
 }
 
-/// The laptop's command, with the files that outlive a container.
+/// The command of `detector run` as on a laptop, with the paths of the files that outlive a container.
 fn arguments() -> Vec<String> {
     let manifest = format!("{CONFIG_DIRECTORY}/{CONFIG_FILE}");
     let model = format!("{MODEL_DIRECTORY}/{MODEL_FILE}");
     ["run", &manifest, "--stored-model", &model, "--state", STATE_DIRECTORY].map(str::to_owned).into()
 }
 
-/// Logs for machines; requests that are on their way while the endpoint is being removed are still answered; recordings
-/// are read from their mount alone; certificate authorities of one's own are trusted; replicas find each other.
+/// The environment of the container: JSON logs; a drain time in which requests are still answered while the
+/// endpoint is being removed; the one directory for recorded files; the spec's certificate authorities; the
+/// networks that the operator allows; the address by which replicas find each other.
 fn environment(plan: &Plan) -> Vec<EnvVar> {
     let spec = plan.detector.spec();
     let mut environment = vec![
@@ -249,7 +253,7 @@ fn probe(path: &str, period_seconds: i32, failure_threshold: i32) -> Probe {
     }
 }
 
-/// What the spec asks for, as a whole; else what a detector of so many sensors, samples and trees needs.
+/// The resources of the spec, as a whole; else an estimate from the numbers of sensors, samples and trees.
 fn resources(plan: &Plan) -> ResourceRequirements {
     let quantities = |list: &BTreeMap<String, IntOrString>| {
         let quantity = |amount: &IntOrString| match amount {

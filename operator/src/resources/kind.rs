@@ -12,25 +12,25 @@ use super::{dashboard, peers};
 /// The kinds of objects that a detector owns, in the order in which they are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// Who the pods are.
+    /// The account that the pods run as.
     ServiceAccount,
-    /// The manifest.
+    /// The ConfigMap with the pods' manifest.
     ConfigMap,
-    /// The two ports.
+    /// The Service for predictions and metrics.
     Service,
-    /// A Service of its own: where replicas find each other.
+    /// The headless Service by which replicas find each other.
     Peers,
-    /// Who may talk to whom.
+    /// The network traffic that is allowed to and from the pods.
     NetworkPolicy,
     /// How many pods may be evicted.
     PodDisruptionBudget,
-    /// The pods.
+    /// The Deployment of the pods.
     Deployment,
-    /// What makes Prometheus scrape the pods.
+    /// The object that makes Prometheus scrape the pods.
     ServiceMonitor,
     /// The rules that Prometheus evaluates.
     PrometheusRule,
-    /// A ConfigMap of its own: what Grafana shows.
+    /// The ConfigMap with the dashboard for Grafana.
     Dashboard,
 }
 
@@ -63,7 +63,7 @@ impl Kind {
         }
     }
 
-    /// The kind whose watch sees its objects.
+    /// The kind whose watch sees objects of this kind: dashboards are ConfigMaps, and peers are Services.
     #[must_use]
     pub fn watched(self) -> Self {
         match self {
@@ -73,27 +73,30 @@ impl Kind {
         }
     }
 
-    /// Whether a cluster may be without such a kind.
+    /// Whether a cluster may lack this kind: it has the Prometheus Operator's kinds only where that is
+    /// installed.
     pub fn is_optional(self) -> bool {
         matches!(self, Self::ServiceMonitor | Self::PrometheusRule)
     }
 
-    /// Whether it shows what a detector does, which goes on without it.
+    /// Whether objects of this kind are for monitoring only. A detector runs without them.
     pub fn is_monitoring(self) -> bool {
         matches!(self, Self::ServiceMonitor | Self::PrometheusRule | Self::Dashboard)
     }
 
-    /// Whether pods must not start without it: what they run as, read, and are guarded by.
+    /// Whether pods must not start without the object: their account, their manifest and their network
+    /// policy.
     pub fn is_needed_by_pods(self) -> bool {
         matches!(self, Self::ServiceAccount | Self::ConfigMap | Self::NetworkPolicy)
     }
 
-    /// Whether its lists may be replaced as a whole: nobody adds items of their own that a detector would miss.
+    /// Whether the lists of its spec may be replaced as a whole: no other writer adds items that a detector
+    /// would miss.
     pub fn is_replaceable(self) -> bool {
         matches!(self, Self::Service | Self::Peers | Self::NetworkPolicy | Self::PodDisruptionBudget)
     }
 
-    /// Its place in the API.
+    /// The API resource of this kind.
     pub fn resource(self) -> ApiResource {
         match self {
             Self::ServiceAccount => resource_of::<ServiceAccount>(),

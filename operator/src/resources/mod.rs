@@ -1,36 +1,36 @@
-//! A plan in, every object of the workload out. One file an object; nothing here touches a cluster.
+//! A plan in, every object of the workload out. One file per object; no file makes a call to the cluster.
 
-/// The manifest that the pods read.
+/// The ConfigMap with the manifest that the pods read.
 pub mod config_map;
-/// The models that they serve.
+/// The ConfigMaps with the models that the pods serve.
 pub mod model;
-/// What they find in their files.
+/// The volumes of the pods and their mounts.
 pub mod volumes;
-/// The pods.
+/// The Deployment of the pods.
 pub mod deployment;
-/// Who may talk to the pods, and whom they may talk to.
+/// The network traffic that is allowed to and from the pods.
 pub mod network_policy;
 /// How many pods may be evicted at once.
 pub mod pod_disruption_budget;
-/// Where predictions and metrics are reached.
+/// The Service for predictions and metrics.
 pub mod service;
-/// Where replicas find each other.
+/// The headless Service by which replicas find each other.
 pub mod peers;
-/// Who the pods are: nobody, without a token.
+/// The account that the pods run as: without rights, and without a token.
 pub mod service_account;
-/// What makes Prometheus scrape the pods.
+/// The object that makes Prometheus scrape the pods.
 pub mod service_monitor;
-/// Alerts.
+/// The recording rules and alerts of a detector.
 pub mod alerts;
 /// The rules that Prometheus evaluates.
 pub mod prometheus_rule;
-/// What Grafana shows.
+/// The ConfigMap with the dashboard for Grafana.
 pub mod dashboard;
 /// What the Prometheus Operator's objects share.
 pub mod prometheus;
-/// All of them together.
+/// All objects of a detector together.
 pub mod workload;
-/// Their kinds.
+/// The kinds of these objects.
 pub mod kind;
 
 pub use kind::Kind;

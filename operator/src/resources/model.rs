@@ -1,5 +1,5 @@
-//! A plan and a model in, the ConfigMaps that hold it out: the one that keeps it for good, and the pointer that new pods
-//! begin with.
+//! A plan and a model in, the ConfigMaps that store the model out: an immutable revision, and the pointer
+//! that new pods start with.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +10,18 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::plan::Plan;
 
-/// Digest, as an annotation of the ConfigMap.
+/// The annotation with the model's digest.
 pub const DIGEST: &str = "anomaly.dev/digest";
-/// When its training ended: the artifact does not say.
+/// The annotation with the time at which the training ended, which the model file does not contain.
 pub const TRAINED_AT: &str = "anomaly.dev/trained-at";
-/// The time of the newest reading that it has learned from.
+/// The annotation with the time of the newest reading that the model has learned from.
 pub const DATA_END_TIME: &str = "anomaly.dev/data-end-time";
-/// What shaped it.
+/// The annotation with the hash of the sources and parameters that the model was made from.
 pub const RECIPE: &str = "anomaly.dev/recipe";
-/// On the pointer: its model is over `MAX_STORED_BYTES`, and therefore not in it.
+/// The annotation of a pointer whose model is over `MAX_STORED_BYTES` and is therefore not in it.
 pub const TOO_LARGE: &str = "anomaly.dev/too-large";
 
-/// The ConfigMap that keeps a model. It never changes.
+/// The ConfigMap that stores a model. It is immutable.
 pub fn revision(plan: &Plan, model: &ModelReport, bytes: ByteString) -> ConfigMap {
     ConfigMap {
         metadata: metadata(plan, revision_name(&plan.name(), &model.digest), annotations(model)),
@@ -31,7 +31,8 @@ pub fn revision(plan: &Plan, model: &ModelReport, bytes: ByteString) -> ConfigMa
     }
 }
 
-/// The pointer: a copy of a model and the time of its training, or no more than its annotations where it is too large.
+/// The pointer: a copy of a model and the time of its training, or only its annotations where it is too
+/// large.
 pub fn pointer(plan: &Plan, annotations: BTreeMap<String, String>, bytes: Option<ByteString>) -> ConfigMap {
     let trained_at = annotations.get(TRAINED_AT).filter(|_| bytes.is_some()).cloned();
     ConfigMap {
@@ -42,7 +43,7 @@ pub fn pointer(plan: &Plan, annotations: BTreeMap<String, String>, bytes: Option
     }
 }
 
-/// What is said of a model beside it.
+/// The annotations that describe a model.
 pub fn annotations(model: &ModelReport) -> BTreeMap<String, String> {
     let said = [
         (DIGEST, Some(model.digest.clone())),
@@ -57,19 +58,19 @@ pub fn annotations(model: &ModelReport) -> BTreeMap<String, String> {
     said.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }
 
-/// The same, of a model that the pointer cannot hold.
+/// The annotations of a model that is too large for the pointer.
 pub fn too_large(model: &ModelReport) -> BTreeMap<String, String> {
     let mut annotations = annotations(model);
     annotations.insert(TOO_LARGE.to_owned(), "true".to_owned());
     annotations
 }
 
-/// The name of the pointer: what the pods mount.
+/// The name of the pointer, which the pods mount.
 pub fn pointer_name(detector: &str) -> String {
     format!("{detector}-model")
 }
 
-/// The name of the ConfigMap that keeps the model of that digest.
+/// The name of the ConfigMap that stores the model of that digest.
 pub fn revision_name(detector: &str, digest: &str) -> String {
     format!("{detector}-model-{}", short(digest))
 }
@@ -79,7 +80,8 @@ pub fn short(digest: &str) -> String {
     digest.trim_start_matches("sha256:").chars().take(10).collect()
 }
 
-/// Apart from the rest of the workload by its component: of models only the metadata is watched.
+/// Return the metadata of a ConfigMap with a model. Its component label distinguishes it from the rest of the
+/// workload, because of models only the metadata is watched.
 fn metadata(plan: &Plan, name: String, annotations: BTreeMap<String, String>) -> ObjectMeta {
     let mut metadata = plan.metadata();
     let labels = metadata.labels.get_or_insert_default();

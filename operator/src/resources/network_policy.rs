@@ -10,17 +10,18 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::plan::Plan;
 
-/// Where names are asked for.
+/// The port of DNS servers.
 const DNS: u16 = 53;
-/// Every address, and of those the ones where clouds answer with credentials: the link's, and the services of AWS, Google,
-/// Alibaba, Azure and Oracle. The detector refuses the same.
+/// All addresses, each range with its exceptions: networks in which clouds return credentials, namely
+/// link-local addresses and the services of AWS, Google, Alibaba, Azure and Oracle. The detector refuses the
+/// same ones.
 const EVERYWHERE: [(&str, &[&str]); 2] = [
     ("0.0.0.0/0", &["169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.0/24"]),
     ("::/0", &["fe80::/10", "fd00:ec2::/32", "fd20:ce::254/128"]),
 ];
 
-/// Anyone may reach the two ports. The pods reach nobody: simulated and recorded sensors need no network. Only where the
-/// spec names an address may they go out.
+/// Build the policy. Every client may reach the two ports. The pods may connect to nothing unless the spec
+/// names an address, because simulated and recorded sensors need no network.
 pub fn build(plan: &Plan) -> NetworkPolicy {
     NetworkPolicy {
         metadata: plan.metadata(),
@@ -34,13 +35,13 @@ pub fn build(plan: &Plan) -> NetworkPolicy {
                 ports: Some([PREDICT_PORT, METRICS_PORT].map(|number| port("TCP", number)).into()),
                 ..NetworkPolicyIngressRule::default()
             }]),
-            // Stated though it may be empty: then a rule that somebody else adds is taken away again.
+            // Set although it may be empty: then server-side apply removes a rule that another writer adds.
             egress: Some(if names_an_address(plan) { way_out() } else { Vec::new() }),
         }),
     }
 }
 
-/// Whether the pods fetch their model, ask a server for readings, or notify somebody of events.
+/// Whether the pods fetch their model, connect to a server for readings, or send notifications.
 fn names_an_address(plan: &Plan) -> bool {
     let spec = plan.detector.spec();
     let loads = spec.model.load.as_ref().is_some_and(|load| load.url.is_some());
@@ -48,8 +49,8 @@ fn names_an_address(plan: &Plan) -> bool {
     loads || asks || !spec.notifications.is_empty()
 }
 
-/// To names, and to everywhere but where credentials are. A policy knows no names, and of ports only those behind a Service: it cannot
-/// be narrower.
+/// The rules for outgoing traffic: DNS, and every address except those where clouds return credentials. A
+/// policy cannot be narrower: it knows no host names, and of a Service only the ports behind it.
 fn way_out() -> Vec<NetworkPolicyEgressRule> {
     let names = NetworkPolicyEgressRule {
         ports: Some(["UDP", "TCP"].map(|protocol| port(protocol, DNS)).into()),

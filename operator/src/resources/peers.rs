@@ -1,7 +1,8 @@
-//! A plan in, the headless Service by which replicas find each other out: none where nobody is notified of events.
+//! A plan in, the headless Service by which replicas find each other out: none where the spec has no
+//! notifications.
 //!
-//! Its name stands for the address of each pod that is ready. So replicas agree, without asking the API server, on which of
-//! them sends a notification.
+//! The Service's name resolves to the address of each ready pod. So replicas agree, without a call to the API
+//! server, on which of them sends a notification.
 
 use crd::contract::METRICS_PORT;
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
@@ -10,9 +11,10 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::plan::Plan;
 
-/// The Service.
+/// Build the Service, or none where the spec has no notifications.
 pub fn build(plan: &Plan) -> Option<Service> {
-    // Not called as the metrics port of the other Service is: no ServiceMonitor takes it for that.
+    // The name differs from that of the metrics port of the other Service, so that no ServiceMonitor selects
+    // this one.
     let port = ServicePort {
         name: Some("peers".to_owned()),
         port: METRICS_PORT.into(),
@@ -33,12 +35,12 @@ pub fn build(plan: &Plan) -> Option<Service> {
     })
 }
 
-/// Its name, for the detector of that name.
+/// The name of the Service of the detector of that name.
 pub fn name(detector: &str) -> String {
     format!("{detector}-peers")
 }
 
-/// Where the pods look for each other.
+/// The host name and port at which the pods find each other.
 pub fn address(plan: &Plan) -> String {
     format!("{}.{}.svc:{METRICS_PORT}", name(&plan.name()), plan.namespace)
 }

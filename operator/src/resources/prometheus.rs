@@ -1,11 +1,11 @@
-//! What the objects of the Prometheus Operator share: its group and version, and how Prometheus writes durations.
+//! The common parts of the Prometheus Operator's objects: group and version, and the format of durations.
 
 use std::time::Duration;
 
 /// The Prometheus Operator's group and version.
 pub const MONITORING: &str = "monitoring.coreos.com/v1";
 
-/// As Prometheus writes durations: whole milliseconds.
+/// Format a duration as Prometheus does, in whole milliseconds.
 pub fn prometheus_duration(duration: Duration) -> String {
     match duration.subsec_millis() {
         0 => crd::Duration::from_secs(duration.as_secs()).to_string(),

@@ -1,7 +1,8 @@
-//! A plan in, the PrometheusRule out, with the recording rules and alerts of one detector: the part of the Prometheus
-//! Operator's type that is used here.
+//! A plan in, the PrometheusRule with the recording rules and alerts of one detector out: the part of the
+//! Prometheus Operator's type that is used here.
 //!
-//! Replicas see the same and would each raise the same alert: every expression is aggregated over them.
+//! Replicas see the same readings and would each raise the same alert, so every expression is aggregated over
+//! them.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use super::alerts::{self, Rule};
 use super::prometheus::{MONITORING, prometheus_duration};
 use crate::plan::Plan;
 
-/// The longest time between two evaluations: what an alert's `for` needs.
+/// The longest evaluation interval, short enough for the `for` of an alert.
 const LONGEST_PERIOD: Duration = Duration::from_mins(1);
 
 /// `monitoring.coreos.com/v1`, kind `PrometheusRule`.
@@ -22,7 +23,7 @@ pub struct PrometheusRule {
     api_version: &'static str,
     kind: &'static str,
     metadata: ObjectMeta,
-    /// What promtool calls a file of rules.
+    /// The rules, in the format of a rules file for promtool.
     pub spec: PrometheusRuleSpec,
 }
 
@@ -50,9 +51,9 @@ pub fn build(plan: &Plan) -> Option<PrometheusRule> {
         spec: PrometheusRuleSpec {
             groups: [Group {
                 name: format!("anomaly-detector.{}", plan.name()),
-                // As often as there is something new, so that no alert waits for longer.
+                // As often as there are new scrapes, so that no alert waits for longer.
                 interval: prometheus_duration(period),
-                // In this order: the alerts read what was recorded.
+                // The recording rules come first, because the alerts read the series that they record.
                 rules: alerts::recordings(plan).into_iter().chain(alerts::alerts(plan)).collect(),
             }],
         },

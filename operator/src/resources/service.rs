@@ -11,8 +11,8 @@ use crate::plan::Plan;
 /// The name of the port for gRPC.
 const GRPC_PORT_NAME: &str = "grpc";
 
-/// The predict port as the spec wants it, perhaps once more for gRPC, and the metrics port, unless predictions have taken its
-/// number.
+/// Build the Service: the predict port with the spec's number, a second port for gRPC if the spec has one,
+/// and the metrics port, unless the predict port has its number.
 pub fn build(plan: &Plan) -> Service {
     let asked = &plan.detector.spec().service;
     let metrics = i32::from(METRICS_PORT);
@@ -32,7 +32,7 @@ pub fn build(plan: &Plan) -> Service {
             type_: Some(type_name(asked.type_).to_owned()),
             selector: Some(plan.selector()),
             ports: Some(ports),
-            // Stated though they are the defaults: then what somebody else adds is taken away again.
+            // Set although they are the defaults: then server-side apply removes what another writer adds.
             external_ips: Some(Vec::new()),
             publish_not_ready_addresses: Some(false),
             session_affinity: Some("None".to_owned()),

@@ -1,4 +1,4 @@
-//! A plan in, the ServiceAccount of the pods out, or none where the spec names another.
+//! A plan in, the ServiceAccount of the pods out, or none where the spec names an existing one.
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::prometheus::{MONITORING, prometheus_duration};
 use crate::plan::Plan;
 
-/// The longest that a scrape may take: Prometheus' own default.
+/// The longest timeout of a scrape: Prometheus' own default.
 const LONGEST_SCRAPE: Duration = Duration::from_secs(10);
 
 /// `monitoring.coreos.com/v1`, kind `ServiceMonitor`.
@@ -49,9 +49,9 @@ pub fn build(plan: &Plan) -> Option<ServiceMonitor> {
         kind: "ServiceMonitor",
         metadata: plan.metadata_with(&asked.labels),
         spec: ServiceMonitorSpec {
-            // One job for all detectors, so that dashboards can ask for it.
+            // The same job name for all detectors, so that dashboards can select it.
             job_label: "app.kubernetes.io/name",
-            // The Service of this detector and no other.
+            // Selects only the Service of this detector.
             selector: LabelSelector { match_labels: Some(plan.selector()), ..LabelSelector::default() },
             endpoints: [endpoint(asked.interval.into())],
         },
@@ -60,14 +60,15 @@ pub fn build(plan: &Plan) -> Option<ServiceMonitor> {
 
 fn endpoint(interval: Duration) -> Endpoint {
     Endpoint {
-        // The pods' port and not the Service's: a Service whose predict port has its number does without it. It is one
-        // target a pod either way.
+        // The port of the pods and not of the Service: a Service whose predict port has the same number lacks
+        // the metrics port. Either way there is one target for each pod.
         target_port: METRICS_PORT_NAME,
         path: "/metrics",
         interval: prometheus_duration(interval),
         scrape_timeout: prometheus_duration(interval.min(LONGEST_SCRAPE)), // a longer one than the interval is refused
-        // Where the two disagree, the label that Prometheus gives the target wins: a pod cannot pose as one of another
-        // namespace. None of the detector's own labels (detector, sensor, source ...) is a target's, so nothing is lost.
+        // In a conflict, the label that Prometheus gives the target wins: a pod cannot pose as a pod of
+        // another namespace. The detector's own labels (detector, sensor, source ...) are never labels of the
+        // target, so nothing is lost.
         honor_labels: false,
     }
 }

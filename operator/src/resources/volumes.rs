@@ -1,5 +1,5 @@
-//! A plan in, what the pods' container finds in its files out: its manifest, the model that is kept for it, room for what
-//! a restart must not lose, and what the spec asks to be mounted.
+//! A plan in, the volumes and mounts of the pods' container out: the manifest, the stored model, a directory
+//! for state that survives a restart, Secrets and certificates, and the volumes of the spec.
 
 use crd::contract::{
     CA_DIRECTORY, CA_FILE, CLIENT_CA_DIRECTORY, CONFIG_DIRECTORY, CREDENTIALS_DIRECTORY, LOAD_DIRECTORY,
@@ -19,7 +19,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use super::model::pointer_name;
 use crate::plan::Plan;
 
-/// The most that a pod may keep on its node.
+/// The size limit of the state directory, on the pod's node.
 const MAX_STATE: &str = "64Mi";
 
 /// A volume and the directory where the container finds it.
@@ -29,10 +29,11 @@ pub struct Mounted {
     read_only: bool,
 }
 
-/// Every volume of a pod, in the order in which it is listed.
+/// The operator's volumes of a pod, in the order in which the pod lists them.
 ///
-/// A ConfigMap or Secret that the spec names need not be there for the pod to start: a detector says better than a pod
-/// that never begins what is missing, and a model that serves keeps serving.
+/// A ConfigMap or Secret that the spec names need not exist for the pod to start (those for TLS, tokens and
+/// certificate authorities must): a running detector reports what is missing better than a pod that never
+/// starts, and a model that serves keeps serving.
 pub fn of(plan: &Plan) -> Vec<Mounted> {
     let spec = plan.detector.spec();
     let load = spec.model.load.as_ref();
@@ -56,8 +57,8 @@ pub fn of(plan: &Plan) -> Vec<Mounted> {
     mounted
 }
 
-/// The certificate, the authorities of clients and the tokens. They must be there: without them nobody would be answered, or
-/// anybody.
+/// The certificate, the certificate authorities of clients, and the tokens. They must exist: without them
+/// every request would be refused, or every client accepted.
 fn serving(serving: &Serving) -> impl Iterator<Item = Mounted> {
     let tls = serving.tls.as_ref();
     let certificate = tls.map(|tls| {
@@ -105,12 +106,12 @@ fn sources(plan: &Plan) -> impl Iterator<Item = Mounted> {
 }
 
 impl Mounted {
-    /// As the pod lists it.
+    /// The volume for the pod's list.
     pub fn volume(self) -> Volume {
         self.volume
     }
 
-    /// As the container mounts it.
+    /// The mount for the container's list.
     pub fn mount(&self) -> VolumeMount {
         VolumeMount {
             name: self.volume.name.clone(),
@@ -138,7 +139,7 @@ fn config_map(name: String, optional: bool) -> Volume {
     Volume { config_map: Some(source), ..Volume::default() }
 }
 
-/// Readable by the container's group alone.
+/// A volume with a Secret that need not exist. Only the container's group can read its files.
 fn secret(name: &str) -> Volume {
     let source = SecretVolumeSource {
         secret_name: Some(name.to_owned()),
@@ -149,7 +150,7 @@ fn secret(name: &str) -> Volume {
     Volume { secret: Some(source), ..Volume::default() }
 }
 
-/// Some keys of a Secret, each as the file of that name. They must be there.
+/// A volume with some keys of a Secret, each with its file name. The Secret and the keys must exist.
 fn keys(secret: &str, files: &[(&str, &str)]) -> Volume {
     let item = |(key, path): &(&str, &str)| KeyToPath {
         key: (*key).to_owned(),
@@ -165,7 +166,8 @@ fn keys(secret: &str, files: &[(&str, &str)]) -> Volume {
     Volume { secret: Some(source), ..Volume::default() }
 }
 
-/// The signing keys of all notifications, a file each of its name; none where nothing is signed.
+/// A volume with the signing keys of all notifications, in one file per notification, of its name; none where
+/// no notification is signed.
 fn signing_keys(notifications: &[Notification]) -> Option<Volume> {
     let key = |notification: &Notification| {
         let key = notification.webhook.signing_secret_ref.as_ref()?;
@@ -186,7 +188,7 @@ fn signing_keys(notifications: &[Notification]) -> Option<Volume> {
     (!is_empty).then(|| Volume { projected: Some(source), ..Volume::default() })
 }
 
-/// The spec's own words, in those of a pod.
+/// Convert a volume of the spec into a volume of a pod.
 fn asked_volume(volume: &pod::Volume) -> Volume {
     Volume {
         name: volume.name.clone(),
@@ -215,7 +217,8 @@ fn asked_volume(volume: &pod::Volume) -> Volume {
     }
 }
 
-/// The one key, under the name by which the detector knows it. It must be there: without it no server of the plant is trusted.
+/// A volume with the one key of the bundle, under the file name that the detector expects. It must exist:
+/// without it the detector trusts no server of the plant.
 fn certificates(from: &CaBundle) -> Volume {
     let items =
         |key: &str| Some(vec![KeyToPath { key: key.to_owned(), path: CA_FILE.to_owned(), mode: None }]);
@@ -243,7 +246,7 @@ fn state() -> Volume {
     Volume { empty_dir: Some(source), ..Volume::default() }
 }
 
-/// Where a model is loaded from that is mounted. From an address the pod fetches it.
+/// The volume that a model is loaded from; none where the pod fetches it from an address.
 fn source(load: &Load) -> Option<Volume> {
     if let Some(from) = &load.config_map {
         return Some(config_map(from.name.clone(), true));

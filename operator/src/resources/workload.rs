@@ -1,4 +1,4 @@
-//! A [`Plan`] in, every object that the detector owns out.
+//! A `Plan` in, every object that the detector owns out.
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
@@ -18,25 +18,25 @@ use crate::plan::Plan;
 /// Everything that a detector owns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Workload {
-    /// None where the pods run as somebody else.
+    /// The account that the pods run as; none where the spec names an existing one.
     pub service_account: Option<ServiceAccount>,
-    /// The manifest.
+    /// The ConfigMap with the pods' manifest.
     pub config_map: ConfigMap,
-    /// The two ports.
+    /// The Service for predictions and metrics.
     pub service: Service,
-    /// Where replicas find each other; none where they need not.
+    /// The headless Service by which replicas find each other; none where the spec has no notifications.
     pub peers: Option<Service>,
-    /// Who may talk to whom.
+    /// The network traffic that is allowed to and from the pods.
     pub network_policy: NetworkPolicy,
-    /// None for a single pod, which must be evictable.
+    /// The number of pods that may be evicted at once; none for a single pod, which must be evictable.
     pub pod_disruption_budget: Option<PodDisruptionBudget>,
-    /// The pods, after all else that they need: what they mount must exist before them.
+    /// The Deployment of the pods. It is written after the objects that the pods mount and need.
     pub deployment: Deployment,
-    /// What makes Prometheus scrape the pods.
+    /// The object that makes Prometheus scrape the pods.
     pub service_monitor: Option<ServiceMonitor>,
     /// The rules that Prometheus evaluates.
     pub prometheus_rule: Option<PrometheusRule>,
-    /// What Grafana shows.
+    /// The ConfigMap with the dashboard for Grafana.
     pub dashboard: Option<ConfigMap>,
 }
 

@@ -1,5 +1,5 @@
-//! The Authorization header of a scrape in; whether the cluster lets its bearer read /metrics out: a TokenReview asks who it
-//! is, a SubjectAccessReview whether they may `get` the path.
+//! The Authorization header of a scrape in, whether its bearer may read /metrics out: a TokenReview
+//! identifies the bearer, and a SubjectAccessReview checks that it may `get` the path.
 
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, UserInfo};
 use k8s_openapi::api::authorization::v1::{
@@ -11,14 +11,14 @@ use thiserror::Error;
 
 use crate::client::context::DEADLINE;
 
-/// Asks the API server who may read the metrics.
+/// Checks with the API server whether a client may read the metrics.
 #[derive(Clone)]
 pub struct Authorization(Client);
 
-/// Why somebody may not.
+/// Why a scrape is refused.
 #[derive(Debug, Error)]
 pub enum Refusal {
-    /// Nobody has said who they are.
+    /// The request has no bearer token.
     #[error("expected the header Authorization: Bearer TOKEN")]
     NoToken,
     /// The cluster does not know the token.
@@ -27,21 +27,21 @@ pub enum Refusal {
     /// The cluster's rules do not allow it.
     #[error("{0} may not get /metrics")]
     Forbidden(String),
-    /// The cluster did not say.
+    /// The API server did not answer.
     #[error("the API server did not answer: {0}")]
     Unasked(String),
 }
 
 impl Authorization {
-    /// One that asks through this client.
+    /// Return a checker that uses this client.
     pub fn new(client: Client) -> Self {
         Self(client)
     }
 
-    /// Let a scrape pass.
+    /// Check that a scrape with this header is allowed.
     ///
     /// # Errors
-    /// Why it may not.
+    /// The reason of the refusal.
     pub async fn admit(&self, authorization: Option<&str>) -> Result<(), Refusal> {
         let token = authorization.and_then(|header| header.strip_prefix("Bearer ")).map(str::trim);
         let token = token.filter(|token| !token.is_empty()).ok_or(Refusal::NoToken)?;

@@ -16,24 +16,25 @@ use crate::client::lease::Leadership;
 use crate::serving::authorization::{Authorization, Refusal};
 use crate::telemetry::metrics::Metrics;
 
-/// What the handlers answer from.
+/// The state that the handlers share.
 #[derive(Clone)]
 pub struct State {
     /// The metrics.
     pub metrics: Metrics,
     /// Whether this process leads.
     pub leadership: Leadership,
-    /// The detectors.
+    /// The caches with the detectors, which are counted.
     pub caches: Caches,
-    /// Whether the operator sees the cluster as it is.
+    /// Whether the operator's view of the cluster is up to date.
     pub health: Health,
-    /// Whether the metrics are kept from those who come without TLS.
+    /// Whether the metrics are refused on connections without TLS.
     pub metrics_by_tls_only: bool,
-    /// Who asks whether somebody may read the metrics; none: anybody may.
+    /// Checks whether a client may read the metrics; none: every client may.
     pub authorization: Option<Authorization>,
 }
 
-/// The server, which runs when awaited. With TLS the metrics are served there, and there alone; probes stay where they are.
+/// Return the server, which runs when awaited. With TLS, the metrics are served on that port only; the probes
+/// stay on `port`.
 ///
 /// # Errors
 /// A port is taken.
@@ -48,7 +49,7 @@ pub fn serve(state: State, port: u16, tls: Option<(u16, ServerConfig)>) -> io::R
     .run())
 }
 
-/// Every address of the node: of both families, or of IPv4 where the node has no other.
+/// All addresses of the node: IPv6 and IPv4, or IPv4 only where the node has no IPv6.
 const EVERY_ADDRESS: [IpAddr; 2] = [IpAddr::V6(Ipv6Addr::UNSPECIFIED), IpAddr::V4(Ipv4Addr::UNSPECIFIED)];
 
 /// Listen on the first address that the node has. A port that is taken is an error at once.
@@ -75,7 +76,8 @@ pub fn routes(config: &mut ServiceConfig) {
     config.service(resource("/readyz").route(get().to(readyz)));
 }
 
-/// `GET /metrics`: the Prometheus text format; with `--metrics-authorization` for those whom the cluster allows.
+/// `GET /metrics`: the Prometheus text format; with `--metrics-authorization` only for clients that the
+/// cluster allows.
 async fn metrics(state: Data<State>, request: HttpRequest) -> HttpResponse {
     if state.metrics_by_tls_only && !request.app_config().secure() {
         return HttpResponse::NotFound().body("metrics are served by HTTPS");
@@ -103,12 +105,12 @@ fn refused(refusal: &Refusal) -> HttpResponse {
     answer.body(refusal.to_string())
 }
 
-/// `GET /healthz`: the program answers.
+/// `GET /healthz`: 200 while the program runs.
 async fn healthz() -> HttpResponse {
     HttpResponse::Ok().body("ok")
 }
 
-/// `GET /readyz`: 503 while the operator starts or stops.
+/// `GET /readyz`: 503 while the operator starts or stops, or its view of the cluster is not up to date.
 async fn readyz(state: Data<State>) -> HttpResponse {
     match state.health.not_ready() {
         None => HttpResponse::Ok().body("ok"),
@@ -116,7 +118,7 @@ async fn readyz(state: Data<State>) -> HttpResponse {
     }
 }
 
-/// Detectors that are ready, and those that are not.
+/// The number of detectors that are Ready, and of those that are not.
 fn count(cache: &Cache) -> (usize, usize) {
     let detectors = cache.detectors.state();
     let is_ready = |stored: &&std::sync::Arc<Stored>| {

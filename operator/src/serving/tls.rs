@@ -1,4 +1,5 @@
-//! The files of a certificate and its key in, what HTTPS is served with out. TlsFiles that change are read again.
+//! The files of a certificate and its key in, the TLS configuration of the server out. Files that change are
+//! read again.
 
 use std::fs;
 use std::path::PathBuf;
@@ -24,22 +25,22 @@ pub enum TlsError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The error of the read.
         error: rustls::pki_types::pem::Error,
     },
-    /// The two do not belong together, or are of a kind that is not known.
+    /// Certificate and key do not belong together, or are of an unknown kind.
     #[error("the certificate and its key cannot be served with: {0}")]
     Key(#[from] rustls::Error),
 }
 
-/// The certificate in the files, as it was when they last changed.
+/// The certificate and key as last read, and the time at which the file had changed then.
 #[derive(Debug)]
 struct Current {
     files: TlsFiles,
     key: Mutex<(Option<SystemTime>, Arc<CertifiedKey>)>,
 }
 
-/// What HTTPS is served with: TLS 1.2 and 1.3, no certificates of clients.
+/// Return the TLS configuration: TLS 1.2 and 1.3, no client certificates.
 ///
 /// # Errors
 /// The files hold no certificate and key that belong together.
@@ -71,7 +72,7 @@ impl ResolvesServerCert for Current {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let mut current = self.key.lock();
         let changed = self.files.changed();
-        // Halfway through a change the old one serves on.
+        // While the files are only half replaced, the old certificate stays in use.
         if changed != current.0
             && let Ok(key) = self.files.read()
         {

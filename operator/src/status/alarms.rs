@@ -1,7 +1,8 @@
 //! The pods' reports in, the Event for alarms that no Event has reported yet out.
 //!
-//! An alarm that several replicas report is one. Alarms that come within five minutes are reported together, so that a
-//! detector that raises them without end adds twelve Events an hour to the cluster.
+//! An alarm that several replicas report counts as one. Alarms that come within five minutes are reported
+//! together, so that a detector that raises alarms without end adds at most twelve Events an hour to the
+//! cluster.
 
 use std::collections::BTreeMap;
 
@@ -11,15 +12,16 @@ use kube::runtime::events::{Event, EventType};
 
 use crate::observe::Observed;
 
-/// The least time from one Event to the next.
+/// The shortest time from one Event to the next.
 const PERIOD: SignedDuration = SignedDuration::from_mins(5);
 
-/// When the newest alarm was raised that an Event has reported by now, where `before` was the newest so far.
+/// Return the time of the newest alarm that an Event has reported, including the Event that is due now.
+/// `before` is that time as of the last status.
 pub fn newest_notified(before: Option<Timestamp>, observed: &Observed, now: Timestamp) -> Option<Timestamp> {
     newest(before, not_notified(before, observed).filter_map(|event| event.alarmed_at), now)
 }
 
-/// The newest of the times, or the one before while an Event would come too soon after it.
+/// Return the newest of the times, or `before` while another Event would come too soon after it.
 pub(super) fn newest(
     before: Option<Timestamp>,
     times: impl Iterator<Item = Timestamp>,
@@ -29,12 +31,12 @@ pub(super) fn newest(
     times.max().filter(|_| !is_too_soon).or(before)
 }
 
-/// The Event, when the newest reported alarm moves on; none where it stays.
+/// Return the Event for the alarms after `before`, or none where the newest reported alarm has not changed.
 pub fn event(before: Option<Timestamp>, after: Option<Timestamp>, observed: &Observed) -> Option<Event> {
     if before == after {
         return None;
     }
-    // Replicas that judge the same instants begin an event at the same one.
+    // Replicas that judge the same instants give an event the same start.
     let alarms: BTreeMap<Timestamp, &EventReport> =
         not_notified(before, observed).map(|event| (event.start, event)).collect();
     let most_severe = alarms.values().max_by(|a, b| a.peak.severity.total_cmp(&b.peak.severity))?;
@@ -46,7 +48,7 @@ pub fn event(before: Option<Timestamp>, after: Option<Timestamp>, observed: &Obs
     Some(warning("AnomalyDetected", note))
 }
 
-/// What detectors report, as an Event.
+/// An Event of type Warning about what a detector reports.
 pub(super) fn warning(reason: &str, note: String) -> Event {
     Event {
         type_: EventType::Warning,
@@ -57,7 +59,7 @@ pub(super) fn warning(reason: &str, note: String) -> Event {
     }
 }
 
-/// Events that have raised an alarm since.
+/// Events of detectors that raised an alarm after `before`.
 fn not_notified(before: Option<Timestamp>, observed: &Observed) -> impl Iterator<Item = &EventReport> {
     let reports = observed.reports.iter().filter_map(|pod| pod.report.as_ref());
     reports.flat_map(|report| &report.newest_events).filter(move |event| {
@@ -105,7 +107,7 @@ mod tests {
         }
     }
 
-    /// One pod an entry.
+    /// Reports with these events, one pod per entry.
     fn observed(pods: &[Vec<EventReport>]) -> Observed {
         let report = |events: &Vec<EventReport>| Report {
             detector: "mill".to_owned(),

@@ -1,28 +1,28 @@
-//! One condition: its status, reason and message in; found, dated and written as the API wants it out.
+//! The states of conditions in, conditions with times in the format of the API out.
 
 use crd::status::{ConditionType, Reason};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-/// What a condition says.
+/// The status, reason and message of one condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConditionState {
-    /// Whether it is so.
+    /// Whether the condition holds.
     pub status: ConditionStatus,
-    /// Why, for programs.
+    /// The reason, for programs.
     pub reason: Reason,
-    /// Why, for people.
+    /// The explanation, for people.
     pub message: String,
 }
 
-/// Whether something is so.
+/// Whether a condition holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConditionStatus {
-    /// It is.
+    /// The condition holds.
     True,
-    /// It is not.
+    /// The condition does not hold.
     False,
-    /// Nobody has said.
+    /// It is not known whether the condition holds.
     Unknown,
 }
 
@@ -34,18 +34,19 @@ impl ConditionStatus {
 }
 
 impl ConditionState {
-    /// It is so.
+    /// A condition that holds.
     pub fn yes(reason: Reason, message: impl Into<String>) -> Self {
         Self { status: ConditionStatus::True, reason, message: message.into() }
     }
 
-    /// It is not so.
+    /// A condition that does not hold.
     pub fn no(reason: Reason, message: impl Into<String>) -> Self {
         Self { status: ConditionStatus::False, reason, message: message.into() }
     }
 }
 
-/// Conditions whose status is the one before keep its time.
+/// Convert states to conditions of the API. A condition whose status has not changed keeps its transition
+/// time; any other gets `now`, in whole seconds.
 pub fn dated(
     states: Vec<(ConditionType, ConditionState)>,
     generation: Option<i64>,

@@ -7,7 +7,8 @@ use super::outcome::Outcome;
 use super::reports::Reported;
 use super::rollout::Rollout;
 
-/// Every condition, Ready first. Stalled and AlarmBudgetExceeded are there only while they are so.
+/// Return the state of every condition, Ready first. Stalled and AlarmBudgetExceeded are in the list only
+/// while they hold.
 pub fn of(
     outcome: &Outcome,
     rollout: &Rollout,
@@ -37,7 +38,7 @@ pub fn of(
     states
 }
 
-/// The first thing that is not as asked, else that all is.
+/// Ready: the first thing that is not as specified, or True.
 fn ready(
     outcome: &Outcome,
     rollout: &Rollout,
@@ -116,7 +117,8 @@ fn progressing(outcome: &Outcome, rollout: &Rollout) -> ConditionState {
     }
 }
 
-/// Refused until a person acts; or unable to run its pods for longer than the Deployment's controller waits.
+/// Stalled: the spec is refused until a person acts, or the pods have not run for longer than the
+/// Deployment's progress deadline.
 fn stalled(outcome: &Outcome, rollout: &Rollout) -> Option<ConditionState> {
     match (outcome, &rollout.diagnosis) {
         (Outcome::Refused { reason, message }, _) => Some(ConditionState::yes(*reason, message.clone())),
@@ -128,7 +130,8 @@ fn stalled(outcome: &Outcome, rollout: &Rollout) -> Option<ConditionState> {
     }
 }
 
-/// The message has no number that changes from report to report: it is written once.
+/// AlarmBudgetExceeded. The message has no number that changes from report to report, so that the status is
+/// not written each time.
 fn alarm_budget_exceeded(rate: &AlarmRate) -> Option<ConditionState> {
     let since = rate.exceeded_since?;
     let of = match rate.top_contributors.as_slice() {
@@ -168,7 +171,8 @@ fn answering(rollout: &Rollout) -> String {
     format!("{} of {} replicas answer", rollout.ready, rollout.wanted)
 }
 
-/// A pod that answers its probes but, this once, not us, has not lost its model: the state before still holds.
+/// The condition before, while some pod is ready: a pod that answers its probes but missed one request for
+/// its report has not lost its model.
 fn kept_state(
     type_: ConditionType,
     reported: &Reported,
@@ -177,7 +181,7 @@ fn kept_state(
     state_before(type_, before).filter(|_| reported.some_pod_is_ready)
 }
 
-/// The state before.
+/// The state of the condition before, or `None` where it was absent or unknown.
 fn state_before(type_: ConditionType, before: &AnomalyDetectorStatus) -> Option<ConditionState> {
     let condition = type_.find(&before.conditions)?;
     let reason = serde_json::from_value(condition.reason.clone().into()).ok()?;

@@ -1,5 +1,5 @@
-//! Conditions before and after in, Events out: a concern that begins, changes or ends; another
-//! training that was asked for; another model that serves.
+//! Conditions before and after in, Events out: a concern that begins, changes or ends; a requested
+//! retraining; a change of the model that serves.
 
 use crd::AnomalyDetector;
 use crd::contract::RETRAIN_ANNOTATION;
@@ -35,11 +35,11 @@ const CONCERNS: [Reason; 17] = [
     Reason::SourceDisconnected,
 ];
 
-/// What the API takes.
+/// The longest note that the API accepts.
 const MAX_NOTE_BYTES: usize = 1024;
 
-/// The Event of a transition into, between or out of concerns. That a detector comes up as it was asked to is no news:
-/// its conditions say so, and its pods have Events of their own.
+/// Return the Event of a transition into, between or out of concerns. A detector that starts as expected gets
+/// no Event: its conditions show that, and its pods have Events of their own.
 pub fn between(before: &[Condition], after: &[Condition]) -> Option<Event> {
     let after = ConditionType::Ready.find(after)?;
     let before = ConditionType::Ready.find(before);
@@ -58,7 +58,7 @@ fn is_concern(ready: &Condition) -> bool {
     CONCERNS.iter().any(|reason| reason.name() == ready.reason)
 }
 
-/// The beginning of a text, in whole characters.
+/// The beginning of a text, at most so many bytes, cut between characters.
 fn within(bytes: usize, text: &str) -> String {
     text.char_indices()
         .take_while(|(at, letter)| at + letter.len_utf8() <= bytes)
@@ -66,7 +66,7 @@ fn within(bytes: usize, text: &str) -> String {
         .collect()
 }
 
-/// The Event of a training that a person has asked for by the annotation.
+/// The Event of a retraining that a person has requested by the annotation.
 pub fn retraining(history: &History) -> Event {
     let note = format!(
         "asked for by annotation {RETRAIN_ANNOTATION}: pods train again, on what was before {}",
@@ -75,7 +75,7 @@ pub fn retraining(history: &History) -> Event {
     normal("Retraining", note)
 }
 
-/// The Event of another model that serves.
+/// The Event of a change of the model that serves.
 pub fn model_changed(digest: &str) -> Event {
     normal("ModelChanged", format!("model {} is kept, and serves from now on: {digest}", short(digest)))
 }
@@ -90,18 +90,18 @@ fn normal(reason: &str, note: String) -> Event {
     }
 }
 
-/// The reporter of Events.
+/// The reporter that Events name: controller and instance.
 pub fn reporter(settings: &Settings) -> Reporter {
     Reporter { controller: "anomaly-operator".to_owned(), instance: Some(settings.identity()) }
 }
 
-/// Publish an Event. Of those that differ in their notes alone, the first is published, with a count. An Event that is lost is
-/// logged and nothing else: the status says the same.
+/// Publish an Event. Of Events that differ only in their notes, the first one is published and its count
+/// raised. A failure is only logged, because the status has the same information.
 pub async fn publish(ctx: &Context, detector: &AnomalyDetector, event: &Event) {
     publish_by(&ctx.recorder, ctx, detector, event).await;
 }
 
-/// As [`publish`], where each note counts.
+/// Publish an Event like [`publish`], but Events with different notes are not merged.
 pub async fn publish_apart(ctx: &Context, detector: &AnomalyDetector, event: &Event) {
     let without_memory = Recorder::new(ctx.shared.client.clone(), reporter(&ctx.shared.settings));
     publish_by(&without_memory, ctx, detector, event).await;

@@ -1,8 +1,8 @@
-//! What was asked, what came of writing it, what is seen of the workload, and what is kept of its models in; the
-//! detector's status out.
+//! The spec, the outcome of the writes, the observed workload and the stored models in, the detector's status
+//! out.
 //!
-//! Pure: the time is an argument, and so is the status before, from which conditions that have not changed keep
-//! their time.
+//! Pure: the time is an argument, and so is the previous status, from which conditions that have not changed
+//! keep their time.
 
 /// Whether the workload could be written.
 pub mod outcome;
@@ -10,11 +10,11 @@ pub mod outcome;
 pub mod condition;
 /// The state of every condition.
 pub mod conditions;
-/// What the pods' reports come to.
+/// A summary of the pods' reports.
 pub mod reports;
-/// How far the Deployment is.
+/// The progress of the Deployment.
 pub mod rollout;
-/// Whether Prometheus and Grafana have what was asked for.
+/// Whether the monitoring objects are written, and accepted by Prometheus.
 pub mod monitoring;
 /// What the pods report -> the alarms to publish.
 pub mod alarms;
@@ -69,7 +69,8 @@ pub fn of(
     }
 }
 
-/// The status of a stored object that this version cannot read: what stood before, and why nothing follows from it.
+/// The status of a stored object that this version cannot parse: the previous status, with conditions that
+/// name the error.
 pub fn of_invalid(
     metadata: &ObjectMeta,
     error: &str,

@@ -1,8 +1,8 @@
-//! The objects that show what a detector does in, whether they are as asked out: written, and accepted by every
-//! Prometheus that has said what it thinks of them.
+//! The monitoring objects in, the condition MonitoringConfigured out: whether they are written, and accepted
+//! by every Prometheus that reports on them.
 //!
-//! A Prometheus says so in `status.bindings` of the object, where its operator is configured to
-//! (`--feature-gates=StatusForConfigurationResources=true`; of 0.85 for ServiceMonitors).
+//! A Prometheus reports in `status.bindings` of the object, if its operator is configured to write it
+//! (`--feature-gates=StatusForConfigurationResources=true`; since 0.85 for ServiceMonitors).
 
 use crd::status::Reason;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use super::condition::{ConditionState, ConditionStatus};
 use crate::apply::Unwritten;
 use crate::resources::Kind;
 
-/// What the condition says: the first thing that is not as asked, else that all is.
+/// Return the condition: the first object that is not as specified, or True.
 pub fn of(objects: &[(Kind, Result<Value, Unwritten>)]) -> ConditionState {
     if objects.is_empty() {
         return ConditionState::yes(Reason::NotRequested, "the spec asks for no monitoring objects");
@@ -51,7 +51,7 @@ fn not_accepted(objects: &[(Kind, Result<Value, Unwritten>)]) -> Option<Conditio
     })
 }
 
-/// Who has accepted what, where anybody says so.
+/// Which Prometheus has accepted which object, where that is reported.
 fn accepted(objects: &[(Kind, Result<Value, Unwritten>)]) -> String {
     let accepted = bindings(objects).filter(|(_, binding)| {
         verdict(binding).is_some_and(|verdict| verdict["status"] == ConditionStatus::True.name())
@@ -73,7 +73,7 @@ fn verdict(binding: &Value) -> Option<&Value> {
     binding["conditions"].as_array()?.iter().find(|condition| condition["type"] == "Accepted")
 }
 
-/// Such as `prometheuses monitoring/k8s`.
+/// The name of the Prometheus in a binding, such as `prometheuses monitoring/k8s`.
 fn workload(binding: &Value) -> String {
     let field = |name: &str| binding[name].as_str().unwrap_or_default();
     format!("{} {}/{}", field("resource"), field("namespace"), field("name"))

@@ -1,5 +1,5 @@
-//! Whether the workload could be written: applied, waiting for others, refused until a person acts, or failed and to be tried
-//! again.
+//! The outcome of writing the workload: applied, waiting for other rollouts, refused until a person acts, or
+//! failed and to be retried.
 
 use crd::status::Reason;
 use crd::valid::Invalid;
@@ -7,37 +7,38 @@ use crd::valid::Invalid;
 use crate::apply::step::NameTaken;
 use crate::client::error::Error;
 
-/// What became of writing the workload.
+/// The outcome of writing the workload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is as the spec says.
+    /// The workload is as the spec asks.
     Applied,
-    /// It is, but for the pods: they are replaced when fewer others are.
+    /// The workload is as the spec asks, except the pods: they are replaced once fewer other detectors
+    /// replace theirs.
     Queued {
         /// How many detectors replace their pods at once.
         limit: usize,
     },
-    /// It waits for a person.
+    /// The operator refuses the spec until a person acts.
     Refused {
-        /// Why.
+        /// The reason for the conditions.
         reason: Reason,
         /// What to change.
         message: String,
     },
-    /// The API server refuses what the spec asks for: it waits for a person, too.
+    /// The API server rejects an object that the spec leads to. A person has to act here, too.
     Rejected {
-        /// What it says.
+        /// The messages of the API server.
         message: String,
     },
-    /// It will be tried again.
+    /// A call failed; it will be retried.
     Failed {
-        /// What went wrong.
+        /// The messages of the errors.
         message: String,
     },
 }
 
 impl Outcome {
-    /// Of writing the objects, some of which may have failed.
+    /// Return the outcome of writing the objects, given the errors of the writes that failed.
     pub fn of_writes(failed: &[Error]) -> Self {
         let message = failed.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         match failed {

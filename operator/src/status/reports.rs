@@ -1,4 +1,4 @@
-//! The reports of a detector's pods in, what they come to together out: which model serves, and which sources give
+//! The reports of a detector's pods in, their summary out: which model serves, and whether the sources give
 //! readings.
 
 use std::collections::BTreeSet;
@@ -14,23 +14,23 @@ use crate::observe::{Observed, PodReport};
 use crate::resources::deployment::CONFIG_DIGITS;
 use crate::resources::model::short;
 
-/// What the reports come to. Without a report nothing is known.
+/// The summary of the reports. Without a report, its fields are `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reported {
-    /// The model that serves: of a pod with the newest manifest, where one serves already.
+    /// The model that serves: from a pod with the newest manifest, if one of those serves already.
     pub model: Option<ModelStatus>,
     /// Whether every pod with the newest manifest serves a model.
     pub model_ready: Option<ConditionState>,
     /// Whether every source of those pods gives readings.
     pub sources_connected: Option<ConditionState>,
-    /// How the alarms that come compare with those that the threshold promises: of the pod with the most.
+    /// The ratio of actual to promised alarms, from the pod where it is the highest.
     pub alarm_rate: Option<AlarmRate>,
-    /// A pod answers the kubelet's probes, though maybe not us.
+    /// Whether a pod answers the kubelet's probes, even if it gave the operator no report.
     pub some_pod_is_ready: bool,
 }
 
 impl Reported {
-    /// From what is seen, and what keeps a model from being kept or from serving.
+    /// Summarise the observed reports. `concern` is what keeps a model from being stored or from serving.
     pub fn of(observed: &Observed, concern: Option<&Concern>) -> Self {
         let newest = newest_config(observed);
         let is_current = |pod: &PodReport| pod.pod.annotations().get(CONFIG_DIGITS) == newest.as_ref();
@@ -52,7 +52,8 @@ impl Reported {
     }
 }
 
-/// The rate that exceeds the promise most, and has done so for longest.
+/// The highest rate: rates that have exceeded the promise for some time (`exceeded_since`) come first, then
+/// the ratio counts.
 fn highest<'a>(rates: impl Iterator<Item = &'a AlarmRate>) -> Option<AlarmRate> {
     let lasting = |rate: &AlarmRate| rate.exceeded_since.is_some();
     let by_excess = |a: &&AlarmRate, b: &&AlarmRate| {
@@ -61,7 +62,7 @@ fn highest<'a>(rates: impl Iterator<Item = &'a AlarmRate>) -> Option<AlarmRate> 
     rates.max_by(by_excess).cloned()
 }
 
-/// Nothing is known of a pod whose answer is no report; the reason is.
+/// The Unknown condition of a pod whose answer is not a valid report, with the error.
 fn unusable(pods: &[&PodReport]) -> Option<ConditionState> {
     let (pod, why) = pods.iter().find_map(|pod| Some((pod.pod.name_any(), pod.unusable.as_ref()?)))?;
     let message = format!("pod {pod} gives no report that can be read: {why}");
@@ -83,7 +84,7 @@ fn model_status(model: &ModelReport) -> ModelStatus {
         digest: model.digest.clone(),
         revision: short(&model.digest),
         trained_at: model.trained_at,
-        // An imported model does not say: its artifact has the beginning of time.
+        // An imported model has no such time: its file has the Unix epoch.
         data_end_time: Some(model.data_end_time).filter(|time| *time != jiff::Timestamp::UNIX_EPOCH),
         samples: i64::try_from(model.samples).unwrap_or(i64::MAX),
         threshold: model.threshold,
@@ -94,7 +95,7 @@ fn model_status(model: &ModelReport) -> ModelStatus {
     }
 }
 
-/// The least advanced report speaks for all.
+/// ModelReady: of all reports, the one with the most serious problem or the least progress decides.
 fn model_ready(reports: &[&Report], concern: Option<&Concern>) -> Option<ConditionState> {
     let models: Vec<&ModelReport> = reports.iter().filter_map(|report| report.model.as_ref()).collect();
     let rejected = reports.iter().find_map(|report| report.rejected.as_ref());

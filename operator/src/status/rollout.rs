@@ -1,38 +1,38 @@
-//! A Deployment in, how far its pods are on their way to what was asked out.
+//! A Deployment in, the progress of its pods towards the desired state out.
 
 use k8s_openapi::api::apps::v1::Deployment;
 
 use crate::observe::Observed;
 use crate::observe::pod_diagnosis::{self, PodDiagnosis};
 
-/// How far the pods are. The default stands for no Deployment.
+/// The progress of the pods. The default is that of a missing Deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, in any combination")]
 pub struct Rollout {
-    /// There is a Deployment.
+    /// Whether there is a Deployment.
     pub has_started: bool,
-    /// Pods that were asked for.
+    /// The number of pods that the Deployment asks for.
     pub wanted: i32,
-    /// Pods that the spec asks for besides, once the first has trained.
+    /// The number of further pods that the spec asks for, which start once the first pod has trained.
     pub held_back: i32,
-    /// Pods that there are, of any version.
+    /// The number of existing pods, of any version.
     pub replicas: i32,
-    /// Pods of the newest version.
+    /// The number of pods of the newest version.
     pub updated: i32,
-    /// Pods that answer.
+    /// The number of pods that are ready.
     pub ready: i32,
-    /// The pods answer, and the Service leads to none of them.
+    /// Whether pods are ready, but the Service has no ready endpoints.
     pub is_unreachable: bool,
-    /// All is as asked: nothing old is left, and all that is new answers.
+    /// Whether the pods are as specified: no old pod is left, and all new pods are available.
     pub is_complete: bool,
-    /// The Deployment's controller has given up hope.
+    /// Whether the Deployment's progress deadline is exceeded.
     pub is_overdue: bool,
-    /// What keeps pods from running, while they are not as asked.
+    /// Why pods do not run, while they are not as specified.
     pub diagnosis: Option<PodDiagnosis>,
 }
 
 impl Rollout {
-    /// From what is seen. `asked`: the spec's number of pods.
+    /// Derive the progress from the observed workload. `asked` is the spec's number of pods.
     pub fn of(observed: &Observed, asked: i32) -> Self {
         let Some(deployment) = &observed.deployment else { return Self::default() };
         let status = deployment.status.clone().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The pods' reports in, the Event for faults of sensors that no Event has reported yet out: one for all replicas, and one for
-//! all that begin within five minutes.
+//! The pods' reports in, the Event for faults of sensors that no Event has reported yet out: one Event for
+//! all replicas, and one for all faults that begin within five minutes.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,13 @@ use kube::runtime::events::Event;
 use super::alarms::{newest, warning};
 use crate::observe::Observed;
 
-/// When the newest fault began that an Event has reported by now, where `before` was the newest so far.
+/// Return the start of the newest fault that an Event has reported, including the Event that is due now.
+/// `before` is that time as of the last status.
 pub fn newest_notified(before: Option<Timestamp>, observed: &Observed, now: Timestamp) -> Option<Timestamp> {
     newest(before, not_notified(before, observed).map(|fault| fault.start), now)
 }
 
-/// The Event, when the newest reported fault moves on; none where it stays.
+/// Return the Event for the faults after `before`, or none where the newest reported fault has not changed.
 pub fn event(before: Option<Timestamp>, after: Option<Timestamp>, observed: &Observed) -> Option<Event> {
     if before == after {
         return None;
@@ -31,7 +32,7 @@ pub fn event(before: Option<Timestamp>, after: Option<Timestamp>, observed: &Obs
     Some(warning("SensorFault", note))
 }
 
-/// Faults that have started since.
+/// Faults that started after `before`.
 fn not_notified(before: Option<Timestamp>, observed: &Observed) -> impl Iterator<Item = &SensorEventReport> {
     let reports = observed.reports.iter().filter_map(|pod| pod.report.as_ref());
     reports.flat_map(|report| &report.newest_sensor_events).filter(move |fault| Some(fault.start) > before)
@@ -61,7 +62,7 @@ mod tests {
         }
     }
 
-    /// One pod an entry.
+    /// Reports with these faults, one pod per entry.
     fn observed(pods: &[&[SensorEventReport]]) -> Observed {
         let report = |faults: &&[SensorEventReport]| Report {
             detector: "mill".to_owned(),

@@ -1,4 +1,4 @@
-//! The log: one line an outcome, for people or as JSON, with the object's name in its fields.
+//! The log: one line per outcome, as text for people or as JSON, with the object's name in its fields.
 
 use std::io::IsTerminal;
 
@@ -9,7 +9,8 @@ use tracing_subscriber::{Layer, fmt, registry};
 
 use crate::settings::LogFormat;
 
-/// Of the libraries only warnings and errors: our own lines report the outcome of what they do.
+/// The default log levels. Of libraries only warnings and errors are logged, because our own lines report the
+/// outcome of each call.
 const LEVELS: &str = "info,actix_server=warn,kube_runtime=warn";
 
 /// Write log lines to standard error from now on, at the levels that `RUST_LOG` sets (`debug`, or

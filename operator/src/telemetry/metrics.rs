@@ -1,4 +1,4 @@
-//! Every metric of the operator: name, help and labels, once.
+//! All metrics of the operator, each with name, help and labels.
 
 use prometheus::{
     Encoder, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
@@ -8,9 +8,9 @@ use prometheus::{
 #[derive(Clone)]
 pub struct Metrics {
     registry: Registry,
-    /// Reconciles, by what came of them.
+    /// Reconciles, by outcome.
     pub reconciles: IntCounterVec,
-    /// How long each took.
+    /// The duration of reconciles, in seconds.
     pub reconcile_duration: Histogram,
     /// Writes to the API server, by kind and verb.
     pub api_writes: IntCounterVec,
@@ -101,7 +101,7 @@ impl Metrics {
         registry.register(Box::new(leader.clone())).expect(NAMES);
     }
 
-    /// The kinds whose watch is behind, and no others.
+    /// Set the kinds whose watch is behind, and remove all others.
     pub fn show_behind(&self, kinds: &[String]) {
         self.watches_behind.reset();
         for kind in kinds {
@@ -109,7 +109,7 @@ impl Metrics {
         }
     }
 
-    /// The number of detectors with each status of Ready.
+    /// Set the number of detectors that are Ready, and of those that are not.
     pub fn count_detectors(&self, ready: usize, not_ready: usize) {
         for (label, count) in [("true", ready), ("false", not_ready)] {
             self.detectors.with_label_values(&[label]).set(i64::try_from(count).unwrap_or(i64::MAX));

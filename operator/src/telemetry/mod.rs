@@ -1,6 +1,6 @@
-//! What the operator reports of itself.
+//! The telemetry of the operator itself: log and metrics.
 
 /// Log lines.
 pub mod logging;
-/// Every metric, once.
+/// All metrics of the operator.
 pub mod metrics;

@@ -1,4 +1,4 @@
-//! The eleven rules of grafana/dashboard-linter, on a dashboard as JSON: what is wrong with it, in words.
+//! The eleven rules of grafana/dashboard-linter: a dashboard as JSON in, the broken rules out, in words.
 
 #![allow(dead_code, reason = "the end-to-end test uses a part")]
 
@@ -9,14 +9,14 @@ use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::{Call, Expr, VectorSelector, parse};
 use serde_json::Value;
 
-/// Stands in for `$__rate_interval`, and for nothing else.
+/// The duration that replaces `$__rate_interval`. It is unusual, so that no other range equals it.
 const RATE_INTERVAL: Duration = Duration::from_millis(7_777);
-/// Kinds of panels that show numbers: they have a source and a unit.
+/// The types of panels that show numbers: these need a data source and a unit.
 const PANELS: [&str; 5] = ["stat", "gauge", "table", "timeseries", "heatmap"];
-/// Units of Grafana that are used here, by what they stand for.
+/// The units of Grafana that our dashboards use.
 const UNITS: [&str; 7] = ["none", "short", "s", "percentunit", "ops", "reqps", "dateTimeAsIso"];
 
-/// What breaks a rule: the rule's name, and where.
+/// Return the broken rules: the name of each rule, and where it is broken.
 pub fn lint(dashboard: &Value) -> Vec<String> {
     let mut faults = template_datasource(dashboard);
     faults.extend(template_query(dashboard, "template-job", "job", "Job"));
@@ -31,7 +31,7 @@ pub fn lint(dashboard: &Value) -> Vec<String> {
     faults
 }
 
-/// The panels that show something, wherever they stand.
+/// The panels of a dashboard except rows, at any depth.
 pub fn panels(dashboard: &Value) -> Vec<&Value> {
     let rows = list(&dashboard["panels"]).iter();
     rows.flat_map(|panel| std::iter::once(panel).chain(list(&panel["panels"])))
@@ -47,13 +47,13 @@ pub fn expressions(dashboard: &Value) -> Vec<String> {
     shown.chain(variables(dashboard).iter().filter_map(label_values)).collect()
 }
 
-/// An expression with Grafana's own variables replaced by durations of that kind.
+/// Parse an expression, with Grafana's own variables replaced by durations.
 pub fn promql(expression: &str) -> Result<Expr, String> {
     let rate_interval = format!("{}ms", RATE_INTERVAL.as_millis());
     parse(&expression.replace("$__rate_interval", &rate_interval).replace("$__range", "1h"))
 }
 
-/// The selectors of an expression, and the calls that stand around ranges.
+/// The selectors of an expression, also those inside of ranges.
 pub fn selectors(expression: &Expr) -> Vec<&VectorSelector> {
     let mut found = Vec::new();
     visit(expression, &mut |part| match part {
@@ -64,7 +64,7 @@ pub fn selectors(expression: &Expr) -> Vec<&VectorSelector> {
     found
 }
 
-/// The names of the metrics that an expression asks for.
+/// The names of the metrics in an expression.
 pub fn metrics(expression: &Expr) -> BTreeSet<String> {
     selectors(expression).into_iter().filter_map(|selector| selector.name.clone()).collect()
 }
@@ -123,7 +123,7 @@ fn template_label_promql(dashboard: &Value) -> Vec<String> {
     broken.map(|variable| format!("template-label-promql: {}", variable["name"])).collect()
 }
 
-/// What a variable asks for the labels of.
+/// The expression in the `label_values` query of a variable.
 fn label_values(variable: &Value) -> Option<String> {
     let query = variable["query"]["query"].as_str()?.strip_prefix("label_values(")?.strip_suffix(')')?;
     query.rsplit_once(", ").map(|(expression, _)| expression.to_owned())

@@ -1,5 +1,5 @@
-//! A scripted API server: it keeps what is written to it, notes every call, and fails where a test asks for it. And the
-//! operator's view of it, whose watches have seen only what they are shown.
+//! A scripted API server: it stores what is written to it, records every call, and fails where a test wants
+//! it to. And an operator whose watches have seen only what the test shows them.
 
 #![allow(dead_code, reason = "each file of scenarios uses a part")]
 
@@ -33,14 +33,14 @@ use operator::settings::Settings;
 use operator::telemetry::metrics::Metrics;
 use serde_json::{Value, json};
 
-/// What is done to a call instead of answering it.
+/// How the server fails a write instead of answering it.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// Refused with that code, nothing done.
+    /// The write is refused with that status code and not executed.
     Refused(u16),
-    /// Done, but the answer is lost.
+    /// The write is executed, but the answer is lost.
     Lost,
-    /// Never answered.
+    /// The write is not executed and never answered.
     Silent,
 }
 
@@ -60,7 +60,7 @@ struct Program {
     settings: Settings,
 }
 
-/// The operator and its API server.
+/// An operator and its scripted API server.
 pub struct Cluster {
     pub server: Arc<Mutex<Server>>,
     client: Client,
@@ -80,8 +80,8 @@ struct Operator {
 const DETECTOR: &str = "/apis/anomaly.dev/v1alpha1/namespaces/plant/anomalydetectors/pump";
 
 impl Cluster {
-    /// With one detector, the quickstart called `pump`, which the operator has not seen yet. Without the Prometheus
-    /// Operator's kinds.
+    /// Return a cluster with one detector, the quickstart under the name `pump`, which the operator has not
+    /// seen yet. The Prometheus Operator's kinds do not exist.
     pub fn new() -> Self {
         let server = Arc::new(Mutex::new(Server::default()));
         let client = serve(server.clone());
@@ -98,18 +98,18 @@ impl Cluster {
         cluster
     }
 
-    /// The Prometheus Operator is installed.
+    /// Install the Prometheus Operator's kinds.
     pub fn install_prometheus_operator(&self) {
         self.discovery.found([Kind::ServiceMonitor, Kind::PrometheusRule].into());
     }
 
-    /// Put an object on the server, as somebody else would.
+    /// Store an object on the server, as a user or another controller would.
     pub fn put(&self, path: &str, object: Value) {
         let mut server = self.server.lock().unwrap();
         server.store(path, object);
     }
 
-    /// Edit an object on the server, as somebody else would.
+    /// Edit an object on the server, as a user or another controller would.
     pub fn edit(&self, path: &str, edit: impl FnOnce(&mut Value)) {
         let mut object = self.get(path);
         edit(&mut object);
@@ -131,7 +131,7 @@ impl Cluster {
         self.edit(DETECTOR, |detector| detector["metadata"]["annotations"][key] = json!(value));
     }
 
-    /// Have a write fail, counted from here.
+    /// Make a write fail: the one of this number, counted from here.
     #[allow(dead_code, reason = "the scenarios of models do")]
     pub fn fail(&self, write: usize, fault: Fault) {
         let mut server = self.server.lock().unwrap();
@@ -155,7 +155,7 @@ impl Cluster {
             .into()
     }
 
-    /// Show the watches all that is on the server.
+    /// Show all objects of the server to the watches.
     pub fn see(&mut self) {
         let objects = self.server.lock().unwrap().objects.clone();
         let Operator { detectors, owned, pods, models, endpoints, context: _ } = &mut self.operator;
@@ -187,8 +187,8 @@ impl Cluster {
         reconcile(detector, self.operator.context.clone()).await
     }
 
-    /// See and reconcile until nothing fails and nothing is written, ten times at most. In between, the tests' own clock is
-    /// advanced: what may wait has been published in the end.
+    /// Update the watches and reconcile until nothing fails and nothing is written, ten times at most. In
+    /// between, the test's clock is advanced, so that a throttled status is written in the end.
     pub async fn settle(&mut self) {
         for _ in 0..10 {
             tokio::time::advance(std::time::Duration::from_secs(5)).await;
@@ -202,19 +202,19 @@ impl Cluster {
         panic!("still not at rest: {:?}", self.calls());
     }
 
-    /// The operator ends, and another one starts that knows nothing.
+    /// Replace the operator by a new one that has no state of the old one.
     pub fn restart(&mut self) {
         self.restart_with(0);
     }
 
-    /// The same, where so many detectors may replace their pods at once.
+    /// Restart the operator with this limit on detectors that replace their pods at once.
     pub fn restart_with(&mut self, max_concurrent_rollouts: u16) {
         let leadership = Leadership::without_election();
         self.operator = operator(&self.client, leadership, &self.discovery, max_concurrent_rollouts);
         self.see();
     }
 
-    /// Another replica leads.
+    /// Make another replica the leader.
     pub fn lose_the_lease(&mut self) {
         let other = Candidate::new(
             self.client.clone(),
@@ -236,12 +236,12 @@ impl Cluster {
         std::mem::take(&mut self.server.lock().unwrap().calls)
     }
 
-    /// Of those, the ones that write.
+    /// Return the calls since the last time, without reads.
     pub fn writes(&self) -> Vec<String> {
         self.calls().into_iter().filter(|call| !call.starts_with("GET")).collect()
     }
 
-    /// The owned objects without what differs from run to run.
+    /// The owned objects without the fields that differ from run to run.
     pub fn workload(&self) -> BTreeMap<String, Value> {
         let mut objects = self.server.lock().unwrap().objects.clone();
         objects.retain(|path, _| path.ends_with("/pump") && path != DETECTOR);
@@ -378,7 +378,8 @@ impl Server {
     }
 }
 
-/// What applying does, as far as the scenarios go: fields of others stay, lists are ours. The status is ours as a whole.
+/// A server-side apply, as far as the scenarios need it: fields of other managers stay, lists are replaced,
+/// and so is the status.
 fn merge(into: &mut Value, from: Value) {
     match (into, from) {
         (Value::Object(into), Value::Object(from)) => {

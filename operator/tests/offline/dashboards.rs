@@ -1,6 +1,6 @@
-//! The dashboards as they are shipped, by the chart and per detector: they keep the rules of grafana/dashboard-linter,
-//! and ask, as the alerts do, only for what our programs export. That each query returns data on a real Prometheus is
-//! shown by `tests/on-cluster prometheus`.
+//! The shipped dashboards, those of the chart and those per detector: they keep the rules of
+//! grafana/dashboard-linter, and, like the alerts, query only metrics that our programs export.
+//! `tests/on-cluster prometheus` shows that each query returns data on a real Prometheus.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeSet;
@@ -27,7 +27,7 @@ fn read(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-/// The dashboard of the pump alone, and the name of its file.
+/// The name of the file with the pump's own dashboard, and the dashboard.
 fn of_pump() -> (String, Value) {
     let text = include_str!("../../../manifests/pump.yaml");
     let mut detector = crd::manifest::one_detector(text).unwrap().detector().clone();
@@ -41,7 +41,8 @@ fn of_pump() -> (String, Value) {
     (file, read(&text))
 }
 
-/// What our programs export, by the names in their sources, and what the rules record.
+/// The names of the metrics that our programs export, read from their sources, and of the series that the
+/// rules record.
 fn exported() -> BTreeSet<String> {
     fn collect(folder: &Path, names: &mut BTreeSet<String>) {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -62,7 +63,7 @@ fn exported() -> BTreeSet<String> {
     names
 }
 
-/// The parts of a histogram have its name and a suffix.
+/// Whether a metric is exported. The series of a histogram have its name and a suffix.
 fn is_exported(metric: &str, names: &BTreeSet<String>) -> bool {
     let histogram = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| metric.strip_suffix(suffix));
     names.contains(metric) || histogram.is_some_and(|name| names.contains(name))

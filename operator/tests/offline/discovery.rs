@@ -1,4 +1,5 @@
-//! Kinds that come and go, against a scripted API server: nobody waits for an absent one, and nothing is asked of it.
+//! Kinds that appear and disappear, against a scripted API server: an absent kind blocks nothing, and no call
+//! is made for it.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeSet;
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 
 const GROUP: &str = "/apis/monitoring.coreos.com/v1";
 
-/// What is asked of an API server that answers by path; what it has no answer for is not found.
+/// An API server that records its calls and answers by path; a path without an answer is not found.
 #[derive(Clone, Default)]
 struct Server {
     calls: Arc<Mutex<Vec<String>>>,
@@ -64,7 +65,7 @@ fn watch(server: &Server, discovery: &Discovery) -> Events {
     discovery.watch(Kind::ServiceMonitor, monitors, watcher::Config::default())
 }
 
-/// The next events in short, as many as there are without waiting.
+/// The next events, abbreviated, as many as arrive within 100 ms of each other.
 async fn next(events: &mut Events) -> Vec<&'static str> {
     let mut seen = Vec::new();
     while let Ok(Some(event)) = tokio::time::timeout(Duration::from_millis(100), events.next()).await {

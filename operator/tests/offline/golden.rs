@@ -1,4 +1,4 @@
-//! Each sample of `manifests/` beside the objects that it becomes: `tests/golden/*.yaml`.
+//! Each sample of `manifests/` and the objects that are built from it: `tests/golden/*.yaml`.
 //!
 //! `UPDATE=1 cargo test -p operator --test offline golden` rewrites them.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -78,7 +78,7 @@ fn is_current(name: &str) -> bool {
     std::fs::read_to_string(&path).unwrap_or_default() == objects
 }
 
-/// The objects, or why there are none on a cluster.
+/// The objects of a detector as YAML, or why the operator refuses it.
 fn becomes(detector: &AnomalyDetector) -> String {
     match Plan::new(detector, &CurrentState::default(), &settings(), Timestamp::UNIX_EPOCH) {
         Ok(_) => yaml(built(detector)),
@@ -86,7 +86,7 @@ fn becomes(detector: &AnomalyDetector) -> String {
     }
 }
 
-/// The pods of a Deployment, whose change rolls them.
+/// The pod template of a Deployment; a change of it rolls the pods.
 fn template(workload: &Workload) -> Value {
     serde_json::to_value(&workload.deployment.spec.as_ref().unwrap().template).unwrap()
 }

@@ -1,4 +1,5 @@
-//! /metrics by HTTPS, for those whom the cluster lets: the real server, a certificate of its own, a scripted API server.
+//! /metrics by HTTPS, for clients that the cluster allows: the real server, a self-signed certificate, a
+//! scripted API server.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -21,7 +22,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::{Value, json};
 
-/// An API server that knows the tokens `prometheus`, who may, and `visitor`, who may not.
+/// An API server that knows two tokens: `prometheus`, which may read the metrics, and `visitor`, which may
+/// not.
 fn api_server() -> Client {
     let (service, mut handle) = tower_test::mock::pair::<Request<Body>, Response<Body>>();
     tokio::spawn(async move {
@@ -49,7 +51,7 @@ fn api_server() -> Client {
     Client::new(service, "default")
 }
 
-/// A certificate for localhost and its key, put into the folder.
+/// Write a certificate for localhost and its key into the folder.
 fn certified(folder: &Path) -> TlsFiles {
     let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let files = TlsFiles { certificate: folder.join("tls.crt"), key: folder.join("tls.key") };
@@ -62,7 +64,8 @@ fn free_port() -> u16 {
     TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port()
 }
 
-/// (status line, body) of a request, by TLS that trusts the certificate in the file, or without.
+/// Return (status line, body) of a request: by TLS that trusts the certificate in the file `trusted`, or
+/// without TLS.
 fn get(port: u16, path: &str, token: Option<&str>, trusted: Option<&Path>) -> Option<(String, String)> {
     let authorization = token.map_or(String::new(), |token| format!("Authorization: Bearer {token}\r\n"));
     let request =
@@ -97,7 +100,7 @@ async fn ask(
     tokio::task::spawn_blocking(move || get(port, path, token, trusted.as_deref())).await.unwrap()
 }
 
-/// (HTTP port, HTTPS port, files) of a server that runs until the test ends.
+/// Start a server that runs until the test ends. Return (HTTP port, HTTPS port, certificate files).
 fn started(guard: Option<Authorization>, folder: &Path) -> (u16, u16, TlsFiles) {
     let (http, https, files) = (free_port(), free_port(), certified(folder));
     let health = Health::default();

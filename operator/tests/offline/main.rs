@@ -1,5 +1,5 @@
-//! What needs no cluster: samples beside their objects, states beside their status, scenarios against a scripted API
-//! server, the rules and dashboards beside the metrics.
+//! The tests that need no cluster: golden objects of the samples, golden status of the states, scenarios
+//! against a scripted API server, and rules and dashboards checked against the metrics.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod api_server;

@@ -1,5 +1,5 @@
-//! Scenarios of the models that pods serve, against a scripted API server and pods of this machine: what is kept, pointed
-//! at, pinned and pruned, and what is not.
+//! Scenarios of the models that pods serve, against a scripted API server and pods on this machine: which
+//! models are stored, pointed at, pinned and pruned, and which are not.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
@@ -13,13 +13,13 @@ const POINTER: &str = "/api/v1/namespaces/plant/configmaps/pump-model";
 const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/plant/deployments/pump";
 const POD: &str = "/api/v1/namespaces/plant/pods/pump-7d9f-x";
 
-/// What shapes the quickstart's model.
+/// The recipe of the quickstart's model.
 fn recipe() -> String {
     let quickstart = include_str!("../../../manifests/quickstart.yaml");
     crd::manifest::one_detector(quickstart).unwrap().recipe_digest().unwrap()
 }
 
-/// A cluster with a detector whose workload stands, and the pod that its Deployment has made.
+/// A cluster with a detector whose workload exists, and the pod that its Deployment has created.
 async fn with_a_pod() -> (Cluster, Pod) {
     let (mut cluster, pod) = (Cluster::new(), Pod::start());
     look(&mut cluster).await;
@@ -32,7 +32,7 @@ async fn with_a_pod() -> (Cluster, Pod) {
     (cluster, pod)
 }
 
-/// The same, once the pod's first model is kept.
+/// The same, after the pod's first model was stored.
 async fn with_a_model() -> (Cluster, Pod, String) {
     let (mut cluster, pod) = with_a_pod().await;
     let digest = pod.serve(&artifact(&recipe(), "first"), &recipe(), 1);
@@ -53,7 +53,7 @@ fn name(digest: &str) -> String {
     format!("{CONFIG_MAPS}pump-model-{}", &digest[7..17])
 }
 
-/// The ConfigMaps that hold models, by path, without what differs from run to run.
+/// The ConfigMaps with models, by path, without the fields that differ from run to run.
 fn models(cluster: &Cluster) -> BTreeMap<String, Value> {
     let mut objects = cluster.server.lock().unwrap().objects.clone();
     objects.retain(|path, _| path.starts_with(POINTER));
@@ -70,7 +70,7 @@ fn is_pointed_at(cluster: &Cluster, digest: &str) -> bool {
         && pointer["binaryData"] == kept["binaryData"]
 }
 
-/// What a fresh operator says of the model: nothing of its status_throttle holds anything back.
+/// The condition ModelReady from a restarted operator, whose status throttle delays nothing.
 async fn model_ready(cluster: &mut Cluster) -> (String, String, String) {
     cluster.restart();
     cluster.reconcile().await.unwrap();
@@ -274,7 +274,7 @@ async fn a_pin_moves_the_pointer_and_touches_no_pod() {
 #[tokio::test]
 async fn another_training_is_asked_for_once_and_touches_no_pod() {
     let (mut cluster, _pod, _) = with_a_model().await;
-    // A pin of long ago: a new one could not be mistaken for it.
+    // A time of long ago, which cannot be mistaken for a new one.
     let long_ago = |object: &mut Value| {
         object["metadata"]["annotations"]["anomaly.dev/history-until"] = json!("2020-01-01T00:00:00Z");
     };

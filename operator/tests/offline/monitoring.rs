@@ -1,5 +1,5 @@
-//! Scenarios of what Prometheus and Grafana are given, against a scripted API server: with and without the Prometheus
-//! Operator, asked for and no longer.
+//! Scenarios of the monitoring objects, against a scripted API server: with and without the Prometheus
+//! Operator, with monitoring enabled and disabled.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use crate::api_server::{Cluster, Fault};
@@ -9,7 +9,7 @@ const MONITOR: &str = "/apis/monitoring.coreos.com/v1/namespaces/plant/servicemo
 const RULE: &str = "/apis/monitoring.coreos.com/v1/namespaces/plant/prometheusrules/pump";
 const DASHBOARD: &str = "/api/v1/namespaces/plant/configmaps/pump-dashboard";
 
-/// Whether monitoring is as asked, and why.
+/// Status and reason of the condition MonitoringConfigured.
 fn configured(cluster: &Cluster) -> (String, String) {
     let (status, reason, _) = cluster.condition("MonitoringConfigured");
     (status, reason)

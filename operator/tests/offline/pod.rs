@@ -1,4 +1,4 @@
-//! A pod on this machine's loopback: it reports and gives its model as a detector does, or as none should.
+//! A pod on this machine's loopback: it returns a report and a model as a detector does, or wrong ones.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -9,10 +9,10 @@ use crd::contract::{ARTIFACT_METADATA, METRICS_PORT};
 use operator::models::artifact::digest;
 use serde_json::{Value, json};
 
-/// Addresses that are taken: every test has a pod of its own.
+/// The last loopback address in use: every test has a pod with an address of its own.
 static LAST: AtomicU8 = AtomicU8::new(0);
 
-/// What it answers.
+/// The answers of the pod.
 #[derive(Default)]
 struct Answers {
     report: Value,
@@ -27,7 +27,7 @@ pub struct Pod {
 }
 
 impl Pod {
-    /// On an address of its own. It has no model yet.
+    /// Start a pod on an address of its own. It has no model yet.
     pub fn start() -> Self {
         let address = Ipv4Addr::new(127, 0, 88, 1 + LAST.fetch_add(1, Ordering::Relaxed));
         let listener = TcpListener::bind((address, METRICS_PORT)).unwrap();
@@ -41,7 +41,7 @@ impl Pod {
         Self { address, answers }
     }
 
-    /// As the API server describes it.
+    /// The pod's object on the API server.
     pub fn object(&self) -> Value {
         json!({
             "apiVersion": "v1", "kind": "Pod",
@@ -57,7 +57,8 @@ impl Pod {
         })
     }
 
-    /// From now on it serves the model of these bytes, of that recipe, trained at that minute. Returns the digest.
+    /// Make the pod serve the model of these bytes, of that recipe, trained up to that minute. Return the
+    /// digest.
     pub fn serve(&self, bytes: &[u8], recipe: &str, minute: u8) -> String {
         let model = json!({
             "digest": digest(bytes), "trainedAt": "2026-11-22T12:59:00Z", "dataEndTime": format!("2026-11-22T12:{minute:02}:00Z"), "samples": 4096,
@@ -69,18 +70,18 @@ impl Pod {
         digest(bytes)
     }
 
-    /// It gives these bytes for its model, whatever it reports; or none.
+    /// Make the pod return these bytes as its model, or none, without a change of its report.
     pub fn give(&self, bytes: Option<&[u8]>) {
         self.answers.lock().unwrap().model = bytes.map(<[u8]>::to_vec);
     }
 
-    /// How often it was asked for its model since the last time.
+    /// How often the pod was asked for its model since the last call.
     pub fn asked_for_model(&self) -> usize {
         std::mem::take(&mut self.answers.lock().unwrap().asked_for_model)
     }
 }
 
-/// An artifact of that recipe: a safetensors header, and trees that nobody here reads.
+/// A model file of that recipe: a safetensors header, and trees that the operator does not read.
 pub fn artifact(recipe: &str, trees: &str) -> Vec<u8> {
     let metadata = json!({"format": 1, "metadata": {"recipe": recipe}}).to_string();
     let header = json!({"__metadata__": {ARTIFACT_METADATA: metadata}}).to_string();

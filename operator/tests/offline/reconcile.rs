@@ -1,4 +1,5 @@
-//! Scenarios of the reconciler against a scripted API server: what is asked and written, and what is not.
+//! Scenarios of the reconciler against a scripted API server: which calls read and write, and which are not
+//! made.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use crate::api_server::{Cluster, Fault};
@@ -13,7 +14,7 @@ const DETECTOR: &str = "/apis/anomaly.dev/v1alpha1/namespaces/plant/anomalydetec
 
 const POINTER: &str = "/api/v1/namespaces/plant/configmaps/pump-model";
 
-/// What the watch sees of a model that is kept already.
+/// The pointer of a stored model, as the watch sees it.
 fn pointer() -> serde_json::Value {
     json!({"metadata": {
         "name": "pump-model", "namespace": "plant",
@@ -103,7 +104,7 @@ async fn an_edit_writes_what_it_changes_and_no_more() {
 async fn the_end_of_history_outlives_either_object_that_keeps_it() {
     for lost in [CONFIG_MAP, DEPLOYMENT] {
         let mut cluster = at_rest().await;
-        // A pin of long ago: a new one could not be mistaken for it.
+        // A time of long ago, which cannot be mistaken for a new one.
         for path in [CONFIG_MAP, DEPLOYMENT] {
             cluster.edit(path, |object| {
                 object["metadata"]["annotations"]["anomaly.dev/history-until"] =
@@ -326,7 +327,8 @@ async fn every_failure_of_every_write_ends_as_if_it_had_not_been() {
     let whole = at_rest().await;
     let shape = |cluster: &Cluster| {
         let mut objects = cluster.workload();
-        // The end of history is the time of the first look, which differs from run to run, and what is made from it.
+        // The end of the history is the time of the first reconcile. It differs from run to run, and so do
+        // the hashes of it.
         for object in objects.values_mut() {
             object["metadata"]["annotations"] = json!({});
             object["data"] = json!({});
@@ -393,7 +395,8 @@ async fn without_the_lease_nothing_is_written() {
 
 const OTHER: &str = "/apis/apps/v1/namespaces/plant/deployments/mill";
 
-/// Another detector's Deployment, whose pods are being replaced or are as asked.
+/// Another detector's Deployment. Its pods are being replaced where `observed_generation` is below 2, else
+/// they are as specified.
 fn other(observed_generation: i64) -> serde_json::Value {
     json!({
         "metadata": {
@@ -408,7 +411,7 @@ fn other(observed_generation: i64) -> serde_json::Value {
     })
 }
 
-/// The Deployment's controller has done its work.
+/// Give the Deployment the status that its controller writes when all pods are available.
 fn answering(deployment: &mut serde_json::Value) {
     let replicas = deployment["spec"]["replicas"].clone();
     let generation = deployment["metadata"]["generation"].clone();
@@ -419,7 +422,8 @@ fn answering(deployment: &mut serde_json::Value) {
     });
 }
 
-/// A detector whose pods answer, an operator that lets one at a time replace them, and another that does.
+/// A detector whose pods are all available, an operator that lets one detector at a time replace its pods,
+/// and another detector that does.
 async fn with_another_rolling_out() -> Cluster {
     let mut cluster = at_rest().await;
     cluster.edit(DEPLOYMENT, answering);

@@ -1,4 +1,4 @@
-//! A detector, what can be seen of its workload, and every state that the two can be in together.
+//! Every combined state of a detector and its observed workload.
 #![allow(
     clippy::needless_pass_by_value,
     clippy::too_many_lines,
@@ -29,7 +29,8 @@ pub fn detector() -> AnomalyDetector {
     detector
 }
 
-/// A Deployment that wants that many pods, and has so many: all, of the newest version, ready.
+/// A Deployment that asks for `wanted` pods, and has these numbers of them: all, of the newest version,
+/// ready.
 pub fn deployment(wanted: i32, [replicas, updated, ready]: [i32; 3]) -> Value {
     json!({
         "metadata": {"name": "pump", "generation": 5},
@@ -132,13 +133,13 @@ pub fn states() -> Vec<State> {
     workload_states().into_iter().map(usual).chain(model_states()).collect()
 }
 
-/// The number of pods that the Deployment was made for.
+/// The number of pods that the Deployment asks for.
 fn asked(observed: &Observed) -> i32 {
     let spec = observed.deployment.as_ref().and_then(|deployment| deployment.spec.as_ref());
     spec.and_then(|spec| spec.replicas).unwrap_or(1)
 }
 
-/// What becomes of models.
+/// The states of models.
 fn model_states() -> Vec<State> {
     let one = |report| observed(Some(deployment(1, [1, 1, 1])), vec![(running("new"), report)]);
     let state = |name, kstatus, observed, concern| State {

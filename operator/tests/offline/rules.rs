@@ -1,6 +1,8 @@
-//! The rules of two detectors as promtool reads them, beside the tests that promtool runs on them: `operator/tests/rules/`.
+//! The rules of three detectors as promtool reads them, and the tests that promtool runs on them:
+//! `operator/tests/rules/`.
 //!
-//! `UPDATE=1 cargo test -p operator --test offline rules` rewrites them; the script `tests/rules` has promtool test them.
+//! `UPDATE=1 cargo test -p operator --test offline rules` rewrites the rules; the script `tests/rules` runs
+//! promtool on them.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeSet;
@@ -32,14 +34,15 @@ fn rules(sample: &str, edit: impl FnOnce(&mut crd::AnomalyDetector)) -> Value {
     prometheus_rule::build(&plan).map_or(Value::Null, |rule| serde_json::to_value(rule.spec).unwrap())
 }
 
-/// As most detectors are, and retrained each day.
+/// A usual detector that is retrained each day.
 fn pump() -> Value {
     rules("pump.yaml", |detector| {
         detector.spec.model.retrain.get_or_insert_default().interval = Some("24h".parse().unwrap());
     })
 }
 
-/// Whose anomalies must last, whose alerts are routed by a label, and which is retrained each night.
+/// A detector whose anomalies must last, whose alerts are routed by a label, and which is retrained each
+/// night.
 fn patient() -> Value {
     rules("quickstart.yaml", |detector| {
         detector.metadata.name = Some("patient".to_owned());
@@ -53,7 +56,7 @@ fn patient() -> Value {
     })
 }
 
-/// Whose sensors have limits.
+/// A detector whose sensors have limits.
 fn mqtt() -> Value {
     rules("mqtt.yaml", |_| ())
 }
@@ -81,7 +84,7 @@ fn promtool_tests_the_rules_as_they_are() {
     }
 }
 
-/// The alerts about the operator itself are the chart's: tests/chart/lint looks for their sections.
+/// The chart has the alerts about the operator itself: tests/chart/lint checks that each has a section.
 #[test]
 fn every_alert_has_a_section_in_the_runbooks_and_every_section_an_alert() {
     let runbooks = include_str!("../../../docs/runbooks.md");

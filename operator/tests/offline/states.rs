@@ -1,5 +1,5 @@
-//! Every state that a detector can be in, beside the status that says so: `tests/golden/states.txt`. The verdict of
-//! kstatus, which GitOps tools go by, is computed from each status by its rules.
+//! Every state of a detector, and the status that follows from it: `tests/golden/states.txt`. The verdict of
+//! kstatus, which GitOps tools use, is computed from each status by its rules.
 //!
 //! `UPDATE=1 cargo test -p operator --test offline states` rewrites the file.
 #![allow(
@@ -27,14 +27,14 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// The status of a recorded state, from nothing or from the one before.
+/// The status of a recorded state, given the previous status.
 fn status_of(state: &State, before: &AnomalyDetectorStatus, time: &str) -> AnomalyDetectorStatus {
     let mut detector = detector();
     detector.spec.replicas = state.replicas;
     status::of(&detector, &state.outcome, &state.observed, &state.sync, before, at(time))
 }
 
-/// The first status of what is seen of an applied workload.
+/// The first status of a detector with this observed workload, applied without errors.
 fn first_status(observed: &Observed) -> AnomalyDetectorStatus {
     next_status(observed, &AnomalyDetectorStatus::default(), "2026-11-22T12:00:00Z")
 }
@@ -87,7 +87,7 @@ fn every_state_has_the_recorded_status_and_the_right_kstatus() {
     is_recorded("states.txt", &recorded);
 }
 
-/// The file of `tests/golden` is this text, or becomes it.
+/// Check that the file of `tests/golden` has this text. With `UPDATE` set, write the file first.
 fn is_recorded(file: &str, text: &str) {
     let path = format!("{}/tests/golden/{file}", env!("CARGO_MANIFEST_DIR"));
     if std::env::var_os("UPDATE").is_some() {
@@ -100,7 +100,7 @@ fn is_recorded(file: &str, text: &str) {
     );
 }
 
-/// `tests/kstatus/check` reads them with kstatus' own library.
+/// `tests/kstatus/check` checks the same objects with kstatus' own library.
 #[test]
 fn the_objects_that_kstatus_reads_are_those_of_the_states() {
     let object = |name: &str, kstatus: &str, metadata: Value, status: Value| {
@@ -114,7 +114,7 @@ fn the_objects_that_kstatus_reads_are_those_of_the_states() {
         let status = status_of(&state, &AnomalyDetectorStatus::default(), "2026-11-22T12:00:00Z");
         object(state.name, state.kstatus, metadata(3), json!(status))
     });
-    // The schema's default; an edit that nobody has seen; a deletion.
+    // The schema's default status, an edit that the operator has not seen, and a deletion.
     let good = observed(Some(deployment(1, [1, 1, 1])), vec![(running("new"), serving())]);
     let good = json!(first_status(&good));
     let mut deleted = metadata(3);

@@ -16,7 +16,7 @@ use kube::{Api, ResourceExt};
 use operator::resources::Kind;
 use serde_json::{Value, json};
 
-/// An owned object that is deleted or edited is back within this time.
+/// The longest time until an owned object that was deleted or edited is restored.
 const REPAIR: Duration = Duration::from_secs(5);
 
 #[tokio::test]
@@ -78,14 +78,14 @@ async fn every_sample_runs_or_says_what_it_lacks() {
         place.apply(&manifest).await.unwrap();
         let source = &manifest["spec"]["sources"][0];
         if ["http", "prometheus", "mqtt"].iter().any(|kind| !source[kind].is_null()) {
-            // Nothing is pushed, and no server or broker answers there.
+            // No readings are pushed, and no server or broker answers at its address.
             let waits = |detector: &Value| condition(detector, "SourcesConnected").0 == "False";
             place.detector_once(&name, "says that its source gives nothing", waits).await;
             continue;
         }
         let is_csv = !source["csv"].is_null();
         if is_csv && manifest["spec"]["pod"]["volumes"].is_null() {
-            // Its recording is a file of the laptop that it was written on.
+            // The recorded file exists only on the laptop where the manifest was written.
             let lacks = |detector: &Value| condition(detector, "Ready").2.contains("spec.pod.volumeMounts");
             let detector = place.detector_once(&name, "says what it lacks", lacks).await;
             assert_eq!(condition(&detector, "Ready").0, "False");
@@ -139,7 +139,7 @@ async fn a_detector_is_scaled_by_its_scale() {
     place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
     place.ready("pump").await;
 
-    // What an autoscaler does whose target is the detector; the manifest leaves the number of replicas out.
+    // The calls of an autoscaler that scales the detector; the manifest leaves the number of replicas out.
     let scale = json!(place.detectors().get_scale("pump").await.unwrap());
     assert_eq!((&scale["spec"]["replicas"], &scale["status"]["replicas"]), (&json!(1), &json!(1)), "{scale}");
     let three = Patch::Merge(json!({"spec": {"replicas": 3}}));
@@ -276,7 +276,8 @@ async fn every_member_of_a_union_can_take_the_place_of_every_other() {
     place.leave().await;
 }
 
-/// The API server words its own checks itself, and repeats a rule of ours. Either way it names the field.
+/// Whether the error names the field of an expected one. The API server has its own wording for its own
+/// checks, and repeats the message of a CEL rule.
 fn names_a_field_of(error: &str, expected: &[&str]) -> bool {
     expected.iter().any(|line| {
         let (path, rule) = line.split_once(": ").unwrap_or(("", line));

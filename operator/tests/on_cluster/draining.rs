@@ -1,5 +1,6 @@
-//! No prediction fails while pods come and go: 2,000 a second through the detector's Service, on connections that stay, by clients that
-//! try nothing twice. `tests/on-cluster draining`; `DRAIN_REQUESTS` says how many there are at least.
+//! No prediction fails while pods are replaced, scaled and deleted: 2,000 requests a second through the
+//! detector's Service, on persistent connections, by clients that do not retry. `tests/on-cluster draining`;
+//! `DRAIN_REQUESTS` is the smallest number of requests.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::sync::Mutex;
@@ -23,7 +24,7 @@ use crate::place::{Place, sample, until};
 const CLIENTS: u32 = 50;
 const REQUESTS_PER_S: u32 = 2000;
 const LEAST_REQUESTS: u64 = 1_000_000;
-/// The longest that an answer may take.
+/// The deadline of an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 const NAME: &str = "pump";
 
@@ -60,7 +61,8 @@ impl Requests {
     }
 }
 
-/// A client: it connects again where the server has said that it closes, or has closed between two requests.
+/// A client: it reconnects where the server has announced that it closes the connection, or has closed it
+/// between two requests.
 async fn client(address: String, requests: &Requests) {
     let mut clock = interval(Duration::from_secs(1) * CLIENTS / REQUESTS_PER_S);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -87,7 +89,7 @@ async fn client(address: String, requests: &Requests) {
     }
 }
 
-/// One prediction; false where the connection is at its end.
+/// Send one prediction. Return false at the end of the connection.
 async fn ask(sender: &mut SendRequest<Full<Bytes>>, requests: &Requests) -> bool {
     let mut request = Request::new(Full::from(r#"{"value":0.95}"#));
     *request.method_mut() = Method::POST;
@@ -105,7 +107,7 @@ async fn ask(sender: &mut SendRequest<Full<Bytes>>, requests: &Requests) -> bool
     }
 }
 
-/// The status of an answer that was read to its end, and whether it is the last of its connection.
+/// The status of an answer whose body was read to its end, and whether it is the last one of its connection.
 async fn answer(
     sender: &mut SendRequest<Full<Bytes>>,
     request: Request<Full<Bytes>>,
@@ -117,7 +119,7 @@ async fn answer(
     Ok((status, is_last))
 }
 
-/// One round of all that makes pods come and go, each to its end.
+/// One round of all events that replace, start and stop pods, one after the other.
 async fn disturb(place: &Place, round: u64) {
     place.edit(NAME, json!({"threshold": {"contamination": 0.02 + (round % 2) as f64 / 100.0}})).await; // a rolling update
     place.ready(NAME).await;

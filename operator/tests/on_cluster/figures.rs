@@ -1,5 +1,5 @@
-//! The operator's figures, measured on a real cluster: `make bench-operator`. They are printed, never judged: the
-//! machine is part of every one of them.
+//! The operator's figures, measured on a real cluster: `make bench-operator`. They are printed and never
+//! asserted, because each depends on the machine.
 //!
 //! Calls are counted in the audit log of the cluster that `tests/cluster/up` started.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -17,7 +17,7 @@ const AUDIT_LOG: &str = "/var/lib/anomaly-operator/logs/audit.log";
 const ACCOUNT: &str = "system:serviceaccount:anomaly-system:anomaly-operator";
 /// How often seconds and writes are measured: their median and their maximum are printed.
 const RUNS: usize = 5;
-/// Detectors, for the memory that they take and the time until all are Ready.
+/// The number of detectors for which memory and the time until all are Ready are measured.
 const MANY: usize = 200;
 /// How often Helm installs a detector and waits.
 const HELM_RUNS: usize = 11;
@@ -58,8 +58,9 @@ async fn figures() {
     place.leave().await;
 }
 
-/// A detector that asks for a tenth of the CPU that is usual: a node of two cores has no room for 200 of those beside the
-/// operator. And one that raises no alarm meanwhile: each is an Event and a status, which are counted.
+/// A detector that requests a tenth of the usual CPU: a node of two cores has no room for 200 of the usual
+/// size beside the operator. And one that raises no alarm during the test: each alarm is an Event and a
+/// status, which would be counted.
 fn small(name: &str) -> Value {
     let mut manifest = sample("quickstart.yaml", name);
     manifest["spec"]["pod"]["resources"] =
@@ -97,7 +98,7 @@ async fn wait_lies(place: &Place) -> usize {
     lies
 }
 
-/// How long it takes from the call until the detector is Ready as its spec then stands.
+/// The seconds from the call until the detector is Ready for its current spec.
 async fn seconds<T>(call: impl Future<Output = T>, place: &Place, name: &str) -> f64 {
     let began = Instant::now();
     call.await;
@@ -138,8 +139,8 @@ fn calls_that(concern: impl Fn(&Value) -> bool) -> Vec<Call> {
     calls.collect()
 }
 
-/// Calls while every detector is looked at once more and nothing has changed. The Lease is renewed and watches are
-/// renewed all the while: those are not the reconciler's.
+/// The number of calls while every detector is reconciled once more and nothing has changed. Renewals of the
+/// Lease and of watches do not count: they are not the reconciler's.
 async fn calls_at_rest(place: &Place) -> usize {
     until("three seconds without a call: what the last edit set off is over", async || {
         let newest = calls_of_all(place).into_iter().map(|call| call.at).max();
@@ -155,7 +156,7 @@ async fn calls_at_rest(place: &Place) -> usize {
     calls_of_all(place).into_iter().filter(|call| call.at >= began).count()
 }
 
-/// The operator's calls that concern an object of the place.
+/// The operator's calls on objects of this namespace.
 fn calls_of_all(place: &Place) -> Vec<Call> {
     calls_that(|object| object["namespace"] == place.namespace.as_str() && object["name"].is_string())
 }
@@ -165,7 +166,8 @@ async fn reconciles(place: &Place) -> f64 {
     operator_metric(&place.client, &pod, "anomaly_operator_reconciles_total{").await.unwrap()
 }
 
-/// The resident memory of the operator, as the kubelet reports it once its figure is newer than now.
+/// The resident memory of the operator in MiB, as the kubelet reports it in its first measurement from now
+/// on.
 async fn rss_mib(place: &Place) -> f64 {
     let node = operator_pods(&place.client).await.remove(0).spec.unwrap().node_name.unwrap();
     let path = format!("/api/v1/nodes/{node}/proxy/stats/summary");

@@ -1,4 +1,5 @@
-//! A model that lasts, on a real cluster with the operator installed by its chart: `tests/on-cluster lasting`.
+//! A model that outlives its pods, on a real cluster with the operator installed by its chart:
+//! `tests/on-cluster lasting`.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
@@ -16,7 +17,8 @@ use serde_json::{Value, json};
 const REPLICAS: usize = 3;
 const KILLS: usize = 20;
 
-/// The pods of a detector and what each of their processes has said of itself, by pod and restart.
+/// The pods of a detector, and the number of trainings that each of their processes has reported, by pod and
+/// restart.
 struct Ledger<'a> {
     place: &'a Place,
     name: &'a str,
@@ -34,8 +36,8 @@ impl<'a> Ledger<'a> {
         pods.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).collect()
     }
 
-    /// Wait until so many pods are ready and serve that model, each by its own word; and write down how often each has
-    /// trained. No process ends in these tests before it was written down here, or before it was ready.
+    /// Wait until this many pods are ready and report that they serve that model, and record how often each
+    /// has trained. In these tests every process is ready and recorded here before it ends.
     async fn all_serve(&mut self, digest: &str, count: usize) {
         let what = format!("{count} pods that serve {digest}");
         let said = until(&what, async || {
@@ -81,7 +83,7 @@ fn restarts(pod: &Pod) -> i32 {
     containers.into_iter().map(|container| container.restart_count).sum()
 }
 
-/// End the pod's detector as the kernel would: without a chance to say goodbye.
+/// Kill the pod's detector process with SIGKILL, as the kernel would, so that it cannot shut down cleanly.
 fn kill_process_of(pod: &Pod) {
     let uid = pod.uid().unwrap().replace('-', "[-_]");
     let script = format!(
@@ -95,7 +97,7 @@ fn is_of_this_machine() -> bool {
     std::env::var("KUBECONFIG").is_ok_and(|path| path.starts_with("/run/anomaly-operator/"))
 }
 
-/// The detector's image by another name: `images/build` gives it two.
+/// The detector's image under its second name: `images/build` gives it two.
 fn another_image() -> String {
     std::env::var("ANOTHER_IMAGE").unwrap_or_else(|_| "localhost/anomaly-detector:dev".to_owned())
 }
@@ -105,12 +107,12 @@ async fn replicas(place: &Place, count: usize) {
     place.detectors().patch_scale("pump", &PatchParams::default(), &scale).await.unwrap();
 }
 
-/// Another image for the detectors, as an upgrade of the operator brings it; returns the one before.
+/// Change the image for the detectors, as an upgrade of the operator does. Return the image before.
 async fn upgrade_operator(place: &Place, image: &str) -> String {
     set_variable(place, "DETECTOR_IMAGE", image).await
 }
 
-/// Another value for one of the operator's settings; returns the one before.
+/// Change one of the operator's settings. Return the value before.
 async fn set_variable(place: &Place, name: &str, value: &str) -> String {
     place.must_be_alone();
     let deployments: Api<DynamicObject> =
@@ -199,7 +201,7 @@ async fn one_training_serves_whatever_happens_to_its_pods() {
     place.leave().await;
 }
 
-/// Whether the detector's Deployment is on its way to new pods.
+/// Whether the detector's Deployment is replacing its pods.
 async fn rolls_out(place: &Place, name: &str) -> bool {
     let deployment = place.api(Kind::Deployment).get(name).await.unwrap();
     is_rolling_out(deployment.metadata.generation, &deployment.data)
@@ -279,7 +281,7 @@ async fn another_training_and_a_pin_change_what_serves_and_no_pod() {
     place.ready("pump").await;
     assert_eq!(place.pod_uids("pump").await, pods);
 
-    // What others write into the pointer is written over.
+    // Edits of the pointer by other writers are overwritten.
     let scribble = Patch::Merge(json!({"binaryData": {"model": "c2NyaWJibGU="}}));
     place.api(Kind::ConfigMap).patch("pump-model", &PatchParams::default(), &scribble).await.unwrap();
     until("mended pointer", async || {
@@ -289,7 +291,8 @@ async fn another_training_and_a_pin_change_what_serves_and_no_pod() {
         (pointer.data["binaryData"] == model.data["binaryData"]).then_some(())
     })
     .await;
-    // What neither shapes the model nor the pods' start trains nothing; a new threshold needs no training.
+    // An edit that shapes neither the model nor the start of the pods causes no training; a new threshold
+    // needs none.
     let trained = ledger.trainings();
     place.edit("pump", json!({"threshold": {"contamination": 0.03}})).await;
     place.ready("pump").await;
@@ -308,7 +311,7 @@ fn digest_of(detector: &Value) -> String {
     detector["status"]["model"]["digest"].as_str().unwrap_or_default().to_owned()
 }
 
-/// The ConfigMap that keeps that model.
+/// The name of the ConfigMap that stores this model.
 fn kept(digest: &str) -> String {
     operator::resources::model::revision_name("pump", digest)
 }

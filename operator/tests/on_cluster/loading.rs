@@ -1,5 +1,6 @@
-//! Models that are loaded, on a real cluster with the operator installed by its chart: `tests/on-cluster loading`.
-//! Each source, and each refusal with its reason, which goes by itself once the file is good.
+//! Loaded models, on a real cluster with the operator installed by its chart: `tests/on-cluster loading`.
+//! Each source of a model, and each refusal with its reason, which ends without a restart once the file is
+//! good.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::{BufRead, BufReader, Write};
@@ -13,10 +14,10 @@ use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
-/// This machine, as pods of `tests/cluster` reach it.
+/// The address of this machine for pods of `tests/cluster`.
 const HOST: &str = "198.18.254.1";
 
-/// Train a detector of that sample; returns its model's digest and bytes.
+/// Train a detector of that sample. Return its model's digest and bytes.
 async fn trained(place: &Place, file: &str, name: &str) -> (String, Vec<u8>) {
     place.apply(&sample(file, name)).await.unwrap();
     let detector = place.ready(name).await;
@@ -30,7 +31,7 @@ fn config_maps(place: &Place) -> Api<ConfigMap> {
     Api::namespaced(place.client.clone(), &place.namespace)
 }
 
-/// The quickstart, with a model that is loaded so, and looked at each second.
+/// The quickstart with a model that is loaded from this source, and refreshed each second.
 fn loading(name: &str, mut load: Value) -> Value {
     let mut manifest = sample("quickstart.yaml", name);
     load["refresh"] = json!("1s");
@@ -38,7 +39,7 @@ fn loading(name: &str, mut load: Value) -> Value {
     manifest
 }
 
-/// The detector's condition ModelReady has come to be False for that reason. Returns the message.
+/// Wait until the detector's condition ModelReady is False for this reason. Return the message.
 async fn refused(place: &Place, name: &str, reason: &str) -> String {
     let is_reported = |detector: &Value| {
         let (status, because, _) = condition(detector, "ModelReady");

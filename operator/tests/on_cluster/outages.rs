@@ -1,4 +1,4 @@
-//! An API server that restarts or is away, on the cluster that `tests/cluster/up` started:
+//! An API server that restarts or stops for a while, on the cluster that `tests/cluster/up` started:
 //! `tests/on-cluster outages`. The operator may be a single replica.
 
 use std::path::{Path, PathBuf};
@@ -12,9 +12,9 @@ use serde_json::json;
 
 use crate::place::{Place, sample, until_within};
 
-/// From the answer of the API server to the first status of a new detector.
+/// The longest time from the first answer of the API server to the first status of a new detector.
 const MAX_DEAF: Duration = Duration::from_secs(15);
-/// Longer than a Lease lasts.
+/// How long the API server is stopped: longer than the duration of the Lease.
 const AWAY: Duration = Duration::from_secs(40);
 
 /// A script of `tests/cluster`.

@@ -1,5 +1,5 @@
-//! A namespace of a real cluster, for one test: labelled so that only pods of the restricted Pod Security Standard may
-//! run in it. The operator is there already, by its chart: see `tests/on-cluster`.
+//! A namespace on a real cluster for one test. It is labelled so that only pods of the restricted Pod
+//! Security Standard may run in it. The chart has installed the operator before: see `tests/on-cluster`.
 #![allow(dead_code, reason = "the end-to-end tests and the figures each use a part")]
 
 pub mod prometheus;
@@ -18,12 +18,12 @@ use operator::resources::Kind;
 use serde_json::{Value, json};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Where the operator runs.
+/// The namespace of the operator.
 pub const SYSTEM: &str = "anomaly-system";
-/// The longest that anything may take.
+/// The longest wait for a condition.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// The operator and the CRD, which all tests share.
+/// A lock on the operator and the CRD, which all tests share.
 static OPERATOR: RwLock<()> = RwLock::const_new(());
 
 enum Operator {
@@ -31,7 +31,7 @@ enum Operator {
     Alone(RwLockWriteGuard<'static, ()>),
 }
 
-/// A namespace of its own on a real cluster.
+/// A namespace on a real cluster, for one test.
 pub struct Place {
     pub client: Client,
     pub namespace: String,
@@ -39,12 +39,13 @@ pub struct Place {
 }
 
 impl Place {
-    /// A new namespace whose name begins so. Other tests run beside this one.
+    /// Create a namespace whose name begins with `name`. Other tests run at the same time.
     pub async fn new(name: &str) -> Self {
         Self::with(Operator::Shared(OPERATOR.read().await), name).await
     }
 
-    /// The same, for a test that restarts or changes the operator or the CRD: no other test runs meanwhile.
+    /// The same, for a test that restarts or changes the operator or the CRD: no other test runs at the same
+    /// time.
     pub async fn alone(name: &str) -> Self {
         Self::with(Operator::Alone(OPERATOR.write().await), name).await
     }
@@ -59,12 +60,13 @@ impl Place {
         Self { client, namespace, operator }
     }
 
-    /// A test that does what follows must have said so.
+    /// Check that the test has the operator to itself: a function that changes the operator calls this first.
     pub fn must_be_alone(&self) {
         assert!(matches!(self.operator, Operator::Alone(_)), "{} shares the operator", self.namespace);
     }
 
-    /// Delete the namespace with all that is in it. A test that fails leaves it, to be looked at.
+    /// Delete the namespace with all its objects. A test that fails does not get here, so that its namespace
+    /// can be inspected.
     pub async fn leave(self) {
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         namespaces.delete(&self.namespace, &DeleteParams::background()).await.unwrap();
@@ -84,21 +86,21 @@ impl Place {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
-    /// The manifest, as `kubectl apply --server-side` applies it: an unknown field is refused.
+    /// Apply the manifest as `kubectl apply --server-side` does: an unknown field is refused.
     pub async fn apply(&self, manifest: &Value) -> kube::Result<DynamicObject> {
         let name = manifest["metadata"]["name"].as_str().unwrap();
         let parameters = PatchParams::apply("test").validation_strict();
         self.detectors().patch(name, &parameters, &Patch::Apply(manifest)).await
     }
 
-    /// A ConfigMap with one key.
+    /// Create a ConfigMap with one key.
     pub async fn create_config_map(&self, name: &str, key: &str, text: &str) {
         let object =
             serde_json::from_value(json!({"metadata": {"name": name}, "data": {key: text}})).unwrap();
         self.api(Kind::ConfigMap).create(&PostParams::default(), &object).await.unwrap();
     }
 
-    /// A Secret with these keys.
+    /// Create a Secret with these keys.
     pub async fn create_secret(&self, name: &str, keys: &[(&str, &str)]) {
         let data: BTreeMap<&str, &str> = keys.iter().copied().collect();
         let object = serde_json::from_value(json!({"metadata": {"name": name}, "stringData": data})).unwrap();
@@ -106,18 +108,18 @@ impl Place {
         secrets.create(&PostParams::default(), &object).await.unwrap();
     }
 
-    /// Merge into the detector's spec.
+    /// Merge these fields into the detector's spec.
     pub async fn edit(&self, name: &str, spec: Value) {
         let patch = Patch::Merge(json!({"spec": spec}));
         self.detectors().patch(name, &PatchParams::default(), &patch).await.unwrap();
     }
 
-    /// The detector, once it is Ready as its spec now stands.
+    /// Wait until the detector is Ready for its current spec, and return it.
     pub async fn ready(&self, name: &str) -> Value {
         self.detector_once(name, "Ready", |detector| condition(detector, "Ready").0 == "True").await
     }
 
-    /// The detector, once it is so and its status speaks of the newest spec.
+    /// Wait until `is_so` holds for the detector and its status is of the newest spec, and return it.
     pub async fn detector_once(&self, name: &str, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let detectors = self.detectors();
         let what = format!("detector {name} {what}");
@@ -130,7 +132,7 @@ impl Place {
         .await
     }
 
-    /// The UIDs of the detector's pods that stay.
+    /// The UIDs of the detector's pods that are not being deleted.
     pub async fn pod_uids(&self, name: &str) -> Vec<String> {
         let of_detector = ListParams::default().labels(&format!("app.kubernetes.io/instance={name}"));
         let pods = self.pods().list(&of_detector).await.unwrap();
@@ -140,7 +142,7 @@ impl Place {
         uids
     }
 
-    /// An object, if there is one; there is none of a kind that the cluster does not know.
+    /// An object, or `None` where it does not exist or the cluster does not know its kind.
     pub async fn find(&self, kind: Kind, name: &str) -> Option<DynamicObject> {
         match self.api(kind).get_opt(name).await {
             Err(kube::Error::Api(status)) if status.code == 404 => None,
@@ -148,7 +150,7 @@ impl Place {
         }
     }
 
-    /// The resource versions of all that belongs to the detector, itself included.
+    /// The resource versions of the detector and of all its objects.
     pub async fn versions(&self, name: &str) -> Vec<String> {
         let mut versions = vec![self.detectors().get(name).await.unwrap().resource_version().unwrap()];
         for kind in Kind::ALL {
@@ -158,7 +160,7 @@ impl Place {
         versions
     }
 
-    /// What the detector answers through its Service.
+    /// The detector's answer to a prediction through its Service.
     pub async fn predict(&self, name: &str, body: &Value) -> Value {
         let path = format!("/api/v1/namespaces/{}/services/{name}:http/proxy/predict", self.namespace);
         let request = || {
@@ -181,12 +183,12 @@ pub async fn client() -> Client {
     Client::try_from(config).unwrap()
 }
 
-/// Wait until there is an outcome. Looks ten times a second.
+/// Wait until `look` returns an outcome. It is called ten times a second.
 pub async fn until<T>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
     until_within(PATIENCE, what, look).await
 }
 
-/// The same, for what takes its time.
+/// The same, with another deadline.
 pub async fn until_within<T>(patience: Duration, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
     let began = Instant::now();
     while began.elapsed() < patience {
@@ -198,7 +200,7 @@ pub async fn until_within<T>(patience: Duration, what: &str, look: impl AsyncFn(
     panic!("after {patience:?} still no {what}");
 }
 
-/// A sample of `manifests/`, by another name.
+/// A sample of `manifests/` with another name.
 pub fn sample(file: &str, name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests").join(file);
     let mut documents = crd::manifest::documents(&std::fs::read_to_string(path).unwrap()).unwrap();
@@ -207,7 +209,7 @@ pub fn sample(file: &str, name: &str) -> Value {
     manifest
 }
 
-/// Status, reason and message of a condition; empty where there is none.
+/// Status, reason and message of a condition; empty where it is absent.
 pub fn condition(detector: &Value, type_: &str) -> (String, String, String) {
     let conditions = detector["status"]["conditions"].as_array().cloned().unwrap_or_default();
     let condition = conditions.into_iter().find(|condition| condition["type"] == type_).unwrap_or_default();
@@ -216,7 +218,7 @@ pub fn condition(detector: &Value, type_: &str) -> (String, String, String) {
         .into()
 }
 
-/// The operator's pods that stay.
+/// The operator's pods that are not being deleted.
 pub async fn operator_pods(client: &Client) -> Vec<Pod> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), SYSTEM);
     let operators = ListParams::default().labels("app.kubernetes.io/name=anomaly-operator");
@@ -232,7 +234,7 @@ pub async fn operator_metric(client: &Client, pod: &str, metric: &str) -> Option
     values.map(|value| value.and_then(|(_, number)| number.parse::<f64>().ok())).sum()
 }
 
-/// Kill the operator's pods without warning; wait until another one has looked at every detector.
+/// Kill the operator's pods without grace period, and wait until a new pod has reconciled every detector.
 pub async fn restart_operator(place: &Place) {
     place.must_be_alone();
     let old: Vec<String> = operator_pods(&place.client).await.iter().filter_map(ResourceExt::uid).collect();

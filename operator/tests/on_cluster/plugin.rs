@@ -10,7 +10,7 @@ use crate::place::{Place, sample};
 /// `kubectl anomaly` with these arguments, on the cluster of the tests.
 fn kubectl(place: &Place, arguments: &[&str]) -> Command {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    // The build that `tests/on-cluster` has made lies beside this test's.
+    // `tests/on-cluster` has built the plugin into the same folder as this test.
     let built = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned();
     let mut command = Command::new("bash");
     let script = r#"eval "$(tests/cluster/env)"; PATH="$0:$PATH" exec kubectl anomaly "$@""#;
@@ -19,7 +19,7 @@ fn kubectl(place: &Place, arguments: &[&str]) -> Command {
     command
 }
 
-/// What a run of it that succeeds prints.
+/// The output of a run that succeeds.
 pub fn printed(place: &Place, arguments: &[&str]) -> String {
     let output = kubectl(place, arguments).output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));

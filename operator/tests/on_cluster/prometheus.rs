@@ -1,7 +1,7 @@
-//! End to end with a real Prometheus Operator and Prometheus: `tests/on-cluster prometheus`, which has the
-//! operator installed by its chart, and nothing of Prometheus'. The pump of the demo is what is watched.
+//! End to end with a real Prometheus Operator and Prometheus: `tests/on-cluster prometheus`, which installs
+//! the operator by its chart, and nothing of Prometheus. The watched detector is the pump of the demo.
 //!
-//! It ends with the figures of `make bench-monitoring`.
+//! The test ends with the figures of `make bench-monitoring`.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeSet;
@@ -21,10 +21,10 @@ use serde_json::{Value, json};
 /// How often seconds are measured: their median is printed.
 const RUNS: usize = 3;
 
-/// The pump's faults come about each minute, by chance.
+/// The longest wait for a fault of the pump, which comes about once a minute, at random.
 const RARE: Duration = Duration::from_mins(6);
 
-/// What a detector promises to export, always.
+/// The metrics that a detector always exports.
 const METRICS: [&str; 27] = [
     "anomaly_score",
     "anomaly_severity",
@@ -106,7 +106,8 @@ async fn without_the_prometheus_operator_the_detector_is_ready_and_says_so(place
     nothing_has_failed(place).await;
 }
 
-/// Not one reconcile has failed, and the log has no more complaints than the watches of kinds that were taken away.
+/// Check that no reconcile has failed, and that the log has no more warnings and errors than the watches of
+/// removed kinds cause.
 async fn nothing_has_failed(place: &Place) {
     for pod in operator_pods(&place.client).await {
         let failed = r#"anomaly_operator_reconciles_total{outcome="failed"}"#;
@@ -151,7 +152,7 @@ async fn every_panel_of_every_dashboard_has_data(place: &Place) {
         for panel in crate::linter::panels(&dashboard) {
             for target in panel["targets"].as_array().unwrap() {
                 let expression = chosen(place, target["expr"].as_str().unwrap());
-                // Predictions are a rate: somebody must be asking.
+                // A rate of predictions needs requests.
                 until(&format!("data of {file}, panel {}: {expression}", panel["title"]), async || {
                     place.predict("pump", &json!({"values": {"temperature": 60, "vibration": 2}})).await;
                     some(&query(place, &expression).await?)
@@ -162,7 +163,7 @@ async fn every_panel_of_every_dashboard_has_data(place: &Place) {
     }
 }
 
-/// A panel's expression, with the values that Grafana would put into it.
+/// A panel's expression, with its Grafana variables replaced.
 fn chosen(place: &Place, expression: &str) -> String {
     let values = [
         ("$__rate_interval", "20s"),
@@ -176,7 +177,7 @@ fn chosen(place: &Place, expression: &str) -> String {
     values.iter().fold(expression.to_owned(), |text, (variable, value)| text.replace(variable, value))
 }
 
-/// Somebody adds a field to the ServiceMonitor that no Prometheus here understands, and takes it away again.
+/// Add a field to the ServiceMonitor that no Prometheus here accepts, and remove it again.
 async fn what_a_prometheus_refuses_shows_on_the_detector(place: &Place) {
     let accepted = said(place, "True", "AsSpecified").await;
     let accepts = |message: &str| message.contains("monitoring/tests has accepted the ServiceMonitor");
@@ -193,8 +194,8 @@ async fn what_a_prometheus_refuses_shows_on_the_detector(place: &Place) {
     said(place, "True", "AsSpecified").await;
 }
 
-/// Seconds from the first faulty instant until Prometheus says that the alert fires. A fault that comes while the alert still
-/// fires for something else proves nothing.
+/// Return the seconds from the first faulty instant until the alert fires in Prometheus. A fault that comes
+/// while the alert still fires for another one does not count.
 async fn a_fault_fires_the_alert_which_resolves(place: &Place) -> f64 {
     let began = loop {
         let is_normal = async || (!fires(place).await? && alarm(place).await? == 0.0).then_some(());
@@ -212,7 +213,8 @@ async fn a_fault_fires_the_alert_which_resolves(place: &Place) -> f64 {
     seconds
 }
 
-/// Whether AnomalyDetected fires for the pump, by Prometheus' own word; and that it does so once, with its shares.
+/// Whether AnomalyDetected fires for the pump in Prometheus; if so, check that it fires once, with its
+/// shares.
 async fn fires(place: &Place) -> Option<bool> {
     let data = prometheus(place, "alerts", &[]).await?;
     let alerts = data["alerts"].as_array()?;
@@ -276,7 +278,8 @@ async fn apply_to_ready_and_first_scrape(place: &Place, name: &str) -> (f64, f64
     futures::future::join(ready, scraped).await
 }
 
-/// Prometheus scrapes with its own token and checks the certificate; nobody, and somebody without the right, get nothing.
+/// Prometheus scrapes with its own token and checks the certificate. Clients without a token, or without the
+/// right, are refused.
 async fn the_operators_metrics_go_by_https_to_those_whom_the_cluster_lets(place: &Place) {
     let host = format!("anomaly-operator.{SYSTEM}.svc");
     let certified = rcgen::generate_simple_self_signed(vec![host.clone()]).unwrap();
@@ -305,7 +308,7 @@ async fn the_operators_metrics_go_by_https_to_those_whom_the_cluster_lets(place:
     assert_eq!(statuses(&format!("https://{host}:8080/metrics"), &bearers), "401 403 200 ");
 }
 
-/// The HTTP statuses that a pod of the cluster gets from the URL, asking once with each header.
+/// The HTTP statuses of requests from a pod of the cluster to the URL, one request per header.
 fn statuses(url: &str, headers: &[String]) -> String {
     let pod = [
         "kubectl",
@@ -328,7 +331,7 @@ fn statuses(url: &str, headers: &[String]) -> String {
     script(&command)
 }
 
-/// The message of MonitoringConfigured, once it says so.
+/// Wait until MonitoringConfigured has this status and reason, and return its message.
 async fn said(place: &Place, status: &str, reason: &str) -> String {
     said_by(place, "pump", status, reason).await
 }
@@ -351,7 +354,7 @@ fn some(series: &[Value]) -> Option<()> {
     (!series.is_empty()).then_some(())
 }
 
-/// The pump of the demo, by another name.
+/// The pump of the demo with another name.
 fn pump(name: &str) -> Value {
     let text = include_str!("../../../demo/pump.yaml");
     let mut manifest = crd::manifest::documents(text).unwrap().remove(0);
@@ -359,7 +362,7 @@ fn pump(name: &str) -> Value {
     manifest
 }
 
-/// What a script of the project says, or a program.
+/// The output of a script of the project, or of a program.
 fn script(command: &[&str]) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let output = Command::new(command[0]).args(&command[1..]).current_dir(root).output().unwrap();
@@ -367,7 +370,7 @@ fn script(command: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Upgrade the release of the operator's chart, with options more.
+/// Upgrade the release of the operator's chart with these options.
 fn chart(options: &[&str]) {
     let helm = std::env::var("HELM").expect("tests/on-cluster says which helm");
     let upgrade = ["upgrade", "anomaly-operator", "charts/anomaly-operator", "--namespace", SYSTEM];

@@ -1,4 +1,5 @@
-//! What others do to the objects of a detector, and what the API server refuses: `tests/on-cluster repair`.
+//! Edits of a detector's objects by other writers, and objects that the API server refuses:
+//! `tests/on-cluster repair`.
 
 use std::time::{Duration, Instant};
 
@@ -13,10 +14,10 @@ use serde_json::{Value, json};
 
 use crate::place::{Place, condition, sample, until_within};
 
-/// An edited object is as it was within this time.
+/// The longest time until an edited object is restored.
 const REPAIR: Duration = Duration::from_secs(5);
 
-/// Edits by somebody else, each a JSON patch of one operation: (kind, operation, path, value).
+/// Edits by another writer, each a JSON patch of one operation: (kind, operation, path, value).
 fn edits() -> Vec<(Kind, &'static str, &'static str, Value)> {
     use Kind::{ConfigMap, Deployment, NetworkPolicy, PodDisruptionBudget, Service, ServiceAccount};
     let template = |field: &str| -> &'static str { Box::leak(format!("/spec/template/spec/{field}").into()) };
@@ -113,7 +114,7 @@ fn edits() -> Vec<(Kind, &'static str, &'static str, Value)> {
     edits
 }
 
-/// What of an object is the same whenever it is as the detector asks.
+/// The content of an object without the fields that change on every write.
 fn content(object: &kube::api::DynamicObject) -> Value {
     let mut object = json!(object);
     for field in ["resourceVersion", "managedFields", "generation"] {
@@ -208,7 +209,7 @@ async fn an_object_that_the_api_server_refuses_stops_no_other_and_is_named() {
     let place = Place::new("rejected").await;
     place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
     place.ready("pump").await;
-    // A policy of the cluster knows more than any schema.
+    // An admission policy of the cluster can refuse an object that every schema accepts.
     let policy = forbid_deployments_labelled(&place, "forbidden").await;
     {
         let says = "not this Deployment";
@@ -277,7 +278,7 @@ async fn a_horizontal_pod_autoscaler_scales_a_detector_without_a_number_of_repli
     place.apply(&manifest).await.unwrap();
     place.ready("pump").await;
 
-    // Below its minimum an autoscaler scales without metrics, which this cluster has none of.
+    // Below its minimum, an autoscaler scales without metrics, which this cluster does not have.
     let target = json!({"apiVersion": "anomaly.dev/v1alpha1", "kind": "AnomalyDetector", "name": "pump"});
     let autoscaler = json!({
         "metadata": {"name": "pump"},

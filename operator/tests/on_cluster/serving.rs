@@ -1,4 +1,5 @@
-//! A detector that serves by TLS and for tokens, asked through its Service and by the plugin: `tests/on-cluster serving`.
+//! A detector that serves by TLS and to clients with tokens, requested through its Service and by the plugin:
+//! `tests/on-cluster serving`.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
@@ -16,10 +17,11 @@ use crate::plugin::printed;
 const NAME: &str = "pump";
 const TOKEN: &str = "a-token-of-the-plant";
 const OTHER_TOKEN: &str = "another-token-of-the-plant";
-/// How long the kubelet may take to write a Secret that has changed into the pods, and the detector to read it.
+/// The longest time until the kubelet has written a changed Secret into the pods and the detector has read
+/// it.
 const MOUNTED: Duration = Duration::from_mins(3);
 
-/// Clients of a Service by its name, as one in the cluster would be.
+/// Clients that call a Service by its name, as a client in the cluster does.
 struct Clients<'a> {
     folder: &'a Path,
     name: String,
@@ -27,7 +29,8 @@ struct Clients<'a> {
 }
 
 impl Clients<'_> {
-    /// `BODY VERSION STATUS` of HTTP, as curl has it; the status 000 where the two sides do not trust each other.
+    /// Return `BODY VERSION STATUS` of HTTP, as curl prints it; status 000 where client and server do not
+    /// trust each other.
     fn predict(&self, arguments: &[&str]) -> String {
         let Self { name, address, .. } = self;
         let mut curl = Command::new("curl");
@@ -48,7 +51,7 @@ impl Clients<'_> {
     }
 }
 
-/// The last word of what [`Clients::predict`] returns.
+/// The HTTP status in the output of [`Clients::predict`].
 fn status(printed: &str) -> &str {
     printed.rsplit(' ').next().unwrap_or_default()
 }

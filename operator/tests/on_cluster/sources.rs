@@ -1,5 +1,6 @@
-//! Live sources on a real cluster, with the operator installed by its chart: `tests/on-cluster sources`. Each sample
-//! with the server that it is for, a fault in what is sent, the server killed and back: no restart, every reading accounted for.
+//! Live sources on a real cluster, with the operator installed by its chart: `tests/on-cluster sources`. Each
+//! sample with its server, a fault in the readings, and the server killed and restarted: no pod restarts, and
+//! every reading is accounted for.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::Write;
@@ -21,10 +22,10 @@ use serde_json::{Value, json};
 
 /// The time of the first reading, in seconds since the Unix epoch.
 const FIRST: usize = 1_700_000_000;
-/// How many readings of a fault, one a second: an alarm is raised after five seconds.
+/// The number of faulty readings, one a second: an alarm is raised after five seconds.
 const FAULT: usize = 8;
 
-/// `kubectl apply` of a text.
+/// Run kubectl with these arguments and this text as its input.
 fn kubectl(place: &Place, arguments: &[&str], text: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut command = Command::new(root.join("tests/cluster/kubectl"));
@@ -56,7 +57,7 @@ async fn metric(place: &Place, name: &str, series: &str) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum())
 }
 
-/// As many readings have arrived at least, and something has become of each.
+/// Wait until at least this many readings have arrived, and each has an outcome.
 async fn accounted(place: &Place, name: &str, least: f64) {
     until("exact accounts", async || {
         let arrived = metric(place, name, "anomaly_readings_arrived_total").await?;
@@ -80,7 +81,7 @@ async fn restarts(place: &Place, name: &str) -> i32 {
     containers.map(|container| container.restart_count).sum()
 }
 
-/// The address of the only pod with a label, once it is ready.
+/// Wait until the only pod with this label is ready, and return its address.
 async fn address(place: &Place, app: &str) -> String {
     let labelled = ListParams::default().labels(&format!("app={app}"));
     until("a pod that is ready", async || {
@@ -96,7 +97,7 @@ async fn address(place: &Place, app: &str) -> String {
     .await
 }
 
-/// Kill the pods with a label without warning.
+/// Kill the pods with this label without grace period.
 async fn kill(place: &Place, app: &str) {
     let labelled = ListParams::default().labels(&format!("app={app}"));
     let at_once = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
@@ -191,7 +192,8 @@ async fn pushed_readings_are_learned_and_judged_through_the_service() {
     leave(place).await;
 }
 
-/// A Prometheus that looks each second at itself, at the API server, and at the detector, whose alerts it evaluates.
+/// The manifest of a Prometheus that scrapes itself, the API server and the detector each second, and
+/// evaluates the detector's alerts.
 fn prometheus_of(place: &Place, manifest: &Value) -> String {
     let name = manifest["metadata"]["name"].as_str().unwrap();
     let detector = crd::manifest::one_detector(&manifest.to_string()).unwrap().detector().clone();
@@ -276,13 +278,13 @@ metadata: {name: prometheus}
 spec: {selector: {app: prometheus}, ports: [{name: web, port: 9090}]}
 ";
 
-/// The Prometheus of a detector, once it is ready.
+/// Apply the Prometheus of a detector, and wait until it is ready.
 async fn watch(place: &Place, manifest: &Value) {
     kubectl(place, &["apply", "-f", "-"], &prometheus_of(place, manifest));
     address(place, "prometheus").await;
 }
 
-/// Take away what the namespace does not take with it.
+/// Delete the cluster-wide objects of the test, and the namespace.
 async fn leave(place: Place) {
     for kind in ["clusterrole", "clusterrolebinding"] {
         kubectl(&place, &["delete", kind, &place.namespace], "");
@@ -298,8 +300,8 @@ async fn value(place: &Place, expression: &str) -> Option<f64> {
     answer["data"]["result"][0]["value"][1].as_str()?.parse().ok()
 }
 
-/// A verdict was anomalous by the metric that is scraped, `/events` has the event, the alert fires, and the detector has the
-/// Event.
+/// Wait for the four signs of a fault: an anomalous verdict in the scraped metric, the event in `/events`,
+/// the firing alert, and the detector's Kubernetes Event.
 async fn fault_is_found(place: &Place, name: &str) {
     let score = format!("max(max_over_time(anomaly_score{{detector=\"{name}\"}}[1m]))");
     until("an anomaly_score of 1", async || (value(place, &score).await? > 0.5).then_some(())).await;
@@ -310,7 +312,8 @@ async fn fault_is_found(place: &Place, name: &str) {
     published_event(place, "AnomalyDetected").await;
 }
 
-/// The detector has an Event with that reason. Its pods' reports are read each minute.
+/// Wait until the detector has a Kubernetes Event with this reason. The operator reads the pods' reports each
+/// minute.
 async fn published_event(place: &Place, reason: &str) {
     let events: Api<KubernetesEvent> = Api::namespaced(place.client.clone(), &place.namespace);
     until(&format!("an Event {reason}"), async || {
@@ -320,7 +323,8 @@ async fn published_event(place: &Place, reason: &str) {
     .await;
 }
 
-/// The API server stops for a while, as one does that swaps; for longer than an anomaly takes to be an alarm.
+/// Stop the API server for this many seconds, as if its machine were swapping: longer than an anomaly needs
+/// to raise an alarm.
 fn pause_api_server(seconds: u32) {
     let script = format!(
         "pid=$(cat /run/anomaly-operator/apiserver.pid); kill -STOP $pid; sleep {seconds}; kill -CONT $pid"

@@ -1,5 +1,6 @@
-//! Groups of fields of which one may be set: each is applied without any, then with each member, then with another, by
-//! server-side apply of one manager and by `kubectl apply`. What is stored is what was applied last.
+//! Groups of fields of which at most one may be set: each is applied without any, then with each member, then
+//! with another, by server-side apply of one manager and by `kubectl apply`. The stored object has the member
+//! that was applied last.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -8,13 +9,13 @@ use serde_json::{Value, json};
 
 use crate::place::Place;
 
-/// A group of fields.
+/// A group of fields of which at most one may be set.
 struct Union {
-    /// Where it is, as a JSON pointer.
+    /// The JSON pointer to the object that has the fields.
     at: &'static str,
-    /// Its fields.
+    /// The names of the fields.
     members: &'static [&'static str],
-    /// What is merged into [`base`], one after another.
+    /// The specs to apply one after another, each merged into [`base`].
     specs: Vec<Value>,
 }
 
@@ -115,13 +116,13 @@ fn unions() -> Vec<Union> {
     ]
 }
 
-/// The order in which every one comes after every other.
+/// A sequence of indices in which each one follows every other.
 fn each_after_each(count: usize) -> impl Iterator<Item = usize> {
     let pairs = (0..count).flat_map(move |a| (0..count).map(move |b| (a, b)));
     pairs.filter(|(a, b)| a != b).flat_map(|(a, b)| [a, b])
 }
 
-/// The members of the union that are set there.
+/// The members of the union that are set in the object.
 fn set(object: &Value, union: &Union) -> Vec<&'static str> {
     let group = object.pointer(union.at);
     union
@@ -140,7 +141,7 @@ fn manifest(name: &str, spec: &Value) -> Value {
     json!({"apiVersion": "anomaly.dev/v1alpha1", "kind": "AnomalyDetector", "metadata": {"name": name}, "spec": whole})
 }
 
-/// `kubectl apply` of the manifest, which remembers in an annotation what was applied last.
+/// Run `kubectl apply` on the manifest. It stores the applied manifest in an annotation.
 fn kubectl_apply(namespace: &str, manifest: &Value) {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     let mut command = Command::new("tests/cluster/kubectl");
@@ -150,7 +151,7 @@ fn kubectl_apply(namespace: &str, manifest: &Value) {
     assert!(child.wait().unwrap().success(), "{manifest}");
 }
 
-/// Server-side apply, by one manager: each spec after each other.
+/// Server-side apply by one manager: each spec after every other.
 pub async fn server_side(place: &Place) {
     for (i, union) in unions().iter().enumerate() {
         let name = format!("union-{i}");

@@ -1,5 +1,6 @@
-//! Every spec of crd's table, as a person applies it: kubectl, the API server, and the objects that the operator makes of it
-//! accept what `detector validate` accepts, and refuse what it refuses. `tests/on-cluster verdicts`.
+//! Every spec of crd's table, applied as a user does: kubectl, the API server, and the objects that the
+//! operator builds accept the specs that `detector validate` accepts, and refuse those that it refuses.
+//! `tests/on-cluster verdicts`.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -28,10 +29,10 @@ fn settings() -> Settings {
     Program::parse_from(["operator"]).settings
 }
 
-/// How many specs are tried at once.
+/// The number of specs that are tried at the same time.
 const AT_ONCE: usize = 3;
 
-/// What the API server says of a document that kubectl sends, without storing it.
+/// Send a document by kubectl to the API server, which checks it without storing it.
 fn kubectl(document: &str, namespace: &str) -> Result<(), String> {
     let arguments =
         ["--namespace", namespace, "apply", "--dry-run=server", "--validate=strict", "--filename", "-"];
@@ -48,7 +49,8 @@ fn kubectl(document: &str, namespace: &str) -> Result<(), String> {
     if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
 }
 
-/// What the API server says of the objects that the operator makes of an accepted detector.
+/// Send the objects that the operator builds of an accepted detector to the API server, which checks them
+/// without storing them.
 async fn objects(place: &Place, document: &str) -> Result<(), String> {
     let mut detector =
         crd::manifest::one_detector(document).map_err(|error| error.to_string())?.detector().clone();

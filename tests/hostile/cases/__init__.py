@@ -1,1 +1,1 @@
-"""One file a theme, each with its table `CASES`; `pods` has the detectors that they are done to."""
+"""One file per theme, each with its table `CASES`; `pods` has the detectors under test."""

@@ -62,8 +62,8 @@ def predictions(pod, values, path="/predict"):
 
 
 def equal(pod):
-    """The rows of a batch have the verdicts that they have alone, whatever lane they went through. The threshold follows the
-    sensors each second: what was asked on both sides of a change is asked again."""
+    """Rows get the same verdicts in a large batch as in small ones, whichever threads judge them. The
+    threshold may change every second: when it changes between the requests, they are repeated."""
     values = [n / 700 - 0.4 for n in range(1000)]
     for _ in range(10):
         before = pod.metric("anomaly_threshold")

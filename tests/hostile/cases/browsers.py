@@ -1,4 +1,5 @@
-"""The page, and those who follow the verdicts: many at once, and some that never read."""
+"""Requests for the page, and clients that follow the stream of verdicts: many at once, and some that never
+read."""
 
 import contextlib
 import socket
@@ -20,7 +21,8 @@ def follow(pod):
 
 
 def streams(pod):
-    """As many as there are places follow and never read on; the others are asked to come again; places come back."""
+    """The most clients that are allowed follow the verdicts and never read; further clients get 503; when the
+    clients have gone, a new one is accepted."""
     with contextlib.ExitStack() as stack:
         statuses = []
         for _ in range(MOST + 36):

@@ -1,4 +1,4 @@
-"""The wall clock is set: by libfaketime, which moves it under a process that runs. The monotonic clock stays."""
+"""Changes of the wall clock while the detector runs, by libfaketime. The monotonic clock does not change."""
 
 import time
 
@@ -14,7 +14,7 @@ def verdicts(pod):
 
 
 def goes_on(pod, what):
-    """Verdicts are made, and of the time that the clock shows."""
+    """Check that the detector makes three more verdicts, and is ready."""
     before = verdicts(pod)
     until(lambda: verdicts(pod) >= before + 3, f"three verdicts {what}", 20)
     check(pod.ready()[0], f"not ready {what}: {pod.ready()[1]}")
@@ -25,7 +25,7 @@ def newest(pod):
 
 
 def set_by(*seconds):
-    """The clock is set to so many seconds from the real time, one after another."""
+    """Set the clock to each of these offsets from the real time, in seconds, one after another."""
 
     def do(program):
         with Pod(program, **PODS["plain"], clock=0, prober=False) as pod:

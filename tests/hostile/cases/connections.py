@@ -1,4 +1,4 @@
-"""Connections that say nothing, say it slowly, do not listen, or are too many."""
+"""Connections that send nothing, send slowly, do not read, or are too many."""
 
 import contextlib
 import signal
@@ -13,7 +13,8 @@ HEAD = b"POST /predict HTTP/1.1\r\nHost: x\r\n"
 
 @contextlib.contextmanager
 def sockets(pod, count, data=b"", port="predict", buffer=None):
-    """So many connections, each of which has sent this. Those that are refused are left out."""
+    """Open `count` connections and send `data` on each. Errors, such as of a refused connection, are
+    ignored."""
     opened = []
     try:
         for _ in range(count):
@@ -32,7 +33,7 @@ def sockets(pod, count, data=b"", port="predict", buffer=None):
 
 
 def is_closed(stream):
-    """Whether the other side has ended the connection; what it has sent is read."""
+    """Whether the server has ended the connection. Reads what the server has sent."""
     stream.settimeout(0.01)
     try:
         while stream.recv(65536):
@@ -45,7 +46,8 @@ def is_closed(stream):
 
 
 def is_held(stream):
-    """Whether an answer is held for a client that does not take it: the client was neither cut nor refused."""
+    """Whether the server still holds an answer for a client that does not read it: it has neither closed the
+    connection nor answered 503."""
     stream.settimeout(2)
     first = b""
     try:
@@ -54,12 +56,13 @@ def is_held(stream):
         return False
     except TimeoutError:
         return not first.startswith(b"HTTP/1.1 503 ")
-    except (OSError, ValueError):  # a stream of TLS whose connection has ended is a wrong value
+    except (OSError, ValueError):  # reading a TLS stream whose connection has ended is a ValueError
         return False
 
 
 def answers(pod, seconds=2.0):
-    """A new client gets a prediction, or the refusal that the model has more sensors; and a new probe its answer."""
+    """Check that a new client gets a prediction, or the error that the model has more sensors, and a new
+    probe its answer."""
     began = time.monotonic()
     status = pod.ask("/predict", b'{"value":0.5}', timeout=10).status
     check(status in (200, 400, 422), f"a new client got no prediction, but {status}")
@@ -69,7 +72,7 @@ def answers(pod, seconds=2.0):
 
 
 def held(count, data, wait=1.0, port="predict"):
-    """Connections that stay so, while others are answered."""
+    """Connections that send `data` and then stay open, while other clients are answered."""
 
     def do(pod):
         with sockets(pod, count, data, port):
@@ -83,7 +86,8 @@ def held(count, data, wait=1.0, port="predict"):
 
 
 def cut(data, within, answer=b"", trickle=b"", port="predict"):
-    """A connection that is ended, with an answer that starts so, within so many seconds."""
+    """A connection that the server must end within `within` seconds, after an answer that starts with
+    `answer`. Meanwhile `trickle` is sent again and again."""
 
     def do(pod):
         began = time.monotonic()
@@ -121,7 +125,8 @@ def second_head_is_slow(pod):
 
 
 def unread(count, request, seconds, port="predict", wait=25.0):
-    """Answers that nobody takes: the memory that they hold is bounded, others are answered, and the clients are cut."""
+    """Clients that do not read their answers: the memory of these is bounded, other clients are answered, and
+    the clients are disconnected."""
 
     def do(pod):
         with sockets(pod, count, request, port, buffer=4096) as streams:
@@ -149,7 +154,8 @@ def get(path):
 
 
 def pipelined_without_end(pod):
-    """Clients that send thousands of requests at once and take no answer are cut, and their requests are not kept."""
+    """Clients that send thousands of requests at once and read no answer are disconnected, and their requests
+    dropped."""
     with sockets(pod, 60, get(b"/verdicts") * 2000, buffer=4096) as streams:
         until(lambda: all(map(is_closed, streams)), "the clients to be cut", 20)
         answers(pod)
@@ -166,7 +172,7 @@ def idle_connections_stay(pod):
 
 
 def few_files(program):
-    """At `ulimit -n 256`, more sockets than that silence neither probes nor clients."""
+    """With `ulimit -n 256`, probes and clients are answered while more sockets than that are open."""
     from cases.pods import PODS
 
     with Pod(program, **PODS["plain"], nofile=256) as pod:
@@ -208,7 +214,8 @@ def many_requests_on_one(pod):
 
 SLOW_BODY = HEAD + b"Content-Length: 100000\r\n\r\n"
 def answered(data, within, answer):
-    """An answer that starts so, within so many seconds, on a connection that says nothing more."""
+    """An answer that starts with `answer`, within `within` seconds, on a connection that sends nothing
+    more."""
 
     def do(pod):
         began = time.monotonic()
@@ -223,7 +230,8 @@ def answered(data, within, answer):
 
 
 def first_probe_is_answered(pod):
-    """A probe that asked before 100 others connected, all of which the process sees at once."""
+    """A probe that was sent before 100 other connections is answered, though the process sees all of them at
+    once."""
     pod.signal(signal.SIGSTOP)
     try:
         with pod.connect("metrics") as probe, contextlib.ExitStack() as others:

@@ -1,4 +1,5 @@
-"""Predictions by the protocols of others: what is large, what breaks off, what is no tensor."""
+"""Predictions over the KServe and Open Inference protocols: requests that are large, truncated, or no valid
+tensor."""
 
 import gzip
 import json
@@ -10,16 +11,16 @@ MIB = 1 << 20
 V1, EXPLAIN, V2 = "/v1/models/hostile:predict", "/v1/models/hostile:explain", "/v2/models/hostile/infer"
 BUSY = (200, 503)
 LINES = {"Content-Type": "application/x-ndjson"}
-ZSTD = b"\x28\xb5\x2f\xfd"  # how a frame begins
+ZSTD = b"\x28\xb5\x2f\xfd"  # the first bytes of a frame
 
 
 def zstd_bomb():
-    """800 blocks of one byte 131,072 times, and an empty one."""
+    """A frame of 800 blocks, each of which is one byte repeated 131,072 times, and an empty last block."""
     return ZSTD + bytes([0, 11 << 3]) + ((131_072 << 3 | 2).to_bytes(3, "little") + b" ") * 800 + bytes([1, 0, 0])
 
 
 def tensor(count, data=b"0.5", shape=None, datatype="FP64", outputs=None):
-    """A request with so many numbers in JSON."""
+    """The body of a request with `count` numbers in JSON."""
 
     def body():
         head = {"inputs": [{"name": "x", "shape": shape or [count, 1], "datatype": datatype}]}
@@ -31,7 +32,7 @@ def tensor(count, data=b"0.5", shape=None, datatype="FP64", outputs=None):
 
 
 def binary(count, datatype="FP64", pattern=struct.pack("<d", 0.5), columns=1, size=None):
-    """A request with so many rows in binary: its body."""
+    """The body and the headers of a request with `count` rows in binary."""
     data = pattern * count * columns
     parameters = {"binary_data_size": len(data) if size is None else size}
     tensors = [{"name": "x", "shape": [count, columns], "datatype": datatype, "parameters": parameters}]

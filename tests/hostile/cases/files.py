@@ -1,5 +1,5 @@
-"""Files that are opened: other systems' models, artifacts, recordings, and what stands in their place; outputs that would
-destroy an input or cannot be written."""
+"""Files that the detector opens: other systems' models, artifacts, and pipes or devices in their place;
+outputs that would overwrite an input or cannot be written."""
 
 import bz2
 import gzip
@@ -21,7 +21,7 @@ MIB = 1 << 20
 
 
 def many(stream, times):
-    """A stream once compressed, and repeated: some formats take one after another."""
+    """A compressed stream, repeated: some formats allow several streams one after another."""
     return lambda: stream() * times
 
 
@@ -51,7 +51,8 @@ def pickle(body):
 
 
 def squared_references():
-    """One dict of many keys, named as the state of a tree by many estimators: each asks every key."""
+    """One dict with many keys, which is the state of many estimators: for each of them, every key is looked
+    at."""
     entries = b"\x8c\x01xN" * 60_000
     tree = b"csklearn.tree._classes\nExtraTreeRegressor\n)\x81}\x94(" + entries + b"ub\x94"
     model = b"csklearn.ensemble._iforest\nIsolationForest\n)\x81}("
@@ -72,7 +73,7 @@ def safetensors(header, data=b""):
 
 
 def artifact(metadata):
-    """A header of ours with this text as its metadata."""
+    """An artifact of ours with this text as the metadata in its header."""
     return safetensors({"__metadata__": {"anomaly.dev/forest": metadata}})
 
 
@@ -80,7 +81,8 @@ def nested(depth):
     return b"[" * depth + b"]" * depth
 
 
-# name -> bytes, or what makes them. Every one is a file that must be refused, wherever it is opened.
+# name -> bytes, or a function that makes them. Every one of these files must be refused, wherever it is
+# opened.
 FOREIGN = {
     "bz2 of zeros": many(zeros_of(bz2.compress, 45), 12),
     "gzip of zeros": many(zeros_of(gzip.compress, 32), 16),
@@ -176,7 +178,8 @@ OPENED = [
 
 
 def loaded(file):
-    """The file takes the place of the model that a detector has loaded: it is refused, and what served goes on serving."""
+    """The file replaces the model file that a detector has loaded: it is refused, and the earlier model keeps
+    serving."""
 
     def do(pod):
         before = pod.report()["model"]["digest"]
@@ -200,7 +203,7 @@ LOADED = [
 
 
 def pipe(name):
-    """A pipe in place of the model: nobody writes to it, and nobody waits for it."""
+    """A pipe in place of the model file: nothing writes to it, and the detector must not wait for it."""
 
     def do(pod):
         (pod.path / name).unlink()

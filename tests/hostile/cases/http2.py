@@ -1,4 +1,4 @@
-"""Connections that speak HTTP/2, and gRPC, to do harm."""
+"""Harmful connections of HTTP/2 and gRPC."""
 
 import contextlib
 import gzip
@@ -13,13 +13,13 @@ from cases.connections import answers, is_closed, sockets
 from pod import check, until
 from protobuf import message
 
-#: Frames that a client sends before it looks whether it is still welcome.
+#: The number of frames that a client sends before it checks whether the connection has ended.
 FLOOD = 50_000
 BATCH = b'{"instances":[' + b",".join([b"[0.5]"] * 20_000) + b"]}"
 
 
 def prefaces(pod):
-    """Connections that ask nothing: others are answered, and they end."""
+    """Connections without a request: other clients are answered, and the connections are closed."""
     with sockets(pod, 1000, h2.settings()) as streams:
         for _ in range(10):
             answers(pod)
@@ -28,7 +28,8 @@ def prefaces(pod):
 
 
 class Flood(threading.Thread):
-    """So many pieces on a connection, from a thread of its own; `is_cut`: the other side would not take them all."""
+    """Sends `count` pieces on a connection, in a thread of its own. `is_cut`: the server closed the
+    connection before the last piece."""
 
     def __init__(self, stream, piece, count):
         super().__init__(daemon=True)
@@ -45,7 +46,8 @@ class Flood(threading.Thread):
 
 @contextlib.contextmanager
 def flooded(pod, begin, piece, count):
-    """A client whose connection was flooded; others are answered meanwhile, and once it is closed."""
+    """A client whose connection was flooded. Other clients are answered during the flood, and after the
+    client has gone."""
     with pod.connect() as connection:
         client = h2.Client(connection)
         client.write(begin)
@@ -58,7 +60,7 @@ def flooded(pod, begin, piece, count):
 
 
 def fatal(begin, piece, count=FLOOD):
-    """What has to end the connection; others are answered meanwhile."""
+    """A flood after which the server must end the connection; other clients are answered meanwhile."""
 
     def do(pod):
         with flooded(pod, begin, piece, count) as client:
@@ -69,7 +71,8 @@ def fatal(begin, piece, count=FLOOD):
 
 
 def borne(begin, piece, then, stream=1, count=FLOOD):
-    """What a patient server bears: `then` is answered 200 by the same connection. An impatient one may end it, and say so."""
+    """A flood that a server may tolerate: `then` is answered 200 on the same connection. Or the server ends
+    it with GOAWAY."""
 
     def do(pod):
         with flooded(pod, begin, piece, count) as client:
@@ -81,7 +84,8 @@ def borne(begin, piece, then, stream=1, count=FLOOD):
 
 
 def unheard(piece, count=20 * FLOOD):
-    """What the server has to answer, from a client that reads nothing: it stops reading, and then ends the connection."""
+    """A flood of frames that need an answer, from a client that reads none: the server must end the
+    connection."""
 
     def do(pod):
         with socket.socket() as stream:
@@ -106,7 +110,7 @@ def rapid_reset(number):
 
 
 def streams(pod, count=10_000):
-    """Requests that wait for their bodies: no more than are allowed at once are taken, the others are refused."""
+    """Requests that never send their bodies: at most 64 are accepted at once, the others are refused."""
     with pod.connect() as stream:
         client = h2.Client(stream)
         flood = Flood(stream.dup(), lambda number: h2.post(2 * number + 1), count)
@@ -121,7 +125,8 @@ def streams(pod, count=10_000):
 
 
 def stalled(connections, request, window=0, within=20.0):
-    """Answers that wait in windows of no bytes: others are answered, memory is bounded, and the connections end."""
+    """Answers to clients whose windows have no room: others are answered, memory is bounded, and the
+    connections end."""
 
     def do(pod):
         begin = h2.settings(window=window) + b"".join(request(2 * number + 1) for number in range(64))
@@ -135,7 +140,8 @@ def stalled(connections, request, window=0, within=20.0):
 
 
 def refused(data, *statuses):
-    """It is answered with one of the statuses, or its stream or the connection ends with an error; the next client is answered."""
+    """`data` is answered with one of the statuses, or its stream or connection ends with an error; the next
+    client is answered."""
 
     def do(pod):
         with pod.connect() as stream:
@@ -158,13 +164,14 @@ def large_head():
 
 
 def compressed_bomb():
-    """One header of 3,900 bytes in the table, and 12,000 times a byte that stands for it."""
+    """A header of 3,900 bytes that enters HPACK's table, and 12,000 references to it of one byte each."""
     entry = b"\x40" + h2.text(b"bomb") + h2.text(b"x" * 3900)
     return h2.frame(h2.HEADERS, h2.END_STREAM | h2.END_HEADERS, 1, h2.head() + entry + b"\xbe" * 12_000)
 
 
 def batches(pod):
-    """64 batches at once on each of four connections: each is answered, or refused because there is no room, and some are."""
+    """64 batches at once on each of four connections: each is answered 200, or 503 for lack of room, and some
+    are 200."""
     statuses, numbers = [], [2 * number + 1 for number in range(64)]
 
     def ask():
@@ -187,7 +194,8 @@ def batches(pod):
 
 
 def beyond_windows(pod):
-    """A client that looks at no window: what does not fit ends the stream or the connection, and holds no memory."""
+    """A client that ignores the windows: data beyond them ends the stream or the connection, and is not kept
+    in memory."""
     with pod.connect() as stream:
         client = h2.Client(stream)
         body = bytes(h2.PIECE)
@@ -210,7 +218,7 @@ def slow_body(pod):
 
 
 def grpc(whole, *codes, encoding=None):
-    """A call of ModelInfer with these frames, and its status."""
+    """A call of ModelInfer with the body `whole`. Its gRPC status must be one of `codes`."""
     kind = [(b"content-type", b"application/grpc"), (b"te", b"trailers")]
     kind += [(b"grpc-encoding", encoding)] if encoding else []
 

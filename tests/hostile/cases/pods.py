@@ -1,4 +1,4 @@
-"""The detectors that cases are done to, by name: the arguments of `pod.Pod`."""
+"""The detectors under test, by name: the arguments of `pod.Pod`."""
 
 import functools
 import subprocess
@@ -74,9 +74,9 @@ SECURED = {
 PODS = {
     # One sensor, as in quickstart: what most requests are sent to.
     "plain": {"manifest": manifest(["value"])},
-    # Forty sensors, verdict after verdict: everything that grows with sensors.
+    # Forty sensors and 50 verdicts a second: for everything that grows with the number of sensors.
     "wide": {"manifest": manifest([f"sensor-{n:03}" for n in range(40)], interval="20ms")},
-    # A model that looks back.
+    # A model with lags, which looks back on earlier readings.
     "lags": {"manifest": manifest(["value"], "train: {samples: 1000, features: [Value, Difference], lags: 2}")},
     # A model that is loaded, of one column.
     "loads": {"manifest": without_threshold(manifest(["value"], LOADED)), **LOADS},

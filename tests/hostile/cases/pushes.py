@@ -1,4 +1,5 @@
-"""What is pushed: JSON, Prometheus' remote write and OpenTelemetry's metrics; small on the wire, large once read."""
+"""Pushed readings: JSON, Prometheus' remote write and OpenTelemetry's metrics; small on the wire, large once
+decoded."""
 
 import gzip
 import struct
@@ -20,7 +21,7 @@ def literals(data):
 
 
 def repeated(head, unit, times):
-    """A block of Snappy of `head`, and of `unit` so many times: a twentieth of what it becomes."""
+    """A block of Snappy of `head` and `times` copies of `unit`: a twentieth of its decoded size."""
     first = head + unit
     rest = len(unit) * (times - 1)
     copies, odd = divmod(rest, 64)
@@ -54,7 +55,7 @@ def otlp(name, body, expect, says="", kind="application/json", headers=None, **m
 
 
 def array(unit, size):
-    """A JSON array of so many bytes of one element."""
+    """A JSON array of `size` bytes that repeats one element."""
     return lambda: b"[" + b",".join([unit] * ((size - 2) // (len(unit) + 1))) + b"]"
 
 
@@ -160,7 +161,7 @@ OTLP = [
 
 
 def cuts_what_it_repeats(pod):
-    """A message that names a series has not all of its labels."""
+    """An error message that names a series has at most 60 characters of each label."""
     labels = b"".join(label(b"l%02d" % n, b"v" * 10_000) for n in range(3))
     answer = pod.ask("/api/v1/write", literals(message(1, NAMED + labels + SAMPLE)), headers={"Content-Type": PROTOBUF})
     check(answer.status == 400, f"expected 400, got {answer.status}")

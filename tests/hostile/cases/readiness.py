@@ -1,4 +1,5 @@
-"""What /readyz and /livez say, against what is so. A lie is counted in the figures."""
+"""The answers of /readyz and /livez, compared with the detector's real state. A wrong answer is called a
+lie."""
 
 import signal
 import time
@@ -37,7 +38,7 @@ spec:
 
 
 def lies(what):
-    """A check that counts as a lie where it fails."""
+    """A check whose failure is reported as a readiness lie."""
 
     def do(program):
         try:
@@ -53,7 +54,7 @@ def verdicts(pod):
 
 
 def no_history(program):
-    """A server that is away from the start: not ready, and the reason is its."""
+    """The Prometheus server is away from the start: the detector is not ready, but it is live."""
     with Pod(program, manifest=SILENT % free_port(), prober=False, args=["--allow-address", "127.0.0.0/8"]) as pod:
         until(lambda: pod.report(), "an answer")
         time.sleep(2)
@@ -63,7 +64,8 @@ def no_history(program):
 
 
 def quiet_push(program):
-    """Nothing is pushed: ready all the same, or the Service would let no push in."""
+    """No reading is pushed yet: the detector is ready all the same, or the Service would not pass readings on
+    to it."""
     with Pod(program, manifest=PUSHED, prober=False) as pod:
         until(lambda: pod.report(), "an answer")
         check(pod.ready()[0], f"a detector that waits for readings is not ready: {pod.ready()[1]}")
@@ -75,7 +77,7 @@ def quiet_push(program):
 
 
 def warming(program):
-    """Before the first model it is not ready and says how far it is."""
+    """Before the first model, the detector is not ready and says that it is warming up."""
     long = manifest([f"s{n}" for n in range(20)], "train: {samples: 200000, trees: 500}")
     with Pod(program, manifest=long, prober=False, limit_mib=512) as pod:
         until(lambda: pod.report(), "an answer")
@@ -86,7 +88,8 @@ def warming(program):
 
 
 def stopped_process(program):
-    """A process that was stopped for 35 s does not say that it is ready before there is a verdict."""
+    """A process that was stopped for 35 s is ready again within 5 s, and counts the instants that it
+    skipped."""
     with Pod(program, **PODS["plain"], prober=False) as pod:
         pod.until_serving()
         until(lambda: verdicts(pod) > 0, "a verdict")
@@ -100,7 +103,7 @@ def stopped_process(program):
 
 
 def agrees(pod):
-    """Ready, and there are verdicts."""
+    """The detector is ready, and makes verdicts."""
     before = verdicts(pod)
     check(pod.ready()[0], pod.ready()[1])
     until(lambda: verdicts(pod) > before, "another verdict", 5)

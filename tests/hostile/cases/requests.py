@@ -1,4 +1,4 @@
-"""What is wrong with a request, and the sentence that says so."""
+"""Requests with an error, and the sentence of the answer that explains it."""
 
 import json
 
@@ -174,7 +174,7 @@ WIRE = [
 
 
 def head_has_no_body(pod):
-    """The answer to HEAD has the length of that to GET, and nothing after its head."""
+    """The answer to HEAD has the Content-Length of the answer to GET, and no body."""
     head = pod.raw(b"HEAD /model HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "metrics").lower()
     length = pod.get("/model").length
     check(f"content-length: {length}\r\n".encode() in head, f"expected a length of {length}, got {head[:300]!r}")
@@ -182,7 +182,7 @@ def head_has_no_body(pod):
 
 
 def batch_without_chunks(pod):
-    """HTTP/1.0 knows no chunks: a batch ends with its connection."""
+    """HTTP/1.0 has no chunks: the answer to a batch ends with the connection."""
     body = b'{"instances":[' + b",".join([b"[0.5]"] * 2_000) + b"]}"
     answer = pod.raw(b"POST /predict HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
     head, _, rest = answer.partition(b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""A predict port with TLS and tokens, and clients that have neither, or never finish."""
+"""A predict port with TLS and tokens, and clients without them, or that never complete a handshake."""
 
 import collections
 import contextlib
@@ -13,12 +13,12 @@ from cases.connections import is_closed, is_held, sockets
 from cases.pods import TOKEN
 from pod import ANY_CERTIFICATE, check, until
 
-#: A ClientHello that is said to have 512 bytes, and has nine.
+#: The first nine bytes of a ClientHello that announces 512 bytes.
 HALF_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"
 
 
 def answers(pod, seconds=5.0):
-    """A new client gets a prediction, and a new probe its answer."""
+    """Check that a new client gets a prediction, and a new probe its answer."""
     began = time.monotonic()
     answer = pod.ask("/predict", b'{"value":0.5}', timeout=10)
     check(answer.status == 200, f"a new client got no prediction, but {answer.status}")
@@ -28,7 +28,7 @@ def answers(pod, seconds=5.0):
 
 
 def held(count, data):
-    """Connections that stay so, while others are answered."""
+    """Connections that send `data` and then stay open, while other clients are answered."""
 
     def do(pod):
         with sockets(pod, count, data):
@@ -40,7 +40,8 @@ def held(count, data):
 
 
 def many(count, data, at_once=200):
-    """So many connections one after another, each of which says this and stays, so far as it may."""
+    """Open `count` connections one after another, and send `data` on each. The last `at_once` of them stay
+    open."""
 
     def do(pod):
         opened, said = collections.deque(), 0
@@ -65,7 +66,7 @@ def many(count, data, at_once=200):
 
 
 def slow_hello(pod):
-    """A handshake that trickles ends within its time."""
+    """A handshake that is sent byte by byte is ended at its deadline."""
     with pod.connect() as stream:
         began = time.monotonic()
         stream.sendall(HALF_HELLO)
@@ -79,7 +80,7 @@ def slow_hello(pod):
 
 
 def handshakes(pod):
-    """2,000 handshakes whose clients ask nothing."""
+    """2,000 handshakes without a request."""
     done = 0
     for number in range(2000):
         with contextlib.suppress(OSError), ANY_CERTIFICATE.wrap_socket(pod.connect()):
@@ -90,7 +91,8 @@ def handshakes(pod):
 
 
 def renegotiated(pod):
-    """A client of TLS 1.2 that asks for a second handshake on its connection is refused: each costs the server more than it."""
+    """A client of TLS 1.2 that asks for a second handshake on its connection is refused, because a handshake
+    costs the server more than the client."""
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{pod.predict}", "-tls1_2", "-legacy_renegotiation"]
     done = subprocess.run(command, input=b"R\n", capture_output=True, timeout=20)
     check(b"no renegotiation" in done.stderr, f"expected no renegotiation, got {done.stderr[-300:]!r}")
@@ -98,7 +100,8 @@ def renegotiated(pod):
 
 
 def guesses(pod):
-    """Wrong tokens on eight connections for five seconds: each is refused, and those with a token are answered."""
+    """Wrong tokens on eight connections for five seconds: each is refused, while clients with a token are
+    answered."""
     end, refused, wrong = time.monotonic() + 5, [], []
 
     def guess(number):
@@ -123,7 +126,8 @@ def guesses(pod):
 
 
 def unread(pod):
-    """Clients of TLS that ask for large answers and do not take them: memory is bounded, and they are cut."""
+    """Clients of TLS that request large answers and do not read them: memory is bounded, and they are
+    disconnected."""
     body = b'{"instances":[' + b",".join([b"[9]"] * 20_000) + b"]}"
     request = b"POST /predict?detail=true HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n"
     request = request % (TOKEN.encode(), len(body)) + body

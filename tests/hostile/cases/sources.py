@@ -1,4 +1,4 @@
-"""What sources are answered with: by a Prometheus whose answers are too large, and by a broker whose messages are."""
+"""Servers of sources with harmful answers: a Prometheus and an MQTT broker that send too much, or garbage."""
 
 import http.server
 import socket
@@ -44,7 +44,8 @@ def vector(series):
 
 
 def answers(body, says):
-    """A Prometheus that answers every query with these bytes, piece by piece; the sentence that the detector's log has."""
+    """A Prometheus that answers every query with the bytes of `body`, piece by piece. The detector must
+    report `says`."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
@@ -54,7 +55,7 @@ def answers(body, says):
                 for piece in body():
                     self.wfile.write(piece)
             except OSError:
-                pass  # it has seen enough
+                pass  # the detector has closed the connection
 
         def log_message(self, *_):
             pass
@@ -73,12 +74,13 @@ def answers(body, says):
 
 
 def said(pod):
-    """What the detector has said so far, in its log and in its status."""
+    """The detector's log and status so far."""
     return (pod.path / "log").read_text(errors="replace") + pod.get("/status").text().replace('\\"', '"')
 
 
 def watched(program, manifest, says):
-    """The detector stays within its limits while the source gives this for five seconds, and says what is wrong."""
+    """The detector reports `says` in its log or status, and stays alive and within its limits for five more
+    seconds."""
     args = ["--load", ".", "--allow-address", "127.0.0.0/8"]  # the source is on this machine
     with Pod(program, manifest=manifest, args=args, files={"model": FOREST.read_bytes()}) as pod:
         pod.until_serving()
@@ -101,7 +103,7 @@ def publish(payload):
 
 
 def messages(packet, says, value=""):
-    """A broker that takes every connection and every subscription, and sends this packet over and over."""
+    """A broker that accepts every connection and subscription, and sends this packet again and again."""
 
     def serve(client):
         try:
@@ -115,7 +117,7 @@ def messages(packet, says, value=""):
                     client.sendall(data)
                     time.sleep(0.2)
         except OSError:
-            pass  # it has seen enough
+            pass  # the detector has closed the connection
 
     def do(program):
         with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -1,4 +1,4 @@
-"""Signals: nothing that was asked is lost, and nothing delays the end."""
+"""Signals: no request is lost, and nothing delays the exit."""
 
 import http.client
 import signal
@@ -13,7 +13,8 @@ CLIENTS = 64
 
 
 class Client(threading.Thread):
-    """Asks on a connection that stays open, until nobody listens any more. Counts what it was not answered."""
+    """Sends requests on a connection that is kept open, until the port refuses connections. `lost`: the
+    requests that got no answer, or another status than 200."""
 
     def __init__(self, port, body):
         super().__init__(daemon=True)
@@ -27,7 +28,7 @@ class Client(threading.Thread):
                 try:
                     connection.connect()
                 except OSError:
-                    return  # refused: the request was not taken, and goes elsewhere
+                    return  # refused: no request was sent, and a Service would choose another pod
             try:
                 connection.request("POST", "/predict", body=self.body)
                 response = connection.getresponse()
@@ -44,7 +45,7 @@ class Client(threading.Thread):
 
 
 def stopped(drain, body=b'{"value":0.5}', clients=CLIENTS):
-    """Busy clients of a detector that is asked to stop."""
+    """Busy clients of a detector that gets SIGTERM."""
 
     def do(program):
         with Pod(program, **PODS["plain"], args=["--drain", drain], prober=False) as pod:
@@ -99,7 +100,8 @@ def training(number):
 
 
 def announced(pod_program):
-    """While it drains, answers ask for another connection, and /readyz says why."""
+    """While the detector drains, its answers have `Connection: close`, and /readyz says that it is
+    stopping."""
     with Pod(pod_program, **PODS["plain"], args=["--drain", "3s"], prober=False) as pod:
         pod.until_serving()
         before = pod.ask("/predict", b'{"value":0.5}', headers={"Connection": "keep-alive"})

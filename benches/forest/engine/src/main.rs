@@ -10,9 +10,9 @@ use std::hint::black_box;
 use std::io::Read;
 use std::time::Instant;
 
-/// Fits of which the median counts, as for the other engines.
+/// The number of fits; the median counts, as for the other engines.
 const FITS: usize = 5;
-/// Batches of which the fastest counts, as for the other engines.
+/// The number of batches; the fastest counts, as for the other engines.
 const PASSES: usize = 3;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -64,7 +64,7 @@ fn samples(path: &str, rows: usize, columns: usize) -> Result<(Samples, f64), Bo
     Ok((samples?, seconds))
 }
 
-/// What `work` gave, its wall-clock seconds and the process's CPU seconds.
+/// The result of `work`, its wall-clock seconds and the process's CPU seconds.
 fn timed<T>(work: impl FnOnce() -> T) -> (T, f64, f64) {
     let (start, cpu) = (Instant::now(), cpu_seconds());
     let result = work();
@@ -88,7 +88,8 @@ fn row_latencies(forest: &Forest, samples: &Samples) -> (f64, f64) {
     (latencies[250], latencies[495])
 }
 
-/// The size of the forest's file, and the seconds that opening and verifying it takes: the median of some.
+/// The size of the forest's file, and the seconds that opening and verifying it takes: the median of 11
+/// times.
 fn artifact(forest: Forest) -> Result<(usize, f64), Box<dyn Error>> {
     let columns = (0..forest.columns()).map(|column| format!("column-{column}")).collect();
     let training = Training { samples: 0, trained_at: String::new(), origin: "trained".into(), ..Training::default() };

@@ -1,6 +1,8 @@
-//! Fits this project's forest and applies it: `engine WHAT MODE TREES SAMPLE_SIZE EXTENSION SEED COLUMNS TRAIN.f64 [ROWS.f64]`
-//! writes little-endian f64 to the standard output. WHAT is `scores` (one a row), `contributions` (one a row and column) or
-//! `seconds`: of the fit, of a score, and of a score with its explanation, each the least of some. ROWS are TRAIN unless given.
+//! Fits this project's forest and applies it:
+//! `engine WHAT MODE TREES SAMPLE_SIZE EXTENSION SEED COLUMNS TRAIN.f64 [ROWS.f64]` writes little-endian f64
+//! to the standard output. WHAT is `scores` (one for each row), `contributions` (one for each row and column)
+//! or `seconds`: of the fit, of a score, and of a score with its explanation, each the least of 15 runs. ROWS
+//! are TRAIN unless given.
 
 use forest::{Ensemble, EnsembleParams, Params, Samples};
 use std::error::Error;

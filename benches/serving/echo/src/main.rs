@@ -1,4 +1,5 @@
-//! `echo ADDRESS`: `POST /predict {"value":0.95}` in, `{"anomaly":0}` out, without a model: what a bare actix costs.
+//! `echo ADDRESS`: `POST /predict {"value":0.95}` in, `{"anomaly":0}` out, without a model: the cost of actix
+//! alone.
 
 use actix_web::{App, HttpServer, Responder, web};
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How many scores there were, and how far apart.
+/// The number of scores before any were left out, and the mean time between their rows in seconds.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Counts {

@@ -1,23 +1,23 @@
-//! Why bytes are not an artifact: one sentence each.
+//! The reasons why bytes are not an artifact, one sentence each.
 
 use super::header::{FORMAT, KEY, MAX_HEADER, MAX_HEADER_MEMORY};
 use crate::forest::ForestError;
 use safetensors::tensor::SafeTensorError;
 use thiserror::Error;
 
-/// Why bytes are not an artifact, or an artifact has no bytes.
+/// The reason why bytes are not an artifact, or why an artifact cannot be written as bytes.
 #[derive(Debug, Error)]
 pub enum ArtifactError {
     /// Too short, or not safetensors at all.
     #[error("a model must be a safetensors file: {0}")]
     NotSafetensors(#[source] SafeTensorError),
-    /// A header that no forest needs.
+    /// A header that is longer than any forest needs.
     #[error("a model's header must be at most {MAX_HEADER} bytes, got {0}")]
     HeaderTooLong(u64),
     /// A header of more values than any forest has.
     #[error("a model's header must take at most {MAX_HEADER_MEMORY} bytes of memory, got more")]
     HeaderTooHeavy,
-    /// safetensors, but of something else.
+    /// A safetensors file without the metadata of a forest.
     #[error("a model must have the metadata `{KEY}`, got none")]
     NoMetadata,
     /// Written by a later release.
@@ -26,42 +26,42 @@ pub enum ArtifactError {
     /// Metadata that does not parse.
     #[error("the model's metadata must be of format {FORMAT}: {0}")]
     Metadata(#[source] serde_json::Error),
-    /// A byte was changed.
+    /// The checksum is not that of the bytes: a byte was changed.
     #[error("the model is damaged: its checksum must be {expected}, got {stored}")]
     Damaged {
-        /// What the bytes hash to.
+        /// The checksum of the bytes.
         expected: String,
-        /// What the header says.
+        /// The checksum in the header.
         stored: String,
     },
-    /// A text that must not stand in a log.
+    /// A text that is not safe in a log: too long, or with control characters.
     #[error("{field} must be of at most {most} letters without control characters, got {got:?}")]
     Text {
         /// The key of the metadata.
         field: &'static str,
-        /// The most letters.
+        /// The largest number of letters.
         most: usize,
         /// The text's beginning.
         got: String,
     },
-    /// A threshold that no score can be compared with.
+    /// A threshold outside 0 to 1, or NaN.
     #[error("threshold must be from 0 to 1, got {0}")]
     Threshold(f64),
     /// A tensor that is missing, of another type, or of another length than the others need.
     #[error("tensor `{name}` must be {rule}")]
     Tensor {
-        /// Its name.
+        /// The name of the tensor.
         name: &'static str,
-        /// What it must be.
+        /// The rule that the tensor breaks.
         rule: &'static str,
     },
-    /// The rarities of an ensemble's scores that do not rise.
+    /// A rarity of an ensemble's scores that does not rise, or is out of range.
     #[error("rarity must have scores in (0, 1] and bits from 0 to 64, both rising")]
     Rarity,
-    /// A range that is none.
+    /// A range that is not valid, or is not there for each column.
     #[error("tensor `ranges` must be two finite numbers for each column, the first not greater")]
     Ranges,
-    /// The trees are none.
+    /// The trees are not a valid forest, or do not fit the available memory.
     #[error(transparent)]
     Forest(#[from] ForestError),
 }

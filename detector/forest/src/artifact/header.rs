@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub const FORMAT: u32 = 2;
 /// The longest header that is read, in bytes.
 pub(super) const MAX_HEADER: u64 = 4 << 20;
-/// What a header may take in memory, in bytes: ten times the longest.
+/// The most memory that a header may take, in bytes: ten times the longest header.
 pub(super) const MAX_HEADER_MEMORY: usize = 40 << 20;
 /// The only key of the header's metadata.
 pub(super) const KEY: &str = "anomaly.dev/forest";
@@ -33,10 +33,10 @@ pub(super) struct Header<T> {
 pub(super) struct Shape {
     pub(super) columns: u64,
     pub(super) sample_size: u32,
-    /// From format 2 on.
+    /// Written from format 2 on.
     #[serde(default)]
     pub(super) mode: Mode,
-    /// Of an ensemble: every member, the first again among them.
+    /// All members of an ensemble, the first one included; empty for a single forest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) members: Vec<Member>,
 }
@@ -48,7 +48,7 @@ pub(super) struct Member {
     pub(super) mode: Mode,
     pub(super) sample_size: u32,
     pub(super) trees: u64,
-    /// How rare its scores are: scores, and how rare each was among the training rows, in bits.
+    /// The rarity of its scores: pairs of a score and its rarity among the training rows, in bits.
     pub(super) rarity: Vec<[f64; 2]>,
 }
 

@@ -1,12 +1,12 @@
-//! What is known of a forest: its columns, its threshold, its training. The header of every file has it as JSON.
+//! The metadata of a forest: its columns, its threshold, its training, as JSON in the header of every file.
 //!
-//! Keys are those of the format: a field may get another name, its key not.
+//! The JSON keys belong to the format: a field may get another name, but its key must stay.
 
 use super::error::ArtifactError;
 use super::text::{check_name, check_sentence};
 use serde::{Deserialize, Serialize};
 
-/// What a forest was trained on, and what to make of its scores.
+/// The columns, the threshold and the training of a forest.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Metadata {
@@ -14,13 +14,13 @@ pub struct Metadata {
     pub columns: Vec<String>,
     /// How many earlier readings follow the current one in a row.
     pub lags: u32,
-    /// How readings become rows beyond that, as the detector that trained the forest wrote it down.
+    /// The other settings that turn readings into rows, in the form of the detector that trained the forest.
     pub pipeline: serde_json::Value,
     /// A row is anomalous when its score is greater: 0 to 1.
     pub threshold: f64,
     /// Where the forest comes from.
     pub training: Training,
-    /// What shaped the forest, as a name: models of the same recipe stand in for each other.
+    /// A name for all settings that shaped the forest. Models with the same recipe can replace each other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<String>,
 }
@@ -31,29 +31,31 @@ pub struct Metadata {
 pub struct Training {
     /// How many rows it was trained on.
     pub samples: u64,
-    /// When, in RFC 3339.
+    /// The time of the training, in RFC 3339.
     pub trained_at: String,
-    /// By what: `trained`, or the system that it was imported from.
+    /// The origin of the forest: `trained`, or the system that it was imported from.
     pub origin: String,
     /// The requested end of the history, in RFC 3339, where there is one: every row is older.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
-    /// How many rows a day would exceed the threshold, of rows like those that it was trained on and as many a day; none
-    /// where nothing is known of that.
+    /// The expected number of rows a day that exceed the threshold, if rows are like the training rows and as
+    /// many a day; `None` where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_alerts_per_day: Option<f64>,
-    /// How many times trees were replaced in turn since the forest was trained as a whole: see
+    /// The number of renewals, which replace the oldest trees, since the forest was trained as a whole: see
     /// [`Ensemble::renewed`](crate::Ensemble::renewed).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub renewals: u64,
-    /// Why the forest is as it is, where that was chosen from the data: see [`Ensemble::choice`](crate::Ensemble::choice).
+    /// The reason for several forests, and how much they agree; `None` for a single one: see
+    /// [`Ensemble::choice`](crate::Ensemble::choice).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub choice: Option<String>,
     /// The central range of each column, in which 98 in 100 of the training rows were, as
     /// [`Samples::central_ranges`](crate::Samples::central_ranges) gives it; empty where that is not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub central_ranges: Vec<[f32; 2]>,
-    /// Why its scores may not be trusted, a sentence each: see [`Samples::warnings`](crate::Samples::warnings).
+    /// The reasons why the forest's scores may not be trusted, a sentence each: see
+    /// [`Samples::warnings`](crate::Samples::warnings).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
@@ -64,7 +66,7 @@ fn is_zero(renewals: &u64) -> bool {
 }
 
 impl Metadata {
-    /// Whether it can be compared with, printed and reported.
+    /// Checks that the threshold is from 0 to 1, and that all texts are safe in logs and reports.
     pub(super) fn check(&self) -> Result<(), ArtifactError> {
         if !(0.0..=1.0).contains(&self.threshold) {
             return Err(ArtifactError::Threshold(self.threshold));

@@ -1,4 +1,4 @@
-//! The scores of training rows in, as many as a later threshold may need out, and back.
+//! The scores of training rows in, tensors of the greatest of them out, and back.
 
 use super::counts::Counts;
 use super::error::ArtifactError;
@@ -12,15 +12,15 @@ pub const MAX_SCORES: usize = 8192;
 /// The scores of the training rows: with them another threshold can be chosen without another training.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scores {
-    /// In all trees.
+    /// The scores of rows in all trees.
     pub seen: Greatest,
-    /// In the trees that were grown without the row.
+    /// The scores of rows in the trees that were grown without the row.
     pub unseen: Greatest,
-    /// The mean time from one row to the next, in seconds; none where the rows have no times.
+    /// The mean time from one row to the next, in seconds; `None` where the rows have no times.
     pub seconds_apart: Option<f64>,
 }
 
-/// The greatest of some scores, in falling order, and how many there were.
+/// The greatest of some scores, in descending order, and the number of all of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Greatest {
     scores: Vec<f64>,
@@ -28,7 +28,7 @@ pub struct Greatest {
 }
 
 impl Greatest {
-    /// The greatest [`MAX_SCORES`] of these.
+    /// Keeps the greatest [`MAX_SCORES`] of these scores.
     pub fn of(scores: &[f64]) -> Self {
         let mut falling = scores.to_vec();
         falling.sort_unstable_by(|a, b| b.total_cmp(a));
@@ -36,17 +36,17 @@ impl Greatest {
         Self { scores: falling, count: scores.len() as u64 }
     }
 
-    /// The scores, in falling order.
+    /// The scores, in descending order.
     pub fn scores(&self) -> &[f64] {
         &self.scores
     }
 
-    /// How many there were.
+    /// The number of scores, including those that were left out.
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// Whether none was left out.
+    /// Whether no score was left out.
     pub fn is_whole(&self) -> bool {
         self.count == self.scores.len() as u64
     }

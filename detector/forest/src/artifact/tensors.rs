@@ -78,7 +78,7 @@ pub(super) fn of(ensemble: &Ensemble) -> Vec<Tensor> {
     tensors
 }
 
-/// The pairs of the tensor `ranges`; none where there is no such tensor.
+/// The pairs of the tensor `ranges`; `None` where there is no such tensor.
 pub(super) fn ranges(tensors: &SafeTensors) -> Result<Option<Vec<[f32; 2]>>, ArtifactError> {
     if tensors.tensor("ranges").is_err() {
         return Ok(None);
@@ -91,8 +91,8 @@ pub(super) fn ranges(tensors: &SafeTensors) -> Result<Option<Vec<[f32; 2]>>, Art
     Ok(Some(bounds))
 }
 
-/// What the trees will take in memory, in bytes: as they are read and as they are checked. A bound by the bytes of the tensors,
-/// whatever is in them.
+/// The memory that the trees take while they are read and checked, in bytes. It is an upper bound, from the
+/// sizes of the tensors alone.
 pub(super) fn needed(tensors: &SafeTensors) -> u64 {
     let cost = |name: &str, each: u64, bytes: u64| {
         tensors.tensor(name).map_or(0, |tensor| tensor.data().len() as u64 / each * bytes)
@@ -111,7 +111,8 @@ fn kind(tree: &Tree, node: &Node) -> i32 {
     }
 }
 
-/// The trees that `tensors` hold, for rows of `columns` cells: so many for each mode, or all that there are.
+/// The trees in `tensors`, for rows of `columns` cells. Each member gets the number of trees that it asks
+/// for, or all that are left.
 pub(super) fn trees(
     tensors: &SafeTensors,
     columns: usize,
@@ -149,7 +150,7 @@ pub(super) fn trees(
     Ok(forests)
 }
 
-/// The tree with the next values for its leaves.
+/// The tree with the next of `lengths` as the values of its leaves.
 fn with_lengths(tree: Tree, lengths: &mut Numbers<8>) -> Result<Tree, ArtifactError> {
     let count = tree.leaf_lengths().count();
     let lengths = (0..count).map(|_| match u64::from_le_bytes(lengths.next()?) {
@@ -161,7 +162,7 @@ fn with_lengths(tree: Tree, lengths: &mut Numbers<8>) -> Result<Tree, ArtifactEr
     Ok(tree.with_lengths(lengths.collect::<Result<Vec<_>, _>>()?))
 }
 
-/// The numbers of one tensor that are still to be taken.
+/// The numbers of one tensor that have not been read yet.
 pub(super) struct Numbers<'a, const N: usize> {
     name: &'static str,
     rest: &'a [[u8; N]],
@@ -180,7 +181,7 @@ impl<'a, const N: usize> Numbers<'a, N> {
         Ok(Self { name, rest: tensor.data().as_chunks().0 })
     }
 
-    /// Of a tensor that need not be there.
+    /// The numbers of a tensor that the file need not have: none.
     fn none(name: &'static str) -> Self {
         Self { name, rest: &[] }
     }
@@ -204,7 +205,7 @@ impl<'a, const N: usize> Numbers<'a, N> {
     }
 }
 
-/// All tensors of the nodes.
+/// The tensors that nodes are read from.
 struct Source<'a> {
     nodes: Numbers<'a, 4>,
     thresholds: Numbers<'a, 4>,

@@ -106,7 +106,7 @@ fn the_default_forest_is_at_most_300_kib() {
     assert!(bytes.len() <= 300 * 1024, "{} bytes", bytes.len());
 }
 
-/// `bytes` with the first `from` replaced by as many bytes.
+/// `bytes` with the first `from` replaced by `to`, which must have the same length.
 fn with(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
     let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
     [&bytes[..at], to.as_bytes(), &bytes[at + from.len()..]].concat()
@@ -136,7 +136,8 @@ fn what_is_not_a_model_says_what_it_should_be() {
     assert_eq!(message(&other), "a model must have the metadata `anomaly.dev/forest`, got none");
 }
 
-/// Past the checksum: `bytes` changed on purpose, with the checksum that fits.
+/// Gets past the checksum: the error for `bytes` that were changed on purpose and have the checksum that
+/// fits.
 fn forged(bytes: &[u8], from: &str, to: &str) -> String {
     let mut bytes = with(bytes, from, to);
     let before = "seal\\\":\\\"";
@@ -215,7 +216,8 @@ fn scores_that_are_none_are_refused() {
 
 #[test]
 fn a_checksum_of_a_megabyte_of_digits_is_refused_at_once() {
-    // Digits among digits: a search of one window after another would take a billion steps.
+    // The header has a megabyte of zeros, and so has the checksum to find in it: comparing at one index after
+    // the other would take a billion steps.
     let bytes = artifact(0).to_bytes().unwrap();
     let digits = "0".repeat(1 << 20);
     let text = std::str::from_utf8(&bytes[LENGTH..header_end(&bytes).unwrap()]).unwrap();

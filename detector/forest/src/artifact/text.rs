@@ -1,15 +1,16 @@
-//! Texts that a file says in, whether they may stand in logs and reports out: short, and without control characters.
+//! Texts of a file in, an error out unless they are safe in logs and reports: short, and without control
+//! characters.
 
 use super::error::ArtifactError;
 
-/// The most letters of a name.
+/// The largest number of letters in a name.
 const NAME: usize = 256;
-/// The most letters of a sentence.
+/// The largest number of letters in a sentence.
 const SENTENCE: usize = 1000;
-/// How many letters of a text that is refused are shown.
+/// The number of letters of a refused text that an error shows.
 const SHOWN: usize = 60;
 
-/// A text of a file, as much of it as an error shows.
+/// The beginning of a text, as errors show it: with `?` in place of control characters.
 pub(super) fn shown(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).take(SHOWN).collect()
 }
@@ -19,7 +20,7 @@ pub(super) fn check_name(field: &'static str, name: &str) -> Result<(), Artifact
     check(field, name, NAME)
 }
 
-/// The same of a sentence.
+/// Refuses a sentence that is too long or has control characters.
 pub(super) fn check_sentence(field: &'static str, sentence: &str) -> Result<(), ArtifactError> {
     check(field, sentence, SENTENCE)
 }

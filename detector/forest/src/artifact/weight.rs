@@ -1,5 +1,5 @@
-//! A header's JSON in, whether it may be read out: what each of its values takes in memory is counted before any of it is
-//! kept, since a list of small things takes a hundred times its bytes.
+//! A header's JSON in, an error out if it takes too much memory. The memory of each value is counted before
+//! any value is kept, since a list of small values takes a hundred times its bytes.
 
 use super::error::ArtifactError;
 use super::header::MAX_HEADER_MEMORY;
@@ -7,20 +7,20 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use std::cell::Cell;
 use std::fmt;
 
-/// What a value takes in a list, which has room for twice as many.
+/// The bytes that a value takes in a list, which has room for twice as many values.
 const VALUE: usize = 64;
-/// What an object takes beside its values.
+/// The bytes that an object takes beside its values.
 const OBJECT: usize = 1 << 10;
 
-/// Refuses JSON that would take too much. Whatever is no JSON is left to its reader.
+/// Refuses JSON that would take too much memory. Bytes that are not JSON pass, and their reader refuses them.
 pub(super) fn check(json: &[u8]) -> Result<(), ArtifactError> {
     let left = Cell::new(Some(MAX_HEADER_MEMORY));
-    // What the visitor does not count, the reader does not read either.
+    // The result is not needed: where the JSON has an error, the reader stops too, and takes no more memory.
     let _ = Weight(&left).deserialize(&mut serde_json::Deserializer::from_slice(json));
     left.get().map(|_| ()).ok_or(ArtifactError::HeaderTooHeavy)
 }
 
-/// Counts a value, and keeps nothing.
+/// A visitor that counts values and keeps none of them; it has the number of bytes that are left.
 #[derive(Clone, Copy)]
 struct Weight<'c>(&'c Cell<Option<usize>>);
 

@@ -1,62 +1,69 @@
-//! The ranges of the training rows and a row in, how likely a random cut parts it from all of them out.
+//! The ranges of the training rows and a row in, the chance that a random cut isolates the row from all of
+//! them out.
 //!
-//! A forest has cuts only between cells that it has seen, so a cell beyond them all would score as the edge does. A tree grown with
-//! the row among its rows would have the box of the training rows reach further, and a cut in what it reaches further
-//! isolates the row at once: Guha et al., "Robust random cut forest based anomaly detection on streams" (ICML 2016);
-//! Lakshminarayanan, Roy and Teh, "Mondrian forests" (NIPS 2014). Here a column is chosen uniformly among those that
-//! vary, then a cut uniformly in its range. So the chance is the mean over the columns of extent / (range + extent): at the
-//! root exactly, and on every level below at least that, since ranges only get narrower.
+//! A forest has cuts only between cells of its training rows, so by its trees alone a cell outside their
+//! range scores as a cell at the edge. If a tree were grown with the row among its rows, the box of its rows
+//! would reach further, and a cut in the added part would isolate the row at once: Guha et al., "Robust
+//! random cut forest based anomaly detection on streams" (ICML 2016); Lakshminarayanan, Roy and Teh,
+//! "Mondrian forests" (NIPS 2014). Here a column is chosen uniformly among those that vary, then a cut
+//! uniformly in its range. So the chance is the mean over the columns of extent / (range + extent), where
+//! extent is the distance of the cell from the range: exactly that at the root, and at least that on every
+//! level below, since ranges only get narrower.
 
 use crate::data::samples::Samples;
 
-/// A range of less than this share of its level counts as this: cells have not many digits more.
+/// The least range that a column counts with, as a share of its greatest absolute value: cells have few more
+/// digits.
 const MIN_RELATIVE_RANGE: f64 = 1.0 / (1 << 20) as f64;
-/// Where nothing is certain, a chance is not 1.
+/// The greatest chance: nothing is certain, so it is less than 1.
 const MAX_CHANCE: f64 = 1.0 - f64::EPSILON;
 
 /// The least and the greatest cell of each column among the rows that a forest was trained on.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Ranges(Vec<[f32; 2]>);
 
-/// What of a row is beyond the ranges.
+/// The part of a row that is outside the ranges.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Beyond {
-    /// That a random cut parts the row from all training rows: over 0, under 1.
+    /// The chance that a random cut isolates the row from all training rows: over 0, under 1.
     pub(crate) chance: f64,
-    /// The columns whose cells are beyond, with extent / (range + extent), below 0 for cells that are too low.
+    /// The columns whose cells are outside, with extent / (range + extent), negative for cells that are too
+    /// low.
     pub(crate) columns: Vec<(usize, f64)>,
 }
 
 impl Ranges {
-    /// Of these rows.
+    /// The ranges of these rows.
     pub(crate) fn of(samples: &Samples) -> Self {
         Self(samples.ranges().to_vec())
     }
 
-    /// `None` unless there is a range for each of `columns` columns.
+    /// Ranges with these bounds; `None` unless there is a finite range, in ascending order, for each of
+    /// `columns` columns.
     pub(crate) fn new(ranges: Vec<[f32; 2]>, columns: usize) -> Option<Self> {
         let is_range = |range: &[f32; 2]| range[0] <= range[1] && range.iter().all(|cell| cell.is_finite());
         (ranges.len() == columns && ranges.iter().all(is_range)).then_some(Self(ranges))
     }
 
-    /// Least and greatest, column by column.
+    /// The least and the greatest cell of each column.
     pub(crate) fn bounds(&self) -> &[[f32; 2]] {
         &self.0
     }
 
-    /// The chance that a random cut parts `row` from all training rows: 0 for a row within the ranges. A missing cell is within.
+    /// The chance that a random cut isolates `row` from all training rows: 0 for a row within the ranges. A
+    /// missing cell is within.
     pub(crate) fn chance(&self, row: &[f32]) -> f64 {
         if self.hold(row) { 0.0 } else { chance(self.0.iter().copied(), row) }
     }
 
-    /// What of `row` is beyond, if anything is.
+    /// The part of `row` that is outside the ranges; `None` if all of it is within.
     pub(crate) fn beyond(&self, row: &[f32]) -> Option<Beyond> {
         let chance = self.chance(row);
         let columns = self.0.iter().zip(row).map(|(range, cell)| part(*range, *cell)).enumerate();
         (chance > 0.0).then(|| Beyond { chance, columns: columns.filter(|(_, part)| *part != 0.0).collect() })
     }
 
-    /// Whether all of `row` is within.
+    /// Whether all of `row` is within the ranges.
     #[expect(clippy::needless_bitwise_bool, reason = "nearly every row is held, so no branch pays")]
     fn hold(&self, row: &[f32]) -> bool {
         let is_out = |out: bool, ([low, high], cell): (&[f32; 2], &f32)| out | (cell < low) | (cell > high);
@@ -64,11 +71,11 @@ impl Ranges {
     }
 }
 
-/// The least two and the greatest two cells of each column: what the ranges would be without one of the rows.
+/// The least two and the greatest two cells of each column: they give the ranges without any one of the rows.
 pub(crate) struct Extremes(Vec<[[f32; 2]; 2]>);
 
 impl Extremes {
-    /// Of these rows.
+    /// The extremes of these rows.
     pub(crate) fn of(samples: &Samples) -> Self {
         let none = [[f32::INFINITY; 2], [f32::NEG_INFINITY; 2]];
         let mut extremes = vec![none; samples.columns()];
@@ -84,7 +91,7 @@ impl Extremes {
         Self(extremes)
     }
 
-    /// The chance that a random cut parts a training row from all others.
+    /// The chance that a random cut isolates a training row from all other training rows.
     pub(crate) fn chance(&self, row: &[f32]) -> f64 {
         let without = |([[least, less], [most, more]], &cell): (&[[f32; 2]; 2], &f32)| {
             let low = if cell <= *least { *less } else { *least };
@@ -95,7 +102,8 @@ impl Extremes {
     }
 }
 
-/// The mean, over the columns that vary together with `row`, of what is [`part`] of them.
+/// The mean of [`part`], without its sign, over the columns that vary among the training rows and `row`
+/// together.
 fn chance(ranges: impl Iterator<Item = [f32; 2]>, row: &[f32]) -> f64 {
     let (mut sum, mut varying) = (0.0, 0u32);
     for (range, &cell) in ranges.zip(row) {
@@ -106,7 +114,7 @@ fn chance(ranges: impl Iterator<Item = [f32; 2]>, row: &[f32]) -> f64 {
     if sum > 0.0 { (sum / f64::from(varying)).min(MAX_CHANCE) } else { 0.0 }
 }
 
-/// extent / (range + extent) of a cell over its range, its negative below, 0 within.
+/// extent / (range + extent) for a cell above its range, the negative of that for a cell below it, 0 within.
 fn part([low, high]: [f32; 2], cell: f32) -> f64 {
     let level = f64::from(low.abs().max(high.abs()));
     let range = (f64::from(high) - f64::from(low)).max(level * MIN_RELATIVE_RANGE);

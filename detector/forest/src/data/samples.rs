@@ -1,4 +1,4 @@
-//! Numbers from anywhere in, [`Samples`] out: finite, rectangular, never empty.
+//! Numbers from anywhere in, `Samples` out: finite, rectangular, never empty.
 
 use thiserror::Error;
 
@@ -14,7 +14,7 @@ pub struct Samples {
     has_missing: bool,
 }
 
-/// Why cells are not [`Samples`].
+/// The reason why cells cannot become [`Samples`].
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum SamplesError {
     /// A table without columns.
@@ -23,7 +23,7 @@ pub enum SamplesError {
     /// A table without rows.
     #[error("samples must have at least 1 row, got 0")]
     NoRows,
-    /// The last row is short.
+    /// The last row has too few cells.
     #[error("samples must be whole rows of {columns} cells, got {cells} cells")]
     Ragged {
         /// Cells in a row.
@@ -57,7 +57,7 @@ pub fn cell(value: f64) -> Option<f32> {
 }
 
 impl Samples {
-    /// Takes `cells` row by row, `columns` cells to a row.
+    /// Builds samples from `cells`, row by row, with `columns` cells in each row.
     ///
     /// # Errors
     /// When there is no row or no column, when the last row is short, and for the first cell that is not a finite `f32`.
@@ -70,11 +70,12 @@ impl Samples {
 
     /// As [`Samples::new`], but a cell may be NaN: it is missing.
     ///
-    /// A split looks at the cells that are there. In training, a row whose cell is missing goes to one of the sides at
-    /// random, by how many of the others went there. In scoring it goes down both sides, each with the weight of the
-    /// training rows that went there: proportional distribution, which Zemicheal and Dietterich, "Anomaly detection in
-    /// the presence of missing values for weather data quality control" (COMPASS 2019) found to serve best, and which
-    /// Cortes uses (arXiv:1911.06646). A plane leaves missing columns out.
+    /// A split is chosen from the cells that are present. In training, a row whose cell is missing goes to a
+    /// random side; the probability of a side is the share of the other rows that went there. In scoring it
+    /// goes down both sides, each with the weight of the training rows that went there: proportional
+    /// distribution, which Zemicheal and Dietterich, "Anomaly detection in the presence of missing values for
+    /// weather data quality control" (COMPASS 2019) found to work best, and which Cortes uses
+    /// (arXiv:1911.06646). A hyperplane leaves missing cells out.
     ///
     /// # Errors
     /// As [`Samples::new`], but for NaN.
@@ -98,7 +99,7 @@ impl Samples {
         Err(SamplesError::Cell { row: at / columns, column: at % columns, value: cells[at] })
     }
 
-    /// One pass over all cells; where one is infinite, so is its column's range.
+    /// Converts all cells in one pass, without checks. Where a cell is infinite, its column's range is too.
     fn unchecked(columns: usize, cells: &[f64]) -> Self {
         let mut narrow = Vec::with_capacity(cells.len());
         let (mut lows, mut highs) = (vec![f32::INFINITY; columns], vec![f32::NEG_INFINITY; columns]);
@@ -116,12 +117,12 @@ impl Samples {
         Self { columns, cells: narrow, ranges: lows.into_iter().zip(highs).map(range).collect(), has_missing }
     }
 
-    /// The least and the greatest cell of each column; all numbers where none is there.
+    /// The least and the greatest cell of each column; the whole range of `f32` where all cells are missing.
     pub(crate) fn ranges(&self) -> &[[f32; 2]] {
         &self.ranges
     }
 
-    /// Whether a cell is missing.
+    /// Whether any cell is missing.
     pub fn has_missing(&self) -> bool {
         self.has_missing
     }
@@ -150,8 +151,8 @@ impl Samples {
         self.cells.chunks_exact(self.columns)
     }
 
-    /// The central range of each column, in which 98 in 100 rows are: the first and the ninety-ninth percentile of its cells;
-    /// all of `f32` where none is there.
+    /// The central range of each column, which has 98 in 100 rows: from the first to the ninety-ninth
+    /// percentile of its cells; the whole range of `f32` where all cells are missing.
     pub fn central_ranges(&self) -> Vec<[f32; 2]> {
         let range = |column: usize| {
             let mut cells: Vec<f32> =

@@ -1,10 +1,11 @@
-//! Training rows in, warnings out: why a forest of them may not be trusted.
+//! Training rows in, warnings out: the reasons why a forest of them may not be trusted.
 
 use super::samples::Samples;
 
 impl Samples {
-    /// Why a forest that is trained on these rows may not be trusted, a sentence each; most often nothing. `name` is what a
-    /// column, counted from 0, is called; columns of one name count as one.
+    /// The reasons why a forest that is trained on these rows may not be trusted, a sentence each; usually
+    /// there are none. `name` returns the name of a column, counted from 0; columns of the same name are
+    /// listed once.
     ///
     /// ```
     /// let samples = forest::Samples::new(2, (0..200).flat_map(|row| [f64::from(row), 7.0]).collect())?;
@@ -37,7 +38,7 @@ impl Samples {
     }
 }
 
-/// The first few different names, and how many more there are; none where there is none.
+/// The first few different names, and the number of further ones; `None` if there is no name.
 fn listed(names: impl Iterator<Item = String>) -> Option<String> {
     const MAX_NAMES: usize = 5;
     let mut different: Vec<String> = Vec::new();

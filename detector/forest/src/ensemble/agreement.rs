@@ -1,9 +1,9 @@
-//! Members and training rows in, how much the members agree out: what `detector inspect` shows.
+//! Members and training rows in, how much the members agree out, as `detector inspect` shows it.
 
 use crate::data::samples::Samples;
 use crate::forest::Forest;
 
-/// Each member with its agreement with the others on these rows, in a sentence.
+/// A sentence that lists each member with its agreement with the other members on these rows.
 pub(crate) fn sentence(members: &[Forest], rows: &Samples) -> String {
     let ranks: Vec<Vec<f64>> = members.iter().map(|member| ranks(&member.scores(rows))).collect();
     let members = members.iter().enumerate().map(|(at, member)| {
@@ -18,7 +18,8 @@ pub(crate) fn sentence(members: &[Forest], rows: &Samples) -> String {
     )
 }
 
-/// Spearman's correlation of one member's ranks with the mean of the others'; 0 where all ranks of either are equal.
+/// Spearman's correlation of one member's ranks with the mean ranks of the other members; 0 where all ranks
+/// of either are equal.
 fn agreement(ranks: &[Vec<f64>], of: usize) -> f64 {
     let others =
         |row: usize| ranks.iter().enumerate().filter(|(at, _)| *at != of).map(|(_, ranks)| ranks[row]).sum();
@@ -26,7 +27,7 @@ fn agreement(ranks: &[Vec<f64>], of: usize) -> f64 {
     correlation(&ranks[of], &self::ranks(&others))
 }
 
-/// The rank of each number, of equal ones the mean of theirs.
+/// The rank of each number, counted from 0; equal numbers have the mean of their ranks.
 fn ranks(numbers: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..numbers.len()).collect();
     order.sort_unstable_by(|&a, &b| numbers[a].total_cmp(&numbers[b]));
@@ -41,7 +42,7 @@ fn ranks(numbers: &[f64]) -> Vec<f64> {
     ranks
 }
 
-/// Pearson's; ranks have the same mean in any order.
+/// Pearson's correlation of two lists of ranks, which have the same mean in any order.
 fn correlation(a: &[f64], b: &[f64]) -> f64 {
     let mean = (a.len() as f64 - 1.0) / 2.0;
     let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - mean) * (b - mean)).sum::<f64>();

@@ -18,7 +18,7 @@ fn rows(count: usize, columns: usize) -> Vec<f64> {
     (0..count * columns).map(cell).collect()
 }
 
-/// The same, each cell missing with this probability.
+/// The same cells, each missing with the probability `share`.
 fn with_holes(mut cells: Vec<f64>, share: f64) -> Vec<f64> {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(8);
     for cell in &mut cells {
@@ -36,7 +36,7 @@ fn params() -> impl Iterator<Item = EnsembleParams> {
     alone.chain([EnsembleParams::Auto(base)])
 }
 
-/// The probability that a stray row of [`rows`] scores over an ordinary one.
+/// The probability that an anomalous row of [`rows`] has a higher score than a normal one.
 fn auc(scores: &[f64]) -> f64 {
     let (strays, others): (Vec<_>, Vec<_>) = scores.iter().enumerate().partition(|(row, _)| row % 20 == 0);
     let over = |stray: f64| others.iter().filter(|(_, other)| **other < stray).count();
@@ -78,7 +78,7 @@ fn one_to_ninety_per_cent_of_the_cells_may_be_missing_in_every_mode() {
     assert_sane(all_of_one_column, 2);
 }
 
-/// The alternative to the rule: learn from complete rows alone, and have no score for the others.
+/// Compares with the alternative: train on complete rows alone, and have no score for incomplete ones.
 #[test]
 fn learning_from_rows_with_missing_cells_finds_more_than_dropping_them() {
     let columns = 6;
@@ -107,7 +107,7 @@ fn a_row_without_any_cell_is_as_ordinary_as_rows_are_on_the_average() {
     assert!((nothing - mean).abs() < 0.03, "{nothing} beside {mean}");
 }
 
-/// A column that was constant in training, and then is not, in the last digit only, and for good.
+/// A column that was constant in training then changes: once in the last digit only, once clearly.
 #[test]
 fn a_constant_column_is_seen_to_change_but_its_last_digit_alone_raises_few_alarms() {
     let with = |level: f64| rows(1000, 4).chunks(4).flat_map(|row| [row, &[level]].concat()).collect();

@@ -1,8 +1,9 @@
-//! A forest and its training rows in; the score of each in all trees out, and in those that were grown without it.
+//! A forest and its training rows in; each row's score in all trees, and in the trees that were grown without
+//! it, out.
 //!
-//! The trees of a row's own bag are taken off the sum over all trees. Sums of path lengths are whole numbers, so what is
-//! left is exact. Likewise the row is taken out of the ranges: without it, the greatest cell is beyond them, as that of a new
-//! row would be.
+//! A row's path lengths in the trees that were grown from it are subtracted from its sum over all trees. Sums
+//! of path lengths are whole numbers, so the rest is exact. Likewise the row is removed from the ranges:
+//! without it, the greatest cell is outside them, as the greatest cell of a new row would be.
 
 use crate::data::ranges::Extremes;
 use crate::data::samples::Samples;
@@ -13,7 +14,8 @@ use crate::score::walks::Walks;
 use crate::train::bag;
 use crate::tree::path_length::PathLength;
 
-/// The bags of a forest's last trees, which were grown from these samples with these seeds.
+/// The bags of a forest's last trees, which were grown from these samples with these seeds. The path lengths
+/// come from walks.
 pub(crate) fn walked(forest: &Forest, samples: &Samples, seeds: &[u64]) -> Bags {
     let mut all = Bags::new(samples.len());
     let first = forest.trees().len() - seeds.len();
@@ -24,8 +26,9 @@ pub(crate) fn walked(forest: &Forest, samples: &Samples, seeds: &[u64]) -> Bags 
     all
 }
 
-/// The score of each row in all trees; and in those that were grown without it, `None` where there are none, or where that is not
-/// known: of the rows before `known_from`. `bags` are those of all trees that may have seen a row from there on.
+/// The score of each row in all trees, and in the trees that were grown without it. The latter is `None` if
+/// there is no such tree, and for rows before `known_from`, where the trees that were grown from the row are
+/// not known. `bags` must have the bags of all trees that may have seen a row from `known_from` on.
 pub(crate) fn scores(
     forest: &Forest,
     samples: &Samples,
@@ -48,7 +51,7 @@ pub(crate) fn scores(
     (in_all, out_of_bag.collect())
 }
 
-/// The path lengths of these rows in one tree, counted from 0.
+/// The path lengths of these rows in the tree at index `tree`.
 fn path_lengths_in(forest: &Forest, tree: usize, samples: &Samples, rows: &[usize]) -> Vec<PathLength> {
     if samples.has_missing() {
         return rows.iter().map(|row| forest.path_length_in(tree, samples.row(*row))).collect();

@@ -1,21 +1,22 @@
-//! What an ensemble is trained with: one forest's parameters, or those of three that score together.
+//! The parameters of training an ensemble: those of one forest, or of three that score together.
 
 use crate::train::params::{Mode, Params};
 
 /// How many forests [`EnsembleParams::Auto`] trains.
 const AUTO_MEMBERS: usize = 3;
-/// Rows that each tree of them is grown from.
+/// The number of rows that each of their trees is grown from.
 const AUTO_SAMPLE_SIZE: u32 = 256;
 
-/// What an ensemble is trained with.
+/// The parameters of training an ensemble.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EnsembleParams {
     /// One forest.
     Single(Params),
-    /// Three forests that score together: isolation across columns ([`Mode::Standard`] with extension level 2), gaps between
-    /// clusters ([`Mode::PooledGain`] with extension level 1) and density ([`Mode::AdjustedDensity`]). Number of trees (of each
-    /// forest) and seed are those of these parameters; modes, extension levels and sample size (256) are not. Expect about half
-    /// of what it gains on the sets that it was chosen on: `benches/RESULTS.md`.
+    /// Three forests that score together: isolation across columns ([`Mode::Standard`] with extension level
+    /// 2), gaps between clusters ([`Mode::PooledGain`] with extension level 1) and density
+    /// ([`Mode::AdjustedDensity`]). Only the number of trees of each forest and the seed come from these
+    /// parameters; modes, extension levels and sample size (256) are fixed. On other data, expect about half
+    /// of the gain on the data sets for which this was chosen: `benches/RESULTS.md`.
     Auto(Params),
 }
 

@@ -2,11 +2,11 @@
 //!
 //! So scores of different modes become comparable: Kriegel et al., "Interpreting and unifying outlier scores" (SDM 2011).
 
-/// Knots of a scale are as far apart, in bits.
+/// The least distance between knots, in bits; only the last knot may be closer.
 const RESOLUTION: f64 = 0.25;
-/// No 2⁶⁴ rows are ever counted.
+/// The most bits of a knot: there are never 2⁶⁴ rows.
 const MAX_BITS: f64 = 64.0;
-/// Beyond the training rows a scale goes on with its slope over as many bits.
+/// Beyond the last knot, the line goes on with the slope over this many bits before it.
 const SLOPE: f64 = 3.0;
 
 /// How rare a forest's scores are among the training rows, in bits of information, −log₂ of the share that reaches them: 1 for
@@ -19,7 +19,7 @@ pub(crate) struct Rarity {
 }
 
 impl Rarity {
-    /// Of the training rows' scores.
+    /// The rarity of scores, learned from the scores of the training rows.
     pub(crate) fn of(mut scores: Vec<f64>) -> Self {
         scores.sort_unstable_by(f64::total_cmp);
         let count = scores.len() as f64;
@@ -37,7 +37,8 @@ impl Rarity {
         Self { knots }
     }
 
-    /// `None` unless the knots rise.
+    /// A rarity with these knots; `None` unless both numbers of the knots rise, scores are in (0, 1] and bits
+    /// over 0 and at most 64.
     pub(crate) fn from_knots(knots: Vec<[f64; 2]>) -> Option<Self> {
         let valid = |knot: &[f64; 2]| knot[0] > 0.0 && knot[0] <= 1.0 && knot[1] > 0.0 && knot[1] <= MAX_BITS;
         let rise = knots.windows(2).all(|pair| pair[0][0] < pair[1][0] && pair[0][1] < pair[1][1]);

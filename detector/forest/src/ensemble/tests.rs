@@ -113,7 +113,7 @@ fn two_columns(rows: u32) -> Samples {
     Samples::new(2, (0..rows).flat_map(|i| [f64::from(i % 37), f64::from(i * i % 101)]).collect()).unwrap()
 }
 
-/// Each row in a forest of those trees alone that were grown without it.
+/// Compares with a forest that has only the trees that were grown without the row.
 #[test]
 fn a_row_is_scored_by_the_trees_that_were_grown_without_it() {
     let (samples, params) = (two_columns(300), Params::new(30, 100, 0, 3).unwrap());
@@ -165,7 +165,7 @@ fn a_tree_sees_as_many_columns_as_it_may_and_the_forest_all_of_them() {
     assert_eq!(fitted(params.with_columns_per_tree(9)).scores(&samples), fitted(params).scores(&samples));
 }
 
-/// All scores of a training, at once and one after the other: the same.
+/// Training with scores gives the same scores as training first and scoring afterwards.
 #[test]
 fn what_a_training_scores_along_the_way_is_what_its_forest_scores_afterwards() {
     let holed =
@@ -218,7 +218,7 @@ fn a_renewal_replaces_the_oldest_trees_by_others_each_time() {
     assert_eq!(second.scores(&new), new.rows().map(|row| second.score(row)).collect::<Vec<_>>());
 }
 
-/// Of the rows after those that the older trees have learned from.
+/// Out-of-bag scores are those of the rows from which the older trees have not learned.
 #[test]
 fn a_renewal_knows_which_trees_have_not_seen_the_newest_rows() {
     let (old, new) = (two_columns(300), two_columns(400));

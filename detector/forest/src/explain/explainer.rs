@@ -9,33 +9,34 @@ use crate::tree::Tree;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The leaves of so many trees need no allocation.
+/// The most trees for which a row's leaves are on the stack, without an allocation.
 const TREES_ON_STACK: usize = 128;
 
-/// A score, and how much each column did to set the row apart.
+/// A score, and the contribution of each column to it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explained {
     /// As [`Forest::score`](crate::Forest::score) gives it: in (0, 1].
     pub score: f64,
-    /// As [`Forest::explain`](crate::Forest::explain) gives them: one a column.
+    /// As [`Forest::explain`](crate::Forest::explain) gives them: one for each column.
     pub contributions: Vec<Contribution>,
 }
 
-/// So many rows are explained without a table of gains: it takes as long to make as some hundred explanations do.
+/// The number of rows that are explained before a table of gains is built: building it takes as long as some
+/// hundred explanations.
 pub(crate) const FEW: u32 = 64;
 
-/// What explanations need, made when rows are explained.
+/// The tables for explanations, built when rows are explained.
 #[derive(Debug, Default)]
 pub(crate) struct Explainer {
-    /// How many rows have been explained, up to [`FEW`] or some more.
+    /// The number of rows without missing cells that were explained; it stops at [`FEW`] or slightly above.
     pub(crate) explained: AtomicU32,
-    /// The gains on the paths to the leaves; none where rows have to walk.
+    /// The gains on the paths to the leaves; `None` where there can be no table and rows have to walk.
     pub(crate) gains: OnceLock<Option<GainTable>>,
-    /// The mean value of the leaves below each node of each tree; made when a row is first explained that has to walk.
+    /// The mean value of the leaves below each node of each tree, built when a row first has to walk.
     pub(crate) expected: OnceLock<Vec<Vec<f64>>>,
 }
 
-/// What a forest gives to explain its scores by.
+/// The parts of a forest that explain its scores.
 #[derive(Clone, Copy)]
 pub(crate) struct Explainable<'a> {
     pub(crate) columns: usize,
@@ -52,13 +53,13 @@ impl Clone for Explainer {
 }
 
 impl Explainer {
-    /// Whether the next row is one of the first that are explained.
+    /// Counts the next row, and returns whether it is one of the first [`FEW`].
     fn is_among_the_few(&self) -> bool {
         self.explained.load(Ordering::Relaxed) < FEW && self.explained.fetch_add(1, Ordering::Relaxed) < FEW
     }
 
-    /// The score of `row` with its explanation. `kernel` gives the forest's kernel, `score_within` its score
-    /// by the leaves alone; each is called where it is needed.
+    /// The score of `row` with its explanation. `kernel` returns the forest's kernel, `score_within` the
+    /// row's score from the leaf values alone; each is called only if it is needed.
     pub(crate) fn explained<'a>(
         &self,
         forest: Explainable<'a>,
@@ -79,7 +80,7 @@ impl Explainer {
         Explained { score: cut_off.score, contributions: gains.contributions() }
     }
 
-    /// The score by the leaves alone, and what the columns gained on the paths to them.
+    /// The score from the leaf values alone, and the gains of the columns on the paths to the leaves.
     fn within<'a>(
         &self,
         forest: Explainable<'a>,

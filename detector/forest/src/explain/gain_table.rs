@@ -1,42 +1,45 @@
 //! Trees in, the gains on the path to each of their leaves out: the gains of a row are the sum over its leaves.
 //!
-//! A column's gain is the same for all rows of a leaf, unless planes led to it. Sums go tree after tree, so they are the
-//! same on any number of threads and any processor.
+//! The gains on the path to a leaf are the same for all rows of the leaf, unless there are planes on the
+//! path. Sums are made tree after tree, so they are the same on any number of threads and any processor.
 
 use super::gains::{Gain, Gains};
 use crate::score::step_table;
 use crate::tree::{Node, Tree};
 
-/// A table has at most so many lines, of 64 bytes and the columns' numbers: 10 MiB. Without one, rows walk.
+/// The most lines of a table, of 64 bytes and the columns' numbers each: 10 MiB. Without a table, rows walk.
 const MAX_LINES: usize = 1 << 17;
-/// As deep as trees may be: a table of deeper ones would take too long to make.
+/// The greatest depth of trees with a table: a table for deeper trees would take too long to build.
 const MAX_DEPTH: u32 = 64;
-/// Columns in a line. With no more, each leaf has one line, and a column's place is its number.
+/// The number of columns in a line. In a forest of no more columns, each leaf has one line, and a column's
+/// place in the line is its number.
 const COLUMNS_PER_LINE: usize = 8;
-/// Lines that are fetched before they are added up, so that the processor waits for all of them together.
+/// The number of lines that are fetched before they are added up, so that the processor waits for all of them
+/// together.
 const AHEAD: usize = 32;
-/// Units of a side on a step are 2⁻³².
+/// The sides of steps are added up as whole numbers, in units of 2⁻³².
 const UNIT: f64 = (1u64 << 32) as f64;
 
-/// The gains on all paths.
+/// The gains on the paths to all leaves.
 #[derive(Debug, Clone)]
 pub(crate) enum GainTable {
-    /// Of one column, for each step of the kernel: the side.
+    /// For one column: the side of each step of the kernel, as [`Gain`] defines it.
     StepTable(Vec<f64>),
-    /// Of several columns.
+    /// For several columns: the gains and sides of each leaf.
     Lines {
-        /// The first leaf of each tree.
+        /// For each tree, the number of leaves in the trees before it.
         first: Vec<u32>,
-        /// How many lines a leaf has.
+        /// The number of lines for each leaf.
         lines_a_leaf: usize,
         lines: Vec<Line>,
-        /// Of more than [`COLUMNS_PER_LINE`] columns, for each line the columns that are in it. What is left empty has numbers of its own,
-        /// behind all columns: were it always the same, each sum would wait for the one before.
+        /// For each line, the columns that are in it; empty unless there are more than [`COLUMNS_PER_LINE`]
+        /// columns. Unused places have different numbers, greater than those of all columns: if they had one
+        /// number, each sum would wait for the one before.
         columns: Vec<[u16; COLUMNS_PER_LINE]>,
     },
 }
 
-/// Gains and sides of [`COLUMNS_PER_LINE`] columns: one line of the cache.
+/// The gains and sides of [`COLUMNS_PER_LINE`] columns: one cache line.
 #[derive(Debug, Clone, Copy, Default)]
 #[repr(align(64))]
 pub(crate) struct Line([[f32; 2]; COLUMNS_PER_LINE]);
@@ -55,7 +58,7 @@ fn lines(columns: usize, trees: &[Tree]) -> usize {
     trees.iter().map(leaves).sum::<usize>() * lines_a_leaf(columns, trees)
 }
 
-/// Whether there is a table for these trees.
+/// Whether these trees can have a table.
 fn fits(columns: usize, trees: &[Tree]) -> bool {
     let fit = |tree: &Tree| tree.planes().is_empty() && tree.depth() <= MAX_DEPTH;
     trees.iter().all(fit)
@@ -63,7 +66,7 @@ fn fits(columns: usize, trees: &[Tree]) -> bool {
         && u16::try_from(columns + COLUMNS_PER_LINE).is_ok()
 }
 
-/// What a row gained on its paths, the same to the bit as the table of several columns gives.
+/// The gains of a row, found by a walk: the same to the bit as those from a table of several columns.
 pub(crate) fn walked(columns: usize, trees: &[Tree], expected: &[Vec<f64>], row: &[f32]) -> Gains {
     let mut sums = vec![[0.0f32; 2]; columns];
     let mut gains: Vec<(u32, Gain)> = Vec::new();
@@ -83,7 +86,7 @@ pub(crate) fn walked(columns: usize, trees: &[Tree], expected: &[Vec<f64>], row:
     Gains(sums.into_iter().map(gain).collect())
 }
 
-/// The gain of a column among those of a path.
+/// The gain of a column on a path; it is added to `gains` if it is not there yet.
 fn place(gains: &mut Vec<(u32, Gain)>, column: u32) -> &mut Gain {
     let at = gains.iter().position(|(known, _)| *known == column).unwrap_or_else(|| {
         gains.push((column, Gain::default()));
@@ -93,12 +96,13 @@ fn place(gains: &mut Vec<(u32, Gain)>, column: u32) -> &mut Gain {
 }
 
 impl GainTable {
-    /// Whether rows of so many columns have a table of several columns.
+    /// Whether a forest of `columns` columns has a table of several columns.
     pub(crate) fn is_for(columns: usize, trees: &[Tree]) -> bool {
         columns > 1 && fits(columns, trees)
     }
 
-    /// `None` where rows have to walk: with planes, in trees that are too deep, or too many.
+    /// Builds the table; `None` where rows have to walk: with planes, with trees that are too deep, or with
+    /// too many lines or columns.
     pub(crate) fn new(columns: usize, trees: &[Tree]) -> Option<Self> {
         if !fits(columns, trees) {
             return None;
@@ -117,7 +121,7 @@ impl GainTable {
         Some(Self::Lines { first, lines_a_leaf, lines: table.0, columns: table.1 })
     }
 
-    /// How many leaves [`GainTable::gains`] gets.
+    /// The number of leaves that [`GainTable::gains`] takes.
     pub(crate) fn leaves(&self) -> usize {
         match self {
             Self::StepTable(_) => 1,
@@ -125,7 +129,8 @@ impl GainTable {
         }
     }
 
-    /// What a row of so many columns gained that gets to these leaves, as [`crate::score::kernel::Kernel::score_and_leaves`] counts them.
+    /// The gains of a row of `columns` cells that reaches these leaves, with the numbers that
+    /// [`crate::score::kernel::Kernel::score_and_leaves`] gives them.
     pub(crate) fn gains(&self, columns: usize, leaves: &[u32]) -> Gains {
         match self {
             Self::StepTable(sides) => Gains(vec![Gain { all: 1.0, side: sides[leaves[0] as usize] }]),
@@ -169,7 +174,8 @@ fn gain([all, side]: [f32; 2]) -> Gain {
     Gain { all: f64::from(all), side: f64::from(side) }
 }
 
-/// Adds a leaf's lines to a table, and of more than [`COLUMNS_PER_LINE`] columns the columns that are in them.
+/// Adds the lines of a leaf to a table and, if there are more than [`COLUMNS_PER_LINE`] columns, the columns
+/// that are in them.
 fn add_lines(
     gains: Vec<(u32, Gain)>,
     columns: usize,
@@ -195,14 +201,14 @@ fn add_lines(
     }
 }
 
-/// For each step of one column, on which side its leaves are.
+/// For each step of one column, the sum of the sides of its leaves.
 fn sides_of_steps(trees: &[Tree]) -> Vec<f64> {
     let sides: Vec<Vec<f64>> = trees.iter().map(sides).collect();
     let of = |tree: usize, leaf: usize| ((sides[tree][leaf] * UNIT) as i64).cast_unsigned();
     step_table::sums(trees, of).into_iter().map(|sum| sum.cast_signed() as f64 / UNIT).collect()
 }
 
-/// For each node of a tree of one column its side.
+/// For each node of a tree of one column, its side, as [`Gain`] defines it.
 fn sides(tree: &Tree) -> Vec<f64> {
     let expected = tree.expected();
     let mut gains = vec![Gain::default(); expected.len()];
@@ -217,7 +223,7 @@ fn sides(tree: &Tree) -> Vec<f64> {
     gains.into_iter().map(|gain| gain.side).collect()
 }
 
-/// For each leaf of a tree without planes what the columns on its path gained.
+/// For each leaf of a tree without planes, the gains of the columns on its path.
 fn gains_of_leaves(tree: &Tree) -> Vec<Vec<(u32, Gain)>> {
     let expected = tree.expected();
     let mut of_nodes: Vec<Vec<(u32, Gain)>> = vec![Vec::new(); expected.len()];

@@ -1,31 +1,31 @@
-//! Trees and a row in, each column's share in setting it apart out, and on which side it is.
-//! Saabas, "Interpreting random forests" (2014); [`crate::Forest::explain`] says what a share is.
+//! Trees and a row in, each column's share of the score and the side of its cell out. Saabas, "Interpreting
+//! random forests" (2014); [`crate::Forest::explain`] defines the share.
 
 use crate::tree::{Node, Tree};
 
-/// What one column did to set a row apart.
+/// The contribution of one column to the score of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Contribution {
-    /// 0 to 1; those of all columns add up to 1.
+    /// The share, 0 to 1; the shares of all columns add up to 1.
     pub share: f64,
-    /// On which side of the training rows the cell is, as far as it set the row apart.
+    /// The side of the training rows on which the cell is, by the side on which the column gained more.
     pub side: Side,
 }
 
-/// Where a cell is.
+/// The side of the training rows on which a cell is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// Over most training rows.
+    /// Above most training rows.
     High,
     /// Below most training rows.
     Low,
 }
 
-/// What one column gained, in edges or what stands for them.
+/// The gain of one column, in edges or the mode's own unit.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Gain {
     pub(super) all: f64,
-    /// How much of it on the high side, less how much on the low; losses left out.
+    /// The gains on the high side less those on the low side, without negative gains.
     pub(super) side: f64,
 }
 
@@ -36,12 +36,13 @@ impl Gain {
     }
 }
 
-/// What each column gained.
+/// The gain of each column.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Gains(pub(super) Vec<Gain>);
 
 impl Gains {
-    /// Of `row`, along its path through each tree, given with the expected leaf value of a training row in each of its nodes.
+    /// The gains of `row` along its path through each tree. `trees` has each tree with the result of
+    /// [`Tree::expected`].
     pub(crate) fn walked<'a>(
         columns: usize,
         trees: impl Iterator<Item = (&'a Tree, &'a Vec<f64>)>,
@@ -58,8 +59,8 @@ impl Gains {
         gains
     }
 
-    /// Adds what the step from a node to its child gained to the node's column; a plane's gain goes to its columns by how
-    /// far each took the row from the middle.
+    /// Adds the gain of a step from a node to its child to the column of the node. The gain of a plane is
+    /// divided among its columns by how far each column took the row from the middle.
     fn credit(&mut self, tree: &Tree, at: usize, next: usize, row: &[f32], gain: f64) {
         match tree.nodes()[at] {
             Node::Split { column, right, .. } => self.add(column as usize, gain, next == right as usize),
@@ -75,12 +76,12 @@ impl Gains {
         }
     }
 
-    /// Adds to what a column gained, on one side.
+    /// Adds a gain to a column, on the high or the low side.
     pub(crate) fn add(&mut self, column: usize, gain: f64, is_high: bool) {
         self.0[column].add(gain, is_high);
     }
 
-    /// What each column did.
+    /// The contribution of each column.
     pub(crate) fn contributions(self) -> Vec<Contribution> {
         let total: f64 = self.0.iter().map(|gain| gain.all.max(0.0)).sum();
         let alike = 1.0 / self.0.len() as f64;

@@ -1,4 +1,4 @@
-//! Why there is no forest: one sentence each.
+//! The reasons why a forest cannot be built, one sentence each.
 
 use crate::tree::TreeError;
 use crate::tree::path_length::MAX_SUM;
@@ -7,10 +7,10 @@ use thiserror::Error;
 /// The largest number of columns.
 pub const MAX_COLUMNS: usize = i32::MAX as usize;
 
-/// Why there is no forest.
+/// The reason why a forest cannot be built.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum ForestError {
-    /// A hyperplane cannot look at more columns than there are.
+    /// The extension level is not less than the number of columns.
     #[error("extension level must be less than the number of columns ({columns}), got {extension_level}")]
     ExtensionLevel {
         /// See [`Params::extension_level`](crate::Params::extension_level).
@@ -18,14 +18,14 @@ pub enum ForestError {
         /// How many columns the samples have.
         columns: usize,
     },
-    /// The forest might not fit.
+    /// The forest may not fit the available memory.
     #[error(
         "the forest must fit the available memory of {available} bytes, got trees and samples for {needed} bytes"
     )]
     Memory {
-        /// What it may take, in bytes.
+        /// The most memory that the forest may take, in bytes.
         needed: u64,
-        /// What is there, in bytes.
+        /// The available memory, in bytes.
         available: u64,
     },
     /// No columns, or more than an artifact can number.
@@ -37,15 +37,15 @@ pub enum ForestError {
     /// A forest grown from no rows.
     #[error("sample size must be at least 1, got 0")]
     NoSamples,
-    /// Beyond what a score is exact for.
+    /// The trees' greatest path lengths add up to too much for exact scores.
     #[error("the trees' greatest path lengths must add up to less than {MAX_SUM}, got {0}")]
     TooDeep(f64),
-    /// One of the trees is none.
+    /// A tree that is not valid.
     #[error("tree {tree}: {error}")]
     Tree {
-        /// Which, counted from 0.
+        /// The index of the tree, counted from 0.
         tree: usize,
-        /// What is wrong with it.
+        /// The reason why the tree is not valid.
         #[source]
         error: TreeError,
     },

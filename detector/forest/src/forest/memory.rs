@@ -6,15 +6,16 @@ use crate::data::samples::Samples;
 use crate::train::bag;
 use crate::train::params::Params;
 
-/// Forests of fewer bytes are not compared with the machine's memory.
+/// The largest need, in bytes, for which the available memory is not checked.
 const SMALL: u64 = 8 << 20;
 
-/// Refuses forests that the machine, or the container, has no room for, all of them together.
+/// Refuses forests that together need more memory than the machine, or the container, has available.
 pub(crate) fn check(samples: &Samples, forests: &[Params]) -> Result<(), ForestError> {
     fits(forests.iter().map(|params| needed(samples, params)).fold(0, u64::saturating_add))
 }
 
-/// Refuses what takes more bytes than there are.
+/// Returns [`ForestError::Memory`] when more bytes are needed than are available. Where the available memory
+/// is not known, everything fits.
 pub(crate) fn fits(needed: u64) -> Result<(), ForestError> {
     if needed <= SMALL {
         return Ok(());
@@ -25,8 +26,9 @@ pub(crate) fn fits(needed: u64) -> Result<(), ForestError> {
     }
 }
 
-/// The most that a forest takes, in bytes: 2ψ nodes a tree, each as it was grown (28) and as it is walked (24); and ψ planes,
-/// their terms of 16 bytes also twice.
+/// The most memory that a forest takes, in bytes. With a sample size of ψ, a tree has 2ψ nodes, each stored
+/// as it was grown (28 bytes) and as it is walked (24 bytes). An extended tree also has ψ planes of 48 bytes,
+/// and their terms of 16 bytes are stored twice too.
 fn needed(samples: &Samples, params: &Params) -> u64 {
     let size = u64::from(bag::sample_size(samples, params));
     let terms = u64::from(params.extension_level()) + 1;

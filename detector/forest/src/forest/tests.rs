@@ -74,7 +74,8 @@ fn bells() -> Samples {
     Samples::new(3, (1..800).flat_map(|i| [bell(i, 1), bell(i, 5), bell(i, 11)]).collect()).unwrap()
 }
 
-/// For few columns, for many, and for one, whose trees are a table.
+/// The numbers of columns cover each kind of table: one column, whose trees become steps, few columns and
+/// many.
 #[test]
 fn a_row_is_explained_from_tables_as_by_walking_and_scores_the_same() {
     for (columns, mode) in
@@ -213,7 +214,8 @@ fn a_forest_too_deep_for_exact_scores_is_refused() {
 }
 
 proptest! {
-    /// Doubling is exact, so every split must come out doubled, and every score the same.
+    /// Multiplying by a power of two is exact, so every split must come out multiplied, and every score the
+    /// same.
     #[test]
     fn the_unit_of_a_column_does_not_matter(
         cells in prop::collection::vec(-1000.0f64..1000.0, 2 * 3..2 * 60),

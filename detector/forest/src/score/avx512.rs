@@ -1,8 +1,9 @@
 //! Ranked trees and rows in, sums of path lengths out, on processors with AVX-512: the only `unsafe` code of the crate.
 //!
-//! [`add_path_lengths`] has 32 rows in the lanes of a vector and goes through one tree after the other; it suits many rows
-//! of few columns, since the cell that a node splits on is blended from all columns. [`path_length`] has 32 trees in the
-//! lanes and goes through one row; a node's cell is a single permutation there, its node a blend or a gather.
+//! There are two ways. `down_trees` has 32 rows in the lanes of a vector and goes through one tree after
+//! the other; it suits many rows of few columns, since the cell that a node splits on is blended from all
+//! columns. `across_trees` has 32 trees in the lanes and goes through one row after the other; there the
+//! cell of a node is a single permutation, and the node itself a blend or a gather.
 
 #![allow(
     unsafe_code,
@@ -17,14 +18,14 @@ use crate::tree::path_length::PathLength;
 #[allow(clippy::wildcard_imports, reason = "their names begin with _mm512")]
 use std::arch::x86_64::*;
 
-/// Trees whose 12-bit limbs add up in 16 bits: 16 · 4095 < 2¹⁶.
+/// The number of trees whose 12-bit limbs can be added up in 16 bits: 16 · 4095 < 2¹⁶.
 const TREES_PER_FLUSH: usize = 1 << (u16::BITS - LIMB_BITS);
 /// With more columns, blending a cell from all of them takes longer than going row by row.
 const MAX_BLENDED: usize = 8;
 /// With fewer rows, most of a block would be idle.
 const MIN_BLOCK: usize = 20;
 
-/// Whether this processor has what the functions of this file need.
+/// Whether this processor has the AVX-512 features that this file needs; false with the feature `portable`.
 pub(super) fn is_there() -> bool {
     !cfg!(feature = "portable")
         && is_x86_feature_detected!("avx512f")
@@ -32,7 +33,7 @@ pub(super) fn is_there() -> bool {
         && is_x86_feature_detected!("avx512vbmi")
 }
 
-/// The sum for one row.
+/// The sum of one row's path lengths in all trees of the grove.
 pub(super) fn path_length(grove: &Grove, row: &[f32]) -> PathLength {
     assert!(is_there() && row.len() == grove.columns);
     // SAFETY: the processor has the features, as was just checked.
@@ -45,7 +46,8 @@ pub(super) fn path_length(grove: &Grove, row: &[f32]) -> PathLength {
     }
 }
 
-/// The sum for one row; `found` is called with the place of its leaf in the heap order of each tree.
+/// The sum of one row's path lengths. `found` is called for each tree, with the index of the tree and the
+/// place of the row's leaf in heap order.
 pub(super) fn leaves(grove: &Grove, row: &[f32], found: impl FnMut(usize, u16)) -> PathLength {
     assert!(is_there() && row.len() == grove.columns);
     // SAFETY: the processor has the features, as was just checked.
@@ -105,7 +107,7 @@ fn store(lanes: &mut Lanes, vector: __m512i) {
     unsafe { _mm512_storeu_si512(lanes.as_mut_ptr().cast(), vector) }
 }
 
-/// The ranks of `cells`, in their order. `ranks` has room for whole vectors.
+/// Writes the ranks of `cells` to `ranks`, in the same order. `ranks` must have room for whole vectors.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn rank(grove: &Grove, cells: &[f32], ranks: &mut [[u16; RANKED]]) {
     let (whole, rest) = cells.as_chunks();
@@ -119,7 +121,8 @@ fn rank(grove: &Grove, cells: &[f32], ranks: &mut [[u16; RANKED]]) {
     }
 }
 
-/// As [`super::ranker::Ranker::rank`], for the `vector`th 16 cells of whole rows.
+/// Writes the ranks of 16 cells to `ranks`, the same as [`super::ranker::Ranker::rank`] gives. They are the
+/// cells from index 16 · `vector` on, in rows one after the other.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn rank_vector(grove: &Grove, vector: usize, cells: &[f32; RANKED], ranks: &mut [u16; RANKED]) {
     let lanes = &grove.grids[vector % grove.grids.len()];
@@ -207,8 +210,8 @@ fn rank_of<const COLUMNS: usize>(node: __m512i) -> __m512i {
     _mm512_and_si512(node, _mm512_set1_epi16(((1u32 << rank_bits(COLUMNS)) - 1) as i16))
 }
 
-/// The rank of the cell that each of 32 nodes splits on, each in its own row: the columns blended in pairs by one bit of the
-/// node's column after the other.
+/// For each lane, the rank of the cell that its node splits on, in its own row. The columns are blended in
+/// pairs, by one bit of the node's column number after the other.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn blend<const COLUMNS: usize>(node: __m512i, columns: &[Lanes; COLUMNS]) -> __m512i {
     let is_odd = |bit: u32| {
@@ -220,7 +223,8 @@ fn blend<const COLUMNS: usize>(node: __m512i, columns: &[Lanes; COLUMNS]) -> __m
     for pair in 0..COLUMNS / 2 {
         cells[pair] = _mm512_mask_blend_epi16(odd, load(&columns[2 * pair]), load(&columns[2 * pair + 1]));
     }
-    // The rest is no loop: the compiler keeps an array in registers only where all its indices are constants.
+    // The next steps are not in a loop: the compiler keeps an array in registers only where all its indices
+    // are constants.
     if COLUMNS > 2 {
         let odd = is_odd(1);
         for pair in 0..COLUMNS / 4 {
@@ -233,7 +237,7 @@ fn blend<const COLUMNS: usize>(node: __m512i, columns: &[Lanes; COLUMNS]) -> __m
     cells[0]
 }
 
-/// The codes of the path lengths at two times 32 leaves.
+/// The codes of the path lengths at 64 leaves, 32 in `low` and 32 in `high`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn codes(tree: &Ranked, low: __m512i, high: __m512i) -> __m512i {
     let low = _mm512_castsi256_si512(_mm512_cvtepi16_epi8(low)); // the last eight bits: the leaf's number
@@ -255,7 +259,7 @@ fn add_limbs(tree: &Ranked, codes: __m512i, limbs: &mut [[__m512i; 2]; LIMBS]) {
     }
 }
 
-/// Adds the limbs up to whole path lengths.
+/// Adds up the limbs to whole path lengths, and adds those to `sums`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn flush(limbs: &[[__m512i; 2]; LIMBS], sums: &mut [PathLength]) {
     for (at, halves) in limbs.iter().enumerate() {
@@ -268,7 +272,8 @@ fn flush(limbs: &[[__m512i; 2]; LIMBS], sums: &mut [PathLength]) {
     }
 }
 
-/// Adds the path lengths of the rows whose ranks are `ranks`, with room for one row more behind them.
+/// Adds the path lengths of the rows whose ranks are `ranks` to `sums`. From the start of the last row on
+/// there must be [`MAX_COLUMNS`] ranks, since a row is loaded as two whole vectors.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn across_trees(grove: &Grove, ranks: &[u16], sums: &mut [PathLength]) {
     let bits = rank_bits(grove.columns);
@@ -283,8 +288,8 @@ fn across_trees(grove: &Grove, ranks: &[u16], sums: &mut [PathLength]) {
     }
 }
 
-/// The path lengths of the leaves at `places`, one in each tree. Not part of its caller, where the compiler would make vectors
-/// of it, which takes twice the time.
+/// The sum of the path lengths of the leaves at `places`, one in each tree. Not inlined: in its caller, the
+/// compiler would vectorize it, which takes twice the time.
 #[inline(never)]
 fn sum_of_lengths(trees: &[Ranked], places: &Lanes) -> PathLength {
     let length = |(tree, &place): (&Ranked, &u16)| {
@@ -303,7 +308,7 @@ struct Row {
 }
 
 impl Row {
-    /// Of the ranks that `ranks` begin with; there are two vectors' worth.
+    /// Loads the row at the start of `ranks`, which must have at least [`MAX_COLUMNS`] ranks.
     #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
     fn new(ranks: &[u16], columns: usize) -> Self {
         let lanes: &[Lanes] = ranks[..MAX_COLUMNS].as_chunks().0;
@@ -325,7 +330,7 @@ fn leaves_across(nodes: &[Lanes], row: &Row, bits: u32) -> __m512i {
         };
         _mm512_cmpgt_epu16_mask(cell, _mm512_and_si512(node, rank))
     };
-    // The earliest comparison halves a level first, since the latest is not known yet.
+    // The earliest comparison halves a level first, since the result of the latest is not known yet.
     let first = is_greater(load(&nodes[1]));
     let [node] = halve_level::<1>(nodes, first);
     let second = is_greater(node);
@@ -355,7 +360,7 @@ fn step(place: __m512i, greater: __mmask32) -> __m512i {
     _mm512_mask_add_epi16(left, greater, left, _mm512_set1_epi16(1))
 }
 
-/// Of a level of twice `HALF` nodes, those that are left after the first comparison of each lane.
+/// For each lane, the `HALF` nodes of a level that it can still reach after its first comparison.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn halve_level<const HALF: usize>(nodes: &[Lanes], greater: __mmask32) -> [__m512i; HALF] {
     let level = &nodes[2 * HALF..4 * HALF];
@@ -366,7 +371,7 @@ fn halve_level<const HALF: usize>(nodes: &[Lanes], greater: __mmask32) -> [__m51
     left
 }
 
-/// Of `TWICE` nodes, those that are left after one more comparison.
+/// For each lane, the `HALF` of `TWICE` nodes that it can still reach after one more comparison.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn halve<const TWICE: usize, const HALF: usize>(
     nodes: [__m512i; TWICE],
@@ -379,7 +384,7 @@ fn halve<const TWICE: usize, const HALF: usize>(
     left
 }
 
-/// The node at `place`, each lane's own.
+/// For each lane, the node of its tree at its own `place`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn gather(nodes: &[Lanes], place: __m512i) -> __m512i {
     assert!(nodes.len() > LEAVES);

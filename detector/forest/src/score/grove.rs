@@ -1,8 +1,8 @@
 //! Trees of at most eight levels in, tables for the SIMD kernels out.
 //!
-//! A cell matters only by which thresholds it exceeds, so it is replaced by its rank among its column's thresholds in the whole
-//! forest, once per row. A node then is 16 bits, column and rank, and a tree's 255 nodes are eight vectors: they stay in
-//! registers, and a look-up is a permutation instead of a load.
+//! Only the thresholds that a cell exceeds matter, so the cell is replaced by its rank among its column's
+//! thresholds in the whole grove, once per row. A node then is 16 bits, column and rank, and a tree's 255
+//! nodes are eight vectors: they stay in registers, and a look-up is a permutation instead of a load.
 
 use super::ranker::Ranker;
 use super::split_values::split_values;
@@ -11,31 +11,32 @@ use crate::tree::{Node, Tree};
 
 /// Levels of inner nodes in a complete tree.
 pub(super) const LEVELS: u32 = 8;
-/// Positions in a level, at most: nodes stand in heap order, the root at 1, the children of i at 2i and 2i + 1.
+/// The number of leaves of a complete tree. Nodes are in heap order: the root at 1, the children of i at 2i
+/// and 2i + 1.
 pub(super) const LEAVES: usize = 1 << LEVELS;
 /// 16-bit lanes of a vector.
 pub(super) const LANES: usize = 32;
-/// Different path lengths in one tree, at most. (256 rows cannot make more: 64 pairs of a depth from 1 to 8 and a sample
-/// count need 288 rows.)
+/// The most different path lengths in one tree. (256 rows cannot make more: 64 pairs of a depth from 1 to 8
+/// and a sample count need 288 rows.)
 pub(super) const LENGTHS: usize = 64;
-/// A path length is cut into so many limbs of 12 bits.
+/// The number of limbs, of 12 bits each, that a path length is cut into.
 pub(super) const LIMBS: usize = 4;
 pub(super) const LIMB_BITS: u32 = 12;
-/// Columns whose ranks fit two vectors.
+/// The most columns whose ranks fit two vectors.
 pub(super) const MAX_COLUMNS: usize = 2 * LANES;
 
 /// A vector's worth of 16-bit numbers.
 pub(super) type Lanes = [u16; LANES];
-/// Cells that are ranked side by side.
+/// The number of cells that are ranked together.
 pub(super) const RANKED: usize = 16;
 
-/// Trees that share their ranks.
+/// Trees whose nodes compare with the same ranks.
 #[derive(Debug, Clone)]
 pub(super) struct Grove {
     pub(super) columns: usize,
     pub(super) ranker: Ranker,
-    /// What the ranker needs of each cell's column, for vectors of cells of row after row; repeated from the start when
-    /// a vector begins with the first column again.
+    /// The ranker's numbers for the column of each cell: one entry for each vector of 16 cells, in rows one
+    /// after the other. Where a vector begins with the first column again, the entries repeat from the first.
     pub(super) grids: Vec<GridLanes>,
     pub(super) trees: Vec<Ranked>,
     /// The nodes of 32 trees at a time: at index 256g + i, node i of the trees 32g to 32g + 31. One more at the end, so
@@ -53,27 +54,27 @@ pub(super) struct GridLanes {
     pub(super) first_cut: [u32; RANKED],
 }
 
-/// One tree, complete: where a path ends early, all below has its path length.
+/// One tree, made complete: where a path ends early, all leaves below have its path length.
 #[derive(Debug, Clone)]
 pub(super) struct Ranked {
     /// The node at index i of the heap order is number i % 32 of vector i / 32: the column, above the rank of the threshold.
     pub(super) nodes: [Lanes; LEAVES / LANES],
-    /// Which of the path lengths each leaf has.
+    /// For each leaf, the index of its path length in `lengths`.
     pub(super) codes: [u8; LEAVES],
-    /// The number of each leaf among the tree's own.
+    /// For each leaf, the number of the original tree's leaf that it belongs to.
     pub(super) numbers: [u8; LEAVES],
     pub(super) lengths: [PathLength; LENGTHS],
     /// The path lengths' limbs, lowest first: two vectors each.
     pub(super) limbs: [[Lanes; LENGTHS / LANES]; LIMBS],
 }
 
-/// Bits of a node that are the rank, where there are `columns` columns.
+/// The number of bits of a node that hold the rank, where there are `columns` columns.
 pub(super) const fn rank_bits(columns: usize) -> u32 {
     u16::BITS - columns.next_power_of_two().ilog2()
 }
 
 impl Grove {
-    /// `None` when a column has too many thresholds, or a tree too many path lengths.
+    /// Builds the tables; `None` when a column has too many thresholds, or a tree too many path lengths.
     pub(super) fn new(columns: usize, trees: &[Tree]) -> Option<Self> {
         let cuts = split_values(columns, trees);
         let never = (1u32 << rank_bits(columns)) - 1; // the rank that no cell exceeds
@@ -123,7 +124,7 @@ fn across(trees: &[Ranked]) -> Vec<Lanes> {
 }
 
 impl Ranked {
-    /// `None` when the tree has too many different path lengths.
+    /// Completes a tree; `None` when it has too many different path lengths.
     fn new(tree: &Tree, cuts: &Ranker, never: u16) -> Option<Self> {
         let mut ranked = Self {
             nodes: [[never; LANES]; LEAVES / LANES],
@@ -168,13 +169,15 @@ fn leaves_below(place: usize) -> std::ops::Range<usize> {
     first..first + width
 }
 
-/// Whether there are codes enough for the tree's path lengths.
+/// Whether the path lengths of the tree fit into a [`Ranked`]: few enough, and each short enough for its
+/// limbs.
 pub(super) fn has_few_lengths(tree: &Tree) -> bool {
     let mut known = Vec::new();
     tree.leaf_lengths().all(|length| code(length, &mut known).is_some())
 }
 
-/// The number of `length` among the `known`; `None` when there are too many, or it is too long for its limbs.
+/// The index of `length` in `known`, where it is added if it is new; `None` when there are too many, or it is
+/// too long for its limbs.
 fn code(length: PathLength, known: &mut Vec<PathLength>) -> Option<u8> {
     if length >> (LIMB_BITS * LIMBS as u32) > 0 {
         return None;

@@ -10,7 +10,7 @@ use super::walks::Walks;
 use crate::tree::Tree;
 use crate::tree::path_length::PathLength;
 
-/// How a forest is scored.
+/// A way to score the rows of a forest.
 #[derive(Debug, Clone)]
 pub(crate) enum Kernel {
     /// One column: a table of scores.
@@ -18,12 +18,12 @@ pub(crate) enum Kernel {
     /// Trees of at most eight levels, on a processor with AVX-512.
     #[cfg(target_arch = "x86_64")]
     Ranks(Ranks),
-    /// Anything else.
+    /// All other trees, on any processor.
     Walks(Walks),
 }
 
 impl Kernel {
-    /// The best for these trees on this machine.
+    /// The fastest kernel for these trees on this machine.
     pub(crate) fn new(columns: usize, trees: &[Tree], scale: Scale) -> Self {
         if let Some(steps) = (columns == 1).then(|| StepTable::new(trees, scale)).flatten() {
             return Self::StepTable(steps);
@@ -45,7 +45,8 @@ impl Kernel {
         }
     }
 
-    /// The score of one row, and in `leaves` the number of its leaf in each tree; of one column, the first is its step.
+    /// The score of one row. Writes the number of its leaf in each tree to `leaves`; a [`StepTable`] writes
+    /// the row's step to the first entry instead.
     pub(crate) fn score_and_leaves(&self, scale: Scale, row: &[f32], leaves: &mut [u32]) -> f64 {
         match self {
             Self::StepTable(steps) => {
@@ -58,7 +59,7 @@ impl Kernel {
         }
     }
 
-    /// The scores of up to [`BLOCK`] rows that stand in `cells` one after the other.
+    /// Writes the scores of up to [`BLOCK`] rows to `scores`. `cells` has the rows one after the other.
     pub(crate) fn scores(&self, trees: &[Tree], scale: Scale, cells: &[f32], scores: &mut [f64]) {
         let columns = cells.len() / scores.len();
         if let Self::StepTable(steps) = self {
@@ -95,7 +96,7 @@ impl Kernel {
     }
 }
 
-/// the plain walk, which every other is tested against: node by node, tree by tree.
+/// The plain walk, tree by tree and node by node: every kernel is tested against it.
 pub(crate) fn path_length(trees: &[Tree], row: &[f32]) -> PathLength {
     trees.iter().map(|tree| tree.path_length_of(row)).sum()
 }

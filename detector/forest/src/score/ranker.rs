@@ -1,18 +1,20 @@
 //! Sorted cuts and a cell in, its rank out: how many cuts are less than the cell.
 //!
-//! A uniform grid over the cuts says where to begin; a binary search of as many steps as the fullest grid cell needs
-//! does the rest. Cell and cut go through the same monotone formula, so the rank is exact, whatever the rounding.
+//! A uniform grid over the cuts gives the index where a binary search begins; the search has as many steps as
+//! the fullest grid cell needs. Cell and cut go through the same monotone formula, so rounding cannot make
+//! the rank wrong.
 
 /// Grid cells per cut.
 const CELLS_PER_CUT: usize = 8;
 
-/// Ranks for several columns.
+/// The cuts of several columns, arranged for finding ranks.
 #[derive(Debug, Clone)]
 pub(super) struct Ranker {
     pub(super) grids: Vec<Grid>,
     /// For each grid cell of each column, the index in `cuts` of the first cut that is not in a cell before it.
     pub(super) starts: Vec<u32>,
-    /// The cuts of all columns, each column's followed by as many infinities as a search may overlook.
+    /// The cuts of all columns. Each column's cuts are followed by 2^steps infinities, so that a search stays
+    /// inside.
     pub(super) cuts: Vec<f32>,
     /// 2^steps − 1 is at least the number of cuts in any grid cell.
     pub(super) steps: u32,
@@ -52,7 +54,7 @@ impl Grid {
 }
 
 impl Ranker {
-    /// For columns whose cuts are `cuts`, each sorted and without duplicates.
+    /// A ranker for columns with these cuts; each list must be sorted and without duplicates.
     pub(super) fn new(cuts: &[Vec<f32>]) -> Self {
         let mut grids = Vec::with_capacity(cuts.len());
         let mut counts = Vec::new();
@@ -71,7 +73,7 @@ impl Ranker {
         ranker
     }
 
-    /// Puts the cuts one after the other, and turns counts into starts.
+    /// Writes the cuts of all columns one after the other, and turns the counts in `starts` into indices.
     fn place(&mut self, cuts: &[Vec<f32>]) {
         for (grid, column) in self.grids.iter_mut().zip(cuts) {
             grid.first_cut = self.cuts.len() as u32;

@@ -12,7 +12,7 @@ pub(crate) struct Ranks {
 }
 
 impl Ranks {
-    /// `None` when this machine has no kernel for it, or the trees do not fit.
+    /// Builds the groves; `None` when this processor has no AVX-512, or the trees do not fit.
     pub(crate) fn new(columns: usize, trees: &[Tree]) -> Option<Self> {
         let fit = |tree: &Tree| tree.planes().is_empty() && tree.depth() <= LEVELS && has_few_lengths(tree);
         if !avx512::is_there() || columns > MAX_COLUMNS || !trees.iter().all(fit) {
@@ -29,12 +29,12 @@ impl Ranks {
         }
     }
 
-    /// The sum for one row.
+    /// The sum of one row's path lengths in all trees.
     pub(crate) fn path_length(&self, row: &[f32]) -> PathLength {
         self.groves.iter().map(|grove| avx512::path_length(grove, row)).sum()
     }
 
-    /// The same, and in `leaves` the number of the leaf in each tree.
+    /// The same sum; writes the number of the row's leaf in each tree to `leaves`.
     pub(crate) fn leaves(&self, row: &[f32], leaves: &mut [u32]) -> PathLength {
         let mut rest = leaves;
         let mut sum = 0;

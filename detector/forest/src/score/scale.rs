@@ -1,10 +1,10 @@
-//! A sum of path lengths in, the score out: Liu, Ting and Zhou, "Isolation Forest" (ICDM 2008), equation 2; and what becomes
-//! of the score of a row that lies beyond the training rows.
+//! A sum of path lengths in, the score out: Liu, Ting and Zhou, "Isolation Forest" (ICDM 2008), equation 2.
+//! The score of a row outside the ranges of the training rows in, a higher score out.
 
 use crate::train::params::Mode;
 use crate::tree::path_length::{FRACTION_BITS, PathLength, average_path_length};
 
-/// What turns a row's sum of path lengths, or of what stands for them, into its score.
+/// The formula that turns a row's sum of path lengths, or of other leaf values, into its score.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Scale {
     /// s = 2^(factor · sum): Liu et al. 2008, equation 2.
@@ -14,9 +14,9 @@ pub(crate) enum Scale {
         /// c(ψ).
         normal: f64,
     },
-    /// The same, of products.
+    /// The same formula, where the leaf values are products.
     Product {
-        /// As of a length.
+        /// The factor, as in [`Scale::Length`].
         factor: f64,
         /// c(ψ).
         normal: f64,
@@ -27,7 +27,7 @@ pub(crate) enum Scale {
     Density {
         /// 1 / trees per unit of [`PathLength`].
         factor: f64,
-        /// ln(ψ): a leaf counts rows, a density their share.
+        /// ln(ψ): it turns a leaf's count of rows into their share.
         rows: f64,
         /// log₂(ψ).
         levels: f64,
@@ -36,12 +36,13 @@ pub(crate) enum Scale {
     Nothing,
 }
 
-/// What becomes of a score.
+/// The result of [`Scale::cut_off`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct CutOff {
     /// The score, in (0, 1].
     pub(crate) score: f64,
-    /// What the mean of the trees' values has lost: edges, or what stands for them.
+    /// The difference by which the mean of the trees' leaf values became lower, in edges or the mode's own
+    /// unit.
     pub(crate) lost: f64,
 }
 
@@ -70,11 +71,11 @@ impl Scale {
         }
     }
 
-    /// What becomes of `score` where the row is cut off at once with the probability `chance`, in [0, 1), on each level:
-    /// nothing for 0.
+    /// The score of a row that is isolated at once with the probability `chance`, in [0, 1), on each level of
+    /// a tree. Without that its score is `score`; a `chance` of 0 changes nothing.
     ///
-    /// Of h levels one then passes (1 − (1 − p)ʰ) / p on the average, and h for p towards 0. A product and a density have
-    /// log₂(ψ) levels, and what is cut off counts as nothing.
+    /// With the chance p, (1 − (1 − p)ʰ) / p of h levels are left on the average, and h for p towards 0. A
+    /// product and a density have log₂(ψ) levels, and count as 0 where the row is isolated at once.
     pub(crate) fn cut_off(self, score: f64, chance: f64) -> CutOff {
         let spared = |levels: f64| levels * libm::log1p(-chance);
         let shortened = |length: f64, normal: f64, shorter: f64| CutOff {

@@ -14,7 +14,7 @@ pub(crate) struct StepTable {
 }
 
 impl StepTable {
-    /// `None` when a tree has planes.
+    /// Builds the table; `None` when a tree has planes.
     pub(crate) fn new(trees: &[Tree], scale: Scale) -> Option<Self> {
         if trees.iter().any(|tree| !tree.planes().is_empty()) {
             return None;
@@ -26,7 +26,7 @@ impl StepTable {
         Some(Self { ranker: Ranker::new(&split_values(1, trees)), scores })
     }
 
-    /// The step that `cell` is on: the number of cuts that are less.
+    /// The step that `cell` is on: the number of cuts that are less than `cell`.
     pub(crate) fn of(&self, cell: f32) -> u32 {
         self.ranker.rank(0, cell)
     }
@@ -37,7 +37,8 @@ impl StepTable {
     }
 }
 
-/// For each step the sum, modulo 2⁶⁴, of the values of the leaves that it leads to; a leaf is given by its tree and its node.
+/// For each step, the sum, modulo 2⁶⁴, of the values of the leaves that a cell on it reaches, one in each
+/// tree. `value` takes the index of a tree and of its leaf.
 pub(crate) fn sums(trees: &[Tree], value: impl Fn(usize, usize) -> u64) -> Vec<u64> {
     let cuts = split_values(1, trees).swap_remove(0);
     let mut changes = vec![0u64; cuts.len() + 2];
@@ -53,7 +54,8 @@ pub(crate) fn sums(trees: &[Tree], value: impl Fn(usize, usize) -> u64) -> Vec<u
         .collect()
 }
 
-/// Notes at which ranks a leaf of `tree` is entered (its value is added) and left (it is subtracted, modulo 2⁶⁴).
+/// Adds the value of each leaf of `tree` to `changes` at the first rank that reaches the leaf, and subtracts
+/// it after the last, modulo 2⁶⁴.
 fn add_changes(tree: &Tree, cuts: &[f32], changes: &mut [u64], value: impl Fn(usize) -> u64) {
     let mut waiting = vec![(0, 0, cuts.len())]; // a node, and the first and last rank that lead to it
     while let Some((at, first, last)) = waiting.pop() {

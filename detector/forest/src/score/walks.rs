@@ -5,27 +5,29 @@
 use crate::tree::path_length::PathLength;
 use crate::tree::{Node, Term, Tree};
 
-/// Walks side by side.
+/// The number of walks that run side by side.
 const LANES: usize = 8;
-/// After so many levels, at most, it is checked whether all have arrived: a lopsided tree is deeper than most paths through it.
+/// The most levels between two checks whether all walks have arrived: a lopsided tree is deeper than most
+/// paths through it.
 const ROUND: u32 = 8;
-/// Leads a row nowhere.
+/// A term that adds 0 to every distance.
 const NOTHING: Term = Term { column: 0, centre: 0.0, weight: 0.0 };
 
-/// Trees for walks.
+/// Trees in the form for walks.
 #[derive(Debug, Clone)]
 pub(crate) enum Walks {
-    /// Of splits alone.
+    /// Trees that have splits only.
     Splits(Vec<Flat<Split>>),
-    /// With planes.
+    /// Trees with planes.
     Planes(Vec<Flat<Planar>>),
 }
 
-/// A tree whose siblings stand side by side, and whose leaves lead to themselves.
+/// A tree in which the children of a node are next to each other, and the next node of a leaf is the leaf
+/// itself.
 #[derive(Debug, Clone)]
 pub(crate) struct Flat<S> {
     steps: Vec<S>,
-    /// Those of a leaf, then those of each plane, filled up with [`NOTHING`] to `width`.
+    /// The terms of a leaf, then those of each plane, filled up with [`NOTHING`] to `width`.
     terms: Vec<Term>,
     width: usize,
     path_lengths: Vec<PathLength>,
@@ -34,16 +36,17 @@ pub(crate) struct Flat<S> {
     depth: u32,
 }
 
-/// From a node to its left child, or to the right one, which is the next.
+/// A node of a [`Flat`] tree: the step to its left child, or to its right child, which is next to the left.
 pub(crate) trait Step: Copy {
-    /// The step of `tree`'s node at index `from`, whose children are at `left` and after it; of a leaf, itself is at `left`.
+    /// The step of `tree`'s node at index `from`. Its children are at `left` and `left` + 1; a leaf has
+    /// itself at `left`.
     fn of(tree: &Tree, from: usize, left: u32, flat: &mut Flat<Self>) -> Self;
-    /// Where `row` goes.
+    /// The index of the node that `row` goes to.
     fn next(self, flat: &Flat<Self>, row: &[f32]) -> u32;
     fn left(self) -> u32;
 }
 
-/// To the right when the cell is greater.
+/// A step to the right when the cell is greater than the threshold, to the left otherwise.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Split {
     column: u32,
@@ -51,12 +54,12 @@ pub(crate) struct Split {
     left: u32,
 }
 
-/// To the right when the row is before the plane.
+/// A step to the right when the row is before the plane, to the left otherwise.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Planar {
     offset: f64,
     left: u32,
-    /// The first of its terms.
+    /// The index of the first of its terms.
     terms: u32,
 }
 
@@ -119,7 +122,7 @@ impl Walks {
         }
     }
 
-    /// The sum for one row without missing cells.
+    /// The sum of path lengths of one row without missing cells.
     pub(crate) fn path_length(&self, row: &[f32]) -> PathLength {
         match self {
             Self::Splits(trees) => through_all(trees, row),
@@ -127,7 +130,7 @@ impl Walks {
         }
     }
 
-    /// The same, and in `leaves` the number of the leaf in each tree.
+    /// The same sum; writes the number of the row's leaf in each tree to `leaves`.
     pub(crate) fn leaves(&self, row: &[f32], leaves: &mut [u32]) -> PathLength {
         match self {
             Self::Splits(trees) => leaves_in_all(trees, row, leaves),
@@ -144,12 +147,12 @@ impl Walks {
     }
 }
 
-/// One row through several trees at a time.
+/// The sum of path lengths of one row, which walks through several trees at a time.
 fn through_all<S: Step>(trees: &[Flat<S>], row: &[f32]) -> PathLength {
     ends(trees, row).map(|(tree, at)| tree.path_lengths[at as usize]).sum()
 }
 
-/// The same, and in `leaves` the numbers of the leaves.
+/// The same sum; writes the number of the row's leaf in each tree to `leaves`.
 fn leaves_in_all<S: Step>(trees: &[Flat<S>], row: &[f32], leaves: &mut [u32]) -> PathLength {
     let number = |((tree, at), leaf): ((&Flat<S>, u32), &mut u32)| {
         *leaf = tree.leaves[at as usize];
@@ -158,7 +161,7 @@ fn leaves_in_all<S: Step>(trees: &[Flat<S>], row: &[f32], leaves: &mut [u32]) ->
     ends(trees, row).zip(leaves).map(number).sum()
 }
 
-/// Where one row gets to in each tree.
+/// The index of the leaf that one row reaches in each tree.
 fn ends<'a, S: Step>(trees: &'a [Flat<S>], row: &'a [f32]) -> impl Iterator<Item = (&'a Flat<S>, u32)> {
     let (groups, rest) = trees.as_chunks::<LANES>();
     let groups = groups.iter().flat_map(move |group| walk::<S, LANES>(|lane| &group[lane], |_| row));
@@ -166,7 +169,7 @@ fn ends<'a, S: Step>(trees: &'a [Flat<S>], row: &'a [f32]) -> impl Iterator<Item
     trees.iter().zip(groups.chain(rest))
 }
 
-/// Several rows through one tree at a time.
+/// Adds the path lengths of rows to `sums`; several rows walk through one tree at a time.
 fn through_each<S: Step>(trees: &[Flat<S>], columns: usize, cells: &[f32], sums: &mut [PathLength]) {
     for tree in trees {
         let mut rows = cells.chunks_exact(columns * LANES);
@@ -182,7 +185,7 @@ fn through_each<S: Step>(trees: &[Flat<S>], columns: usize, cells: &[f32], sums:
     }
 }
 
-/// Where each lane's row gets to in its tree.
+/// For each lane, the index of the leaf that its row reaches in its tree.
 #[inline]
 fn walk<'a, S: Step + 'a, const N: usize>(
     tree: impl Fn(usize) -> &'a Flat<S>,

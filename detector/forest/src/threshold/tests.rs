@@ -57,7 +57,7 @@ fn bad_scores_and_shares_are_refused() {
     }
 }
 
-/// Rows of Gaussian columns, of which each seed draws others.
+/// Rows of Gaussian columns; each seed draws different ones.
 fn clean(columns: usize, rows: usize, seed: u64) -> Samples {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
     let cells = (0..columns * rows).map(|_| StandardNormal.sample(&mut rng));
@@ -76,10 +76,10 @@ fn realised(columns: usize, rows: usize) -> Vec<f64> {
     (0..200).map(of_seed).collect()
 }
 
-/// With 999 rows and a share of 0.02 the cut is the 20th greatest score, so the realised share is distributed as
-/// Beta(20, 980): standard deviation 0.00442, 95th percentile 0.0277 (`scipy.stats.beta`); 5000 new rows show it to
-/// 0.002. The mean over 200 seeds is known to 0.00035 then. Of 200, 10 are beyond a 95th percentile, and more than 20
-/// once in a thousand times.
+/// With 999 rows and a share of 0.02 the cut is the 20th greatest score, so the realised share is distributed
+/// as Beta(20, 980): standard deviation 0.00442, 95th percentile 0.0277 (`scipy.stats.beta`). 5000 new rows
+/// measure it to 0.002, so the mean over 200 seeds is known to 0.00035. Of 200 shares, about 10 exceed the
+/// 95th percentile, and more than 20 do so once in a thousand times.
 #[test]
 fn clean_rows_exceed_a_conformal_cut_no_more_often_than_its_bound_over_200_seeds() {
     for columns in [1, 3, 10] {
@@ -91,7 +91,8 @@ fn clean_rows_exceed_a_conformal_cut_no_more_often_than_its_bound_over_200_seeds
     }
 }
 
-/// Each row is left out by few trees, whose scores scatter: the cut is higher than it had to be, never lower.
+/// Few trees are grown without a given row, so its score scatters: the cut is higher than necessary, never
+/// lower.
 #[test]
 fn hardly_more_rows_than_the_sample_size_keep_the_bound_too() {
     let realised = realised(1, 199);

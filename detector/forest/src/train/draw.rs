@@ -3,15 +3,15 @@
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::Rng;
 
-/// A place in the set that no row takes.
+/// The mark of a free place in the hash set.
 const FREE: usize = usize::MAX;
 
 /// Draws rows without repetition (R. W. Floyd, in Bentley, "Programming Pearls", CACM 30(9), 1987).
 pub(super) struct Draw {
     population: usize,
     count: usize,
-    /// The rows drawn so far: a hash set with open addressing, a quarter full at most. The standard one's hash, meant to
-    /// withstand attacks, would take a third of the time that a forest takes to grow.
+    /// The rows drawn so far: a hash set with open addressing, a quarter full at most. The hash of the
+    /// standard set, which withstands attacks, would take a third of the time that a forest takes to grow.
     drawn: Vec<usize>,
 }
 
@@ -22,7 +22,8 @@ impl Draw {
         Self { population, count, drawn: vec![FREE; places] }
     }
 
-    /// Puts different rows into `rows`, in random order unless they are all there are.
+    /// Writes `count` different row numbers to `rows`, in random order; in ascending order if they are all
+    /// rows.
     pub(super) fn rows(&mut self, rng: &mut Xoshiro256PlusPlus, rows: &mut Vec<usize>) {
         rows.clear();
         if self.count == self.population {
@@ -40,7 +41,7 @@ impl Draw {
         }
     }
 
-    /// False when `row` was there before.
+    /// Inserts `row` into the set. False when it was there before.
     fn insert(&mut self, row: usize) -> bool {
         const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15; // Fibonacci hashing: Knuth, TAOCP vol. 3, 6.4
         let bits = self.drawn.len().ilog2();

@@ -1,33 +1,35 @@
-//! A node's values in, the split value that parts them best out.
+//! A node's values in, the split value with the greatest gain out.
 //!
-//! The gain of a split value is the share of the standard deviation that it takes away: Liu, Ting and Zhou, "On Detecting
-//! Clustered Anomalies Using SCiForest" (ECML PKDD 2010), equation 1, where both sides count alike; in Cortes' pooled gain
-//! (arXiv:2110.13402) each counts by its rows.
+//! The gain of a split value is the share of the standard deviation that the split removes: Liu, Ting and
+//! Zhou, "On Detecting Clustered Anomalies Using SCiForest" (ECML PKDD 2010), equation 1, where both sides
+//! count alike; in Cortes' pooled gain (arXiv:2110.13402) each side counts by its number of rows.
 
-/// How the deviations of two sides become one.
+/// The way in which the standard deviations of two sides are combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Criterion {
     /// Their mean.
     Averaged,
-    /// Their mean, each with the weight of its rows.
+    /// Their mean, weighted by the number of rows.
     Pooled,
 }
 
-/// Buffers that live on from node to node.
+/// The search for the best split value, with buffers that are kept from node to node.
 #[derive(Debug, Default)]
 pub(super) struct Gain {
     keys: Vec<i64>,
     sorted: Vec<f64>,
-    /// Of the sorted values up to each, and of their squares.
+    /// The sum of the sorted values up to each; `squares` has the sum of their squares.
     sums: Vec<f64>,
     squares: Vec<f64>,
-    /// What a split after each of them leaves of the standard deviation, times the number of values.
+    /// For a split after each of the sorted values, the combined standard deviation that is left, times the
+    /// number of values.
     rests: Vec<f64>,
 }
 
 impl Gain {
-    /// The split value in the middle between two neighbouring values, and its gain, the greatest there is; of equal gains the
-    /// lowest split value. `None` when all values are equal. Missing ones, which are NaN, are left out.
+    /// The split value with the greatest gain, and that gain. It is the middle between two neighbouring
+    /// values; of equal gains, the lowest split value. `None` when all values are equal. Missing values,
+    /// which are NaN, are ignored.
     pub(super) fn best(&mut self, values: &[f64], criterion: Criterion) -> Option<(f64, f64)> {
         self.sort(values);
         let whole = self.sum()?;
@@ -37,7 +39,7 @@ impl Gain {
         Some((low + (high - low) / 2.0, 1.0 - rest / whole.spread()))
     }
 
-    /// Fills in `sorted`; whole numbers are sorted much faster.
+    /// Fills in `sorted`. The values are sorted as whole numbers, which is much faster.
     fn sort(&mut self, values: &[f64]) {
         self.keys.clear();
         self.keys.extend(values.iter().filter(|value| !value.is_nan()).map(|value| key(value.to_bits())));
@@ -46,7 +48,8 @@ impl Gain {
         self.sorted.extend(self.keys.iter().map(|key| f64::from_bits(bits(*key))));
     }
 
-    /// Fills in `sums` and `squares`, of values less the middle of their range: far from 0, squares lose their digits.
+    /// Fills in `sums` and `squares`, and returns the sums of all values. The middle of the range is
+    /// subtracted from each value first: far from 0, squares lose their digits.
     fn sum(&mut self) -> Option<Side> {
         let middle = self.sorted.first()? / 2.0 + self.sorted.last()? / 2.0;
         let mut side = Side { count: 0.0, sum: 0.0, squares: 0.0 };
@@ -76,7 +79,8 @@ impl Gain {
         }
     }
 
-    /// After which value a split leaves least, and how much; only between different ones there is a split.
+    /// The index of the value after which a split leaves the least, and how much it leaves. A split needs two
+    /// different values.
     fn least_rest(&self) -> Option<(usize, f64)> {
         let mut least = (0, f64::INFINITY);
         for (at, (pair, &rest)) in self.sorted.windows(2).zip(&self.rests).enumerate() {
@@ -120,7 +124,7 @@ impl Criterion {
     }
 }
 
-/// Ordered as the numbers of these bits are (IEEE 754, totalOrder).
+/// The key of a number with these bits. Keys have the order of their numbers (IEEE 754, totalOrder).
 fn key(bits: u64) -> i64 {
     let bits = bits.cast_signed();
     bits ^ ((bits >> 63).cast_unsigned() >> 1).cast_signed()

@@ -16,10 +16,10 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng;
 use std::ops::Range;
 
-/// Hyperplanes that the averaged gain chooses among: SCiForest's τ.
+/// The number of columns or hyperplanes that the averaged gain chooses among: SCiForest's τ.
 const TRIES: usize = 10;
 
-/// What grows one tree after the other, and keeps its buffers between them.
+/// The grower of one tree after the other; it keeps its buffers between them.
 pub(crate) struct Grower<'a> {
     samples: &'a Samples,
     size: usize,
@@ -30,16 +30,16 @@ pub(crate) struct Grower<'a> {
     rng: Xoshiro256PlusPlus,
     draw: Draw,
     sampled: SampledRows<'a>,
-    /// Every column once. The first few are constant in the node at hand.
+    /// The columns that the tree sees, each once. Those that are constant in the current node come first.
     columns: Vec<u32>,
     nodes: Vec<Node>,
     planes: Vec<Plane>,
-    /// The leaves' values, in order, where they are not path lengths.
+    /// The values of the leaves, in order, in a mode where they do not follow from depth and sample count.
     leaves: Vec<PathLength>,
     gain: Gain,
 }
 
-/// What a node's rows are compared by; their values stand in [`SampledRows::values`].
+/// The column or hyperplane that a node splits on. Its values for the rows are in [`SampledRows::values`].
 enum SplitOn {
     Column(u32),
     Plane(Vec<Term>),
@@ -79,7 +79,7 @@ impl<'a> Grower<'a> {
         }
     }
 
-    /// The tree of `seed`.
+    /// Grows the tree of `seed`.
     pub(crate) fn tree(&mut self, seed: u64) -> Tree {
         self.rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         self.sampled.sample(&mut self.draw, &mut self.rng);
@@ -99,7 +99,7 @@ impl<'a> Grower<'a> {
         self.sampled.by_leaf().zip(lengths).collect()
     }
 
-    /// Leaves the tree as many columns as it may see: a Fisher-Yates shuffle that ends early.
+    /// Keeps as many random columns as the tree may see: a Fisher-Yates shuffle that ends early.
     fn draw_columns(&mut self) {
         if self.columns_per_tree < self.columns.len() {
             for place in 0..self.columns_per_tree {
@@ -110,7 +110,8 @@ impl<'a> Grower<'a> {
         }
     }
 
-    /// Grows the node of `rows`, which `path` led to; the first `constants` columns are known to be constant in them.
+    /// Grows the node of `rows` and the nodes below it. `path` leads to the node; the first `constants`
+    /// columns are known to be constant in the rows.
     fn grow(&mut self, rows: Range<usize>, path: LeafValue, mut constants: usize) {
         let at = self.nodes.len();
         self.nodes.push(Node::Leaf { samples: rows.len() as u32 });
@@ -139,7 +140,7 @@ impl<'a> Grower<'a> {
         self.nodes[at] = node;
     }
 
-    /// The node of this split, its children not yet known.
+    /// The node of this split. Its child indices are not known yet, and are 0.
     fn node(&mut self, SplitCandidate { on, split_value, .. }: SplitCandidate) -> Node {
         match on {
             SplitOn::Column(column) => {
@@ -152,7 +153,7 @@ impl<'a> Grower<'a> {
         }
     }
 
-    /// How to part `rows`; `None` when all are equal. Their values are left in `sampled`.
+    /// Chooses the split of `rows`; `None` when all are equal. The values of the rows are left in `sampled`.
     fn candidate(&mut self, rows: Range<usize>, constants: &mut usize) -> Option<SplitCandidate> {
         match self.mode {
             Mode::AveragedGain => self.best_candidate(&rows, constants, Criterion::Averaged, TRIES),
@@ -165,7 +166,7 @@ impl<'a> Grower<'a> {
         }
     }
 
-    /// Of so many random columns or planes the one, with its split value, that gains most.
+    /// The split with the greatest gain among `tries` random columns or planes.
     fn best_candidate(
         &mut self,
         rows: &Range<usize>,
@@ -201,7 +202,7 @@ impl<'a> Grower<'a> {
         (span.0 < span.1).then_some((on, span))
     }
 
-    /// Reads the values of `rows`; the least and the greatest.
+    /// Reads the values of `rows` into `sampled`, and returns the least and the greatest.
     fn read(&mut self, rows: &Range<usize>, on: &SplitOn) -> Span {
         match on {
             SplitOn::Column(column) => {
@@ -212,14 +213,14 @@ impl<'a> Grower<'a> {
         }
     }
 
-    /// Uniform in the span: at least one row on either side.
+    /// A split value drawn uniformly from the span, with at least one row on either side.
     fn random_split_value(&mut self, on: &SplitOn, span: Span) -> f64 {
         let split_value = span.0 + (span.1 - span.0) * unit(&mut self.rng);
         nearest(on, split_value, span)
     }
 
-    /// A random column that differs among `rows`, its smallest and its greatest cell. Those found constant are put to
-    /// the front of the columns, so that no descendant reads them again.
+    /// A random column that differs among `rows`, its smallest and its greatest cell. Columns that are found
+    /// to be constant are moved to the front, so that no descendant reads them again.
     fn varying_column(&mut self, rows: Range<usize>, constants: &mut usize) -> Option<(u32, f32, f32)> {
         while *constants < self.columns.len() {
             let choice = *constants + below(self.columns.len() - *constants, &mut self.rng);
@@ -260,8 +261,8 @@ impl<'a> Grower<'a> {
     }
 }
 
-/// The number next to `split_value` that parts the values as it does, or the next that leaves the greatest on its right: for a
-/// column a number that `f32` holds.
+/// The number nearest to `split_value` that sends each value to the same side, except that the greatest value
+/// of the span always goes right; for a column, a number that `f32` holds.
 fn nearest(on: &SplitOn, split_value: f64, span: Span) -> f64 {
     match on {
         SplitOn::Column(_) => f64::from(threshold(split_value).min((span.1 as f32).next_down())),

@@ -1,16 +1,17 @@
-//! The steps from the root to a leaf in, the leaf's value out: a path length, or what stands for it in other modes.
-//! Formulas: Liu et al. 2008, equation 1; Cortes, "Isolation forests: looking beyond tree depth" (arXiv:2111.11639).
+//! The steps from the root to a leaf in, the leaf's value out: a path length, or the number that replaces it
+//! in other modes. Formulas: Liu et al. 2008, equation 1; Cortes, "Isolation forests: looking beyond tree
+//! depth" (arXiv:2111.11639).
 
 use crate::train::params::Mode;
 use crate::tree::path_length::{PathLength, average_path_length, fixed};
 
-/// A box thinner than this share of its node's range counts as this: cells have no more digits.
+/// The least share of a node's range that a child is counted with: cells have no more digits.
 const THINNEST: f64 = 1.0 / (1 << 24) as f64;
-/// The values that a product of adjusted steps may have. It halves a score once in c(sample size) units, about 10, so
-/// nothing is seen beyond.
+/// The least and the greatest value of a product of adjusted steps. A score halves with each c(sample size)
+/// units, about 10, so a greater product would make no difference.
 const PRODUCTS: [f64; 2] = [f64::EPSILON, 200.0];
 
-/// The value that a path from the root has gathered so far.
+/// The value of a path from the root up to the current node.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LeafValue {
     mode: Mode,
@@ -19,17 +20,18 @@ pub(crate) struct LeafValue {
 }
 
 impl LeafValue {
-    /// No step yet.
+    /// The value at the root: no step yet.
     pub(crate) fn new(mode: Mode) -> Self {
         Self { mode, depth: 0, value: if mode == Mode::AdjustedDensity { 1.0 } else { 0.0 } }
     }
 
-    /// How many steps it has.
+    /// The number of steps so far.
     pub(crate) fn depth(self) -> u32 {
         self.depth
     }
 
-    /// One step more, to the side that `rows` of a node's rows went to, which has `range` of their range: shares in (0, 1).
+    /// The value after one more step, to the side that has the share `rows` of the node's rows and the share
+    /// `range` of its range, both in (0, 1).
     pub(crate) fn step(self, rows: f64, range: f64) -> Self {
         let range = range.max(THINNEST);
         // The expected step is about 1, as an edge is; towards 0 where few rows take much of the range.
@@ -43,8 +45,9 @@ impl LeafValue {
         Self { mode: self.mode, depth: self.depth + 1, value }
     }
 
-    /// The value of a leaf with `samples` rows at its end: for [`Mode::Density`] the logarithm of rows per volume, where
-    /// the root's volume is 1; otherwise a path length, or a product like one.
+    /// The value of a leaf with `samples` rows at the end of this path: for [`Mode::Density`] the logarithm
+    /// of rows per volume, where the root's volume is 1; for [`Mode::AdjustedDensity`] a product; otherwise a
+    /// path length.
     pub(crate) fn leaf(self, samples: u32) -> PathLength {
         fixed(match self.mode {
             Mode::Standard | Mode::AveragedGain | Mode::PooledGain | Mode::AdjustedDepth => {

@@ -1,8 +1,9 @@
 //! Random bits in, standard normal numbers out, the same on every processor.
 //!
-//! The ziggurat of Doornik, "An Improved Ziggurat Method to Generate Normal Random Samples" (2005), with the draws of the crate
-//! `rand_distr`, but with libm's logarithm and exponential function. Those of `rand_distr` are the platform's as soon as any
-//! crate of a build enables them in `num-traits`, and platforms differ in the last bit.
+//! The ziggurat of Doornik, "An Improved Ziggurat Method to Generate Normal Random Samples" (2005), with the
+//! draws of the crate `rand_distr`, but with libm's logarithm and exponential function. `rand_distr` uses the
+//! platform's functions as soon as any crate of a build enables them in `num-traits`, and platforms differ in
+//! the last bit.
 
 use super::draw::unit;
 use super::ziggurat::{ENDS, TAIL};
@@ -50,7 +51,7 @@ fn open_unit(rng: &mut Xoshiro256PlusPlus) -> f64 {
     in_binade(1023, rng.next_u64()) - (1.0 - f64::EPSILON / 2.0)
 }
 
-/// The number of this biased exponent with the upper 52 of `bits` behind the binary point.
+/// The number with this biased exponent and the upper 52 of `bits` as its fraction.
 fn in_binade(exponent: u64, bits: u64) -> f64 {
     f64::from_bits(exponent << 52 | bits >> 12)
 }
@@ -61,7 +62,8 @@ mod tests {
     use rand_distr::{Distribution, StandardNormal};
     use rand_xoshiro::rand_core::SeedableRng;
 
-    /// They differ where a platform's logarithm does: in the last bit, of one in some thousand.
+    /// The numbers differ where the platform's logarithm differs: in the last bit, for one in several
+    /// thousand.
     #[test]
     fn numbers_are_those_of_rand_distr_but_for_the_last_bit_of_the_tail() {
         let mut ours = Xoshiro256PlusPlus::seed_from_u64(5);

@@ -1,4 +1,4 @@
-//! A mode and four numbers in, [`Params`] out: how to train a forest, valid by construction.
+//! A mode and four numbers in, `Params` out: the parameters of training a forest, valid by construction.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -8,32 +8,33 @@ pub const MAX_TREES: u32 = 10_000;
 /// The largest number of rows that a tree is grown from.
 pub const MAX_SAMPLE_SIZE: u32 = 1 << 20;
 
-/// How trees are split, and what value their leaves have. All but the first change the original algorithm at one place each.
+/// How trees are split, and which value their leaves have. Each mode except `Standard` changes the original
+/// algorithm in one place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Mode {
     /// Random splits, path lengths: Liu, Ting and Zhou, "Isolation Forest" (ICDM 2008). With an extension level: Hariri, Kind
     /// and Brunner, "Extended Isolation Forest" (IEEE TKDE 33(4), 2021).
     #[default]
     Standard,
-    /// Of ten random columns or planes the one, and of its split values the one, with the greatest averaged gain: Liu, Ting
-    /// and Zhou, "On Detecting Clustered Anomalies Using SCiForest" (ECML PKDD 2010), definition 2. Finds anomalies
-    /// that are far out in some column.
+    /// Among the split values of ten random columns or planes, the one with the greatest averaged gain: Liu,
+    /// Ting and Zhou, "On Detecting Clustered Anomalies Using SCiForest" (ECML PKDD 2010), definition 2.
+    /// Finds anomalies that are far out in some column.
     AveragedGain,
     /// A random column or plane, and the split value with the greatest pooled gain: Cortes, "Revisiting randomized choices in
     /// isolation forests" (arXiv:2110.13402, 2021), the fair-cut forest. Finds anomalies between clusters, best with
     /// an extension level of 1 and a sample size of 32.
     PooledGain,
-    /// Random splits, and path lengths whose every step counts 0 to 2, more for the side that has more rows to its range:
-    /// Cortes, "Isolation forests: looking beyond tree depth" (arXiv:2111.11639, 2021).
+    /// Random splits, and path lengths in which each step counts 0 to 2, more for the side that has more rows
+    /// for its range: Cortes, "Isolation forests: looking beyond tree depth" (arXiv:2111.11639, 2021).
     AdjustedDepth,
-    /// Random splits, and the density of the box that a leaf stands for: the same paper.
+    /// Random splits, and leaf values that are the density of rows in the leaf's box: the same paper.
     Density,
-    /// As `AdjustedDepth`, the steps multiplied instead of added: the same paper.
+    /// As `AdjustedDepth`, but the steps are multiplied, not added: the same paper.
     AdjustedDensity,
 }
 
 impl Mode {
-    /// All of them, in the order of their declaration.
+    /// All modes, in the order of their declaration.
     pub const ALL: [Self; 6] = [
         Self::Standard,
         Self::AveragedGain,
@@ -43,7 +44,7 @@ impl Mode {
         Self::AdjustedDensity,
     ];
 
-    /// Its name, as in manifests.
+    /// The name of the mode, as in manifests.
     pub fn name(self) -> &'static str {
         match self {
             Self::Standard => "Standard",
@@ -61,7 +62,7 @@ impl Mode {
     }
 }
 
-/// How to train a forest.
+/// The parameters of training a forest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Params {
     mode: Mode,
@@ -69,11 +70,11 @@ pub struct Params {
     sample_size: u32,
     extension_level: u32,
     seed: u64,
-    /// None: all of them.
+    /// `None`: each tree sees all columns.
     columns_per_tree: Option<u32>,
 }
 
-/// Which parameter is out of bounds.
+/// The parameter that is out of bounds.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ParamsError {
     /// See [`Params::trees`].
@@ -93,7 +94,7 @@ impl Default for Params {
 }
 
 impl Params {
-    /// The parameters in the order of their getters, which say what they mean; the mode is [`Mode::Standard`].
+    /// Checks the parameters and returns them. Their getters explain them; the mode is [`Mode::Standard`].
     ///
     /// # Errors
     /// `trees` outside 1 to [`MAX_TREES`], `sample_size` outside 1 to [`MAX_SAMPLE_SIZE`]. `extension_level` is checked
@@ -108,20 +109,20 @@ impl Params {
         Ok(Self { trees, sample_size, extension_level, seed, ..Self::default() })
     }
 
-    /// The same in another mode; [`Params::new`]'s is [`Mode::Standard`].
+    /// The same parameters with another mode.
     #[must_use]
     pub fn with_mode(self, mode: Mode) -> Self {
         Self { mode, ..self }
     }
 
-    /// The same, but each tree sees so many columns, drawn for it, at least one and at most all of them: scikit-learn's
-    /// `max_features`.
+    /// The same parameters, except that each tree sees only `columns` columns, drawn at random for it, at
+    /// least one and at most all: scikit-learn's `max_features`.
     #[must_use]
     pub fn with_columns_per_tree(self, columns: u32) -> Self {
         Self { columns_per_tree: Some(columns.max(1)), ..self }
     }
 
-    /// The same with these; the extension level is checked when a forest is trained.
+    /// The same parameters with these three values; the extension level is checked when a forest is trained.
     pub(crate) fn with_shape(self, mode: Mode, sample_size: u32, extension_level: u32) -> Self {
         Self { mode, sample_size, extension_level, ..self }
     }
@@ -142,13 +143,13 @@ impl Params {
         self.sample_size
     }
 
-    /// 0, the default: each split looks at one column. n: at n + 1 of them (hyperplanes: Extended Isolation Forest); less
-    /// than the number of columns.
+    /// The extension level. 0, the default: each split is on one column. `n`: each split is a hyperplane over
+    /// `n + 1` columns (Extended Isolation Forest). It must be less than the number of columns.
     pub fn extension_level(&self) -> u32 {
         self.extension_level
     }
 
-    /// How many of so many columns each tree sees; default all.
+    /// The number of columns that each tree sees, of `columns` in the data; default all.
     pub fn columns_per_tree(&self, columns: usize) -> usize {
         self.columns_per_tree.map_or(columns, |most| columns.min(most as usize))
     }

@@ -1,4 +1,5 @@
-//! The rows of one tree: each node owns a range of them, reads their values, and parts them in two.
+//! The rows of one tree: each node owns a range of them, reads their values, and divides them between its
+//! children.
 
 use super::draw::{Draw, unit};
 use crate::data::samples::Samples;
@@ -6,21 +7,22 @@ use crate::tree::Term;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::ops::Range;
 
-/// Rows of at most so many columns are copied before a tree is grown from them. Of wider ones a tree sees too little.
+/// The most columns of rows that are copied before a tree is grown from them. Of wider rows a tree reads too
+/// few cells.
 const MAX_COPIED: usize = 128;
 
-/// The rows of the tree at hand, and buffers that live on from tree to tree.
+/// The rows of the tree that is being grown, with buffers that are kept from tree to tree.
 pub(super) struct SampledRows<'a> {
     samples: &'a Samples,
     /// The sampled rows, copied together; empty where rows are too wide.
     copied: Vec<f32>,
-    /// The sampled rows, as they were drawn.
+    /// The numbers of the sampled rows, in the order in which they were drawn.
     drawn: Vec<usize>,
     /// Where each sampled row begins, in `copied` or in the samples. A node owns a range of them.
     rows: Vec<usize>,
     /// The cells of one column, or the distances from a plane, in the order of the node's rows.
     pub(super) values: Vec<f64>,
-    /// The rows that go right, while a node is parted.
+    /// A buffer for the rows that go right while a node's rows are divided.
     right: Vec<usize>,
 }
 
@@ -53,7 +55,7 @@ impl<'a> SampledRows<'a> {
         }
     }
 
-    /// The sampled rows, in the order of the leaves that they have got to.
+    /// The numbers of the sampled rows, in the order of the leaves that they ended in.
     pub(super) fn by_leaf(&self) -> impl Iterator<Item = usize> {
         let columns = self.samples.columns();
         let row = move |start: &usize| {
@@ -62,7 +64,7 @@ impl<'a> SampledRows<'a> {
         self.rows.iter().map(row)
     }
 
-    /// Reads the cells of `column` into `values`; the smallest and the greatest.
+    /// Reads the cells of `column` into `values`, and returns the smallest and the greatest.
     pub(super) fn read_column(&mut self, rows: Range<usize>, column: u32) -> (f32, f32) {
         let cells = if self.copied.is_empty() { self.samples.cells() } else { &self.copied };
         let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
@@ -75,7 +77,7 @@ impl<'a> SampledRows<'a> {
         (low, high)
     }
 
-    /// Reads the distances along `terms` into `values`; the smallest and the greatest.
+    /// Reads the distances along `terms` into `values`, and returns the smallest and the greatest.
     pub(super) fn read_distances(&mut self, rows: Range<usize>, terms: &[Term]) -> (f64, f64) {
         let cells = if self.copied.is_empty() { self.samples.cells() } else { &self.copied };
         let columns = self.samples.columns();
@@ -89,7 +91,8 @@ impl<'a> SampledRows<'a> {
         (low, high)
     }
 
-    /// Gives each missing value a side at random, by how many of the others are there.
+    /// Puts each missing value on a random side: right with the probability that a present value is on the
+    /// right.
     pub(super) fn place_missing(&mut self, count: usize, split_value: f64, rng: &mut Xoshiro256PlusPlus) {
         let values = &mut self.values[..count];
         let there = values.iter().filter(|value| !value.is_nan()).count();
@@ -100,8 +103,8 @@ impl<'a> SampledRows<'a> {
         }
     }
 
-    /// Moves the rows whose values are greater than `split_value` behind the others; where they begin. Without branches,
-    /// since nothing could foretell them.
+    /// Moves the rows whose values are greater than `split_value` behind all other rows, and returns the
+    /// index where they begin. There are no branches, since the processor could not predict them.
     pub(super) fn partition(&mut self, rows: Range<usize>, split_value: f64) -> usize {
         let start = rows.start;
         let rows = &mut self.rows[rows];

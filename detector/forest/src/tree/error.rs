@@ -1,27 +1,27 @@
-//! Why nodes are not a tree: one sentence each.
+//! The reasons why nodes are not a valid tree, one sentence each.
 
 use thiserror::Error;
 
-/// Why nodes are not a tree.
+/// The reason why nodes are not a valid tree.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum TreeError {
-    /// No root.
+    /// There is no node, and so no root.
     #[error("a tree must have at least 1 node, got 0")]
     Empty,
     /// More nodes than an index can number.
     #[error("a tree must have fewer than 2^31 nodes, got {0}")]
     TooManyNodes(usize),
-    /// A child index that names no node.
+    /// A child index that is not the index of a node.
     #[error("node {node} must have children among the tree's {nodes} nodes, got {child}")]
     NoSuchChild {
         /// The parent.
         node: u32,
-        /// The index.
+        /// The child index.
         child: u32,
         /// How many nodes there are.
         nodes: usize,
     },
-    /// A cycle, or two parents.
+    /// A node that is in a cycle, or has two parents.
     #[error("node {0} must have one parent, got more")]
     ReachedTwice(u32),
     /// Nodes that no path leads to.
@@ -32,12 +32,12 @@ pub enum TreeError {
     NoSuchColumn {
         /// The node.
         node: u32,
-        /// The index.
+        /// The column index.
         column: u32,
         /// How many columns there are.
         columns: usize,
     },
-    /// NaN or an infinity.
+    /// A number that is NaN or infinite.
     #[error("node {0} must have finite numbers, got NaN or an infinity")]
     NotFinite(u32),
     /// A weight that makes distances overflow.
@@ -48,7 +48,7 @@ pub enum TreeError {
         /// The weight.
         weight: f64,
     },
-    /// A plane index that names no plane, or a plane without columns.
+    /// A plane index that is not the index of a plane, or a plane without columns.
     #[error("node {0} must have a plane of at least 1 column, got none")]
     NoSuchPlane(u32),
 }

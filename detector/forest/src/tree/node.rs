@@ -1,32 +1,32 @@
-//! What a tree is made of: splits over one column, hyperplanes over several, leaves.
+//! The nodes of a tree: splits on one column, hyperplanes over several, leaves.
 
 /// One node of a tree. Children are indices into the tree's nodes; the root is node 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Node {
     /// A split on one column.
     Split {
-        /// Which cell of the row, counted from 0.
+        /// The index of the cell in the row, counted from 0.
         column: u32,
-        /// A cell that is greater goes right, any other left. (A threshold t in `f64` is the same, for `f32` cells, as
-        /// the largest `f32` that is not greater than t: see [`threshold`].)
+        /// A row whose cell is greater goes right, any other left. (For `f32` cells, an `f64` threshold t is
+        /// the same as the largest `f32` that is not greater than t: see [`threshold`].)
         threshold: f32,
-        /// Where the smaller go.
+        /// The child for rows whose cell is not greater.
         left: u32,
-        /// Where the greater go.
+        /// The child for rows whose cell is greater.
         right: u32,
     },
     /// A split by a hyperplane over several columns (extension level 1 and above).
     Plane {
-        /// Which of the tree's planes.
+        /// The index of the plane among the tree's planes.
         plane: u32,
-        /// Where rows behind the plane or on it go.
+        /// The child for rows behind the plane or on it.
         left: u32,
-        /// Where rows before the plane go.
+        /// The child for rows before the plane.
         right: u32,
     },
-    /// Where a path ends.
+    /// The end of a path.
     Leaf {
-        /// How many training rows ended here.
+        /// The number of training rows that ended here.
         samples: u32,
     },
 }
@@ -34,25 +34,25 @@ pub enum Node {
 /// A hyperplane: a row is before it when Σ weight · (cell − centre) > offset.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plane {
-    /// The columns it looks at, in ascending order.
+    /// The terms of the sum, by ascending column.
     pub terms: Vec<Term>,
-    /// Its distance along the weights.
+    /// The number that the sum must exceed for a row before the plane.
     pub offset: f64,
 }
 
 /// One column of a [`Plane`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Term {
-    /// Which cell of the row, counted from 0.
+    /// The index of the cell in the row, counted from 0.
     pub column: u32,
-    /// The middle of the training rows' range here.
+    /// The middle of the column's range among the training rows in the node.
     pub centre: f32,
-    /// How much this column turns the plane: from -1e100 to 1e100.
+    /// The factor of this column in the sum: from -1e100 to 1e100.
     pub weight: f64,
 }
 
-/// The largest weight: the distances of a plane add up to a number, whatever the cells. One over the least difference of two
-/// cells is 1e45.
+/// The largest weight. With it the distances of a plane add up to a finite number for any cells. Training
+/// needs less: one over the least difference of two cells is 1e45.
 pub(super) const MAX_WEIGHT: f64 = 1e100;
 
 /// The `f32` threshold that sends every `f32` cell to the side on which the `f64` threshold `t` does: the largest
@@ -82,7 +82,7 @@ impl Term {
     #[inline]
     pub(crate) fn distance(&self, row: &[f32]) -> f64 {
         let distance = self.weight * (f64::from(row[self.column as usize]) - f64::from(self.centre));
-        // A missing cell is as good as one in the middle.
+        // A missing cell counts as one in the middle.
         if distance.is_nan() { 0.0 } else { distance }
     }
 }

@@ -27,17 +27,17 @@ pub fn average_path_length(samples: u32) -> f64 {
     }
 }
 
-/// h: the edges to a leaf, and what the `samples` rows left in it would have taken further.
+/// h: the edges to a leaf, plus the average path length that would isolate the `samples` rows left in it.
 pub(crate) fn path_length(depth: u32, samples: u32) -> PathLength {
     fixed(f64::from(depth) + average_path_length(samples))
 }
 
-/// Edges, 0 or more, in fixed point.
+/// Converts edges, 0 or more, to fixed point.
 pub(crate) fn fixed(edges: f64) -> PathLength {
     (edges * 2f64.powi(FRACTION_BITS)).round() as PathLength
 }
 
-/// A path length in edges.
+/// Converts a path length to edges.
 pub(crate) fn edges(length: PathLength) -> f64 {
     length as f64 * 2f64.powi(-FRACTION_BITS)
 }

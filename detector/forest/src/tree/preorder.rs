@@ -57,7 +57,7 @@ pub(super) fn depths(nodes: &[Node]) -> Vec<u32> {
     depths
 }
 
-/// The nodes as a walk from the root meets them, left before right; their children renumbered.
+/// The nodes in pre-order, left before right, with their child indices renumbered.
 pub(super) fn preorder(nodes: &[Node]) -> Result<Vec<Node>, TreeError> {
     if nodes.is_empty() {
         return Err(TreeError::Empty);

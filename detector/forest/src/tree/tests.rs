@@ -36,7 +36,8 @@ fn what_is_not_a_tree_is_refused_with_the_node_and_the_reason() {
     assert_eq!(message(&[plane, LEAF, LEAF]), "node 0 must have a plane of at least 1 column, got none");
 }
 
-/// Found by fuzzing: such a plane opened, and the shares of its columns were infinity over infinity.
+/// Found by fuzzing: a file with such a plane opened, and the shares of its columns were infinity over
+/// infinity.
 #[test]
 fn a_plane_so_heavy_that_its_distances_are_no_numbers_is_refused() {
     let plane = |weight| Plane { terms: vec![Term { column: 0, centre: 1.0, weight }], offset: 0.0 };

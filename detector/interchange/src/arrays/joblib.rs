@@ -9,11 +9,12 @@ use crate::numpy::array::{Array, size};
 use crate::numpy::dtype::Dtype;
 use crate::object::{Graph, Id, Object};
 
-/// What joblib writes down before an array's bytes.
+/// The description of an array that joblib writes before the array's bytes.
 pub(crate) struct Header {
     dtype: Dtype,
     shape: Vec<u64>,
-    /// From joblib 1.2 on, a byte that says how much padding follows it, and that much padding.
+    /// Whether padding precedes the bytes: one byte with the padding's length, then the padding. joblib 1.2
+    /// and later write it.
     padded: bool,
 }
 
@@ -28,7 +29,7 @@ pub(crate) fn header(graph: &Graph<'_>, state: Id) -> Result<Header, NumpyError>
 }
 
 impl Header {
-    /// Whether a pickle follows instead of bytes.
+    /// Whether the elements are Python objects, so that a pickle follows instead of the array's bytes.
     pub(crate) fn holds_objects(&self) -> bool {
         self.dtype == Dtype::Object
     }

@@ -22,7 +22,7 @@ pub(crate) fn array<'a>(graph: &'a Graph<'_>, id: Id) -> Result<Cow<'a, Array<'a
     }
 }
 
-/// The objects of an array of objects, in order.
+/// The elements of a list or of an array of Python objects, in order; `None` for any other object.
 pub(crate) fn objects<'a>(graph: &'a Graph<'_>, id: Id) -> Option<&'a [Id]> {
     if let Some(parts) = graph.sequence(id) {
         return Some(parts);
@@ -35,7 +35,7 @@ pub(crate) fn objects<'a>(graph: &'a Graph<'_>, id: Id) -> Option<&'a [Id]> {
     }
 }
 
-/// State: version, shape, dtype, whether the first dimension runs fastest, bytes.
+/// Read an array from the state of `_reconstruct`: version, shape, dtype, whether in Fortran order, bytes.
 fn reconstructed<'a>(graph: &'a Graph<'_>, state: Id) -> Result<Cow<'a, Array<'a>>, NumpyError> {
     const RULE: NumpyError = NumpyError::Malformed("its state is version, shape, dtype, order and data");
     let Some(&[_, shape_id, dtype_id, _, data]) = graph.sequence(state) else { return Err(RULE) };
@@ -57,7 +57,7 @@ fn scalar<'a>(graph: &'a Graph<'_>, args: Id) -> Result<Cow<'a, Array<'a>>, Nump
     Array::new(dtype(graph, dtype_id)?, &[], data).map(Cow::Owned)
 }
 
-/// A tuple of lengths.
+/// Read a shape: a tuple of at most 64 lengths.
 pub(super) fn shape(graph: &Graph<'_>, id: Id) -> Result<Vec<u64>, NumpyError> {
     const RULE: NumpyError = NumpyError::Malformed("its shape is a tuple of lengths");
     let length = |&part| graph.int(part).and_then(|length| u64::try_from(length).ok()).ok_or(RULE);
@@ -68,7 +68,7 @@ pub(super) fn shape(graph: &Graph<'_>, id: Id) -> Result<Vec<u64>, NumpyError> {
     parts.iter().map(length).collect()
 }
 
-/// What a field of a record costs beside its name.
+/// The memory cost of a record's field in bytes, without its name.
 const FIELD_BYTES: usize = 64;
 
 const DTYPE: NumpyError = NumpyError::Malformed("its dtype has a type string and a state");
@@ -84,7 +84,8 @@ pub(super) fn dtype(graph: &Graph<'_>, id: Id) -> Result<Dtype, NumpyError> {
     }
 }
 
-/// `numpy.dtype(type string, False, True)`, and its state: version, byte order, base, names, fields, ...
+/// Read a call `numpy.dtype(type string, False, True)` and its state: version, byte order, base, names,
+/// fields, ...
 fn plain<'g>(graph: &'g Graph<'_>, id: Id) -> Result<(Dtype, &'g [Id]), NumpyError> {
     let (args, state) = graph.instance(id, Class::Dtype).ok_or(DTYPE)?;
     let text = graph.sequence(args).and_then(|args| args.first()).and_then(|&text| graph.text(text));
@@ -94,7 +95,8 @@ fn plain<'g>(graph: &'g Graph<'_>, id: Id) -> Result<(Dtype, &'g [Id]), NumpyErr
     Ok((dtype.in_order(order), state))
 }
 
-/// Names, and a dict from each to its dtype and offset. A field's dtype is plain: records do not nest.
+/// Read a record type from its field names and a dict from each name to its dtype and offset. A field's dtype
+/// is plain: records do not nest.
 fn record(graph: &Graph<'_>, names: Id, fields: Id, itemsize: usize) -> Result<Dtype, NumpyError> {
     let names = graph.sequence(names).ok_or(DTYPE)?;
     if names.len() > FIELDS_LIMIT {

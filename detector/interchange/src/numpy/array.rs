@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::dtype::{Dtype, Number};
 use super::error::NumpyError;
 
-/// An array whose bytes are as many as its shape and element type say.
+/// An array. The number of its bytes matches its shape and element type.
 #[derive(Debug, Clone)]
 pub(crate) struct Array<'a> {
     dtype: Dtype,
@@ -21,17 +21,18 @@ pub(crate) struct Column<'a> {
     offset: usize,
 }
 
-/// How many bytes an array of `shape` takes, without overflow.
+/// The number of bytes of an array of `shape`; `None` if it overflows.
 pub(crate) fn size(shape: &[u64], itemsize: usize) -> Option<u64> {
     let elements = shape.iter().try_fold(1_u64, |product, &length| product.checked_mul(length))?;
     elements.checked_mul(itemsize as u64)
 }
 
 impl<'a> Array<'a> {
-    /// Joins type, shape and bytes.
+    /// Create an array from an element type, a shape and bytes.
     ///
     /// # Errors
-    /// Bytes that are not exactly as many as type and shape say, or elements that are Python objects.
+    /// A number of bytes that does not match type and shape, elements of 0 bytes, or Python objects as
+    /// elements.
     pub(crate) fn new(dtype: Dtype, shape: &[u64], data: Cow<'a, [u8]>) -> Result<Self, NumpyError> {
         if dtype == Dtype::Object {
             return Err(NumpyError::Dtype("O".to_owned()));
@@ -44,12 +45,12 @@ impl<'a> Array<'a> {
         Err(NumpyError::Size { elements, itemsize, bytes: data.len() })
     }
 
-    /// How many elements, all dimensions multiplied.
+    /// The number of elements: the product of all dimensions.
     pub(crate) fn len(&self) -> usize {
         self.data.len() / self.dtype.itemsize()
     }
 
-    /// The elements themselves.
+    /// The elements as one column of numbers.
     ///
     /// # Errors
     /// Elements that are not numbers.
@@ -63,7 +64,7 @@ impl<'a> Array<'a> {
     /// The field `name` of each record.
     ///
     /// # Errors
-    /// No such field, or elements that are no records.
+    /// There is no such field, or the elements are not records.
     pub(crate) fn field(&self, name: &'static str) -> Result<Column<'_>, NumpyError> {
         let Dtype::Record { fields, .. } = &self.dtype else {
             return Err(NumpyError::Malformed("an array of records is needed here"));

@@ -15,7 +15,7 @@ pub(crate) enum Dtype {
         fields: Vec<Field>,
         itemsize: usize,
     },
-    /// Elements that are stepped over.
+    /// Elements whose values are not read: padding, texts and byte strings.
     Other {
         itemsize: usize,
     },
@@ -47,7 +47,7 @@ enum Kind {
 }
 
 impl Dtype {
-    /// Reads a type string: byte order (`<`, `>`, `|`, `=` or none), kind, bytes.
+    /// Parse a type string: byte order (`<`, `>`, `|`, `=` or none), kind, width.
     ///
     /// # Errors
     /// A kind or a width that no forest has.
@@ -72,7 +72,8 @@ impl Dtype {
         })
     }
 
-    /// The same type in the byte order that is written apart from it (`<`, `>`, `|` or `=`).
+    /// Return the same type with byte order `order` (`<`, `>`, `|` or `=`), which a pickle states apart from
+    /// the type string.
     pub(crate) fn in_order(self, order: &str) -> Self {
         match self {
             Self::Number(number) => Self::Number(Number { big_endian: order == ">", ..number }),
@@ -80,7 +81,7 @@ impl Dtype {
         }
     }
 
-    /// A record of fields, each of which is checked to lie inside it. Fields that are no number are dropped.
+    /// Create a record type. Each field must lie inside the record; fields that are not numbers are dropped.
     pub(crate) fn record(parts: Vec<(String, Self, usize)>, itemsize: usize) -> Result<Self, NumpyError> {
         if parts.len() > FIELDS_LIMIT {
             return Err(NumpyError::Malformed("a record has at most 64 fields"));
@@ -98,7 +99,7 @@ impl Dtype {
         Ok(Self::Record { fields, itemsize })
     }
 
-    /// Bytes an element.
+    /// The size of an element in bytes.
     pub(crate) fn itemsize(&self) -> usize {
         match self {
             Self::Number(number) => number.width,
@@ -120,7 +121,7 @@ impl Number {
         }
     }
 
-    /// The number at the start of `bytes`, where it is an integer within 64 bits.
+    /// The number at the start of `bytes`, if it is an integer that fits in an `i64`.
     pub(crate) fn int(self, bytes: &[u8]) -> Option<i64> {
         let bits = self.bits(bytes);
         match self.kind {

@@ -9,7 +9,7 @@ pub enum NumpyError {
     /// It ends too early.
     #[error(transparent)]
     Truncated(#[from] Truncated),
-    /// It takes too much to read.
+    /// Reading it takes too much memory or time.
     #[error(transparent)]
     Cost(#[from] CostError),
     /// Its parts are not the ones that numpy writes.
@@ -23,9 +23,9 @@ pub enum NumpyError {
     Size {
         /// The product of the shape.
         elements: u128,
-        /// Bytes an element.
+        /// The size of an element in bytes.
         itemsize: usize,
-        /// Bytes that are there.
+        /// The number of bytes given.
         bytes: usize,
     },
     /// A record array lacks a field.

@@ -2,7 +2,7 @@
 
 use super::error::NumpyError;
 
-/// How deep lists may stand in lists: a header needs three.
+/// The most levels to which lists, tuples and dicts may nest: a header needs three.
 const DEPTH_LIMIT: usize = 8;
 
 /// A Python literal.
@@ -18,7 +18,7 @@ pub(super) enum Literal {
 }
 
 impl Literal {
-    /// Reads one literal, after which only white space may stand.
+    /// Parse one literal. Only white space may follow it.
     pub(super) fn parse(text: &str) -> Result<Self, NumpyError> {
         let mut parser = Parser { rest: text };
         let value = parser.value(DEPTH_LIMIT)?;
@@ -96,7 +96,7 @@ impl<'t> Parser<'t> {
         Ok(Literal::Dict(entries))
     }
 
-    /// Steps over a comma; only the end may stand without one.
+    /// Skip a comma. It may be missing only before the closing bracket `end`.
     fn comma(&mut self, end: char) -> Result<(), NumpyError> {
         self.rest = self.rest.trim_start();
         match self.rest.strip_prefix(',') {
@@ -107,7 +107,7 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    /// Whether the end stands next, which is then stepped over.
+    /// Whether the closing bracket `end` comes next; if so, skip it.
     fn closes(&mut self, end: char) -> Result<bool, NumpyError> {
         self.rest = self.rest.trim_start();
         let next = self.rest.chars().next().ok_or(MALFORMED)?;
@@ -129,7 +129,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// Steps over one ASCII letter.
+    /// Skip one ASCII character.
     fn skip(&mut self) {
         self.rest = &self.rest[1..];
     }

@@ -10,14 +10,15 @@ use crate::cursor::Cursor;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// The array of an `.npy` file. Which dimension runs fastest is not kept: a forest's arrays have one.
+/// Read the array of an `.npy` file. The order of dimensions (C or Fortran) is ignored: a forest's arrays
+/// have one dimension.
 pub(crate) fn read(mut bytes: Vec<u8>) -> Result<Array<'static>, NumpyError> {
     let (dtype, shape, start) = header(&bytes)?;
     bytes.drain(..start);
     Array::new(dtype, &shape, Cow::Owned(bytes))
 }
 
-/// Type and shape, and where the elements begin.
+/// Read the header: element type, shape, and the offset in bytes at which the elements begin.
 fn header(bytes: &[u8]) -> Result<(Dtype, Vec<u64>, usize), NumpyError> {
     let mut cursor = Cursor::new(bytes);
     if cursor.take(MAGIC.len() as u64)? != MAGIC {
@@ -35,7 +36,7 @@ fn header(bytes: &[u8]) -> Result<(Dtype, Vec<u64>, usize), NumpyError> {
     Ok((dtype, shape, cursor.position()))
 }
 
-/// The longest header: what version 1 of the format can announce.
+/// The longest header in bytes: about as much as version 1 of the format can state.
 const HEADER_LIMIT: u64 = 1 << 16;
 
 const HEADER: NumpyError = NumpyError::Malformed("its header names descr, fortran_order and shape");
@@ -48,7 +49,7 @@ fn shape(literal: &Literal) -> Result<Vec<u64>, NumpyError> {
     literal.sequence().ok_or(HEADER)?.iter().map(length).collect()
 }
 
-/// A type string, or a list of fields: (name, type string).
+/// Parse an element type: a type string, or a list of fields (name, type string).
 fn dtype(literal: &Literal) -> Result<Dtype, NumpyError> {
     if let Some(text) = literal.text() {
         return Dtype::parse(text);

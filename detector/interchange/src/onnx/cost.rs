@@ -1,16 +1,17 @@
-//! A message's bytes in, the memory that it takes once it is decoded out: a list of empty texts has two bytes each in a file,
-//! and 24 in memory.
+//! The bytes of an encoded message in, the memory of the decoded message out: in a list, an empty text takes
+//! two bytes in the file and 24 bytes in memory.
 
 use prost::DecodeError;
 use prost::bytes::Buf;
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 
-/// A number in a list, which has room for twice as many.
+/// The bytes of memory for a number in a list: twice its size, because a growing list doubles its capacity.
 const NUMBER: usize = 16;
-/// A text or a view of bytes in a list, likewise.
+/// The bytes of memory for a text or a view of bytes in a list, likewise.
 const VIEW: usize = 64;
 
-/// What the fields take that carry a length, each by `of_field` of its tag and its bytes; and numbers, on top.
+/// The memory of a message's fields. A field with a length costs `of_field` of its tag and its bytes; any
+/// other field is a number.
 fn of(
     bytes: &[u8],
     of_field: impl Fn(u32, &[u8]) -> Result<usize, DecodeError>,
@@ -21,7 +22,7 @@ fn of(
         let (tag, wire_type) = decode_key(&mut rest)?;
         let cost = if wire_type == WireType::LengthDelimited {
             let length = usize::try_from(decode_varint(&mut rest)?).unwrap_or(usize::MAX);
-            // Beyond the end: the decoder says so.
+            // The field ends beyond the message: the decoder reports that.
             let Some((field, after)) = rest.split_at_checked(length) else { return Ok(total) };
             rest = after;
             of_field(tag, field)?
@@ -34,39 +35,39 @@ fn of(
     Ok(total)
 }
 
-/// A text, which is copied, or bytes, which are not.
+/// The memory of a text, which is copied, or of bytes, which are not copied.
 fn view(field: &[u8]) -> usize {
     VIEW + field.len()
 }
 
-/// Numbers without keys between them, a byte each or more.
+/// The memory of packed numbers: without keys between them, each takes one byte or more.
 fn packed(field: &[u8]) -> usize {
     NUMBER * field.len()
 }
 
-/// Of a model, its graph's lists among it.
+/// The memory of a model, including the lists of its graph.
 pub(super) fn of_model(bytes: &[u8]) -> Result<usize, DecodeError> {
     let of_graph = |bytes: &[u8]| of(bytes, |_, _| Ok(VIEW));
     of(bytes, |tag, field| if tag == 7 { of_graph(field) } else { Ok(view(field)) })
 }
 
-/// Of a node, a name, or whatever has texts and views alone.
+/// The memory of a node, a name, or another message that holds only texts and bytes.
 pub(super) fn of_node(bytes: &[u8]) -> Result<usize, DecodeError> {
     of(bytes, |tag, field| Ok(if tag == 5 { VIEW } else { view(field) }))
 }
 
-/// Of a tensor.
+/// The memory of a tensor.
 pub(super) fn of_tensor(bytes: &[u8]) -> Result<usize, DecodeError> {
     of(bytes, |tag, field| {
         Ok(match tag {
             1 | 4 | 7 => packed(field),
-            // The numbers that are made of them.
+            // For raw data, this is the memory of the numbers that are decoded from it.
             _ => view(field),
         })
     })
 }
 
-/// Of an attribute.
+/// The memory of an attribute.
 pub(super) fn of_attribute(bytes: &[u8]) -> Result<usize, DecodeError> {
     of(bytes, |tag, field| match tag {
         5 => of_tensor(field),

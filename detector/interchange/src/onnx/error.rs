@@ -15,32 +15,32 @@ pub enum ReadError {
     /// It is longer than [`FILE_LIMIT`].
     #[error("an ONNX model must have at most {FILE_LIMIT} bytes, got {0}")]
     TooLarge(usize),
-    /// It is no protobuf message, or a damaged one.
+    /// It is not a protobuf message, or a damaged one.
     #[error("the ONNX model is damaged")]
     Damaged(#[from] prost::DecodeError),
-    /// It takes too much to read.
+    /// Reading it takes too much memory or time.
     #[error(transparent)]
     Cost(#[from] CostError),
     /// It is not the graph of an isolation forest.
     #[error("the ONNX model must be an IsolationForest as skl2onnx writes it: {0}")]
     Foreign(&'static str),
-    /// Another operator stands where skl2onnx has a certain one.
+    /// A node does not have the operator that skl2onnx writes in its place.
     #[error(
         "the ONNX model must be an IsolationForest as skl2onnx writes it: {output:?} is not given by {expected}"
     )]
     Operator {
-        /// What should stand there.
+        /// The operator of skl2onnx.
         expected: &'static str,
-        /// What it gives.
+        /// The name of the node's output.
         output: String,
     },
-    /// A step of the pipeline that is not known.
+    /// A pipeline step with an unsupported operator.
     #[error(
         "the ONNX operator {0} is no step that can be taken: export the forest alone, `to_onnx(pipeline[-1], ...)`, \
          which scores rows as the steps before it give them"
     )]
     Step(String),
-    /// Steps that no row can be taken through.
+    /// The arithmetic of the pipeline's steps is refused.
     #[error("the steps of the ONNX model: {0}")]
     Arithmetic(#[from] PreprocessingError),
     /// A tree lacks a part.
@@ -49,7 +49,7 @@ pub enum ReadError {
     /// A tree's lists do not make a tree.
     #[error("tree {index}: {source}")]
     Tree {
-        /// Counted from 0.
+        /// The tree's index, counted from 0.
         index: usize,
         /// What is wrong with it.
         source: TreeError,

@@ -1,4 +1,5 @@
-//! A graph in, the parts of scikit-learn's formula out: what skl2onnx computes around its trees, checked node by node.
+//! A graph in, the parts of scikit-learn's score formula out. The arithmetic that skl2onnx writes around its
+//! trees is checked node by node.
 
 use std::collections::HashMap;
 
@@ -9,8 +10,8 @@ use crate::shown::shown;
 
 type Result<T> = std::result::Result<T, ReadError>;
 
-/// Depth and average path length of one tree, less 1, as arithmetic over its two `LabelEncoder`s: 0 gives the nodes
-/// on the path, 1 the leaf's samples.
+/// The path length in one tree: depth plus average path length, less 1, as arithmetic over its two
+/// `LabelEncoder`s. Encoder 0 gives the number of nodes on the path, encoder 1 the samples of the leaf.
 const PATH_LENGTH: &str = "Add(Add(0,Add(Cast(Equal(1,=2)),Mul(Add(\
     Mul(Add(Log(Max(Add(Mul(Cast(Greater(1,=2)),1),=-1),=1)),=0.5772157),=2),\
     Mul(Div(Max(Add(Mul(Cast(Greater(1,=2)),1),=-1),=0),Max(Mul(Cast(Greater(1,=2)),1),=1)),=-2)),\
@@ -18,9 +19,9 @@ const PATH_LENGTH: &str = "Add(Add(0,Add(Cast(Equal(1,=2)),Mul(Add(\
 
 /// `scores = -2^-(sum of path lengths / divisor) - offset`, `label = 1 - 2 (scores < 0)`.
 pub(super) struct Formula<'g> {
-    /// The outputs that give the path length in each tree.
+    /// The names of the outputs that hold the path length in each tree.
     pub(super) path_lengths: Vec<&'g str>,
-    /// Trees times c(sample size).
+    /// The number of trees times c(sample size).
     pub(super) divisor: f64,
     pub(super) offset: f32,
 }
@@ -75,18 +76,18 @@ pub(super) fn encoders<'b>(graph: &Graph<'b>, path_length: &str) -> Result<[Enco
     }
 }
 
-/// What a `LabelEncoder` makes of the number of a leaf.
+/// A `LabelEncoder`, which maps the number of a leaf to a value.
 pub(super) struct Encoder<'b> {
-    /// The output that gives the number of the leaf.
+    /// The name of the output that holds the leaf's number.
     pub(super) leaf: String,
     pub(super) values: HashMap<i64, f32>,
     _held: Held<'b>,
 }
 
-/// What an entry of an encoder costs.
+/// The memory cost of an entry of an encoder in bytes.
 const VALUE_BYTES: usize = 64;
 
-/// The `LabelEncoder`s of a tree, in the order in which they are met.
+/// The `LabelEncoder`s of a tree, in the order in which they are found.
 #[derive(Default)]
 struct Leaves<'b> {
     names: Vec<String>,
@@ -94,7 +95,7 @@ struct Leaves<'b> {
 }
 
 impl<'b> Leaves<'b> {
-    /// Spells the arithmetic that gives `output`, as in [`PATH_LENGTH`].
+    /// Write the arithmetic that computes `output` to `text`, in the notation of [`PATH_LENGTH`].
     fn spell(&mut self, graph: &Graph<'b>, output: &str, text: &mut String) -> Result<()> {
         if text.len() > PATH_LENGTH.len() {
             return Err(ReadError::Foreign("a path length is computed in another way"));
@@ -120,7 +121,7 @@ impl<'b> Leaves<'b> {
         Ok(())
     }
 
-    /// The number of the encoder behind a `Reshape`.
+    /// Return the index of the encoder behind a `Reshape`, and add the encoder if it is new.
     fn place(&mut self, graph: &Graph<'b>, reshape: &str) -> Result<usize> {
         if let Some(place) = self.names.iter().position(|name| name == reshape) {
             return Ok(place);

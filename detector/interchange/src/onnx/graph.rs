@@ -1,4 +1,4 @@
-//! A model's bytes in, its nodes and constants by the name of what they give out.
+//! A decoded model in, its nodes by the name of their output and its constants by their own name out.
 
 use std::collections::HashMap;
 
@@ -14,11 +14,11 @@ use crate::shown::shown;
 /// A graph to walk from its outputs back to its input.
 pub(super) struct Graph<'b> {
     pub(super) budget: &'b Budget,
-    /// What wrote the model.
+    /// The name and version of the program that wrote the model.
     pub(super) producer: String,
     /// The name of the one input.
     pub(super) input: String,
-    /// How many columns it has, where that is said.
+    /// The number of columns of the input; `None` if the model does not state it.
     pub(super) width: Option<u32>,
     /// The names of the outputs, in order.
     pub(super) outputs: Vec<String>,
@@ -26,7 +26,8 @@ pub(super) struct Graph<'b> {
     constants: HashMap<String, Constant>,
 }
 
-/// What a node, a constant or an attribute costs beside its fields: as an entry of a map, which has room for twice as many.
+/// The memory cost of a node, a constant or an attribute in bytes, beside its fields: an entry of a map,
+/// which may have twice the capacity that it uses.
 const NODE_BYTES: usize = 512;
 
 /// A tensor that is part of the model.
@@ -37,7 +38,8 @@ pub(super) enum Constant {
 }
 
 impl<'b> Graph<'b> {
-    /// Takes a model apart: one input, nodes of one output each, all names different.
+    /// Split a model into nodes and constants. It must have one input, one output per node, and no two equal
+    /// output names.
     pub(super) fn of(model: proto::Model, budget: &'b Budget) -> Result<Self, ReadError> {
         let graph = model.graph.ok_or(ReadError::Foreign("it has no graph"))?;
         let mut nodes = HashMap::new();
@@ -80,7 +82,7 @@ impl<'b> Graph<'b> {
         Ok((node, inputs.try_into().map_err(|_| unexpected())?))
     }
 
-    /// The node that gives `output`, whatever it is.
+    /// The node that gives `output`, with any operator.
     pub(super) fn any(&self, output: &str) -> Option<&proto::Node> {
         self.nodes.get(output)
     }
@@ -89,7 +91,7 @@ impl<'b> Graph<'b> {
         self.constants.get(name)
     }
 
-    /// A constant of one number.
+    /// The value of a constant that is one number.
     pub(super) fn number(&self, name: &str) -> Option<f64> {
         match self.constant(name)? {
             Constant::Floats(floats) => <[f32; 1]>::try_from(&floats[..]).ok().map(|[float]| float.into()),
@@ -124,17 +126,17 @@ fn chunks<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> {
     bytes.as_chunks::<N>().0.iter().copied()
 }
 
-/// The last dimension of the one input.
+/// The number of columns of the one input: the second of its two dimensions.
 fn width(inputs: &[Bytes]) -> Option<u32> {
     let [input] = inputs else { return None };
-    // A shape of two dimensions is short; one of a million would cost more than it says.
+    // A shape of two dimensions is short. One of a million would take more memory than was counted.
     let input = Some(input).filter(|input| input.len() <= SHAPE_BYTES)?;
     let shape = proto::ValueInfo::decode(input.clone()).ok()?.kind?.tensor?.shape?;
     let [_, width] = &shape.dim[..] else { return None };
     width.dim_value.and_then(|width| u32::try_from(width).ok())
 }
 
-/// What an input of two dimensions takes at most.
+/// The most bytes that an encoded input of two dimensions takes.
 const SHAPE_BYTES: usize = 4 << 10;
 
 fn names(values: Vec<Bytes>, budget: &Budget) -> Result<Vec<String>, ReadError> {
@@ -145,7 +147,7 @@ fn names(values: Vec<Bytes>, budget: &Budget) -> Result<Vec<String>, ReadError> 
     values.into_iter().map(name).collect()
 }
 
-/// A node's attributes by name, each decoded when it is asked for.
+/// The attributes of a node by name, decoded.
 pub(super) struct Attributes<'b> {
     by_name: HashMap<String, Attribute>,
     _held: Held<'b>,

@@ -1,6 +1,6 @@
 //! A model that [`write`](super::write()) has written in, its forest, columns and threshold out.
 //!
-//! What is read is written again, and must be the file: so nothing in it is overlooked.
+//! The forest that was read is written again, and the result must equal the file, so nothing is overlooked.
 
 use std::collections::HashSet;
 
@@ -23,15 +23,15 @@ type Result<T> = std::result::Result<T, ReadError>;
 const NOT_OURS: ReadError =
     ReadError::Foreign("or one of `detector export`, which this is not, or not any more");
 
-/// What a node takes while it is read and checked.
+/// The memory cost of a node while it is read and checked, in bytes.
 const NODE_COST: usize = 128;
 
-/// Whether it says that we have written it.
+/// Whether the model names this project as its producer.
 pub(super) fn is_ours(model: &proto::Model) -> bool {
     model.producer_name == PRODUCER
 }
 
-/// The forest of a model of ours.
+/// Read the forest of a model that [`write`](super::write()) wrote.
 pub(super) fn read(mut model: proto::Model, budget: &Budget) -> Result<Imported> {
     let columns: Vec<String> = property(&model, "columns", budget)?
         .and_then(|text| serde_json::from_str(&text).ok())
@@ -85,7 +85,7 @@ fn ensemble(model: &proto::Model, columns: usize, budget: &Budget) -> Result<Ens
     Ok(Forest::from_trees(columns, sample_size, trees)?.into())
 }
 
-/// What the sum of path lengths is multiplied by.
+/// The factor by which the model multiplies the sum of path lengths.
 fn scale(graph: &proto::Graph, budget: &Budget) -> Result<f64> {
     for bytes in &graph.initializer {
         budget.allocate(cost::of_tensor(bytes)?)?;
@@ -98,12 +98,12 @@ fn scale(graph: &proto::Graph, budget: &Budget) -> Result<f64> {
     Err(NOT_OURS)
 }
 
-/// The n for which the scale is -1 / (trees * c(n)).
+/// The sample size n for which the scale is -1 / (trees * c(n)).
 fn sample_size(scale: f64, trees: usize) -> Result<u32> {
     samples(-1.0 / scale / trees as f64).ok_or(NOT_OURS)
 }
 
-/// The number of samples whose average path length is nearest to this.
+/// The number of samples whose average path length is nearest to `length`.
 fn samples(length: f64) -> Option<u32> {
     if length.is_nan() || length < 0.0 {
         return None;
@@ -149,7 +149,7 @@ impl Lists {
         self.roots.iter().map(|&root| self.tree(root, &mut met, budget)).collect()
     }
 
-    /// Nodes in pre-order. A split that was met before is in a circle, or in two trees.
+    /// Read the nodes of a tree in pre-order. A split that was visited before is in a cycle or in two trees.
     fn tree(&self, root: i64, met: &mut HashSet<usize>, budget: &Budget) -> Result<Vec<Node>> {
         let mut nodes: Vec<Node> = Vec::new();
         let split = place_in(root, self.columns.len())?;
@@ -157,7 +157,7 @@ impl Lists {
             met.insert(split);
             return Ok(vec![self.leaf(self.sides[0][split], 0)?]);
         }
-        // Which node leads there, on which side, whether it is a leaf, at what depth.
+        // Places to visit: parent node, side of the parent, index of the place, whether it is a leaf, depth.
         let mut waiting = vec![(None, 0, root, false, 0_u32)];
         while let Some((parent, side, place, is_leaf, depth)) = waiting.pop() {
             budget.allocate(NODE_COST)?;
@@ -190,7 +190,7 @@ impl Lists {
         Ok(nodes)
     }
 
-    /// A tree of one leaf is written as a split whose sides both lead there.
+    /// Whether a split stands for a tree of one leaf, written as a split with that leaf on both sides.
     fn is_lone(&self, split: usize) -> bool {
         self.sides[0][split] == self.sides[1][split]
             && self.are_leaves.iter().all(|leaves| leaves[split] != 0)
@@ -198,12 +198,12 @@ impl Lists {
 
     fn leaf(&self, place: i64, depth: u32) -> Result<Node> {
         let length = self.lengths[place_in(place, self.lengths.len())?] - f64::from(depth);
-        // Lengths are sums of binary fractions: a leaf of one sample may be off by one of them.
+        // Lengths are rounded sums: the length of a leaf of one sample may come out slightly below 0.
         Ok(Node::Leaf { samples: samples(length.max(0.0)).ok_or(NOT_OURS)? })
     }
 }
 
-/// A place in a list of so many.
+/// Return `place` as an index into a list of `count` entries, or an error if it is outside.
 fn place_in(place: i64, count: usize) -> Result<usize> {
     usize::try_from(place).ok().filter(|&place| place < count).ok_or(NOT_OURS)
 }

@@ -1,5 +1,5 @@
-//! The messages of ONNX that a forest needs, by the numbers of onnx.proto3 (ONNX IR). Fields that are left out
-//! here are skipped by the decoder.
+//! The ONNX messages that a forest needs, with the field numbers of onnx.proto3 (ONNX IR). Fields that are
+//! left out here are skipped by the decoder.
 //!
 //! Repeated messages are kept as bytes and decoded one at a time, so that a file of millions of empty messages costs
 //! little more memory than it has bytes.
@@ -124,7 +124,7 @@ pub(super) struct Tensor {
     pub(super) raw_data: Bytes,
 }
 
-/// A [`ValueInfo`] of which the name alone is read.
+/// A [`ValueInfo`] of which only the name is read.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ValueName {
     #[prost(string, tag = "1")]

@@ -1,8 +1,9 @@
-//! A model as skl2onnx writes an `IsolationForest` in, the forest out; any other graph is refused.
+//! An `IsolationForest` model of skl2onnx in, the forest out; any other graph is refused.
 //!
-//! skl2onnx spells scikit-learn's formula out in arithmetic nodes around one `TreeEnsembleRegressor` a tree, which
-//! gives the number of the leaf that a row falls into; two `LabelEncoder`s turn it into the leaf's samples and depth.
-//! The reader takes the trees and checks that the arithmetic around them is that formula, node by node ([`formula`](super::formula)).
+//! skl2onnx writes scikit-learn's formula as arithmetic nodes around one `TreeEnsembleRegressor` per tree,
+//! which gives the number of the leaf that a row falls into; two `LabelEncoder`s map it to the leaf's samples
+//! and depth. The reader takes the trees and checks that the arithmetic around them is that formula, node by
+//! node ([`formula`](super::formula)).
 
 use std::collections::HashSet;
 
@@ -45,7 +46,7 @@ pub(crate) fn read(bytes: &[u8], budget: &Budget) -> Result<Imported> {
         if *cells.get_or_insert(input) != input {
             return Err(ReadError::Foreign("all trees see the columns of one input"));
         }
-        // skl2onnx writes each tree once: no file says one tree and has a thousand read.
+        // skl2onnx writes each tree once. A small file that names one tree a thousand times is refused.
         if !seen.insert(name) {
             return Err(ReadError::Foreign("a tree is named more than once"));
         }
@@ -74,15 +75,16 @@ fn threshold(offset: f32) -> f64 {
     (-offset).next_up().into()
 }
 
-/// What a node takes while it is read, as a node of a forest and as one that was checked; and what a tree takes beside.
+/// The memory cost of a node in bytes, as it is read, as a node of a forest, and as one that was checked; and
+/// the memory cost of a tree beside its nodes.
 const NODE_COST: usize = 64;
 const TREE_COST: usize = 1024;
 
-/// A tree, and what it sees.
+/// A tree and its input.
 struct Named<'g> {
-    /// What gives the number of its leaf.
+    /// The name of the output that holds the number of the leaf.
     name: String,
-    /// What its cells are columns of.
+    /// The name of the value whose columns the tree splits on.
     input: &'g str,
     arrays: Arrays,
     /// How many columns it sees.
@@ -99,7 +101,7 @@ fn tree<'g>(graph: &'g Graph<'_>, path_length: &str) -> Result<Named<'g>> {
     Ok(Named { name: leaf, input, arrays, columns: columns.len() as u32 })
 }
 
-/// The columns that a tree sees: all, in an order of its own.
+/// The input of a tree, and the indices of its columns in the tree's own order.
 fn columns<'g>(graph: &'g Graph<'_>, seen: &str) -> Result<(&'g str, &'g [i64])> {
     let (gather, [input, chosen]) = graph.node(seen, "Gather")?;
     if Attributes::of(gather, graph.budget)?.int("axis") != Some(1) {
@@ -146,7 +148,7 @@ fn arrays(
     Ok(arrays)
 }
 
-/// One target, nothing added, nothing transformed: the output is the leaf's weight.
+/// Check that a tree gives the weight of a leaf: one target, nothing added, nothing transformed.
 fn check_settings(tree: &Attributes<'_>) -> Result<()> {
     let plain = tree.int("n_targets") == Some(1)
         && tree.text("post_transform").is_none_or(|transform| transform == b"NONE")
@@ -159,7 +161,7 @@ fn check_settings(tree: &Attributes<'_>) -> Result<()> {
     }
 }
 
-/// Nodes are numbered from 0 in one tree, and the weight of each leaf is its number.
+/// Check that nodes are numbered from 0 in one tree, and that the weight of each leaf is its number.
 fn check_numbers(tree: &Attributes<'_>, nodes: usize) -> Result<()> {
     let in_order = tree.ints("nodes_nodeids")?.iter().copied().eq(0..nodes as i64);
     let one_tree = tree.ints("nodes_treeids")?.iter().all(|&id| id == 0);
@@ -170,7 +172,7 @@ fn check_numbers(tree: &Attributes<'_>, nodes: usize) -> Result<()> {
     Err(ReadError::Foreign("the leaves of a tree are numbered in another way"))
 }
 
-/// The depths that the model would add up are those of the tree: nodes on the path to each leaf, the leaf included.
+/// Check that the depths in the model are those of the tree: nodes on the path to each leaf, with the leaf.
 fn check_depths(arrays: &Arrays, depth: &Encoder<'_>) -> Result<()> {
     let mut depths = vec![0_u32; arrays.left.len()];
     if let Some(root) = depths.first_mut() {
@@ -191,7 +193,7 @@ fn check_depths(arrays: &Arrays, depth: &Encoder<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The n for which `trees * c(n)` is the divisor, to the precision of the `f32` that it was written as.
+/// The sample size n for which `trees * c(n)` is the divisor, to the precision of the divisor's `f32`.
 fn sample_size(divisor: f64, trees: usize) -> Result<u32> {
     let divisor_of = |samples: u32| trees as f64 * average_path_length(samples);
     let (mut low, mut high) = (1, 1 << 24);
@@ -223,7 +225,7 @@ mod tests {
         }
     }
 
-    /// A model of scikit-learn's, whose sum names its first tree this many times.
+    /// A model of scikit-learn in which the sum names the first tree `times` times.
     fn repeated(times: usize) -> Vec<u8> {
         let model = include_bytes!("../../tests/fixtures/1.9.1/plain.onnx");
         let mut model = proto::Model::decode(&model[..]).unwrap();

@@ -1,8 +1,8 @@
-//! What stands between a graph's input and its trees in, what that does to each column out: the scalers, imputers and choices of
-//! columns of a scikit-learn pipeline, as skl2onnx writes them.
+//! The nodes between a graph's input and its trees in, the operations on each column out: the scalers,
+//! imputers and column selections of a scikit-learn pipeline, as skl2onnx writes them.
 //!
-//! ONNX computes in `f32`, scikit-learn in `f64`: each operation is followed by [`Operation::Single`], so that cells are what
-//! ONNX Runtime's are, to the bit.
+//! ONNX computes in `f32`, scikit-learn in `f64`: each operation is followed by [`Operation::Single`], so
+//! that cells equal those of ONNX Runtime to the bit.
 
 use super::error::ReadError;
 use super::graph::{Attributes, Constant, Graph};
@@ -11,15 +11,15 @@ use crate::preprocessing::{COLUMNS_LIMIT, Column, OPERATIONS_LIMIT, Operation, P
 
 type Result<T> = std::result::Result<T, ReadError>;
 
-/// How many steps may follow one another.
+/// The most steps that may follow one another.
 const DEPTH_LIMIT: usize = 64;
-/// What it takes to look at a node, so that one that is named again and again costs something.
+/// The steps counted for a visit of a node, so that a node that is named many times uses up the budget.
 const NODE_STEPS: usize = 1000;
-/// What a column and an operation cost.
+/// The memory cost of a column and of an operation in bytes.
 const COLUMN_BYTES: usize = size_of::<Column>();
 const OPERATION_BYTES: usize = 2 * size_of::<Operation>();
 
-/// What is done to a row before the trees see `cells`; none where they see the row.
+/// The steps that turn a row into `cells`, the input of the trees; `None` if they change nothing.
 pub(super) fn before(graph: &Graph<'_>, cells: &str, width: usize) -> Result<Option<Preprocessing>> {
     const WIDTH: ReadError = ReadError::Foreign("the input says how many columns it has");
     if cells == graph.input {
@@ -37,7 +37,7 @@ pub(super) fn before(graph: &Graph<'_>, cells: &str, width: usize) -> Result<Opt
     Ok(Some(steps).filter(|_| !is_identity))
 }
 
-/// The columns that `output` has.
+/// The columns of `output`, each with its operations.
 fn columns(graph: &Graph<'_>, output: &str, inputs: u32, depth: usize) -> Result<Vec<Column>> {
     graph.budget.work(NODE_STEPS)?;
     if output == graph.input {
@@ -82,7 +82,7 @@ fn concatenated(
 
 fn within(columns: Vec<Column>) -> Result<Vec<Column>> {
     let operations: usize = columns.iter().map(|column| column.1.len()).sum();
-    // Twice as many as are kept: some say no more than that they round.
+    // Twice the final limit: some of the operations only round to `f32`.
     if columns.len() > COLUMNS_LIMIT as usize || operations > columns.len() + 2 * OPERATIONS_LIMIT {
         return Err(ReadError::Foreign("the steps have at most 65536 columns and 16384 operations"));
     }
@@ -129,7 +129,7 @@ fn step(graph: &Graph<'_>, node: &proto::Node, columns: Vec<Column>) -> Result<V
     }
 }
 
-/// Every column with an operation more, and rounded to `f32`: by one number each, or all by the same.
+/// Append an operation and a rounding to `f32` to every column. `numbers` has one for each, or one for all.
 fn with_each(
     mut columns: Vec<Column>,
     numbers: &[f32],

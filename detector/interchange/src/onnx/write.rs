@@ -1,7 +1,7 @@
 //! A forest and its threshold in, an ONNX model out that gives `score` and `anomaly` for rows of `float`.
 //!
-//! One `TreeEnsemble` (ai.onnx.ml 5) adds up the path lengths in `double`, so that ONNX Runtime's scores equal
-//! [`Forest::score`] to 1e-12: a sum in `float` would only to 1e-6.
+//! One `TreeEnsemble` (ai.onnx.ml 5) adds up the path lengths in `double`, so that ONNX Runtime's scores
+//! equal [`Forest::score`] to 1e-12; with a sum in `float` they would equal it only to 1e-6.
 
 use forest::tree::{Node as TreeNode, Tree};
 use forest::{Ensemble, Forest, Mode, average_path_length};
@@ -19,7 +19,7 @@ const IR_VERSION: i64 = 10;
 const OPERATORS: i64 = 21;
 const TREE_OPERATORS: i64 = 5;
 
-/// The name that stands in the file for who has written it.
+/// The name of the producer that is written into the model.
 pub(super) const PRODUCER: &str = "anomaly-operator";
 
 /// `aggregate_function` of a `TreeEnsemble`.
@@ -28,21 +28,21 @@ const SUM: i64 = 1;
 /// Why a forest cannot be written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WriteError {
-    /// ONNX's trees ask for one column at a time.
+    /// A split over several columns: ONNX's trees compare one column at a time.
     #[error("ONNX has no splits over several columns: train with extension 0 to export")]
     Planes,
-    /// A density's score is no power of a sum.
+    /// A forest in mode Density: its score is not a power of a sum.
     #[error("a model in mode Density has no ONNX form: train in another mode to export")]
     Density,
-    /// Several forests.
+    /// An ensemble of several forests.
     #[error("a model in mode Auto has no ONNX form: train in another mode to export")]
     Ensemble,
-    /// The names are for another forest.
+    /// The number of names differs from the forest's number of columns.
     #[error("columns must be as many as the forest's, {forest}, got {names}")]
     Columns {
-        /// How many columns the forest has.
+        /// The number of columns of the forest.
         forest: usize,
-        /// How many names were given.
+        /// The number of names given.
         names: usize,
     },
 }
@@ -54,7 +54,7 @@ pub enum WriteError {
 /// The model's own threshold is higher by [`TIE`], so that a score that equals the threshold stays normal.
 ///
 /// # Errors
-/// An extended forest, one in [`Mode::Density`], an ensemble of several forests, or names that are not as many as the forest's columns.
+/// An extended forest, one in [`Mode::Density`], an ensemble of several forests, or a wrong number of names.
 ///
 /// ```
 /// # use forest::{Ensemble, Params, Samples};
@@ -109,15 +109,15 @@ fn graph(forest: &Forest, threshold: f64) -> Result<Graph, WriteError> {
     })
 }
 
-/// What the sum of path lengths is multiplied by. Trees of one sample have nowhere to go: each counts as 1, and the
-/// score is 0.5 throughout.
+/// The factor for the sum of path lengths. Trees of one sample have no splits: their path length counts as 1,
+/// so that every score is 0.5.
 fn scale(forest: &Forest) -> f64 {
     let longest = average_path_length(forest.sample_size());
     let longest = if longest > 0.0 { longest } else { 1.0 };
     -1.0 / (forest.trees().len() as f64 * longest)
 }
 
-/// The lists of a `TreeEnsemble`: splits and leaves of all trees, each numbered in a row of its own.
+/// The lists of a `TreeEnsemble`: splits and leaves of all trees, numbered separately.
 #[derive(Default)]
 struct TreeEnsemble {
     roots: Vec<i64>,
@@ -171,7 +171,7 @@ impl TreeEnsemble {
         nodes.iter().map(place).collect()
     }
 
-    /// A root must be a split: for a tree of one leaf, one whose sides both lead there.
+    /// Add a root. It must be a split: a tree of one leaf gets a split with that leaf on both sides.
     fn add_root(&mut self, (place, is_leaf): (i64, bool)) {
         if !is_leaf {
             return self.roots.push(place);

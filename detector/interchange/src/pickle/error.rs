@@ -5,7 +5,7 @@ use crate::class::FOREST_ALONE;
 use crate::cursor::Truncated;
 use crate::numpy::NumpyError;
 
-/// The most opcodes a file may take. A forest takes about 150 a tree and two a column name.
+/// The most opcodes in a file. A forest takes about 150 for each tree and two for each column name.
 pub const OPCODE_LIMIT: usize = 4_000_000;
 
 /// Why a pickle was refused.
@@ -22,36 +22,36 @@ pub enum PickleError {
     Opcode {
         /// The byte.
         code: u8,
-        /// Where it stands.
+        /// Its position in bytes.
         position: usize,
     },
     /// A class or function that is not on the allow-list.
     #[error("class {0} is not part of an isolation forest, nothing of the file was run")]
     Class(String),
-    /// The class of a pipeline's step, not on the list either.
+    /// The class of a pipeline's step that is not on the allow-list.
     #[error("class {0} is no step that can be taken, nothing of the file was run. {FOREST_ALONE}")]
     Step(String),
     /// An opcode that does not fit what is on the stack.
     #[error("byte {position}: {rule}")]
     Malformed {
-        /// Where the opcode stands.
+        /// The position of the opcode in bytes.
         position: usize,
-        /// What it needs.
+        /// The rule that is broken.
         rule: &'static str,
     },
     /// More opcodes than any forest needs.
     #[error("the pickle has more than {OPCODE_LIMIT} opcodes")]
     TooLong,
-    /// Something stands after the pickle's end.
+    /// Bytes follow the end of the pickle.
     #[error("{0} bytes follow the end of the pickle, save the model in a file of its own")]
     Trailing(usize),
-    /// It takes too much to read.
+    /// Reading it takes too much memory or time.
     #[error(transparent)]
     Cost(#[from] CostError),
     /// An array inside a joblib file.
     #[error("byte {position}: {source}")]
     Array {
-        /// Where the array stands.
+        /// The position of the array in bytes.
         position: usize,
         /// What is wrong with it.
         source: NumpyError,

@@ -13,27 +13,27 @@ use crate::shown::shown;
 
 type Result<T> = std::result::Result<T, PickleError>;
 
-/// What an entry of the stack, of the marks and of the memo costs: what grows has room for twice as many, and a hash map
-/// for some more.
+/// The memory cost in bytes of an entry of the stack, of the marks and of the memo: a growing vector doubles
+/// its capacity, and a hash map takes some more.
 const STACK_BYTES: usize = 8;
 const MARK_BYTES: usize = 16;
 const MEMO_BYTES: usize = 32;
-/// What an array costs beside its bytes, which are those of the file.
+/// The memory cost in bytes of an array beside its data, which is borrowed from the file.
 const ARRAY_BYTES: usize = 128;
 
-/// One pickle being read. A joblib file has further pickles inside it, whose objects join the same list.
+/// The reader of one pickle. A joblib file has further pickles inside it, whose objects join the same graph.
 pub(super) struct Machine<'m, 'a> {
     cursor: &'m mut Cursor<'a>,
     graph: &'m mut Graph<'a>,
     opcodes_left: &'m mut usize,
-    /// True for the pickle inside a joblib file: joblib writes no arrays of its own into it.
+    /// Whether this is a pickle inside a joblib file, which has no joblib arrays of its own.
     inner: bool,
-    /// Whether a pipeline was met: a class that is not known is one of its steps.
+    /// Whether a pipeline was read: an unknown class is then reported as one of its steps.
     in_pipeline: bool,
     stack: Vec<Id>,
     marks: Vec<usize>,
     memo: HashMap<u32, Id>,
-    /// Where the opcode at hand stands, for errors.
+    /// The position of the current opcode in bytes, for errors.
     at: usize,
 }
 
@@ -57,7 +57,7 @@ impl<'m, 'a> Machine<'m, 'a> {
         }
     }
 
-    /// Reads up to and with `STOP`, and gives the object that is left on the stack.
+    /// Run up to and including `STOP`, and return the object that is left on the stack.
     pub(super) fn run(mut self) -> Result<Id> {
         loop {
             self.at = self.cursor.position();
@@ -111,7 +111,7 @@ impl<'m, 'a> Machine<'m, 'a> {
         }
     }
 
-    /// A frame only announces how many bytes to read ahead; here they are all in memory.
+    /// Check and skip a frame's header. It only states how many bytes to read ahead; here all are in memory.
     fn frame(&mut self) -> Result<()> {
         let length = self.cursor.u64()?;
         self.cursor.clone().take(length)?;
@@ -247,7 +247,7 @@ impl<'m, 'a> Machine<'m, 'a> {
         self.push(Object::Class(class))
     }
 
-    /// Where Python would call, a note is made of what would be called with what.
+    /// Record the class and the arguments of a call that Python would run.
     fn instance(&mut self) -> Result<()> {
         let args = self.pop()?;
         let class = self.pop()?;
@@ -271,7 +271,7 @@ impl<'m, 'a> Machine<'m, 'a> {
         if class == Class::JoblibArray { self.joblib_array(new_state) } else { Ok(()) }
     }
 
-    /// joblib's array wrapper is replaced by the array, whose bytes follow in the file.
+    /// Replace joblib's array wrapper with the array, whose bytes follow in the file.
     fn joblib_array(&mut self, wrapper: Id) -> Result<()> {
         if self.inner {
             return Err(self.malformed("a pickle inside a joblib array has no joblib arrays of its own"));
@@ -308,7 +308,7 @@ impl<'m, 'a> Machine<'m, 'a> {
         Ok(())
     }
 
-    /// The lowest place on the stack that may be popped: what is under a mark belongs to an outer list.
+    /// The lowest index of the stack that may be popped: entries below a mark belong to an outer list.
     fn floor(&self) -> usize {
         self.marks.last().copied().unwrap_or(0)
     }

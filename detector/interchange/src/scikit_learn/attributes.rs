@@ -11,13 +11,13 @@ type Result<T> = std::result::Result<T, ModelError>;
 #[derive(Clone)]
 pub(super) struct Attributes<'g, 'a> {
     pub(super) graph: &'g Graph<'a>,
-    /// For errors.
+    /// The name of the class, for errors.
     class: &'static str,
     dict: Id,
 }
 
 impl<'g, 'a> Attributes<'g, 'a> {
-    /// Those of an instance of `class`; none where it is another object.
+    /// The attributes of an instance of `class`; `None` if the object is something else.
     pub(super) fn of(graph: &'g Graph<'a>, id: Id, class: Class) -> Result<Option<Self>> {
         let Some((_, state)) = graph.instance(id, class) else { return Ok(None) };
         let class = class.name();
@@ -25,7 +25,7 @@ impl<'g, 'a> Attributes<'g, 'a> {
         Ok(Some(Self { graph, class, dict }))
     }
 
-    /// The class, for errors.
+    /// The name of the class, for errors.
     pub(super) fn class(&self) -> &'static str {
         self.class
     }
@@ -77,7 +77,7 @@ impl<'g, 'a> Attributes<'g, 'a> {
         }
         Err(ModelError::Range { attribute: name, expected: EXPECTED, got })
     }
-    /// Whether a parameter is true; `absent` where the version does not know it.
+    /// Whether a parameter is true; `absent` if the object does not have it.
     pub(super) fn flag(&self, name: &str, absent: bool) -> bool {
         self.find(name).and_then(|id| self.graph.int(id)).map_or(absent, |flag| flag != 0)
     }
@@ -104,7 +104,7 @@ impl<'g, 'a> Attributes<'g, 'a> {
         Ok(numbers.floats().collect())
     }
 
-    /// Columns by their numbers, in order.
+    /// Read a list of column indices, in order.
     pub(super) fn indices(&self, id: Id) -> Option<Vec<usize>> {
         let index = |int: i64| usize::try_from(int).ok();
         if let Some(parts) = self.graph.sequence(id) {

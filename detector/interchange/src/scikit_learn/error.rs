@@ -1,4 +1,4 @@
-//! Why a Python object is no isolation forest that can be imported: one sentence each.
+//! Why a Python object is not an isolation forest that can be imported: one sentence each.
 
 use forest::ForestError;
 
@@ -8,10 +8,10 @@ use crate::numpy::NumpyError;
 use crate::preprocessing::PreprocessingError;
 use crate::tree::TreeError;
 
-/// The most letters of a column's name.
+/// The most characters of a column's name.
 pub(super) const NAME_LIMIT: usize = 256;
 
-/// Why an object is no isolation forest that can be imported.
+/// Why an object is not an isolation forest that can be imported.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// The file holds something else.
@@ -25,28 +25,28 @@ pub enum ModelError {
     NotFitted {
         /// The estimator's class.
         class: &'static str,
-        /// What `fit` would have given it.
+        /// The attribute that `fit` would have set.
         attribute: &'static str,
     },
-    /// A step before the forest that does something that is not known.
+    /// A step before the forest that is not supported.
     #[error("the {class} cannot be taken: {rule}. {FOREST_ALONE}")]
     Step {
-        /// The step's class, or what stands in its place.
+        /// The step's class, or `step` if it is not an estimator.
         class: &'static str,
-        /// What it must be, and what it is.
+        /// The rule that the step breaks.
         rule: String,
     },
-    /// A step does not fit the columns that come to it.
+    /// A step was fitted with another number of columns than it gets.
     #[error("the {class} must have {expected} columns, got {got}")]
     Width {
         /// The step's class.
         class: &'static str,
-        /// How many come.
+        /// The number of columns that it gets.
         expected: usize,
-        /// How many it was fitted with.
+        /// The number of columns that it was fitted with.
         got: usize,
     },
-    /// Steps that no row can be taken through.
+    /// The arithmetic of a step is refused.
     #[error("the {class}: {source}")]
     Arithmetic {
         /// The class of the step.
@@ -54,7 +54,7 @@ pub enum ModelError {
         /// What is wrong with it.
         source: PreprocessingError,
     },
-    /// A version whose files are not known.
+    /// A version that is not supported.
     #[error("scikit-learn must be 1.0 or newer, got {0}")]
     Version(String),
     /// An attribute is not of the kind that scikit-learn gives it.
@@ -64,10 +64,10 @@ pub enum ModelError {
         attribute: &'static str,
         /// What scikit-learn writes.
         expected: &'static str,
-        /// What stands there.
+        /// The kind of the object that the file has.
         got: &'static str,
     },
-    /// An array is not as it should be.
+    /// An array cannot be read.
     #[error("{attribute}: {source}")]
     Array {
         /// The attribute that holds it.
@@ -85,7 +85,7 @@ pub enum ModelError {
         /// The value.
         got: f64,
     },
-    /// Two lists that go together do not.
+    /// `estimators_` and `estimators_features_` have different lengths.
     #[error("estimators_features_ must have one entry a tree: {trees} trees, got {features}")]
     Features {
         /// Length of `estimators_`.
@@ -93,23 +93,23 @@ pub enum ModelError {
         /// Length of `estimators_features_`.
         features: usize,
     },
-    /// The trees are larger together than the file: one is named many times.
+    /// The trees together are larger than the file, so one tree is named many times.
     #[error("the trees take more than the {0} bytes of the file, one must be named many times")]
     Repeated(usize),
     /// A tree's arrays do not make a tree.
     #[error("tree {index}: {source}")]
     Tree {
-        /// Counted from 0.
+        /// The tree's index, counted from 0.
         index: usize,
         /// What is wrong with it.
         source: TreeError,
     },
-    /// A name that no column can have.
+    /// A column name that is too long or has control characters.
     #[error(
         "feature_names_in_ must be of at most {NAME_LIMIT} letters each, none of them a control character, got {0:?}"
     )]
     Name(String),
-    /// It takes too much to read.
+    /// Reading it takes too much memory or time.
     #[error(transparent)]
     Cost(#[from] CostError),
     /// The trees do not make a forest.

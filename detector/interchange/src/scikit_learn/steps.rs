@@ -1,7 +1,7 @@
-//! A Python `Pipeline` in, its forest and what its steps do to each column out.
+//! A Python `Pipeline` in, its forest and the operations of its steps on each column out.
 //!
-//! Each step's arithmetic is that of its `transform`, operation by operation, since scikit-learn 1.0: in place, in `f64`, in
-//! that order.
+//! Each step does the arithmetic of its `transform` since scikit-learn 1.0: the same operations in the same
+//! order, in place, in `f64`.
 
 use super::attributes::Attributes;
 use super::error::ModelError;
@@ -13,29 +13,29 @@ use crate::preprocessing::{
 
 type Result<T> = std::result::Result<T, ModelError>;
 
-/// How deep pipelines and column transformers may nest: a file may hold one that contains itself.
+/// The most levels of nested pipelines and column transformers: a file may hold one that contains itself.
 const DEPTH_LIMIT: usize = 8;
-/// The most steps of a pipeline, those of pipelines in it among them, and the most parts of a column transformer.
+/// The most steps of a pipeline with its nested pipelines, and the most parts of a column transformer.
 const STEPS_LIMIT: usize = 256;
 
-/// What it takes to look at a step, so that one that is named again and again costs something.
+/// The steps counted for a visit of a step, so that a step that is named many times uses up the budget.
 const STEP_WORK: usize = 10_000;
 
-/// What a column and an operation cost while steps are put together.
+/// The memory cost of a column and of an operation in bytes, while steps are combined.
 const COLUMN_BYTES: usize = size_of::<Column>();
 const OPERATION_BYTES: usize = 2 * size_of::<Operation>();
 
-/// A file's root, taken apart.
+/// The top-level object of a file, split into the forest and the steps before it.
 pub(super) struct Steps<'g, 'a> {
     graph: &'g Graph<'a>,
-    /// In the order in which they are taken; without the forest.
+    /// The steps before the forest, in the order in which they are applied.
     before: Vec<Id>,
     /// The forest.
     pub(super) forest: Attributes<'g, 'a>,
 }
 
 impl<'g, 'a> Steps<'g, 'a> {
-    /// The steps of a pipeline, or none of a forest alone.
+    /// Read the steps of a pipeline. A forest alone has none.
     pub(super) fn of(graph: &'g Graph<'a>) -> Result<Self> {
         let mut before = Vec::new();
         flatten(graph, graph.root, &mut before, 0)?;
@@ -46,7 +46,7 @@ impl<'g, 'a> Steps<'g, 'a> {
         Ok(Self { graph, before, forest })
     }
 
-    /// What the rows come to first that knows their columns: a step, or the forest.
+    /// The first step that states its number of columns, or else the forest.
     pub(super) fn first(&self) -> Result<Attributes<'g, 'a>> {
         for &step in &self.before {
             let Object::Instance { class, .. } = *self.graph.get(step) else { continue };
@@ -58,7 +58,8 @@ impl<'g, 'a> Steps<'g, 'a> {
         Ok(self.forest.clone())
     }
 
-    /// What the steps do to rows of `inputs` columns for a forest of `outputs`; none where that is nothing.
+    /// The operations that turn rows of `inputs` columns into `outputs` columns for the forest; `None` if
+    /// they change nothing.
     pub(super) fn preprocessing(&self, inputs: u32, outputs: u32) -> Result<Option<Preprocessing>> {
         let columns: Vec<Column> = (0..inputs).map(|column| Column(column, Vec::new())).collect();
         self.graph.budget().allocate(COLUMN_BYTES * columns.len())?;
@@ -109,7 +110,7 @@ impl<'g, 'a> Steps<'g, 'a> {
         steps.into_iter().try_fold(columns, |columns, part| self.taken(part, columns, depth + 1))
     }
 
-    /// The columns of each part, one after another.
+    /// The columns of each part, one part after another.
     fn column_transformer(
         &self,
         step: &Attributes<'_, '_>,
@@ -168,7 +169,8 @@ fn refused(class: &'static str, rule: String) -> ModelError {
     ModelError::Step { class, rule }
 }
 
-/// The steps of a pipeline, those of pipelines in it in their place; anything else by itself.
+/// Append the steps of a pipeline to `steps`, with the steps of nested pipelines in their place. Any other
+/// object is one step.
 fn flatten(graph: &Graph<'_>, id: Id, steps: &mut Vec<Id>, depth: usize) -> Result<()> {
     graph.budget().work(STEP_WORK)?;
     let limit = depth > DEPTH_LIMIT || steps.len() >= STEPS_LIMIT;
@@ -205,7 +207,7 @@ fn is_passthrough(graph: &Graph<'_>, step: Id) -> bool {
     matches!(graph.get(step), Object::None) || graph.text(step) == Some("passthrough")
 }
 
-/// Appends to each column what `operation` makes of its number.
+/// Append an operation to each column, made by `operation` from the column's number in `attribute`.
 fn append(
     step: &Attributes<'_, '_>,
     attribute: &'static str,
@@ -218,7 +220,7 @@ fn append(
     Ok(())
 }
 
-/// Columns that are no longer too many, and whose numbers are sound.
+/// Check that there are not too many columns and operations.
 fn within(class: &'static str, columns: &[Column]) -> Result<()> {
     let operations: usize = columns.iter().map(|column| column.1.len()).sum();
     let error = if columns.len() > COLUMNS_LIMIT as usize {
@@ -238,7 +240,7 @@ fn sound(class: &'static str, columns: Vec<Column>) -> Result<Vec<Column>> {
     Ok(columns)
 }
 
-/// `X -= mean_; X /= scale_`, each where its parameter says so.
+/// `X -= mean_; X /= scale_`, each if its parameter is true.
 fn affine(
     step: &Attributes<'_, '_>,
     [centered, scaled]: [&str; 2],
@@ -287,7 +289,7 @@ fn clip(step: &Attributes<'_, '_>, columns: &mut [Column], range: [f64; 2]) -> R
     Ok(())
 }
 
-/// The statistic of the column where a cell is missing. A column that had no cell to learn from is dropped.
+/// Fill missing cells with the column's statistic. A column without any cell to learn from is dropped.
 fn imputed(step: &Attributes<'_, '_>, columns: Vec<Column>) -> Result<Vec<Column>> {
     if step.flag("add_indicator", false) {
         return Err(refused(step.class(), "add_indicator must be False, got True".to_owned()));

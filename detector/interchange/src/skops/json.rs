@@ -1,5 +1,5 @@
-//! JSON in, the same as objects of a [`Graph`] out, each counted as it is made: a tree of `serde_json` takes a hundred
-//! times the memory of what it is read from.
+//! JSON in, the same data as objects of a [`Graph`] out. Each object is counted when it is made: a tree of
+//! `serde_json` takes a hundred times the memory of its text.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,10 +10,10 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use crate::budget::CostError;
 use crate::object::{Graph, Id, Object, PART_BYTES};
 
-/// What a text costs beside its bytes.
+/// The memory cost of a text in bytes, beside its own bytes.
 const TEXT_BYTES: usize = 32;
 
-/// Reads one JSON text into `graph`, and says where its root is. `serde_json` bounds the nesting to 128 levels.
+/// Read one JSON text into `graph`, and return its root. `serde_json` limits the nesting to 128 levels.
 pub(super) fn read(text: &[u8], graph: &mut Graph<'_>) -> Result<Id, serde_json::Error> {
     let mut keys = HashMap::new();
     let mut deserializer = serde_json::Deserializer::from_slice(text);
@@ -22,7 +22,7 @@ pub(super) fn read(text: &[u8], graph: &mut Graph<'_>) -> Result<Id, serde_json:
     Ok(root)
 }
 
-/// Where a value goes. A key that was met before is not kept again.
+/// The place that a value is read into. A key that was read before is not stored again.
 struct Place<'r, 'a> {
     graph: &'r mut Graph<'a>,
     keys: &'r mut HashMap<String, Id>,
@@ -57,7 +57,7 @@ impl<'a> Place<'_, 'a> {
     }
 }
 
-/// The budget remembers why.
+/// The caller gets the reason from the budget.
 fn refused<E: Error>(error: CostError) -> E {
     E::custom(error)
 }

@@ -1,7 +1,7 @@
 //! A forest and its threshold in, a skops file out that scikit-learn opens as its own `IsolationForest`.
 //!
-//! What scikit-learn computes from the trees when it fits (lengths of paths, depths) is written beside them: it reads them when it
-//! scores. Trees know nothing of the training rows' ranges: rows beyond them score as the edge does.
+//! Path lengths and depths, which scikit-learn computes from the trees when it fits and reads when it scores,
+//! are written too. The ranges of the training rows are not: a row beyond them scores as one at the edge.
 
 use std::io::{Cursor, Write};
 
@@ -11,10 +11,10 @@ use serde_json::{Map, Value, json};
 use zip::result::ZipError;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
-/// The version that the file is of. scikit-learn from 1.3 on opens it; another version warns that it is of this one.
+/// The scikit-learn version of the file. Version 1.3 and later open it, with a warning if it is another one.
 const VERSION: &str = "1.9.1";
 
-/// A node in scikit-learn's memory, which ends in seven bytes of padding.
+/// The numpy type of a node in scikit-learn's memory, which ends in seven bytes of padding.
 const NODE: &str = "[('left_child', '<i8'), ('right_child', '<i8'), ('feature', '<i8'), ('threshold', '<f8'), \
     ('impurity', '<f8'), ('n_node_samples', '<i8'), ('weighted_n_node_samples', '<f8'), ('missing_go_to_left', '|u1'), \
     ('', '|V7')]";
@@ -22,34 +22,35 @@ const NODE: &str = "[('left_child', '<i8'), ('right_child', '<i8'), ('feature', 
 /// Why a forest cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// scikit-learn's trees ask for one column at a time.
+    /// A split over several columns: scikit-learn's trees compare one column at a time.
     #[error("scikit-learn has no splits over several columns: train with extension 0 to export")]
     Planes,
-    /// Leaves that are worth more than depth and samples say.
+    /// A mode other than Standard: the values of its leaves do not follow from depth and samples.
     #[error(
         "scikit-learn has forests of mode Standard alone, got a model in mode {0}: train in that mode to export"
     )]
     Mode(&'static str),
-    /// The names are for another forest.
+    /// The number of names differs from the forest's number of columns.
     #[error("columns must be as many as the forest's, {forest}, got {names}")]
     Columns {
-        /// How many columns the forest has.
+        /// The number of columns of the forest.
         forest: usize,
-        /// How many names were given.
+        /// The number of names given.
         names: usize,
     },
     /// The zip cannot be written.
     #[error("the skops file cannot be written: {0}")]
     Zip(#[from] ZipError),
-    /// Nor what is in it.
+    /// The content of the zip cannot be written.
     #[error("the skops file cannot be written: {0}")]
     Io(#[from] std::io::Error),
 }
 
-/// Writes a fitted `IsolationForest` of these columns, whose `offset_` is the threshold's negative.
+/// Write a fitted `IsolationForest` with these columns, whose `offset_` is the negative threshold.
 ///
 /// # Errors
-/// An extended forest, one in another mode than [`Mode::Standard`], several forests, or names that are not as many as the columns.
+/// An extended forest, one in another mode than [`Mode::Standard`], several forests, or a wrong number of
+/// names.
 ///
 /// ```
 /// # use forest::{Ensemble, Params, Samples};
@@ -79,11 +80,11 @@ type Result<T, E = WriteError> = std::result::Result<T, E>;
 /// The zip that is being written.
 struct File {
     zip: ZipWriter<Cursor<Vec<u8>>>,
-    /// How many objects have a number: each has its own.
+    /// The number of objects so far: each object has its own number.
     objects: u64,
 }
 
-/// What scikit-learn has of a tree.
+/// The arrays that scikit-learn stores for a tree.
 struct Columns {
     nodes: Vec<u8>,
     depths: Vec<i64>,
@@ -245,7 +246,7 @@ impl File {
         node
     }
 
-    /// An array of Python texts, which stands in the schema itself.
+    /// An array of Python texts, which is written into the schema itself.
     fn names(&mut self, names: Vec<Value>) -> Value {
         let length = self.plain(names.len());
         let shape = self.list("tuple", "TupleNode", vec![length]);
@@ -260,7 +261,7 @@ impl File {
     fn array(&mut self, dtype: &str, shape: &str, data: impl IntoIterator<Item = u8>) -> Result<Value> {
         let dtype = if dtype.starts_with('[') { dtype.to_owned() } else { format!("'{dtype}'") };
         let header = format!("{{'descr': {dtype}, 'fortran_order': False, 'shape': {shape}, }}");
-        // The data begin at a multiple of 64 bytes, and a line ends before them.
+        // The data begins at a multiple of 64 bytes, directly after a newline.
         let length = (10 + header.len() + 1).next_multiple_of(64) - 10;
         let mut content = b"\x93NUMPY\x01\x00".to_vec();
         content.extend((length as u16).to_le_bytes());
@@ -276,7 +277,7 @@ impl File {
 }
 
 impl Columns {
-    /// Of nodes in pre-order: children stand after their parents.
+    /// Create the arrays of a tree from its nodes in pre-order: children come after their parents.
     fn of(nodes: &[Node]) -> Result<Self> {
         let mut samples = vec![0_u32; nodes.len()];
         let mut depths = vec![1_i64; nodes.len()];
@@ -300,7 +301,7 @@ impl Columns {
     }
 }
 
-/// A node as [`NODE`] says.
+/// Encode a node in the layout of [`NODE`].
 fn record(node: &Node, samples: u32) -> [u8; 64] {
     let (left, right, column, threshold) = match *node {
         Node::Split { column, threshold, left, right } => {

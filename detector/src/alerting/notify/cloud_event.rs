@@ -7,39 +7,39 @@ use serde_json::json;
 
 use crate::alerting::event::Change;
 
-/// Which detector speaks.
+/// The detector that sends the event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventSource {
     namespace: String,
     name: String,
 }
 
-/// A request's identity and body.
+/// The id and the body of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// The same for every replica that judges the same instants by the same model: receivers recognise by it what they have received
-    /// already.
+    /// The same for every replica that judges the same instants by the same model. Receivers recognize by it
+    /// a message that they have already received.
     pub id: String,
     /// The CloudEvent.
     pub body: String,
 }
 
 impl EventSource {
-    /// The detector; `default` is the namespace of one that has none.
+    /// Create the source of a detector; a detector without a namespace gets `default`.
     pub fn new(detector: &Valid) -> Self {
         let namespace = detector.detector().metadata.namespace.clone();
         Self { namespace: namespace.unwrap_or_else(|| "default".to_owned()), name: detector.name() }
     }
 
-    /// Its place in the Kubernetes API, without the version.
+    /// The path of the detector in the Kubernetes API, without the version.
     fn source(&self) -> String {
         format!("/apis/anomaly.dev/namespaces/{}/anomalydetectors/{}", self.namespace, self.name)
     }
 }
 
 impl Message {
-    /// The message about a change: an alarm, once it is raised, and the end of an event that raised one. Of other events
-    /// no webhook is called.
+    /// The message about a change: a raised alarm, or the end of its event. `None` for events without an
+    /// alarm.
     pub fn new(origin: &EventSource, change: &Change) -> Option<Self> {
         match change {
             Change::Alarmed(event) => Some(Self::of(origin, event, "alarmed", event.alarmed_at?)),

@@ -14,7 +14,7 @@ use super::signature::{KeyError, SigningKey};
 use crate::outgoing::failure::deepest;
 use crate::outgoing::{Outgoing, OutgoingError, Redirects};
 
-/// The longest that an attempt may take.
+/// The longest time that an attempt may take.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// What is needed to call a webhook.
@@ -24,39 +24,40 @@ pub struct Delivery {
     key: Option<PathBuf>,
 }
 
-/// Why a message was not taken. The url is not named: those of chats are secrets.
+/// Why a message was not delivered. The URL is not named: the URLs of chats are secrets.
 #[derive(Debug, Error)]
 pub enum Failure {
-    /// The signing key cannot be read. An unsigned message would be refused, or worse, not be.
+    /// The signing key cannot be read. An unsigned message would be refused or, worse, accepted.
     #[error("the webhook was not called: {}: {error}", path.display())]
     NoKey {
-        /// Where it should be.
+        /// The path of the key file.
         path: PathBuf,
-        /// Why it is not.
+        /// The error of reading it.
         error: std::io::Error,
     },
-    /// The file holds no key.
+    /// The file does not hold a key.
     #[error("the webhook was not called: {0}")]
     Key(#[from] KeyError),
-    /// There is no client to call it with.
+    /// The HTTP client cannot be created.
     #[error("the webhook was not called: {0}")]
     Client(#[from] OutgoingError),
-    /// The url is none.
+    /// The URL is not valid.
     #[error("the webhook was not called: its url is not valid: {0}")]
     Url(#[from] url::ParseError),
-    /// There is no request to make of it.
+    /// The request cannot be built.
     #[error("the webhook was not called: {0}")]
     Request(String),
-    /// No answer.
+    /// The receiver did not answer.
     #[error("the webhook did not answer: {0}")]
     NoAnswer(String),
-    /// An answer that is not 2xx.
+    /// The receiver answered with a status other than 2xx.
     #[error("the webhook must answer with a 2xx status, got {0}")]
     Refused(StatusCode),
 }
 
 impl Failure {
-    /// Whether another attempt may do better. Of the client's errors only these: too slow, too early, too many.
+    /// Whether a retry may succeed. Of the 4xx statuses, only 408 (timeout), 425 (too early) and 429 (too
+    /// many requests) are retried.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::NoKey { .. } | Self::Key(_) | Self::Client(_) | Self::NoAnswer(_) => true,
@@ -67,12 +68,13 @@ impl Failure {
 }
 
 impl Delivery {
-    /// To this URL; signed with the key in this file, if any. The file is read for each attempt: a new key is used at once.
+    /// Create a delivery to this URL, signed with the key in this file, if any. The file is read for each
+    /// attempt, so that a new key is used at once.
     pub fn new(url: String, key: Option<PathBuf>, outgoing: Outgoing) -> Self {
         Self { outgoing, url, key }
     }
 
-    /// One attempt. A redirect is not followed: it would lead what was signed for one to another.
+    /// Make one attempt. Redirects are not followed: they would send the signed message to another receiver.
     pub async fn send(&self, message: &Message, now: Timestamp) -> Result<(), Failure> {
         let now = now.as_second();
         let client = self.outgoing.client(DEADLINE, Redirects::None).await?;

@@ -1,4 +1,4 @@
-//! What became of each message to each receiver, the newest of them: replicas ask each other for it
+//! The states of the newest messages to each receiver. Replicas request them from each other
 //! (`GET :8000/notifications`).
 
 use std::collections::VecDeque;
@@ -6,20 +6,20 @@ use std::collections::VecDeque;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-/// How many messages are remembered: those of the longest queue, and as many after them.
+/// The number of messages that are kept: twice the capacity of a queue.
 const CAPACITY: usize = 512;
 
-/// What became of a message.
+/// The state of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum MessageState {
-    /// It is another replica's turn to send it.
+    /// It waits for this replica's turn to send it.
     Waiting,
-    /// It is being sent, or will be tried again.
+    /// It is being sent, or waits for a retry.
     Sending,
-    /// The receiver has it.
+    /// The receiver has accepted it.
     Delivered,
-    /// It was refused, or not taken in time.
+    /// It was refused, or no retry is left.
     Failed,
 }
 
@@ -30,7 +30,7 @@ pub struct Entry {
     pub notification: String,
     /// The message's id.
     pub id: String,
-    /// What became of it.
+    /// The message's state.
     pub state: MessageState,
 }
 
@@ -39,7 +39,7 @@ pub struct Entry {
 pub struct Ledger(Mutex<VecDeque<Entry>>);
 
 impl Ledger {
-    /// From now on the message is in this state.
+    /// Record the state of a message.
     pub(super) fn record(&self, notification: &str, id: &str, state: MessageState) {
         let mut entries = self.0.lock();
         let known = entries.iter_mut().rev().find(|entry| entry.is_of(notification, id));
@@ -53,7 +53,7 @@ impl Ledger {
         entries.push_back(Entry { notification: notification.to_owned(), id: id.to_owned(), state });
     }
 
-    /// All that are remembered, newest first.
+    /// All messages that are kept, newest first.
     pub fn entries(&self) -> Vec<Entry> {
         self.0.lock().iter().rev().cloned().collect()
     }

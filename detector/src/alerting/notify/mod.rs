@@ -1,20 +1,20 @@
-//! Events in; requests to the receivers of the spec out: signed, tried again, sent by one of the replicas, and never waited
-//! for.
+//! Events in; requests to the receivers of the spec out: signed, retried, and sent by one of the replicas.
+//! Callers never wait for them.
 //!
-//! Every replica judges the same readings and makes the same messages, with the same ids. The replica with the lowest
-//! address sends a message at once. The others wait, each one [`TAKEOVER`] longer than the one before it, and then ask the
-//! other replicas what became of the message: it is theirs to send where nobody has sent it or is sending it. So a receiver
-//! gets a message once, and gets it at least once while any replica runs; where replicas cannot reach each other it may get
-//! it again, with the id that it knows. No replica talks to the API server: they find each other by the name of a headless
-//! Service.
+//! Every replica judges the same readings and makes the same messages, with the same ids. The replica with
+//! the lowest address sends a message at once. The others wait, each one `TAKEOVER` longer than the one
+//! before it, and then request the state of the message from the other replicas. They send it themselves
+//! unless another replica has sent it or is sending it. So a receiver gets a message once, and gets it at
+//! least once while any replica runs. If replicas cannot reach each other, it may get the message again, with
+//! the same id. No replica talks to the API server: they find each other by the name of a headless Service.
 
 /// An event -> a CloudEvent.
 mod cloud_event;
-/// A message and a key -> the headers that prove it.
+/// A message and a key -> its signature.
 mod signature;
 /// A message -> the receiver.
 mod delivery;
-/// What became of the newest messages.
+/// The states of the newest messages.
 pub mod ledger;
 /// The other replicas.
 pub mod peers;
@@ -38,26 +38,26 @@ use delivery::{Delivery, Failure};
 use ledger::{Ledger, MessageState};
 use peers::Peers;
 
-/// How many messages to one receiver wait while it does not answer.
+/// The most messages to one receiver that wait in its queue.
 const QUEUE: usize = 256;
-/// How much longer than the replica before it a replica waits before it sends a message.
+/// The time that a replica waits longer than the replica before it, before it sends a message.
 pub const TAKEOVER: Duration = Duration::from_secs(15);
 
-/// What became of a message to one receiver.
+/// The outcome of a message to one receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryOutcome {
-    /// The receiver took it.
+    /// The receiver accepted it.
     Delivered,
     /// Another replica delivered it.
     DeliveredByPeer,
-    /// It was refused, or not taken in time.
+    /// It was refused, or no retry was left.
     Failed,
-    /// Too many waited already.
+    /// The queue was full.
     Dropped,
 }
 
 impl DeliveryOutcome {
-    /// All of them.
+    /// All outcomes.
     pub const ALL: [Self; 4] = [Self::Delivered, Self::DeliveredByPeer, Self::Failed, Self::Dropped];
 
     /// The value of the `outcome` label.
@@ -74,20 +74,21 @@ impl DeliveryOutcome {
 /// How messages are sent.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The folder with the signing keys: a file per notification, of its name.
+    /// The folder with the signing keys: one file per notification, with its name.
     pub keys: PathBuf,
-    /// What makes connections.
+    /// The outgoing connections.
     pub outgoing: Outgoing,
     /// The other replicas.
     pub peers: Peers,
-    /// How much longer than the replica before it this one waits.
+    /// The time that this replica waits longer than the replica before it.
     pub takeover: Duration,
-    /// How often, and how long apart, a message is tried.
+    /// The number of retries, and the time between them.
     pub retries: ExponentialBuilder,
 }
 
 impl Settings {
-    /// Ten attempts within four minutes: after 1 s, then twice as long each time, up to a minute.
+    /// Settings with ten attempts within four minutes: a retry after 1 s, then twice as long each time, up to
+    /// a minute.
     pub fn new(keys: PathBuf, outgoing: Outgoing, peers: Peers) -> Self {
         let retries = ExponentialBuilder::new()
             .with_min_delay(Duration::from_secs(1))
@@ -98,8 +99,8 @@ impl Settings {
     }
 }
 
-/// Takes changes of events, and returns at once. Messages to one receiver are delivered one after the other, in order;
-/// receivers do not wait for each other.
+/// Accepts changes of events, and returns at once. Messages to one receiver are delivered one after another,
+/// in order; receivers do not wait for each other.
 #[derive(Clone, Debug)]
 pub struct Notifier {
     origin: Arc<EventSource>,
@@ -115,9 +116,9 @@ struct Queued {
 }
 
 impl Notifier {
-    /// The notifier of a detector's spec; none where it names no receiver. `report` is called with the name of the
-    /// notification, what became of each message, and of a failure why. Runs on the current actix runtime, until it is
-    /// dropped.
+    /// Start the notifier of a detector's spec; `None` if the spec has no notifications. `report` is called
+    /// for each message, with the name of the notification, the outcome and, for a failure, the reason. Runs
+    /// on the current actix runtime, until it is dropped.
     pub fn start(
         detector: &Valid,
         settings: &Settings,
@@ -139,8 +140,8 @@ impl Notifier {
         Some(Self { origin: Arc::new(EventSource::new(detector)), ledger, queues })
     }
 
-    /// Notify of a change, if it is one that people are called for: an alarm, and its end. Returns the names of the
-    /// notifications whose message is [`DeliveryOutcome::Dropped`], because too many wait already.
+    /// Notify of a change, if it is an alarm or the end of one. Return the names of the notifications whose
+    /// message is [`DeliveryOutcome::Dropped`], because the queue is full.
     pub fn notify(&self, change: &Change) -> Vec<&str> {
         let Some(message) = Message::new(&self.origin, change) else { return Vec::new() };
         let queued = || Queued { message: message.clone(), made: Instant::now() };
@@ -148,13 +149,13 @@ impl Notifier {
         full.map(|(name, _)| name.as_str()).collect()
     }
 
-    /// What became of the newest messages.
+    /// The states of the newest messages.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 }
 
-/// Delivers the messages to one receiver.
+/// The worker that delivers the messages to one receiver.
 struct Worker {
     name: String,
     delivery: Delivery,
@@ -201,7 +202,8 @@ impl Worker {
         sent.map(|()| DeliveryOutcome::Delivered)
     }
 
-    /// Wait for this replica's turn, and while another one is sending.
+    /// Wait for this replica's turn, and while another one is sending. Return whether another one has
+    /// delivered the message.
     async fn is_delivered_by_peer(&self, queued: &Queued) -> bool {
         let peers = &self.settings.peers;
         let rank = peers.rank().await;
@@ -219,7 +221,7 @@ impl Worker {
         }
     }
 
-    /// Send until it is taken, refused for good, or tried often enough.
+    /// Send the message until it is accepted, refused for good, or no retry is left.
     async fn send(&self, message: &Message) -> Result<(), Failure> {
         let attempt = || self.delivery.send(message, wall_clock::now());
         attempt.retry(self.settings.retries).sleep(tokio::time::sleep).when(Failure::is_transient).await

@@ -1,4 +1,4 @@
-//! The replicas of a detector, in an order that all of them agree on; and what each of them knows of a message.
+//! The replicas of a detector, in an order that all of them agree on, and the state of a message at each one.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::ledger::{Entry, MessageState};
 use crate::outgoing::{Outgoing, Redirects};
 
-/// The longest that a replica may take to answer.
+/// The longest time that a replica may take to answer.
 const DEADLINE: Duration = Duration::from_secs(2);
-/// The largest answer that is read, bytes.
+/// The largest answer that is read, in bytes.
 const MAX_BYTES: usize = 256 << 10;
 
-/// Where the replicas are. Without a name there is one replica, this one.
+/// The addresses of the replicas. Without a name, this is the only replica.
 #[derive(Clone, Debug, Default)]
 pub struct Peers {
     /// `HOST:PORT` each; a host stands for all its addresses, as a headless Service does.
@@ -21,20 +21,20 @@ pub struct Peers {
 }
 
 impl Peers {
-    /// The replicas behind these names, one of which is this one, at `own`.
+    /// Create the peers behind these names. This replica is one of them, at `own`.
     pub fn new(names: Vec<String>, own: Option<SocketAddr>, outgoing: Outgoing) -> Self {
         Self { names, own, outgoing }
     }
 
-    /// How many replicas come before this one: 0 for the one that sends at once, and where nobody else is known. They are in
-    /// the order of their addresses.
+    /// The number of replicas before this one in the order of addresses. It is 0 for the one that sends at
+    /// once, and if no other replica is known.
     pub async fn rank(&self) -> u32 {
         let Some(own) = self.own else { return 0 };
         self.others().await.into_iter().filter(|other| *other < own).count() as u32
     }
 
-    /// What became of the message by the replicas that have delivered it or are sending it; the first that answers so
-    /// counts. None: no other replica has it.
+    /// The state of a message at the first other replica that has delivered it or is sending it; `None` if
+    /// there is no such replica.
     pub async fn state_of(&self, notification: &str, id: &str) -> Option<MessageState> {
         for other in self.others().await {
             let entries = self.entries(other).await.unwrap_or_default();
@@ -48,8 +48,8 @@ impl Peers {
         None
     }
 
-    /// The other replicas that a Service knows, lowest address first. A name that cannot be resolved is nobody's: to send
-    /// twice is better than to say nothing.
+    /// The addresses of the other replicas, lowest first. A name that cannot be resolved is skipped: to send
+    /// a message twice is better than not to send it.
     async fn others(&self) -> Vec<SocketAddr> {
         let mut others = Vec::new();
         for name in &self.names {

@@ -1,33 +1,33 @@
-//! A key, and an id, a time and a body in; the signature that proves them out: HMAC-SHA256 as Standard Webhooks has it.
+//! A key, an id, a time and a body in; their signature out: HMAC-SHA256 as in Standard Webhooks.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ring::hmac;
 use thiserror::Error;
 
-/// What marks a key whose bytes are written in base64.
+/// The prefix of a key whose bytes are written in base64.
 const PREFIX: &str = "whsec_";
 
-/// The key that a webhook's receiver knows too.
+/// The signing key, which the webhook's receiver knows too.
 pub struct SigningKey(hmac::Key);
 
-/// Bytes that are no key.
+/// The bytes are not a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum KeyError {
-    /// Nothing to sign with.
+    /// The key is empty.
     #[error("a signing key must have at least 1 byte, got 0")]
     Empty,
-    /// Marked as base64, which it is not.
+    /// The key has the prefix for base64, but is not base64.
     #[error("a signing key that begins with {PREFIX} must go on in base64")]
     NotBase64,
 }
 
 impl SigningKey {
-    /// The key in the bytes of a file: `whsec_` and base64, or the bytes themselves. A line's end at the end is no part of
-    /// it.
+    /// Read the key from the bytes of a file: `whsec_` and base64, or the bytes themselves. White space at
+    /// the end is not part of it.
     ///
     /// # Errors
-    /// Nothing is there, or what follows `whsec_` is not base64.
+    /// The key is empty, or the text after `whsec_` is not base64.
     pub fn new(bytes: &[u8]) -> Result<Self, KeyError> {
         let bytes = bytes.trim_ascii_end();
         let key = match bytes.strip_prefix(PREFIX.as_bytes()) {

@@ -91,10 +91,10 @@ fn ended(start: i64, outcome: EventOutcome) -> Change {
     Change::Ended(EventReport { end: Timestamp::from_second(start + 3).ok(), outcome, ..event(start) })
 }
 
-/// Retries of a test: the first attempt and so many more.
+/// The number of retries of a test, after the first attempt.
 const MORE_ATTEMPTS: usize = 3;
 
-/// What a test sends with: keys from a folder, quickly.
+/// The settings of a test: keys from a folder, and short waits.
 fn settings(keys: &std::path::Path, peers: Peers) -> Settings {
     let retries = ExponentialBuilder::new()
         .with_min_delay(Duration::from_millis(1))
@@ -124,7 +124,7 @@ fn started(detector: &Valid, settings: &Settings) -> (Notifier, Reported) {
     (Notifier::start(detector, settings, report).unwrap(), reported)
 }
 
-/// Once so many messages have had an outcome.
+/// Wait until `count` messages have an outcome, and return the outcomes.
 async fn outcomes(reported: &Reported, count: usize) -> Vec<(DeliveryOutcome, Option<String>)> {
     while reported.borrow().len() < count {
         tokio::task::yield_now().await;
@@ -236,7 +236,7 @@ async fn without_the_key_that_it_is_to_sign_with_it_does_not_call() {
     assert_eq!(receiver.asked.load(Ordering::SeqCst), 1);
 }
 
-/// Nobody accepts its connections, so that nothing is ever answered.
+/// No connection is accepted, so no request is ever answered.
 #[actix_web::test]
 async fn a_webhook_that_never_answers_keeps_nobody_waiting() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -261,7 +261,8 @@ struct Replica {
     reported: Reported,
 }
 
-/// What replicas ask each other for, at an address of the loopback interface; empty until there is a notifier.
+/// Serve the ledger that replicas request from each other, at a loopback address; empty until there is a
+/// notifier.
 fn ledger_server() -> (SocketAddr, Data<OnceLock<Notifier>>) {
     let notifier = Data::new(OnceLock::<Notifier>::new());
     let shared = notifier.clone();
@@ -306,7 +307,7 @@ async fn of_several_replicas_the_one_with_the_lowest_address_sends_and_the_other
     assert_eq!(receiver.asked.load(Ordering::SeqCst), 1);
 }
 
-/// Port 1 has nobody who answers, and is the lowest of all.
+/// Nothing listens on port 1, which is the lowest address of all.
 #[actix_web::test]
 async fn where_the_first_replica_is_away_the_next_one_sends_the_message_with_the_same_id() {
     let (receiver, url) = receiver(&[200]);

@@ -1,6 +1,6 @@
-//! The columns that a model is to learn from in, a sentence on each that is hardly a measurement out.
+//! The columns that a model learns from in, a warning about each that is probably not a measurement out.
 
-/// Names under which files keep what was known afterwards, in lower case.
+/// The usual names of columns with labels, in lower case.
 const LABELS: [&str; 14] = [
     "anomaly",
     "is_anomaly",
@@ -18,8 +18,8 @@ const LABELS: [&str; 14] = [
     "failure",
 ];
 
-/// One sentence a column that is a label or counts the rows, and one where the header line is a row of numbers. `cells`:
-/// the rows, one after another.
+/// A warning about each column that is a label or counts the rows, and one where the header line is a row of
+/// numbers. `cells`: the cells in row-major order.
 pub(super) fn of(names: &[String], cells: &[f64]) -> Vec<String> {
     let column = |at: usize| cells.iter().skip(at).step_by(names.len()).copied();
     let mut warnings: Vec<String> = header(names).into_iter().collect();
@@ -53,7 +53,8 @@ fn counts(mut cells: impl Iterator<Item = f64>) -> bool {
     }) && rows >= 3
 }
 
-/// A header of numbers is a first row, unless it is 0, 1, 2 and so on: pandas names columns so.
+/// A warning where the header consists of numbers, since it is then probably the first row. The numbers 0, 1,
+/// 2 and so on are a header: pandas writes them as column names.
 #[expect(clippy::float_cmp, reason = "whole numbers are exact")]
 fn header(names: &[String]) -> Option<String> {
     let numbers: Option<Vec<f64>> = names.iter().map(|name| name.trim().parse().ok()).collect();

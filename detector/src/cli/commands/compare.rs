@@ -39,7 +39,7 @@ pub struct CompareArgs {
     output: Format,
 }
 
-/// Why there is nothing to compare.
+/// Why two models cannot be compared.
 #[derive(Debug, Error)]
 pub enum CompareError {
     /// A file cannot be read.
@@ -51,15 +51,15 @@ pub enum CompareError {
     /// The result cannot be printed.
     #[error(transparent)]
     Stdout(#[from] StdoutError),
-    /// Models of different sensors.
+    /// The models have different columns.
     #[error("both models must have the same columns, got {} and {}", list(a), list(b))]
     Columns {
-        /// The first model's.
+        /// The columns of the first model.
         a: Vec<String>,
-        /// The second's.
+        /// The columns of the second model.
         b: Vec<String>,
     },
-    /// No row with a score by both.
+    /// No row has a score by both models.
     #[error("{}: expected rows that both models can score, got none", .0.display())]
     NoRows(PathBuf),
 }
@@ -69,14 +69,14 @@ pub enum CompareError {
 #[serde(rename_all = "camelCase")]
 struct Comparison {
     rows: usize,
-    /// Spearman's, of the scores; none where a model gives every row the same score.
+    /// Spearman's rank correlation of the scores; `None` where a model gives every row the same score.
     rank_correlation: Option<f64>,
     changed_verdicts: Changed,
     a: Side,
     b: Side,
 }
 
-/// Rows that the models call differently.
+/// The rows on which the verdicts of the models differ.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Changed {
@@ -86,7 +86,7 @@ struct Changed {
     now_normal: usize,
 }
 
-/// One of the models.
+/// One of the models, with the number of rows that it finds anomalous.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Side {
@@ -97,7 +97,7 @@ struct Side {
     alert_rate: f64,
 }
 
-/// Compare, and print the result.
+/// Compare two models, and print the result.
 ///
 /// # Errors
 /// A file cannot be read, the models are not of the same columns, or the result cannot be printed.

@@ -11,7 +11,7 @@ use super::run::error::RunError;
 use super::run::run_document;
 use crate::cli::manifest::Document;
 
-/// The manifest, which is run as any other.
+/// The manifest of the pump, which runs like any other manifest.
 const PUMP: &str = include_str!("../../../assets/demo.yaml");
 
 /// Watch a simulated pump that fails three times a minute: no file, no cluster.
@@ -41,10 +41,10 @@ pub struct DemoArgs {
     metrics_address: Address,
 }
 
-/// Run until it is asked to stop.
+/// Run the demo until Ctrl-C, SIGTERM or the end of `--duration`, or print its manifest.
 ///
 /// # Errors
-/// One sentence on why it could not.
+/// The detector cannot run: one sentence.
 pub fn run(args: &DemoArgs) -> Result<(), RunError> {
     if args.print_manifest {
         crate::cli::stdout::print(PUMP.trim_end())?;

@@ -33,21 +33,21 @@ pub struct ExportArgs {
     output: PathBuf,
 }
 
-/// Why there is nothing to export.
+/// Why a model cannot be exported.
 #[derive(Debug, Error)]
 pub enum ExportError {
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] ModelFileError),
-    /// What is done before the forest has no place in the file.
+    /// The model has steps before its forest, which the file format cannot hold.
     #[error(
         "a model with steps before its forest cannot be exported: export the pipeline that it was imported from"
     )]
     Steps,
-    /// The other system has no such forests.
+    /// ONNX cannot represent the forest.
     #[error(transparent)]
     Onnx(#[from] onnx::WriteError),
-    /// Nor has scikit-learn.
+    /// scikit-learn cannot represent the forest.
     #[error(transparent)]
     Skops(#[from] skops::WriteError),
 }
@@ -55,7 +55,7 @@ pub enum ExportError {
 /// Write the model.
 ///
 /// # Errors
-/// A file cannot be read or written, or the other system has no such forests.
+/// A file cannot be read or written, or the other system cannot represent the model.
 pub fn run(args: &ExportArgs) -> Result<(), ExportError> {
     model_file::check_output(&args.output, &[&args.model])?;
     let model: Model = model_file::model(&args.model)?;

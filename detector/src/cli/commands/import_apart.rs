@@ -1,4 +1,5 @@
-//! `detector import-apart`: another system's file in, a model out, in a process that is bounded by the kernel.
+//! `detector import-apart`: another system's file in, a model out, in a separate process with resource
+//! limits.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -22,7 +23,7 @@ pub struct ImportApartArgs {
     names: Vec<String>,
 }
 
-/// Why there is no model.
+/// Why a file cannot be imported.
 #[derive(Debug, Error)]
 pub enum ImportApartError {
     /// The file is refused.
@@ -33,7 +34,7 @@ pub enum ImportApartError {
     File(#[from] ModelFileError),
 }
 
-/// Limit this process, read the file, write the model.
+/// Limit the resources of this process, read the file on the standard input, and write the model.
 ///
 /// # Errors
 /// The file is no forest, or the model cannot be written.

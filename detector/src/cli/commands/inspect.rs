@@ -1,4 +1,4 @@
-//! `detector inspect`: a model in, what it is out, as JSON.
+//! `detector inspect`: a model in; its description as JSON, or one of its trees, out.
 
 use std::path::PathBuf;
 
@@ -31,29 +31,30 @@ pub struct InspectArgs {
     format: TreeFormat,
 }
 
-/// What is printed.
+/// The description of a model that is printed.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Description<'a> {
     digest: &'a str,
     bytes: usize,
-    /// The newest format that this program reads: the file's is this one or an earlier.
+    /// The newest file format that this program reads. The file has this format or an earlier one.
     format: u32,
     columns: &'a [String],
     pipeline: &'a serde_json::Value,
     mode: &'static str,
     trees: usize,
-    /// Of the first member.
+    /// The sample size of the first member.
     sample_size: u32,
-    /// Those that judge together, where the mode was Auto.
+    /// The forests that score together, where there are several (mode Auto).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     members: Vec<Member>,
-    /// Why they do.
+    /// Why the mode Auto chose these forests.
     #[serde(skip_serializing_if = "Option::is_none")]
     choice: Option<&'a str>,
     threshold: f64,
     samples: u64,
-    /// Absent where the readings had no times, and of an imported model.
+    /// The time of the newest training reading. Absent where readings had no times, and for an imported
+    /// model.
     #[serde(skip_serializing_if = "Option::is_none")]
     data_end_time: Option<String>,
     origin: &'a str,
@@ -61,7 +62,7 @@ struct Description<'a> {
     recipe: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expected_alerts_per_day: Option<f64>,
-    /// Why its verdicts may not be trusted.
+    /// The reasons why the model's verdicts may not be trusted.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     warnings: &'a [String],
 }
@@ -89,26 +90,26 @@ impl Member {
     }
 }
 
-/// Why nothing is printed.
+/// Why a model cannot be inspected.
 #[derive(Debug, Error)]
 pub enum InspectError {
-    /// There is no such tree.
+    /// The model has no tree of this number.
     #[error("--tree must be less than the number of trees, {trees}, got {got}")]
     NoTree {
-        /// Trees of the model.
+        /// The number of trees in the model.
         trees: usize,
-        /// The one asked for.
+        /// The requested tree.
         got: usize,
     },
     /// The file cannot be read, or holds no model.
     #[error(transparent)]
     File(#[from] ModelFileError),
-    /// It cannot be printed.
+    /// The description cannot be printed.
     #[error(transparent)]
     Stdout(#[from] StdoutError),
 }
 
-/// Print it.
+/// Print the description of a model, or one of its trees.
 ///
 /// # Errors
 /// The file cannot be read, holds no model, or cannot be printed.

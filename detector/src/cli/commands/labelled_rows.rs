@@ -1,4 +1,4 @@
-//! The rows that a model was trained on and their labels in, one sentence on how well it separates them out.
+//! The training rows of a model and their labels in, one sentence on how well the model separates them out.
 
 use std::sync::Arc;
 
@@ -11,29 +11,30 @@ use crate::cli::figures::instants::Evaluated;
 use crate::model::model::Model;
 use crate::scoring::table_scorer::{TableScorer, TableScorerError};
 
-/// The rows of the training, with what is known of them.
+/// The training rows with their labels and, where they are known, their times.
 pub(super) struct LabelledRows {
     /// The column of the labels.
     pub(super) column: String,
     pub(super) labels: Vec<bool>,
     pub(super) times: Option<Vec<Timestamp>>,
-    /// The rows, one after another.
+    /// The cells of the rows, in row-major order.
     pub(super) cells: Vec<f64>,
 }
 
-/// Why there are no figures.
+/// Why the figures of labelled rows cannot be computed.
 #[derive(Debug, Error)]
 pub enum LabelledRowsError {
     /// The rows cannot be scored.
     #[error(transparent)]
     Rows(#[from] TableScorerError),
-    /// The labels say nothing.
+    /// No row has a verdict, or all labels are the same: the column and the reason.
     #[error("--label {0}: {1}")]
     Labels(String, String),
 }
 
 impl LabelledRows {
-    /// `label fault: AUC (ROC) 0.981 (0.962 to 0.994), ... of the rows it learned from`.
+    /// Compute the figures and format them:
+    /// `label fault, of the rows that it learned from: AUC (ROC) 0.981 (0.962 to 0.994), ...`.
     pub(super) fn figures(self, model: Arc<Model>) -> Result<String, LabelledRowsError> {
         let mut scorer = TableScorer::new(model)?;
         let by_row = scorer.scores(self.cells)?;

@@ -1,4 +1,4 @@
-//! The subcommands: arguments in, an answer or one sentence out.
+//! The subcommands: arguments in, a result or an error of one sentence out.
 
 /// `detector run`.
 pub mod run;
@@ -6,9 +6,9 @@ pub mod run;
 pub mod demo;
 /// `detector serve`.
 pub mod serve;
-/// Models and other files, read and written.
+/// Reading and writing of models and other files.
 pub mod model_file;
-/// Columns that are hardly measurements.
+/// Warnings about columns that are probably not measurements.
 mod column_warnings;
 /// Labels of the rows that a model is trained on.
 mod labelled_rows;
@@ -35,7 +35,7 @@ use thiserror::Error;
 
 use crate::cli::stdout::StdoutError;
 
-/// Why a subcommand could not do what was asked: one sentence.
+/// Why a subcommand failed: one sentence.
 #[derive(Debug, Error)]
 pub enum CommandError {
     /// `run` or `demo` failed.
@@ -65,7 +65,7 @@ pub enum CommandError {
     /// `export` failed.
     #[error(transparent)]
     Export(#[from] export::ExportError),
-    /// A foreign file was refused.
+    /// `import-apart` refused a file.
     #[error(transparent)]
     ImportApart(#[from] import_apart::ImportApartError),
     /// The standard output cannot be written.

@@ -1,4 +1,4 @@
-//! The path of a model in, the model out; and back.
+//! The path of a file in, its model or bytes out; bytes in, a file out.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -13,7 +13,7 @@ use crate::model::model::{Model, ModelError};
 /// Why a file of a subcommand cannot be read or written.
 #[derive(Debug, Error)]
 pub enum ModelFileError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("{}: {source}", path.display())]
     Unreadable {
         /// The file.
@@ -21,7 +21,7 @@ pub enum ModelFileError {
         /// Why.
         source: io::Error,
     },
-    /// It cannot be written.
+    /// The file cannot be written.
     #[error("{}: {source}", path.display())]
     Unwritable {
         /// The file.
@@ -29,10 +29,10 @@ pub enum ModelFileError {
         /// Why.
         source: io::Error,
     },
-    /// It would be written over what is read.
+    /// The output would overwrite an input.
     #[error(transparent)]
     OverInput(#[from] OverInput),
-    /// It holds no model.
+    /// The file holds no model.
     #[error("{}: {source}", path.display())]
     Refused {
         /// The file.
@@ -42,7 +42,7 @@ pub enum ModelFileError {
     },
 }
 
-/// The bytes of a file, `-` for the standard input.
+/// Read the bytes of a file, or of the standard input for `-`.
 ///
 /// # Errors
 /// It cannot be read.
@@ -50,7 +50,7 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>, ModelFileError> {
     input::bytes(path).map_err(|source| ModelFileError::Unreadable { path: path.to_owned(), source })
 }
 
-/// The model in a file, `-` for the standard input.
+/// Read the model in a file, or on the standard input for `-`.
 ///
 /// # Errors
 /// It cannot be read, or holds no model.
@@ -59,15 +59,15 @@ pub fn model(path: &Path) -> Result<Model, ModelFileError> {
     Model::open(bytes(path)?).map_err(refused)
 }
 
-/// Refuses to write an output over one of the inputs.
+/// Check that an output does not overwrite one of the inputs.
 ///
 /// # Errors
-/// They are one file.
+/// The output is the same file as an input.
 pub fn check_output(output: &Path, inputs: &[&Path]) -> Result<(), ModelFileError> {
     Ok(same_file::check(output, inputs.iter().copied())?)
 }
 
-/// Write a file, `-` for the standard output.
+/// Write bytes to a file, or to the standard output for `-`.
 ///
 /// # Errors
 /// It cannot be written.

@@ -1,4 +1,4 @@
-//! `detector serve`: a model file in; predictions and metrics, until it is asked to stop.
+//! `detector serve`: a model file in; predictions and metrics out, until Ctrl-C or SIGTERM.
 
 use std::path::{Path, PathBuf};
 
@@ -42,13 +42,13 @@ pub struct ServeArgs {
     metrics_address: Address,
 }
 
-/// Why a model file is not served.
+/// Why a model file cannot be served.
 #[derive(Debug, Error)]
 pub enum ServeError {
-    /// It cannot be read, or holds no model of ours.
+    /// The file cannot be read, or holds neither a model of `detector train` nor one of a known system.
     #[error(transparent)]
     File(#[from] ModelFileError),
-    /// It is another system's, and cannot be read.
+    /// The file is of another system, and cannot be imported.
     #[error("{}: {source}", path.display())]
     Import {
         /// The file.
@@ -56,12 +56,12 @@ pub enum ServeError {
         /// Why.
         source: Box<interchange::Error>,
     },
-    /// Its columns and the names that were given are not as many.
+    /// The number of given names is not the number of the model's columns.
     #[error("--columns: expected {expected} names, got {got}")]
     Columns {
-        /// Columns of the model.
+        /// The number of columns of the model.
         expected: usize,
-        /// Names.
+        /// The number of given names.
         got: usize,
     },
     /// The detector could not run.
@@ -69,10 +69,10 @@ pub enum ServeError {
     Run(#[from] Box<RunError>),
 }
 
-/// Serve until it is asked to stop.
+/// Serve the model file until Ctrl-C or SIGTERM.
 ///
 /// # Errors
-/// One sentence on why it could not.
+/// The file cannot be served: one sentence.
 pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     let columns = columns(&args.file, &args.columns)?;
     let folder = args.file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -81,12 +81,13 @@ pub fn run(args: &ServeArgs) -> Result<(), ServeError> {
     Ok(run::run_document(&run_args(args, folder), document).map_err(Box::new)?)
 }
 
-/// The names of the file's columns, or those that were given.
+/// The names of the columns. A model of `detector train` has its own; another file gets the given ones, else
+/// those in the file, else `value` for a single column or `x0`, `x1` and so on.
 fn columns(path: &Path, given: &[String]) -> Result<Vec<String>, ServeError> {
     let bytes = model_file::bytes(path)?;
     let imported = match interchange::read(&bytes) {
         Ok(imported) => imported,
-        // Ours, or nothing that is known: then the error says what it is.
+        // A model of `detector train`, or an unknown format: then the error of `Model::open` names it.
         Err(interchange::Error::UnknownFormat) => {
             let refused =
                 |source| ModelFileError::Refused { path: path.to_owned(), source: Box::new(source) };
@@ -118,7 +119,8 @@ fn manifest(file: &str, columns: &[String]) -> Value {
     })
 }
 
-/// The arguments of `detector run` for it: the folder of the file is where the claim would be mounted.
+/// The arguments of `detector run` that serve the file. The file's folder takes the place of the mounted
+/// claim.
 fn run_args(args: &ServeArgs, folder: &Path) -> RunArgs {
     RunArgs::of_file(&args.file)
         .loading(folder, args.log)

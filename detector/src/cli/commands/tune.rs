@@ -17,7 +17,7 @@ use crate::cli::manifest::{Document, FileError, shown};
 use crate::cli::set;
 use crate::cli::stdout::{self, StdoutError, note};
 
-/// What is tried, beside the manifest as it is: every set of features with every size.
+/// The grid that is tried beside the unchanged manifest: every set of features with every sample size.
 const FEATURES: [&[&str]; 3] = [&["Value"], &["Value", "LogStdDev"], &["Value", "Difference", "LogStdDev"]];
 const SAMPLE_SIZES: [u32; 2] = [256, 1024];
 
@@ -62,7 +62,7 @@ enum Objective {
     F1,
 }
 
-/// Why nothing can be said.
+/// Why no settings can be chosen.
 #[derive(Debug, Error)]
 pub enum TuneError {
     /// The manifest is invalid.
@@ -74,18 +74,18 @@ pub enum TuneError {
     /// The result cannot be written.
     #[error(transparent)]
     File(#[from] ModelFileError),
-    /// It cannot be printed.
+    /// The result cannot be printed.
     #[error(transparent)]
     Stdout(#[from] StdoutError),
-    /// The labels do not suffice.
+    /// One half of the time lacks labels: the file and the reason.
     #[error("{0}: both halves of the time need labels: {1}")]
     Labels(String, String),
-    /// It trains nothing.
+    /// The manifest loads its model instead of training one.
     #[error("{0}: expected a manifest that trains a model, got model.load")]
     NoTraining(String),
 }
 
-/// Settings, and what came of them.
+/// Settings, and the instants that were judged by them, in two halves.
 struct Candidate {
     changes: Vec<(&'static str, String)>,
     manifest: Value,
@@ -93,7 +93,7 @@ struct Candidate {
     later: Evaluated,
 }
 
-/// Try all, and print the best.
+/// Try all settings of the grid, and print the best ones.
 ///
 /// # Errors
 /// The manifest is invalid, or no row has a label.
@@ -125,7 +125,7 @@ pub fn run(args: &TuneArgs) -> Result<(), TuneError> {
     Ok(stdout::print(result(&base, &candidates, best, args.objective))?)
 }
 
-/// Settings, and what was judged by them.
+/// Settings, and the instants that were judged by them.
 struct Tried {
     changes: Vec<(&'static str, String)>,
     manifest: Value,
@@ -139,7 +139,7 @@ impl Tried {
     }
 }
 
-/// The manifest as it is, and each combination that is another.
+/// The candidates, as changes to the manifest: first no change, then each combination that is a change.
 fn grid(base: &Value) -> Vec<Vec<(&'static str, String)>> {
     let train = &base["spec"]["model"]["train"];
     let own = |field: &str, default: Value| train.get(field).cloned().unwrap_or(default);
@@ -178,7 +178,8 @@ fn tried(
     Ok(Tried { changes, manifest, evaluated })
 }
 
-/// Where features look back further, a recording's verdicts begin later: compare what all have judged.
+/// Keep only the instants that all candidates have judged: the further features look back, the later the
+/// verdicts of a recording begin.
 fn same_instants(all: &mut [Tried]) {
     let first =
         all.iter().filter_map(|tried| tried.evaluated.instants.first()).map(|instant| instant.time).max();
@@ -187,7 +188,8 @@ fn same_instants(all: &mut [Tried]) {
     }
 }
 
-/// The index of the best on the earlier half; of equals the first, which is the manifest as it is.
+/// The index of the candidate that is best on the earlier half. Among equals it is the first; the unchanged
+/// manifest comes before all others.
 fn best(candidates: &[Candidate], objective: Objective) -> usize {
     let figures: Vec<f64> =
         candidates.iter().map(|each| objective.of(&each.earlier).unwrap_or(0.0)).collect();
@@ -219,7 +221,7 @@ fn called(changes: &[(&'static str, String)]) -> String {
     changes.iter().map(change).collect::<Vec<_>>().join(", ")
 }
 
-/// As YAML has it: `--set` writes lists with braces.
+/// A value in the notation of YAML: lists have brackets, where `--set` has braces.
 fn shown_value(value: &str) -> String {
     value.replace('{', "[").replace('}', "]").replace(',', ", ")
 }

@@ -27,36 +27,37 @@ pub struct ValidateArgs {
     paths: Vec<PathBuf>,
 }
 
-/// Why not all is well.
+/// Why the validation failed.
 #[derive(Debug, Error)]
 pub enum ValidateError {
-    /// Rules are broken.
+    /// Files break rules.
     #[error("{refused} of {files} files are not valid")]
     Broken {
-        /// The files that break them.
+        /// The number of files that break rules.
         refused: usize,
-        /// All files.
+        /// The number of files that were checked.
         files: usize,
     },
-    /// What is wrong cannot be printed.
+    /// The result cannot be printed.
     #[error(transparent)]
     Stdout(#[from] StdoutError),
 }
 
-/// What a file is.
+/// The result of checking a file.
 enum Checked {
-    /// Every detector in it keeps every rule; a line for each whose pods need more memory than usual.
+    /// Every detector in the file is valid. A line for each whose pods need another amount of memory than
+    /// usual.
     Valid(Vec<String>),
-    /// A line for each broken rule.
+    /// The file breaks rules: a line for each.
     Broken(Vec<String>),
-    /// It has no detector, but these kinds.
+    /// The file has no detector, only documents of these kinds.
     Other(Vec<String>),
 }
 
 /// Check every file.
 ///
 /// # Errors
-/// At least one file is not valid, and what is wrong has been printed; or it cannot be printed.
+/// At least one file is not valid, and its broken rules have been printed; or the result cannot be printed.
 pub fn run(args: &ValidateArgs) -> Result<(), ValidateError> {
     let mut checked = Vec::new();
     for path in &args.paths {
@@ -67,7 +68,7 @@ pub fn run(args: &ValidateArgs) -> Result<(), ValidateError> {
     if refused == 0 { Ok(()) } else { Err(ValidateError::Broken { refused, files }) }
 }
 
-/// Check a file, or those of a folder, and print what comes of each.
+/// Check a file, or the manifests of a folder, and print the result for each.
 fn check(path: &Path) -> Result<Vec<Checked>, StdoutError> {
     let folder = if path.is_dir() { Some(manifests(path)) } else { None };
     let checked = match folder {
@@ -94,7 +95,7 @@ fn check(path: &Path) -> Result<Vec<Checked>, StdoutError> {
     Ok(checked.into_iter().map(|(_, checked)| checked).collect())
 }
 
-/// The manifests right in a folder, by name.
+/// The manifest files directly in a folder, not in its subfolders, sorted by name.
 fn manifests(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files =
         fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>()?;
@@ -114,7 +115,7 @@ fn nothing_in(folder: &Path) -> Checked {
     )])
 }
 
-/// A file that is named is expected to have a detector.
+/// Refuse a file without a detector. Only files of a folder may have none, not a file that an argument names.
 fn expecting_ours(path: &Path, checked: Checked) -> Checked {
     match checked {
         Checked::Other(kinds) => Checked::Broken(vec![format!(
@@ -157,8 +158,8 @@ fn rules_broken_in(path: &Path) -> Result<Checked, FileError> {
     Ok(if broken.is_empty() { Checked::Valid(notes) } else { Checked::Broken(broken) })
 }
 
-/// The queries that no Prometheus parses. This is no rule of the API: a server may speak a dialect, and says itself what it
-/// refuses.
+/// The queries that are not valid PromQL. The API server has no such rule: the source's server may accept a
+/// dialect, and reports itself which queries it refuses.
 fn no_promql(document: &Value) -> Vec<Violation> {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let mut broken = Vec::new();
@@ -173,7 +174,7 @@ fn no_promql(document: &Value) -> Vec<Violation> {
     broken
 }
 
-/// A line on a detector whose pods get more memory than usual, where the spec does not say how much.
+/// A line about a detector whose pods get another amount of memory than usual, where the spec sets none.
 fn memory_note(path: &Path, detector: &Valid) -> Option<String> {
     let memory = Memory::of_spec(detector.spec());
     let is_usual = memory.limit() == Memory::of(0, None).limit();
@@ -184,7 +185,8 @@ fn memory_note(path: &Path, detector: &Valid) -> Option<String> {
     })
 }
 
-/// An AnomalyDetector, or what was meant to be one: of our group, or of no other.
+/// Whether a document is an AnomalyDetector or was meant to be one: it has the kind AnomalyDetector, the
+/// group `anomaly.dev`, or no kind.
 fn is_ours(document: &Value) -> bool {
     let group =
         document["apiVersion"].as_str().and_then(|version| version.split_once('/')).map(|(group, _)| group);

@@ -1,4 +1,4 @@
-//! Instants that were judged in, the figures out: of all blocks of them, or of some.
+//! Judged instants in; the figures out, over blocks of consecutive instants that each have a weight.
 
 use serde::Serialize;
 
@@ -8,10 +8,10 @@ use crate::cli::figures::ranking::Ranking;
 use crate::cli::figures::spans::{self, Event, Fault};
 
 const SECONDS_A_DAY: f64 = 86_400.0;
-/// So many figures there are.
+/// The number of figures.
 pub const COUNT: usize = 13;
 
-/// What each figure is called, in JSON and in the table.
+/// The names of each figure: in JSON, and in the table.
 pub const NAMES: [(&str, &str); COUNT] = [
     ("auc", "AUC (ROC)"),
     ("averagePrecision", "average precision"),
@@ -28,47 +28,48 @@ pub const NAMES: [(&str, &str); COUNT] = [
     ("nab", "NAB score"),
 ];
 
-/// The figures that are times.
+/// Whether the figure at this index of [`NAMES`] is a delay.
 pub fn is_delay(figure: usize) -> bool {
     NAMES[figure].0.ends_with("Delay")
 }
 
-/// One value a figure, in the order of [`NAMES`]; none where it is not defined: 0 of 0.
+/// One value for each figure, in the order of [`NAMES`]; `None` where the figure is not defined (0 of 0).
 pub type Figures = [Option<f64>; COUNT];
 
-/// How many of what there were.
+/// The numbers of rows, faults, events and alarms that the figures are computed from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
     /// Instants, or rows.
     pub rows: usize,
-    /// Those with a verdict.
+    /// Rows with a verdict.
     pub verdicts: usize,
-    /// Those that are labelled anomalous.
+    /// Rows that are labelled anomalous.
     pub labelled: usize,
-    /// Those over the threshold.
+    /// Rows with a score over the threshold.
     pub anomalous: usize,
     /// Labelled spans.
     pub faults: usize,
-    /// Anomalous verdicts in a row.
+    /// Events: anomalous verdicts in a row.
     pub events: usize,
     /// Events that raised an alarm.
     pub alarms: usize,
 }
 
-/// Everything that figures are sums of, by block: consecutive instants.
+/// The sums that the figures are computed from, for each block of consecutive instants.
 pub struct Blocks {
     ranking: Ranking,
     sums: Vec<Sums>,
     promised: Option<Promised>,
-    /// (block, seconds) of each fault that was found, the shortest first.
+    /// The block and the delay in seconds of each fault that was found, the shortest delay first.
     found: Vec<(u32, f64)>,
     alarmed: Vec<(u32, f64)>,
-    /// What all is.
+    /// The counts over all blocks.
     pub counts: Counts,
 }
 
-/// The sums of a block. Faults, events and alarms count where they begin.
+/// The sums of a block. A fault counts in the block in which it begins, an event and its alarm in the block
+/// in which the event begins.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
     true_positives: f64,
@@ -88,7 +89,7 @@ struct Sums {
 }
 
 impl Blocks {
-    /// Blocks of so many instants.
+    /// Split the instants into blocks of `length`, and compute the sums of each.
     pub fn new(evaluated: &Evaluated, length: usize) -> Self {
         let instants = &evaluated.instants;
         let (faults, events) = (spans::faults(evaluated), spans::events(instants));
@@ -136,12 +137,12 @@ impl Blocks {
         self.sums.len()
     }
 
-    /// Whether there is nothing.
+    /// Whether there are no blocks.
     pub fn is_empty(&self) -> bool {
         self.sums.is_empty()
     }
 
-    /// The figures where each block counts as often as it weighs.
+    /// The figures, where each block counts as many times as its weight.
     pub fn figures(&self, weights: &[f64]) -> Figures {
         let sum = |of: fn(&Sums) -> f64| -> f64 {
             self.sums.iter().zip(weights).map(|(sums, weight)| of(sums) * weight).sum()
@@ -217,7 +218,7 @@ impl Counts {
     }
 }
 
-/// Labelled instants in a row: (first, last).
+/// The windows: runs of labelled instants, as (first index, last index).
 fn windows(instants: &[Instant]) -> Vec<(usize, usize)> {
     let mut windows: Vec<(usize, usize)> = Vec::new();
     for (at, _) in instants.iter().enumerate().filter(|(_, instant)| instant.is_labelled()) {
@@ -229,12 +230,12 @@ fn windows(instants: &[Instant]) -> Vec<(usize, usize)> {
     windows
 }
 
-/// None of nothing.
+/// The ratio `part / all`; `None` where `all` is 0.
 fn ratio(part: f64, all: f64) -> Option<f64> {
     (all > 0.0).then(|| part / all)
 }
 
-/// The weighted median of values that rise, each in a block; none of nothing.
+/// The median of ascending values, each with the weight of its block; `None` without any weight.
 fn median(rising: &[(u32, f64)], weights: &[f64]) -> Option<f64> {
     let total: f64 = rising.iter().map(|(block, _)| weights[*block as usize]).sum();
     let mut below = 0.0;

@@ -1,10 +1,11 @@
-//! Instants that were judged in, each figure with the interval that it would lie in out.
+//! Judged instants in, each figure with its confidence interval out.
 //!
 //! The bootstrap: blocks of consecutive instants are drawn again with replacement, 1000 times, and the 2.5th and 97.5th
 //! percentile of each figure are the ends of its interval (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993,
-//! chapter 13). The blocks do not overlap (Carlstein, 1986) and are longer than what neighbours share: the cube root of
-//! the number of instants (Hall, Horowitz and Jing, 1995), or the longest fault or event where that is longer, but there are
-//! at least 20. Rows of a table that is no series are drawn one by one; of many, in up to 2000 groups.
+//! chapter 13). The blocks do not overlap (Carlstein, 1986). They are long enough to keep dependent
+//! neighbours together: as long as the cube root of the number of instants (Hall, Horowitz and Jing, 1995),
+//! or as the longest fault or event where that is longer; but there are at least 20 blocks. The rows of a
+//! table that is not a time series are drawn one by one, or in at most 2000 groups where there are more rows.
 
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
@@ -14,38 +15,38 @@ use crate::cli::figures::blocks::{Blocks, COUNT, Figures};
 use crate::cli::figures::instants::Evaluated;
 use crate::cli::figures::spans;
 
-/// How often the blocks are drawn.
+/// The number of draws.
 pub const DRAWS: usize = 1000;
 /// The share of the draws that lies within an interval.
 pub const LEVEL: f64 = 0.95;
-/// There are so many blocks at least,
+/// The fewest blocks that a time series is split into, if it has as many instants.
 const FEWEST_BLOCKS: usize = 20;
-/// and so many groups of rows at most.
+/// The most groups that the rows of a table are drawn in.
 const MOST_GROUPS: usize = 2000;
-/// Of fewer draws in which a figure is defined, there is no interval.
+/// The fewest draws in which a figure must be defined for it to get an interval.
 const FEWEST_DRAWS: usize = DRAWS / 2;
 
 /// A figure and its interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
-    /// The figure of all instants.
+    /// The value of the figure over all instants.
     pub value: f64,
-    /// Within which it lies with a confidence of 95 %; none where too few draws define it.
+    /// The interval in which the figure lies with a confidence of 95 %; `None` where too few draws define it.
     pub interval: Option<[f64; 2]>,
 }
 
-/// All figures, and how their intervals were made.
+/// All figures with their intervals, and the blocks that were drawn.
 pub struct Estimates {
-    /// In the order of [`super::blocks::NAMES`].
+    /// The figures, in the order of [`super::blocks::NAMES`]; `None` where a figure is not defined.
     pub each: [Option<Estimate>; COUNT],
-    /// Instants of a block.
+    /// The number of instants in a block.
     pub block: usize,
-    /// Blocks and counts.
+    /// The blocks, with the counts over all of them.
     pub blocks: Blocks,
 }
 
 impl Estimates {
-    /// Of everything that was judged. The same instants give the same intervals.
+    /// Compute all figures and their intervals. The same instants give the same intervals.
     pub fn new(evaluated: &Evaluated) -> Self {
         let block = block_length(evaluated);
         let blocks = Blocks::new(evaluated, block);
@@ -62,18 +63,18 @@ impl Estimates {
     }
 }
 
-/// By how much one figure is better where the same instants are judged in another way.
+/// The increase of one figure from one judgement of the instants to another one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gain {
-    /// Of all instants.
+    /// The increase over all instants, and its interval.
     pub estimate: Estimate,
-    /// The share of the draws in which it is better.
+    /// The share of the draws in which the figure increases.
     pub better: f64,
 }
 
 impl Gain {
-    /// Of the figure of this index, from one judgement of the instants to another: in each draw both have the same blocks. None
-    /// where it is not defined of both.
+    /// The gain in the figure at this index, from one judgement of the instants to another one. In each draw
+    /// both have the same blocks. `None` where the figure is not defined for both.
     pub fn new(figure: usize, from: &Evaluated, to: &Evaluated) -> Option<Self> {
         let block = block_length(from).max(block_length(to));
         let (from, to) = (Blocks::new(from, block), Blocks::new(to, block));
@@ -100,7 +101,7 @@ fn block_length(evaluated: &Evaluated) -> usize {
     root.max(longest).min(count / FEWEST_BLOCKS).max(1)
 }
 
-/// How often each of so many blocks is drawn, where as many are drawn as there are.
+/// Draw as many blocks as there are, with replacement. Returns how many times each block was drawn.
 fn drawn(blocks: usize, seed: u64) -> Vec<f64> {
     let mut random = SplitMix64::seed_from_u64(seed);
     let mut weights = vec![0.0; blocks];
@@ -111,7 +112,7 @@ fn drawn(blocks: usize, seed: u64) -> Vec<f64> {
     weights
 }
 
-/// The central 95 % of what the draws gave.
+/// The central 95 % of the values of the draws; `None` where there are fewer than [`FEWEST_DRAWS`].
 fn interval(values: impl Iterator<Item = f64>) -> Option<[f64; 2]> {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
@@ -138,8 +139,8 @@ mod tests {
         assert_eq!(estimates.each, again.each);
     }
 
-    /// Of a share p of n independent rows, the standard error is sqrt(p (1 - p) / n): 0.025 of 400 that are right half of the
-    /// time, so that the interval is 0.098 wide.
+    /// The standard error of a share p of n independent rows is sqrt(p (1 - p) / n): 0.025 for 400 rows of
+    /// which half are right, so that the interval is 0.098 wide.
     #[test]
     fn independent_rows_have_the_textbooks_interval() {
         let rows = Evaluated { is_series: false, ..series(&"x".repeat(400), &"F.".repeat(200)) };

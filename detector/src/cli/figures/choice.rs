@@ -1,4 +1,4 @@
-//! A goal and instants with scores in, the threshold that keeps the goal out.
+//! A goal and instants with scores in, the threshold that meets the goal out.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,14 +7,14 @@ use crate::cli::figures::instants::{Evaluated, Instant};
 use crate::cli::figures::ranking::Ranking;
 use crate::excerpt::{MAX_EXCERPT, excerpt};
 
-/// What a threshold is to keep.
+/// The goal that a threshold must meet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Goal {
-    /// At least this share of the anomalous rows are labelled; as many of the labelled as that allows.
+    /// At least this share of the anomalous rows is labelled, with as many labelled ones as that allows.
     Precision(f64),
-    /// At least this share of the labelled rows are anomalous, and as few others as that allows.
+    /// At least this share of the labelled rows is anomalous, and as few other rows as that allows.
     Recall(f64),
-    /// At most so many events a day that begin outside of every fault.
+    /// At most this many events a day without a verdict within a fault.
     AlertsPerDay(f64),
     /// The highest F1.
     F1,
@@ -64,10 +64,11 @@ impl fmt::Display for Goal {
 }
 
 impl Goal {
-    /// The threshold, which a score is over that counts as anomalous: among all that keep the goal the one that finds most.
+    /// Choose the threshold that meets the goal best, as each variant describes. A score over it is
+    /// anomalous.
     ///
     /// # Errors
-    /// No threshold keeps it: one sentence.
+    /// No threshold meets the goal, or it needs the times of the rows and there are none: one sentence.
     pub fn threshold(self, evaluated: &Evaluated) -> Result<f64, String> {
         let scored = evaluated.instants.iter().filter_map(Instant::scored);
         let ranking = Ranking::new(scored.map(|(score, label)| (score, label, 0)));
@@ -88,7 +89,7 @@ impl Goal {
         format!("no threshold has {self}: the highest precision of any is {best:.4}")
     }
 
-    /// The lowest threshold that begins no more events outside of faults than the budget.
+    /// The lowest threshold by which there are no more events outside of faults than the budget allows.
     fn by_budget(self, evaluated: &Evaluated, steps: &[Step], alerts: f64) -> Result<f64, String> {
         if !evaluated.has_times {
             return Err(format!(
@@ -97,7 +98,8 @@ impl Goal {
         }
         let budget = alerts * evaluated.seconds() / 86_400.0;
         let within = |step: &Step| false_events(&evaluated.instants, step.threshold) as f64 <= budget;
-        // More events begin the lower the threshold is, until they grow together: from above, the first that is too low.
+        // The lower the threshold, the more events there are, until neighbouring events merge. The search
+        // finds the first threshold, from the highest down, that exceeds the budget.
         let mut low = 0;
         let mut high = steps.len();
         while low < high {
@@ -110,7 +112,7 @@ impl Goal {
     }
 }
 
-/// A threshold and what is over it.
+/// A threshold, and the numbers of labelled and other rows with a score over it.
 struct Step {
     threshold: f64,
     labelled: f64,
@@ -123,8 +125,8 @@ impl Step {
     }
 }
 
-/// Every threshold that makes a difference, the highest first. Each is halfway to the next lower score, so that new scores
-/// have room on both sides.
+/// Every threshold that changes a verdict, the highest first. Each is halfway between a score and the next
+/// lower one, so that new scores have room on both sides.
 #[expect(clippy::float_cmp, reason = "rows of the very same score are passed together")]
 fn steps(ranking: &Ranking) -> Vec<Step> {
     let rows: Vec<(f64, bool)> = ranking.rows().collect();
@@ -137,7 +139,8 @@ fn steps(ranking: &Ranking) -> Vec<Step> {
         labelled += of_labelled;
         others += equal.len() as f64 - of_labelled;
         let lower = rows.get(passed).map_or(0.0, |row| row.0);
-        // Between neighbouring numbers there is none: the lower one then, over which the higher is.
+        // Two adjacent floating-point numbers have no number between them: then the lower one is the
+        // threshold, and the higher one is over it.
         let middle = f64::midpoint(lower, equal[0].0);
         let threshold = if middle < equal[0].0 { middle } else { lower };
         steps.push(Step { threshold, labelled, others });
@@ -145,7 +148,7 @@ fn steps(ranking: &Ranking) -> Vec<Step> {
     steps
 }
 
-/// Events of verdicts over this threshold, none of which is within a fault.
+/// The number of events by this threshold that have no verdict within a fault.
 fn false_events(instants: &[Instant], threshold: f64) -> usize {
     let (mut count, mut goes_on, mut is_right) = (0, false, false);
     for (score, label) in instants.iter().filter_map(Instant::scored) {

@@ -1,4 +1,4 @@
-//! One instant after another in; what was judged of each, and what was really so, out.
+//! Verdicts and the faults that were active in; the judged instants that figures are computed from out.
 
 use jiff::Timestamp;
 
@@ -7,22 +7,22 @@ use crate::ingest::reading::ActiveFault;
 /// One instant, or one row of a table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instant {
-    /// When; of rows without times, a second apart from 1970 on.
+    /// The time of the instant. Rows without times are a second apart, from 1970 on.
     pub time: Timestamp,
-    /// None where there was no verdict: a reading was missing, or the past too short.
+    /// The verdict; `None` where a reading was missing, or the past was too short.
     pub verdict: Option<Judged>,
     /// The faults that were active: empty where all was normal.
     pub truth: Vec<ActiveFault>,
 }
 
-/// What was judged of an instant.
+/// The verdict on an instant, as far as figures need it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Judged {
-    /// Over 0, at most 1.
+    /// The score, over 0 and at most 1.
     pub score: f64,
-    /// Whether it was over the threshold.
+    /// Whether the score was over the threshold.
     pub anomalous: bool,
-    /// Whether an alarm was raised, or went on.
+    /// Whether an alarm was raised, or was ongoing.
     pub alarmed: bool,
 }
 
@@ -32,38 +32,39 @@ impl Instant {
         !self.truth.is_empty()
     }
 
-    /// The score and whether it is labelled; none without a verdict.
+    /// The score, and whether a fault was active; `None` without a verdict.
     pub fn scored(&self) -> Option<(f64, bool)> {
         self.verdict.map(|verdict| (verdict.score, self.is_labelled()))
     }
 }
 
-/// What a threshold promises of ordinary readings.
+/// The alert rate that a threshold promises for ordinary readings.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Promised {
-    /// So many events a day.
+    /// This many events a day.
     EventsPerDay(f64),
-    /// This share of the readings.
+    /// This share of the readings is anomalous.
     Share(f64),
 }
 
-/// What was judged, and what figures need to know of it.
+/// The judged instants, and the properties of them that figures depend on.
 #[derive(Clone, Debug)]
 pub struct Evaluated {
-    /// In the order of time.
+    /// The instants, in the order of time.
     pub instants: Vec<Instant>,
-    /// Whether neighbours depend on each other: then blocks of them are drawn, else single rows.
+    /// Whether neighbours depend on each other: the bootstrap then draws blocks of instants, else single
+    /// rows.
     pub is_series: bool,
     /// Whether the times are those of the data: then delays are in seconds, else in rows.
     pub has_times: bool,
-    /// What the threshold promises of ordinary readings, where it promises anything.
+    /// The alert rate that the threshold promises for ordinary readings, where it promises one.
     pub promised: Option<Promised>,
-    /// The threshold, where one held for all instants.
+    /// The threshold, where it was the same for all instants.
     pub threshold: Option<f64>,
 }
 
 impl Judged {
-    /// Of a row of a table. Rows have no rule that makes alarms: each event is one.
+    /// The verdict on a row of a table. Tables have no alarm rule: each event raises an alarm.
     pub fn of_row(score: f64, threshold: f64) -> Self {
         let anomalous = score > threshold;
         Self { score, anomalous, alarmed: anomalous }
@@ -79,7 +80,7 @@ impl Evaluated {
         times: Option<&[Timestamp]>,
         threshold: f64,
     ) -> Self {
-        // Rows without times are as far apart as their delays are counted in.
+        // Rows without times are one second apart, so that a delay in seconds is one in rows.
         let by_row = |row: usize| {
             Timestamp::from_second(i64::try_from(row).unwrap_or(i64::MAX)).unwrap_or(Timestamp::MAX)
         };
@@ -96,10 +97,10 @@ impl Evaluated {
         Self { instants, is_series, has_times: is_series, promised: None, threshold: Some(threshold) }
     }
 
-    /// Check that there is something to compare: instants with a verdict that are labelled, and others.
+    /// Check that the figures can be computed: some instants with a verdict are labelled, and some are not.
     ///
     /// # Errors
-    /// There is one kind only: the sentence, without the file.
+    /// One of the two kinds is missing: a sentence, without the name of the file.
     pub fn check(&self) -> Result<(), String> {
         let kinds = self.instants.iter().filter_map(Instant::scored);
         let (mut labelled, mut ordinary) = (0_usize, 0_usize);
@@ -114,7 +115,7 @@ impl Evaluated {
         }
     }
 
-    /// The earlier instants and the later ones.
+    /// Split the instants into the earlier half and the later half.
     #[must_use]
     pub fn halves(mut self) -> (Self, Self) {
         let later = self.instants.split_off(self.instants.len() / 2);
@@ -122,7 +123,7 @@ impl Evaluated {
         (self, Self { instants: later, is_series, has_times, promised, threshold })
     }
 
-    /// How many seconds the instants take, the last one's own included.
+    /// The duration of all instants in seconds, including the interval of the last one.
     pub fn seconds(&self) -> f64 {
         let (Some(first), Some(last)) = (self.instants.first(), self.instants.last()) else { return 0.0 };
         let between = last.time.duration_since(first.time).as_secs_f64();

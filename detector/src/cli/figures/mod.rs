@@ -1,16 +1,16 @@
-//! Verdicts and the truth in; figures with their intervals out, and a threshold that keeps a goal.
+//! Verdicts and labels in; figures with their confidence intervals, and a threshold that meets a goal, out.
 
-/// What was judged of each instant, and what was really so.
+/// The instants: the verdict on each, and the faults that were active.
 pub mod instants;
 /// Faults, events and alarms.
 pub mod spans;
-/// How well scores separate the labelled from the others.
+/// How well scores separate labelled rows from the others.
 pub mod ranking;
 /// The score of the Numenta Anomaly Benchmark.
 pub mod nab;
-/// All figures, of all blocks or of some.
+/// All figures, over blocks of instants that have weights.
 pub mod blocks;
-/// Intervals.
+/// Confidence intervals.
 pub mod bootstrap;
-/// A threshold that keeps a goal.
+/// A threshold that meets a goal.
 pub mod choice;

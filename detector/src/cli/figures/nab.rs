@@ -1,14 +1,16 @@
-//! Windows and detections in, what each is worth by the Numenta Anomaly Benchmark out.
+//! Windows and detections in, the points of each by the Numenta Anomaly Benchmark out.
 //!
-//! Lavin and Ahmad, "Evaluating Real-time Anomaly Detection Algorithms" (2015), the standard profile: of each window the first
-//! detection counts, the earlier the more, by a sigmoid; a missed window costs 1, a detection outside of all windows at most
-//! 0.11, less shortly after a window. 0 is what finding nothing gives, 100 what finding each window at once gives.
+//! The rules are those of Lavin and Ahmad, "Evaluating Real-time Anomaly Detection Algorithms" (2015), with
+//! the standard profile. The first detection in each window counts, more the earlier it is, by a sigmoid. A
+//! missed window costs 1. A detection outside of all windows costs at most 0.11, and less shortly after a
+//! window. The score is 0 without any detection, and 100 when each window is detected at its first instant.
 
-/// What a detection outside of the windows costs at most.
+/// The most that a detection outside of the windows costs.
 const FALSE: f64 = 0.11;
 
-/// (index, points): a find of each window at its first index, and each detection outside of them. `windows`: first and last
-/// index, apart and rising; `detections` rising.
+/// The points as (index, points): for each detected window at its first index, and for each detection outside
+/// of the windows. `windows`: first and last index of each, disjoint and ascending. `detections`: indices,
+/// ascending.
 pub fn points(windows: &[(usize, usize)], detections: &[usize]) -> Vec<(usize, f64)> {
     let mut points = Vec::new();
     let mut found = vec![false; windows.len()];
@@ -24,17 +26,17 @@ pub fn points(windows: &[(usize, usize)], detections: &[usize]) -> Vec<(usize, f
             points.push((*at, FALSE * if distance > 3.0 { -1.0 } else { sigmoid(distance) }));
         } else if !std::mem::replace(&mut found[before - 1], true) {
             let place = -((last + 1 - at) as f64) / length;
-            // A find is worth what it gains over a miss.
+            // A detected window has the points that it gains over a missed one.
             points.push((first, 1.0 + sigmoid(place) / sigmoid(-1.0)));
         }
     }
     points
 }
 
-/// The most that a window gives.
+/// The most points of a window.
 pub const MOST: f64 = 2.0;
 
-/// From 1 far before 0 to -1 far after it.
+/// A sigmoid that falls from 1 far below 0 to -1 far above it.
 fn sigmoid(x: f64) -> f64 {
     2.0 / (1.0 + libm::exp(5.0 * x)) - 1.0
 }

@@ -1,6 +1,6 @@
-//! Scores with labels and weights in; how well the scores put the labelled first out, at any threshold.
+//! Scores with labels and weights in; how well the scores separate the labelled rows, at all thresholds, out.
 
-/// Rows with a verdict, the highest score first: (score, whether it is labelled, the block it is in).
+/// Rows with a verdict, the highest score first: (score, whether the row is labelled, index of its block).
 #[derive(Clone, Debug)]
 pub struct Ranking(Vec<(f64, bool, u32)>);
 
@@ -16,19 +16,19 @@ pub struct Separation {
 }
 
 impl Ranking {
-    /// Of rows in any order.
+    /// Sort rows by their score. They may come in any order.
     pub fn new(rows: impl Iterator<Item = (f64, bool, u32)>) -> Self {
         let mut rows: Vec<_> = rows.collect();
         rows.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.2.cmp(&b.2)));
         Self(rows)
     }
 
-    /// The score, and whether it is labelled, of each row, the highest score first.
+    /// The score of each row, and whether the row is labelled; the highest score first.
     pub fn rows(&self) -> impl Iterator<Item = (f64, bool)> + '_ {
         self.0.iter().map(|(score, label, _)| (*score, *label))
     }
 
-    /// Where each row counts as often as its block weighs; none where one class is missing.
+    /// The separation, where each row has the weight of its block; `None` where one class is missing.
     #[expect(clippy::float_cmp, reason = "rows of the very same score are passed together")]
     pub fn separation(&self, weights: &[f64]) -> Option<Separation> {
         let (mut labelled, mut others, mut pairs, mut precisions) = (0.0, 0.0, 0.0, 0.0);

@@ -1,18 +1,19 @@
-//! Instants in; the faults, and the events and alarms that anomalous instants make, out, each at its place.
+//! Instants in; the faults, events and alarms among them, each with the indices of its instants, out.
 
 use std::collections::HashMap;
 
 use crate::cli::figures::instants::{Evaluated, Instant};
 use crate::ingest::reading::ActiveFault;
 
-/// A fault and what came of it.
+/// A fault, and the delays until it was found and had an alarm.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fault {
     /// The indices of its first and last instant.
     pub instants: (usize, usize),
-    /// From its start to the first anomalous verdict within it, in seconds; none where there is none.
+    /// The time from its start to the first anomalous verdict within it, in seconds; `None` without one.
     pub found_after: Option<f64>,
-    /// From its start to the first instant of it at which an alarm was raised or went on.
+    /// The time from its start to the first instant within it at which an alarm was raised or was ongoing, in
+    /// seconds; `None` without such an instant.
     pub alarmed_after: Option<f64>,
 }
 
@@ -21,7 +22,7 @@ pub struct Fault {
 pub struct Event {
     /// The indices of its first and last anomalous instant.
     pub instants: (usize, usize),
-    /// Where it raised its alarm.
+    /// The index of the instant at which it raised its alarm; `None` without an alarm.
     pub alarm: Option<usize>,
     /// Whether one of its verdicts is within a fault.
     pub is_right: bool,
@@ -84,8 +85,8 @@ pub mod tests {
     use super::*;
     use crate::cli::figures::instants::Judged;
 
-    /// A letter an instant: `.` normal, `x` anomalous, `!` with an alarm, `?` without a verdict; a capital F below it where a
-    /// fault is active.
+    /// One letter for each instant. In `verdicts`: `.` normal, `x` anomalous, `!` with an alarm, `?` without
+    /// a verdict. In `truth`: `F` where a fault is active.
     pub fn instants(verdicts: &str, truth: &str) -> Vec<Instant> {
         let mut start = None;
         let instant = |(at, (verdict, label)): (usize, (char, char))| {
@@ -100,7 +101,7 @@ pub mod tests {
         verdicts.chars().zip(truth.chars()).enumerate().map(instant).collect()
     }
 
-    /// A series of them, a second apart.
+    /// A time series of such instants, a second apart.
     pub fn series(verdicts: &str, truth: &str) -> Evaluated {
         let instants = instants(verdicts, truth);
         Evaluated { instants, is_series: true, has_times: true, promised: None, threshold: Some(0.6) }

@@ -1,4 +1,4 @@
-//! The first rows of a table in; what each of its columns is out.
+//! The first rows of a table in; the kind of each of its columns out.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::ingest::sources::delimited::number::NumberFormat;
 use crate::ingest::sources::timestamp::TimeParser;
 
-/// What columns of timestamps are called.
+/// The usual names of columns with timestamps, in lower case.
 const TIME_NAMES: [&str; 12] = [
     "timestamp",
     "time",
@@ -24,7 +24,7 @@ const TIME_NAMES: [&str; 12] = [
     "zeit",
     "_time",
 ];
-/// What columns of the truth are called.
+/// The usual names of columns with labels, in lower case.
 const LABEL_NAMES: [&str; 9] =
     ["label", "anomaly", "is_anomaly", "anomalous", "in_window", "fault", "outlier", "attack", "changepoint"];
 /// Formats that cannot be detected from one timestamp, the likelier ones first.
@@ -48,7 +48,7 @@ const MAX_SENSORS: usize = 128;
 pub(super) struct Sample {
     pub(super) header: Vec<String>,
     pub(super) delimiter: u8,
-    /// As many cells each as the header has.
+    /// The rows, each with as many cells as the header.
     pub(super) rows: Vec<Vec<String>>,
 }
 
@@ -66,12 +66,12 @@ impl Sample {
     }
 }
 
-/// What the columns of a table are.
+/// The columns of a table by their kind.
 pub(super) struct Columns {
     time: Time,
     numbers: NumberFormat,
     sensors: Vec<Sensor>,
-    /// The column that says which sensors a row is of.
+    /// The name of the column that tells which sensors a row belongs to, where the table has one.
     series: Option<String>,
     label: Option<String>,
     left_out: Vec<String>,
@@ -89,12 +89,12 @@ struct Sensor {
     name: String,
     unit: Option<String>,
     column: String,
-    /// What the series column has in its rows.
+    /// The word in the series column of its rows.
     series: Option<String>,
 }
 
 impl Columns {
-    /// Look at each column.
+    /// Find the kind of each column.
     ///
     /// # Errors
     /// There are no rows, no timestamps or no numbers: one sentence.
@@ -161,7 +161,7 @@ impl Columns {
         }
     }
 
-    /// A column is a sensor.
+    /// Make each of these columns a sensor.
     fn take(&mut self, sample: &Sample, values: &[usize]) {
         let mut taken = HashSet::new();
         for column in values {
@@ -175,7 +175,7 @@ impl Columns {
         }
     }
 
-    /// Each word of a column has a sensor in each column of values.
+    /// Make a sensor of each word in the column `word` with each of the columns `values`.
     fn take_series(&mut self, sample: &Sample, word: usize, values: &[usize]) {
         let (mut taken, mut seen) = (HashSet::new(), HashSet::new());
         for cell in sample.cells(word).filter(|cell| seen.insert(*cell)) {
@@ -194,12 +194,12 @@ impl Columns {
         self.series = Some(sample.name(word).to_owned());
     }
 
-    /// From one row to the next.
+    /// The interval from one row to the next, such as `1m`.
     pub(super) fn interval(&self) -> &str {
         &self.time.interval
     }
 
-    /// The csv source of a manifest.
+    /// The csv source for a manifest.
     pub(super) fn source(&self, path: &str) -> Value {
         let sensor = |sensor: &Sensor| {
             let mut fields = json!({ "name": sensor.name });
@@ -232,7 +232,7 @@ impl Columns {
         source
     }
 
-    /// A sentence on each.
+    /// Sentences about the inferred properties, for people.
     pub(super) fn notes(&self) -> Vec<String> {
         let Time { name, format, first, interval, .. } = &self.time;
         let zone = match format {
@@ -263,7 +263,7 @@ impl Columns {
     }
 }
 
-/// What a column is that is no time.
+/// The kind of a column other than the time.
 enum What {
     Number,
     Label,
@@ -273,7 +273,7 @@ enum What {
 }
 
 impl Time {
-    /// The column that is called so and has timestamps, else the first that has them.
+    /// The first column of timestamps with one of the usual names, else the first column of timestamps.
     fn find(sample: &Sample) -> Option<Self> {
         let columns = 0..sample.header.len();
         let (called, others): (Vec<_>, Vec<_>) =
@@ -292,7 +292,8 @@ impl Time {
     }
 }
 
-/// The format of a column, and its times; none where it has none. Numbers are times where the column is called so.
+/// The format of the timestamps in a column, and the timestamps; `None` where not all cells are timestamps.
+/// Numbers are timestamps only in a column with one of the usual names.
 fn times(sample: &Sample, column: usize) -> Option<(TimeFormat, Vec<Timestamp>)> {
     let first = sample.rows[0][column].as_str();
     let is_number = first.parse::<f64>().is_ok();
@@ -307,11 +308,11 @@ fn times(sample: &Sample, column: usize) -> Option<(TimeFormat, Vec<Timestamp>)>
         let times: Option<Vec<Timestamp>> = sample.cells(column).map(|cell| parser.parse(cell)).collect();
         Some((parser.format().clone(), times?))
     });
-    // Of two formats that fit, month first and day first, the one whose times rise.
+    // If several formats fit, such as month first and day first: the one whose times step back least often.
     parsed.min_by_key(|(_, times)| times.windows(2).filter(|pair| pair[0] > pair[1]).count())
 }
 
-/// The median of the steps forward.
+/// The median of the steps forward in time, at least 10 ms and at most 24 h; 1 s where there are none.
 fn interval(times: &[Timestamp]) -> String {
     let mut steps: Vec<i128> =
         times.windows(2).map(|pair| pair[1].duration_since(pair[0]).as_millis()).collect();
@@ -322,7 +323,7 @@ fn interval(times: &[Timestamp]) -> String {
     duration.map_or_else(|_| "1s".to_owned(), |duration| duration.to_string())
 }
 
-/// Whether commas separate fractions: where more columns are numbers so.
+/// The number format: with a decimal comma if that makes more columns numbers, else with a decimal point.
 fn numbers(sample: &Sample, time: usize) -> NumberFormat {
     let comma = NumberFormat { decimal_comma: true, ..NumberFormat::default() };
     let fitting = |format: &NumberFormat| {
@@ -332,7 +333,8 @@ fn numbers(sample: &Sample, time: usize) -> NumberFormat {
     if fitting(&comma) > fitting(&NumberFormat::default()) { comma } else { NumberFormat::default() }
 }
 
-/// Whether a table has a row for each reading: few words, and most times several times.
+/// Whether a table has a row for each reading: the column `word` has 2 to 128 different words, and most rows
+/// share their time with another row.
 fn is_long(sample: &Sample, time: usize, word: usize) -> bool {
     let words: HashSet<&str> = sample.cells(word).collect();
     let mut times = HashMap::<&str, usize>::new();
@@ -341,7 +343,8 @@ fn is_long(sample: &Sample, time: usize, word: usize) -> bool {
     (2..=MAX_SENSORS).contains(&words.len()) && repeated * 2 > sample.rows.len()
 }
 
-/// A column's name as that of a sensor, and the unit in its brackets.
+/// The name of a sensor, made of a column's name and different from the `taken` ones; and the unit from the
+/// brackets at the end of the column's name.
 fn named(column: &str, taken: &mut HashSet<String>) -> (String, Option<String>) {
     let unit = column.strip_suffix([')', ']']).and_then(|rest| rest.rsplit_once(['(', '[']));
     let (name, unit) = unit.map_or((column, None), |(name, unit)| (name, Some(unit.trim())));

@@ -69,7 +69,7 @@ fn next(learning: &mut Learning, time: Timestamp, value: f64) -> Option<Vec<f64>
     learning.push_onto(&mut vector, time, &[value]).then_some(vector)
 }
 
-/// Every reading is 100 at noon and 10 else; then a day of `last`.
+/// Every reading is 100 at noon and 10 at other times for three days; then a day of `last`.
 fn days(last: f64) -> Vec<Vec<f64>> {
     let mut learning = Learning::new(recipe(&[Feature::DailyResidual], 2, 0));
     let hours = (0..4 * 24).map(|hour| {

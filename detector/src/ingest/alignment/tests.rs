@@ -15,7 +15,7 @@ fn batch(readings: &[Reading]) -> Batch {
     Batch { readings: readings.to_vec(), ..Batch::default() }
 }
 
-/// An alignment each second, and the status of its one source.
+/// An alignment with an interval of one second, and the status of its only source.
 struct Bench {
     alignment: Alignment,
     status: Arc<SourceStatus>,
@@ -30,7 +30,7 @@ impl Bench {
         Self { alignment, status }
     }
 
-    /// As a feed does.
+    /// Count the readings and add them, as a feed does.
     fn add(&mut self, readings: &[Reading], now: f64) {
         self.status.arrived(readings.len());
         self.alignment.add(0, batch(readings), at(now));
@@ -175,7 +175,7 @@ fn an_instant_waits_for_what_each_source_says_is_complete_but_not_for_ever() {
 }
 
 proptest! {
-    /// arrived = scored + missing + refused + dropped, whatever arrives in whatever order, at whatever time.
+    /// arrived = scored + missing + refused + dropped, for any readings, in any order, at any time.
     #[test]
     fn every_reading_is_accounted_for_exactly_once(
         lateness in 0u64..4,
@@ -194,7 +194,7 @@ proptest! {
         prop_assert_eq!(arrived, fates.iter().sum::<u64>(), "{:?}", fates);
     }
 
-    /// Of what arrives in time, each instant takes the newest, in whatever order it came.
+    /// Each instant takes the newest of the readings that arrive in time, in any order of arrival.
     #[test]
     fn the_order_of_arrival_within_the_lateness_changes_nothing(order in Just((0..20).collect::<Vec<u32>>()).prop_shuffle()) {
         let mut bench = Bench::new(1, 30, 100.0);

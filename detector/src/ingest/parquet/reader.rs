@@ -1,4 +1,4 @@
-//! A Parquet file in; the same as comma-separated text out, for those who read tables.
+//! A Parquet file in; the same rows as comma-separated text, for the readers of tables, out.
 //!
 //! Columns of lists, maps and structs are left out, and so are times of the day: no table of readings has a cell for them.
 
@@ -27,15 +27,15 @@ pub struct Parquet<R: ChunkReader> {
     file: SerializedFileReader<R>,
     columns: Vec<Column>,
     readers: Vec<ColumnReader>,
-    /// The next row group, counted from 0, and how many rows are left of the one at hand.
+    /// The next row group, counted from 0, and the number of rows left in the current one.
     group: usize,
     left: usize,
-    /// Made and not read.
+    /// Text that is produced and not read yet.
     text: VecDeque<u8>,
 }
 
 struct Column {
-    /// Among the leaves of the schema.
+    /// The index of the column among the leaves of the schema.
     leaf: usize,
     name: String,
     kind: Kind,
@@ -43,7 +43,7 @@ struct Column {
     is_optional: bool,
 }
 
-/// What the cells of a column are.
+/// The type of the cells of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Flag,
@@ -57,7 +57,7 @@ enum Kind {
     Text,
 }
 
-/// Cells of a column, those that are there.
+/// The cells of a column that are not missing.
 enum Values {
     Flags(Vec<bool>),
     Ints(Vec<i32>),
@@ -69,11 +69,11 @@ enum Values {
     Fixed(Vec<FixedLenByteArray>),
 }
 
-/// Rows of a column.
+/// The cells of a column for the next rows.
 struct Cells {
     kind: Kind,
     values: Values,
-    /// 0 where a cell is missing; empty where none may be.
+    /// The definition level of each row: 0 where the cell is missing. Empty where no cell may be missing.
     levels: Vec<i16>,
     /// How many of the values have been taken.
     taken: usize,
@@ -139,7 +139,7 @@ impl<R: ChunkReader + 'static> Parquet<R> {
 }
 
 impl Column {
-    /// None where no table has a cell for it.
+    /// The column of a leaf; none where no cell of a table can hold its type.
     fn of(leaf: usize, column: &ColumnDescriptor) -> Option<Self> {
         let is_flat =
             column.max_rep_level() == 0 && column.max_def_level() <= 1 && column.path().parts().len() == 1;
@@ -169,7 +169,7 @@ impl Kind {
             }
             (_, _, ConvertedType::TIMESTAMP_MILLIS) => Some(instant(1_000_000, true)),
             (_, _, ConvertedType::TIMESTAMP_MICROS) => Some(instant(1000, true)),
-            // What older programs of Hadoop's write: local times, which nobody says of what zone.
+            // Written by older programs of Hadoop: local times of an unknown zone.
             (Type::INT96, ..) => Some(instant(1, false)),
             (_, Some(LogicalType::Time(_)), _)
             | (_, _, ConvertedType::TIME_MILLIS | ConvertedType::TIME_MICROS) => None,
@@ -315,7 +315,7 @@ fn half(bits: u16) -> f32 {
     }
 }
 
-/// Two's complement.
+/// Decode a big-endian integer in two's complement, 1 to 16 bytes.
 fn big_endian(bytes: &[u8]) -> Result<i128, String> {
     if bytes.is_empty() || bytes.len() > 16 {
         return Err(format!("a decimal must have 1 to 16 bytes, got {}", bytes.len()));

@@ -1,4 +1,4 @@
-//! What sources need of the place where the program runs.
+//! The environment that sources need: credentials and network access.
 
 use std::path::PathBuf;
 
@@ -7,8 +7,9 @@ use crate::outgoing::Outgoing;
 /// Where credentials are, and how servers are reached.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
-    /// The folder with a folder for each source that has a Secret, by the source's name; of one source, that folder.
+    /// The folder with one subfolder per source that has a Secret, named like the source; for a single
+    /// source, that subfolder.
     pub credentials: PathBuf,
-    /// The way to servers.
+    /// The settings of connections to servers.
     pub outgoing: Outgoing,
 }

@@ -1,12 +1,12 @@
 //! A CSV file in, readings out, row by row: streamed, plain or gzipped.
 
-/// What one row says.
+/// The parsed content of a row.
 mod row;
-/// Rows whose time never falls.
+/// Rows in ascending order of time.
 mod order;
-/// A file that has ended.
+/// A complete file, replayed.
 mod recording;
-/// A file that grows.
+/// A file that grows, followed.
 mod follow;
 
 use std::sync::Arc;

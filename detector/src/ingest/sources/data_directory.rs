@@ -7,27 +7,27 @@ use std::path::{Path, PathBuf};
 use super::delimited::{self, CsvError, Problem};
 use super::spool::{self, PipeReader};
 
-/// Names the folder in a pod: the operator sets it.
+/// The environment variable with the folder in a pod; the operator sets it.
 const VARIABLE: &str = "DETECTOR_DATA";
 /// What `-` means.
 const STANDARD_INPUT: &str = "/dev/stdin";
 
-/// Where recordings are looked for. The author of a spec must not have a pod read its Secrets, so in a pod no path leads
-/// out of the folder. On a laptop every path is allowed.
+/// The folder in which recordings are looked for. The author of a spec must not be able to make a pod read
+/// its Secrets, so in a pod no path may lead out of the folder. Outside of pods every path is allowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DataDirectory(Option<PathBuf>);
 
-/// What a path leads to.
+/// The opened input of a path.
 #[derive(Debug)]
 pub enum Input {
-    /// A file, and where it is.
+    /// A file and its path.
     File {
-        /// At its start.
+        /// The file, at its start.
         file: File,
-        /// Where it was opened.
+        /// The path by which it was opened.
         path: PathBuf,
     },
-    /// Something that can be read once, from what it gave first.
+    /// An input that can be read only once, such as a pipe; read from its first byte.
     Pipe(PipeReader),
 }
 
@@ -41,7 +41,7 @@ impl Read for Input {
 }
 
 impl DataDirectory {
-    /// The folder of the pod; on a laptop the working directory.
+    /// The folder of the pod; outside of pods none, so that paths are relative to the working directory.
     pub fn here() -> Self {
         Self(std::env::var_os(VARIABLE).map(PathBuf::from))
     }
@@ -70,7 +70,7 @@ impl DataDirectory {
     }
 }
 
-/// A pipe is not opened twice: its writer would see it closed.
+/// Open a path. A pipe is not opened twice, because its writer would see it closed.
 fn open(path: &Path) -> Result<Input, CsvError> {
     let can_be_read_again = path.metadata().is_ok_and(|metadata| metadata.is_file() || metadata.is_dir());
     if can_be_read_again || !path.exists() {

@@ -1,14 +1,15 @@
 //! A file of delimited text in, rows of cells out: plain or gzipped, of any size, one row in memory at a time.
 //!
-//! The first line is the header. Cells are separated by commas, semicolons, tabs or `|`: by whichever the header has most
-//! of, the comma in a tie. Quotes are RFC 4180's; a byte order mark, CRLF, blank lines and spaces around cells do not
-//! count. Text is UTF-8, or UTF-16 where a byte order mark says so; cells that nobody asks for may be in any encoding.
+//! The first line is the header. Cells are separated by commas, semicolons, tabs or `|`: by the one that is
+//! most frequent in the header, the comma in a tie. Quotes are those of RFC 4180; a byte order mark, CRLF,
+//! blank lines and spaces around cells are ignored. Text is UTF-8, or UTF-16 with a byte order mark; cells
+//! that are not read may be in any encoding.
 
-/// What can be wrong.
+/// The errors of a file.
 mod problem;
-/// Numbers, and what stands for none.
+/// Numbers, and the words for missing values.
 pub mod number;
-/// Another encoding.
+/// UTF-16 text.
 mod utf16;
 
 use std::borrow::Cow;
@@ -34,16 +35,16 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 pub struct Rows {
     file: String,
     header: Vec<String>,
-    /// The bytes of the names that are no UTF-8.
+    /// The names that are not UTF-8: the column's index, and the escaped bytes.
     odd_names: Vec<(usize, String)>,
     reader: csv::Reader<Box<dyn Read + Send>>,
     row: ByteRecord,
     numbers: NumberFormat,
     delimiter: u8,
     since_row: Arc<AtomicU64>,
-    /// Whether messages leave out what the file says.
+    /// Whether messages leave out the content of the file.
     is_discreet: bool,
-    /// Whether the header is no line of the file.
+    /// Whether the header is not a line of the file, as in NDJSON and Parquet.
     is_headless: bool,
 }
 
@@ -78,7 +79,8 @@ impl Rows {
         }
         let since_row = Arc::new(AtomicU64::new(0));
         let delimiter = delimiter(&first);
-        // The last line gets its end even where the file does not give it one: lines are then as many as line ends.
+        // The last line gets a line end even if the file has none there, so that there are as many lines as
+        // line ends.
         let whole =
             Cursor::new(first).chain(Metered { text, since_row: since_row.clone() }).chain(&b"\n"[..]);
         let reader = ReaderBuilder::new()
@@ -111,7 +113,7 @@ impl Rows {
         Ok(rows)
     }
 
-    /// What messages call it.
+    /// The name of the file in messages.
     pub fn file(&self) -> &str {
         &self.file
     }
@@ -121,12 +123,13 @@ impl Rows {
         self.delimiter
     }
 
-    /// How numbers are written from here on.
+    /// Set the number format of the rows from here on.
     pub fn set_number_format(&mut self, numbers: NumberFormat) {
         self.numbers = numbers;
     }
 
-    /// The same rows, whose cells and columns no message repeats: where somebody else reads the messages than the file.
+    /// The same rows, with messages that repeat neither cells nor the header: for a file whose content the
+    /// readers of the log must not see.
     #[must_use]
     pub fn discreet(self, is_discreet: bool) -> Self {
         Self { is_discreet, ..self }
@@ -194,15 +197,15 @@ impl Rows {
         Ok(more)
     }
 
-    /// The cell of this row in this column.
+    /// The cell of this row in this column; bytes that are not UTF-8 are replaced.
     pub fn text(&self, column: usize) -> Cow<'_, str> {
         String::from_utf8_lossy(self.row[column].trim_ascii())
     }
 
-    /// The same of a cell whose letters matter.
+    /// The cell of this row in this column, which must be UTF-8: for a cell that is used as text.
     ///
     /// # Errors
-    /// It is no UTF-8.
+    /// The cell is not UTF-8.
     pub fn words(&self, column: usize) -> Result<&str, CsvError> {
         self.exact(column).ok_or_else(|| self.unexpected(column, "UTF-8"))
     }
@@ -211,7 +214,7 @@ impl Rows {
         str::from_utf8(self.row[column].trim_ascii()).ok()
     }
 
-    /// The number in this cell; `None` where it is empty or says so (`NaN`, `NA`, `null`).
+    /// The number in this cell; `None` where it is missing (empty, `NaN`, `NA`, `null`).
     ///
     /// # Errors
     /// The cell is no finite number.
@@ -219,7 +222,7 @@ impl Rows {
         self.numbers.read(&self.text(column)).map_err(|expected| self.unexpected(column, expected))
     }
 
-    /// Whether this cell is empty or says so.
+    /// Whether this cell is missing: empty, or a word for a missing value.
     pub fn is_null(&self, column: usize) -> bool {
         self.numbers.is_null(&self.text(column))
     }
@@ -229,7 +232,7 @@ impl Rows {
         self.reader.position().line().saturating_sub(1)
     }
 
-    /// This row's cell is not what its column holds.
+    /// The error that this row's cell is not what its column should hold.
     pub fn unexpected(&self, column: usize, expected: impl Into<Cow<'static, str>>) -> CsvError {
         let (text, mut expected) = (self.text(column), expected.into());
         let is_odd = self.exact(column).is_none();
@@ -248,26 +251,26 @@ impl Rows {
         self.refused(Problem::Cell { column: self.header[column].clone(), expected, got })
     }
 
-    /// This row cannot be used.
+    /// The error that this row cannot be used.
     pub fn refused(&self, problem: Problem) -> CsvError {
-        // Past the row and its line end; the line it began on is what people look for.
+        // The reader is past the row and its line end; the message names the line on which the row starts.
         let within: usize = self.row.iter().map(|cell| cell.split(|byte| *byte == b'\n').count() - 1).sum();
         let line = self.line().saturating_sub(within as u64 + u64::from(self.is_headless));
         CsvError { file: self.file.clone(), line: Some(line.max(1)), problem }
     }
 
-    /// The whole file cannot be used.
+    /// The error that the whole file cannot be used.
     pub fn refused_whole(&self, problem: Problem) -> CsvError {
         CsvError { file: self.file.clone(), line: None, problem }
     }
 
-    /// The next record that is not blank.
+    /// Read the next record that is not blank; return false after the last.
     fn read(&mut self) -> Result<bool, CsvError> {
         loop {
             self.since_row.store(0, Ordering::Relaxed);
             match self.reader.read_byte_record(&mut self.row) {
                 Ok(false) => return Ok(false),
-                // Of what is no text, each record is a row, also one of nothing.
+                // In a file that is not text, such as Parquet, each record is a row, also a blank one.
                 Ok(true)
                     if !self.is_headless && self.row.len() == 1 && self.row[0].trim_ascii().is_empty() => {}
                 Ok(true) => return Ok(true),
@@ -276,19 +279,19 @@ impl Rows {
         }
     }
 
-    /// Reading failed in the middle of a row.
+    /// The error that reading failed in the middle of a row.
     fn broken(&self, error: csv::Error) -> CsvError {
         let problem = match error.into_kind() {
             csv::ErrorKind::Io(error) => Problem::of(error),
             other => Problem::Unreadable(io::Error::other(format!("{other:?}"))),
         };
-        // What makes rows of something else says where itself.
+        // The readers of NDJSON and Parquet write the place into the message.
         let line = (!self.is_headless).then(|| self.reader.position().line());
         CsvError { file: self.file.clone(), line, problem }
     }
 }
 
-/// Text that fails once more has been read since the last row than any row needs.
+/// A reader that fails after more than [`LONGEST_ROW`] bytes since the last row.
 struct Metered<R> {
     text: R,
     since_row: Arc<AtomicU64>,

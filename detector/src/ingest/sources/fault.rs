@@ -1,8 +1,9 @@
-//! What goes wrong with a simulated sensor, and when: a time in, the faults that are active and what they add out.
+//! A time in; the faults of a simulated sensor that are active then, and what they add to the reading, out.
 //!
-//! Starts are a Poisson process that can be asked about any time at once: time is cut into slots of one mean interval,
-//! each slot has a Poisson(1) number of starts, and each start is evenly distributed over its slot. All are drawn by
-//! the slot's number. A fault is shorter than its mean interval, so what is active began in this slot or in the last.
+//! Starts are a Poisson process that can be evaluated at any time directly: time is cut into slots of one
+//! mean interval, each slot has a Poisson(1) number of starts, and each start is evenly distributed over its
+//! slot. All are drawn by the slot's number. A fault is shorter than its mean interval, so an active fault
+//! began in this slot or in the previous one.
 
 use crd::simulated::{Fault as Spec, FaultType};
 
@@ -11,7 +12,7 @@ use super::random::RandomStream;
 /// A Step has reached its new level after this share of its duration.
 const RAMP: f64 = 0.1;
 
-/// One kind of trouble of one sensor, again and again. Times are nanoseconds since the Unix epoch.
+/// A fault of one sensor, which occurs again and again. Times are nanoseconds since the Unix epoch.
 #[derive(Clone, Debug)]
 pub struct Fault {
     type_: FaultType,
@@ -35,7 +36,7 @@ impl Fault {
         }
     }
 
-    /// What happens.
+    /// The type of the fault.
     pub fn type_(&self) -> FaultType {
         self.type_
     }

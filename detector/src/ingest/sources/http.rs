@@ -1,14 +1,14 @@
-//! The http source of the spec in; an inlet for the readings that requests push out.
+//! The http source of the spec in; an inlet, into which requests push readings, out.
 
-/// Where requests put readings.
+/// The inlet, into which requests push readings.
 pub mod inlet;
-/// What a request holds.
+/// The readings and refused items of a request.
 pub mod items;
-/// JSON: an object, an array of objects, or an object a line.
+/// JSON: an object, an array of objects, or one object per line.
 pub mod json;
-/// Which series are of a sensor.
+/// The series of sensors, selected by name and labels.
 pub mod series;
-/// The readings of series.
+/// The readings from series, collected for a request.
 pub mod collector;
 /// Protobuf messages, field by field.
 pub mod wire;
@@ -16,7 +16,7 @@ pub mod wire;
 pub mod remote_write;
 /// OpenTelemetry's metrics.
 pub mod otlp;
-/// What comes too late to count.
+/// The readings that arrive too late to count.
 mod watermark;
 
 use std::path::Path;
@@ -29,22 +29,22 @@ use crd::source::Http;
 use self::inlet::Inlet;
 use crate::ingest::source::{Feed, Rows, Source, SourceError, Span};
 
-/// How long nothing may be pushed, or five intervals, before the source counts as away.
+/// The time without a push, or five intervals if that is longer, after which the source is disconnected.
 const SILENCE: Duration = Duration::from_secs(10);
-/// A source that is pushed to.
+/// A source whose readings are pushed by requests.
 pub struct Pushed {
     inlet: Arc<Inlet>,
 }
 
 impl Pushed {
-    /// A source before the first push. `credentials` is the folder that its Secret is mounted as; `staleness`, for how
-    /// long a reading stands for its sensor.
+    /// A source before the first push. `credentials` is the folder that its Secret is mounted as; `staleness`
+    /// is the age up to which a sensor's last reading is used.
     pub fn new(spec: &Http, credentials: &Path, staleness: Duration) -> Self {
         let inlet = Inlet::new(spec, credentials, staleness);
         Self { inlet: Arc::new(inlet) }
     }
 
-    /// Where requests put its readings.
+    /// The inlet into which requests push its readings.
     pub fn inlet(&self) -> Arc<Inlet> {
         self.inlet.clone()
     }
@@ -60,7 +60,7 @@ impl Source for Pushed {
         Ok(Box::new(std::iter::empty()))
     }
 
-    /// It is connected while somebody pushes.
+    /// The source counts as connected while readings are pushed.
     async fn live(&self, feed: &Feed) -> Result<(), SourceError> {
         let interval = Duration::try_from(feed.interval()).unwrap_or_default();
         let silence = SILENCE.max(interval * 5);

@@ -1,28 +1,29 @@
-//! A spec's sources in, sources behind the seam out: a file a kind, and the one place that knows all kinds.
+//! The sources of a spec in; opened sources, as `Source` objects, out. Each kind has a file; only this file
+//! knows all kinds.
 
-/// What sources need of the place where the program runs.
+/// The environment that sources need: credentials and network access.
 pub mod access;
-/// JSON as it was sent, part by part.
+/// JSON values as they were sent, read part by part.
 mod raw_json;
 /// Random numbers that are found by an index.
 mod random;
-/// Baseline, waves, trend.
+/// The clean signal of a simulated sensor: baseline, waves, trend.
 mod signal;
-/// What makes a sensor tremble.
+/// The noise of a simulated sensor.
 mod noise;
-/// What goes wrong, and when.
+/// The faults of a simulated sensor.
 mod fault;
-/// Sensors that need no hardware.
+/// Simulated sensors.
 pub mod simulated;
 /// Files of delimited text, row by row.
 pub mod delimited;
-/// The ways in which recordings write time.
+/// The time formats of recordings.
 pub mod timestamp;
-/// What a pipe gives, kept.
+/// The content of a pipe, kept in a temporary file.
 mod spool;
-/// Where CSV files are.
+/// The folder of CSV files.
 mod data_directory;
-/// A CSV file, replayed.
+/// A CSV file, replayed or followed.
 pub mod csv;
 /// Queries of a Prometheus server.
 pub mod prometheus;
@@ -46,13 +47,13 @@ use super::sensor_check::SensorChecks;
 use super::source::{Clock, Rows, Source, SourceError, Span};
 use super::status::SourceStatus;
 
-/// A source, and where requests put its readings, if it is pushed to.
+/// A source, and its inlet if it is pushed to.
 type SourceAndInlet = (Arc<dyn Source>, Option<Arc<Inlet>>);
 
 /// Open a source.
 ///
 /// # Errors
-/// A file cannot be opened, or has not the columns that the spec names.
+/// A file cannot be opened, or lacks a column that the spec names.
 fn open(
     spec: &crd::valid::ValidSource,
     access: &Access,
@@ -80,11 +81,11 @@ pub struct Sources {
     checks: SensorChecks,
 }
 
-/// A source, and how its readings meet the interval.
+/// A source, and its alignment settings.
 pub struct Opened {
     /// The source.
     pub source: Arc<dyn Source>,
-    /// Where requests put its readings, if it is pushed to.
+    /// Its inlet, if it is pushed to.
     inlet: Option<Arc<Inlet>>,
     /// Its state and counts.
     pub status: Arc<SourceStatus>,
@@ -95,10 +96,10 @@ pub struct Opened {
 }
 
 impl Sources {
-    /// Open all of them. `statuses` are in the order of the spec.
+    /// Open all sources of a detector. `statuses` are in the order of the spec.
     ///
     /// # Errors
-    /// A file cannot be opened, or has not the columns that the spec names.
+    /// A file cannot be opened, or lacks a column that the spec names.
     pub fn open(
         detector: &Valid,
         access: &Access,
@@ -123,7 +124,7 @@ impl Sources {
         Ok(Self { all, interval, checks: SensorChecks::new(detector) })
     }
 
-    /// Open all of them without a shared state: for a replay.
+    /// Open all sources of a detector with statuses that are not reported: for a replay.
     ///
     /// # Errors
     /// As [`Sources::open`].
@@ -133,12 +134,12 @@ impl Sources {
         Self::open(detector, access, &statuses)
     }
 
-    /// From one instant to the next.
+    /// The time from one instant to the next.
     pub fn interval(&self) -> SignedDuration {
         self.interval
     }
 
-    /// What time it is: a source with a clock of its own is the only one.
+    /// The clock of the sources. A source with its own clock is the only source of a detector.
     pub fn clock(&self) -> Clock {
         self.all.first().map_or(Clock::Wall, |first| first.source.clock())
     }
@@ -153,7 +154,7 @@ impl Sources {
         self.all.iter().all(|each| each.source.foresees())
     }
 
-    /// The name of the first source that does not foresee.
+    /// The name of the first source whose history does not reach into the future.
     pub fn first_live(&self) -> Option<&str> {
         self.all.iter().find(|each| !each.source.foresees()).map(|each| each.status.name())
     }
@@ -179,7 +180,7 @@ impl Sources {
         Ok(Box::new(Merged { parts: parts.collect::<Result<_, SourceError>>()? }))
     }
 
-    /// The same without what a sensor cannot have given.
+    /// As [`Sources::history`], with readings that a sensor cannot give set to missing.
     ///
     /// # Errors
     /// As [`Sources::history`].
@@ -194,7 +195,7 @@ impl Sources {
         })))
     }
 
-    /// What each sensor can give; nothing was given yet.
+    /// The sensor checks, before the first reading.
     pub fn checks(&self) -> &SensorChecks {
         &self.checks
     }
@@ -204,12 +205,12 @@ impl Sources {
         self.all.iter()
     }
 
-    /// Where requests put readings.
+    /// The inlets of the sources that are pushed to.
     pub fn inlets(&self) -> Vec<Arc<Inlet>> {
         self.all.iter().filter_map(|each| each.inlet.clone()).collect()
     }
 
-    /// How the readings of each meet the interval.
+    /// The alignment settings of each source.
     pub fn lanes(&self) -> Vec<Lane> {
         let lane = |each: &Opened| Lane {
             status: each.status.clone(),
@@ -220,12 +221,12 @@ impl Sources {
         self.all.iter().map(lane).collect()
     }
 
-    /// The readings of an instant were taken from history: each sensor's has arrived.
+    /// Count one reading of each sensor as arrived: an instant was taken from the history.
     pub fn all_arrived(&self) {
         self.all.iter().for_each(|each| each.status.arrived(each.sensors));
     }
 
-    /// All of them give readings, or have ended, and why.
+    /// Set all sources to connected, or to disconnected with a reason.
     pub fn set_connected(&self, why_not: Option<&str>) {
         for each in &self.all {
             match why_not {

@@ -1,8 +1,8 @@
 //! The mqtt source of the spec in; the readings in a broker's messages out, as they arrive.
 
-/// A connection, and what comes over it.
+/// A connection to a broker, and its messages.
 mod session;
-/// What is in a message.
+/// The payload of a message.
 mod payload;
 
 use std::collections::HashMap;
@@ -30,24 +30,24 @@ use crate::wall_clock;
 
 /// The most readings that are sent on at once.
 const MAX_BATCH: usize = 1024;
-/// How many topics are known by heart.
+/// The most topics in the cache of topics and their sensors.
 const MAX_TOPICS: usize = 4096;
-/// How often a topic that the broker refuses is asked for again.
+/// How often a subscription that the broker refuses is retried.
 const ASK_AGAIN: Duration = Duration::from_mins(1);
 
-/// Topics of a broker.
+/// A subscription to topics of a broker.
 pub struct Subscription {
     spec: Mqtt,
     credentials: Option<PathBuf>,
     outgoing: Outgoing,
     sensors: Vec<Sensor>,
-    /// What was acknowledged last under each packet identifier: a digest of topic and payload.
+    /// For each packet identifier, a digest of the topic and payload of its last message.
     delivered: Mutex<HashMap<u16, u64>>,
 }
 
 struct Sensor {
     name: String,
-    /// The topic filter, without a group that shares it.
+    /// The topic filter, without the group of a shared subscription.
     filter: String,
     place: Place,
 }
@@ -132,7 +132,7 @@ impl Subscription {
         self.spec.qos.unwrap_or_default()
     }
 
-    /// The Secret is read each time: an edited one needs no restart.
+    /// Prepare a connection. The Secret is read each time: an edited one needs no restart.
     fn connection(&self) -> Result<Connection, String> {
         let url = Url::parse(&self.spec.url).map_err(|error| error.to_string())?;
         let (is_tls, port) = match url.scheme() {
@@ -180,7 +180,7 @@ impl Subscription {
         config.map(Arc::new).map_err(|error| error.to_string())
     }
 
-    /// The readings in a message: one of each sensor whose topic it has.
+    /// Add the readings in a message to `readings`: one of each sensor whose topic filter it matches.
     fn read(&self, message: &Message, topics: &mut Topics, feed: &Feed, readings: &mut Vec<Reading>) {
         let sensors = topics.sensors(&self.sensors, &message.topic);
         if self.is_duplicate(message) {
@@ -191,7 +191,7 @@ impl Subscription {
             let Sensor { name, place, .. } = &self.sensors[sensor];
             match payload.reading(place) {
                 Err(why) => feed.refuse(&format!("{name}: {why}")),
-                // Of when a retained message is, only its payload can say.
+                // The time of a retained message is known only from its payload.
                 Ok((_, None)) if message.is_retained => feed.discard(1),
                 Ok((value, time)) => {
                     readings.push(Reading { sensor, time: time.unwrap_or_else(wall_clock::now), value });
@@ -200,7 +200,7 @@ impl Subscription {
         }
     }
 
-    /// Whether a message that has to be acknowledged was read before, and the acknowledgement was lost.
+    /// Whether a message was read before and is delivered again because its acknowledgement was lost.
     fn is_duplicate(&self, message: &Message) -> bool {
         let Some(packet) = message.packet else { return false };
         let mut hasher = DefaultHasher::new();
@@ -217,11 +217,11 @@ fn new_client_id() -> String {
     format!("anomaly{:016x}", random_bits())
 }
 
-/// What is subscribed to.
+/// The topics of a subscription.
 struct Topics {
-    /// The topic filters that were asked for last.
+    /// The topic filters of the last request to subscribe.
     asked: Vec<String>,
-    /// Those that the broker refuses, and why.
+    /// The topic filters that the broker refuses, and why.
     refused: Vec<(String, String)>,
     /// The sensors of each topic that was seen.
     seen: HashMap<Bytes, Arc<[usize]>>,
@@ -252,7 +252,7 @@ impl Topics {
         self.asked = self.refused.iter().map(|(topic, _)| topic.clone()).collect();
     }
 
-    /// The sensors that a topic is of.
+    /// The sensors whose topic filter matches a topic.
     fn sensors(&mut self, sensors: &[Sensor], topic: &Bytes) -> Arc<[usize]> {
         if let Some(known) = self.seen.get(topic) {
             return known.clone();

@@ -1,11 +1,11 @@
-//! What makes a simulated sensor tremble when nothing is wrong: a time in, a deviation from the clean signal out.
+//! A time in; the noise of a simulated sensor, as a deviation from the clean signal, out.
 
 use crd::simulated::{Noise as Spec, RandomWalk};
 
 use super::random::RandomStream;
 
 const NANOSECONDS_PER_SECOND: i128 = 1_000_000_000;
-/// What is left of a step once it no longer counts, as a share of it.
+/// The share of a step that is small enough to be ignored.
 const FORGOTTEN: f64 = 1e-6;
 
 /// Noise of one sensor: the same time, the same deviation.
@@ -58,7 +58,8 @@ impl Noise {
 }
 
 impl Walk {
-    /// A walk over the fewest steps before which everything is [`FORGOTTEN`]: one at reversion 1, 1375 at 0.01.
+    /// A walk over the fewest steps after which less than [`FORGOTTEN`] of a step remains: one at reversion
+    /// 1, 1375 at 0.01.
     fn new(spec: &RandomWalk) -> Self {
         let kept = 1.0 - spec.reversion;
         let mut steps = 1;

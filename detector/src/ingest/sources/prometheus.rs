@@ -1,6 +1,6 @@
-//! The prometheus source of the spec in; the answers to its queries out, of the past and as time goes by.
+//! The prometheus source of the spec in; the answers to its queries, for the past and live, out.
 
-/// Questions to a server, and its answers.
+/// Requests to a server, and its answers.
 mod client;
 /// The JSON of an answer.
 mod answer;
@@ -28,7 +28,7 @@ use crate::ingest::source::{
 use crate::outgoing::Outgoing;
 use crate::wall_clock;
 
-/// How long an answer may take before its instant is judged without it, besides the delay.
+/// How long after the delay an instant waits for an answer before it is judged without it.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Queries of a Prometheus server.
@@ -37,7 +37,7 @@ pub struct Queries {
     delay: SignedDuration,
 }
 
-/// Where to ask what.
+/// A server, and the queries that it is sent.
 #[derive(Clone)]
 struct Server {
     url: String,
@@ -120,8 +120,8 @@ impl Server {
         Ok(Client::new(&self.url, self.credentials.as_deref(), &self.outgoing).await?)
     }
 
-    /// What every sensor is at an instant. A query that is wrong is reported and leaves the others alone; without a
-    /// server there are none.
+    /// Query the value of every sensor at an instant. A query that is wrong is reported and does not affect
+    /// the others; a server that fails is an error.
     async fn ask(&self, client: &Client, time: Timestamp, feed: &Feed) -> Result<Batch, SourceError> {
         let answers = self.queries.iter().map(|(_, query)| client.instant(query, time));
         let answers = join_all(answers).await;
@@ -146,18 +146,18 @@ impl Server {
     }
 }
 
-/// The past, asked for in chunks.
+/// The history of a span, queried in chunks.
 struct History {
     server: Server,
     step: SignedDuration,
     instants: Box<dyn Iterator<Item = Timestamp> + Send>,
     rows: VecDeque<Readings>,
-    /// The client, once something was asked.
+    /// The runtime and the client, after the first query.
     asked: Option<(Runtime, Client)>,
 }
 
 impl History {
-    /// The rows of the next chunk; none where the span has ended.
+    /// Query the next chunk and return its first row; none where the span has ended.
     fn ask(&mut self) -> Result<Option<Readings>, SourceError> {
         let instants: Vec<Timestamp> = self.instants.by_ref().take(MAX_POINTS).collect();
         let (Some(first), Some(last)) = (instants.first(), instants.last()) else { return Ok(None) };

@@ -1,6 +1,6 @@
 //! A seed, a sensor and a purpose in, random numbers out, each found by its index: in any order, in constant time.
 //!
-//! A [`RandomStream`] is keyed by SHA-256, and the numbers of an index are those of a `SplitMix64` (Steele, Lea and Flood, 2014)
+//! A `RandomStream` is keyed by SHA-256, and the numbers of an index are those of a `SplitMix64` (Steele, Lea and Flood, 2014)
 //! that is seeded by key and index. Logarithm and cosine are `libm`'s, because those of the platform differ in the last
 //! bit from one machine to the next, and so would everything drawn with `rand_distr`.
 
@@ -37,7 +37,8 @@ impl RandomStream {
     /// The numbers that belong to `index`, of which the lowest 64 bits count.
     #[inline]
     pub fn at(&self, index: i128) -> Draws {
-        // Hashed before it meets the key: neighbouring indices of two streams must not run through the same states.
+        // The index is hashed before it is combined with the key: neighbouring indices of two streams must
+        // not run through the same states.
         let hashed = SplitMix64::seed_from_u64(index as u64).next_u64();
         Draws(SplitMix64::seed_from_u64(self.key ^ hashed))
     }
@@ -159,7 +160,7 @@ mod tests {
         assert_near("correlation", products.sum::<f64>() / DRAWS as f64, 0.0, 0.01);
     }
 
-    /// What was simulated yesterday is simulated tomorrow: these numbers never change.
+    /// These numbers never change, so that a simulation gives the same readings in every release.
     #[test]
     fn the_streams_are_fixed_for_ever() {
         let stream = RandomStream::new(42, "temperature", "noise");

@@ -1,7 +1,7 @@
 //! A JSON array or object in; its elements, or its fields, one after another, out, each as it was sent.
 //!
-//! Nothing is collected, so that millions of empty values cost no more memory than their bytes. A level of nesting is gone
-//! through once more for each level above it.
+//! Nothing is collected, so that millions of empty values cost no more memory than their bytes. Each level of
+//! nesting is parsed once more for each level above it.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,7 +14,7 @@ use crate::excerpt::{MAX_EXCERPT, excerpt};
 /// A value as it was sent, without the white space around it.
 pub type Raw<'a> = &'a RawValue;
 
-/// The value that a body is.
+/// The JSON value of a body.
 ///
 /// # Errors
 /// It is not JSON.
@@ -25,7 +25,7 @@ pub fn whole(body: &[u8]) -> Result<Raw<'_>, serde_json::Error> {
 /// Call `each` with every element of an array; the first error ends it.
 ///
 /// # Errors
-/// It is no array, or that of `each`.
+/// The value is not an array, or `each` fails.
 pub fn elements<'a>(array: Raw<'a>, each: impl FnMut(Raw<'a>) -> Result<(), String>) -> Result<(), String> {
     expect(array, '[', "an array")?;
     let mut failed = None;
@@ -37,7 +37,7 @@ pub fn elements<'a>(array: Raw<'a>, each: impl FnMut(Raw<'a>) -> Result<(), Stri
 /// Call `each` with every field of an object, by its name; the first error ends it.
 ///
 /// # Errors
-/// It is no object, or that of `each`.
+/// The value is not an object, or `each` fails.
 pub fn fields<'a>(
     object: Raw<'a>,
     each: impl FnMut(&str, Raw<'a>) -> Result<(), String>,
@@ -49,10 +49,10 @@ pub fn fields<'a>(
     read.map_err(|error| failed.unwrap_or_else(|| error.to_string()))
 }
 
-/// The fields of these names; none where they are absent or null. Others do not matter.
+/// The fields with these names; none where they are absent or null. Other fields are ignored.
 ///
 /// # Errors
-/// It is no object, or has a field twice.
+/// The value is not an object, or has one of the fields twice.
 pub fn named<'a, const N: usize>(object: Raw<'a>, names: [&str; N]) -> Result<[Option<Raw<'a>>; N], String> {
     Ok(fields_of(object, names)?.map(|value| value.filter(|value| value.get() != "null")))
 }
@@ -72,7 +72,7 @@ fn fields_of<'a, const N: usize>(object: Raw<'a>, names: [&str; N]) -> Result<[O
 /// The value at a JSON pointer (RFC 6901); none where there is nothing.
 ///
 /// # Errors
-/// A field on the way stands twice.
+/// An object on the path has the field twice.
 pub fn at<'a>(value: Raw<'a>, pointer: &str) -> Result<Option<Raw<'a>>, String> {
     let mut found = Some(value);
     for token in pointer.split('/').skip(1) {
@@ -101,10 +101,10 @@ fn element<'a>(array: Raw<'a>, index: &str) -> Result<Option<Raw<'a>>, String> {
     Ok(found)
 }
 
-/// A string.
+/// The text of a JSON string.
 ///
 /// # Errors
-/// It is something else.
+/// The value is not a string.
 pub fn text(value: Raw) -> Result<String, String> {
     expect(value, '"', "a string")?;
     serde_json::from_str(value.get()).map_err(|error| error.to_string())
@@ -164,7 +164,7 @@ impl<'a, F: FnMut(&str, Raw<'a>) -> Result<(), String>> Visitor<'a> for FieldsVi
     }
 }
 
-/// The parser's own error would add a place within a part of the body.
+/// Keep the error of `each`, because the parser's own error would add a place within a part of the body.
 fn keep<E: Error>(failed: &mut Option<String>, why: String) -> E {
     *failed = Some(why);
     E::custom("")

@@ -1,4 +1,4 @@
-//! What a simulated sensor would show if nothing disturbed it: a time in, baseline + waves + trend out.
+//! A time in; the clean signal of a simulated sensor, baseline + waves + trend, out.
 
 use std::f64::consts::TAU;
 
@@ -49,7 +49,8 @@ impl Sine {
     }
 
     fn at(&self, time: i128) -> f64 {
-        // Reduced in whole nanoseconds: a sine of a billion radians would have lost seven digits.
+        // The time is reduced to one period in whole nanoseconds: the sine of a billion radians would lose
+        // seven digits.
         let elapsed = (time + self.phase).rem_euclid(self.period);
         self.amplitude * libm::sin(TAU * (elapsed as f64 / self.period as f64))
     }

@@ -14,13 +14,14 @@ use super::signal::Signal;
 use crate::ingest::reading::{ActiveFault, Readings};
 use crate::ingest::source::{Feed, Rows, Source, SourceError, Span, replay};
 
-/// Sensors that answer for any instant, in any order, in constant time: the same on every machine, to the bit.
+/// Simulated sensors, with readings for any instant, in any order, in constant time: the same on every
+/// machine, to the bit.
 #[derive(Clone, Debug)]
 pub struct SimulatedSource {
     sensors: Arc<[Sensor]>,
 }
 
-/// A sensor that needs no hardware.
+/// A simulated sensor.
 #[derive(Clone, Debug)]
 struct Sensor {
     signal: Signal,
@@ -40,7 +41,7 @@ impl SimulatedSource {
         Self { sensors: spec.sensors.iter().map(|sensor| Sensor::new(sensor, spec.seed)).collect() }
     }
 
-    /// What every sensor gives at this instant, and the faults that are active.
+    /// The readings of all sensors at this instant, and the faults that are active.
     pub fn at(&self, time: Timestamp) -> Readings {
         let nanosecond = time.as_nanosecond();
         let mut values = Vec::with_capacity(self.sensors.len());
@@ -90,9 +91,9 @@ impl Sensor {
         self.faults.iter().flat_map(occurrences).collect()
     }
 
-    /// What the sensor shows while these faults are active. A Dropout hides everything. A Flatline repeats what the
-    /// sensor showed at its onset, other faults included, and hides what comes after; of several, the oldest does.
-    /// What the other faults add is added up. A sum beyond what `f64` holds is no reading.
+    /// The reading of the sensor while these faults are active. A Dropout makes it missing. A Flatline
+    /// repeats the value at its onset, with the faults of that time, and hides later faults; of several, the
+    /// oldest one counts. The offsets of other faults are added up. A sum that `f64` cannot hold is missing.
     fn value(&self, time: i128, active: &[Occurrence]) -> Option<f64> {
         let of_type = |type_| active.iter().filter(move |occurrence| occurrence.fault.type_() == type_);
         if of_type(FaultType::Dropout).next().is_some() {

@@ -1,7 +1,7 @@
-//! An input that can be read once, such as a pipe, in; as many readers of it as are wanted out.
+//! An input that can be read only once, such as a pipe, in; any number of readers of it out.
 //!
-//! A recording is read several times: for its columns, to train, to be replayed. What a pipe gives is kept in a file without
-//! a name, which ends with the process.
+//! A recording is read several times: for its columns, for training, for the replay. The content of a pipe is
+//! kept in a file without a name, which is deleted when the process ends.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,7 +12,7 @@ use std::thread;
 
 use parking_lot::{Condvar, Mutex};
 
-/// Those of this process: a pipe has one.
+/// The spools of this process, one per pipe.
 static SPOOLS: Mutex<Vec<(PathBuf, Arc<Spool>)>> = Mutex::new(Vec::new());
 /// How much is read at once.
 const BLOCK: usize = 64 << 10;
@@ -27,21 +27,21 @@ struct Spool {
 #[derive(Debug, Default)]
 struct State {
     length: u64,
-    /// The input has ended, or why it cannot be read on.
+    /// Set when the input has ended, or why it cannot be read further.
     end: Option<Result<(), String>>,
 }
 
-/// Reads what a pipe has given, and waits for more.
+/// A reader of the content of a pipe, which waits for more until the pipe ends.
 #[derive(Debug)]
 pub struct PipeReader {
     spool: Arc<Spool>,
     position: u64,
 }
 
-/// A reader of the pipe of this path, from what it gave first.
+/// A reader of the pipe at this path, from its first byte.
 ///
 /// # Errors
-/// It cannot be opened, or there is nowhere to keep what it gives.
+/// The pipe cannot be opened, or there is no temporary file for its content.
 pub fn reader(path: &Path) -> io::Result<PipeReader> {
     let mut spools = SPOOLS.lock();
     let known = spools.iter().find(|(known, _)| known == path).map(|(_, spool)| spool.clone());
@@ -56,7 +56,7 @@ pub fn reader(path: &Path) -> io::Result<PipeReader> {
 }
 
 impl Spool {
-    /// Keep what the input gives, on a thread of its own.
+    /// Copy the input into a temporary file, on a separate thread.
     fn fill(mut input: impl Read + Send + 'static) -> io::Result<Arc<Self>> {
         let spool =
             Arc::new(Self { file: tempfile::tempfile()?, state: Mutex::default(), grown: Condvar::new() });

@@ -7,7 +7,8 @@ use jiff::fmt::strtime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, civil};
 
-/// Numbers from here on are of the next smaller unit: as seconds they would be the year 5138, as milliseconds they are 1973.
+/// The first epoch times of the next smaller unit: 1e11 is the year 5138 in seconds, and 1973 in
+/// milliseconds.
 const FIRST_MILLISECONDS: f64 = 1e11;
 const FIRST_MICROSECONDS: f64 = 1e14;
 const FIRST_NANOSECONDS: f64 = 1e17;
@@ -17,18 +18,19 @@ const FIRST_NANOSECONDS: f64 = 1e17;
 pub struct TimeParser {
     format: TimeFormat,
     zone: TimeZone,
-    /// What was read last.
+    /// The timestamp that was read last.
     before: Option<Timestamp>,
 }
 
 impl TimeParser {
-    /// For the format that is asked for, which `Auto` recognizes from `text`, the recording's first timestamp; on the clock
-    /// of a zone of the IANA database, of UTC without one.
+    /// A parser for the requested format; `Auto` recognizes the format from `text`, the recording's first
+    /// timestamp. Times without an offset are in `zone`, a name in the IANA database, or in UTC without one.
     ///
-    /// A number is seconds, or milliseconds from 100,000,000,000 on, and so on; eight digits that are a date are one.
+    /// For `Auto`, a number is seconds, or milliseconds from 100,000,000,000 on, and so on; eight digits that
+    /// form a date are a date.
     ///
     /// # Errors
-    /// The text is a timestamp of no format, or there is no such zone: what was expected.
+    /// The text has no known format, or the zone does not exist: what was expected.
     pub fn new(asked: &TimeFormat, zone: Option<&str>, text: &str) -> Result<Self, Cow<'static, str>> {
         let zone = zone.map_or(Ok(TimeZone::UTC), TimeZone::get);
         let zone = zone.map_err(|error| format!("a time on the clock of a zone: {error}"))?;
@@ -78,7 +80,7 @@ impl TimeParser {
         Some(time)
     }
 
-    /// What a message says was expected.
+    /// The expected format, for a message.
     pub fn expected(&self) -> Cow<'static, str> {
         expected(&self.format)
     }
@@ -101,7 +103,8 @@ impl TimeParser {
         if is_utc { TimeZone::UTC.to_timestamp(time).ok() } else { self.on_clock(time) }
     }
 
-    /// A time that comes twice is the second one where the first would be before the row above.
+    /// The instant of a time on the clock of the zone. A time that occurs twice is the second one where the
+    /// first would be before the row above.
     fn on_clock(&self, time: civil::DateTime) -> Option<Timestamp> {
         let ambiguous = self.zone.to_ambiguous_timestamp(time);
         let first = ambiguous.compatible().ok()?;
@@ -155,7 +158,7 @@ fn expected(format: &TimeFormat) -> Cow<'static, str> {
 
 fn microseconds(text: &str, each: f64) -> Option<Timestamp> {
     let microseconds = text.parse::<f64>().ok()? * each;
-    // What is beyond an i64 becomes its end, which is beyond all timestamps; NaN must not become 0.
+    // A value beyond an i64 becomes its limit, which is beyond all timestamps; NaN must not become 0.
     if microseconds.is_nan() { None } else { Timestamp::from_microsecond(microseconds.round() as i64).ok() }
 }
 

@@ -1,16 +1,18 @@
-//! Another system's file in, our artifact of it out: read by a process of its own.
+//! Another system's file in, our artifact of it out: read by a separate process.
 //!
-//! A foreign file passes through five decompressors, a zip reader, a JSON and a protobuf parser before the budget of
-//! [`interchange`] has counted its last node. That budget bounds what we know of; what a library allocates inside it, or how
-//! long it loops, is a promise of somebody else. So the file is not opened where requests are answered: this program starts
-//! itself again, under limits that the kernel keeps (`RLIMIT_DATA` for memory, `RLIMIT_CPU` for time), hands it the bytes and
-//! takes an artifact or a sentence back. Whatever the file does to that process, the one that serves has lost nothing but
-//! the few pages of a pipe. A thread could not be bounded so, and a budget alone would have to be proved again with each
-//! release of each library.
+//! A foreign file passes through five decompressors, a zip reader, a JSON and a protobuf parser before the
+//! budget of [`interchange`] has counted its last node. That budget limits only what our own code counts; the
+//! memory and the time that a library takes are not under our control. So the file is not opened in the
+//! process that answers requests: this program starts itself again, under limits that the kernel enforces
+//! (`RLIMIT_DATA` for memory, `RLIMIT_CPU` for time), passes the bytes to it, and receives an artifact or an
+//! error message. Whatever the file does to that process, the serving process has lost only the few pages of
+//! a pipe. A thread could not be limited like that, and a budget alone would have to be verified again with
+//! each release of each library.
 //!
-//! The memory limit is three quarters of what the control group leaves at that moment: a pod's kernel counts both processes,
-//! and kills both where it counts too much. Our own artifacts are opened in place: flat arrays whose lengths are
-//! compared with the file and with the memory before anything is allocated.
+//! The memory limit is three quarters of what the control group has left at that moment: the kernel counts
+//! both processes of a pod together, and kills both if they use too much. Our own artifacts are opened in the
+//! serving process: they are flat arrays whose lengths are compared with the file and with the memory before
+//! anything is allocated.
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -25,67 +27,67 @@ use thiserror::Error;
 
 use crate::model::model::{Model, ModelError};
 
-/// The hidden subcommand that reads a file so.
+/// The hidden subcommand that reads a file in the separate process.
 pub const COMMAND: &str = "import-apart";
-/// How long the process may compute.
+/// The longest CPU time of the process.
 const CPU: Duration = Duration::from_secs(5);
-/// Its memory where nobody says how much there is.
+/// The memory limit of the process if the available memory is unknown, bytes.
 const USUAL_MEMORY: u64 = 512 << 20;
-/// The least that the program itself needs to start and to say what is wrong.
+/// The least memory that the program needs to start and to report an error, bytes.
 const LEAST_MEMORY: u64 = 24 << 20;
-/// The longest sentence that is taken from it, in bytes.
+/// The longest error message that is read from the process, bytes.
 const SENTENCE: u64 = 4 << 10;
-/// The signal that the kernel sends for the time.
+/// The signal that the kernel sends when the CPU time is used up.
 const SIGXCPU: i32 = 24;
 
 /// Why a foreign file is no model.
 #[derive(Debug, Error)]
 pub enum ApartError {
-    /// It is no forest, in the sentence of the process that has read it.
+    /// The file is not a forest: the error message of the process that has read it.
     #[error("{0}")]
     Refused(String),
-    /// It took too long.
+    /// The process needed too much CPU time.
     #[error("the file must take at most {} s of processor time to open, it takes more", CPU.as_secs())]
     Time,
-    /// It took too much memory.
+    /// The process needed more memory than this limit in bytes.
     #[error("the file must take at most {0} bytes of memory to open, it takes more")]
     Memory(u64),
-    /// There is too little memory to try.
+    /// There is too little memory to try: this many bytes.
     #[error("there must be {LEAST_MEMORY} bytes of memory to open the file, got {0}")]
     NoMemory(u64),
     /// The process cannot be started.
     #[error("the file cannot be opened by a process of its own: {0}")]
     Start(#[from] io::Error),
-    /// The artifact is larger than what is read.
+    /// The artifact is larger than this limit in bytes.
     #[error("the model must be at most {0} bytes, got more")]
     TooLarge(u64),
 }
 
-/// The program that foreign files are read by.
+/// The program that reads foreign files.
 #[derive(Clone, Debug)]
 pub struct Importer(Option<PathBuf>);
 
 impl Importer {
-    /// This program.
+    /// The program that is running.
     pub fn this_program() -> Self {
         Self(None)
     }
 
-    /// Another file of it.
+    /// The same program at another path.
     pub fn program(path: PathBuf) -> Self {
         Self(Some(path))
     }
 
-    /// The artifact of a foreign file, of at most `most` bytes. Columns that have no names get `names`, in order, where
-    /// they are as many.
+    /// Convert a foreign file into an artifact of at most `most` bytes. Columns without names get `names`, in
+    /// order, if there are as many.
     ///
     /// # Errors
-    /// The file is no forest, or takes too much.
+    /// The file is not a forest, or needs too much time or memory; or the process cannot be started.
     pub fn artifact(&self, bytes: Vec<u8>, names: &[String], most: u64) -> Result<Vec<u8>, ApartError> {
         let memory = memory()?;
         let mut child = self.start(memory, names)?;
         let answer = exchange(&mut child, bytes, most);
-        let _ = child.kill(); // it has ended, unless its answer is of no interest any more
+        let _ = child.kill(); // it has already ended, unless its answer is not needed
         let status = child.wait()?;
         let (artifact, sentence) = answer?;
         if status.success() {
@@ -97,21 +99,21 @@ impl Importer {
     fn start(&self, memory: u64, names: &[String]) -> io::Result<Child> {
         let program = self.0.clone().map_or_else(env::current_exe, Ok)?;
         let limits = ["--memory".to_owned(), memory.to_string(), "--".to_owned()];
-        // Nothing of the environment is its business: keys stand there.
+        // The process gets no environment: there may be secret keys in it.
         let mut command = Command::new(program);
         command.arg(COMMAND).args(limits).args(names).env_clear().current_dir("/");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
     }
 }
 
-/// What the process may take.
+/// The memory limit of the process, bytes.
 fn memory() -> Result<u64, ApartError> {
     let left = available_memory().map_or(USUAL_MEMORY, |available| available / 4 * 3);
     if left < LEAST_MEMORY { Err(ApartError::NoMemory(left)) } else { Ok(left) }
 }
 
-/// The file in, what the process says out. It reads to the end before it answers, so neither waits for the other; and a file
-/// that it does not want to read to the end is no error here.
+/// Send the file to the process, and read its answer. It reads to the end before it answers, so neither
+/// blocks the other. A process that stops reading early is no error here.
 fn exchange(child: &mut Child, bytes: Vec<u8>, most: u64) -> io::Result<(Vec<u8>, String)> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let missing = || io::Error::other("a pipe is missing");
@@ -125,7 +127,7 @@ fn exchange(child: &mut Child, bytes: Vec<u8>, most: u64) -> io::Result<(Vec<u8>
     Ok((artifact, String::from_utf8_lossy(&sentence).into_owned()))
 }
 
-/// Why it has ended: by a signal of the kernel, by the allocator, or with a sentence.
+/// Why the process has failed: ended by a signal of the kernel, by the allocator, or with an error message.
 fn failure(status: ExitStatus, sentence: &str, memory: u64) -> ApartError {
     use std::os::unix::process::ExitStatusExt;
     match (status.signal(), status.code()) {
@@ -140,21 +142,22 @@ fn failure(status: ExitStatus, sentence: &str, memory: u64) -> ApartError {
     }
 }
 
-/// Why the process has no artifact to give.
+/// Why the separate process cannot produce an artifact.
 #[derive(Debug, Error)]
 pub enum ImportError {
-    /// The limits cannot be set, or the bytes not be read.
+    /// The limits cannot be set, or the bytes cannot be read.
     #[error(transparent)]
     System(#[from] io::Error),
-    /// It is no forest.
+    /// The file is not a forest.
     #[error(transparent)]
     Import(#[from] interchange::Error),
-    /// It makes no model.
+    /// The forest does not make a valid model.
     #[error(transparent)]
     Model(#[from] ModelError),
 }
 
-/// Bound this process, for good. It is the first that a full group kills, and leaves no core behind.
+/// Limit the memory and the CPU time of this process, for good. It leaves no core dump, and is the first to
+/// be killed when its control group runs out of memory.
 ///
 /// # Errors
 /// The kernel refuses.
@@ -163,14 +166,14 @@ pub fn limit(memory: u64) -> io::Result<()> {
     setrlimit(Resource::Core, both(0))?;
     setrlimit(Resource::Data, both(memory))?;
     setrlimit(Resource::Cpu, Rlimit { current: Some(CPU.as_secs()), maximum: Some(CPU.as_secs() + 1) })?;
-    let _ = fs::write("/proc/self/oom_score_adj", "1000"); // not everywhere, and not needed
+    let _ = fs::write("/proc/self/oom_score_adj", "1000"); // not possible on every system, and not needed
     Ok(())
 }
 
-/// The artifact of a foreign file, in this process.
+/// Convert a foreign file into an artifact, in this process.
 ///
 /// # Errors
-/// It is no forest.
+/// The file is not a forest, or does not make a valid model.
 pub fn import(bytes: Vec<u8>, names: &[String]) -> Result<Vec<u8>, ImportError> {
     let imported = interchange::read(&bytes)?;
     drop(bytes);
@@ -178,7 +181,8 @@ pub fn import(bytes: Vec<u8>, names: &[String]) -> Result<Vec<u8>, ImportError> 
     Ok(Model::imported(imported, columns)?.into_bytes())
 }
 
-/// The file's names, else those given, where they are as many; else `x0`, `x1` and so on, which say how many there are.
+/// The column names: the file's own; else `names`, if there are as many; else `x0`, `x1` and so on, which
+/// show how many columns there are.
 fn columns(imported: &Imported, names: &[String]) -> Vec<String> {
     let count = imported.inputs();
     let given = || Some(names.to_vec()).filter(|names| names.len() == count);

@@ -1,4 +1,4 @@
-//! A url in, the bytes behind it out, within bounds.
+//! A URL in, its bytes out, within the limit of size.
 
 use std::error::Error;
 
@@ -11,7 +11,7 @@ use super::limits::most_bytes;
 use crate::outgoing::failure::{causes, deepest, redacted};
 use crate::outgoing::{AddressRefused, Client};
 
-/// What `GET` gives, within bounds.
+/// Fetch a URL by `GET`, within the limit of size.
 pub(super) async fn fetch(
     client: &Client,
     url: &Url,
@@ -22,19 +22,19 @@ pub(super) async fn fetch(
     body(answer(client, request, url).await?, url).await
 }
 
-/// The answer to one request. Errors name `url`: the request's own may have a signature in it.
+/// Send a request. Errors name `url`: the request's own URL may contain a signature.
 pub(super) async fn answer(client: &Client, request: Request, url: &Url) -> Result<Response, LoadError> {
     client.execute(request).await.map_err(|error| failure(url, &*error))
 }
 
-/// The body of a good answer, within bounds.
+/// Read the body of an answer with status 200, within the limit of size.
 pub(super) async fn body(mut response: Response, url: &Url) -> Result<Vec<u8>, LoadError> {
     if response.status() != StatusCode::OK {
         return Err(LoadError::Status { url: redacted(url), status: response.status().to_string() });
     }
     let (most, announced) = (most_bytes(), response.content_length().unwrap_or(0));
     check_size(announced, most)?;
-    // One copy: a body that says how long it is never moves, and one that does not grows by a quarter.
+    // One copy: a body with a known length never moves, and one without grows by a quarter.
     let mut bytes = Vec::with_capacity(announced as usize);
     while let Some(chunk) = response.chunk().await.map_err(|error| failure(url, &error.without_url()))? {
         if (bytes.len() + chunk.len()) as u64 > most {
@@ -61,7 +61,7 @@ fn authorized(
     }
 }
 
-/// What went wrong, of an error that wraps others.
+/// The error of a request, by the causes that it wraps.
 fn failure(url: &Url, error: &(dyn Error + 'static)) -> LoadError {
     let url = redacted(url);
     match causes(error).find_map(|error| error.downcast_ref::<AddressRefused>()) {

@@ -1,4 +1,4 @@
-//! Why a model that is wanted is not to be had: for people a sentence, for programs a reason.
+//! Why a requested model cannot be loaded: for people a sentence, for programs a reason.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,81 +13,81 @@ use crate::model::model::ModelError;
 use crate::model::names::list;
 use crate::outgoing::{AddressRefused, OutgoingError};
 
-/// Why there is no model.
+/// Why a model cannot be loaded.
 #[derive(Debug, Error)]
 pub enum LoadError {
-    /// A file that cannot be read.
+    /// The file cannot be read.
     #[error("{}: {source}", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A url that is none.
+    /// The URL is not valid.
     #[error("model.load.url is not valid: {why}")]
     Url {
         /// What is wrong with it. The url itself may hold a password.
         why: String,
     },
-    /// A server that does not answer, or stops in the middle.
+    /// The server does not answer, or stops in the middle.
     #[error("{url}: {why}")]
     Unreachable {
-        /// What was asked for.
+        /// The requested URL.
         url: String,
-        /// The deepest reason that is known.
+        /// The deepest known cause.
         why: String,
     },
-    /// A server that answers something else.
+    /// The server answers with another status than 200.
     #[error("{url}: the server answered {status}")]
     Status {
-        /// What was asked for.
+        /// The requested URL.
         url: String,
-        /// Its answer.
+        /// The status of the answer.
         status: String,
     },
-    /// A bucket without that key.
+    /// The bucket has no such key.
     #[error("{url}: there is no such key")]
     NoSuchKey {
-        /// What was asked for.
+        /// The requested URL.
         url: String,
     },
-    /// It took too long.
+    /// The fetch took too long.
     #[error("{url}: the fetch must end within {} seconds", limit.as_secs())]
     Late {
-        /// What was asked for.
+        /// The requested URL.
         url: String,
-        /// The time there was.
+        /// The time limit.
         limit: Duration,
     },
-    /// Where a detector may not go.
+    /// The URL leads to an address that a detector may not use.
     #[error("{url}: {source}")]
     Address {
-        /// What was asked for.
+        /// The requested URL.
         url: String,
-        /// Where it leads.
+        /// The refused address.
         source: AddressRefused,
     },
-    /// More bytes than are read.
+    /// The model has more bytes than the limit.
     #[error("a model must be at most {most} bytes, got {got}")]
     TooLarge {
-        /// The most that are read, by the memory there is.
+        /// The limit, by the available memory.
         most: u64,
-        /// The bytes there are.
+        /// The size of the model.
         got: u64,
     },
-    /// More bytes than are read, of an answer that does not say how many it has.
+    /// The answer, which does not announce its length, has more bytes than this limit.
     #[error("a model must be at most {0} bytes, got more")]
     Endless(u64),
-    /// Another file than the spec names.
+    /// The file has another digest than the spec names.
     #[error("the file must have the SHA-256 {expected}, got {got}")]
     Digest {
         /// `model.load.sha256`.
         expected: String,
-        /// That of the file.
+        /// The SHA-256 of the file.
         got: String,
     },
-    /// Names that are not the sensors'.
+    /// The columns are not named as the sensors.
     #[error("the model's columns must be the sensors {}, got {}", list(sensors), list(columns))]
     Columns {
         /// The sensors, in order.
@@ -95,21 +95,21 @@ pub enum LoadError {
         /// The model's columns.
         columns: Vec<String>,
     },
-    /// As many columns as there are no sensors.
+    /// The number of columns is not the number of sensors.
     #[error("the model must have a column for each of the {sensors} sensors, got {columns} columns")]
     Count {
         /// How many sensors there are.
         sensors: usize,
-        /// How many columns.
+        /// How many columns the model has.
         columns: usize,
     },
-    /// No artifact that can be read.
+    /// The file is not a valid artifact.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// No file of another system that can be read.
+    /// The file of another system cannot be imported.
     #[error(transparent)]
     Import(#[from] ApartError),
-    /// The program cannot speak HTTP.
+    /// The HTTP client cannot be set up.
     #[error(transparent)]
     Outgoing(#[from] OutgoingError),
     /// The system refuses threads.
@@ -118,7 +118,7 @@ pub enum LoadError {
 }
 
 impl LoadError {
-    /// What a program makes of it.
+    /// The reason, for programs.
     pub fn reason(&self) -> Reason {
         match self {
             Self::File { .. }
@@ -143,7 +143,7 @@ impl LoadError {
     }
 }
 
-/// Refuse what is announced to be, or already is, too large.
+/// Check that a size, announced or actual, is within the limit, bytes.
 pub(super) fn check_size(got: u64, most: u64) -> Result<(), LoadError> {
     if got > most { Err(LoadError::TooLarge { most, got }) } else { Ok(()) }
 }

@@ -9,8 +9,8 @@ pub(super) const MAX_BYTES: u64 = 256 << 20;
 /// How long a fetch may take, redirects and body included.
 pub(super) const MAX_TIME: Duration = Duration::from_mins(2);
 
-/// The largest file that is read now: what serves keeps serving while it is opened, so it takes no more than half of the memory
-/// that is left.
+/// The largest file that can be read now, bytes: at most half of the available memory, because the current
+/// model keeps serving while the file is opened.
 pub(super) fn most_bytes() -> u64 {
     available_memory().map_or(MAX_BYTES, |available| (available / 2).min(MAX_BYTES))
 }

@@ -1,4 +1,4 @@
-//! `model.load` in; its model out, each time that there is another one, or why there is none.
+//! `model.load` in; its model out each time that there is a new one, or why there is none.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +15,8 @@ use crate::lifecycle::store::watched_file::WatchedFile;
 use crate::model::model::Model;
 use crate::outgoing::Outgoing;
 
-/// Looks at the place again and again: each `refresh`, after a failure sooner, and at files as soon as they change.
+/// Checks the place of a model periodically: each `refresh`, sooner after a failure, and files as soon as
+/// they change.
 #[derive(Debug)]
 pub struct Loader {
     place: Place,
@@ -30,22 +31,22 @@ pub struct Loader {
     runtime: Runtime,
 }
 
-/// What a look has found.
+/// The result of a check.
 #[derive(Debug)]
 pub enum Found {
-    /// It was not yet time to look.
+    /// No check was due.
     Nothing,
-    /// The file that was there before.
+    /// The same file as before.
     Same,
-    /// Another model.
+    /// A new model.
     Model(Arc<Model>),
 }
 
 impl Loader {
-    /// A loader that has not looked yet.
+    /// A loader before its first check.
     ///
     /// # Errors
-    /// The url is none, or the system refuses threads.
+    /// The URL is not valid, or the system refuses threads.
     pub fn new(load: &Load, mounts: &Mounts, outgoing: Outgoing) -> Result<Self, LoadError> {
         let place = Place::new(load, mounts, outgoing)?;
         let watched = match &place {
@@ -66,16 +67,16 @@ impl Loader {
         })
     }
 
-    /// The same, which has foreign files read by another file of this program.
+    /// The same, which lets another file of this program read foreign files.
     #[must_use]
     pub fn with_importer(self, importer: Importer) -> Self {
         Self { importer, ..self }
     }
 
-    /// Look, if it is time to.
+    /// Check the place, if a check is due.
     ///
     /// # Errors
-    /// There is no model to be had now; it is looked for again.
+    /// No model can be loaded now; a later call retries.
     pub fn look(&mut self, detector: &Valid) -> Result<Found, LoadError> {
         let now = Instant::now();
         if !self.is_due(now) {
@@ -93,7 +94,7 @@ impl Loader {
     }
 
     fn is_due(&mut self, now: Instant) -> bool {
-        // A file's change is asked for always: it is forgotten by asking.
+        // Always ask for a change of the file: asking also resets it.
         let changed = self.watched.as_mut().is_some_and(WatchedFile::has_changed);
         changed || self.next.is_none_or(|next| now >= next)
     }

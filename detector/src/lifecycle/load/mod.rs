@@ -1,21 +1,21 @@
-//! `model.load` in, the bytes of a file out, and of them a model: fetched within bounds, from nowhere that a detector has
-//! no business with.
+//! `model.load` in, the bytes of a file and their model out: fetched within limits, and only from addresses
+//! that a detector may use.
 
 /// How large a file may be, and how long a fetch may take.
 mod limits;
-/// Why a model that is wanted is not to be had.
+/// Why a requested model cannot be loaded.
 mod error;
 /// Names and passwords from a mounted Secret.
 mod credentials;
-/// Files by HTTP.
+/// Fetches files by HTTP.
 mod client;
-/// Objects of S3 and what speaks like it.
+/// Fetches objects from S3 and compatible servers.
 mod s3;
-/// Another system's file -> our artifact, by a process of its own.
+/// Another system's file -> our artifact, by a separate process.
 pub mod apart;
 /// Bytes -> a model of the detector's sensors.
 pub mod opening;
-/// Again and again.
+/// Checks for a new model periodically.
 pub mod loader;
 
 pub use error::LoadError;
@@ -54,9 +54,9 @@ impl Default for Mounts {
 /// Where a model is loaded from.
 #[derive(Debug)]
 pub enum Place {
-    /// A file, which a ConfigMap or a claim is mounted as: cheap to look at, so it is watched.
+    /// A file in a mounted ConfigMap or claim: cheap to check, so it is watched.
     File(PathBuf),
-    /// Somewhere else, which is asked now and then.
+    /// A server, which is asked at intervals.
     Remote(Box<Remote>),
 }
 
@@ -70,10 +70,10 @@ pub struct Remote {
 }
 
 impl Place {
-    /// What the spec names.
+    /// The place that the spec names.
     ///
     /// # Errors
-    /// The url is none.
+    /// The URL is not valid.
     pub fn new(load: &Load, mounts: &Mounts, outgoing: Outgoing) -> Result<Self, LoadError> {
         if let Some(config_map) = &load.config_map {
             return Ok(Self::File(mounts.load.join(&config_map.key)));
@@ -89,10 +89,11 @@ impl Place {
 }
 
 impl Remote {
-    /// The bytes that the server has now. The Secret is read each time: it may have been mended.
+    /// Fetch the bytes that the server has now. The Secret is read each time, because it may have been
+    /// corrected.
     ///
     /// # Errors
-    /// There are none to be had, too many, or in a place where a detector may not go.
+    /// The bytes cannot be fetched, are too many, or are at an address that a detector may not use.
     pub async fn fetch(&self) -> Result<Vec<u8>, LoadError> {
         let needs_credentials = self.load.credentials_secret_ref.is_some();
         let credentials = needs_credentials.then(|| Credentials::new(&self.credentials));
@@ -109,14 +110,14 @@ impl Remote {
 }
 
 impl Remote {
-    /// A signature of S3, and its session token, are for one host.
+    /// The redirects that are followed. A signature of S3, and its session token, are for one host only.
     fn redirects(&self) -> Redirects {
         let signed = self.url.scheme() == "s3" && self.load.credentials_secret_ref.is_some();
         if signed { Redirects::SameOrigin } else { Redirects::Any }
     }
 }
 
-/// The bytes of a file.
+/// Read the bytes of a file.
 ///
 /// # Errors
 /// It cannot be read, is no regular file, or is too large: for a model, or for the memory that is left.

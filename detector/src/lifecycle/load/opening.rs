@@ -1,4 +1,5 @@
-//! The bytes of a file in, a model of the detector's sensors out: our artifact, or another system's forest as it is.
+//! The bytes of a file in, a model of the detector's sensors out: from our artifact, or from another system's
+//! forest.
 
 use crd::Valid;
 use crd::valid::Cut;
@@ -9,12 +10,12 @@ use super::error::LoadError;
 use super::limits::most_bytes;
 use crate::model::model::Model;
 
-/// The model that a file holds. The bytes must have the SHA-256 `sha256`, if one is given, and the columns must be the
-/// sensors. The file's own threshold stands, unless the spec names a score: the training data that another threshold would be made
-/// from is not the detector's.
+/// Open the model in a file. The bytes must have the SHA-256 `sha256`, if one is given, and the columns must
+/// be the sensors. The file's own threshold is kept unless the spec names a score: any other threshold would
+/// need the training data, which the detector does not have.
 ///
 /// # Errors
-/// It is another file, no model, or one of other sensors.
+/// The file has another digest, is not a model, or is a model of other sensors.
 pub fn model(
     bytes: Vec<u8>,
     sha256: Option<&str>,
@@ -45,13 +46,13 @@ fn check_digest(bytes: &[u8], expected: &str) -> Result<(), LoadError> {
     }
 }
 
-/// Whether another system has written it. Our own begins with a length of eight bytes, then JSON; no other format that is
-/// read begins so.
+/// Whether another system has written the file. Our own format begins with a length of eight bytes, then
+/// JSON; no foreign format begins like that.
 fn is_foreign(bytes: &[u8]) -> bool {
     bytes.get(8) != Some(&b'{') && interchange::is_known(bytes)
 }
 
-/// Another system's forest. Columns that have no names get the sensors', in order.
+/// Import another system's forest. Columns without names get the sensors' names, in order.
 fn foreign(bytes: Vec<u8>, sensors: &[String], importer: &Importer) -> Result<Model, LoadError> {
     let model = Model::open(importer.artifact(bytes, sensors, most_bytes())?)?;
     if model.sensors().len() != sensors.len() {

@@ -15,8 +15,8 @@ use super::limits::MAX_TIME;
 use crate::outgoing::Client;
 use crate::outgoing::failure::redacted;
 
-/// The object, within bounds. Without credentials the request is not signed: no service is asked for credentials, least of all the
-/// node's metadata service.
+/// Fetch the object, within the limit of size. Without credentials the request is not signed: no service is
+/// asked for credentials, in particular not the node's metadata service.
 pub(super) async fn fetch(
     client: Client,
     load: &Load,
@@ -34,7 +34,7 @@ pub(super) async fn fetch(
     body(response, url).await
 }
 
-/// The bucket at its endpoint: that of the spec, else Amazon's of the region.
+/// The bucket at its endpoint: that of the spec, by default Amazon's of the region.
 fn bucket(load: &Load, url: &Url) -> Result<Bucket, LoadError> {
     let region = load.region.clone().unwrap_or_else(|| "us-east-1".to_owned());
     let endpoint = load.endpoint.clone().unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
@@ -44,7 +44,7 @@ fn bucket(load: &Load, url: &Url) -> Result<Bucket, LoadError> {
     Bucket::new(address, UrlStyle::Path, name, region).map_err(|error| refused(error.to_string()))
 }
 
-/// The key as it was before it became part of a url. A `.` or `..` in it would lead to another object.
+/// The key in a URL, decoded. A `.` or `..` in it would lead to another object, so it is refused.
 fn key(url: &Url) -> Result<Cow<'_, str>, LoadError> {
     let refused = |why: &str| LoadError::Url { why: why.to_owned() };
     let path = url.path().trim_start_matches('/');

@@ -66,14 +66,14 @@ fn resume(
     super::resume(detector, &sources(detector), model, state, now, explain)
 }
 
-/// Writes down who judged what.
+/// Records which model judged which instants.
 #[derive(Default)]
 struct Scribe {
     /// The times of the instants that got a verdict, in seconds.
     times: Vec<i64>,
     /// The digests of the models that judged them.
     models: Vec<String>,
-    /// What became of each instant.
+    /// The outcome of each instant.
     outcomes: Vec<Outcome>,
     /// The ends of the histories of the models that took over, in seconds.
     renewed: Vec<i64>,
@@ -197,7 +197,7 @@ fn what_happened_while_nobody_watched_is_filled_in_where_the_source_knows_it() {
     let model = whole.scorer.model().clone();
     let later = resume(&detector, model, Some(&snapshot), at(1_000_400), Explain::Never).unwrap();
     assert_eq!(later.gap, Duration::ZERO);
-    // As if it had never been away.
+    // The resumed scorer is the same as one that was never interrupted.
     let instants = whole.stream.foreseen().unwrap().map(Result::unwrap);
     for readings in instants.take_while(|readings| readings.time < at(1_000_400)) {
         whole.scorer.judge(&readings);
@@ -217,7 +217,7 @@ fn a_replay_trains_again_by_the_recordings_own_clock() {
     );
     let scribe = replayed(&detector, trained(&detector), None);
     assert_eq!(scribe.renewed, (2..10).map(|hour| hour * 3600).collect::<Vec<_>>());
-    // Each model judges from its moment on, and not one instant before.
+    // Each model judges from its time of retraining on, and not one instant before.
     for (time, model) in scribe.times.windows(2).zip(scribe.models.windows(2)) {
         assert_eq!(model[0] != model[1], time[1] % 3600 == 0, "{time:?}");
     }
@@ -232,7 +232,7 @@ fn simulated_sensors_are_trained_on_again_in_a_replay_too() {
     assert!(scribe.renewed.windows(2).all(|moments| moments[1] - moments[0] == 60));
 }
 
-/// Everything that looks back on other readings, and a model that is renewed four times a day.
+/// All features that look back on other readings, and a model that is retrained four times a day.
 const STREAM: &str = "{train: {dataEndTime: '1970-01-02T00:00:00Z', samples: 300, trees: 20, sampleSize: 64, \
     features: [Value, Difference, DailyResidual, RollingMean, LogStdDev], window: 5, lags: 1}, retrain: {interval: 6h}}";
 

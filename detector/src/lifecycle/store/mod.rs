@@ -1,10 +1,10 @@
-//! What outlives a process: models in, models out; and what the newest one remembered.
+//! The files that outlive a process: models in, models out; and the memory of the newest one.
 
 /// When the training of a stored model ended.
 pub mod training_end;
-/// What a detector remembers, as a file.
+/// The memory of a detector as a file.
 pub mod snapshot;
-/// Which of the models that are there serves.
+/// Chooses the model that serves among the stored ones.
 pub mod requirements;
 /// A file that others change.
 pub mod watched_file;
@@ -19,10 +19,11 @@ use crate::files::{atomic_write, bounded};
 use crate::model::model::Model;
 use snapshot::{Snapshot, SnapshotError};
 
-/// The largest snapshot that is read: 64 MiB, a thousand readings of a thousand sensors among it.
+/// The largest snapshot that is read, bytes: 64 MiB, enough for a thousand readings of a thousand sensors.
 const MAX_SNAPSHOT_BYTES: u64 = 64 << 20;
 
-/// A folder of our own, which a restart of the container leaves as it is. No other process uses it while this lives.
+/// The detector's own folder, which survives a restart of the container. It is locked against other processes
+/// as long as this value lives.
 #[derive(Clone, Debug)]
 pub struct StateDirectory {
     path: PathBuf,
@@ -30,53 +31,53 @@ pub struct StateDirectory {
 }
 
 impl StateDirectory {
-    /// The folder, made if it is not there.
+    /// Open the folder. It is created if it does not exist.
     ///
     /// # Errors
-    /// It cannot be made, or another process uses it.
+    /// The folder cannot be created, or another process uses it.
     pub fn open(path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path)?;
         Ok(Self { path: path.to_owned(), _lock: Arc::new(Lock::take(path)?) })
     }
 
-    /// Where the model is kept.
+    /// The path of the stored model.
     pub fn model(&self) -> PathBuf {
         self.path.join("model")
     }
 
-    /// Where the snapshot is kept.
+    /// The path of the stored snapshot.
     pub fn snapshot(&self) -> PathBuf {
         self.path.join("snapshot")
     }
 
-    /// Where the readings are kept that arrive from sources without a memory.
+    /// The path of the stored readings of sources without a history.
     pub fn readings(&self) -> PathBuf {
         self.path.join("readings")
     }
 
-    /// Keep this model, and not the one before. It is on the disk when this returns.
+    /// Store this model in place of the one before. It is on the disk when this returns.
     ///
     /// # Errors
-    /// The disk is full, or not ours.
+    /// The disk is full, or the folder is not writable.
     pub fn store_model(&self, model: &Model) -> io::Result<()> {
-        // A time without its model, or a model without its time, but never the time of another one.
+        // After a crash, a model may be without its time, but never with the time of another model.
         training_end::remove(&self.model())?;
         atomic_write::write(&self.model(), model.bytes(), atomic_write::Sync::Now)?;
         training_end::write(&self.model(), model.trained_at())
     }
 
-    /// Keep this snapshot. It outlives the process, not the machine.
+    /// Store this snapshot. It survives a crash of the process, but not always one of the machine.
     ///
     /// # Errors
-    /// The disk is full, or not ours.
+    /// The disk is full, or the folder is not writable.
     pub fn store_snapshot(&self, snapshot: &Snapshot) -> io::Result<()> {
         atomic_write::write(&self.snapshot(), &snapshot.to_bytes(), atomic_write::Sync::Later).map(|_| ())
     }
 
-    /// What was kept last; none where nothing was.
+    /// Read the snapshot that was stored last; none if there is none.
     ///
     /// # Errors
-    /// It cannot be read, or is no snapshot.
+    /// The file cannot be read, or is not a valid snapshot.
     pub fn read_snapshot(&self) -> Result<Option<Snapshot>, SnapshotError> {
         match bounded::read(&self.snapshot(), MAX_SNAPSHOT_BYTES) {
             Ok(bytes) => Snapshot::from_bytes(&bytes).map(Some),

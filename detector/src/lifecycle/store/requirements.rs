@@ -1,4 +1,4 @@
-//! Models that were kept in; the one that the spec wants out.
+//! Stored models in; the one that the spec requires out.
 
 use std::sync::Arc;
 
@@ -11,41 +11,42 @@ use thiserror::Error;
 use crate::model::model::{Model, ModelError, Rethreshold};
 use crate::model::names::list;
 
-/// What a spec wants of a model that was kept.
+/// The requirements of a spec for a stored model.
 #[derive(Clone, Debug)]
 pub struct ModelRequirements {
     sensors: Vec<String>,
-    /// What it must have been trained by; any, where the spec loads.
+    /// The digest of the recipe that it must have been trained by. None if the spec loads a model: any recipe
+    /// is accepted.
     recipe: Option<String>,
     cut: Cut,
-    /// The only one that is to serve.
+    /// The digest of the model that the spec pins, if it pins one.
     pub pin: Option<String>,
 }
 
-/// Why a model that was kept does not serve.
+/// Why a stored model cannot serve.
 #[derive(Debug, Error)]
 pub enum Incompatible {
-    /// Other sensors.
+    /// The model has other sensors than the spec.
     #[error("its columns must be the sensors {}, got {}", list(sensors), list(columns))]
     Columns {
-        /// The spec's.
+        /// The sensors of the spec.
         sensors: Vec<String>,
-        /// The model's.
+        /// The columns of the model.
         columns: Vec<String>,
     },
-    /// Trained by another spec.
+    /// The model was trained by another recipe.
     #[error("it was trained by another recipe: sources, interval or model.train have changed since")]
     Recipe,
     /// The new threshold cannot be found without the training data.
     #[error("it keeps too few of its training scores to be cut for this threshold")]
     Cut,
-    /// Its scores are none.
+    /// No threshold can be made of its training scores.
     #[error(transparent)]
     Model(#[from] ModelError),
 }
 
 impl ModelRequirements {
-    /// What this spec wants.
+    /// The requirements of this spec.
     pub fn new(detector: &Valid) -> Self {
         Self {
             sensors: detector.sensors().map(|sensor| sensor.name.to_owned()).collect(),
@@ -58,10 +59,11 @@ impl ModelRequirements {
         }
     }
 
-    /// The model as it is to serve: by the spec's threshold. The pinned one serves as it is.
+    /// The model as it is to serve: a trained one with the spec's threshold, a pinned or loaded one
+    /// unchanged.
     ///
     /// # Errors
-    /// It is of other sensors, or was trained by another recipe, and is not pinned.
+    /// The model has other sensors; or it is not pinned, and has another recipe or cannot get the threshold.
     pub fn fitted(&self, model: Model) -> Result<Arc<Model>, Incompatible> {
         if model.sensors() != self.sensors {
             let (sensors, columns) = (self.sensors.clone(), model.sensors().to_vec());
@@ -81,13 +83,13 @@ impl ModelRequirements {
         }
     }
 
-    /// Whether this is the one that the spec pins.
+    /// Whether this model is the one that the spec pins.
     pub fn is_pinned(&self, model: &Model) -> bool {
         self.pin.as_deref() == Some(&**model.digest())
     }
 
-    /// The one that serves, of models that fit: the pinned one, else the newest; of equally new ones the first. Beside
-    /// it, whether a pin asks for one that is not there.
+    /// Choose the model that serves, among models that fit: the pinned one, else the newest; of equally new
+    /// ones the first. Also return a rejection if the pinned model is missing.
     pub fn choose(&self, fitting: &[Arc<Model>]) -> (Option<Arc<Model>>, Option<Rejected>) {
         if let Some(pinned) = fitting.iter().find(|model| self.is_pinned(model)) {
             return (Some(pinned.clone()), None);

@@ -1,5 +1,5 @@
-//! What a detector remembers of its readings, its alarm and its events in, a small file out, and back: so that a process
-//! that was killed goes on where it was.
+//! A detector's memory of its readings, its alarm and its events in, a small file out, and back: the next
+//! process continues where a killed one stopped.
 
 use std::io;
 
@@ -11,10 +11,11 @@ use crate::alerting::event::EventsState;
 use crate::model::names::list;
 use crate::scoring::scorer::{Scorer, ScorerState};
 
-/// The format that this release writes, and the only one that it reads: what is lost is a few readings.
+/// The format that this release writes, and the only one that it reads: another one costs only a few
+/// readings.
 const FORMAT: u32 = 4;
 
-/// What the scorer and the events remember.
+/// The saved state of the scorer and the events.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Snapshot {
@@ -23,31 +24,31 @@ pub struct Snapshot {
     pub sensors: Vec<String>,
     /// The newest readings, and the alarm.
     pub scorer: ScorerState,
-    /// The event that goes on, and the newest that have ended.
+    /// The ongoing event, and the newest that have ended.
     pub events: EventsState,
 }
 
 /// Why a file is no snapshot.
 #[derive(Debug, Error)]
 pub enum SnapshotError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error(transparent)]
     Unreadable(#[from] io::Error),
     /// A byte was changed, or the file was cut.
     #[error("the snapshot is damaged: its first line must be the digest of the rest")]
     Damaged,
-    /// Of another release.
+    /// The format is that of another release.
     #[error("the snapshot must be of format {FORMAT}, got {0}")]
     Format(u32),
-    /// Not what this release writes.
+    /// The JSON is not what this release writes.
     #[error("the snapshot must be of format {FORMAT}: {0}")]
     Json(#[from] serde_json::Error),
-    /// Of other sensors.
+    /// The snapshot is of other sensors.
     #[error("the snapshot must be of the sensors {}, got {}", list(sensors), list(got))]
     Foreign {
-        /// The detector's.
+        /// The sensors of the detector.
         sensors: Vec<String>,
-        /// The snapshot's.
+        /// The sensors of the snapshot.
         got: Vec<String>,
     },
 }
@@ -58,22 +59,22 @@ struct Version {
 }
 
 impl Snapshot {
-    /// What these remember; none where nothing was seen.
+    /// The state of a scorer and the events; none if the scorer has seen no reading.
     pub fn new(scorer: &Scorer, events: EventsState) -> Option<Self> {
         let sensors = scorer.model().sensors().to_vec();
         Some(Self { format: FORMAT, sensors, scorer: scorer.state()?, events })
     }
 
-    /// The file: the digest of the JSON, and the JSON.
+    /// Return the bytes of the file: the digest of the JSON, and the JSON.
     pub fn to_bytes(&self) -> Vec<u8> {
         let json = serde_json::to_string(self).expect("finite numbers and strings are JSON");
         format!("{}\n{json}", artifact::digest(json.as_bytes())).into_bytes()
     }
 
-    /// Opens a file.
+    /// Read a snapshot from the bytes of a file.
     ///
     /// # Errors
-    /// Whatever is not exactly what [`Snapshot::to_bytes`] of this release wrote.
+    /// The bytes are not exactly what [`Snapshot::to_bytes`] of this release wrote.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SnapshotError> {
         let at = bytes.iter().position(|byte| *byte == b'\n').ok_or(SnapshotError::Damaged)?;
         let (digest, json) = (&bytes[..at], &bytes[at + 1..]);
@@ -90,7 +91,7 @@ impl Snapshot {
     /// The snapshot, if it is of these sensors.
     ///
     /// # Errors
-    /// It is of others, or its rows are.
+    /// The snapshot, or a row in it, is of other sensors.
     pub fn of(self, sensors: &[String]) -> Result<Self, SnapshotError> {
         let width = sensors.len();
         if self.sensors != sensors {

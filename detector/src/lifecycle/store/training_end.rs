@@ -1,5 +1,5 @@
-//! The path of a stored model in, when its training ended out: a file beside it, since the artifact is a function of its
-//! data alone. In a pod the operator mounts both from one ConfigMap.
+//! The path of a stored model in, the end of its training out: a file beside the model keeps it, since the
+//! artifact is a function of its data alone. In a pod the operator mounts both from one ConfigMap.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -12,7 +12,7 @@ use crate::files::{atomic_write, bounded};
 /// The longest file that is read: a time has 30 bytes.
 const MAX_BYTES: u64 = 100;
 
-/// None where there is no such file, or no time in it.
+/// Read the time; none if there is no such file, or no time in it.
 pub fn read(model: &Path) -> Option<Timestamp> {
     let bytes = bounded::read(&file(model), MAX_BYTES).ok()?;
     std::str::from_utf8(&bytes).ok()?.trim().parse().ok()
@@ -21,17 +21,17 @@ pub fn read(model: &Path) -> Option<Timestamp> {
 /// Store the time, if it is known.
 ///
 /// # Errors
-/// The disk is full, or not ours.
+/// The disk is full, or the folder is not writable.
 pub(super) fn write(model: &Path, trained_at: Option<Timestamp>) -> io::Result<()> {
     trained_at.map_or(Ok(()), |time| {
         atomic_write::write(&file(model), time.to_string().as_bytes(), atomic_write::Sync::Now).map(|_| ())
     })
 }
 
-/// Forget the time.
+/// Remove the time.
 ///
 /// # Errors
-/// The folder is not ours.
+/// The folder is not writable.
 pub(super) fn remove(model: &Path) -> io::Result<()> {
     match fs::remove_file(file(model)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

@@ -1,19 +1,20 @@
-//! The path of a file that others change in; its bytes out, each time that they are others.
+//! The path of a file that other programs change in; whether it has changed out.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// A file, and what it looked like when it was last read. Where a kubelet swaps the folder's link to new data, the file
-/// behind the path is another one, with another time.
+/// A file, and its metadata when it was last checked. When a kubelet switches the folder's link to new data,
+/// the path leads to another file, with another time.
 #[derive(Debug)]
 pub struct WatchedFile {
     path: PathBuf,
     seen: Option<Look>,
 }
 
-/// What shows that a file was changed, without reading it: by one call, since it is made all the time.
+/// The metadata that shows a change of the file without reading it: one system call, because files are
+/// checked often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Look {
     /// The device and its inode.
@@ -23,17 +24,17 @@ struct Look {
 }
 
 impl WatchedFile {
-    /// A file that was not looked at yet.
+    /// A file before its first check.
     pub fn new(path: PathBuf) -> Self {
         Self { path, seen: None }
     }
 
-    /// The file.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether it is there and other than when this was last asked.
+    /// Whether the file exists and has changed since the last call.
     pub fn has_changed(&mut self) -> bool {
         let look = look(&self.path);
         let changed = look.is_some() && look != self.seen;
@@ -42,7 +43,7 @@ impl WatchedFile {
     }
 }
 
-/// None where there is no such file.
+/// The metadata of a file; none if there is no such file.
 fn look(path: &Path) -> Option<Look> {
     let metadata = fs::metadata(path).ok()?;
     let file = (metadata.dev(), metadata.ino());

@@ -8,7 +8,7 @@ fn detector() -> Valid {
     crd::manifest::one_detector(text).unwrap()
 }
 
-/// Readings around 0, and of every `each` one that is far away.
+/// Readings around 0, of which every `each`-th is far away.
 fn readings(count: i64, each: i64) -> Vec<Readings> {
     let value = |second: i64| match second % each {
         0 => 50.0,
@@ -34,7 +34,7 @@ fn score(model: &Model, value: f64) -> f64 {
 fn what_the_serving_model_called_anomalous_is_not_learned_from() {
     let serving = learned(&readings(2000, i64::MAX), None);
     let (with, without) = (learned(&readings(2000, 50), None), learned(&readings(2000, 50), Some(&serving)));
-    // What was learned from is within the range; what was not is far beyond.
+    // Readings that were learned from are within the range; others are far beyond it.
     assert!(score(&without, 50.0) > score(&with, 50.0) + 0.05);
     assert!(score(&without, 50.0) > score(&without, 5.0) && score(&with, 50.0) <= score(&with, 60.0));
     let left_out = 2000 - without.samples();
@@ -133,7 +133,7 @@ fn a_renewal_of_all_trees_is_a_training_and_of_some_keeps_the_others() {
     assert_eq!(unseen.count(), 2000, "the newest 500, and as many of before as are older");
 }
 
-/// As after a restart, and as another replica does.
+/// This happens after a restart, and on another replica.
 #[test]
 fn renewals_go_on_from_the_file_of_the_model_as_from_the_model() {
     let all = readings(4000, 50);

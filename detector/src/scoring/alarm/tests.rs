@@ -9,7 +9,7 @@ use crate::model::judgement::Judgement;
 
 const NOON: i64 = 12 * 60 * 60;
 
-/// With this rule, and at once where it says nothing.
+/// A detector with this alarm rule; `minimumDuration` and `coolDown` are 0 if the rule does not set them.
 fn detector(alarm: &str) -> Valid {
     let at_once = |field| if alarm.contains(field) { String::new() } else { format!("{field}: 0s, ") };
     let alarm = alarm.replacen('{', &format!("{{{}{}", at_once("minimumDuration"), at_once("coolDown")), 1);
@@ -26,13 +26,13 @@ fn judgement(score: f64) -> Judgement {
     Judgement { score, severity: score / 0.5, anomalous, contributions, reasons, model: "sha256:1".into() }
 }
 
-/// `!` is an anomalous second, `^` a more anomalous one, `.` a normal one. Out: A larm, s hort, n o peak, c ooling down, m uted,
-/// o ngoing.
+/// The states for a text with one letter per second: `!` is anomalous, `^` more anomalous, `.` normal. The
+/// states are `A` alarm, `s` too short, `n` no peak, `c` cooling down, `m` muted, `o` ongoing.
 fn said(alarm: &str, seconds: &str) -> String {
     said_from(0, alarm, seconds)
 }
 
-/// The same from that second on. The minute from second [`NOON`] on is muted.
+/// As [`said`], from second `first` on. The minute from second [`NOON`] on is muted.
 fn said_from(first: i64, alarm: &str, seconds: &str) -> String {
     let mut alarm = Alarm::new(&detector(alarm));
     let judged = |(second, letter)| {

@@ -16,11 +16,11 @@ fn detector(train: &str, missing: &str) -> Valid {
     crd::manifest::one_detector(&text).unwrap()
 }
 
-/// At work: a model of two sensors that are around 10 and -10.
+/// A scorer with a model of two sensors whose readings are around 10 and -10.
 fn scorer(train: &str, missing: &str) -> Scorer {
     let detector = detector(train, missing);
     let history = (0..500).map(|i| {
-        // Sines that never meet again: many values in the middle, few at the ends.
+        // Sines without a common period: many values in the middle, few at the ends.
         let wobble = |rate: f64| (f64::from(i) * rate).sin() + (f64::from(i) * rate * 1.7).sin();
         readings(i64::from(i), [Some(10.0 + wobble(0.9)), Some(-10.0 + wobble(1.3))])
     });

@@ -1,4 +1,4 @@
-//! What is left to do for an answer in; a body out that is made while the client takes it.
+//! The remaining work for an answer in; a body out that is produced while the client reads it.
 
 use std::time::{Duration, Instant};
 
@@ -11,39 +11,40 @@ use crate::serving::batches::{Batch, Panicked};
 use crate::serving::budget::Held;
 use crate::serving::pieces::{PIECE, Slices};
 
-/// The header of the Open Inference Protocol that says where the JSON of a body ends and its binary tensors begin.
+/// The header of the Open Inference Protocol with the length of a body's JSON, after which binary tensors
+/// follow.
 pub(super) const JSON_LENGTH: &str = "Inference-Header-Content-Length";
 
-/// An answer that is made piece by piece.
+/// An answer that is produced piece by piece.
 pub(super) trait Answer: Send {
     /// Its Content-Type.
     fn content_type(&self) -> &'static str {
         "application/json"
     }
 
-    /// How much of it is JSON, where binary tensors follow.
+    /// The length of its JSON, if binary tensors follow.
     fn json_length(&self) -> Option<usize> {
         None
     }
 
-    /// Whether it is made in no time.
+    /// Whether it is cheap enough to be produced at once, on the thread that received the request.
     fn is_short(&self) -> bool;
 
-    /// What it holds, bytes.
+    /// The memory that it holds, bytes.
     fn bytes(&self) -> usize;
 
-    /// Write about a piece of it; false when that was the last.
+    /// Write about one piece of it. Return false if it was the last.
     fn write(&mut self, out: &mut Vec<u8>) -> bool;
 }
 
-/// The whole answer, at once.
+/// Produce the whole answer at once.
 pub(super) fn whole(mut answer: Box<dyn Answer>) -> HttpResponse {
     let mut body = Vec::new();
     while answer.write(&mut body) {}
     Head::of(&*answer).response().body(body)
 }
 
-/// What is said before an answer.
+/// The head of an answer.
 struct Head {
     content_type: &'static str,
     json_length: Option<usize>,
@@ -64,16 +65,16 @@ impl Head {
     }
 }
 
-/// How long an answer is made before the first of it is sent: then those wait no longer that others have asked for.
+/// How long an answer is produced before its first piece is sent, so that other answers need not wait longer.
 const TURN: Duration = Duration::from_millis(5);
-/// As much of an answer is made before the first of it is sent.
+/// How many bytes of an answer are produced before its first piece is sent.
 pub(super) const AT_ONCE: usize = 256 << 10;
 
-/// An answer that was started: all of it where it is neither long nor slow to make.
+/// An answer that was started. It is complete if it is neither long nor slow to produce.
 pub(super) struct Started {
     head: Head,
     written: Bytes,
-    /// What is to come; none where this is all.
+    /// The rest of the answer; none if it is complete.
     rest: Option<Box<dyn Answer>>,
 }
 
@@ -88,24 +89,24 @@ impl Started {
         Self { head: Head::of(&*answer), written: written.into(), rest: goes_on.then_some(answer) }
     }
 
-    /// The response, of which the rest is made in the lane of batches. So much is held for it.
+    /// The response. Its rest is produced in the batch pool. `held` is the memory that it holds.
     pub(super) fn response(self, batch: Batch, mut held: Held) -> HttpResponse {
         let Self { head, written, rest } = self;
         if rest.is_some() {
             let answer = BatchAnswer { batch, answer: rest, written, _held: held };
             return head.response().streaming(answer.pieces());
         }
-        // It is less than was held for what it was made of.
+        // The answer is smaller than the memory that was held to produce it.
         let _ = held.hold(written.len());
         head.response().body(Slices::new(written, held))
     }
 }
 
-/// An answer that is made in the lane of batches, a piece whenever the client has taken the one before.
+/// An answer that is produced in the batch pool: a piece each time that the client has read the one before.
 struct BatchAnswer {
     batch: Batch,
     answer: Option<Box<dyn Answer>>,
-    /// What is made and not sent.
+    /// The bytes that are produced and not sent.
     written: Bytes,
     _held: Held,
 }
@@ -121,12 +122,12 @@ impl BatchAnswer {
         })
     }
 
-    /// Make some more; false where there is no more.
+    /// Produce the next bytes. Return false if there are none.
     async fn go_on(&mut self) -> Result<bool, Panicked> {
         let Some(mut answer) = self.answer.take() else { return Ok(false) };
         let work = move || {
             let mut piece = Vec::with_capacity(PIECE + PIECE / 2);
-            // Parts of the work write nothing, and an empty piece would say nothing.
+            // Some steps write nothing, but an empty piece would mean the end.
             let mut goes_on = true;
             while goes_on && piece.is_empty() {
                 goes_on = answer.write(&mut piece);

@@ -1,4 +1,4 @@
-//! A request in; the same request to its route, or 401 where it has no valid token, out.
+//! A request in; the answer of its route, or 401 without a valid token, out.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use crate::serving::tokens::Tokens;
 /// The paths that readings are pushed to.
 const PUSHED: [&str; 3] = ["/readings", "/api/v1/write", "/v1/metrics"];
 
-/// The request's answer, if it has a valid token, or needs none here: readings are pushed by the token of their source, where
-/// it has one. Browsers are offered a password in its place, so that they can show the page.
+/// Answer the request if it has a valid token, or needs none here: readings can be pushed with the token of
+/// their source, if it has one. Browsers are also offered a password prompt, so that they can show the page.
 ///
 /// # Errors
-/// Those of the routes.
+/// The errors of the routes.
 pub async fn authenticate<B: MessageBody + 'static>(
     tokens: Rc<Option<Arc<Reloaded<Tokens>>>>,
     request: ServiceRequest,

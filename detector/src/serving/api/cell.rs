@@ -1,4 +1,4 @@
-//! One JSON value in; a number, or the first characters of what it is instead, out.
+//! One JSON value in; its number, or the first characters of a value that is not a number, out.
 
 use std::fmt;
 
@@ -13,12 +13,12 @@ use crate::excerpt::{MAX_EXCERPT, excerpt};
 pub(super) enum Cell {
     /// A number, also one in quotation marks; it may still be too large for a forest.
     Number(f64),
-    /// Something else, as JSON, cut where it is long.
+    /// Any other value, as JSON, truncated if it is long.
     Other(String),
 }
 
 impl Cell {
-    /// A finite number that a 32-bit float can hold, as the forest sees numbers.
+    /// The number, if it is finite and fits into a 32-bit float, as the forest requires. Errors name `field`.
     pub(super) fn number(&self, field: impl FnOnce() -> String) -> Result<f64, ApiError> {
         let shown = match self {
             Self::Number(number) if forest::cell(*number).is_some() => return Ok(*number),
@@ -28,7 +28,7 @@ impl Cell {
         Err(ApiError::Unprocessable(field(), format!("expected a finite number, got {shown}")))
     }
 
-    /// The value as JSON, cut where it is long.
+    /// The value as JSON, truncated if it is long.
     pub(super) fn shown(&self) -> String {
         match self {
             Self::Number(number) => as_json(*number),
@@ -72,7 +72,7 @@ impl<'de> Visitor<'de> for CellVisitor {
         Ok(Cell::Other("null".to_owned()))
     }
 
-    /// A number in quotation marks is one, as Python's `float()` takes it.
+    /// Accept a number in quotation marks, as Python's `float()` does.
     fn visit_str<E: Error>(self, text: &str) -> Result<Cell, E> {
         let number = text.trim().parse().ok().filter(|number: &f64| number.is_finite());
         Ok(number.map_or_else(|| Cell::Other(excerpt(&quoted(text), MAX_EXCERPT)), Cell::Number))
@@ -91,7 +91,7 @@ impl<'de> Visitor<'de> for CellVisitor {
     }
 }
 
-/// Reads any value, and writes the beginning of it.
+/// Reads any value, and writes its first characters.
 struct Preview<'a>(&'a mut String);
 
 impl Preview<'_> {
@@ -204,7 +204,7 @@ fn as_json(number: f64) -> String {
     serde_json::Number::from_f64(number).map_or_else(|| number.to_string(), |number| number.to_string())
 }
 
-/// The beginning of a text, as JSON.
+/// The first characters of a text, as JSON.
 fn quoted(text: &str) -> String {
     let end = text.char_indices().nth(MAX_EXCERPT + 1).map_or(text.len(), |(end, _)| end);
     serde_json::to_string(&text[..end]).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Everything that can be wrong with a request, and the status code and JSON that say so.
+//! All errors of requests, with their status codes and JSON.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
@@ -17,10 +17,10 @@ pub enum ApiError {
     /// 400: not JSON, or not the JSON of this path.
     #[error("{0}")]
     Malformed(String),
-    /// 422: the right JSON with values that the model cannot take. Field and sentence.
+    /// 422: the right JSON with values that the model cannot take. The field, and what is wrong with it.
     #[error("{0}: {1}")]
     Unprocessable(String, String),
-    /// 400, 408, 413 or 503: there is no body.
+    /// 400, 408, 413 or 503: the body could not be read.
     #[error(transparent)]
     Body(#[from] BodyError),
     /// 413: more rows than one request may have.
@@ -29,59 +29,59 @@ pub enum ApiError {
     /// 415: another Content-Type or Content-Encoding.
     #[error("{0}")]
     Unsupported(String),
-    /// 404.
+    /// 404: another path than those of the API.
     #[error("no such path: {}", excerpt(.0, MAX_EXCERPT))]
     NoSuchPath(String),
-    /// 404: another model than the one that serves here. What was asked for, and what there is.
+    /// 404: another model or version than the one that serves here.
     #[error("no such {kind}: {}, expected {expected}", excerpt(name, MAX_EXCERPT))]
     NoSuch {
         /// `model` or `version`.
         kind: &'static str,
-        /// What was asked for.
+        /// The name or version in the request.
         name: String,
-        /// What there is.
+        /// The name or version that serves.
         expected: String,
     },
-    /// 405.
+    /// 405: a method that the path does not take.
     #[error(
         "{} does not take {}: expected one of {allowed}",
         excerpt(path, MAX_EXCERPT),
         excerpt(method, MAX_EXCERPT)
     )]
     WrongMethod {
-        /// What was asked for.
+        /// The path of the request.
         path: String,
-        /// How.
+        /// The method of the request.
         method: String,
         /// The methods that the path takes.
         allowed: &'static str,
     },
-    /// 400: some of what was pushed is no reading, or comes too late; the rest counts.
+    /// 400: some of the pushed items are not readings, or come too late; the others count.
     #[error("{}", lost(receipt, named))]
     Items {
-        /// What became of the readings.
+        /// The outcome of the readings.
         receipt: Receipt,
         /// How many items are refused.
         refused: usize,
-        /// The first of them, by their place, each with a sentence.
+        /// The first refused items, by index, each with an error message.
         named: Vec<(usize, String)>,
     },
-    /// 401.
+    /// 401: no valid token.
     #[error("{0}")]
     Unauthorized(String),
-    /// 404: nothing is pushed to this detector.
+    /// 404: the detector has no source that is pushed to.
     #[error("the detector has no source of kind http to push readings to")]
     NoInlet,
-    /// 429: more arrives than is judged.
+    /// 429: readings arrive faster than they are judged.
     #[error("{0}")]
     TooMany(String),
-    /// 503: no model serves yet, or the program is about to end.
+    /// 503: no model serves yet, or the program is starting or stopping.
     #[error("{0}")]
     NotReady(String),
-    /// 503: others are served first.
+    /// 503: other requests hold the memory or the places that this one needs.
     #[error("the detector is busy with other requests")]
     Busy,
-    /// 500: a bug, which the log has.
+    /// 500: a bug; the log has the details.
     #[error("the request could not be answered, the detector's log says why")]
     Panicked,
 }
@@ -133,7 +133,7 @@ impl ResponseError for ApiError {
             response.insert_header(("WWW-Authenticate", "Bearer"));
         }
         if let Self::Body(_) = self {
-            response.force_close(); // what is left of the body is not waited for
+            response.force_close(); // do not wait for the rest of the body
         }
         if let Self::WrongMethod { allowed, .. } = self {
             response.insert_header(("Allow", *allowed));
@@ -149,7 +149,7 @@ impl ResponseError for ApiError {
     }
 }
 
-/// The first item that is refused, what is dropped, and how many readings count.
+/// The message of rejected items: the first refused item, the dropped readings, and how many readings count.
 fn lost(receipt: &Receipt, named: &[(usize, String)]) -> String {
     let refused = named.first().map(|(item, why)| format!("item {item}: {why}"));
     let accepted = match receipt.accepted {

@@ -1,4 +1,5 @@
-//! `GET /events`: the newest events, newest first; what goes on has no end. At most `?limit=`, and none that has ended before `?since=`. Those with `"kind": "sensor"` are faults of sensors.
+//! `GET /events`: the newest events, newest first; an ongoing event has no end. At most `?limit=`, and none
+//! that has ended before `?since=`. Events with `"kind": "sensor"` are faults of sensors.
 
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ pub(super) async fn newest(state: Data<State>, asked: Asked) -> Result<HttpRespo
     }))
 }
 
-/// Of the process, or of a sensor.
+/// An event of the process, or of one sensor.
 enum Event {
     Process(Arc<EventReport>),
     Sensor(SensorEventReport),

@@ -1,38 +1,38 @@
-//! What the model takes: what the JSON of a prediction is read by.
+//! The model and the limits by which the JSON of a prediction request is read.
 
 use std::fmt;
 
 use crate::model::model::Model;
 
-/// The most columns that rows may have whose cells come by name.
+/// The most columns of a model for which rows may name their cells.
 pub(super) const MAX_NAMED: usize = 4096;
 
-/// What a question is read by.
+/// The model and the limit by which a request is read.
 #[derive(Clone, Copy)]
 pub(super) struct Expected<'a> {
-    /// Who judges.
+    /// The model that judges.
     pub(super) model: &'a Model,
-    /// How many rows there may be.
+    /// The most rows of a request.
     pub(super) most_rows: usize,
 }
 
-/// Where in a request something stands.
+/// A place in a request, as errors name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// The readings that come next.
+    /// The readings of all sensors that come next.
     Values,
     /// A row of a batch, from 0.
     Instance(usize),
-    /// The readings of all sensors at a time, from 0.
+    /// The readings of all sensors at one time, from 0.
     Reading(usize),
-    /// A line, from 0; people count from 1.
+    /// A line, from 0; errors count from 1.
     Line(usize),
     /// A row of the tensors of a request, from 0.
     Row(usize),
 }
 
 impl Place {
-    /// Whether readings of sensors stand there, and not columns of the model.
+    /// Whether the place has readings of sensors, and not columns of the model.
     pub(super) fn is_of_sensors(self) -> bool {
         matches!(self, Self::Values | Self::Reading(_))
     }

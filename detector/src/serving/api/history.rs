@@ -1,4 +1,5 @@
-//! `GET /history`: what the readings and the severity were in the last 24 hours, oldest first, and none from before `?since=`.
+//! `GET /history`: the readings and severities of the last 24 hours, oldest first, and only those after
+//! `?since=`.
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Query};
@@ -11,7 +12,7 @@ use super::limit::time;
 use crate::serving::pieces;
 use crate::serving::state::State;
 
-/// Since when.
+/// The query of a request.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Since {

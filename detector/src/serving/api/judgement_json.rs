@@ -5,12 +5,12 @@ use serde::ser::{SerializeMap, Serializer};
 
 use crate::model::judgement::{Judgement, SensorReason};
 
-/// Whether it is anomalous.
+/// The JSON of a prediction without details.
 pub(super) fn bare(anomalous: bool) -> &'static str {
     if anomalous { "{\"anomaly\":1}" } else { "{\"anomaly\":0}" }
 }
 
-/// What `?detail=true` adds.
+/// The JSON of a prediction with `?detail=true`.
 #[derive(Serialize)]
 pub(super) struct Detailed<'a> {
     anomaly: u8,
@@ -37,7 +37,7 @@ impl<'a> Detailed<'a> {
     }
 }
 
-/// An object with a value a sensor.
+/// A JSON object with one value per sensor.
 struct BySensor<'a, T> {
     sensors: &'a [String],
     values: &'a [T],

@@ -1,7 +1,8 @@
-//! A prediction request in, whichever protocol it speaks; its answer out, within the bounds of memory and time of all requests.
+//! A prediction request of any protocol in; its answer out, within the memory and time limits of all
+//! requests.
 //!
-//! What is small is answered where it arrives. What is large or compressed is read, judged and answered in the lane of
-//! batches, piece by piece as the client takes it.
+//! Small requests are answered on the thread that received them. Large or compressed ones are read, judged
+//! and answered in the batch pool, piece by piece as the client reads.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,31 +23,32 @@ use crate::serving::budget::Held;
 use crate::serving::metrics::Protocol;
 use crate::serving::state::State;
 
-/// The largest request body, also when it is decompressed: batches beyond it belong into several requests.
+/// The largest request body, also when it is decompressed: larger batches must be split into several
+/// requests.
 pub(super) const MAX_BYTES: usize = 2 << 20;
-/// The most rows of a request; a body that is all rows of one digit has about as many.
+/// The most rows of a request; the largest body, with rows of one digit, has about as many.
 pub(super) const MAX_ROWS: usize = 600_000;
 /// The most rows of a request that are explained: that costs ten times as much.
 pub(super) const MAX_EXPLAINED: usize = 50_000;
 
-/// Made once: a header's value is checked byte by byte.
+/// Made once, because the value of a header is checked byte by byte.
 static JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// What a request asks for.
+/// The content of a request.
 pub(super) enum Asked {
-    /// The judgement of these values as the reading that follows those that the detector has seen.
+    /// Judge these values as the reading that follows the newest one of the detector.
     Next {
-        /// A value a sensor.
+        /// One value per sensor.
         values: Vec<f64>,
-        /// Whether it is explained.
+        /// Whether the judgement is explained.
         detail: bool,
     },
-    /// More than that.
+    /// Any other prediction, by its answer.
     Answer(Box<dyn Answer>),
 }
 
-/// The response to a prediction that began then; it is counted. (The future that makes the answer is no argument: it would lie in memory
-/// twice, and be moved.)
+/// Turn the answer to a prediction into a response, and count it with its duration since `began`. (The
+/// argument is not the future that makes the answer: it would be moved, and lie in memory twice.)
 pub(super) fn counted(
     state: &State,
     protocol: Protocol,
@@ -58,8 +60,8 @@ pub(super) fn counted(
     response
 }
 
-/// Read the body, ask `read` what it asks for, and answer that. Where the body is large, `read` holds what the numbers of
-/// JSON can need at most; of what it needs beyond, it asks [`Held`].
+/// Read the body, parse it by `read`, and answer the request. If the body is large, the memory that the
+/// numbers of its JSON can need at most is already held; for more, `read` must grow [`Held`].
 pub(super) async fn judged(
     state: &State,
     request: &HttpRequest,
@@ -70,16 +72,16 @@ pub(super) async fn judged(
     judged_body(state, encoding(request), body, read)?.response().await
 }
 
-/// The answer on a body.
+/// The answer to a request whose body was read.
 pub(super) enum Judged<'a> {
-    /// What is small is answered where it arrives.
+    /// The response to a small request.
     Now(HttpResponse),
-    /// What is not takes a while.
+    /// The future response to a large one.
     Later(LocalBoxFuture<'a, Result<HttpResponse, ApiError>>),
 }
 
 impl Judged<'_> {
-    /// The response, when it is there.
+    /// Wait for the response.
     pub(super) async fn response(self) -> Result<HttpResponse, ApiError> {
         match self {
             Self::Now(response) => Ok(response),
@@ -88,7 +90,7 @@ impl Judged<'_> {
     }
 }
 
-/// As [`judged`] of a body that was read, and is compressed so.
+/// Do the same as [`judged`], for a body that was already read and has this Content-Encoding.
 pub(super) fn judged_body(
     state: &State,
     encoding: String,
@@ -116,7 +118,7 @@ async fn long(state: &State, answer: Box<dyn Answer>, mut held: Held) -> Result<
     Ok(started.response(batch, held))
 }
 
-/// A body that takes a while to read.
+/// The answer to a body that is large or compressed.
 async fn large(
     state: &State,
     encoding: String,
@@ -128,7 +130,7 @@ async fn large(
     let judge = scorer.clone();
     let asked = batch.work(move || {
         let Body { bytes, mut held } = decompressed(&encoding, body, MAX_BYTES)?;
-        // Two characters make a number at best. What is not needed is given back.
+        // A number takes at least two characters. Memory that is not needed is given back below.
         held.grow(bytes.len() / 2 * size_of::<f64>())?;
         let started = match read(&scorer, &bytes, &mut held)? {
             Asked::Next { values, detail } => Err((values, detail)),
@@ -146,7 +148,7 @@ async fn large(
     }
 }
 
-/// Judge values as the reading that follows those that the detector has seen.
+/// Judge values as the reading that follows the newest one of the detector.
 fn next(scorer: &Scorer, values: &[f64], detail: bool) -> Result<HttpResponse, ApiError> {
     let too_early =
         || ApiError::NotReady("the model looks back on readings that have not come yet".to_owned());

@@ -1,4 +1,5 @@
-//! The query `?limit=` and `?since=` in; how many of the newest are wanted, and since when, out.
+//! The query `?limit=` and `?since=` in; how many of the newest items are requested, and after which time,
+//! out.
 
 use actix_web::web::Query;
 use jiff::Timestamp;
@@ -7,7 +8,7 @@ use serde::Deserialize;
 use super::error::ApiError;
 use crate::excerpt::{MAX_EXCERPT, excerpt};
 
-/// What is wanted, as it is asked for.
+/// The query, not checked yet.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Limit {
@@ -16,14 +17,15 @@ pub(super) struct Limit {
     since: Option<String>,
 }
 
-/// The query, or what actix makes of one that is none.
+/// The query, or actix's error if it is not valid.
 pub(super) type Asked = Result<Query<Limit>, actix_web::Error>;
 
 fn hundred() -> usize {
     100
 }
 
-/// 1 to `most` of the newest; 100 where nothing is said. Those after a time; all where nothing is said.
+/// The number of newest items, 1 to `most`, by default 100; and the time after which they must be, by default
+/// any.
 pub(super) fn within(most: usize, asked: Asked) -> Result<(usize, Timestamp), ApiError> {
     let asked = asked.ok().filter(|asked| (1..=most).contains(&asked.limit));
     let asked =
@@ -32,7 +34,7 @@ pub(super) fn within(most: usize, asked: Asked) -> Result<(usize, Timestamp), Ap
     Ok((asked.limit, since))
 }
 
-/// A time of RFC 3339, or in seconds since 1970.
+/// Read a time in RFC 3339, or in seconds since 1970. Errors name `field`.
 pub(super) fn time(field: &str, text: &str) -> Result<Timestamp, ApiError> {
     let seconds = || text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
     text.parse().ok().or_else(seconds).ok_or_else(|| {

@@ -1,5 +1,5 @@
-//! Lines of JSON in, a row each, an array or an object by name; all numbers in one flat buffer out, or the first line that is
-//! wrong. Empty lines count for nothing.
+//! Lines of JSON in, one row per line, an array or an object by name; all numbers in one flat buffer, or the
+//! first line that is wrong, out. Empty lines are ignored.
 
 use serde::de::DeserializeSeed;
 
@@ -8,7 +8,7 @@ use super::expected::{Expected, Place};
 use super::rows::Row;
 use super::shape::By;
 
-/// Whether a Content-Type is one of lines of JSON, whatever its parameters are.
+/// Whether a Content-Type means lines of JSON, with any parameters.
 pub(super) fn is_lines(content_type: &str) -> bool {
     let names =
         ["application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"];
@@ -20,7 +20,7 @@ pub(super) fn is_lines(content_type: &str) -> bool {
     })
 }
 
-/// The rows of a body. A row's place is its index among the rows; an error names the line.
+/// Read the rows of a body. Errors name the line.
 pub(super) fn rows(expected: Expected<'_>, body: &[u8]) -> Result<Vec<f64>, ApiError> {
     let Expected { model, most_rows } = expected;
     let mut cells = Vec::with_capacity(body.len() / 2);

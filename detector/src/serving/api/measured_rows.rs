@@ -1,4 +1,4 @@
-//! Rows as they were read, of the model's columns or of readings, in; their scores and judgements out, a block at a time.
+//! Rows of the model's columns, or of readings, in; their scores and judgements out, a block at a time.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,34 +13,34 @@ use crate::model::judge::Explain;
 use crate::model::judgement::Judgement;
 use crate::scoring::scorer::Scorer;
 
-/// How many rows are judged at once, where they are not explained.
+/// How many rows are judged at once without explanations.
 const BLOCK: usize = 2048;
-/// So many values at most are computed at once from readings.
+/// The most values that are computed from readings at once.
 const COMPUTED: usize = 1 << 16;
-/// The most rows of readings of a request: each may take a thousand of those before it.
+/// The most rows of readings of a request: each may need a thousand rows before it.
 pub(super) const MAX_READINGS: usize = 100_000;
 
 /// Rows that the model judges, in their order.
 pub(super) struct MeasuredRows {
     scorer: Arc<Scorer>,
     source: Source,
-    /// The rows of a block as the forest takes them.
+    /// The rows of a block in the 32-bit floats that the forest takes.
     block: Vec<f32>,
 }
 
-/// What the rows are made from.
+/// The source of the rows.
 enum Source {
-    /// They are there, measured.
+    /// Finished rows, already measured.
     Rows(Vec<f64>),
-    /// Readings, an interval apart, of which the first only give a past to the others.
+    /// Readings, an interval apart. The first of them are only the past of the others.
     Readings { values: Vec<f64>, features: Box<Features>, next: Timestamp, interval: Duration },
 }
 
 impl MeasuredRows {
-    /// Rows as they were read, one after another; `place` says where each stands.
+    /// Rows as they were read, one after another; `place` names a row in errors.
     ///
     /// # Errors
-    /// The first that no model can judge.
+    /// The first row that no model can judge.
     pub(super) fn new(
         scorer: Arc<Scorer>,
         mut cells: Vec<f64>,
@@ -52,10 +52,11 @@ impl MeasuredRows {
         Ok(Self { scorer, source: Source::Rows(cells), block: Vec::new() })
     }
 
-    /// The rows that the pipeline makes of readings: those that were asked for and no others are the past.
+    /// The rows that the feature pipeline makes of readings. Their past are these readings alone, not those
+    /// of the detector.
     ///
     /// # Errors
-    /// The model compares with the time of the day, and nobody says when `start` is.
+    /// The model has the feature `DailyResidual` and `start` is missing, or there are too many readings.
     pub(super) fn of_readings(
         scorer: Arc<Scorer>,
         values: Vec<f64>,
@@ -78,12 +79,12 @@ impl MeasuredRows {
         Ok(rows)
     }
 
-    /// Who judges.
+    /// The scorer that judges.
     pub(super) fn scorer(&self) -> &Scorer {
         &self.scorer
     }
 
-    /// How many there are.
+    /// The number of rows that are judged.
     pub(super) fn len(&self) -> usize {
         match &self.source {
             Source::Rows(cells) => cells.len() / self.scorer.model().columns(),
@@ -93,7 +94,7 @@ impl MeasuredRows {
         }
     }
 
-    /// Whether there are at most so many, and what they are made from is not much either.
+    /// Whether there are at most `few` rows, and computing them costs little too.
     pub(super) fn are_few(&self, few: usize) -> bool {
         let made = match self.source {
             Source::Rows(_) => 0,
@@ -104,7 +105,7 @@ impl MeasuredRows {
         self.len() <= few && made <= COMPUTED
     }
 
-    /// How many readings come before those that are judged, and are only looked back on.
+    /// How many readings at the beginning are not judged, but only looked back on.
     pub(super) fn early(&self) -> usize {
         match &self.source {
             Source::Rows(_) => 0,
@@ -115,7 +116,7 @@ impl MeasuredRows {
         }
     }
 
-    /// What they hold, bytes.
+    /// The memory of the rows, bytes.
     pub(super) fn bytes(&self) -> usize {
         let (Source::Rows(cells) | Source::Readings { values: cells, .. }) = &self.source;
         let block = self.block_rows().min(self.len()) * self.scorer.model().columns();
@@ -123,7 +124,7 @@ impl MeasuredRows {
         cells.capacity() * size_of::<f64>() + block * size_of::<f32>() + made
     }
 
-    /// The block of rows that begins with this one.
+    /// The block of rows that begins with row `begin`.
     pub(super) fn block(&self, begin: usize) -> Range<usize> {
         begin..(begin + self.block_rows()).min(self.len())
     }
@@ -138,7 +139,7 @@ impl MeasuredRows {
         }
     }
 
-    /// The scores of some rows: those that come after the ones that were asked for before.
+    /// Score some rows. Each call must continue where the previous one ended.
     pub(super) fn scores(&mut self, rows: Range<usize>) -> Vec<f64> {
         if rows.is_empty() {
             return Vec::new();
@@ -155,7 +156,7 @@ impl MeasuredRows {
             .expect("the cells were measured, and are finite")
     }
 
-    /// The judgement of a row, explained: the one after those that were asked for before.
+    /// Judge and explain a row. Each call must continue where the previous one ended.
     pub(super) fn explained(&mut self, row: usize) -> Judgement {
         let made = self.made(row + self.early()..row + self.early() + 1);
         let (model, threshold) = (self.scorer.model(), self.scorer.threshold());
@@ -173,7 +174,8 @@ impl MeasuredRows {
         }
     }
 
-    /// The vectors of some readings, of which those before were made before; none where there is nothing to make.
+    /// Compute the vectors of some readings. Each call must continue where the previous one ended. Empty for
+    /// finished rows.
     fn made(&mut self, readings: Range<usize>) -> Vec<f64> {
         let Source::Readings { values, features, next, interval } = &mut self.source else {
             return Vec::new();
@@ -184,7 +186,7 @@ impl MeasuredRows {
             features.push_onto(&mut vectors, *next, row);
             *next = next.saturating_add(*interval).unwrap_or(Timestamp::MAX);
         }
-        // Beyond what a 32-bit float can hold is beyond every split.
+        // A value beyond the range of a 32-bit float is beyond every split.
         for cell in &mut vectors {
             *cell = cell.clamp(f64::from(f32::MIN), f64::from(f32::MAX));
         }

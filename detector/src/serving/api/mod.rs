@@ -1,30 +1,31 @@
-//! HTTP in, a call, HTTP out. `configure_*` are the routes; the program and the tests share them.
+//! An HTTP request in, the answer of its route out. `configure_*` define the routes; the program and the
+//! tests share them.
 
 /// The only map from errors to status codes and JSON.
 mod error;
-/// Who may ask.
+/// Authentication of requests by tokens.
 mod authentication;
 /// One JSON value.
 mod cell;
-/// Arrays and objects.
+/// Reads a JSON array or object.
 mod shape;
-/// What the model takes.
+/// The model and the limits by which a prediction request is read.
 mod expected;
 /// `{"NAME":number,…}`.
 mod values;
 /// `[[number,…],…]`.
 mod rows;
-/// What a prediction is asked for.
+/// The JSON of a prediction request.
 mod question;
-/// What requests that push readings have in common.
+/// Code that all requests that push readings share.
 mod push;
-/// What a prediction is answered with.
+/// The JSON of a prediction's answer.
 mod judgement_json;
-/// Rows as the model measures them.
+/// Rows in the form in which the model judges them.
 mod measured_rows;
-/// Answers that are made while they are sent.
+/// Answers that are produced while they are sent.
 mod answer;
-/// An answer on rows.
+/// An answer with a prediction for each row.
 mod row_answer;
 /// A prediction, from body to answer.
 mod judging;
@@ -32,7 +33,7 @@ mod judging;
 mod lines;
 /// `POST /predict`.
 mod predict;
-/// Which model and version a path asks for.
+/// Checks the model and the version that a path names.
 mod served;
 /// `/v1/models`.
 mod v1;
@@ -111,7 +112,7 @@ pub fn configure_metrics(config: &mut ServiceConfig) {
         .default_service(web::to(no_such_path));
 }
 
-/// A path that something is posted to.
+/// A route for POST.
 fn takes<F, A>(path: &str, handler: F) -> Resource
 where
     F: Handler<A>,
@@ -121,7 +122,7 @@ where
     others(web::resource(path).route(web::post().to(handler)), "POST, OPTIONS")
 }
 
-/// A path that is looked at. HEAD is GET without the body (RFC 9110, section 9.3.2): the server leaves it out.
+/// A route for GET and HEAD. HEAD is GET without the body (RFC 9110, section 9.3.2), which the server omits.
 fn shows<F, A>(path: &str, handler: F) -> Resource
 where
     F: Handler<A>,
@@ -132,7 +133,7 @@ where
     others(resource, "GET, HEAD, OPTIONS")
 }
 
-/// The methods that a path does not take: OPTIONS asks for those that it does.
+/// Answer all other methods: OPTIONS with the allowed methods, any other one with an error.
 fn others(resource: Resource, allowed: &'static str) -> Resource {
     resource.default_service(web::to(move |request: HttpRequest| async move {
         if request.method() == Method::OPTIONS {

@@ -1,4 +1,4 @@
-//! What platforms ask: is it alive, is it ready, how is it, its metrics, its model.
+//! The routes for platforms: liveness, readiness, start, status, notifications, metrics, model.
 
 use std::sync::Arc;
 
@@ -11,18 +11,18 @@ use crate::model::model::Model;
 use crate::serving::pieces::Pieces;
 use crate::serving::state::State;
 
-/// `GET /livez`: the program answers, and nothing that it needs has ended.
+/// `GET /livez`: whether the program answers, and all threads that it needs are running.
 pub(super) async fn live(state: Data<State>) -> Result<&'static str, ApiError> {
     let ended = state.threads.ended();
     ended.map_or(Ok("ok\n"), |name| Err(ApiError::NotReady(format!("the thread {name} has ended"))))
 }
 
-/// `GET /readyz`: predictions will be answered.
+/// `GET /readyz`: whether the detector is ready to answer predictions.
 pub(super) async fn ready(state: Data<State>) -> Result<&'static str, ApiError> {
     state.ready().map(|()| "ok\n").map_err(ApiError::NotReady)
 }
 
-/// `GET /startupz`: the start is over: it is ready, or 30 s have passed.
+/// `GET /startupz`: whether the start is over: the detector is ready, or 30 s have passed.
 pub(super) async fn started(state: Data<State>) -> Result<&'static str, ApiError> {
     state.started().map(|()| "ok\n").map_err(ApiError::NotReady)
 }
@@ -32,7 +32,7 @@ pub(super) async fn status(state: Data<State>) -> HttpResponse {
     HttpResponse::Ok().json(state.report())
 }
 
-/// `GET /notifications`: what became of the newest messages, for the other replicas.
+/// `GET /notifications`: the delivery states of the newest messages, for the other replicas.
 pub(super) async fn notifications(state: Data<State>) -> HttpResponse {
     HttpResponse::Ok().json(state.notifications())
 }
@@ -46,7 +46,8 @@ pub(super) async fn metrics(state: Data<State>) -> Result<HttpResponse, ApiError
         .body(Pieces::new(text).holding(held)))
 }
 
-/// `GET /model`: the artifact, as `detector inspect` reads it. Its ETag is the digest; 304 where `If-None-Match` names it.
+/// `GET /model`: the artifact, as `detector inspect` reads it. Its ETag is the digest; 304 if `If-None-Match`
+/// names it.
 pub(super) async fn model(state: Data<State>, known: Header<IfNoneMatch>) -> Result<HttpResponse, ApiError> {
     let scorer = state.scorer().ok_or_else(|| ApiError::NotReady(state.why_no_model()))?;
     let model = scorer.model();
@@ -64,7 +65,7 @@ pub(super) async fn model(state: Data<State>, known: Header<IfNoneMatch>) -> Res
         .body(Pieces::new(Artifact(model.clone()))))
 }
 
-/// The bytes of a model that is shared.
+/// The bytes of a shared model.
 struct Artifact(Arc<Model>);
 
 impl AsRef<[u8]> for Artifact {

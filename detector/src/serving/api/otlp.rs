@@ -1,4 +1,5 @@
-//! `POST /v1/metrics`: OpenTelemetry's metrics (OTLP/HTTP, protobuf or JSON); what of it could not be taken, as a partial success.
+//! `POST /v1/metrics`: OpenTelemetry's metrics (OTLP/HTTP, protobuf or JSON) in; a success, or a partial
+//! success if data points were rejected, out.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -31,7 +32,7 @@ struct PartialSuccess {
     error_message: String,
 }
 
-/// `google.rpc.Status`, without what a client of HTTP has in the status code.
+/// `google.rpc.Status`, without the code, which HTTP clients have in the status code.
 #[derive(Message)]
 struct Status {
     #[prost(string, tag = "2")]
@@ -93,7 +94,7 @@ fn failure(format: Option<Encoding>, error: &ApiError) -> HttpResponse {
     response
 }
 
-/// In the encoding of the request; in JSON where it has none.
+/// Make an answer in the encoding of the request; in JSON if that is unknown.
 fn answer(
     status: StatusCode,
     format: Option<Encoding>,

@@ -1,5 +1,6 @@
-//! `GET /`: for browsers a page that shows what the detector sees, for programs the routes in JSON. The page and what it loads are
-//! embedded: it works offline, and its Content-Security-Policy lets it reach nothing but its own detector.
+//! `GET /`: for browsers a page that shows what the detector sees, for other clients the list of routes in
+//! JSON. The page and its files are embedded in the program: it works offline, and its
+//! Content-Security-Policy lets it connect only to its own detector.
 
 use std::sync::LazyLock;
 
@@ -48,7 +49,7 @@ pub(super) async fn openapi() -> HttpResponse {
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 
-/// `GET /page/{file}`: what the page loads, and the page of the routes.
+/// `GET /page/{file}`: the files that the page loads, and the page that lists the routes.
 pub(super) async fn file(name: Path<String>) -> Result<HttpResponse, ApiError> {
     let (kind, parts): (_, &[&Asset]) = match &**name {
         "uplot.js" => (SCRIPT, &[&UPLOT_SCRIPT]),
@@ -63,7 +64,7 @@ pub(super) async fn file(name: Path<String>) -> Result<HttpResponse, ApiError> {
         .body(parts.iter().map(|part| part.as_str()).collect::<String>()))
 }
 
-/// The head of something that a browser reads, which lets it reach nothing but this detector.
+/// The head of an answer for browsers. Its headers let a page connect only to this detector.
 fn guarded(kind: &'static str) -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     response.content_type(kind).insert_header(("X-Content-Type-Options", "nosniff"));

@@ -1,5 +1,6 @@
-//! `POST /predict`: one value, the values of all sensors, whole rows, or rows of readings in; 0 or 1 out, more with `?detail=true`. Lines of JSON, a
-//! row each, where the Content-Type is `application/x-ndjson`.
+//! `POST /predict`: one value, the values of all sensors, whole rows, or rows of readings in; 0 or 1 out,
+//! more with `?detail=true`. With the Content-Type `application/x-ndjson`, lines of JSON with one row per
+//! line.
 
 use std::time::Instant;
 
@@ -19,11 +20,12 @@ use super::row_answer::{Form, RowAnswer};
 use crate::serving::metrics::Protocol;
 use crate::serving::state::State;
 
-/// How much of an answer is wanted.
+/// The options of a request.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Options {
-    /// Score, severity, threshold, contributions, reasons and model beside the verdict.
+    /// Whether the answer has score, severity, threshold, contributions, reasons and model beside the
+    /// verdict.
     #[serde(default)]
     pub(super) detail: bool,
 }
@@ -40,7 +42,7 @@ impl Options {
         Ok(options.into_inner())
     }
 
-    /// How many rows are taken.
+    /// The most rows that are accepted.
     pub(super) fn most_rows(self) -> usize {
         if self.detail { MAX_EXPLAINED } else { MAX_ROWS }
     }
@@ -48,7 +50,7 @@ impl Options {
 
 /// The handler.
 pub(super) async fn predict(request: HttpRequest, payload: Payload) -> HttpResponse {
-    // Not extracted, which would count its users: threads take turns at that count.
+    // Not extracted, which would change the reference count: threads would wait for each other at it.
     let state = request.app_data::<Data<State>>().expect("the server is configured with its state");
     let began = Instant::now();
     counted(state, Protocol::Predict, began, answer(state, &request, payload).await)

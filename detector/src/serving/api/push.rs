@@ -1,4 +1,5 @@
-//! What requests that push readings have in common: who may, their bodies within bounds, and what became of what they hold.
+//! Code that all requests that push readings share: authorization, limits of their bodies, and the outcome
+//! of their items.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -18,13 +19,13 @@ use crate::serving::zstd;
 
 /// The largest request that pushes metrics, also when it is decompressed.
 pub(super) const MAX_METRICS: usize = 8 << 20;
-/// So much is decompressed at once.
+/// How many bytes are decompressed at once.
 const STEP: usize = 64 << 10;
 
-/// The inlet, for a client that may push.
+/// The inlet, for a client that is authorized to push.
 ///
 /// # Errors
-/// There is none, or the token is another one.
+/// The detector takes no pushed readings, or not yet; or the client has no valid token.
 pub(super) fn admitted<'a>(state: &'a State, request: &HttpRequest) -> Result<&'a Arc<Inlet>, ApiError> {
     let inlet = state.inlet().ok_or_else(|| {
         let has_source = state.detector.sources().iter().any(|source| source.kind.is_pushed_to());
@@ -38,7 +39,7 @@ pub(super) fn admitted<'a>(state: &'a State, request: &HttpRequest) -> Result<&'
     Ok(inlet)
 }
 
-/// A header's value; empty where there is none.
+/// A header's value; empty if there is none.
 pub(super) fn header(request: &HttpRequest, name: HeaderName) -> &str {
     request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
@@ -48,11 +49,11 @@ pub(super) fn encoding(request: &HttpRequest) -> String {
     header(request, CONTENT_ENCODING).to_owned()
 }
 
-/// Read and push what a body of this Content-Encoding holds: where it arrives if that is little, in the lane of batches if
-/// it may be much.
+/// Run `work` on a body of this Content-Encoding: on this thread if the body is small and not compressed,
+/// else in the batch pool.
 ///
 /// # Errors
-/// Those of `work`; or too many batches are under way.
+/// Those of `work`; or too many batches are already running.
 pub(super) async fn apart<T: Send + 'static>(
     state: &State,
     body: Body,
@@ -65,15 +66,15 @@ pub(super) async fn apart<T: Send + 'static>(
     state.batches.begin()?.work(|| work(body)).await?
 }
 
-/// Whether a Content-Encoding is none.
+/// Whether a Content-Encoding means no compression.
 pub(super) fn is_plain(encoding: &str) -> bool {
     matches!(encoding, "" | "identity")
 }
 
-/// The body, decompressed as its Content-Encoding says.
+/// Decompress a body by its Content-Encoding.
 ///
 /// # Errors
-/// It is too large, breaks off, is compressed in another way, or there is no room for it.
+/// The body is too large, truncated, or compressed in an unsupported way, or the budget has no room for it.
 pub(super) fn decompressed(encoding: &str, body: Body, most: usize) -> Result<Body, ApiError> {
     let Body { bytes, held } = body;
     match encoding {
@@ -106,36 +107,36 @@ fn unpacked(mut packed: impl Read, format: &str, mut held: Held, most: usize) ->
     }
 }
 
-/// What became of what a request holds.
+/// The outcome of a request that pushes items.
 pub(super) struct Taken {
-    /// What became of its readings.
+    /// The outcome of its readings.
     pub(super) receipt: Receipt,
     /// How many items are refused.
     pub(super) refused: usize,
-    /// The first of them, each with a sentence.
+    /// The first refused items, by index, each with an error message.
     pub(super) named: Vec<(usize, String)>,
 }
 
 impl Taken {
-    /// The receipt.
+    /// Return the receipt if no item is refused.
     ///
     /// # Errors
-    /// Some of it is refused.
+    /// An item is refused.
     pub(super) fn unless_refused(self) -> Result<Receipt, ApiError> {
         if self.refused == 0 { Ok(self.receipt) } else { Err(self.into_error()) }
     }
 
-    /// What is refused and what is dropped, as an error.
+    /// The refused items and the dropped readings, as an error.
     pub(super) fn into_error(self) -> ApiError {
         let Self { receipt, refused, named } = self;
         ApiError::Items { receipt, refused, named }
     }
 }
 
-/// Push what a request holds.
+/// Push the items of a request.
 ///
 /// # Errors
-/// It is no message at all, or there is no room.
+/// The request is not a valid message, or the inlet is full or not open yet.
 pub(super) fn take(inlet: &Inlet, items: Result<Items, String>) -> Result<Taken, ApiError> {
     let items = items.map_err(|why| {
         inlet.refuse(&why);

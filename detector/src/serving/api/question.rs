@@ -1,7 +1,7 @@
-//! The JSON of a prediction in; numbers in one flat buffer out, or the first thing that is wrong with it.
+//! The JSON of a prediction request in; its numbers in one flat buffer, or its first error, out.
 //!
-//! Values go straight into the buffer: no cell is a JSON value of its own. JSON that is none comes first, whatever else is
-//! wrong: all of it is read.
+//! Values go straight into the buffer: no cell becomes a JSON value of its own. The whole body is read, so
+//! that invalid JSON is reported before any other error.
 
 use std::fmt;
 
@@ -22,24 +22,24 @@ use crate::model::names;
 /// `inputs` is another name of `instances` (KServe).
 const FIELDS: &[&str] = &["value", "values", "instances", "inputs", "readings", "start"];
 
-/// What a prediction is asked for: exactly one of these.
+/// The content of a prediction request: exactly one of these.
 #[derive(Debug, PartialEq)]
 pub(super) enum Question {
-    /// The readings of all sensors, in the model's order, as those that come next.
+    /// The readings of all sensors, in the model's order, to be judged as the next readings.
     Next(Vec<f64>),
-    /// Whole rows as the model sees them, one after another.
+    /// Whole rows of the model's columns, one after another.
     Rows(Vec<f64>),
-    /// The readings of all sensors at one time after another, an interval apart.
+    /// The readings of all sensors at consecutive times, one interval apart.
     Readings {
-        /// In the model's order.
+        /// The readings, in the model's order.
         values: Vec<f64>,
-        /// The time of the first.
+        /// The time of the first readings.
         start: Option<Timestamp>,
     },
 }
 
 impl Expected<'_> {
-    /// The question in a body: an object with the fields of [`FIELDS`], each at most once.
+    /// Read the request in a body: an object with the fields of [`FIELDS`], each at most once.
     pub(super) fn question(self, body: &[u8]) -> Result<Question, ApiError> {
         let refused =
             |why: &str| ApiError::Malformed(format!("expected JSON such as {{\"value\":0.95}}: {why}"));
@@ -85,7 +85,7 @@ impl Expected<'_> {
     }
 }
 
-/// What was found under each field.
+/// The values that were found, by field.
 #[derive(Default)]
 struct Found {
     value: Option<Cell>,
@@ -97,9 +97,9 @@ struct Found {
 
 struct Fields<'a> {
     expected: Expected<'a>,
-    /// How many numbers there can be at most.
+    /// The most numbers that there can be.
     capacity: usize,
-    /// Filled where it is: it is large.
+    /// Filled in place, because it is large.
     found: &'a mut Found,
 }
 
@@ -142,7 +142,7 @@ impl<'de> Visitor<'de> for Fields<'_> {
     }
 }
 
-/// Take a field's value, if it has none yet.
+/// Read a field's value. A field that occurs twice is an error.
 fn once<T, E: Error>(
     slot: &mut Option<T>,
     name: &'static str,

@@ -1,4 +1,5 @@
-//! `POST /readings`: readings that other programs push in; nothing out, what came too late, or the verdicts on them with `?verdicts=true`.
+//! `POST /readings`: readings that other programs push in; nothing, the number of readings that came too
+//! late, or the verdicts with `?verdicts=true` out.
 
 use std::time::Duration;
 
@@ -18,16 +19,16 @@ use crate::serving::state::{Judged, State};
 use crate::serving::verdict_json::verdict_json;
 use crate::wall_clock;
 
-/// The largest request body: batches beyond it belong into several requests.
+/// The largest request body: larger batches must be split into several requests.
 const MAX_BYTES: usize = 2 << 20;
-/// How long a request waits for its verdicts after the last one, or two intervals.
+/// How long a request waits for its next verdict; two intervals if that is longer.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// What the answer contains.
+/// The options of a request.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Options {
-    /// The verdicts on what is pushed.
+    /// Whether the answer has the verdicts on the pushed readings.
     #[serde(default)]
     verdicts: bool,
 }
@@ -66,7 +67,8 @@ pub(super) async fn push(
     Ok(HttpResponse::Ok().json(answer))
 }
 
-/// The verdicts on the instants of a span, oldest first, as they are made; those that are not made in time are left out.
+/// Wait for the verdicts on the instants of a span, oldest first. Verdicts that are not made in time are left
+/// out.
 async fn verdicts(state: &State, mut judged: Receiver<Judged>, first: Timestamp, last: Timestamp) -> Value {
     if state.scorer().is_none() {
         return json!({ "verdicts": [], "message": state.why_no_model() });

@@ -1,4 +1,5 @@
-//! `POST /api/v1/write`: Prometheus' remote write, 1.0 and 2.0; 204, or what of it could not be taken.
+//! `POST /api/v1/write`: Prometheus' remote write, 1.0 and 2.0, in; 204, or an error on what was rejected,
+//! out.
 
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::web::{Data, Payload};
@@ -71,7 +72,8 @@ async fn read(
     .await
 }
 
-/// To a sender of 2.0, an answer without these headers is of a receiver that knows 1.0 only.
+/// Add the counts of what was written. A sender of 2.0 takes an answer without them for that of a 1.0
+/// receiver.
 fn add_counts(response: &mut HttpResponse, written: Written) {
     use actix_web::http::header::{HeaderName, HeaderValue};
     let headers = response.headers_mut();

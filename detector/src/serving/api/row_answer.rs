@@ -1,4 +1,4 @@
-//! Rows in; a prediction for each out, in the form of the protocol that it was asked for by.
+//! Rows in; a prediction for each out, in the form of the request's protocol.
 
 use serde::Serialize;
 
@@ -7,11 +7,11 @@ use super::judgement_json::{self, Detailed};
 use super::measured_rows::MeasuredRows;
 use crate::serving::pieces::PIECE;
 
-/// So many rows are judged where they arrive.
+/// The most rows that are judged on the thread that received them: without explanations, and with them.
 const FEW_ROWS: usize = 100;
 const FEW_EXPLAINED: usize = 10;
 
-/// What an answer looks like.
+/// The form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     /// `{"predictions":[{"anomaly":0},…]}`
@@ -22,9 +22,9 @@ pub(super) enum Form {
     Labels,
     /// `{"explanations":[{"anomaly":0,"score":…},…],"predictions":[1,-1]}`
     Explanations,
-    /// `{"anomaly":0}`, a line each.
+    /// `{"anomaly":0}`, one line per row.
     Lines,
-    /// `{"anomaly":0,"score":…}`, a line each.
+    /// `{"anomaly":0,"score":…}`, one line per row.
     DetailedLines,
 }
 
@@ -57,14 +57,14 @@ impl Form {
     }
 }
 
-/// The answer on rows.
+/// An answer with a prediction for each row.
 pub(super) struct RowAnswer {
     rows: MeasuredRows,
     form: Form,
     next: usize,
-    /// Of explanations: the labels so far.
+    /// The labels so far, if the form has explanations.
     labels: Vec<i8>,
-    /// Readings that have no prediction, as they are only looked back on.
+    /// The number of first readings that have no prediction, because they are only looked back on.
     early: usize,
 }
 

@@ -1,4 +1,5 @@
-//! `[[number,…],…]` or `[{"NAME":number,…},…]`, of columns or of sensors, in; all numbers in one flat buffer out, or the first row that is wrong.
+//! `[[number,…],…]` or `[{"NAME":number,…},…]`, of columns or of sensors, in; all numbers in one flat buffer,
+//! or the first row that is wrong, out.
 
 use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
@@ -12,9 +13,9 @@ use crate::model::model::Model;
 /// Reads the rows.
 pub(super) struct Rows<'a> {
     pub(super) expected: Expected<'a>,
-    /// Where a row stands.
+    /// The place of a row in the request.
     pub(super) place: fn(usize) -> Place,
-    /// How many numbers there can be at most: pages that are not written to take no memory.
+    /// The most numbers that there can be: memory pages that are never written cost nothing.
     pub(super) capacity: usize,
 }
 

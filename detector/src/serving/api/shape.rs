@@ -1,4 +1,4 @@
-//! An array or an object where one is expected in; what was made of it, or the sentence on what came instead, out.
+//! A JSON value that must be an array or an object in; what was read from it, or an error that shows it, out.
 
 use std::fmt;
 
@@ -7,15 +7,15 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use super::cell::{Cell, CellVisitor};
 use super::error::ApiError;
 
-/// What became of a value: read, or wrong in a way that leaves the JSON around it readable.
+/// The result of reading a value: the value, or an error after which the JSON around it can still be read.
 pub(super) type Read<T> = Result<T, ApiError>;
 
-/// What reads an array, or an object, and refuses everything else.
+/// A reader of an array or an object, which refuses all other values.
 pub(super) trait Shape: Sized {
-    /// What is made of it.
+    /// The result of the reader.
     type Value;
 
-    /// The sentence on a value of another shape, which is shown.
+    /// The error of a value of another shape; `shown` is its beginning.
     fn refused(self, shown: &str) -> ApiError;
 
     /// Read an array to its end. Default: refuse it.

@@ -19,7 +19,7 @@ use super::served::check_model;
 use crate::serving::metrics::Protocol;
 use crate::serving::state::State;
 
-/// `GET /v1/models`: the names of the models that are served here: the detector's.
+/// `GET /v1/models`: the names of the models that serve here: only the detector's.
 pub(super) async fn models(state: Data<State>) -> HttpResponse {
     HttpResponse::Ok().json(json!({ "models": [state.detector.name()] }))
 }
@@ -31,8 +31,8 @@ pub(super) async fn model(state: Data<State>, name: Path<String>) -> Result<Http
     Ok(HttpResponse::Ok().json(json!({ "name": *name, "ready": true })))
 }
 
-/// `POST /v1/models/{model}:predict`: rows under `instances` or `inputs` in; `{"predictions":[1,-1]}` out as of scikit-learn, where -1 is
-/// anomalous. With `?detail=true` each prediction is an object as of `/predict`.
+/// `POST /v1/models/{model}:predict`: rows under `instances` or `inputs` in; `{"predictions":[1,-1]}` out as
+/// in scikit-learn, where -1 is anomalous. With `?detail=true` each prediction is an object as in `/predict`.
 pub(super) async fn predict(
     state: Data<State>,
     name: Path<String>,
@@ -48,7 +48,8 @@ pub(super) async fn predict(
     counted(&state, Protocol::V1, began, answer.await)
 }
 
-/// `POST /v1/models/{model}:explain`: the same rows in; the labels, and the explanation of each row as of `/predict?detail=true`, out.
+/// `POST /v1/models/{model}:explain`: the same rows in; the labels, and the explanation of each row as in
+/// `/predict?detail=true`, out.
 pub(super) async fn explain(
     state: Data<State>,
     name: Path<String>,

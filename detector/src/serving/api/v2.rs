@@ -2,17 +2,17 @@
 //!
 //! Shapes: <https://github.com/kserve/open-inference-protocol>, and Triton's binary tensor extension.
 
-/// Arrays of at most so many items.
+/// Arrays with a limit of items.
 mod bounded;
 /// Types of tensors' elements.
 mod datatype;
 /// Numbers of a tensor in JSON.
 mod numbers;
-/// What a request says.
+/// The JSON of an inference request.
 mod request;
 /// Tensors -> rows.
 mod rows;
-/// Which tensors are answered.
+/// The tensors that an answer can have.
 mod output;
 /// Rows -> numbers.
 mod scored_rows;
@@ -45,7 +45,7 @@ use crate::serving::metrics::Protocol;
 use crate::serving::pieces::Pieces;
 use crate::serving::state::State;
 
-/// The one input of a model.
+/// The name of the one input of a model.
 const INPUT: &str = "input";
 
 /// `GET /v2`: the server's name, version and extensions.
@@ -57,26 +57,27 @@ pub(super) async fn server() -> HttpResponse {
     }))
 }
 
-/// `GET /v2/health/live`: the server answers.
+/// `GET /v2/health/live`: whether the server answers, and all threads that it needs are running.
 pub(super) async fn live(state: Data<State>) -> Result<HttpResponse, ApiError> {
     let ended = state.threads.ended();
     ended.map_or(Ok(()), |name| Err(ApiError::NotReady(format!("the thread {name} has ended"))))?;
     Ok(HttpResponse::Ok().json(json!({ "live": true })))
 }
 
-/// `GET /v2/health/ready`: predictions will be answered; 503 where they will not.
+/// `GET /v2/health/ready`: whether predictions will be answered; 503 if not.
 pub(super) async fn ready(state: Data<State>) -> Result<HttpResponse, ApiError> {
     state.ready().map_err(ApiError::NotReady)?;
     Ok(HttpResponse::Ok().json(json!({ "live": true, "ready": true })))
 }
 
-/// `GET /v2/models/{model}`: the input's columns, the outputs, and what is known of the model.
+/// `GET /v2/models/{model}`: the input's columns, the outputs, and metadata of the model.
 pub(super) async fn model(state: Data<State>, name: Path<String>) -> Result<HttpResponse, ApiError> {
     check_model(&state, &name)?;
     metadata(&state, &*scorer(&state)?)
 }
 
-/// `GET /v2/models/{model}/versions/{version}`: the same, where this version serves: the first 12 digits of the model's digest.
+/// `GET /v2/models/{model}/versions/{version}`: the same, if this version serves. A version is the first 12
+/// digits of the model's digest.
 pub(super) async fn model_version(
     state: Data<State>,
     path: Path<(String, String)>,
@@ -95,7 +96,7 @@ pub(super) async fn model_ready(state: Data<State>, name: Path<String>) -> Resul
     Ok(HttpResponse::Ok().json(json!({ "name": *name, "ready": true })))
 }
 
-/// `GET /v2/models/{model}/versions/{version}/ready`: the same, where this version serves.
+/// `GET /v2/models/{model}/versions/{version}/ready`: the same, if this version serves.
 pub(super) async fn version_ready(
     state: Data<State>,
     path: Path<(String, String)>,
@@ -107,8 +108,9 @@ pub(super) async fn version_ready(
     Ok(HttpResponse::Ok().json(json!({ "name": name, "ready": true })))
 }
 
-/// `POST /v2/models/{model}/infer`: rows as one tensor, or a tensor a column, in; `is_outlier`, `instance_score` and `threshold` out, and
-/// `severity`, `predict` and `feature_score` where `outputs` asks for them.
+/// `POST /v2/models/{model}/infer`: rows as one tensor, or as one tensor per column, in; `is_outlier`,
+/// `instance_score` and `threshold` out, and `severity`, `predict` and `feature_score` if `outputs` names
+/// them.
 pub(super) async fn infer(
     state: Data<State>,
     name: Path<String>,
@@ -119,7 +121,7 @@ pub(super) async fn infer(
     counted(&state, Protocol::V2, began, tensors(&state, &name, None, &request, payload).await)
 }
 
-/// `POST /v2/models/{model}/versions/{version}/infer`: the same, where this version serves.
+/// `POST /v2/models/{model}/versions/{version}/infer`: the same, if this version serves.
 pub(super) async fn infer_version(
     state: Data<State>,
     path: Path<(String, String)>,
@@ -181,7 +183,7 @@ fn answer(
     Ok(Asked::Answer(Box::new(TensorAnswer::new(name, id, rows, outputs)?)))
 }
 
-/// Rows as the model measures them.
+/// Make rows that the model can judge of the cells of a request.
 fn measured(scorer: Arc<Scorer>, cells: Cells, interval: Duration) -> Result<MeasuredRows, ApiError> {
     let values = match cells {
         Cells::Rows(cells) => return MeasuredRows::new(scorer, cells, Place::Row),
@@ -196,7 +198,7 @@ fn measured(scorer: Arc<Scorer>, cells: Cells, interval: Duration) -> Result<Mea
     Err(ApiError::Unprocessable(format!("input {READINGS}"), why))
 }
 
-/// How many rows may be asked about, where these are wanted.
+/// The most rows of a request for these outputs.
 fn most_rows(mut outputs: impl Iterator<Item = Tensor>) -> usize {
     if outputs.any(Tensor::is_explained) { super::judging::MAX_EXPLAINED } else { super::judging::MAX_ROWS }
 }
@@ -220,7 +222,7 @@ fn metadata(state: &State, scorer: &Scorer) -> Result<HttpResponse, ApiError> {
     Ok(HttpResponse::Ok().content_type("application/json").body(Pieces::new(text).holding(held)))
 }
 
-/// What is known of the model, beyond what the protocol has places for.
+/// Metadata of the model for which the protocol has no fields of its own.
 fn parameters(state: &State, scorer: &Scorer) -> Value {
     let (model, report) = (scorer.model(), scorer.model_report());
     let columns = (model.columns() <= MAX_NAMED).then(|| model.column_names());

@@ -1,4 +1,5 @@
-//! `{"NAME":number,…}` in; the readings of all sensors, or the cells of a row, each given once, out.
+//! `{"NAME":number,…}` in; the readings of all sensors, or the cells of a row, out. Each name must occur
+//! once.
 
 use std::fmt;
 
@@ -11,11 +12,11 @@ use super::shape::{Read, Shape};
 use crate::excerpt::{MAX_EXCERPT, excerpt};
 use crate::model::names;
 
-/// Reads the object.
+/// Reads an object of numbers by name.
 pub(super) struct Values<'a> {
-    /// What may be named, in the order of the values.
+    /// The names that must occur, in the order of the values.
     pub(super) names: &'a [String],
-    /// Where the object stands.
+    /// The place of the object in the request.
     pub(super) place: Place,
 }
 
@@ -46,11 +47,11 @@ impl Shape for Values<'_> {
     }
 }
 
-/// The values as far as they are known, and the first name that is wrong.
+/// The values that were read so far, and the first error in a name.
 struct Named<'a> {
     expected: Values<'a>,
     cells: Vec<Option<Cell>>,
-    /// Where the next name is expected: most clients keep the model's order.
+    /// The index of the name that is expected next: most clients keep the model's order.
     next: usize,
     wrong: Option<ApiError>,
 }
@@ -62,7 +63,7 @@ impl Named<'_> {
         next.or_else(|| names.iter().position(|each| each == name))
     }
 
-    /// The sentence on a name that was given before, or that there is not.
+    /// The error of a name that occurs twice, or that is unknown.
     fn refused(&self, name: &Result<usize, String>) -> ApiError {
         let Values { names, place } = self.expected;
         let kind = if place.is_of_sensors() { "sensor" } else { "column" };
@@ -88,7 +89,7 @@ fn missing(field: String) -> ApiError {
     ApiError::Unprocessable(field, "expected a finite number, got nothing".to_owned())
 }
 
-/// Reads the index of a name; or the name, cut, where there is no such name.
+/// Reads the index of a name; or the name itself, truncated, if it is unknown.
 struct Name<'a, 'b>(&'a Named<'b>);
 
 impl<'de> DeserializeSeed<'de> for Name<'_, '_> {

@@ -1,5 +1,5 @@
-//! `GET /verdicts/stream`: verdicts as they are made, as server-sent events, until the client or the detector ends. Those after
-//! `?since=`, or after the header `Last-Event-ID`, that are remembered come first.
+//! `GET /verdicts/stream`: verdicts as they are made, as server-sent events, until the client leaves or the
+//! detector stops. Stored verdicts after `?since=`, or after the header `Last-Event-ID`, come first.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -24,12 +24,12 @@ use crate::scoring::verdict::Verdict;
 use crate::serving::state::{Judged, REMEMBERED, State};
 use crate::serving::verdict_json::VerdictJson;
 
-/// How long a detector that ends waits for a stream at most.
+/// The time between two checks whether the detector is stopping: a stream delays the stop by no more.
 const LOOK: Duration = Duration::from_secs(1);
-/// After so many silent looks something is sent, so that proxies keep the connection.
+/// The number of checks without a verdict after which a comment is sent, so that proxies keep the connection.
 const HEARTBEAT: u32 = 15;
 
-/// Since when verdicts are wanted.
+/// The query of a request.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Since {
@@ -45,7 +45,7 @@ pub(super) async fn follow(
     let place = state.streams.clone().try_acquire_owned().map_err(|_| ApiError::Busy)?;
     let asked = asked.map_err(|_| ApiError::Malformed("expected ?since= or nothing".to_owned()))?;
     let last = request.headers().get("Last-Event-ID").and_then(|id| id.to_str().ok());
-    // Before what is remembered is read, so that nothing lies between.
+    // Subscribe before the stored verdicts are read, so that none is missed in between.
     let judged = state.judged();
     let missed = match last.or(asked.since.as_deref()) {
         Some(since) => state.verdicts(REMEMBERED, time("since", since)?).into_iter().rev().collect(),
@@ -58,12 +58,12 @@ pub(super) async fn follow(
         .streaming(follower.events()))
 }
 
-/// Somebody who follows the verdicts.
+/// A client that follows the verdicts.
 struct Follower {
     state: Data<State>,
     judged: Receiver<Judged>,
     missed: VecDeque<Arc<Verdict>>,
-    /// When the newest verdict was that was sent.
+    /// The time of the newest verdict that was sent.
     newest: Timestamp,
     silent: u32,
     _place: OwnedSemaphorePermit,

@@ -1,4 +1,5 @@
-//! `GET /verdicts`: the newest verdicts on the sensors' readings, newest first: at most `?limit=`, and none from before `?since=`.
+//! `GET /verdicts`: the newest verdicts on the sensors' readings, newest first: at most `?limit=`, and only
+//! those after `?since=`.
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;

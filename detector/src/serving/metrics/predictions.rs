@@ -1,4 +1,4 @@
-//! Answered predictions in; how many there were, and how long they took, out.
+//! Answered predictions in; their number and their durations out.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use thread_local::ThreadLocal;
 
 use super::series::Maker;
 
-/// How a prediction was asked for.
+/// The protocol of a prediction request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// `POST /predict`.
@@ -38,14 +38,14 @@ impl Protocol {
 pub(super) struct PredictionMetrics {
     total: IntCounterVec,
     duration: Histogram,
-    /// What each thread has counted since the last scrape: they would take turns at one count.
+    /// The counts of each thread since the last scrape. Threads would wait for each other at a single count.
     threads: ThreadLocal<Mutex<Counted>>,
 }
 
-/// Predictions of one thread. Aligned so that no two threads write to one line of the processor's caches.
+/// The predictions of one thread. Aligned so that no two threads write to the same cache line.
 #[repr(align(128))]
 struct Counted {
-    /// Those with code 200, by protocol.
+    /// The predictions with code 200, by protocol.
     answered: [Option<LocalIntCounter>; 4],
     duration: LocalHistogram,
 }
@@ -68,7 +68,7 @@ impl PredictionMetrics {
         }
     }
 
-    /// A prediction was answered.
+    /// Count a prediction that was answered.
     pub(super) fn count(&self, protocol: Protocol, code: u16, took: Duration) {
         let none = || Mutex::new(Counted { answered: Default::default(), duration: self.duration.local() });
         let mut mine = self.threads.get_or(none).lock();
@@ -80,7 +80,7 @@ impl PredictionMetrics {
         }
     }
 
-    /// Add up what the threads have counted.
+    /// Add the counts of all threads to the metrics.
     pub(super) fn add_up(&self) {
         for counted in &self.threads {
             let counted = counted.lock();

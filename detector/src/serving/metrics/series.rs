@@ -47,14 +47,14 @@ pub(super) struct ModelMetrics {
     pub(super) life: LifeMetrics,
 }
 
-/// What the threshold follows.
+/// The metrics of a threshold that follows the scores.
 pub(super) struct CalibrationMetrics {
     pub(super) shift: Series,
     pub(super) promised: CounterVec,
     pub(super) realised: CounterVec,
 }
 
-/// How models come and go.
+/// The metrics of trainings, model swaps and rejected models.
 pub(super) struct LifeMetrics {
     pub(super) restore_gap: GaugeVec,
     pub(super) trainings: IntCounterVec,
@@ -310,7 +310,8 @@ impl LifeMetrics {
     }
 }
 
-/// One series of a gauge, found once: what is set at each reading costs no search. It does not exist before it is set.
+/// One series of a gauge. It is looked up once, so that it is cheap to set at each reading. It does not exist
+/// before it is set.
 pub(super) struct Series {
     gauge: GaugeVec,
     labels: Vec<String>,
@@ -328,7 +329,8 @@ impl Series {
     }
 }
 
-/// The one series of a gauge without labels. It does not exist before it is set: no verdict is not verdict 0.
+/// The one series of a gauge without labels. It does not exist before it is set: no verdict is not the same
+/// as a verdict of 0.
 pub(super) fn alone(gauge: &GaugeVec) -> prometheus::Gauge {
     gauge.with_label_values::<&str>(&[])
 }

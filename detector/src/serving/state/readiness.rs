@@ -1,4 +1,4 @@
-//! The detector's phase, silence and sources in; whether requests may come, and the report to the operator, out.
+//! The detector's phase, silence and sources in; whether it is ready, and the report to the operator, out.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -7,24 +7,24 @@ use crd::contract::{Phase, REPORTED_EVENTS, Report};
 
 use super::State;
 
-/// How long a start may take before it is over without being ready.
+/// The time after which the start counts as over, even if the detector is not ready.
 const START: Duration = Duration::from_secs(30);
 
 impl State {
-    /// The detector is about to stop: no new requests, please.
+    /// Record that the detector is about to stop and wants no new requests.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it is about to stop.
+    /// Whether the detector is about to stop.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// Whether requests may come, or one sentence on why not.
+    /// Check whether the detector is ready for requests.
     ///
     /// # Errors
-    /// The sentence.
+    /// One sentence on why it is not ready.
     pub fn ready(&self) -> Result<(), String> {
         if self.is_draining() {
             return Err("the detector is stopping".to_owned());
@@ -36,7 +36,7 @@ impl State {
                 Err(format!("the model is not loaded yet{why}"))
             }
             Phase::Serving => self.audible(),
-            // What is learned from has to be let in.
+            // Pushed readings to train on must be able to arrive.
             Phase::WarmingUp { seconds_left: Some(_), .. } => Ok(()),
             Phase::WarmingUp { have, need, .. } => {
                 Err(format!("warming up: {have} of {need} samples to train on"))
@@ -45,7 +45,7 @@ impl State {
         }
     }
 
-    /// Whether verdicts are made as they are expected, or one sentence on why not.
+    /// Check whether verdicts are made as expected; if not, return one sentence on why.
     fn audible(&self) -> Result<(), String> {
         let Some(silent) = self.silence.too_long() else { return Ok(()) };
         let away = self.sources.iter().map(|source| source.report()).find(|source| !source.connected);
@@ -56,8 +56,8 @@ impl State {
         Err(format!("no verdict for {} s: {why}", silent.as_secs()))
     }
 
-    /// Whether the start is over: it is ready, or not ready for longer than a start takes, as where a source is away. Then
-    /// readiness is what shows it, which is asked less often.
+    /// Check whether the start is over: the detector is ready, or 30 s have passed, for example while a
+    /// source is unreachable. From then on only readiness shows the problem, which is probed less often.
     ///
     /// # Errors
     /// One sentence on why not.

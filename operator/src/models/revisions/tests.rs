@@ -27,7 +27,7 @@ fn digest(letter: char) -> String {
     format!("sha256:{}", letter.to_string().repeat(64))
 }
 
-/// Trained at that minute.
+/// The report of a model with this letter as its digest, trained up to that minute.
 fn model(letter: char, minute: u8, recipe: Option<&str>) -> ModelReport {
     serde_json::from_value(json!({
         "digest": digest(letter), "trainedAt": "2026-11-22T12:59:00Z", "dataEndTime": format!("2026-11-22T12:{minute:02}:00Z"), "samples": 4096,
@@ -40,7 +40,7 @@ fn fitting(letter: char, minute: u8) -> ModelReport {
     model(letter, minute, plan(|_| {}).detector.recipe_digest().as_deref())
 }
 
-/// As the watch sees its ConfigMap, which was written in that second.
+/// The ConfigMap of a revision as the watch sees it, created in that second.
 fn kept(plan: &Plan, model: &ModelReport, second: u8) -> Value {
     let mut object = json!(model::revision(plan, model, k8s_openapi::ByteString(Vec::new())));
     object["metadata"]["creationTimestamp"] = json!(format!("2026-11-22T13:00:{second:02}Z"));
@@ -55,7 +55,7 @@ fn revisions(plan: &Plan, objects: Vec<Value>) -> Revisions {
     Revisions::of(objects, &model::pointer_name(&plan.name()), "8fd1c1e4")
 }
 
-/// Pods that serve these models; `None` did not answer.
+/// Pods that serve these models; the pod of a `None` did not answer.
 fn serving(models: &[Option<&ModelReport>]) -> Observed {
     let report = |model: &ModelReport| {
         let report = json!({"detector": "quickstart", "version": "1", "phase": {"name": "serving"}, "model": model, "sources": []});

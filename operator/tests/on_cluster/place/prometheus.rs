@@ -1,4 +1,4 @@
-//! What the Prometheus of `tests/cluster/monitoring` says, asked by way of the API server.
+//! Answers of the Prometheus of `tests/cluster/monitoring`, through the API server's proxy.
 
 use http::Request;
 use serde_json::Value;
@@ -14,12 +14,12 @@ pub async fn targets(place: &Place, name: &str) -> Option<Vec<Value>> {
     Some(targets.cloned().collect())
 }
 
-/// The series that an expression has now.
+/// The current series of an expression.
 pub async fn query(place: &Place, expression: &str) -> Option<Vec<Value>> {
     prometheus(place, "query", &[("query", expression)]).await?["result"].as_array().cloned()
 }
 
-/// What its HTTP API answers; `None` while there is no answer.
+/// The answer of Prometheus' HTTP API, or `None` while there is none.
 pub async fn prometheus(place: &Place, what: &str, parameters: &[(&str, &str)]) -> Option<Value> {
     let parameters: Vec<String> =
         parameters.iter().map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();

@@ -1,9 +1,9 @@
-//! `forest-alone MODEL ROWS COLUMNS SECONDS`: scores the rows of a file (64-bit floats) by a model's forest again and again; prints how
-//! many rows that were.
+//! `forest-alone MODEL ROWS COLUMNS SECONDS`: scores the rows of a file (64-bit floats) by a model's forest,
+//! again and again for SECONDS; prints the number of rows that it scored.
 
 use std::time::{Duration, Instant};
 
-/// As many rows at once as the detector takes: its kernel is fastest where they stay in the cache.
+/// The number of rows in one call, as in the detector: the kernel is fastest if they stay in the cache.
 const BLOCK: usize = 2048;
 
 fn main() {

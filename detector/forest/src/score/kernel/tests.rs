@@ -6,7 +6,7 @@ use crate::train::params::{Mode, Params};
 use crate::tree::{Node, Plane, Term};
 use proptest::prelude::*;
 
-/// Rows of many values, some repeated, some far off; a few cells beyond what the forest has seen, and none at all.
+/// Rows of many values, some repeated, some far off; a few cells are NaN, infinite, `f32::MAX` or -0.0.
 fn rows(count: usize, columns: usize) -> Vec<f32> {
     let mut state = 1u64;
     let mut cells: Vec<f32> = (0..count * columns)
@@ -106,7 +106,8 @@ fn planes_score_as_the_plain_walk_does() {
     }
 }
 
-/// A tree of any shape for rows of `columns` cells: `splits` say how each inner node splits, and which side goes on.
+/// A tree of any shape for rows of `columns` cells. Each of `splits` describes an inner node, and the child
+/// that is the next one.
 fn any_tree(columns: u32, splits: &[(u32, bool, bool, f32, f64)]) -> Tree {
     let (mut nodes, mut planes) = (Vec::new(), Vec::new());
     for &(column, is_plane, goes_left, threshold, weight) in splits {

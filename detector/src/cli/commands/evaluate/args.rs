@@ -72,8 +72,8 @@ pub struct EvaluateArgs {
 }
 
 impl EvaluateArgs {
-    /// What a report has to know of each verdict: where the threshold is not chosen yet, it is open which of them are
-    /// anomalous.
+    /// Which verdicts are explained: none without a report, the anomalous ones for a report, and all for a
+    /// report with `--choose`, where the threshold that makes verdicts anomalous is not known yet.
     pub(super) fn explain(&self) -> Explain {
         match (&self.report, self.choose) {
             (None, _) => Explain::Never,

@@ -24,36 +24,36 @@ pub enum EvaluateError {
     /// The sources or the training failed.
     #[error(transparent)]
     Monitor(#[from] MonitorError),
-    /// No connections can be made.
+    /// The client for connections to other servers cannot be created.
     #[error(transparent)]
     Outgoing(#[from] OutgoingError),
     /// The result cannot be printed.
     #[error(transparent)]
     Stdout(#[from] StdoutError),
-    /// Labels that are too few or too many.
+    /// The number of labels is not the number of rows.
     #[error("{labels}: expected a label for each of the {rows} rows of {input}, got {got}")]
     Length {
         /// The file of the labels.
         labels: String,
         /// The file of the rows.
         input: String,
-        /// Its rows.
+        /// The number of rows.
         rows: usize,
-        /// Its labels.
+        /// The number of labels.
         got: usize,
     },
-    /// A model of other sensors than the manifest's.
+    /// The columns of the model are not the sensors of the manifest.
     #[error("the model must have the manifest's columns, {manifest}, got {model}")]
     Columns {
-        /// The manifest's.
+        /// The sensors of the manifest.
         manifest: String,
-        /// The model's.
+        /// The columns of the model.
         model: String,
     },
-    /// Nothing to compare with.
+    /// The readings have neither labels nor simulated faults.
     #[error("{0}: expected simulated faults, or a csv source with a label, got readings without the truth")]
     NoTruth(String),
-    /// What is there has no figures, or no threshold.
+    /// The verdicts and labels allow no figures, or no threshold meets the goal: the file and the reason.
     #[error("{0}: {1}")]
     Unusable(String, String),
 }

@@ -1,4 +1,4 @@
-//! What was judged of a file's readings, and how it would be by another threshold.
+//! The judged instants of a file in; the same instants by another threshold, and the page of a report, out.
 
 use crate::cli::figures::instants::{Evaluated, Instant};
 use crate::model::judgement::severity;
@@ -6,26 +6,26 @@ use crate::report::page::{Figures, Report};
 use crate::report::recording::Recording;
 use crate::scoring::verdict::AlarmState;
 
-/// What was judged of a file's readings.
+/// The judged instants of a file.
 pub(super) struct FileJudged {
-    /// What messages call it.
+    /// The name of the file in messages.
     pub(super) name: String,
-    /// The instants.
+    /// The judged instants.
     pub(super) evaluated: Evaluated,
-    /// The same by another threshold.
+    /// Judges the instants again by another threshold.
     pub(super) rethreshold: Box<dyn Fn(Evaluated, f64) -> Rethresholded>,
-    /// What a report shows of it, if one is asked for.
+    /// The content of the report, if a report is requested.
     pub(super) report: Option<Shown>,
 }
 
-/// Instants by another threshold.
+/// Instants that were judged again by another threshold.
 pub(super) struct Rethresholded {
     pub(super) evaluated: Evaluated,
-    /// What each of their verdicts does; none where there was no verdict.
+    /// The alarm state of each instant; `None` where there was no verdict.
     pub(super) alarm_states: Vec<Option<AlarmState>>,
 }
 
-/// What a report shows beside the figures.
+/// The content of a report, except the figures.
 pub(super) struct Shown {
     pub(super) recording: Recording,
     pub(super) model: Vec<(String, String)>,
@@ -33,7 +33,7 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    /// The last instants of the recording, which another threshold judges.
+    /// Keep the last instants of the recording, with the verdicts by another threshold.
     #[must_use]
     pub(super) fn rejudged(self, later: &Rethresholded, threshold: f64) -> Self {
         let instants = later.evaluated.instants.iter().zip(&later.alarm_states);
@@ -45,7 +45,7 @@ impl Shown {
         Self { recording: self.recording.rejudged(&verdicts), ..self }
     }
 
-    /// The page.
+    /// The page of the report as HTML.
     pub(super) fn html(self, title: &str, threshold: Option<f64>, figures: Figures) -> String {
         let Self { recording, model, warnings } = self;
         let (recording, figures) = (&recording, Some(figures));

@@ -4,13 +4,13 @@
 pub mod args;
 /// Why there are no figures.
 pub mod error;
-/// What was judged of a file's readings.
+/// The judged instants of a file.
 mod judged;
-/// A model over the rows of a table.
+/// The evaluation of a model on the rows of a table.
 mod rows;
-/// A manifest over its own readings.
+/// The evaluation of a manifest on a replay of its own readings.
 pub(super) mod replayed;
-/// What is printed.
+/// The result as a table or JSON.
 mod outcome;
 
 use std::path::{Path, PathBuf};
@@ -25,10 +25,10 @@ use crate::cli::figures::choice::Goal;
 use crate::cli::format::Format;
 use crate::cli::stdout;
 
-/// Evaluate, and print the result.
+/// Evaluate a model or a manifest, and print the result.
 ///
 /// # Errors
-/// A file cannot be read, there is nothing to compare with, or no threshold keeps the goal.
+/// A file cannot be read, there are no labels, or no threshold meets the goal.
 pub fn run(args: &EvaluateArgs) -> Result<(), EvaluateError> {
     if let Some(report) = &args.report {
         let inputs = [&args.manifest, &args.model, &args.input, &args.labels];
@@ -62,7 +62,7 @@ pub fn run(args: &EvaluateArgs) -> Result<(), EvaluateError> {
     Ok(())
 }
 
-/// The later half by a threshold that keeps the goal on the earlier one.
+/// Choose the threshold that meets the goal on the earlier half, and judge the later half by it.
 fn choose(judged: FileJudged, goal: Goal) -> Result<(FileJudged, Chosen), EvaluateError> {
     let FileJudged { name, evaluated, rethreshold, report } = judged;
     let unusable = |why| EvaluateError::Unusable(name.clone(), why);

@@ -9,20 +9,20 @@ use crate::cli::figures::bootstrap::{DRAWS, Estimate, Estimates, LEVEL};
 use crate::cli::figures::instants::Evaluated;
 use crate::report::page::Figures;
 
-/// Fewer faults than this say little, whatever the interval.
+/// With fewer faults than this, the result has a warning: the intervals are too narrow.
 const FEW_FAULTS: usize = 10;
 
 /// How a threshold was chosen.
 pub(super) struct Chosen {
-    /// What for.
+    /// The goal that it meets.
     pub(super) goal: String,
-    /// How many rows it was chosen from.
+    /// The number of rows on which it was chosen.
     pub(super) rows: usize,
 }
 
-/// The figures of what was judged.
+/// The result of an evaluation, for printing.
 pub(super) struct Printed<'a> {
-    /// The file.
+    /// The name of the file.
     pub(super) name: &'a str,
     pub(super) evaluated: &'a Evaluated,
     pub(super) chosen: Option<Chosen>,

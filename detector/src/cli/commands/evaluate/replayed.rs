@@ -1,4 +1,4 @@
-//! A manifest in; what its detector makes of its own readings, replayed, and the truth, out.
+//! A manifest in; its detector's verdicts on a replay of its own readings, and the active faults, out.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ use crate::wall_clock;
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// Train, or take the model, and judge what comes.
+/// Train a model, or take the given one, and judge the readings of the manifest's sources.
 ///
 /// # Errors
 /// The manifest is invalid, its sources are live or fail, or no row has a label.
@@ -58,16 +58,19 @@ pub(super) fn judged(
     Ok(FileJudged { name, evaluated, rethreshold, report })
 }
 
-/// What came of a replay.
+/// The result of a replay.
 pub(in crate::cli::commands) struct Replayed {
-    /// What was judged.
+    /// The judged instants.
     pub(in crate::cli::commands) evaluated: Evaluated,
     recording: Option<Recording>,
-    /// The model at the end.
+    /// The model that served at the end of the replay.
     model: Arc<Model>,
 }
 
-/// The readings of a detector that messages call by this name: trained on, or with the model; judged for so long, and recorded.
+/// Replay the readings of a detector. `name`: the detector's name in messages. `model`: the model that
+/// judges; without one, a model is trained first. `duration`: how much of the readings' own time is judged;
+/// without one, a recording to its end, and 24 hours of simulated sensors. `recording`: records the verdicts
+/// for a report.
 ///
 /// # Errors
 /// As [`judged`].
@@ -94,14 +97,14 @@ pub(in crate::cli::commands) fn replay(
     Ok(Replayed { evaluated, recording, model: started.started.scorer.model().clone() })
 }
 
-/// The sources, and a scorer at the start of them.
+/// The sources, and a scorer at their start.
 struct Prepared {
     sources: Arc<Sources>,
     started: Started,
 }
 
 impl Prepared {
-    /// None where it follows the scores.
+    /// The threshold; `None` where it follows the scores.
     fn threshold(&self) -> Option<f64> {
         let scorer: &Scorer = &self.started.scorer;
         scorer.calibration().is_none().then(|| scorer.threshold())
@@ -129,7 +132,7 @@ fn started(detector: &Valid, model: Option<Model>, explain: Explain) -> Result<P
     Ok(Prepared { sources, started })
 }
 
-/// A simulation has no end.
+/// Whether a source is simulated, so that the readings have no end.
 fn is_simulated(detector: &Valid) -> bool {
     detector.spec().sources.iter().any(|source| source.simulated.is_some())
 }
@@ -143,7 +146,7 @@ fn promised(detector: &Valid, seconds_apart: f64) -> Option<Promised> {
     })
 }
 
-/// What was judged so far.
+/// The instants that were judged so far.
 #[derive(Default)]
 struct Judging {
     instants: Vec<Instant>,
@@ -179,7 +182,7 @@ fn is_alarmed(state: AlarmState) -> bool {
     matches!(state, AlarmState::Alarm | AlarmState::Ongoing)
 }
 
-/// What the detector's rule makes of the same scores by a threshold that stays.
+/// Judge the same scores by a fixed threshold, with the alarm rule of the detector.
 fn by_threshold(detector: &Valid, mut evaluated: Evaluated, threshold: f64) -> Rethresholded {
     let mut alarm = Alarm::new(detector);
     let judged = |instant: &mut Instant| {

@@ -1,4 +1,4 @@
-//! A model and a table with labels in, what the model makes of each row out.
+//! A model and a table with labels in, the verdict on each row out.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ use crate::scoring::verdict::AlarmState;
 /// Score every row, and read its label.
 ///
 /// # Errors
-/// A file cannot be read, a label is none, or there are not as many as rows.
+/// A file cannot be read, a label is invalid, or the number of labels is not the number of rows.
 pub(super) fn judged(args: &EvaluateArgs, model: &Path, input: &Path) -> Result<FileJudged, EvaluateError> {
     let mut scorer = TableScorer::new(model_file::model(model)?)?;
     let mut table = table(args, &scorer, input).map_err(TableScorerError::from)?;
@@ -60,7 +60,7 @@ pub(super) fn judged(args: &EvaluateArgs, model: &Path, input: &Path) -> Result<
 
 fn table(args: &EvaluateArgs, scorer: &TableScorer, input: &Path) -> Result<Table, CsvError> {
     let table = Table::open(input, &Selection::Named(scorer.model().sensors()))?;
-    // What looks back would take a hole for a value in every window that it is in.
+    // A model that looks back would use a missing cell in every window around it: there, it is an error.
     let table = if scorer.model().recipe().memory() == 1 { table.with_missing() } else { table };
     let table = match &args.time {
         Some(column) => table.with_times_of(column)?,
@@ -69,7 +69,7 @@ fn table(args: &EvaluateArgs, scorer: &TableScorer, input: &Path) -> Result<Tabl
     if args.labels.is_some() { Ok(table) } else { table.with_label(&args.label) }
 }
 
-/// The labels of a file of their own.
+/// Read the labels from a separate file.
 fn labels(args: &EvaluateArgs, file: &Path, input: &Path, rows: usize) -> Result<Vec<bool>, EvaluateError> {
     let read = || {
         let mut table = Table::open(file, &Selection::Named(&[]))?.with_label(&args.label)?;
@@ -82,7 +82,7 @@ fn labels(args: &EvaluateArgs, file: &Path, input: &Path, rows: usize) -> Result
     Err(EvaluateError::Length { labels: shown(file), input: shown(input), rows, got: labels.len() })
 }
 
-/// What the model's threshold promises of rows like those that it has learned from.
+/// The alert rate that the model's threshold promises for rows like those that it was trained on.
 fn promised(model: &Model) -> Option<Promised> {
     let apart = model.training_scores()?.seconds_apart?;
     Some(Promised::Share(model.expected_alerts_per_day()? * apart / 86_400.0))

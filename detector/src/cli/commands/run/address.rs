@@ -11,12 +11,12 @@ use std::str::FromStr;
 pub struct Address(String);
 
 impl Address {
-    /// Every address of the machine, of both families where it has both.
+    /// All addresses of the machine, IPv4 and IPv6 where it has both.
     pub fn any(port: u16) -> Self {
         Self(format!("[::]:{port}"))
     }
 
-    /// This machine alone.
+    /// The loopback address, which only this machine reaches.
     pub fn local(port: u16) -> Self {
         Self(format!("localhost:{port}"))
     }
@@ -26,7 +26,7 @@ impl Address {
         self.0.rsplit_once(':')?.1.parse().ok()
     }
 
-    /// Listen. `[::]` takes IPv4 in too; on a machine without IPv6 it is `0.0.0.0`.
+    /// Listen on the address. `[::]` accepts IPv4 connections too; on a machine without IPv6 it is `0.0.0.0`.
     pub(super) fn listen(&self) -> io::Result<TcpListener> {
         match (TcpListener::bind(&self.0), self.0.strip_prefix("[::]:").map(str::parse::<u16>)) {
             (Err(error), Some(Ok(port))) if error.kind() != io::ErrorKind::AddrInUse => {

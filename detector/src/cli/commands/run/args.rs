@@ -143,35 +143,35 @@ impl RunArgs {
         Self::from_arg_matches(&matches).expect("a file is all that run needs")
     }
 
-    /// The same, for a model in this folder.
+    /// The same arguments, with this folder for `--load` and this format for `--log`.
     #[must_use]
     pub fn loading(self, folder: &Path, log: Format) -> Self {
         Self { load: folder.to_owned(), log, ..self }
     }
 
-    /// The same at these addresses.
+    /// The same arguments, with these addresses to listen on.
     #[must_use]
     pub fn listening(self, predict: &Address, metrics: &Address) -> Self {
         Self { predict_address: predict.clone(), metrics_address: metrics.clone(), ..self }
     }
 
-    /// The same for so long, with this report at the end.
+    /// The same arguments, with this duration, and with this report at the end.
     #[must_use]
     pub fn watching(self, duration: Option<crd::Duration>, report: Option<PathBuf>) -> Self {
         Self { duration, report, ..self }
     }
 
-    /// What sources need of the place where the program runs.
+    /// The credentials of the sources, and the settings for their connections.
     pub(super) fn access(&self) -> Result<Access, OutgoingError> {
         Ok(Access { credentials: self.source_credentials.clone(), outgoing: self.outgoing()? })
     }
 
-    /// What makes connections to other people's servers.
+    /// The settings for connections to other servers.
     pub(super) fn outgoing(&self) -> Result<Outgoing, OutgoingError> {
         Outgoing::new(&self.allow_address, self.ca_bundle.as_deref())
     }
 
-    /// How notifications are sent.
+    /// The settings for notifications.
     pub(super) fn notifications(&self) -> Result<notify::Settings, OutgoingError> {
         let outgoing = self.outgoing()?;
         let own = self.pod_ip.zip(self.metrics_address.port());

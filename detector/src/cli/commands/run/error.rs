@@ -25,7 +25,7 @@ pub enum RunError {
     /// The model cannot be loaded.
     #[error("model.load: {0}")]
     Load(#[from] LoadError),
-    /// The folder of `--state` cannot be made or written.
+    /// The folder of `--state` cannot be created or written.
     #[error("{}: {source}", path.display())]
     State {
         /// The folder.
@@ -33,10 +33,10 @@ pub enum RunError {
         /// Why.
         source: io::Error,
     },
-    /// An address is taken, or not ours.
+    /// An address is in use, or does not belong to this machine.
     #[error("{0} cannot be listened on: {1}")]
     Listen(Address, io::Error),
-    /// The certificate or the tokens are of no use.
+    /// The certificate or the tokens cannot be used.
     #[error("{0}")]
     Serving(String),
     /// The output file cannot be written.
@@ -50,13 +50,13 @@ pub enum RunError {
     /// The lines cannot be printed.
     #[error(transparent)]
     Stdout(#[from] StdoutError),
-    /// The output would destroy an input.
+    /// The output would overwrite an input.
     #[error(transparent)]
     OverInput(#[from] OverInput),
-    /// No connections can be made.
+    /// The client for connections to other servers cannot be created.
     #[error(transparent)]
     Outgoing(#[from] OutgoingError),
-    /// The system refuses threads or signals.
+    /// The system refuses a resource, such as a thread or a signal handler; or a training panicked.
     #[error("the detector cannot start: {0}")]
     Start(io::Error),
 }

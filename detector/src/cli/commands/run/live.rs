@@ -1,4 +1,5 @@
-//! Outcomes in; the live line of a run out: how many readings, the newest verdict, what comes of it.
+//! Outcomes in; the live line of a run out: the newest verdict, and the counts of readings, events and
+//! alarms.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -10,10 +11,10 @@ use crate::ingest::reading::Readings;
 use crate::scoring::scorer::Outcome;
 use crate::scoring::verdict::AlarmState;
 
-/// People read no faster.
+/// The shortest time between two updates of the live line, since people do not read faster.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What the live line shows.
+/// The content of the live line.
 pub(super) struct Live {
     name: String,
     paint: Paint,
@@ -29,7 +30,7 @@ impl Live {
         Self { name, paint, readings: 0, events: 0, alarms: 0, shown: None }
     }
 
-    /// An instant was judged, and this became of the events.
+    /// Count the outcome of an instant and the change in the events, and update the live line.
     pub(super) fn outcome(&mut self, readings: &Readings, outcome: &Outcome, change: Option<&Change>) {
         self.readings += 1;
         match change {
@@ -43,7 +44,7 @@ impl Live {
         }
     }
 
-    /// `pump 12:00:05 · 3412 readings · ████████│░░ 0.83 normal · 4 events, 1 alarm`
+    /// The text of the line: `pump 12:00:05 · 3412 readings · ████████│░░ 0.83 normal · 4 events, 1 alarm`
     fn text(&self, readings: &Readings, outcome: &Outcome) -> String {
         let time = readings.time.strftime("%H:%M:%S");
         let Self { name, readings, events, alarms, .. } = self;

@@ -1,30 +1,31 @@
-//! `detector run`: a manifest, or a data file, in; a detector that trains, watches and answers, until it is asked to stop.
+//! `detector run`: a manifest or a data file in; a detector that trains, watches and answers out, until
+//! Ctrl-C, SIGTERM or the end of `--duration`.
 
-/// Where servers listen.
+/// The addresses on which servers listen.
 pub mod address;
 /// The arguments.
 pub mod args;
-/// Why it could not run.
+/// Why a detector could not run.
 pub mod error;
-/// When to stop.
+/// The moment to stop: signals and `--duration`.
 mod stop;
-/// How requests are secured.
+/// The certificate and the tokens that secure requests.
 mod security;
-/// Where requests are answered.
+/// The two servers that answer requests.
 mod servers;
-/// How far training is.
+/// The progress of a training.
 mod progress;
-/// What the live line shows.
+/// The content of the live line.
 mod live;
 /// The page of `--report`.
 mod report_file;
-/// What is kept of a run.
+/// The record of a run: the evaluation, the printed lines, the output files.
 mod record;
-/// Which model begins.
+/// The model that a run starts with.
 mod start;
-/// Which model comes next.
+/// The models that take over later.
 mod model_manager;
-/// Answering and watching.
+/// The run with servers: answering requests and judging readings.
 mod serve;
 
 use std::io;
@@ -53,10 +54,10 @@ use progress::Bars;
 use record::{Record, Replay};
 use start::Start;
 
-/// Run until it is asked to stop.
+/// Run a detector until Ctrl-C, SIGTERM, or the end of `--duration` or of a replay; or print its manifest.
 ///
 /// # Errors
-/// One sentence on why it could not.
+/// The detector cannot run: one sentence.
 pub fn run(args: &RunArgs) -> Result<(), RunError> {
     let document = Document::read(&args.manifest, &args.set)?;
     if args.print_manifest {
@@ -66,10 +67,10 @@ pub fn run(args: &RunArgs) -> Result<(), RunError> {
     run_document(args, document)
 }
 
-/// Run a manifest until it is asked to stop.
+/// Run the detector of a manifest, until the same ends as [`run`].
 ///
 /// # Errors
-/// One sentence on why it could not.
+/// The detector cannot run: one sentence.
 pub fn run_document(args: &RunArgs, document: Document) -> Result<(), RunError> {
     logging::start(args.log, || live_line::Stderr);
     let is_data = !document.notes.is_empty();
@@ -90,7 +91,8 @@ pub fn run_document(args: &RunArgs, document: Document) -> Result<(), RunError> 
     record.finish(ran?.as_ref())
 }
 
-/// `--fast`: no addresses, no clock. The event that goes on at the end.
+/// Replay the readings of a detector without servers, as fast as possible (`--fast`). Returns the event that
+/// is ongoing at the end.
 fn replay(args: &RunArgs, detector: &Valid, record: &mut Record) -> Result<Option<EventReport>, RunError> {
     let until = detector.train().and_then(|train| train.data_end_time);
     let now = until.unwrap_or_else(wall_clock::now);
@@ -116,7 +118,7 @@ fn replay(args: &RunArgs, detector: &Valid, record: &mut Record) -> Result<Optio
     }
     record.started(&started);
     let mut replay = Replay { record, events, stopped: stop::flag().map_err(RunError::Start)? };
-    // Among the threads that train: so none has to be woken for each training.
+    // The replay runs on a thread of the pool that trains, so that no training has to wake one first.
     let span = args.duration.map(Duration::from);
     rayon::scope(|_| monitor::replay(detector, &sources, &mut started, span, &mut replay))?;
     if let Some(directory) = start.directory {
@@ -126,7 +128,7 @@ fn replay(args: &RunArgs, detector: &Valid, record: &mut Record) -> Result<Optio
     Ok(replay.events.ongoing())
 }
 
-/// What the next run begins with.
+/// Store the model and the snapshot that the next run starts with.
 fn keep(directory: &StateDirectory, scorer: &Scorer, events: EventsState) -> io::Result<()> {
     directory.store_model(scorer.model())?;
     Snapshot::new(scorer, events).map_or(Ok(()), |snapshot| directory.store_snapshot(&snapshot))

@@ -1,6 +1,7 @@
-//! What changes while a detector runs in: files, the clock, servers; the models that take over out.
+//! Changes while a detector runs in: files, the time, the server of `model.load`; models that take over out.
 //!
-//! On a thread of its own, beside those that answer and judge. Whatever goes wrong, the current model keeps serving.
+//! The manager runs on its own thread, beside the threads that answer requests and judge readings. When
+//! something fails, the current model keeps serving.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -35,25 +36,25 @@ use crate::model::model::Model;
 use crate::serving::state::State;
 use crate::wall_clock;
 
-/// How often everything is looked at.
+/// The interval at which files, servers and the schedule are checked.
 const LOOK: Duration = Duration::from_secs(1);
-/// The same where a recording's own clock runs faster than that on the wall.
+/// The interval for a recording, whose own clock may run faster than the wall clock.
 const LOOK_AT_RECORDING: Duration = Duration::from_millis(250);
 
-/// Who comes next, or what to log.
+/// A message from the manager: a model that takes over, or a note for the log.
 pub(super) enum ModelUpdate {
     /// A model takes over.
     Model {
         /// The model.
         model: Arc<Model>,
-        /// How long its training took; none where it was not trained here.
+        /// How long its training took; `None` where this process did not train it.
         took: Option<Duration>,
     },
-    /// Something that a person should know.
+    /// A sentence for the log.
     Note(String),
 }
 
-/// Who serves, and what could change that.
+/// Chooses the model that serves: keeps the current one, and looks for models that take over from it.
 pub(super) struct ModelManager {
     state: Data<State>,
     serving: Option<Arc<Model>>,
@@ -65,13 +66,13 @@ pub(super) struct ModelManager {
     directory: Option<StateDirectory>,
     loader: Option<Loader>,
     retrain_schedule: RetrainSchedule,
-    /// The end of the history that the manifest asks for.
+    /// The end of the training history that the manifest requests (`dataEndTime`).
     until: Option<Timestamp>,
     sources: Arc<Sources>,
     kept: Option<Arc<Buffer>>,
     past: Option<HistoryReader>,
     backoff: Backoff,
-    /// Half of the cores: the others answer.
+    /// The threads that train: half of the cores, so that the other half answers requests.
     pool: ThreadPool,
     unpinned: Option<Rejected>,
     unloaded: Option<Rejected>,
@@ -79,7 +80,7 @@ pub(super) struct ModelManager {
 }
 
 impl ModelManager {
-    /// Everything as it is now; only what comes later is a change.
+    /// Create a manager that takes the present files as known: only later changes count as changes.
     pub(super) fn new(
         args: &RunArgs,
         state: &Data<State>,
@@ -122,7 +123,8 @@ impl ModelManager {
         })
     }
 
-    /// Look for successors of this model, until the receiver is dropped.
+    /// Start the thread that looks for models to take over from this one, until the receiver of the updates
+    /// is dropped.
     pub(super) fn start(mut self, serving: Option<Arc<Model>>) -> Result<(), RunError> {
         if let Some(model) = &serving {
             self.keep(model);
@@ -144,7 +146,8 @@ impl ModelManager {
         thread.spawn(run).map(|_| ()).map_err(RunError::Start)
     }
 
-    /// A bug in what is done seldom must not end what serves.
+    /// Look once. A panic is logged, and the next look follows after a pause: a bug in rarely run code must
+    /// not stop the detector.
     fn look_or_say_why(&mut self) {
         if catch_unwind(AssertUnwindSafe(|| self.look())).is_err() {
             self.past = None;
@@ -166,11 +169,12 @@ impl ModelManager {
     }
 
     fn note(&self, note: String) {
-        // The receiver is gone: the program is about to end.
+        // Sending fails only if the receiver is gone: then the program is about to end.
         let _ = self.updates.send(ModelUpdate::Note(note));
     }
 
-    /// `dataEndTime` and `pinnedDigest` take effect at once; true when the pin has moved. Other changes need a new process.
+    /// Read the changed manifest. `dataEndTime` and `pinnedDigest` take effect at once; other changes need a
+    /// new process. Returns whether the pin has changed.
     fn read_manifest(&mut self) -> bool {
         match manifest::detector(self.manifest.path(), &self.assignments) {
             Ok(detector) => {
@@ -188,7 +192,8 @@ impl ModelManager {
         }
     }
 
-    /// What was stored or kept takes over, if it is pinned or newer; or at all, where the pin has moved.
+    /// Let the stored model, or the one in the state directory, take over if it is pinned, is not older than
+    /// the serving one, or the pin has changed.
     fn open_stored(&mut self, pin_moved: bool) {
         let mut notes = Vec::new();
         let kept = self.directory.as_ref().map(StateDirectory::model);
@@ -260,10 +265,12 @@ impl ModelManager {
         }
     }
 
-    /// The newest moment that a training is due for; none where the serving model is of it or later.
+    /// The newest time up to which a training is due; `None` where the serving model was trained up to that
+    /// time or later.
     fn due(&mut self, serving: &Model, now: Timestamp) -> Option<Timestamp> {
         let asked = self.until.filter(|until| *until > serving.until());
-        // A history that was to end in the future of a recording says nothing of the recording's clock.
+        // In a recording, the requested end of the history may be in the future of the recording's clock:
+        // then the newest reading counts.
         let since = if serving.until() <= now { serving.until() } else { serving.data_end_time() };
         asked.max(self.retrain_schedule.latest(since, now))
     }
@@ -274,12 +281,13 @@ impl ModelManager {
             Some(past) => past,
             none => none.insert(HistoryReader::open(&self.sources, self.kept.as_ref())?),
         };
-        // A person who asks for a training gets a whole one.
+        // A training that a person requests by `dataEndTime` replaces all trees.
         let renewed_trees = detector.renewed_trees().filter(|_| self.until != Some(until));
         self.pool.install(|| monitor::retrain(detector, serving, past, until, now, renewed_trees))
     }
 
-    /// The time by which trainings are due: a recording's own, as far as it was watched.
+    /// The time by which trainings are due: the wall clock, or the newest judged readings' time in a
+    /// recording.
     fn now(&self) -> Option<Timestamp> {
         match self.sources.clock() {
             Clock::Own { .. } => self.state.scorer()?.seen(),
@@ -287,7 +295,7 @@ impl ModelManager {
         }
     }
 
-    /// Keep a model, and let it serve unless another one is pinned.
+    /// Store a model in the state directory, and let it serve unless the serving one is pinned.
     fn adopt(&mut self, model: Arc<Model>, took: Option<Duration>) {
         self.keep(&model);
         let pinned = self.serving.as_ref().is_some_and(|serving| self.requirements.is_pinned(serving));

@@ -1,10 +1,10 @@
-//! How far training is in; a bar on a terminal, and the state that the API reads, out.
+//! The progress of a training in; a bar on a terminal, and the state that the API reads, out.
 
 use crate::cli::live_line;
 use crate::ingest::progress::Progress;
 use crate::serving::state::State;
 
-/// Training, as the API and the terminal see it.
+/// Reports the progress of a training to the API and to the terminal.
 pub(super) struct TrainingProgress<'a> {
     pub(super) state: &'a State,
     pub(super) bars: Bars,
@@ -21,10 +21,10 @@ impl Progress for TrainingProgress<'_> {
     }
 }
 
-/// How far it is, on the live line.
+/// Shows the progress of a training as a bar on the live line.
 pub(super) struct Bars;
 
-/// How wide a bar is.
+/// The width of a bar in characters.
 const CELLS: usize = 30;
 
 impl Bars {

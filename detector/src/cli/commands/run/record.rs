@@ -25,14 +25,14 @@ use crate::model::model::Model;
 use crate::scoring::scorer::Outcome;
 use crate::scoring::verdict::Verdict;
 
-/// What is kept of a run: the evaluation, the file, the lines on the terminal.
+/// The record of a run: the evaluation, the printed lines, the output file and the report.
 pub(super) struct Record {
     lines: Lines,
     live: Live,
-    /// Why a line could not be printed, which ends the run at the next verdict.
+    /// The error of a line that could not be printed. It ends the run at the next verdict.
     unprinted: Option<StdoutError>,
     evaluation: Evaluation,
-    /// The verdict of the highest severity of the event that goes on.
+    /// The verdict with the highest severity in the ongoing event.
     peak: Option<Verdict>,
     output: Option<(PathBuf, Output)>,
     report: Option<ReportFile>,
@@ -84,14 +84,14 @@ impl Record {
         self.watching_since = Instant::now();
     }
 
-    /// This model serves from now on.
+    /// Record that this model serves from now on.
     pub(super) fn serves(&mut self, model: &Arc<Model>) {
         if let Some(report) = &mut self.report {
             report.model = Some(model.clone());
         }
     }
 
-    /// An instant was judged, and this became of the events.
+    /// Record the outcome of an instant, and the change in the events that it caused.
     pub(super) fn outcome(
         &mut self,
         readings: &Readings,
@@ -125,13 +125,13 @@ impl Record {
         }
     }
 
-    /// The line of an event.
+    /// Print the line of an event.
     fn event(&mut self, event: &EventReport) {
         let peak = self.peak.take();
         self.print(&Line::Event(event, peak.as_ref()));
     }
 
-    /// The end of the run: the line of the event that goes on, if one does, and the summary.
+    /// End the run: print the line of the ongoing event, if any, complete the files, and print the summary.
     pub(super) fn finish(mut self, ongoing: Option<&EventReport>) -> Result<(), RunError> {
         if let Some(ongoing) = ongoing {
             self.event(ongoing);
@@ -148,7 +148,7 @@ impl Record {
     }
 }
 
-/// The files that are read.
+/// The files that a run reads, which no output may overwrite.
 fn inputs(args: &RunArgs, detector: &Valid) -> Vec<PathBuf> {
     let recordings = detector.spec().sources.iter().filter_map(|source| source.csv.as_ref());
     let recordings = recordings.map(|csv| PathBuf::from(&csv.path));
@@ -158,7 +158,7 @@ fn inputs(args: &RunArgs, detector: &Valid) -> Vec<PathBuf> {
     [args.manifest.clone()].into_iter().chain(recordings).chain(models).chain(kept).collect()
 }
 
-/// The record of a replay, which follows the events itself; where requests are answered, the state does.
+/// Records a replay, and follows its events. In a run with servers, the shared state follows the events.
 pub(super) struct Replay<'a> {
     pub(super) record: &'a mut Record,
     pub(super) events: Events,

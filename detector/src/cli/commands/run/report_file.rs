@@ -16,7 +16,7 @@ use crate::report::page::Report;
 use crate::report::recording::Recording;
 use crate::scoring::scorer::Outcome;
 
-/// A page to write.
+/// The report of a run, which is written at its end.
 pub(super) struct ReportFile {
     path: PathBuf,
     title: String,
@@ -36,7 +36,7 @@ impl ReportFile {
         self.recording.outcome(readings, outcome);
     }
 
-    /// Write it.
+    /// Write the page.
     pub(super) fn write(self) -> Result<(), RunError> {
         let model = self.model.as_deref();
         let threshold = model.filter(|model| !model.follows()).map(Model::threshold);

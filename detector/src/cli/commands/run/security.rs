@@ -1,4 +1,4 @@
-//! The arguments and the spec in; by which certificate requests are answered, and with which tokens they have to come, out.
+//! The arguments and the spec in; the certificate of the server, and the tokens that requests must have, out.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,17 +15,18 @@ use crate::serving::reloaded::Reloaded;
 use crate::serving::tls::{self, Tls};
 use crate::serving::tokens::Tokens;
 
-/// How requests are secured. Default: not at all.
+/// The TLS and the tokens that secure requests. Default: neither.
 #[derive(Clone, Default)]
 pub(super) struct Security {
     tls: Option<Arc<Tls>>,
-    /// Which tokens are valid; none where none is needed.
+    /// The valid tokens; `None` where requests need no token.
     pub(super) tokens: Option<Arc<Reloaded<Tokens>>>,
 }
 
 impl Security {
-    /// What the spec asks for, from the files of the arguments, else from where the operator mounts them; and what the arguments
-    /// ask for by themselves. What is asked for and not there is an error: nothing is answered without it.
+    /// Read the certificates and tokens that the spec or the arguments request: from the files that the
+    /// arguments name, else from the folders that the operator mounts. A requested file that is missing is an
+    /// error, so that no request is answered without it.
     pub(super) fn new(args: &RunArgs, serving: &Serving) -> Result<Self, String> {
         let mounted = |directory: &str, file: &str| Path::new(directory).join(file);
         let asked = serving.tls.as_ref().map(|_| PathBuf::from(TLS_DIRECTORY));
@@ -50,7 +51,7 @@ impl Security {
         Ok(Self { tls: tls.transpose()?, tokens: tokens.transpose()? })
     }
 
-    /// What the next handshake goes by; none where there is none.
+    /// The TLS configuration for the next handshake; `None` without TLS.
     pub(super) fn tls(&self) -> Option<Arc<ServerConfig>> {
         self.tls.as_ref().map(|tls| (*tls.current()).clone())
     }

@@ -1,4 +1,5 @@
-//! A detector in; requests answered and readings judged, each when it is due, until it is asked to stop.
+//! A detector in; answered requests, and readings that are judged when they are due, out, until Ctrl-C,
+//! SIGTERM or the end of `--duration`.
 
 use std::io;
 use std::sync::Arc;
@@ -37,15 +38,16 @@ use crate::scoring::scorer::Scorer;
 use crate::serving::state::State;
 use crate::wall_clock;
 
-/// How long after a training that failed it is tried again, where the source may have more by then.
+/// The pause after which a failed training is retried, where the source may have more readings by then.
 const RETRAIN_PAUSE: Duration = Duration::from_secs(30);
-/// So many instants that are due are judged before anything else is looked at.
+/// The most due instants that are judged in a row before the loop looks for new models.
 const AT_ONCE: usize = 256;
-/// Clients that are at work on a connection are asked to leave it: with the answer to their next request, which needs a
-/// moment to come.
+/// The shortest time to drain. Clients with an open connection are asked to close it with the answer to their
+/// next request, which needs a moment to arrive.
 const LEAST_DRAIN: Duration = Duration::from_millis(500);
 
-/// Answer from the first moment on, train or load, then judge what comes at its pace. The event that goes on at the end.
+/// Answer requests from the start, train or load a model, then judge the readings when they are due. Returns
+/// the event that is ongoing at the end.
 pub(super) async fn serve(
     args: &RunArgs,
     detector: Valid,
@@ -75,7 +77,8 @@ pub(super) async fn serve(
     result.map(|()| state.ongoing_event())
 }
 
-/// Say that it ends, answer what comes meanwhile, then what has come.
+/// Report that the detector stops, answer further requests for the time `drain`, then answer the pending ones
+/// and stop the servers.
 async fn end(state: &State, servers: Servers, drain: Duration) {
     state.drain();
     servers.drain();
@@ -144,7 +147,8 @@ async fn start_and_score(
         state.restore(events);
     }
     record.started(&started);
-    // Who pushes has to reach the detector, whether or not anybody has pushed; a recording has its own time.
+    // Clients that push readings must reach the detector even after none has pushed for long, and a recording
+    // has its own time: in both cases a long time without verdicts must not make it unready.
     let is_pushed_to = state.detector.sources().iter().any(|source| source.kind.is_pushed_to());
     state.silence.expect(sources.clock() == Clock::Wall && !is_pushed_to);
     let Started { scorer, stream, .. } = started;
@@ -154,7 +158,8 @@ async fn start_and_score(
     }
 }
 
-/// What has arrived, where no source remembers anything: in memory, and in the folder of `--state`.
+/// The buffer of the readings that have arrived, for sources without a history: in memory, and in the folder
+/// of `--state` where there is one.
 fn kept(directory: Option<&StateDirectory>, state: &State) -> Buffer {
     let sensors: Vec<String> = state.detector.sensors().map(|sensor| sensor.name.to_owned()).collect();
     let train = state.detector.train().cloned().unwrap_or_default();
@@ -167,7 +172,7 @@ fn kept(directory: Option<&StateDirectory>, state: &State) -> Buffer {
     })
 }
 
-/// What a detector begins with.
+/// The parts that a start needs: the shared state, the sources and the buffer.
 struct Begin<'a> {
     state: &'a Data<State>,
     sources: &'a Arc<Sources>,
@@ -175,7 +180,7 @@ struct Begin<'a> {
 }
 
 impl Begin<'_> {
-    /// With this model, else with one that is trained.
+    /// Start with this model; without one, train one.
     async fn with(&self, model: Option<Arc<Model>>, snapshot: Option<Snapshot>) -> Result<Started, RunError> {
         match (model, self.kept) {
             (None, Some(kept)) => self.collect(kept).await,
@@ -183,7 +188,9 @@ impl Begin<'_> {
         }
     }
 
-    /// A server that is away is asked again; whatever else is wrong does not get better by itself.
+    /// Resume with this model; without one, train one on the sources' history. Retries while a server does
+    /// not answer, and while a training fails on sources that may have more readings later. Other errors are
+    /// returned.
     async fn resume_or_train(
         &self,
         model: Option<Arc<Model>>,
@@ -209,7 +216,7 @@ impl Begin<'_> {
                     tracing::warn!("the history cannot be read, it is tried again: {why}");
                     tokio::time::sleep(pauses.next_pause()).await;
                 }
-                // A server may have more later; a recording has what it has.
+                // A server may have more readings later; the readings of a recording do not change.
                 Err(MonitorError::Model(error)) if !self.sources.foresee() => {
                     let message = format!("{error}; it is tried again");
                     tracing::warn!("{message}");
@@ -221,7 +228,8 @@ impl Begin<'_> {
         }
     }
 
-    /// Keep what arrives until it is enough, then train on it.
+    /// Buffer arriving readings until there are enough, then train on them. A failed training is retried with
+    /// more readings.
     async fn collect(&self, kept: &Buffer) -> Result<Started, RunError> {
         let mut stream = history::live(self.sources, kept.newest()).map_err(MonitorError::from)?;
         let mut need = kept.most();
@@ -246,7 +254,7 @@ impl Begin<'_> {
         }
     }
 
-    /// Keep what arrives until so many instants are complete.
+    /// Buffer arriving readings until `need` instants are complete.
     async fn gather(&self, kept: &Buffer, stream: &mut ReadingStream, need: usize) -> Result<(), RunError> {
         let each = self.sources.interval().as_secs_f64();
         let mut is_reported = false;
@@ -272,7 +280,8 @@ impl Begin<'_> {
     }
 }
 
-/// A full disk costs what was collected at the next restart, and is no reason to stop.
+/// Buffer the readings of an instant. When the disk is full, the readings collected so far are lost at the
+/// next restart; the detector keeps running.
 fn keep(kept: &Buffer, aligned: &Aligned) {
     if let Err(error) = kept.push(&aligned.readings) {
         tracing::warn!("what arrives is kept in memory alone: {error}");
@@ -286,7 +295,7 @@ fn train(state: &Data<State>, sources: &Arc<Sources>) -> Result<Started, Monitor
     started
 }
 
-/// On a thread of its own, which nobody waits for when the program ends: a training may take minutes.
+/// Run `work` on its own thread. The program ends without waiting for it, since a training may take minutes.
 async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, RunError> {
     let (done, result) = oneshot::channel();
     let run = move || drop(done.send(work()));
@@ -294,7 +303,7 @@ async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'sta
     result.await.map_err(|_| RunError::Start(io::Error::other("the training panicked")))
 }
 
-/// The first model that can be loaded.
+/// Wait for the first model that can be loaded.
 async fn first(coming: &mut mpsc::UnboundedReceiver<ModelUpdate>) -> Arc<Model> {
     loop {
         match coming.recv().await {
@@ -305,7 +314,7 @@ async fn first(coming: &mut mpsc::UnboundedReceiver<ModelUpdate>) -> Arc<Model> 
     }
 }
 
-/// Keep what is remembered, each second in which something new was seen.
+/// Store a snapshot in each second in which new readings were judged.
 async fn store_snapshots(directory: Option<StateDirectory>, state: &Data<State>) -> Result<(), RunError> {
     let Some(directory) = directory else { return std::future::pending().await };
     let mut second = tokio::time::interval(Duration::from_secs(1));
@@ -316,13 +325,13 @@ async fn store_snapshots(directory: Option<StateDirectory>, state: &Data<State>)
         let Some(scorer) = scorer.filter(|scorer| scorer.seen() != kept) else { continue };
         kept = scorer.seen();
         let directory = directory.clone();
-        // A full disk costs a few readings at the next restart, and is no reason to stop.
+        // When the disk is full, a few readings are lost at the next restart; the detector keeps running.
         let keep = move || Snapshot::new(&scorer, events).map(|snapshot| directory.store_snapshot(&snapshot));
         let _ = tokio::task::spawn_blocking(keep).await;
     }
 }
 
-/// Judge instant after instant, each when it is due; and let successors take over between two of them.
+/// Judge one instant after another, each when it is due, and let new models take over between two instants.
 async fn attend(
     state: &State,
     record: &mut Record,

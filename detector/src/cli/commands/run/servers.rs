@@ -32,19 +32,21 @@ use crate::serving::connections::{Connections, most_connections};
 use crate::serving::http2::Http2;
 use crate::serving::state::State;
 
-/// The most connections of probes and scrapes. They have their own, and their own files: see [`most_connections`].
+/// The most connections of the metrics server, for probes and scrapes. Open files are reserved for them: see
+/// [`most_connections`].
 const MAX_PROBES: usize = 64;
-/// The longest that the first head of a connection may take.
+/// The deadline for the first request head of a connection.
 const HEAD: Duration = Duration::from_secs(10);
-/// How long a client may take to read the end of an answer to a request that was not read to its end.
+/// The time that a client has to read the end of an answer, where the server has not read the whole request.
 const LINGER: Duration = Duration::from_secs(2);
-/// What the system keeps of what a client has sent, or has not taken, bytes: so it is no more than it is here.
+/// The size of the kernel's receive and send buffers of a connection, in bytes, so that the kernel buffers no
+/// more of a connection than this program does.
 const SOCKET_BYTES: usize = 64 << 10;
-/// The part of the memory that the requests of HTTP/2 connections may hold.
+/// The requests of HTTP/2 connections may hold the usable memory divided by this.
 const HTTP2_SHARE: usize = 8;
-/// How long connections are still taken in that were made before new ones were refused.
+/// How long the server still accepts connections that were made before it refused new ones.
 const LAST_CONNECTIONS: Duration = Duration::from_millis(100);
-/// How long a client that has connected before the server stops has to ask for something.
+/// The time that a client has to send a first request, if it connected before the server stops.
 const LAST_REQUESTS: Duration = Duration::from_secs(1);
 
 /// The two servers: predictions on all cores, metrics and probes on a thread of their own, so that neither waits for
@@ -87,12 +89,12 @@ impl Servers {
         Ok(servers)
     }
 
-    /// From now on each answer asks its client to connect elsewhere.
+    /// From now on, each answer asks its client to close the connection.
     pub(super) fn drain(&self) {
         self.connections.drain();
     }
 
-    /// Refuse new connections, answer those that were made, and end.
+    /// Refuse new connections, answer the requests of the existing ones, and stop.
     pub(super) async fn stop(self) {
         if refuse_new(&self.listener).is_ok() {
             tokio::time::sleep(LAST_CONNECTIONS).await;
@@ -102,20 +104,21 @@ impl Servers {
     }
 }
 
-/// What can be asked of a server, and by whom.
+/// The routes of a server, and the clients that may use them.
 #[derive(Clone)]
 struct Routes {
     configure: fn(&mut ServiceConfig),
-    /// The origins of other pages that may ask; none where browsers are to let no other page ask.
+    /// The origins of other web pages that may send requests (CORS). If empty, browsers let no other page
+    /// send any.
     origins: Vec<String>,
-    /// Who is asked for what.
+    /// The certificate of the server, and the tokens that clients need.
     security: Security,
-    /// Whether answers are compressed for those who take it.
+    /// Whether answers are compressed for clients that accept it.
     compresses: bool,
 }
 
 impl Routes {
-    /// As the arguments have it, else the spec.
+    /// The routes for predictions, with the settings of the arguments, else those of the spec.
     fn predict(args: &RunArgs, state: &State) -> Result<Self, RunError> {
         let serving = &state.detector.spec().serving;
         let of_spec = serving.cors.as_ref().map(|cors| cors.allowed_origins.clone()).unwrap_or_default();
@@ -144,10 +147,10 @@ impl Routes {
     }
 }
 
-/// The routes of a thread, once they are made.
+/// The factory of the routes of a thread.
 type Routed = BoxServiceFactory<(), Request, Response<BoxBody>, Error, ()>;
 
-/// What a server answers by.
+/// The parts that a server needs to answer requests.
 #[derive(Clone)]
 struct Parts {
     state: Data<State>,
@@ -161,7 +164,7 @@ impl Parts {
     fn serve(self, listener: TcpListener, workers: usize, stop_timeout: u64) -> std::io::Result<Server> {
         let server = Server::build().workers(workers).disable_signals().shutdown_timeout(stop_timeout);
         let stopping = server.graceful_shutdown_signal();
-        // Beyond what may stay: those that have to wait until others have made room.
+        // Eight more than may stay open: new connections that wait until others have closed.
         let most = self.connections.most().div_ceil(workers) + 8;
         let service = move || {
             let (parts, stopping) = (self.clone(), stopping.clone());
@@ -179,7 +182,7 @@ impl Parts {
         Ok(server.max_concurrent_connections(most).listen("http", listener, service)?.run())
     }
 
-    /// What a thread answers its connections by: the routes behind HTTP/1, and behind HTTP/2.
+    /// The service by which a thread answers its connections: the routes behind HTTP/1, and behind HTTP/2.
     async fn protocols<F: Future<Output = ()> + 'static>(
         self,
         stopped: impl Fn() -> F + Clone + 'static,
@@ -211,7 +214,8 @@ impl Parts {
         Ok(serve.into_service())
     }
 
-    /// The connection of a client once it asks for something, who it is, and whether it speaks HTTP/2.
+    /// Wait until a client begins a request. Returns the connection, the client's address, and whether it
+    /// speaks HTTP/2.
     async fn asking(&self, stream: TcpStream) -> std::io::Result<(Connection, Option<SocketAddr>, bool)> {
         let (peer, tls) = (stream.peer_addr().ok(), self.routes.security.tls());
         let mut connection = Connection::accept(stream, &self.connections, tls, self.silence).await?;
@@ -219,7 +223,7 @@ impl Parts {
         Ok((connection, peer, is_http2))
     }
 
-    /// The routes, behind what a request has to pass before them: nothing, where nothing is asked of it.
+    /// The routes behind the checks of tokens and CORS; without tokens and origins, the routes alone.
     fn app(&self) -> Routed {
         let app = App::new().app_data(self.state.clone()).configure(self.routes.configure);
         let tokens = self.routes.security.tokens.clone();
@@ -231,9 +235,9 @@ impl Parts {
         self.answering(app.wrap(Condition::new(is_guarded, guard)).wrap(self.routes.cors()))
     }
 
-    /// The answers of these routes as they are sent. An answer says so where it is the last of its connection. HTTP/1.0 knows no
-    /// chunks: there the end of an answer whose length is not known beforehand is the end of the connection (RFC 9112, section
-    /// 6.3).
+    /// Finish the answers of these routes for sending: compress them, and mark the last answer of a
+    /// connection. HTTP/1.0 has no chunked encoding: there, the end of the connection ends an answer whose
+    /// length is not known beforehand (RFC 9112, section 6.3).
     fn answering<T, B>(&self, app: App<T>) -> Routed
     where
         T: ServiceFactory<
@@ -247,7 +251,8 @@ impl Parts {
         T::Future: 'static,
         B: MessageBody + 'static,
     {
-        // A handle for each request: of one thread, so that threads do not take turns at its count.
+        // Each request clones this handle of its thread, so that threads do not contend for a reference
+        // count.
         let parts = Rc::new(self.clone());
         let answer = move |request, app: &_| {
             let (parts, answer) = (parts.clone(), Service::call(app, request));
@@ -274,13 +279,14 @@ impl Parts {
     }
 }
 
-/// When a server that stops waits no longer for clients that have asked nothing yet.
+/// Wait until a stopping server drops the clients that have not sent a request yet.
 async fn after(stopped: impl Future<Output = ()>) {
     stopped.await;
     tokio::time::sleep(LAST_REQUESTS).await;
 }
 
-/// Nothing may come or go for longer than an idle connection may stay, or a client may wait for its verdicts.
+/// The longest time without traffic on a connection: longer than an idle connection may stay open, and than a
+/// client may wait for its verdicts.
 fn longest_silence(keep_alive: Duration, state: &State) -> Duration {
     let interval = Duration::from(state.detector.spec().interval);
     keep_alive.saturating_add(interval.saturating_mul(2)).saturating_add(HEAD * 3)
@@ -289,14 +295,16 @@ fn longest_silence(keep_alive: Duration, state: &State) -> Duration {
 fn listen(address: &Address) -> Result<TcpListener, RunError> {
     let listener = address.listen().map_err(|error| RunError::Listen(address.clone(), error))?;
     let socket = SockRef::from(&listener);
-    // Accepted sockets have the sizes of the one that listens. Without them they take more memory, and work.
+    // Accepted sockets inherit the buffer sizes of the listening one. If these cannot be set, connections
+    // take more memory, but work.
     let _ = socket.set_send_buffer_size(SOCKET_BYTES);
     let _ = socket.set_recv_buffer_size(SOCKET_BYTES);
     Ok(listener)
 }
 
-/// Let no new connection be made, and lose none that was: a socket that is closed resets those that wait in it. A filter
-/// (classic BPF) drops the packets that begin one (SYN without ACK); who sent it tries again, and finds nobody.
+/// Refuse new connections, but lose none that was made: closing the socket would reset those that wait to be
+/// accepted. A filter (classic BPF) drops the packets that begin a connection (SYN without ACK). Their sender
+/// retries, and then finds no server.
 fn refuse_new(listener: &TcpListener) -> std::io::Result<()> {
     const FLAGS: u32 = 13; // their place in the TCP header
     const SYN: u32 = 0x02;

@@ -1,4 +1,4 @@
-//! What was kept in; the model to begin with out, and what its predecessor remembered.
+//! The stored files of an earlier process in; the model to start with, and the snapshot of that process, out.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,22 +16,22 @@ use crate::lifecycle::store::snapshot::Snapshot;
 use crate::lifecycle::store::{StateDirectory, training_end};
 use crate::model::model::Model;
 
-/// What there is to begin with.
+/// The model and the state that a run starts with.
 pub(super) struct Start {
-    /// The model that serves from the first moment on; none where one must be trained or loaded.
+    /// The model that serves from the start; `None` where one must be trained or loaded.
     pub(super) model: Option<Arc<Model>>,
-    /// What was remembered, if it is of the same sensors.
+    /// The snapshot of the earlier process, if it is of the same sensors.
     pub(super) snapshot: Option<Snapshot>,
-    /// Whether a pin asks for a model that is not there.
+    /// The rejection, where the spec pins a model that is not there.
     pub(super) rejected: Option<Rejected>,
     /// The folder of `--state`, locked.
     pub(super) directory: Option<StateDirectory>,
-    /// What a person should know: files that cannot be used, and why.
+    /// Sentences for the log: the files that cannot be used, and why.
     pub(super) notes: Vec<String>,
 }
 
 impl Start {
-    /// Look at the stored model and into the state directory. Files that cannot be used stop nothing.
+    /// Read the stored model and the state directory. Files that cannot be used are ignored, and noted.
     pub(super) fn new(args: &RunArgs, detector: &Valid, directory: Option<StateDirectory>) -> Self {
         let requirements = ModelRequirements::new(detector);
         let kept = directory.as_ref().map(StateDirectory::model);
@@ -52,7 +52,7 @@ impl Start {
     }
 }
 
-/// The folder of `--state`, which this process then has to itself.
+/// Open and lock the folder of `--state`, where there is one.
 pub(super) fn state_directory(args: &RunArgs) -> Result<Option<StateDirectory>, RunError> {
     let open = |path: &Path| {
         StateDirectory::open(path).map_err(|source| RunError::State { path: path.to_owned(), source })
@@ -60,7 +60,8 @@ pub(super) fn state_directory(args: &RunArgs) -> Result<Option<StateDirectory>, 
     args.state.as_deref().map(open).transpose()
 }
 
-/// The model in a file, as the spec wants it; none where there is no file, or where it cannot be used.
+/// Read the model in a file and fit it to the spec; `None` where there is no file, or where the model cannot
+/// be used, with the reason added to `notes`.
 pub(super) fn fitted(
     file: &Path,
     requirements: &ModelRequirements,
@@ -88,7 +89,7 @@ fn snapshot(directory: &StateDirectory, detector: &Valid) -> Result<Option<Snaps
     snapshot.map_err(|error| format!("{} is not used: {error}", directory.snapshot().display()))
 }
 
-/// The model that `model.load` names, as it is now.
+/// Load the model that `model.load` names.
 pub(super) async fn load(args: &RunArgs, detector: &Valid) -> Result<Arc<Model>, LoadError> {
     let ModelKind::Load(spec) = detector.model() else {
         unreachable!("only a detector that trains nothing loads")

@@ -26,7 +26,7 @@ impl Stop {
         })
     }
 
-    /// Resolves at the next signal: the exit code of a program that a signal ends.
+    /// Wait for the next SIGTERM or SIGINT. Returns the exit code of a program that this signal ends.
     pub(super) async fn signal(&mut self) -> i32 {
         tokio::select! {
             _ = self.terminate.recv() => 128 + SignalKind::terminate().as_raw_value(),
@@ -34,7 +34,8 @@ impl Stop {
         }
     }
 
-    /// Resolves when it is time to stop; true when others may still be sending requests here.
+    /// Wait for SIGTERM, SIGINT or the end of `--duration`. True for SIGTERM: clients may still send
+    /// requests.
     pub(super) async fn asked(&mut self) -> bool {
         let end = async {
             match self.end {
@@ -50,8 +51,8 @@ impl Stop {
     }
 }
 
-/// Set by the first SIGINT or SIGTERM from now on; the second ends the process at once. What writes a file can end it
-/// after a whole row.
+/// A flag that the first SIGINT or SIGTERM sets; the second one ends the process at once. Code that writes a
+/// file can thus stop after a whole row.
 pub(super) fn flag() -> io::Result<Arc<AtomicBool>> {
     let stopped = Arc::new(AtomicBool::new(false));
     let (shared, runtime) = (stopped.clone(), Builder::new_current_thread().enable_all().build()?);

@@ -1,4 +1,4 @@
-//! The arguments of `detector score`, and what they ask of each row.
+//! The arguments of `detector score`, and the output that they request for each row.
 
 use std::path::PathBuf;
 
@@ -61,7 +61,7 @@ pub struct ScoreArgs {
 }
 
 impl ScoreArgs {
-    /// What is asked for by name or by the output's name.
+    /// The format of `--format`, else that of the output's extension; `None` without both.
     pub(super) fn named_format(&self) -> Option<RowFormat> {
         self.format.or_else(|| RowFormat::of_file(&self.output))
     }
@@ -70,7 +70,8 @@ impl ScoreArgs {
         self.named_format().unwrap_or(RowFormat::Csv)
     }
 
-    /// Whether scores are all that is wanted: a hundred thousand rows take no longer than their reading.
+    /// Whether only scores are requested, as CSV. A faster code path writes these: scoring a hundred thousand
+    /// rows takes no longer than reading them.
     pub(super) fn is_plain(&self) -> bool {
         self.keep.is_empty()
             && !self.contributions
@@ -79,7 +80,7 @@ impl ScoreArgs {
             && self.format() == RowFormat::Csv
     }
 
-    /// What has to be known of each row.
+    /// Which rows need contributions and reasons; `None` where scores are enough.
     pub(super) fn explain(&self) -> Option<Explain> {
         match self {
             Self { contributions: true, .. } => Some(Explain::Always),

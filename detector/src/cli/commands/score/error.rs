@@ -14,15 +14,15 @@ pub enum ScoreError {
     /// The rows cannot be read or scored.
     #[error(transparent)]
     Table(#[from] TableScorerError),
-    /// Columns that are not as many as the model's.
+    /// The number of given columns is not the number of the model's columns.
     #[error("columns must be as many as the model's, {model}, got {names}")]
     Columns {
-        /// The model's columns.
+        /// The number of the model's columns.
         model: usize,
-        /// The names given.
+        /// The number of given names.
         names: usize,
     },
-    /// There is nothing of which there could be a mean.
+    /// No row has a score, so that there are no mean contributions.
     #[error("{0}: expected rows with a score, got none")]
     NoScores(String),
 }

@@ -8,8 +8,9 @@ use crate::cli::score_output::{RowFormat, RowWriter};
 use crate::ingest::parquet::column_type::ColumnType;
 use crate::model::judgement::Judgement;
 
-/// Sums over the rows so far. A contribution is a share, so its mean over rows is one too: the mean absolute contribution of a
-/// column, as SHAP's global importance is the mean absolute SHAP value (Lundberg and others, 2020).
+/// The sums of the contributions over the rows so far. The importance of a column is its mean absolute
+/// contribution, as SHAP's global importance is the mean absolute SHAP value (Lundberg and others, 2020). A
+/// contribution is a share, so that its mean over the rows is a share, too.
 #[derive(Debug)]
 pub(super) struct Importances {
     columns: Vec<String>,
@@ -23,11 +24,11 @@ struct Mean {
     rows: usize,
 }
 
-/// What is known of a column.
+/// The importance of a column.
 struct Importance<'a> {
     column: &'a str,
     all: f64,
-    /// None where no row is anomalous.
+    /// The importance over the anomalous rows; `None` where no row is anomalous.
     anomalies: Option<f64>,
 }
 
@@ -43,13 +44,13 @@ impl Mean {
 }
 
 impl Importances {
-    /// Of these columns, of no row yet.
+    /// The sums for these columns, over no rows yet.
     pub(super) fn new(columns: &[String]) -> Self {
         let none = || Mean { sums: vec![0.0; columns.len()], rows: 0 };
         Self { columns: columns.to_vec(), all: none(), anomalies: none() }
     }
 
-    /// Count a row.
+    /// Add the contributions of a row.
     pub(super) fn add(&mut self, judgement: &Judgement) {
         self.all.add(&judgement.contributions);
         if judgement.anomalous {
@@ -57,12 +58,12 @@ impl Importances {
         }
     }
 
-    /// Whether there is no row to be judged by.
+    /// Whether no row was added.
     pub(super) fn is_empty(&self) -> bool {
         self.all.rows == 0
     }
 
-    /// The most important first; of equals, the first column.
+    /// The importances, the highest first; equal ones in the order of the columns.
     fn sorted<'a>(&'a self) -> Vec<Importance<'a>> {
         let importance = |(at, column): (usize, &'a String)| {
             let all = self.all.of(at)?;
@@ -73,7 +74,7 @@ impl Importances {
         sorted
     }
 
-    /// A row for each column.
+    /// Write a row for each column.
     ///
     /// # Errors
     /// They cannot be written.
@@ -94,7 +95,7 @@ impl Importances {
 }
 
 impl fmt::Display for Importances {
-    /// For people.
+    /// A table for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widest = self.columns.iter().map(|column| column.chars().count()).max().unwrap_or_default();
         let width = widest.max("column".len());

@@ -4,11 +4,11 @@
 pub mod args;
 /// Why rows cannot be scored.
 pub mod error;
-/// What a report shows.
+/// The page of `--report`.
 mod shown;
-/// A row out for each row in.
+/// The output: a row for each row of the input.
 mod rows;
-/// What each column does to the scores.
+/// The importance of each column for the scores.
 mod importances;
 
 use std::fs::File;
@@ -30,7 +30,7 @@ use crate::scoring::table_scorer::{TableScorer, TableScorerError, block};
 /// Score every row.
 ///
 /// # Errors
-/// A file cannot be read or written, or a row is refused: what was written before stays.
+/// A file cannot be read or written, or a row is refused. The rows written before stay in the output.
 pub fn run(args: &ScoreArgs) -> Result<(), ScoreError> {
     let inputs: [&Path; 2] = [&args.model, &args.input];
     for output in args.report.iter().chain([&args.output]) {
@@ -68,7 +68,7 @@ pub fn run(args: &ScoreArgs) -> Result<(), ScoreError> {
 
 fn table(args: &ScoreArgs, scorer: &TableScorer, columns: &[String]) -> Result<Table, CsvError> {
     let table = Table::open(&args.input, &Selection::Named(columns))?.with_kept(&args.keep)?;
-    // What looks back would take a hole for a value in every window that it is in.
+    // A model that looks back would use a missing cell in every window around it: there, it is an error.
     let table = if scorer.model().recipe().memory() == 1 { table.with_missing() } else { table };
     if args.report.is_none() {
         return Ok(table);
@@ -77,7 +77,7 @@ fn table(args: &ScoreArgs, scorer: &TableScorer, columns: &[String]) -> Result<T
     if table.has("label") { table.with_label("label") } else { Ok(table) }
 }
 
-/// Over all rows of the table.
+/// Compute the importances over all rows of the table.
 fn importances(
     args: &ScoreArgs,
     scorer: &mut TableScorer,
@@ -91,7 +91,8 @@ fn importances(
     if importances.is_empty() { Err(ScoreError::NoScores(shown(&args.input))) } else { Ok(importances) }
 }
 
-/// As a table for people, unless a format is asked for, or a file.
+/// Write the importances: as a table for people on the standard output, unless a format is given; else as
+/// rows, by default as CSV.
 fn importances_to(
     args: &ScoreArgs,
     importances: &Importances,

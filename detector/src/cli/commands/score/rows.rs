@@ -1,4 +1,4 @@
-//! A model and a table in; a row for each row of it out, with as much as is asked for.
+//! A model and a table in; an output row with the requested columns for each row of the table out.
 
 use std::io::{self, Write};
 
@@ -28,7 +28,7 @@ impl ScoreArgs {
         header
     }
 
-    /// The cells of a row after those that are kept.
+    /// Append the cells of a row that come after the kept ones.
     fn cells(&self, row: &Scored, sensors: &[String], row_cells: &mut Vec<Cell>) {
         let number = |number: Option<f64>| number.map_or(Cell::Missing, Cell::Number);
         row_cells.push(number(row.score));
@@ -47,7 +47,7 @@ impl ScoreArgs {
     }
 }
 
-/// Scores alone, block by block; the inner result is that of writing.
+/// Write score, severity and anomaly of each row as CSV, block by block. The inner result is that of writing.
 ///
 /// # Errors
 /// The rows cannot be read or scored.
@@ -77,7 +77,8 @@ fn write_scores(scores: &[Option<f64>], threshold: f64, output: &mut impl Write)
     Ok(())
 }
 
-/// A row's score, and its judgement where more is wanted; nothing where its past is too short.
+/// A row's score, and its judgement where contributions or reasons are needed. All are `None` where the row's
+/// past is too short.
 #[derive(Default)]
 struct Scored {
     score: Option<f64>,
@@ -97,7 +98,8 @@ impl Scored {
     }
 }
 
-/// Rows with all that is wanted; the inner result is that of writing.
+/// Write each row with all requested columns, and add it to `shown` for the report. The inner result is that
+/// of writing.
 ///
 /// # Errors
 /// The rows cannot be read or scored.
@@ -146,7 +148,7 @@ fn scored(args: &ScoreArgs, scorer: &mut TableScorer, block: &[f64]) -> Result<V
     Ok(scorer.judgements(block, explain)?.into_iter().map(row).collect())
 }
 
-/// Sensor, feature, direction and expected range of what contributed most to an anomalous row.
+/// Sensor, feature, direction and expected range of an anomalous row's top contributor; else missing cells.
 fn reason(judgement: &Judgement, sensors: &[String]) -> [Cell; 5] {
     let top = judgement.top_contributor().filter(|_| judgement.anomalous);
     let Some((sensor, reason)) = top.and_then(|top| Some((top, judgement.reasons.get(top)?))) else {

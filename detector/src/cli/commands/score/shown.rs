@@ -9,7 +9,7 @@ use crate::report::page::Report;
 use crate::report::recording::Recording;
 use crate::scoring::table_scorer::TableScorer;
 
-/// What a report shows.
+/// The rows that a report shows.
 #[derive(Default)]
 pub(super) struct Shown {
     pub(super) cells: Vec<f64>,
@@ -17,7 +17,7 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    /// The page.
+    /// The page of the report as HTML.
     pub(super) fn page(
         &self,
         args: &ScoreArgs,
@@ -25,7 +25,7 @@ impl Shown {
         table: &mut Table,
         columns: &[String],
     ) -> String {
-        // A column of times that are none shows rows by their number.
+        // Where the column of times is invalid, the report shows rows by their number.
         let times = table.times().ok().flatten();
         let labels = table.labels();
         let recording = Recording::of_table(

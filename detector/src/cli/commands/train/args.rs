@@ -112,13 +112,13 @@ pub struct TrainArgs {
     pub(super) data_end_time: Timestamp,
 }
 
-/// A mode by the name that manifests know.
+/// Parse a mode by its name in manifests.
 fn mode(name: &str) -> Result<ForestMode, String> {
     let known = ForestMode::ALL.into_iter().find(|mode| mode.name() == name);
     known.ok_or_else(|| format!("expected one of {}", ForestMode::ALL.map(ForestMode::name).join(", ")))
 }
 
-/// A number of rows.
+/// A parser of a number of rows between `least` and `most`, both included.
 fn within(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> + Clone {
     move |text| {
         let number = text.parse().ok().filter(|number| (least..=most).contains(number));
@@ -126,7 +126,7 @@ fn within(least: usize, most: usize) -> impl Fn(&str) -> Result<usize, String> +
     }
 }
 
-/// A feature by the name that manifests know.
+/// Parse a feature by its name in manifests.
 fn feature(name: &str) -> Result<Feature, String> {
     serde_json::from_value(name.into()).map_err(|error| error.to_string())
 }

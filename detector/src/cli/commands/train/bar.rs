@@ -1,14 +1,14 @@
-//! How far a training is in; a bar on a terminal out, and nothing in a pipe.
+//! The progress of a training in; a bar on a terminal out, and nothing in a pipe.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::ingest::progress::Progress;
 
-/// The bar of one training. It goes when it is dropped.
+/// The bar of one training. It disappears when it is dropped.
 pub(super) struct Bar(ProgressBar);
 
 impl Bar {
-    /// Not shown before there is something to show.
+    /// Create the bar. It is not shown before the first progress.
     pub(super) fn new() -> Self {
         let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}")
             .expect("the template is well-formed: a test trains");

@@ -19,33 +19,33 @@ pub enum TrainError {
     /// The data cannot be read.
     #[error(transparent)]
     Csv(#[from] CsvError),
-    /// Too little to learn from.
+    /// The table has too few rows to learn from.
     #[error("{}: expected at least 2 rows to learn from, got {rows}", input.display())]
     TooFew {
         /// The file.
         input: PathBuf,
-        /// Its rows.
+        /// The number of its rows.
         rows: usize,
     },
     /// Parameters out of range.
     #[error(transparent)]
     Params(#[from] ParamsError),
-    /// What is chosen cannot be given.
+    /// An option is given that mode Auto chooses itself.
     #[error("mode Auto chooses --sample-size and --extension: they must be left out")]
     Chosen,
     /// The data allows no forest, or no threshold.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// Times are needed that the file does not have.
+    /// An option needs the times of the rows, which the file does not have.
     #[error("{0} needs the times of the rows: expected a column \"timestamp\", got none")]
     NoTimes(&'static str),
-    /// A rate that is none.
+    /// The alerts per day are not a number over 0.
     #[error("alerts per day must be greater than 0, got {0}")]
     AlertsPerDay(f64),
-    /// A fixed score that is none.
+    /// The fixed score is not between 0 and 1.
     #[error("score must be greater than 0 and less than 1, got {0}")]
     Score(f64),
-    /// Another system's file that holds no forest.
+    /// The file of another system cannot be imported.
     #[error("{}: {source}", path.display())]
     Import {
         /// The file.
@@ -53,15 +53,15 @@ pub enum TrainError {
         /// Why.
         source: Box<interchange::Error>,
     },
-    /// Names that are not as many as the imported forest's columns.
+    /// The number of names is not the number of the imported forest's columns.
     #[error("columns must be as many as the imported forest's, {forest}, got {names}")]
     Columns {
-        /// The forest's columns.
+        /// The number of the forest's columns.
         forest: usize,
-        /// The names given.
+        /// The number of given names.
         names: usize,
     },
-    /// The labels have no figures.
+    /// The figures of the labelled rows cannot be computed.
     #[error(transparent)]
     Labels(#[from] LabelledRowsError),
     /// The label is one of the columns.
@@ -70,10 +70,10 @@ pub enum TrainError {
     /// The manifest is invalid.
     #[error(transparent)]
     Manifest(#[from] FileError),
-    /// It trains nothing.
+    /// The manifest loads its model instead of training one.
     #[error("{0}: expected a manifest that trains a model, got model.load")]
     Loads(String),
-    /// A source of the manifest keeps nothing of the past.
+    /// A source of the manifest has no history.
     #[error(
         "source {0:?} has no history to train on: `detector run` trains on the readings that arrive, and GET /model on its metrics port is the model"
     )]
@@ -81,7 +81,7 @@ pub enum TrainError {
     /// The sources or the training failed.
     #[error(transparent)]
     Monitor(#[from] MonitorError),
-    /// No connections can be made.
+    /// The client for connections to other servers cannot be created.
     #[error(transparent)]
     Outgoing(#[from] OutgoingError),
     /// A file cannot be read or written.

@@ -1,4 +1,4 @@
-//! Another system's file in, a model out.
+//! Another system's model file in, a model out.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,8 @@ use super::trained::{Trained, checked};
 use crate::cli::commands::model_file;
 use crate::model::model::{Model, as_they_are};
 
-/// A forest that was grown elsewhere. Its data is not known, so its samples are those of one tree.
+/// Import a forest that another system has trained. Its training data is not known, so that its number of
+/// samples is that of one tree.
 ///
 /// # Errors
 /// The file is refused, or the options do not fit it.
@@ -44,7 +45,7 @@ pub(super) fn imported(args: &TrainArgs, path: &Path) -> Result<Trained, TrainEr
     Ok(Trained { warnings, model: Arc::new(model), labelled: None })
 }
 
-/// `value`, which `POST /predict` knows, or `x0`, `x1` and so on.
+/// Names for unnamed columns: `value` for a single one, as in `POST /predict`, else `x0`, `x1` and so on.
 fn unnamed(columns: usize) -> Vec<String> {
     match columns {
         1 => vec!["value".to_owned()],

@@ -1,4 +1,4 @@
-//! A manifest in, the model that `detector run` would begin with out.
+//! A manifest in, the model that `detector run` would start with out.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +16,8 @@ use crate::model::judge::Explain;
 use crate::outgoing::Outgoing;
 use crate::wall_clock;
 
-/// Train on the history of the manifest's sources, as a start of the detector does: the same readings give the same file.
+/// Train on the history of the manifest's sources, as `detector run` does when it starts. The same readings
+/// give the same file.
 ///
 /// # Errors
 /// The manifest is invalid or loads its model, or a source fails or has no history.

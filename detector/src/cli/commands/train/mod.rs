@@ -4,15 +4,15 @@
 pub mod args;
 /// Why there is no model.
 pub mod error;
-/// How far it is.
+/// The progress bar.
 mod bar;
-/// What a training gives.
+/// The result of a training.
 mod trained;
-/// A model of the rows of a table.
+/// Training on the rows of a table.
 mod rows;
-/// A model of the history of a manifest's sources.
+/// Training on the history of a manifest's sources.
 mod manifest;
-/// A model of another system's file.
+/// Import of another system's model file.
 mod imported;
 
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ use super::model_file;
 use crate::cli::stdout::note;
 use crate::model::model::Model;
 
-/// Train or import, write the model, and say on the standard error what it is.
+/// Train or import a model, write it, and print a summary of it on the standard error.
 ///
 /// # Errors
 /// The input is refused, or a file cannot be written.
@@ -48,7 +48,7 @@ pub fn run(args: &TrainArgs) -> Result<(), TrainError> {
     Ok(())
 }
 
-/// One line for the person who waits.
+/// One line about the model, for people.
 fn summary(model: &Model) -> String {
     format!(
         "{}: {} trees over {} ({} samples), threshold {:.4}, {}",

@@ -1,4 +1,4 @@
-//! A table in, a model of its rows out, and the labels that are known of them.
+//! A table in; a model of its rows, and their labels where it has any, out.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::model::model::Model;
 use crate::model::training::{self, Fit};
 use crate::model::vectors::{Missing, VectorBuilder, Vectors};
 
-/// A forest that is grown from the rows of the input, as `training` grows that of a detector.
+/// Train a forest on the rows of the input, by the same module `training` that trains that of a detector.
 ///
 /// # Errors
 /// The table or the options are refused.
@@ -78,7 +78,7 @@ fn rows(args: &TrainArgs) -> Result<Rows, TrainError> {
     Ok(Rows { sensors, vectors, labelled })
 }
 
-/// The times of the rows. Where nothing depends on them, a column that is no times is not refused.
+/// The times of the rows; `None` without them. Invalid times are an error only if an option needs times.
 fn times(args: &TrainArgs, table: &mut Table) -> Result<Option<Vec<Timestamp>>, TrainError> {
     let by = args.alerts_per_day.map(|_| "--alerts-per-day");
     let needed = by.or_else(|| args.features.contains(&Feature::DailyResidual).then_some("DailyResidual"));
@@ -107,7 +107,7 @@ fn threshold_by(args: &TrainArgs) -> Result<Cut, TrainError> {
     }
 }
 
-/// What the model does not learn from, where columns are left out by name.
+/// The columns that the model does not learn from: those of `--exclude` and `--label`.
 fn excluded(args: &TrainArgs) -> Vec<String> {
     args.exclude.iter().flatten().chain(&args.label).cloned().collect()
 }

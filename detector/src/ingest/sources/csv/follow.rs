@@ -1,4 +1,4 @@
-//! A CSV file that grows in; its rows, those that are there and those that are appended, out.
+//! A CSV file that grows in; its rows, first the existing ones and then those that are appended, out.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -37,7 +37,7 @@ impl Followed {
     }
 }
 
-/// What the thread that reads says.
+/// A message from the thread that reads the file.
 enum Step {
     Opened,
     Row(Readings),
@@ -45,7 +45,7 @@ enum Step {
 
 #[async_trait]
 impl Source for Followed {
-    /// What is in the file arrives when it is opened.
+    /// The existing rows arrive as live readings when the file is opened.
     fn remembers(&self) -> bool {
         false
     }
@@ -100,7 +100,7 @@ fn read(
     Ok(())
 }
 
-/// Ends a thread that reads when it is dropped.
+/// Stops the thread that reads when this value is dropped.
 #[derive(Default)]
 struct Stop(Arc<AtomicBool>);
 
@@ -110,7 +110,7 @@ impl Drop for Stop {
     }
 }
 
-/// A file whose end is waited at, until it is stopped.
+/// A reader that waits for more at the end of the file, until it is stopped.
 struct Growing {
     file: File,
     path: PathBuf,
@@ -119,7 +119,7 @@ struct Growing {
 }
 
 impl Growing {
-    /// Whether the file is no longer what its name leads to, or is shorter than what was read of it.
+    /// Whether the path now leads to another file, or the file is shorter than what was read of it.
     fn is_replaced(&self) -> io::Result<bool> {
         let (opened, named) = (self.file.metadata()?, self.path.metadata()?);
         Ok((opened.dev(), opened.ino()) != (named.dev(), named.ino()) || opened.len() < self.position)

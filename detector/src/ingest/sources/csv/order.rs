@@ -1,4 +1,4 @@
-//! Rows as a file has them in; rows whose time never falls out.
+//! Rows in the order of a file in; the rows, in ascending order of time, out.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,13 +10,13 @@ use super::super::delimited::CsvError;
 use super::row::{Row, RowReader};
 use crate::ingest::status::SourceStatus;
 
-/// The rows of a recording that were dropped because their time falls, each counted once, however often the recording is
-/// read.
+/// The count of the rows of a recording that were dropped because their time is before that of a row above.
+/// Each row is counted once, even if the recording is read several times.
 #[derive(Debug)]
 pub(super) struct Dropped {
     file: String,
     status: Option<Arc<SourceStatus>>,
-    /// The last line that was counted, and how many were.
+    /// The last line that was counted, and the number of rows counted.
     last: AtomicU64,
     count: AtomicU64,
 }
@@ -45,7 +45,7 @@ impl Dropped {
         }
     }
 
-    /// The recording has ended: how many rows were dropped, where that is not known yet.
+    /// Log at the end of the recording how many rows were dropped, if the log does not have it yet.
     fn finish(&self) {
         let count = self.count.swap(1, Ordering::Relaxed);
         if count > 1 {
@@ -57,13 +57,13 @@ impl Dropped {
     }
 }
 
-/// The rows in order.
+/// The rows of a recording in ascending order of time.
 pub(super) enum InOrder {
-    /// As they come, without those whose time falls.
+    /// The rows in the order of the file, without those whose time is before that of a row above.
     Dropping { rows: RowReader, before: Option<Timestamp>, dropped: Arc<Dropped> },
-    /// All of them, once they have been read.
+    /// All rows, which are not read yet: the first call reads and sorts them.
     Unsorted(Option<RowReader>),
-    /// All of them.
+    /// All rows, sorted.
     Sorted(Sorted),
 }
 
@@ -71,7 +71,7 @@ impl InOrder {
     pub(super) fn new(rows: RowReader, order: OutOfOrder, dropped: Arc<Dropped>) -> Self {
         match order {
             OutOfOrder::Sort => Self::Unsorted(Some(rows)),
-            // The reader fails where it is asked to.
+            // For `Fail`, the row reader returns the error.
             OutOfOrder::Drop | OutOfOrder::Fail => Self::Dropping { rows, before: None, dropped },
         }
     }
@@ -110,17 +110,17 @@ impl Iterator for InOrder {
     }
 }
 
-/// The numbers of a whole recording, as dense as they can be.
+/// The rows of a whole recording, sorted, in as little memory as possible.
 #[derive(Default)]
 pub(super) struct Sorted {
     rows: Vec<Place>,
-    /// Of one row after another; NaN is missing.
+    /// The values of one row after another; NaN is missing.
     values: Vec<f64>,
-    /// The places of the rows, latest first.
+    /// The indices of the rows that are left, latest first.
     left: Vec<usize>,
 }
 
-/// A row, and where its values begin.
+/// A row, and the index of its first value.
 struct Place {
     time: Timestamp,
     label: Option<bool>,

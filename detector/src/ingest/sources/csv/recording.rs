@@ -1,4 +1,4 @@
-//! A CSV file that has ended in, its readings out: a source whose history is all there is.
+//! A complete CSV file in; its readings out. The source has no readings but its history.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use crate::ingest::sources::data_directory::DataDirectory;
 use crate::ingest::sources::delimited::{CsvError, Rows};
 use crate::ingest::status::SourceStatus;
 
-/// A recording as a source: its history is all there is.
+/// A recording as a source, which has no readings but its history.
 pub struct File {
     spec: Csv,
     dropped: Arc<Dropped>,
 }
 
 impl File {
-    /// The file, which is looked into: so that what is wrong with its header or its first row is known at once.
+    /// Open the file and check its header and first row, so that errors in them are found at once.
     ///
     /// # Errors
     /// As [`Recording::open`].
@@ -67,11 +67,11 @@ impl Source for File {
 /// A recording, replayed from its first row to its last. After an error it gives nothing more.
 pub struct Recording {
     rows: InOrder,
-    /// Read already, and of the next instant.
+    /// A row that was read ahead: it belongs to the next instant.
     ahead: Option<Row>,
     sensors: usize,
     is_labelled: bool,
-    /// When the run of rows that are labelled began.
+    /// The time of the first row of the current run of rows labelled anomalous.
     labelled_since: Option<Timestamp>,
 }
 
@@ -79,7 +79,7 @@ impl Recording {
     /// Open the file, find the columns in its header and the time format in its first row.
     ///
     /// # Errors
-    /// The file cannot be read, has no rows, lacks a column, or its first timestamp is none.
+    /// The file cannot be read, has no rows, lacks a column, or its first timestamp is invalid.
     pub fn open(spec: &Csv) -> Result<Self, SourceError> {
         File::open(spec, None)?.recording()
     }
@@ -90,7 +90,8 @@ impl Recording {
         dropped: Arc<Dropped>,
     ) -> Result<Self, SourceError> {
         let confined = DataDirectory::here().is_confined();
-        // In a pod, the file may be a Secret that was mounted beside the recordings, and the log is everybody's.
+        // In a pod, the file may be a Secret that was mounted beside the recordings, and many people can read
+        // the log.
         let rows = Rows::new(&spec.path, input)?.discreet(confined);
         let rows = RowReader::new(spec, rows, confined)?;
         Ok(Self {
@@ -132,7 +133,8 @@ impl Recording {
         Ok(Some(Readings { time, values, truth: self.truth(time, label) }))
     }
 
-    /// A run of rows that are labelled is one event. A row whose label is missing counts neither way.
+    /// The active faults of a row by its label. A run of rows labelled anomalous is one event. Where the
+    /// label is missing, they are unknown.
     fn truth(&mut self, time: Timestamp, label: Option<bool>) -> Option<Vec<ActiveFault>> {
         if !self.is_labelled {
             return None;

@@ -1,4 +1,4 @@
-//! The rows of a recording in, as cells; as times, values and labels out.
+//! The rows of a recording, as cells, in; the same rows, as times, values and labels, out.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,15 +13,15 @@ use super::super::timestamp::TimeParser;
 /// Between the parts of a series' name.
 const SEPARATOR: char = '\u{1f}';
 
-/// What one row says.
+/// The parsed content of a row.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Row {
-    /// Counted from 1.
+    /// The line of the row, counted from 1; 0 for a sorted row.
     pub(super) line: u64,
     pub(super) time: Timestamp,
-    /// The sensors that the row is of; none where it is of all.
+    /// The sensors that the row has values of; none where it has those of all sensors.
     pub(super) sensors: Option<Arc<[usize]>>,
-    /// A value of each of them.
+    /// One value for each of these sensors.
     pub(super) values: Vec<Option<f64>>,
     /// Whether it is labelled an anomaly; none where it is unknown.
     pub(super) label: Option<bool>,
@@ -37,22 +37,22 @@ pub(super) struct RowReader {
     before: Option<Timestamp>,
 }
 
-/// Where in a row the cells are.
+/// The columns of a row's cells.
 struct Columns {
     time: usize,
-    /// Of each sensor.
+    /// The column of each sensor's value.
     values: Vec<usize>,
     series: Option<Series>,
     label: Option<usize>,
 }
 
-/// Which sensors a row is of: several where it has a column for each.
+/// The assignment of rows to sensors by series. A row has several sensors where each of them has a column.
 struct Series {
     columns: Vec<usize>,
     sensors: HashMap<String, Arc<[usize]>>,
     /// The name of the row at hand.
     name: String,
-    /// Whether a row of no sensor was met.
+    /// Whether the log has a line about rows of no sensor.
     met_another: bool,
 }
 
@@ -68,7 +68,7 @@ impl RowReader {
     /// Find the columns in the header and the time format in the first row.
     ///
     /// # Errors
-    /// There are no rows, a column is not there, or the first timestamp is none.
+    /// There are no rows, a column is missing, or the first timestamp is invalid.
     pub(super) fn new(spec: &Csv, mut rows: Rows, confined: bool) -> Result<Self, CsvError> {
         rows.set_number_format(NumberFormat {
             decimal_comma: spec.decimal == Some(Decimal::Comma),
@@ -92,7 +92,7 @@ impl RowReader {
         }
     }
 
-    /// What the current row says; none where it is of no sensor.
+    /// Parse the current row; none where it belongs to no sensor.
     fn read(&mut self) -> Result<Option<Row>, CsvError> {
         let time = self.time()?;
         let number = |column: &usize| self.rows.number(*column);
@@ -145,8 +145,8 @@ impl RowReader {
 }
 
 impl Columns {
-    /// In a pod, a header with none of the spec's columns is no CSV that anybody meant: its words may be a Secret's, and are
-    /// not repeated.
+    /// Find the columns in the header. In a pod, a header with none of the spec's columns may not be from a
+    /// CSV file but from a Secret: its words are not repeated.
     fn find(spec: &Csv, rows: &Rows, confined: bool) -> Result<Self, CsvError> {
         let name = |sensor: &'_ CsvSensor| -> String {
             let default = if spec.series_columns.is_empty() { sensor.name.as_str() } else { "value" };
@@ -168,7 +168,7 @@ impl Columns {
 }
 
 impl Series {
-    /// None where each row is of all sensors.
+    /// Find the series columns of the spec; none where each row has values of all sensors.
     fn find(spec: &Csv, rows: &Rows) -> Result<Option<Self>, CsvError> {
         if spec.series_columns.is_empty() {
             return Ok(None);

@@ -1,6 +1,6 @@
-//! A cell in; the number in it, or that it is missing, or what was expected out.
+//! A cell in; its number, or that it is missing, or the error with what was expected, out.
 
-/// Words that stand for a missing value, in any case: pandas' and spreadsheets'.
+/// Words for a missing value, in upper or lower case, as pandas and spreadsheets write them.
 const MISSING: [&str; 10] = ["", "-", "nan", "-nan", "na", "n/a", "#n/a", "<na>", "null", "none"];
 
 /// How a file writes numbers.
@@ -8,7 +8,7 @@ const MISSING: [&str; 10] = ["", "-", "nan", "-nan", "na", "n/a", "#n/a", "<na>"
 pub struct NumberFormat {
     /// Whether a comma separates the fraction.
     pub decimal_comma: bool,
-    /// Cells that are missing besides the usual ones.
+    /// Further words for a missing value, besides the usual ones.
     pub null_values: Vec<String>,
 }
 
@@ -35,7 +35,7 @@ impl NumberFormat {
             if !self.decimal_comma {
                 return text.parse().ok();
             }
-            // A point would be a separator of thousands, or of the fraction after all: nobody can know.
+            // A point is ambiguous: it could separate thousands or the fraction.
             if text.contains('.') { None } else { text.replacen(',', ".", 1).parse().ok() }
         };
         number(text).or_else(|| number(text.strip_suffix('%')?.trim_ascii_end()))

@@ -1,4 +1,4 @@
-//! What can be wrong with a file of delimited text: where, and one sentence.
+//! The errors of a file of delimited text: the place, and one sentence.
 
 use std::borrow::Cow;
 use std::io::{self, ErrorKind};
@@ -37,10 +37,10 @@ pub enum Problem {
     /// No such file.
     #[error("no such file")]
     NoFile,
-    /// Outside of the folder where recordings are.
+    /// The path leads out of the folder of recordings.
     #[error("must be a file in {}", .0.display())]
     Outside(PathBuf),
-    /// None of the columns that the spec names.
+    /// The header has none of the columns that the spec names.
     #[error("the first line has none of the columns that the spec names: is it a CSV file?")]
     Foreign,
     /// A directory.
@@ -64,15 +64,15 @@ pub enum Problem {
     /// A Parquet file, where text is read.
     #[error("expected CSV text, got Parquet: {}", if cfg!(feature = "parquet") { "score, train, evaluate and compare read it" } else { parquet::WITHOUT })]
     Parquet,
-    /// Text in another encoding, which no byte order mark names: where in the line, and its bytes.
+    /// Text that is neither UTF-8 nor has a byte order mark: the place in the line, and its bytes.
     #[error("{place}: expected UTF-8, got \"{got}\": convert the file, as by iconv -f latin1 -t utf-8")]
     Encoding {
-        /// The column, or that it is the name of one.
+        /// The column, or the name of a column.
         place: String,
         /// What was there, with `\xe9` for a byte that is no ASCII.
         got: String,
     },
-    /// A row beyond all measure.
+    /// A row longer than 16 MiB (`LONGEST_ROW`).
     #[error("a row must be at most {LONGEST_ROW} bytes: is a quote left open?")]
     LongRow,
     /// A row with more or fewer cells than the header.
@@ -99,7 +99,7 @@ pub enum Problem {
         /// The names in the header.
         there: Vec<String>,
     },
-    /// The same, where the names are not repeated.
+    /// A column that the header does not name, in a message that does not repeat the header.
     #[error("no column {name:?} among the {count} of the first line")]
     NoColumnOf {
         /// The name that was asked for.
@@ -123,14 +123,14 @@ pub enum Problem {
         /// What was there.
         got: String,
     },
-    /// The same, where the cell is not repeated.
+    /// A cell that is not what its column should hold, in a message that does not repeat the cell.
     #[error("column {column:?}: expected {expected}, got {letters} letters that are none")]
     Letters {
         /// The column.
         column: String,
         /// What was expected.
         expected: Cow<'static, str>,
-        /// How many there were.
+        /// The number of characters in the cell.
         letters: usize,
     },
     /// A timestamp before that of the row above.
@@ -140,13 +140,13 @@ pub enum Problem {
         column: String,
         /// The timestamp.
         got: String,
-        /// The one above.
+        /// The timestamp of the row above.
         before: String,
     },
 }
 
 impl Problem {
-    /// What an error of the operating system, of gzip or of [`Metered`] means.
+    /// What an error of the operating system, of gzip or of `Metered` means.
     pub(in crate::ingest::sources) fn of(error: io::Error) -> Self {
         match error.kind() {
             ErrorKind::NotFound => Self::NoFile,

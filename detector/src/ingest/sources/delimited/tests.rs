@@ -196,7 +196,7 @@ fn a_header_of_a_thousand_columns_is_reported_in_part() {
     assert!(refused.ends_with("c38, c39 and 961 more"), "{refused}");
 }
 
-/// An endless input: only what stops at some point can be tested with it.
+/// An endless input, to test that reading stops at a limit.
 struct Endless(&'static [u8]);
 
 impl Read for Endless {

@@ -10,7 +10,7 @@ pub(super) enum Order {
     Big,
 }
 
-/// The order that a byte order mark says; none where there is no such mark.
+/// The byte order of a byte order mark; none where there is no mark.
 pub(super) fn order(head: &[u8]) -> Option<Order> {
     match head {
         [0xFF, 0xFE, ..] => Some(Order::Little),
@@ -25,7 +25,7 @@ pub(super) struct Utf16<R> {
     order: Order,
     /// The first half of a surrogate pair, whose other half is still to come.
     high: Option<u16>,
-    /// Made and not read.
+    /// Text that is produced and not read yet.
     text: VecDeque<u8>,
 }
 
@@ -34,7 +34,7 @@ impl<R: BufRead> Utf16<R> {
         Self { input, order, high: None, text: VecDeque::new() }
     }
 
-    /// Turn what is buffered into text. Nothing at the end.
+    /// Turn the buffered input into text; produce nothing at its end.
     fn advance(&mut self) -> io::Result<()> {
         let bytes = self.input.fill_buf()?;
         if bytes.is_empty() {
@@ -82,7 +82,7 @@ fn refused(why: &str) -> io::Error {
 
 impl<R: BufRead> Read for Utf16<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // A unit may be the first half of a character, and no text yet.
+        // A code unit may be the first half of a character, which is no text yet.
         while self.text.is_empty() {
             self.advance()?;
             if self.text.is_empty() && self.high.is_none() {

@@ -1,8 +1,9 @@
-//! Series and their samples in, as protocols of metrics push them; the readings of sensors out, and what can be none.
+//! Series and their samples, as metrics protocols push them, in; the readings of sensors, and the refused
+//! samples, out.
 //!
-//! A sensor is one series. Another one that its spec selects too is refused while the first is pushed; when the first has
-//! ended (its stale marker has come, or nothing for a minute and five intervals), the other one takes its place: so a pod
-//! that is replaced goes on being the sensor.
+//! A sensor is one series. A second series that the sensor selects too is refused while the first one is
+//! pushed. When the first has ended (by its stale marker, or after a silence of one minute, or five intervals
+//! if that is longer), the second takes its place, so that a pod that is replaced remains the same sensor.
 
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::MutexGuard;
@@ -13,29 +14,29 @@ use super::series::{Bound, Series};
 use crate::ingest::alignment::not_ahead;
 use crate::ingest::source::Reading;
 
-/// What Prometheus writes where a series has ended.
+/// The bits of the NaN that Prometheus writes at the end of a series.
 const STALE_MARKER: u64 = 0x7ff0_0000_0000_0002;
-/// A series that has not been pushed for so long, and for five intervals, has ended.
+/// The time without a push, or five intervals if that is longer, after which a series has ended.
 const SILENCE: SignedDuration = SignedDuration::from_mins(1);
 
-/// The longest name and labels of a sensor's series.
+/// The longest name and labels of a sensor's series, in bytes.
 const MAX_SERIES_BYTES: usize = 16 << 10;
 
 /// A sample of a series.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
-    /// When it was taken; none where no calendar has that time.
+    /// The time at which it was taken; none where a timestamp cannot hold it.
     pub time: Option<Timestamp>,
     /// Its value; NaN where there is none.
     pub value: f64,
 }
 
-/// Why a series is not the sensor's.
+/// Why a series is refused for a sensor.
 #[derive(Clone, Copy)]
 enum Unbound {
-    /// Its name and labels have so many bytes.
+    /// Its name and labels are too long, with this number of bytes.
     Long(usize),
-    /// Another one is.
+    /// The sensor already has another series.
     Second,
 }
 
@@ -49,20 +50,20 @@ pub struct Collector<'a> {
 }
 
 impl<'a> Collector<'a> {
-    /// For a request that came at `now`.
+    /// A collector for a request that arrived at `now`.
     pub fn new(inlet: &'a Inlet, now: Timestamp) -> Self {
         Self { inlet, bound: inlet.bound(), now, series: 0, items: Items::default() }
     }
 
-    /// What is added next is of the next series of the request.
+    /// Begin the next series of the request: samples added from here on belong to it.
     pub fn begin_series(&mut self) {
         self.series += 1;
     }
 
-    /// The samples of a series. They may be gone through several times.
+    /// Add the samples of a series to the sensors that select it. The samples may be iterated several times.
     ///
     /// # Errors
-    /// The request has more samples of sensors than one may have.
+    /// The request has more readings than a request may have.
     pub fn add(
         &mut self,
         series: Series,
@@ -84,8 +85,8 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
-    /// A series whose samples can be no readings of the sensors that select it: so many, and what they are. How many are
-    /// refused.
+    /// Refuse `count` samples of a series if a sensor selects it: samples of their type, `what`, cannot be
+    /// readings. Return the number of samples refused.
     ///
     /// # Errors
     /// As for [`Self::add`].
@@ -143,13 +144,13 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
-    /// What the request holds.
+    /// The readings and refused items of the request.
     pub fn finish(self) -> Items {
         self.items
     }
 }
 
-/// Why a series is not that of the sensor of this name.
+/// The message that says why a series is refused for the sensor with this name.
 fn why_not(sensor: &str, bound: Option<&Bound>, series: Series, unbound: Unbound) -> String {
     let shown = series.shown();
     match unbound {

@@ -1,4 +1,5 @@
-//! The http source of a spec in; where requests put the readings that they push, and what becomes of these.
+//! The http source of a spec, and readings that requests push, in; a batch in the source's feed, and a
+//! receipt for the request, out.
 
 use std::fs;
 use std::hash::RandomState;
@@ -17,7 +18,7 @@ use super::series::{Bound, Selectors};
 use super::watermark::Watermark;
 use crate::ingest::source::{Batch, Feed, Full};
 
-/// Where requests put readings.
+/// The inlet into which requests push the readings of a source.
 pub struct Inlet {
     sensors: Vec<String>,
     selectors: Selectors,
@@ -29,16 +30,16 @@ pub struct Inlet {
     token: Option<PathBuf>,
     feed: OnceLock<Feed>,
     pushed: Mutex<Option<Instant>>,
-    /// Whether the log says that there are series that no sensor selects.
+    /// Set once the log has a line about series that no sensor selects.
     left_out: OnceLock<()>,
 }
 
-/// What became of the readings of a request.
+/// The outcome of the readings of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Receipt {
-    /// How many are on their way to be judged.
+    /// The number of readings that were accepted and will be judged.
     pub accepted: usize,
-    /// How many are dropped, because what they could count for has been judged.
+    /// The number of readings that are dropped, because the instants that could use them have been judged.
     pub late: usize,
     /// The instant that was judged last.
     pub judged: Option<Timestamp>,
@@ -61,13 +62,13 @@ impl Receipt {
     }
 }
 
-/// Why readings are not taken now.
+/// Why readings are not accepted now.
 #[derive(Debug, Error)]
 pub enum PushError {
-    /// More arrives than is judged.
+    /// Readings arrive faster than they are judged.
     #[error("more readings arrive than are judged: send them again in a second")]
     Full,
-    /// The detector is about to start.
+    /// The detector has not started yet.
     #[error("the detector takes no readings yet")]
     Closed,
 }
@@ -78,14 +79,14 @@ pub enum Unauthorized {
     /// No token, or another one.
     #[error("expected the header Authorization: Bearer TOKEN with the token of the source's tokenSecretRef")]
     Token,
-    /// The Secret is not there.
+    /// The Secret cannot be read.
     #[error("{0}: the token of the source's tokenSecretRef cannot be read")]
     Unreadable(String),
 }
 
 impl Inlet {
-    /// Before the first push. `credentials` is the folder that the source's Secret is mounted as; `staleness`, for how long
-    /// a reading stands for its sensor.
+    /// An inlet before the first push. `credentials` is the folder that the source's Secret is mounted as;
+    /// `staleness` is the age up to which a sensor's last reading is used.
     pub fn new(spec: &Http, credentials: &Path, staleness: Duration) -> Self {
         Self {
             sensors: spec.sensors.iter().map(|sensor| sensor.name.clone()).collect(),
@@ -110,12 +111,12 @@ impl Inlet {
         &self.sensors
     }
 
-    /// The place of a sensor.
+    /// The index of the sensor with this name.
     pub fn sensor(&self, name: &str) -> Option<usize> {
         self.sensors.iter().position(|sensor| sensor == name)
     }
 
-    /// The series of the sensors.
+    /// The selectors of the sensors' series.
     pub fn selectors(&self) -> &Selectors {
         &self.selectors
     }
@@ -128,12 +129,12 @@ impl Inlet {
         self.bound.lock()
     }
 
-    /// From one instant to the next; nothing before the detector has started.
+    /// The time from one instant to the next; zero before the detector has started.
     pub(super) fn interval(&self) -> SignedDuration {
         self.feed.get().map_or(SignedDuration::ZERO, Feed::interval)
     }
 
-    /// The instant at this time has been judged.
+    /// Record that the instant at this time has been judged.
     pub fn judge(&self, time: Timestamp) {
         self.watermark.judge(time);
     }
@@ -143,11 +144,11 @@ impl Inlet {
         *self.pushed.lock()
     }
 
-    /// Whether the value of an Authorization header allows to push. The token is read each time: an edited Secret
-    /// needs no restart.
+    /// Check that the value of an Authorization header allows to push. The token is read each time: an edited
+    /// Secret needs no restart.
     ///
     /// # Errors
-    /// It does not.
+    /// The header does not allow it, or the token cannot be read.
     pub fn authorize(&self, header: Option<&str>) -> Result<(), Unauthorized> {
         let Some(path) = &self.token else { return Ok(()) };
         let token = fs::read_to_string(path)
@@ -159,10 +160,10 @@ impl Inlet {
         same.then_some(()).ok_or(Unauthorized::Token)
     }
 
-    /// Take the readings of a request; all of them that are good, or none.
+    /// Accept the valid readings of a request: all of them, or none.
     ///
     /// # Errors
-    /// There is no room, or the detector is not that far. Nothing is counted.
+    /// The feed is full, or the detector has not started yet. No reading is counted.
     pub fn push(&self, items: Items) -> Result<Receipt, PushError> {
         let feed = self.feed.get().ok_or(PushError::Closed)?;
         let Items { mut readings, refused, named, .. } = items;
@@ -186,14 +187,14 @@ impl Inlet {
         Ok(receipt)
     }
 
-    /// A request that holds no readings was pushed, and why it does not.
+    /// Record that a whole request is refused, and why.
     pub fn refuse(&self, why: &str) {
         if let Some(feed) = self.feed.get() {
             refuse(feed, 1, why);
         }
     }
 
-    /// A series was pushed that no sensor selects.
+    /// Log, once, that a series was pushed that no sensor selects.
     pub(super) fn leave_out(&self, series: impl Fn() -> String) {
         if let (Some(feed), Ok(())) = (self.feed.get(), self.left_out.set(())) {
             let name = feed.status().name();

@@ -1,27 +1,29 @@
-//! What a request that pushes readings holds: the readings, and what of it can be none, and why.
+//! The items of a request that pushes readings in; the valid readings, and the refused items with their
+//! reasons, out.
 
 use crate::ingest::source::{MAX_READINGS, Reading};
 
-/// The most readings of a request, good and refused: more could not wait to be judged.
+/// The most readings of a request, valid and refused: the feed cannot hold more.
 pub const MAX_ITEMS: usize = MAX_READINGS;
 /// How many refused items are named.
 const MAX_NAMED: usize = 20;
 
-/// What a request holds.
+/// The readings and refused items of a request.
 #[derive(Debug, Default, PartialEq)]
 pub struct Items {
     /// The readings of the items that are good.
     pub readings: Vec<Reading>,
     /// How many readings, samples or data points are refused.
     pub refused: usize,
-    /// The first of them: the item, counted from 1 (of lines: the line), and a sentence.
+    /// The first refused items: each one's number, counted from 1 (in a body of lines, the line), and a
+    /// sentence.
     pub named: Vec<(usize, String)>,
-    /// How many samples are of series that no sensor selects: they are left out.
+    /// The number of samples of series that no sensor selects; they are ignored.
     pub unselected: usize,
 }
 
 impl Items {
-    /// An item is a reading.
+    /// Add the reading of a valid item.
     ///
     /// # Errors
     /// There are more than a request may have.
@@ -30,7 +32,7 @@ impl Items {
         self.within()
     }
 
-    /// An item cannot be a reading.
+    /// Count an item as refused, and keep its number and reason.
     ///
     /// # Errors
     /// There are more than a request may have.

@@ -1,4 +1,4 @@
-//! The body of a request in; the readings in it out, and which of its items are none, and why.
+//! The body of a request in; its readings, and its refused items with their reasons, out.
 
 use jiff::Timestamp;
 
@@ -41,7 +41,8 @@ impl<'a> Item<'a> {
     }
 }
 
-/// The readings of a body: one object, an array of objects, or one object a line. What has no time is of `now`.
+/// The readings of a body: one object, an array of objects, or one object per line. A reading without a time
+/// gets `now`.
 ///
 /// # Errors
 /// The body is none of these, or has more readings than a request may have.
@@ -72,7 +73,7 @@ pub fn items(body: &[u8], inlet: &Inlet, now: Timestamp) -> Result<Items, String
     Ok(items)
 }
 
-/// Several lines, of which the first could be an object.
+/// Whether a body has several lines, of which the first could be an object.
 fn is_lines(body: &[u8]) -> bool {
     let body = body.trim_ascii();
     body.first() == Some(&b'{') && body.contains(&b'\n')
@@ -141,7 +142,7 @@ fn number(field: &str, value: Raw) -> Result<Option<f64>, String> {
 /// RFC 3339, or seconds since the Unix epoch.
 fn timestamp(value: Raw) -> Result<Timestamp, String> {
     let parsed = match serde_json::from_str::<f64>(value.get()) {
-        // Whole microseconds: a double holds no more of a time of today.
+        // Rounded to microseconds: a double is not more precise for a time of today.
         Ok(seconds) => Timestamp::from_microsecond((seconds * 1e6).round() as i64).ok(),
         Err(_) => text(value).ok().and_then(|text| text.parse().ok()),
     };

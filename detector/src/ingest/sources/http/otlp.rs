@@ -1,8 +1,10 @@
-//! OpenTelemetry's metrics over HTTP in, protobuf or JSON; the readings of the sensors that they are out.
+//! OpenTelemetry's metrics over HTTP, in protobuf or JSON, in; the readings of the sensors that select them,
+//! out.
 //!
-//! A body is an `ExportMetricsServiceRequest` (<https://opentelemetry.io/docs/specs/otlp/#otlphttp>). A metric is a series of
-//! its name for each set of attributes: those of the data point, else of the scope, else of the resource. Gauges and sums
-//! have readings; histograms and summaries have none.
+//! A body is an `ExportMetricsServiceRequest` (<https://opentelemetry.io/docs/specs/otlp/#otlphttp>). Each
+//! set of attributes of a metric is a series with the metric's name. An attribute is that of the data point,
+//! else of the scope, else of the resource. Gauges and sums have readings; histograms and summaries have
+//! none.
 
 /// A data point and its attributes.
 mod point;
@@ -37,10 +39,10 @@ impl Encoding {
     }
 }
 
-/// What a body holds that arrived at `now`.
+/// The readings and refused items of a body that arrived at `now`.
 ///
 /// # Errors
-/// It is no such message: one sentence.
+/// The body is not such a message: one sentence.
 pub fn items(body: &[u8], encoding: Encoding, inlet: &Inlet, now: Timestamp) -> Result<Items, String> {
     let mut collector = Collector::new(inlet, now);
     let read = match encoding {

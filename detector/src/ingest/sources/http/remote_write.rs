@@ -1,4 +1,4 @@
-//! Prometheus' remote write in, 1.0 and 2.0; the readings of the sensors that its series are out.
+//! Prometheus' remote write, 1.0 and 2.0, in; the readings of the sensors that select its series, out.
 //!
 //! A body is one block of Snappy around protobuf: `prometheus.WriteRequest`
 //! (<https://prometheus.io/docs/specs/prw/remote_write_spec/>) or `io.prometheus.write.v2.Request`
@@ -30,7 +30,7 @@ pub enum Version {
 }
 
 impl Version {
-    /// The version of a Content-Type; none where it is of something else. Without a `proto` it is 1.0.
+    /// The version of a Content-Type; none for any other type. Without a `proto` it is 1.0.
     pub fn of(content_type: &str) -> Option<Self> {
         let mut parts = content_type.split(';').map(str::trim);
         let is_protobuf = parts.next()?.eq_ignore_ascii_case("application/x-protobuf");
@@ -44,8 +44,8 @@ impl Version {
     }
 }
 
-/// How much of each kind was in a request, and can be counted as written: what no sensor selects is, because it is left out
-/// by the spec, and nothing failed.
+/// The number of items of each kind in a request that count as written. Those that no sensor selects count
+/// too: the spec leaves them out, and nothing failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Written {
     /// Samples, also those that are refused.
@@ -58,10 +58,11 @@ pub struct Written {
     pub refused_histograms: usize,
 }
 
-/// What a body holds, which arrived at `now` and may have `most` bytes when it is decompressed.
+/// The readings and refused items of a body that arrived at `now`, and the counts of written items. The body
+/// may have at most `most` bytes after decompression.
 ///
 /// # Errors
-/// It is no Snappy, too long, or no such message: one sentence.
+/// The body is not Snappy, is too long, or is not a message of this version: one sentence.
 pub fn items(
     body: &[u8],
     version: Version,
@@ -78,10 +79,10 @@ pub fn items(
     Ok((request.collector.finish(), request.written))
 }
 
-/// How long a body is when it is decompressed: at most `most`.
+/// The length of a body after decompression, in bytes: at most `most`.
 ///
 /// # Errors
-/// It is no Snappy, or longer: one sentence.
+/// The body is not Snappy, or is longer: one sentence.
 pub fn decompressed_length(body: &[u8], most: usize) -> Result<usize, String> {
     let length = snap::raw::decompress_len(body).map_err(|error| no_snappy(&error))?;
     if length > most {
@@ -160,7 +161,8 @@ impl Request<'_> {
         Ok(())
     }
 
-    /// A series: its labels, and the numbers of the fields that hold samples, histograms and exemplars.
+    /// Add a series with its labels. The array is the numbers of the fields that hold samples, histograms and
+    /// exemplars.
     fn add(
         &mut self,
         message: &[u8],
@@ -188,7 +190,8 @@ impl Request<'_> {
             self.written.refused_histograms += refused;
             self.written.histograms += unsupported - refused;
         }
-        // They have been read once, and are read again instead of kept: a request may have millions of empty ones.
+        // The samples are parsed a second time instead of kept in memory: a request may have millions of
+        // empty ones.
         let samples = Fields(message).filter_map(move |field| match field {
             Ok((field, Value::Bytes(bytes))) if field == samples => sample(bytes).ok(),
             _ => None,
@@ -214,7 +217,7 @@ fn label_of(bytes: &[u8]) -> Result<Label<'_>, WireError> {
     Ok(label)
 }
 
-/// `prometheus.Sample`, which is 2.0's too: a double, and milliseconds since the Unix epoch.
+/// `prometheus.Sample`, the same in 2.0: a double, and milliseconds since the Unix epoch.
 fn sample(bytes: &[u8]) -> Result<Sample, WireError> {
     let (mut value, mut milliseconds) = (0.0, 0);
     for field in Fields(bytes) {

@@ -1,4 +1,4 @@
-//! The name and the labels of a series in; the sensors whose readings its samples are out.
+//! The name and the labels of a series in; the sensors that select it, out.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -13,14 +13,14 @@ use crate::excerpt::{MAX_EXCERPT, excerpt};
 /// How many labels a message repeats.
 const MAX_SHOWN: usize = 20;
 
-/// Name and value of a label; the metric's name is none of them.
+/// The name and value of a label; the metric's name is not one of the labels.
 pub type Label<'a> = (&'a [u8], Cow<'a, [u8]>);
 
 /// Labels that series share: those of a data point, or of the scope or the resource around it.
 #[derive(Debug, Default)]
 pub struct Layer<'a> {
     labels: Vec<Label<'a>>,
-    /// A digest of the labels, whatever their order; of the first hasher that asked.
+    /// A digest of the labels, independent of their order; cached for the first hasher.
     digest: OnceCell<u64>,
 }
 
@@ -31,13 +31,13 @@ impl<'a> Layer<'a> {
         self.labels.push(label);
     }
 
-    /// Take the labels away; their room stays.
+    /// Remove all labels; the memory stays allocated.
     pub fn clear(&mut self) {
         self.digest = OnceCell::new();
         self.labels.clear();
     }
 
-    /// Take a label away: its value.
+    /// Remove a label and return its value.
     pub fn remove(&mut self, name: &[u8]) -> Option<Cow<'a, [u8]>> {
         let place = self.labels.iter().position(|(there, _)| *there == name)?;
         self.digest = OnceCell::new();
@@ -74,7 +74,8 @@ impl<'a> FromIterator<Label<'a>> for Layer<'a> {
     }
 }
 
-/// A series of a request: its metric's name, and its labels in layers, of which the first that has a label counts.
+/// A series of a request: its metric's name, and its labels in layers. A label is that of the first layer
+/// that has it.
 #[derive(Clone, Copy, Debug)]
 pub struct Series<'s, 'a> {
     /// The metric's name.
@@ -93,13 +94,13 @@ impl Series<'_, '_> {
         self.name.len() + self.layers.iter().map(|layer| layer.bytes()).sum::<usize>()
     }
 
-    /// The same for the same name and labels, whatever their order.
+    /// A digest of the name and labels, independent of the order of the labels.
     pub fn digest(&self, hasher: &RandomState) -> u64 {
         let labels = self.layers.iter().fold(0, |sum: u64, layer| sum.wrapping_add(layer.digest(hasher)));
         labels.wrapping_add(hasher.hash_one(self.name))
     }
 
-    /// As Prometheus writes it, `up{job="api"}`, with its labels in order and what is long cut.
+    /// The series as Prometheus writes it, `up{job="api"}`, with its labels sorted and long parts cut.
     pub fn shown(&self) -> String {
         let text = |bytes| excerpt(&String::from_utf8_lossy(bytes), MAX_EXCERPT);
         let mut labels: Vec<Label> = Vec::new();
@@ -121,10 +122,10 @@ impl Series<'_, '_> {
     }
 }
 
-/// The series that is a sensor's.
+/// The series that a sensor is bound to.
 #[derive(Debug)]
 pub struct Bound {
-    /// Of its name and labels.
+    /// The digest of its name and labels.
     pub(super) digest: u64,
     /// How it is shown.
     pub(super) series: String,
@@ -136,16 +137,16 @@ pub struct Bound {
 #[derive(Debug, Default)]
 pub struct Selectors(HashMap<Vec<u8>, Vec<Selector>>);
 
-/// The series of a sensor.
+/// The selection of a sensor's series by labels.
 #[derive(Debug)]
 pub struct Selector {
-    /// The sensor: its place among the source's.
+    /// The sensor: its index among the source's sensors.
     pub sensor: usize,
     labels: Vec<(String, String)>,
 }
 
 impl Selectors {
-    /// Those of the spec: a sensor without a series selects the one of its name.
+    /// The selectors of the spec. A sensor without a series selects the one with the sensor's name.
     pub fn new(sensors: &[HttpSensor]) -> Self {
         let mut all = HashMap::<Vec<u8>, Vec<Selector>>::new();
         for (sensor, spec) in sensors.iter().enumerate() {
@@ -157,14 +158,15 @@ impl Selectors {
         Self(all)
     }
 
-    /// Those that ask for this name.
+    /// The selectors for series with this name.
     pub fn named(&self, name: &[u8]) -> &[Selector] {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }
 }
 
 impl Selector {
-    /// Whether a series of its name is its series. A label that is not there is empty, as in Prometheus.
+    /// Whether a series with the selected name also has the selected labels. A missing label is empty, as in
+    /// Prometheus.
     pub fn selects(&self, series: Series) -> bool {
         self.labels.iter().all(|(name, value)| {
             series.label(name.as_bytes()).map_or(value.is_empty(), |there| *there == *value.as_bytes())

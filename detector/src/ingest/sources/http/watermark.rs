@@ -1,4 +1,5 @@
-//! What has been judged, and what was pushed before, in; which readings come too late to count out.
+//! The last judged instant and the times that were pushed before in; the readings that arrive too late to
+//! count, out.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -8,10 +9,10 @@ use parking_lot::Mutex;
 
 use crate::ingest::source::Reading;
 
-/// No time at all.
+/// The value for no time.
 const NEVER: i64 = i64::MIN;
 
-/// How far readings have been judged, and pushed; nanoseconds since the Unix epoch.
+/// The times up to which readings have been judged, and pushed; nanoseconds since the Unix epoch.
 #[derive(Debug)]
 pub struct Watermark {
     judged: AtomicI64,
@@ -27,14 +28,15 @@ struct Seen {
 }
 
 impl Watermark {
-    /// Nothing has been judged. `staleness`: for how long a reading stands for its sensor.
+    /// A watermark before the first judged instant. `staleness` is the age up to which a sensor's last
+    /// reading is used.
     pub fn new(sensors: usize, staleness: Duration) -> Self {
         let staleness = i64::try_from(staleness.as_nanos()).unwrap_or(i64::MAX);
         let seen = Seen { newest: NEVER, judged: NEVER };
         Self { judged: AtomicI64::new(NEVER), staleness, sensors: Mutex::new(vec![seen; sensors]) }
     }
 
-    /// The instant at this time has been judged.
+    /// Record that the instant at this time has been judged.
     pub fn judge(&self, time: Timestamp) {
         self.judged.store(nanoseconds(time), Ordering::Relaxed);
     }
@@ -45,8 +47,9 @@ impl Watermark {
         (judged != NEVER).then(|| Timestamp::from_nanosecond(judged.into()).unwrap_or(Timestamp::MIN))
     }
 
-    /// Take out the readings that no instant to come can be judged by: those of judged instants that are no newer than
-    /// what their sensor had then, or that would be stale at the next one. How many they are.
+    /// Remove the readings that no later instant can use, and return their number. They are those of judged
+    /// instants that are not newer than the reading that their sensor had then, or that would be stale at the
+    /// next instant.
     pub fn take_late(&self, readings: &mut Vec<Reading>, interval: SignedDuration) -> usize {
         let judged = self.judged.load(Ordering::Relaxed);
         if judged == NEVER {
@@ -66,7 +69,7 @@ impl Watermark {
         before - readings.len()
     }
 
-    /// These readings are on their way to be judged.
+    /// Record the sensors and times of accepted readings.
     pub fn push(&self, readings: &[(usize, Timestamp)]) {
         let mut sensors = self.sensors.lock();
         for (sensor, time) in readings {
@@ -76,7 +79,7 @@ impl Watermark {
     }
 }
 
-/// Times before 1677 and after 2262 are those.
+/// A time in nanoseconds since the Unix epoch. Times before 1677 and after 2262 are clamped to these limits.
 fn nanoseconds(time: Timestamp) -> i64 {
     i64::try_from(time.as_nanosecond()).unwrap_or(if time < Timestamp::UNIX_EPOCH {
         NEVER + 1

@@ -9,7 +9,7 @@ use thiserror::Error;
 /// Bytes that are no protobuf message.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum WireError {
-    /// A key or an integer that is none.
+    /// An invalid key or integer.
     #[error("{0}")]
     Key(String),
     /// A length or a number that reaches beyond the end.
@@ -38,7 +38,7 @@ pub enum Value<'a> {
 pub struct Fields<'a>(pub &'a [u8]);
 
 impl<'a> Fields<'a> {
-    /// The fields of this number that have a length.
+    /// The length-delimited fields with this number.
     ///
     /// # Errors
     /// Those of the iterator.

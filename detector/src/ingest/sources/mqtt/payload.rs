@@ -12,16 +12,16 @@ const MAX_UNIT: usize = 32;
 /// The most characters of a number in a text.
 const MAX_NUMBER: usize = 400;
 
-/// Where in a payload the reading is.
+/// The place of a reading in a payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    /// A JSON pointer; none where the payload is the number.
+    /// The JSON pointer to the value; none where the whole payload is the number.
     pub(super) value: Option<String>,
-    /// A JSON pointer; none where a reading is of when it arrives.
+    /// The JSON pointer to the time; none where the time of arrival is used.
     pub(super) time: Option<String>,
 }
 
-/// A payload, which is read as JSON once, when it is asked for.
+/// A payload, which is parsed as JSON once, at the first use.
 pub(super) struct Payload<'a> {
     bytes: &'a [u8],
     json: Option<Result<Raw<'a>, String>>,
@@ -32,10 +32,11 @@ impl<'a> Payload<'a> {
         Self { bytes, json: None }
     }
 
-    /// The value and its time: none where there is nothing to judge, and where a place has no time.
+    /// The value and its time. The value is none where it is missing, the time where `place` has no pointer
+    /// to it.
     ///
     /// # Errors
-    /// One sentence.
+    /// The payload has no valid value or time there: one sentence.
     pub(super) fn reading(&mut self, place: &Place) -> Result<(Option<f64>, Option<Timestamp>), String> {
         let value = match &place.value {
             None => text_number(self.text()?).ok_or_else(|| {
@@ -78,7 +79,8 @@ fn number(pointer: &str, value: Raw) -> Result<Option<f64>, String> {
     number.ok_or_else(|| format!("expected a number at {pointer}, got {}", shown(value)))
 }
 
-/// A number, perhaps with a unit after it; nothing for a text that says that there is none.
+/// Parse a number, which may have a unit after it. The inner `None` is a missing value: empty, `NaN` or
+/// `null`.
 #[allow(clippy::option_option, reason = "no number, or a number that is missing")]
 fn text_number(text: &str) -> Option<Option<f64>> {
     if text.is_empty() || text.eq_ignore_ascii_case("nan") || text == "null" {
@@ -94,7 +96,8 @@ fn text_number(text: &str) -> Option<Option<f64>> {
     (number.is_finite() && is_unit(unit.trim_start())).then_some(Some(number))
 }
 
-/// A unit does not start as a number goes on: 1,5 and 2026-11-22 are none.
+/// Whether a text is a possible unit, or empty. A unit does not start like the rest of a number: 1,5 and
+/// 2026-11-22 have no unit.
 fn is_unit(text: &str) -> bool {
     let starts = |c: char| c.is_alphabetic() || "%‰°'\"/µΩ".contains(c);
     text.chars().next().is_none_or(starts) && text.chars().count() <= MAX_UNIT
@@ -115,7 +118,7 @@ fn time(pointer: &str, value: Raw) -> Result<Timestamp, String> {
 
 fn epoch(number: f64) -> Option<Timestamp> {
     let microseconds = if number.abs() < FIRST_MILLISECONDS { number * 1e6 } else { number * 1e3 };
-    // Whole microseconds: a double holds no more of a time of today.
+    // Rounded to microseconds: a double is not more precise for a time of today.
     number.is_finite().then(|| Timestamp::from_microsecond(microseconds.round() as i64).ok())?
 }
 

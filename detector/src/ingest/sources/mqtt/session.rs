@@ -1,4 +1,4 @@
-//! A broker in, its messages out, whichever version of the protocol it speaks.
+//! A broker in; its messages, in either version of the protocol (3.1.1 or 5), out.
 
 use std::io;
 use std::pin::Pin;
@@ -13,16 +13,16 @@ use tokio::net::TcpStream;
 use crate::outgoing::Outgoing;
 use crate::outgoing::failure::deepest;
 
-/// The largest message that is read.
+/// The largest message that is read, in bytes.
 const MAX_MESSAGE: u32 = 1 << 20;
-/// An idle connection is probed this often, in seconds: one that is half open is found after two.
+/// How often an idle connection is probed, in seconds. A half-open connection is found after two probes.
 const KEEP_ALIVE: u16 = 15;
-/// For how long a broker keeps a persistent session, in seconds, where it is asked by version 5.
+/// How long a broker keeps a persistent session, in seconds; only version 5 can request it.
 const KEEP_SESSION: u32 = 3600;
 /// The most packets that are read at once.
 const BATCH: usize = 128;
 
-/// How to connect.
+/// The settings of a connection to a broker.
 pub(super) struct Broker {
     pub(super) wire: Wire,
     pub(super) host: String,
@@ -33,7 +33,8 @@ pub(super) struct Broker {
     pub(super) outgoing: Outgoing,
 }
 
-/// Whether a topic is one that a filter asks for. Topics that start with `$` are the broker's own: wildcards do not match them.
+/// Whether a topic matches a topic filter. Topics that start with `$` are the broker's own: wildcards do not
+/// match them.
 pub(super) fn matches(topic: &str, filter: &str) -> bool {
     match (topic.strip_prefix('$'), filter.strip_prefix('$')) {
         (None, None) => v3::matches(topic, filter),
@@ -42,7 +43,7 @@ pub(super) fn matches(topic: &str, filter: &str) -> bool {
     }
 }
 
-/// What carries the protocol; WebSockets have an url.
+/// The transport of the protocol; WebSockets have a url.
 pub(super) enum Wire {
     Tcp,
     Tls(Arc<ClientConfig>),
@@ -50,19 +51,19 @@ pub(super) enum Wire {
     Wss(String, Arc<ClientConfig>),
 }
 
-/// A connection, or the try to make one.
+/// A connection, or the attempt to make one.
 pub(super) enum Connection {
     V3(v3::AsyncClient, Box<v3::EventLoop>),
     V5(v5::AsyncClient, Box<v5::EventLoop>),
 }
 
-/// What the broker says.
+/// An event from the broker.
 pub(super) enum Event {
     /// The answer to a subscription: for each topic filter, why it is refused, if it is.
     Subscribed(Vec<Option<String>>),
     /// A message.
     Message(Message),
-    /// Nothing that matters to readings.
+    /// An event that does not concern readings.
     Other,
 }
 
@@ -70,15 +71,15 @@ pub(super) enum Event {
 pub(super) struct Message {
     pub(super) topic: Bytes,
     pub(super) payload: Bytes,
-    /// It was kept by the broker, and sent before the subscription.
+    /// Whether the broker had retained it: it was published before the subscription.
     pub(super) is_retained: bool,
-    /// Its number, where it has to be acknowledged.
+    /// Its packet identifier, where it has to be acknowledged.
     pub(super) packet: Option<u16>,
-    /// It may have been delivered before.
+    /// Whether it may have been delivered before.
     pub(super) is_redelivered: bool,
 }
 
-/// Both libraries have the same names.
+/// The connection options of a broker; a macro because both libraries have types of the same names.
 macro_rules! options {
     ($mqtt:ident, $broker:expr) => {{
         use $mqtt::{Broker as To, MqttOptions, TlsConfiguration, Transport};
@@ -106,16 +107,16 @@ macro_rules! options {
     }};
 }
 
-/// The only way to a broker: past the guard of addresses.
+/// Connect to a broker. All connections are made here, past the address guard.
 async fn connect(outgoing: Outgoing, host: String, port: u16) -> io::Result<TcpStream> {
     outgoing.connect(&host, port).await
 }
 
 impl Connection {
-    /// Of version 3.1.1. It is made when something is asked for.
+    /// A connection of version 3.1.1. It is made at the first call of [`Connection::next`].
     ///
     /// # Errors
-    /// The url is none.
+    /// The url is invalid.
     pub(super) fn v3(broker: &Broker) -> Result<Self, String> {
         let mut options = options!(v3, broker);
         options.set_max_packet_size(MAX_MESSAGE as usize, MAX_MESSAGE as usize);
@@ -124,10 +125,10 @@ impl Connection {
         Ok(Self::V3(client, Box::new(events)))
     }
 
-    /// Of version 5.
+    /// A connection of version 5, made in the same way.
     ///
     /// # Errors
-    /// The url is none.
+    /// The url is invalid.
     pub(super) fn v5(broker: &Broker) -> Result<Self, String> {
         let mut options = options!(v5, broker);
         options.set_max_packet_size(Some(MAX_MESSAGE));
@@ -140,10 +141,10 @@ impl Connection {
         Ok(Self::V5(client, Box::new(events)))
     }
 
-    /// Ask for topics; [`Event::Subscribed`] is the answer.
+    /// Subscribe to topics; [`Event::Subscribed`] is the answer.
     ///
     /// # Errors
-    /// Too many questions wait.
+    /// Too many requests are pending.
     pub(super) fn subscribe(&self, topics: &[String], qos: i32) -> Result<(), String> {
         match self {
             Self::V3(client, _) => {
@@ -159,7 +160,7 @@ impl Connection {
         }
     }
 
-    /// Whether more has been read that can be had without waiting.
+    /// Whether further events have been read, which [`Connection::next`] returns without waiting.
     pub(super) fn has_more(&self) -> bool {
         match self {
             Self::V3(_, events) => !events.state.events.is_empty(),
@@ -167,7 +168,7 @@ impl Connection {
         }
     }
 
-    /// The messages that were read before the connection broke.
+    /// The messages that were read but not returned before the connection broke.
     pub(super) fn left(&mut self) -> Vec<Message> {
         match self {
             Self::V3(_, events) => {
@@ -187,10 +188,10 @@ impl Connection {
         }
     }
 
-    /// What the broker says next. It loses nothing where it is not waited for.
+    /// Wait for the next event from the broker. Dropping the future loses no event.
     ///
     /// # Errors
-    /// There is no connection, or no longer: one sentence.
+    /// The connection cannot be made, or has broken: one sentence.
     pub(super) async fn next(&mut self) -> Result<Event, String> {
         match self {
             Self::V3(_, events) => match events.poll().await {
@@ -237,8 +238,9 @@ fn v5_message(message: v5::Publish) -> Message {
     }
 }
 
-/// What a client that only subscribes has to keep of a session: nothing. Without it the library takes a session that the
-/// broker has kept, and this process has not, for one whose state is lost, and subscribes to nothing.
+/// The session store of a client that only subscribes: it has nothing to keep. Without it the library takes a
+/// session that the broker has kept, and this process has not, for one whose state is lost, and subscribes to
+/// nothing.
 #[derive(Debug)]
 struct NothingInFlight {
     client_id: String,
@@ -323,7 +325,7 @@ fn v5_failure(error: &v5::ConnectionError) -> String {
     }
 }
 
-/// Without what the library says of its own parts.
+/// A sentence without the library's prefixes about its own parts.
 fn plain(sentence: &str) -> String {
     let sentence = sentence.trim_start_matches("Mqtt serialization/deserialization error: ");
     sentence.trim_start_matches("IO: ").trim_end().to_owned()

@@ -12,7 +12,7 @@ pub(super) const MAX_POINTS: usize = 11_000;
 /// How many series, and labels of each, an error names.
 const MAX_NAMED: usize = 3;
 const MAX_LABELS: usize = 20;
-/// How much is repeated of the server's own words.
+/// The most characters that are repeated of the server's own words.
 const MAX_WORDS: usize = 500;
 
 /// An answer. A query that gives a thousand series is refused by their number, without reading them.
@@ -23,7 +23,7 @@ pub(super) struct Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    /// The answer that a body is; none where it is something else.
+    /// The answer in a body; none where it is something else.
     pub(super) fn read(body: &'a [u8]) -> Option<Self> {
         let [data, error] = named(whole(body).ok()?, ["data", "error"]).ok()?;
         let error = error.map(text).transpose().ok()?;
@@ -81,7 +81,7 @@ pub(super) fn points(answer: &Answer) -> Result<Vec<(Timestamp, Option<f64>)>, S
     Ok(points)
 }
 
-/// Seconds since the Unix epoch, and a number in quotes: none for NaN, which is missing.
+/// Parse a point: seconds since the Unix epoch, and a number in quotes; none for NaN, which is missing.
 fn point(point: Raw) -> Result<(Timestamp, Option<f64>), String> {
     let expected = |_| format!("expected a time and a number, got {}", shown(point));
     let (seconds, number): (f64, String) = serde_json::from_str(point.get()).map_err(expected)?;

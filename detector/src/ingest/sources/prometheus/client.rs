@@ -1,4 +1,4 @@
-//! A query and a time in; what a Prometheus server answers out, within bounds of size and time.
+//! A query and a time in; the answer of a Prometheus server, limited in size and time, out.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,12 +16,12 @@ use crate::ingest::source::SourceError;
 use crate::outgoing::failure::{causes, deepest};
 use crate::outgoing::{self, Identity, Outgoing};
 
-/// How long a question about an instant may take, and one about the past.
+/// The timeout of a query at an instant, and that of a query over a span.
 const INSTANT_WITHIN: Duration = Duration::from_secs(10);
 const RANGE_WITHIN: Duration = Duration::from_mins(1);
 /// The most bytes of an answer: 11,000 points take less than 1 MiB.
 const MAX_BYTES: usize = 8 << 20;
-/// How much of a text that is no answer is shown.
+/// The most characters that are shown of a text that is not an answer.
 const MAX_SHOWN: usize = 120;
 
 /// A client of one server.
@@ -29,17 +29,17 @@ pub(super) struct Client {
     http: outgoing::Client,
     url: String,
     secret: Option<PathBuf>,
-    /// When the certificates were written that the client was made with.
+    /// The times at which the certificates of the client were written.
     certificates: Vec<Option<SystemTime>>,
 }
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
 pub(super) enum ClientError {
-    /// The server is away, or refuses everybody: one sentence.
+    /// The server cannot be reached, or refuses all queries: one sentence.
     #[error("{0}")]
     Server(String),
-    /// The query is wrong, or what it gives: one sentence.
+    /// The query or its result is not valid: one sentence.
     #[error("{0}")]
     Answer(String),
 }
@@ -54,7 +54,7 @@ impl From<ClientError> for SourceError {
 const CERTIFICATES: [&str; 3] = ["ca.crt", "tls.crt", "tls.key"];
 
 impl Client {
-    /// A client that trusts and identifies itself as the Secret says.
+    /// A client with the certificates of the Secret: those that it trusts, and its own.
     pub(super) async fn new(
         url: &str,
         secret: Option<&Path>,
@@ -132,7 +132,8 @@ impl Client {
         read(&answer).map_err(ClientError::Answer)
     }
 
-    /// The Secret's words are read each time: an edited one needs no restart.
+    /// Add the credentials of the Secret to a request. They are read each time: an edited Secret needs no
+    /// restart.
     fn authorized(&self, mut request: RequestBuilder) -> Result<RequestBuilder, ClientError> {
         let Some(folder) = &self.secret else { return Ok(request) };
         let key = |name: &str| match fs::read_to_string(folder.join(name)) {
@@ -177,7 +178,7 @@ async fn bounded(mut response: Response) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// What stands before the body.
+/// The parts of a response before its body.
 struct Head {
     status: reqwest::StatusCode,
     location: Option<String>,
@@ -189,7 +190,7 @@ impl Head {
         Self { status: response.status(), location: location.map(str::to_owned) }
     }
 
-    /// The answer, or what the server says instead.
+    /// The answer in a body, or the error that the server sent instead.
     fn answer(self, body: &[u8]) -> Result<Answer<'_>, ClientError> {
         if let Some(location) = self.location.filter(|_| self.status.is_redirection()) {
             return Err(ClientError::Server(format!(

@@ -1,8 +1,8 @@
-//! PromQL in; where it does not follow the grammar, by line and column, out. Pure.
+//! PromQL in; its first syntax error, by line and column, out. Pure.
 //!
-//! The grammar is that of Prometheus 3 (promql/parser/generated_parser.y), with what it has behind feature flags: the server
-//! knows its flags, functions and types, and says what it refuses. No library does this here: promql-parser names no place, and
-//! is larger than all sources together.
+//! The grammar is that of Prometheus 3 (promql/parser/generated_parser.y), including what is behind feature
+//! flags: the server checks flags, functions and types. The library promql-parser is not used: it does not
+//! report the place of an error, and is larger than all sources together.
 
 /// Text in, tokens out.
 mod token;
@@ -11,10 +11,10 @@ use thiserror::Error;
 
 use self::token::{Fault, Kind, Lexer, Parsed, Token};
 
-/// The most expressions within each other.
+/// The most levels of nested expressions.
 const MAX_DEPTH: usize = 200;
 
-/// Where a query is no PromQL, and what was expected there.
+/// A syntax error of a query: its place, and what was expected there.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("line {line}, column {column}: {message}")]
 pub struct SyntaxError {
@@ -29,7 +29,7 @@ pub struct SyntaxError {
 /// Check a query by the grammar.
 ///
 /// # Errors
-/// Its first fault.
+/// The first syntax error.
 pub fn check(query: &str) -> Result<(), SyntaxError> {
     let parsed = Parser::new(query).and_then(|mut parser| {
         parser.expression()?;
@@ -42,7 +42,7 @@ pub fn check(query: &str) -> Result<(), SyntaxError> {
     })
 }
 
-/// What modifiers may follow an expression.
+/// The kind of an expression, which decides the modifiers that may follow it.
 #[derive(Clone, Copy, PartialEq)]
 enum Expression {
     /// A metric, labels, or both.
@@ -89,13 +89,13 @@ impl<'a> Parser<'a> {
         Ok(Self { lexer, next, depth: 0 })
     }
 
-    /// The next token, which is left behind.
+    /// Return the next token and move past it.
     fn step(&mut self) -> Parsed<Token<'a>> {
         let token = self.lexer.token()?;
         Ok(std::mem::replace(&mut self.next, token))
     }
 
-    /// Leave this sign or word behind, if it is the next; whether it was.
+    /// Move past this sign or word if it is next; return whether it was.
     fn skip(&mut self, text: &str) -> Parsed<bool> {
         let is_next = self.next.is(text);
         if is_next {
@@ -112,7 +112,7 @@ impl<'a> Parser<'a> {
         self.fault(format!("expected {expected}, got {}", self.next))
     }
 
-    /// A rule that the next token breaks.
+    /// The error that the next token breaks a rule.
     fn fault<T>(&self, message: impl Into<String>) -> Parsed<T> {
         Err(Fault { at: self.next.at, message: message.into() })
     }
@@ -127,7 +127,7 @@ impl<'a> Parser<'a> {
         parsed
     }
 
-    /// Operands, with operators between them. Which binds first makes no difference to what is well-formed.
+    /// Parse operands with operators between them. Precedence does not matter for the syntax, and is ignored.
     fn expression(&mut self) -> Parsed<()> {
         self.deeper(|parser| {
             parser.operand()?;
@@ -138,7 +138,7 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// An operator with its modifiers, if there is one.
+    /// Parse an operator with its modifiers; return whether there was one.
     fn operator(&mut self) -> Parsed<bool> {
         let is = |known: &[&str]| known.iter().any(|known| self.next.is(known));
         let (is_comparison, is_set) = (is(&COMPARISONS), is(&SETS));
@@ -214,7 +214,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// What starts with a word: a call, an aggregation, a selector.
+    /// Parse an expression that starts with a word: a call, an aggregation, a selector.
     fn named(&mut self) -> Parsed<Expression> {
         let word = self.step()?;
         let is_aggregation = AGGREGATIONS.iter().any(|name| word.is(name));
@@ -306,7 +306,7 @@ impl<'a> Parser<'a> {
         self.step().map(drop)
     }
 
-    /// Ranges, `offset`, `@`, behind what they are for.
+    /// Parse the modifiers after an expression: ranges, `offset`, `@`.
     fn modifiers(&mut self, mut expression: Expression) -> Parsed<()> {
         let (mut is_offset, mut is_at) = (false, false);
         loop {
@@ -354,7 +354,7 @@ impl<'a> Parser<'a> {
         self.step().map(drop)
     }
 
-    /// `[5m]`, or, as a subquery, `[1h:5m]` and `[1h:]`; whether it was one.
+    /// Parse `[5m]`, or a subquery, `[1h:5m]` or `[1h:]`; return whether it was a subquery.
     fn range(&mut self) -> Parsed<bool> {
         self.step()?;
         self.duration()?;

@@ -13,7 +13,7 @@ fn detector(model: &str, threshold: &str) -> Valid {
     crd::manifest::one_detector(&text).unwrap()
 }
 
-/// What is learned from 400 readings, the newest of that second.
+/// A model that is trained on 400 readings, one a second, the last one at the second `newest`.
 fn model(detector: &Valid, newest: i64) -> Model {
     let readings = (newest - 399..=newest).map(|second| {
         let value = (second as f64 * 0.9).sin() + (second as f64 * 1.53).sin();

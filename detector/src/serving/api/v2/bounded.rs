@@ -1,4 +1,4 @@
-//! A JSON array in; at most so many items out, before more of them take memory.
+//! A JSON array in; its items out, or an error before more than a limit of them take memory.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
-/// At most `MOST` items.
+/// A list of at most `MOST` items.
 #[derive(Debug, Default)]
 pub(super) struct Bounded<T, const MOST: usize>(pub(super) Vec<T>);
 

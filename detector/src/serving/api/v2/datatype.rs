@@ -1,4 +1,4 @@
-//! The type of a tensor's elements, and its bytes in; numbers out. All are little endian.
+//! The type and the bytes of a tensor's elements, little endian, in; numbers out.
 
 use serde::Deserialize;
 use serde::de::value::{Error as ValueError, StrDeserializer};
@@ -6,7 +6,7 @@ use serde::de::value::{Error as ValueError, StrDeserializer};
 use super::super::error::ApiError;
 use crate::serving::budget::Held;
 
-/// The types that rows may come in.
+/// The types of elements that are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 #[allow(missing_docs)]
@@ -21,12 +21,12 @@ pub(super) enum Datatype {
     Int64,
     Fp32,
     Fp64,
-    /// Texts, each a number; in binary each after its length, four bytes.
+    /// Texts that are numbers; in binary, each follows its length in four bytes.
     Bytes,
 }
 
 impl Datatype {
-    /// The bytes of an element; none where that varies.
+    /// The size of an element, bytes; none if it varies.
     fn width(self) -> Option<usize> {
         match self {
             Self::Uint8 | Self::Int8 => Some(1),
@@ -42,10 +42,10 @@ impl Datatype {
         Self::deserialize(StrDeserializer::<ValueError>::new(name)).ok()
     }
 
-    /// The numbers in the bytes of the tensor that is shown so, for which room is held.
+    /// Read the numbers in a tensor's bytes, and hold memory for them. Errors name the tensor as `shown`.
     ///
     /// # Errors
-    /// The bytes are no whole elements, or there is no room.
+    /// The bytes end within an element, or the budget has no room.
     pub(super) fn held(self, shown: &str, bytes: &[u8], held: &mut Held) -> Result<Vec<f64>, ApiError> {
         let broken = || {
             let why = format!("expected whole elements, got {} bytes", bytes.len());
@@ -68,7 +68,7 @@ impl Datatype {
         }
     }
 
-    /// The number of a varint of that field.
+    /// The number that a varint of that field encodes.
     pub(super) fn integer(self, varint: u64) -> f64 {
         match self {
             Self::Int8 | Self::Int16 | Self::Int32 | Self::Int64 => varint.cast_signed() as f64,
@@ -76,7 +76,7 @@ impl Datatype {
         }
     }
 
-    /// How many numbers so many bytes are at most; none where they are no whole number of them.
+    /// The most numbers in this many bytes; none if they end within an element.
     fn count(self, bytes: usize) -> Option<usize> {
         match self.width() {
             Some(width) => bytes.is_multiple_of(width).then_some(bytes / width),
@@ -84,7 +84,7 @@ impl Datatype {
         }
     }
 
-    /// The numbers in a tensor's bytes; of a text that is no number, NaN. None where the bytes break off.
+    /// The numbers in a tensor's bytes; NaN for a text that is not a number. None if the bytes are truncated.
     fn numbers(self, bytes: &[u8]) -> Option<Vec<f64>> {
         match self {
             Self::Uint8 => Some(bytes.iter().map(|byte| f64::from(*byte)).collect()),
@@ -102,7 +102,7 @@ impl Datatype {
     }
 }
 
-/// The bytes of a text's length.
+/// The size of a text's length, bytes.
 const LENGTH: usize = 4;
 
 fn each<const WIDTH: usize>(bytes: &[u8], number: impl Fn([u8; WIDTH]) -> f64) -> Option<Vec<f64>> {

@@ -1,13 +1,13 @@
 //! The Open Inference Protocol, version 2, over gRPC: `inference.GRPCInferenceService`, as KServe, Triton and MLServer have it.
 //!
-//! A call is a request of HTTP/2 to `/inference.GRPCInferenceService/METHOD`, with one message in and one out. Errors leave here
-//! as those of REST do; what stands under the routes makes gRPC's status of them.
+//! A call is an HTTP/2 request to `/inference.GRPCInferenceService/METHOD`, with one message in and one out.
+//! Errors are returned here as in REST; `serving::grpc_status` turns them into gRPC statuses.
 
 /// A message in its frame.
 mod frame;
-/// What calls say.
+/// The messages of calls.
 mod request;
-/// Protobuf that is written.
+/// Writes protobuf messages.
 mod message;
 /// Numbers -> messages.
 mod tensor_message;
@@ -54,7 +54,7 @@ pub(in super::super) async fn call(
     answer.unwrap_or_else(|error| actix_web::ResponseError::error_response(&error))
 }
 
-/// A message in its frame, and how it is compressed.
+/// Receive the message of a call, without its frame, and its compression.
 async fn received(
     state: &State,
     request: &HttpRequest,
@@ -142,6 +142,8 @@ fn answer(
 }
 
 impl NamedCall<'_> {
+    /// Check the model, and the version if the call names one.
+    ///
     /// # Errors
     /// Another model, or another version, serves here.
     fn check(&self, state: &State) -> Result<(), ApiError> {

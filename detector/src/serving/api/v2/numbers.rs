@@ -1,4 +1,5 @@
-//! The `data` of a tensor in JSON, flat or nested, in; its numbers in one flat buffer out, and the first that is none.
+//! The `data` of a tensor in JSON, flat or nested, in; its numbers in one flat buffer, and the first value
+//! that is not a number, out.
 
 use std::fmt;
 
@@ -8,20 +9,20 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use super::super::cell::{Cell, CellVisitor};
 use super::super::error::ApiError;
 
-/// What `data` holds.
+/// The content of `data`.
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
     /// The numbers.
     cells: Vec<f64>,
-    /// The index and the look of the first that is none.
+    /// The index and the value of the first one that is not a finite number.
     wrong: Option<(usize, Cell)>,
 }
 
 impl Numbers {
-    /// The numbers of the input with this name.
+    /// Return the numbers. Errors name the input.
     ///
     /// # Errors
-    /// One of them is none.
+    /// A value is not a finite number.
     pub(super) fn of(self, input: &str) -> Result<Vec<f64>, ApiError> {
         match self.wrong {
             None => Ok(self.cells),
@@ -51,7 +52,7 @@ impl<'de> Deserialize<'de> for Numbers {
     }
 }
 
-/// Reads a number, or an array of such.
+/// Reads a number, or an array of numbers, also nested.
 struct Flat<'a>(&'a mut Numbers);
 
 impl Flat<'_> {

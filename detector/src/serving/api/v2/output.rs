@@ -2,47 +2,47 @@
 
 use serde_json::{Value, json};
 
-/// What is answered about rows.
+/// A tensor of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tensor {
     /// 1 where the row is anomalous, else 0.
     IsOutlier,
     /// The score.
     InstanceScore,
-    /// A score over this is anomalous.
+    /// The threshold: a score above it is anomalous.
     Threshold,
     /// The score on a scale where the threshold is 1.
     Severity,
     /// scikit-learn's label: -1 where the row is anomalous, else 1.
     Predict,
-    /// Each sensor's share in the score.
+    /// The contribution of each sensor.
     FeatureScore,
 }
 
 /// A tensor of an answer, and how it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Output {
-    /// Which.
+    /// The tensor.
     pub(super) tensor: Tensor,
-    /// After the JSON, as bytes.
+    /// Whether it follows the JSON as bytes.
     pub(super) binary: bool,
 }
 
 impl Output {
-    /// What is answered where nothing is asked for.
+    /// The outputs of an answer if the request names none.
     pub(super) fn usual(binary: bool) -> Vec<Self> {
         let usual = [Tensor::IsOutlier, Tensor::InstanceScore, Tensor::Threshold];
         usual.into_iter().map(|tensor| Self { tensor, binary }).collect()
     }
 
-    /// What can be asked for.
+    /// All tensors that a request can name.
     pub(super) fn all() -> impl Iterator<Item = Tensor> {
         Tensor::ALL.into_iter()
     }
 }
 
 impl Tensor {
-    /// All of them.
+    /// All tensors.
     pub(super) const ALL: [Self; 6] = [
         Self::IsOutlier,
         Self::InstanceScore,
@@ -69,7 +69,7 @@ impl Tensor {
         Self::ALL.into_iter().find(|tensor| tensor.name() == name)
     }
 
-    /// Whether it takes explanations.
+    /// Whether it needs explanations of the rows.
     pub(super) fn is_explained(self) -> bool {
         self == Self::FeatureScore
     }
@@ -84,7 +84,7 @@ impl Tensor {
         if self.is_whole() { "INT64" } else { "FP64" }
     }
 
-    /// Its shape, of any type of number, for so many rows and sensors.
+    /// Its shape, in any type of number, for this many rows and sensors.
     pub(super) fn shape<N: From<u8>>(self, rows: N, sensors: N) -> Vec<N> {
         match self {
             Self::Threshold => vec![1.into()],
@@ -93,7 +93,7 @@ impl Tensor {
         }
     }
 
-    /// How the metadata of a model describe it.
+    /// Its description in the metadata of a model.
     pub(super) fn metadata(self, sensors: usize) -> Value {
         json!({ "name": self.name(), "datatype": self.datatype(), "shape": self.shape(json!(-1), json!(sensors)) })
     }

@@ -1,5 +1,5 @@
-//! The JSON of an inference request in; its tensors and what is wanted of the answer out. Fields that are not known count for
-//! nothing, as the protocol says.
+//! The JSON of an inference request in; its tensors and the requested outputs out. Unknown fields are
+//! ignored, as the protocol says.
 
 use serde::Deserialize;
 
@@ -12,20 +12,20 @@ use super::rows::{Given, shown};
 use crate::excerpt::{MAX_EXCERPT, excerpt};
 use crate::serving::budget::Held;
 
-/// The most characters of an id, which is sent back.
+/// The longest id, bytes. The answer repeats it.
 pub(super) const MAX_ID: usize = 256;
 /// The most dimensions of a tensor.
 pub(super) const MAX_DIMENSIONS: usize = 8;
-/// The most tensors that may be wanted.
+/// The most outputs that a request may name.
 pub(super) const MAX_OUTPUTS: usize = 16;
 
 /// An inference request.
 #[derive(Debug, Deserialize)]
 pub(super) struct InferRequest {
-    /// Sent back as it came.
+    /// The id of the request, which the answer repeats.
     pub(super) id: Option<String>,
     parameters: Option<RequestParameters>,
-    /// The tensors.
+    /// The input tensors.
     pub(super) inputs: Bounded<Input, { super::MAX_NAMED }>,
     outputs: Option<Bounded<RequestedOutput, MAX_OUTPUTS>>,
 }
@@ -35,14 +35,14 @@ struct RequestParameters {
     binary_data_output: Option<bool>,
 }
 
-/// A tensor.
+/// An input tensor.
 #[derive(Debug, Deserialize)]
 pub(super) struct Input {
-    /// Of the input, or of a column.
+    /// The name of the input or of a column.
     pub(super) name: String,
     /// The length of each dimension.
     pub(super) shape: Bounded<usize, MAX_DIMENSIONS>,
-    /// What it is made of.
+    /// The type of its elements.
     pub(super) datatype: Datatype,
     parameters: Option<InputParameters>,
     /// The numbers, where they are in the JSON.
@@ -66,7 +66,7 @@ struct OutputParameters {
 }
 
 impl InferRequest {
-    /// The request in a body's JSON.
+    /// Read the request in a body's JSON.
     pub(super) fn read(json: &[u8]) -> Result<Self, ApiError> {
         let request: Self = serde_json::from_slice(json).map_err(|error| {
             let error = excerpt(&error.to_string(), 4 * MAX_EXCERPT);
@@ -80,7 +80,7 @@ impl InferRequest {
         Ok(request)
     }
 
-    /// The tensors that are wanted: those that are asked for, or the usual ones.
+    /// The outputs that the request names, or the default ones if it names none.
     pub(super) fn outputs(&self) -> Result<Vec<Output>, ApiError> {
         let parameters = self.parameters.as_ref();
         let by_default = parameters.and_then(|each| each.binary_data_output).unwrap_or(false);
@@ -99,7 +99,7 @@ impl InferRequest {
 /// The output of this name.
 ///
 /// # Errors
-/// There is none.
+/// There is no such output.
 pub(super) fn wanted_tensor(name: &str) -> Result<Tensor, ApiError> {
     Tensor::named(name).ok_or_else(|| {
         let expected = Tensor::ALL.map(Tensor::name).join(", ");
@@ -117,7 +117,7 @@ pub(super) struct JsonTensor<'a> {
 /// The tensors of a request, with their bytes, which follow the JSON one after another.
 ///
 /// # Errors
-/// There are too few of them, or too many.
+/// There are too few bytes, or too many.
 pub(super) fn tensors(
     inputs: Bounded<Input, { super::MAX_NAMED }>,
     mut binary: &[u8],

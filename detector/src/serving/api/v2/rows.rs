@@ -1,5 +1,5 @@
-//! The tensors of a request in; the rows of one tensor, or of a tensor a column, in one flat buffer out. A tensor of the name
-//! [`READINGS`] has rows of readings.
+//! The tensors of a request in; the rows of one tensor, or of one tensor per column, in one flat buffer out.
+//! A tensor with the name [`READINGS`] has rows of readings.
 
 use super::super::error::ApiError;
 use super::super::expected::MAX_NAMED;
@@ -8,10 +8,10 @@ use crate::model::model::Model;
 use crate::model::names;
 use crate::serving::budget::Held;
 
-/// The name of a tensor with the readings of the sensors, a row a time.
+/// The name of a tensor with the readings of the sensors, one row per time.
 pub(super) const READINGS: &str = "readings";
 
-/// What a request's tensors hold.
+/// The content of a request's tensors.
 pub(super) enum Cells {
     /// Rows of the model's columns.
     Rows(Vec<f64>),
@@ -19,25 +19,25 @@ pub(super) enum Cells {
     Readings(Vec<f64>),
 }
 
-/// A tensor of a request, whichever way it came.
+/// A tensor of a request, in JSON or protobuf.
 pub(super) trait Given {
-    /// Of the input, or of a column.
+    /// The name of the input or of a column.
     fn name(&self) -> &str;
 
     /// The length of each dimension.
     fn shape(&self) -> &[usize];
 
-    /// Its numbers, for which room is held.
+    /// Read its numbers, and hold memory for them.
     ///
     /// # Errors
-    /// They are none, or there is no room.
+    /// The values are not numbers, or the budget has no room.
     fn numbers(self, held: &mut Held) -> Result<Vec<f64>, ApiError>;
 }
 
 /// The cells of all rows.
 ///
 /// # Errors
-/// The tensors are not of the model's columns, or their numbers not of their shapes.
+/// The tensors do not match the model's columns, or their numbers do not match their shapes.
 pub(super) fn cells<T: Given>(
     model: &Model,
     inputs: Vec<T>,
@@ -67,7 +67,7 @@ pub(super) fn cells<T: Given>(
     }
 }
 
-/// Readings that a model can see: one that is none would be part of many rows.
+/// Check that all readings are finite. One that is not would be part of many rows.
 fn readings(cells: Vec<f64>) -> Result<Vec<f64>, ApiError> {
     match cells.iter().position(|value| forest::cell(*value).is_none()) {
         None => Ok(cells),
@@ -78,12 +78,12 @@ fn readings(cells: Vec<f64>) -> Result<Vec<f64>, ApiError> {
     }
 }
 
-/// An input for sentences: its name, cut where it is long.
+/// The name of an input for errors, truncated if it is long.
 pub(super) fn shown(name: &str) -> String {
     format!("input {}", excerpt(name, MAX_EXCERPT))
 }
 
-/// The numbers of a tensor, as many as its shape has room for.
+/// The numbers of a tensor, which must be as many as its shape has.
 fn numbers<T: Given>(input: T, held: &mut Held) -> Result<Vec<f64>, ApiError> {
     let (name, shape) = (shown(input.name()), input.shape().to_vec());
     let length = shape.iter().try_fold(1_usize, |length, dimension| length.checked_mul(*dimension));
@@ -95,7 +95,7 @@ fn numbers<T: Given>(input: T, held: &mut Held) -> Result<Vec<f64>, ApiError> {
     Err(ApiError::Unprocessable(name, why))
 }
 
-/// The length of each column, where each has a tensor.
+/// The number of rows, if each column has its own tensor.
 fn column_length<T: Given>(model: &Model, inputs: &[T]) -> Result<usize, ApiError> {
     let columns = model.columns();
     let refused = |why: String| ApiError::Unprocessable("inputs".to_owned(), why);
@@ -125,7 +125,7 @@ fn column_length<T: Given>(model: &Model, inputs: &[T]) -> Result<usize, ApiErro
     }
 }
 
-/// Columns, in any order, as rows.
+/// Turn columns, in any order, into rows.
 fn by_column(
     model: &Model,
     rows: usize,

@@ -1,4 +1,5 @@
-//! Rows in; the numbers of each tensor that an answer can have out: first all scores, a block at a time, then each number.
+//! Rows in; the numbers of each tensor that an answer can have out: first all rows are scored, a block at a
+//! time, then each number can be read.
 
 use std::ops::Range;
 
@@ -9,11 +10,11 @@ use crate::scoring::scorer::Scorer;
 
 /// The bytes of an element.
 const WIDTH: usize = 8;
-/// So many rows are judged where they arrive.
+/// The most rows that are judged on the thread that received them: without explanations, and with them.
 const FEW_ROWS: usize = 100;
 const FEW_EXPLAINED: usize = 10;
 
-/// Rows and what is known of them.
+/// Rows with their scores and contributions.
 pub(super) struct ScoredRows {
     rows: MeasuredRows,
     is_explained: bool,
@@ -22,14 +23,14 @@ pub(super) struct ScoredRows {
 }
 
 impl ScoredRows {
-    /// Before the first is scored; with each sensor's share in the score where they are explained.
+    /// Rows before the first is scored. If `is_explained`, the contributions of the sensors are kept too.
     pub(super) fn new(rows: MeasuredRows, is_explained: bool) -> Self {
         let shares = if is_explained { rows.len() * rows.scorer().model().sensors().len() } else { 0 };
         let (scores, shares) = (Vec::with_capacity(rows.len()), Vec::with_capacity(shares));
         Self { rows, is_explained, scores, shares }
     }
 
-    /// Score some more rows; false where all are scored.
+    /// Score the next rows. Return false if all are scored.
     pub(super) fn score(&mut self) -> bool {
         let begin = self.scores.len();
         if begin == self.rows.len() {
@@ -49,7 +50,7 @@ impl ScoredRows {
         true
     }
 
-    /// Who judges.
+    /// The scorer that judges.
     pub(super) fn scorer(&self) -> &Scorer {
         self.rows.scorer()
     }
@@ -103,12 +104,12 @@ impl ScoredRows {
         }
     }
 
-    /// Whether they are judged in no time.
+    /// Whether the rows are few enough to be judged on the thread that received them.
     pub(super) fn are_few(&self) -> bool {
         self.rows.are_few(if self.is_explained { FEW_EXPLAINED } else { FEW_ROWS })
     }
 
-    /// What they hold, bytes.
+    /// The memory of the rows, bytes.
     pub(super) fn bytes(&self) -> usize {
         self.rows.bytes() + (self.scores.capacity() + self.shares.capacity()) * size_of::<f64>()
     }

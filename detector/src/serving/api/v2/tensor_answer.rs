@@ -12,9 +12,10 @@ use super::output::{Output, Tensor};
 use super::scored_rows::ScoredRows;
 use crate::serving::pieces::PIECE;
 
-/// The bytes of an element.
+/// The size of an element, bytes.
 const WIDTH: usize = 8;
-/// The most numbers of an answer that is partly JSON, partly binary: the length of its JSON has to be known before.
+/// The most numbers in the JSON of an answer that is partly binary: the length of the JSON must be known
+/// first.
 const MOST_MIXED: usize = 100_000;
 
 /// An inference response.
@@ -23,12 +24,12 @@ pub(super) struct TensorAnswer {
     outputs: Vec<Output>,
     /// The JSON around the tensors' data.
     parts: Vec<Vec<u8>>,
-    /// Where binary tensors follow: the JSON's length.
+    /// The length of the JSON, if binary tensors follow.
     json_length: Option<usize>,
     stage: Stage,
 }
 
-/// What comes next.
+/// The next step of writing.
 #[derive(Clone, Copy, Debug)]
 enum Stage {
     /// The scores.
@@ -60,7 +61,7 @@ impl TensorAnswer {
         Ok(answer)
     }
 
-    /// How long the JSON is. Where it has numbers in it, they are made for that.
+    /// Compute the length of the JSON. If it contains numbers, they are computed for that.
     fn length_of_json(&mut self) -> Result<usize, ApiError> {
         let in_json = self.outputs.iter().enumerate().filter(|(_, output)| !output.binary);
         let numbers: usize = in_json.map(|(index, _)| self.length(index)).sum();

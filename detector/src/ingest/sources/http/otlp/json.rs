@@ -7,7 +7,7 @@ use crate::ingest::sources::http::collector::Collector;
 use crate::ingest::sources::http::series::{Layer, Series};
 use crate::ingest::sources::raw_json::{Raw, elements, named, shown, text, whole};
 
-/// A metric's points that are no readings: the field, and what they are.
+/// The fields with points that cannot be readings, and the type of the points.
 const UNSUPPORTED: [(&str, &str); 3] = [
     ("histogram", "a histogram"),
     ("exponentialHistogram", "an exponential histogram"),
@@ -20,7 +20,7 @@ type Attribute = (String, String);
 /// Read a body.
 ///
 /// # Errors
-/// It is no such message.
+/// The body is not such a message.
 pub(super) fn read(body: &[u8], collector: &mut Collector) -> Result<(), String> {
     let body = whole(body).map_err(|error| error.to_string())?;
     let [resources] = named(body, ["resourceMetrics"])?;
@@ -61,7 +61,7 @@ fn read_metric(metric: Raw, outer: [&Layer; 2], collector: &mut Collector) -> Re
     Ok(())
 }
 
-/// A data point of a metric of this name, as a series of its own.
+/// Call `add` with a data point of the metric `name`, as a series of its own.
 fn in_series(
     name: &str,
     point: Raw,
@@ -87,7 +87,8 @@ fn number(point: Raw) -> Result<Point, String> {
     })
 }
 
-/// Integers of 64 bits are strings in protobuf's JSON, and so are `NaN`, `Infinity` and `-Infinity`; readers take numbers too.
+/// Parse a number. 64-bit integers are strings in protobuf's JSON, and so are `NaN`, `Infinity` and
+/// `-Infinity`; numbers are accepted too.
 fn parsed<T: FromStr>(value: Raw, what: &str) -> Result<T, String> {
     let is_scalar =
         value.get().starts_with(|first: char| first == '"' || first == '-' || first.is_ascii_digit());
@@ -149,7 +150,7 @@ fn each_point<'a>(
     each(points, read)
 }
 
-/// Every element of an array that may be left out.
+/// Call `read` with every element of an array; the array may be absent.
 fn each<'a>(array: Option<Raw<'a>>, read: impl FnMut(Raw<'a>) -> Result<(), String>) -> Result<(), String> {
     array.map_or(Ok(()), |array| elements(array, read))
 }

@@ -10,7 +10,7 @@ use crate::ingest::sources::http::wire::{Fields, Value, WireError};
 /// Read a body.
 ///
 /// # Errors
-/// It is no such message.
+/// The body is not such a message.
 pub(super) fn read(body: &[u8], collector: &mut Collector) -> Result<(), String> {
     for metrics in Fields(body).of(1) {
         resource_metrics(metrics.map_err(|error| sentence(&error))?, collector)?;
@@ -22,7 +22,8 @@ fn sentence(error: &WireError) -> String {
     error.to_string()
 }
 
-/// Attributes may stand after what they are of: a message is gone through twice.
+/// Read the metrics of a resource. Attributes may come after the metrics that they belong to, so a message is
+/// read twice.
 fn resource_metrics(message: &[u8], collector: &mut Collector) -> Result<(), String> {
     let resource = first(message, 1).map_err(|error| sentence(&error))?;
     let of_resource = attributes(resource, 1)?;
@@ -50,7 +51,7 @@ fn read_metric(metric: &[u8], outer: [&Layer; 2], collector: &mut Collector) -> 
         for point in Fields(points).of(1) {
             let point = point.map_err(|error| sentence(&error))?;
             collector.begin_series();
-            // The attributes of numbers have another number than those of histograms.
+            // The field number of the attributes depends on the type of the point.
             let field = match unsupported {
                 None | Some("a summary") => 7,
                 Some("a histogram") => 9,
@@ -85,7 +86,7 @@ fn number(message: &[u8]) -> Result<Point, WireError> {
     Ok(point)
 }
 
-/// The attributes that a field of this number holds.
+/// The attributes in the fields with this number.
 fn attributes(message: &[u8], number: u32) -> Result<Layer<'_>, String> {
     let mut all = Layer::default();
     for attribute in Fields(message).of(number) {
@@ -117,7 +118,7 @@ fn value(message: &[u8]) -> Result<Option<Cow<'_, [u8]>>, WireError> {
     Ok(None)
 }
 
-/// The first field of this number that has a length; empty where there is none.
+/// The first length-delimited field with this number; empty where there is none.
 fn first(message: &[u8], number: u32) -> Result<&[u8], WireError> {
     Fields(message).of(number).next().unwrap_or(Ok(&[]))
 }

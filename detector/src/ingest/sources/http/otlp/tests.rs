@@ -5,7 +5,7 @@ use super::*;
 use crate::ingest::source::Reading;
 use crate::ingest::sources::http::tests::inlet;
 
-/// The messages as prost writes them: another's encoder.
+/// The messages as `prost` encodes them: an independent encoder.
 #[derive(Message)]
 struct Export {
     #[prost(message, repeated, tag = "1")]

@@ -1,6 +1,6 @@
 use super::*;
 
-/// What Prometheus' documentation has of each kind.
+/// Valid queries of each kind, from Prometheus' documentation.
 const GOOD: [&str; 68] = [
     "up",
     "http_requests_total{job=\"prometheus\",group=\"canary\"}",

@@ -14,7 +14,7 @@ const SIGNS: [&str; 30] = [
 /// Largest first, as durations are written: `1h30m`.
 const UNITS: [&str; 7] = ["y", "w", "d", "h", "ms", "m", "s"];
 
-/// What is wrong at a byte of the query.
+/// The error at a byte of the query.
 pub(super) struct Fault {
     pub(super) at: usize,
     pub(super) message: String,
@@ -38,7 +38,7 @@ pub(super) enum Kind {
 pub(super) struct Token<'a> {
     pub(super) kind: Kind,
     pub(super) text: &'a str,
-    /// Its first byte.
+    /// The position of its first byte.
     pub(super) at: usize,
 }
 
@@ -67,7 +67,7 @@ impl fmt::Display for Token<'_> {
 pub(super) struct Lexer<'a> {
     text: &'a str,
     at: usize,
-    /// In brackets, `:` stands alone.
+    /// Whether the place is in brackets, where `:` is a token of its own.
     in_brackets: bool,
 }
 
@@ -76,7 +76,7 @@ impl<'a> Lexer<'a> {
         Self { text, at: 0, in_brackets: false }
     }
 
-    /// Whether the token after the next one starts so.
+    /// Whether the text after the next token starts with this character.
     pub(super) fn is_at(&self, first: char) -> bool {
         self.rest().trim_start().starts_with(first)
     }
@@ -114,7 +114,7 @@ impl<'a> Lexer<'a> {
         &self.text[self.at..]
     }
 
-    /// Leave white space and comments behind.
+    /// Skip white space and comments.
     fn skip_blank(&mut self) {
         loop {
             self.at = self.text.len() - self.rest().trim_start().len();
@@ -201,7 +201,8 @@ fn is_word_part(letter: char) -> bool {
     is_word(letter) || letter.is_ascii_digit()
 }
 
-/// How many bytes a duration has that a text starts with: whole numbers with units, the largest first, each once.
+/// The length in bytes of the duration that a text starts with: whole numbers with units, the largest first,
+/// each once. None where there is no duration.
 fn duration(text: &str) -> Option<usize> {
     let (mut at, mut units) = (0, &UNITS[..]);
     loop {
@@ -210,7 +211,7 @@ fn duration(text: &str) -> Option<usize> {
         let unit = units.iter().position(|unit| digits > 0 && behind.starts_with(unit));
         let Some(unit) = unit else { return (at > 0 && digits == 0).then_some(at) };
         at += digits + units[unit].len();
-        // ms is found before m and s, and comes after them.
+        // ms is matched before m and s, but comes after them in a duration.
         units = match units[unit] {
             "ms" => &[],
             "m" => &["ms", "s"],
@@ -220,7 +221,8 @@ fn duration(text: &str) -> Option<usize> {
     }
 }
 
-/// How many characters follow a backslash, as Go's strings have them; none where it is no escape sequence.
+/// The number of characters of an escape sequence after its backslash, as in Go's strings; none where it is
+/// not an escape sequence.
 fn escaped(text: &str, quote: char) -> Option<usize> {
     let first = text.chars().next()?;
     let digits = |count: usize, base: u32| {

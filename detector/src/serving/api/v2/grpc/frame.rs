@@ -1,5 +1,5 @@
-//! The body of a call in, its one message out; and a message in its frame (a byte that says whether it is compressed, its length,
-//! itself).
+//! The body of a call in, its one message out; and the reverse. A frame is a byte that tells whether the
+//! message is compressed, the length of the message, and the message.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
@@ -10,10 +10,10 @@ use super::super::super::push::header;
 use super::message::Message;
 use crate::serving::body::Body;
 
-/// What stands before a message, bytes.
+/// The length of a frame before its message, bytes.
 pub(super) const HEAD: usize = 5;
 
-/// The message, and how it is compressed.
+/// The message in a body, and its compression.
 ///
 /// # Errors
 /// The body is not one whole message.
@@ -51,7 +51,7 @@ pub(super) fn framed(message: &Message) -> Bytes {
     bytes.into()
 }
 
-/// What stands before a message of this length.
+/// The bytes of a frame before a message of this length.
 pub(super) fn head(length: usize) -> [u8; HEAD] {
     let [a, b, c, d] = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
     [0, a, b, c, d]

@@ -2,43 +2,43 @@
 
 use prost::encoding::{WireType, encode_key, encode_varint};
 
-/// A message that is written.
+/// A protobuf message that is being written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Message(Vec<u8>);
 
 impl Message {
-    /// What is said of a tensor, in metadata and in answers.
+    /// The description of a tensor, in metadata and in answers.
     pub(super) fn tensor(name: &str, datatype: &str, shape: &[i64]) -> Self {
         Self::default().text(1, name).text(2, datatype).integers(3, shape)
     }
 
-    /// What is written so far.
+    /// The bytes that are written so far.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// A boolean.
+    /// Append a boolean.
     pub(super) fn flag(mut self, field: u32, value: bool) -> Self {
         encode_key(field, WireType::Varint, &mut self.0);
         self.0.push(value.into());
         self
     }
 
-    /// Text.
+    /// Append a text.
     pub(super) fn text(mut self, field: u32, text: &str) -> Self {
         self.begin(field, text.len());
         self.0.extend_from_slice(text.as_bytes());
         self
     }
 
-    /// Another message.
+    /// Append another message.
     pub(super) fn message(mut self, field: u32, message: &Self) -> Self {
         self.begin(field, message.0.len());
         self.0.extend_from_slice(&message.0);
         self
     }
 
-    /// Integers, packed.
+    /// Append integers, packed.
     pub(super) fn integers(mut self, field: u32, integers: &[i64]) -> Self {
         let mut packed = Vec::new();
         for integer in integers {
@@ -49,7 +49,7 @@ impl Message {
         self
     }
 
-    /// The key and the length of a field, whose bytes follow.
+    /// Append the key and the length of a field, whose bytes follow.
     pub(super) fn begin(&mut self, field: u32, length: usize) {
         encode_key(field, WireType::LengthDelimited, &mut self.0);
         encode_varint(length as u64, &mut self.0);

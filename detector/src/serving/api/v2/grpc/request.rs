@@ -1,5 +1,5 @@
-//! The message of a call in; which model it is for, its tensors and what is wanted of the answer out. Nothing is copied, and
-//! nothing is collected that a message could have millions of.
+//! The message of a call in; its model, its tensors and the requested outputs out. Nothing is copied, and
+//! lists are limited, because a message could have millions of items.
 
 use prost::encoding::decode_varint;
 
@@ -18,7 +18,7 @@ use crate::serving::budget::Held;
 pub(super) struct NamedCall<'a> {
     /// The model.
     pub(super) name: &'a str,
-    /// Empty where any will do.
+    /// The version; empty if any version is accepted.
     pub(super) version: &'a str,
 }
 
@@ -26,17 +26,17 @@ pub(super) struct NamedCall<'a> {
 pub(super) struct InferCall<'a> {
     /// Which model it is for.
     pub(super) model: NamedCall<'a>,
-    /// Sent back as it came.
+    /// The id of the request, which the answer repeats.
     pub(super) id: &'a str,
-    /// The tensors.
+    /// The input tensors.
     pub(super) inputs: Vec<ProtoTensor<'a>>,
-    /// What is wanted.
+    /// The requested outputs.
     pub(super) outputs: Vec<Tensor>,
-    /// Whether numbers come as bytes, and so are answered as bytes.
+    /// Whether the numbers are raw bytes; those of the answer are the same.
     pub(super) is_raw: bool,
 }
 
-/// `InferInputTensor`, with its raw contents where it has such.
+/// `InferInputTensor`, with its raw contents if it has any.
 pub(super) struct ProtoTensor<'a> {
     name: &'a str,
     datatype: Datatype,
@@ -46,10 +46,10 @@ pub(super) struct ProtoTensor<'a> {
 }
 
 impl<'a> NamedCall<'a> {
-    /// Its message.
+    /// Read a call from its message.
     ///
     /// # Errors
-    /// It is none.
+    /// The bytes are not such a message.
     pub(super) fn read(message: &'a [u8]) -> Result<Self, ApiError> {
         let mut call = Self::default();
         for field in Fields(message) {
@@ -64,10 +64,10 @@ impl<'a> NamedCall<'a> {
 }
 
 impl<'a> InferCall<'a> {
-    /// Its message.
+    /// Read a call from its message.
     ///
     /// # Errors
-    /// It is none, or has too many tensors.
+    /// The bytes are not such a message, or it has too many tensors.
     pub(super) fn read(message: &'a [u8]) -> Result<Self, ApiError> {
         let (model, mut id) = (NamedCall::read(message)?, "");
         let (mut inputs, mut outputs, mut raw) = (Vec::new(), Vec::new(), Vec::new());
@@ -164,7 +164,7 @@ impl<'a> ProtoTensor<'a> {
                 numbers.extend(self.datatype.held(&shown(self.name), packed, held)?);
             }
             _ => {
-                // An integer has as many bytes as there are without the highest bit.
+                // The last byte of an integer is the one without the highest bit.
                 room(numbers, packed.iter().filter(|byte| **byte < 0x80).count(), held)?;
                 while !packed.is_empty() {
                     numbers.push(self.datatype.integer(varint(&mut packed)?));
@@ -196,7 +196,7 @@ impl Given for ProtoTensor<'_> {
     }
 }
 
-/// Make room for so many numbers more; as vectors grow, there may be some to spare.
+/// Make room for `more` numbers. The capacity at least doubles when it grows, and is held.
 fn room(numbers: &mut Vec<f64>, more: usize, held: &mut Held) -> Result<(), ApiError> {
     let before = numbers.capacity();
     if numbers.len() + more > before {
@@ -207,8 +207,10 @@ fn room(numbers: &mut Vec<f64>, more: usize, held: &mut Held) -> Result<(), ApiE
     Ok(())
 }
 
+/// Append an item.
+///
 /// # Errors
-/// There are as many as there may be.
+/// There are already `most` items.
 fn push<T>(items: &mut Vec<T>, most: usize, what: &str, item: T) -> Result<(), ApiError> {
     if items.len() == most {
         return Err(ApiError::Malformed(format!("{what}: expected at most {most}, got more")));
@@ -223,7 +225,7 @@ fn name(message: &[u8]) -> Result<&str, ApiError> {
     text(name.unwrap_or_default())
 }
 
-/// Negative lengths are too large ones.
+/// The length of a dimension. A negative one becomes too large.
 fn length(dimension: u64) -> usize {
     usize::try_from(dimension).unwrap_or(usize::MAX)
 }

@@ -1,4 +1,5 @@
-//! Scored rows in; `ModelInferResponse` in its frame out, piece by piece. Numbers are answered as they came: as bytes, or typed.
+//! Scored rows in; `ModelInferResponse` in its frame out, piece by piece. Its numbers are raw bytes or typed,
+//! as in the request.
 
 use prost::encoding::{encode_varint, encoded_len_varint};
 
@@ -12,7 +13,7 @@ use super::message::Message;
 use crate::serving::grpc_status::CONTENT;
 use crate::serving::pieces::PIECE;
 
-/// The bytes of a number that is no varint.
+/// The size of a number that is not a varint, bytes.
 const WIDTH: usize = 8;
 /// The fields of an output's contents: `int64_contents` and `fp64_contents`.
 const INT64_CONTENTS: u32 = 3;
@@ -27,7 +28,7 @@ pub(super) struct TensorMessage {
     stage: Stage,
 }
 
-/// The next step.
+/// The next step of writing.
 #[derive(Clone, Copy, Debug)]
 enum Stage {
     Scores,
@@ -43,14 +44,14 @@ impl TensorMessage {
         Self { rows, outputs, is_raw, begin, stage: Stage::Scores }
     }
 
-    /// What stands before the numbers of an output, and how long these are.
+    /// The description of an output: name, type and shape.
     fn parts(&self, output: Tensor) -> Message {
         let sensors = self.rows.scorer().model().sensors().len();
         let shape = output.shape(wide(self.rows.len()), wide(sensors));
         Message::tensor(output.name(), output.datatype(), &shape)
     }
 
-    /// How many bytes the numbers of an output are.
+    /// The size of an output's numbers, bytes.
     fn length(&self, output: Tensor) -> usize {
         let count = self.rows.length(output);
         if self.is_raw || !output.is_whole() {
@@ -63,7 +64,7 @@ impl TensorMessage {
         (self.rows.number(output, element) as i64).cast_unsigned()
     }
 
-    /// What stands before the numbers of each output, and its length.
+    /// The bytes before the numbers of each output, and the size of the numbers.
     fn heads(&self) -> Vec<(Vec<u8>, usize)> {
         let heads = self.outputs.iter().map(|output| {
             let (mut head, length) = (Message::default(), self.length(*output));
@@ -81,7 +82,7 @@ impl TensorMessage {
         heads.collect()
     }
 
-    /// The frame's head and all that stands before the numbers of the first output.
+    /// Write the frame's head, and the fields before the numbers.
     fn write_begin(&mut self, out: &mut Vec<u8>) {
         if self.is_raw {
             let outputs = self.outputs.clone();
@@ -93,7 +94,7 @@ impl TensorMessage {
         out.extend_from_slice(self.begin.bytes());
     }
 
-    /// Write some more numbers; false when those were the last.
+    /// Write the next numbers. Return false after the last.
     fn write_numbers(&mut self, out: &mut Vec<u8>, mut output: usize, mut element: usize) -> bool {
         let full = out.len() + PIECE;
         while let Some(tensor) = self.outputs.get(output).copied()
