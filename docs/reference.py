@@ -119,8 +119,8 @@ def metrics():
     return page
 
 
-ROUTE = re.compile(r'(?:(takes|shows)\("(/[^"]*)"|resource\("(/[^"]*)"\)\s*\.route\((get|post)\()')
-METHODS = {"takes": "POST", "shows": "GET", "post": "POST", "get": "GET"}
+ROUTE = re.compile(r'(?:(post_route|get_route)\("(/[^"]*)"|resource\("(/[^"]*)"\)\s*\.route\((get|post)\()')
+METHODS = {"post_route": "POST", "get_route": "GET", "post": "POST", "get": "GET"}
 
 
 def routes():

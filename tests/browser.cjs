@@ -8,14 +8,14 @@ const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-ru
 const launch = () => chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS });
 
 // Opens a page that may only request URLs that start with `own` or `data:`. Its errors, warnings and other
-// requests are in `page.complaints`.
+// requests are in `page.errors`.
 async function open(browser, url, own, options) {
   const context = await browser.newContext(options);
   const page = await context.newPage();
-  page.complaints = [];
-  page.on("console", message => ["error", "warning"].includes(message.type()) && page.complaints.push(message.text()));
-  page.on("pageerror", error => page.complaints.push(String(error)));
-  page.on("request", request => [own, "data:"].some(start => request.url().startsWith(start)) || page.complaints.push("asks for " + request.url()));
+  page.errors = [];
+  page.on("console", message => ["error", "warning"].includes(message.type()) && page.errors.push(message.text()));
+  page.on("pageerror", error => page.errors.push(String(error)));
+  page.on("request", request => [own, "data:"].some(start => request.url().startsWith(start)) || page.errors.push("asks for " + request.url()));
   await page.goto(url);
   return page;
 }

@@ -152,7 +152,7 @@ pub(crate) fn crd() -> CustomResourceDefinition {
             status.default = Some(JSON(json!({ "observedGeneration": -1 })));
         }
         for schema in fields.values_mut() {
-            leave_items_alone(schema, false);
+            remove_list_defaults(schema, false);
         }
     }
     crd
@@ -161,13 +161,13 @@ pub(crate) fn crd() -> CustomResourceDefinition {
 /// Remove the defaults of fields inside of lists. `kubectl apply` compares lists as a whole: an item with a
 /// field that the API server has filled in differs from the manifest forever, and each apply prints
 /// "configured". The program fills in these defaults.
-fn leave_items_alone(schema: &mut JSONSchemaProps, is_in_list: bool) {
+fn remove_list_defaults(schema: &mut JSONSchemaProps, is_in_list: bool) {
     if is_in_list {
         schema.default = None;
     }
     let fields = schema.properties.iter_mut().flat_map(BTreeMap::values_mut);
-    fields.for_each(|field| leave_items_alone(field, is_in_list));
+    fields.for_each(|field| remove_list_defaults(field, is_in_list));
     if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
-        leave_items_alone(items, true);
+        remove_list_defaults(items, true);
     }
 }

@@ -15,7 +15,7 @@ pub enum StandIn {
 
 /// A part of a document that the schema refuses.
 #[derive(Clone, Debug)]
-pub enum Fault {
+pub enum SchemaError {
     /// The value at this JSON pointer.
     Value(String),
     /// A field that the object at this pointer lacks.
@@ -26,22 +26,22 @@ pub enum Fault {
 
 /// Return the document with broken values replaced by stand-ins, missing fields added and unknown fields
 /// removed.
-pub fn repaired(document: &Value, schema: &Value, faults: &[Fault], stand_in: StandIn) -> Value {
+pub fn repaired(document: &Value, schema: &Value, faults: &[SchemaError], stand_in: StandIn) -> Value {
     let mut document = document.clone();
     for fault in faults {
         match fault {
-            Fault::Value(pointer) => {
+            SchemaError::Value(pointer) => {
                 if let (Some(value), Some(schema)) = (document.pointer_mut(pointer), at(schema, pointer)) {
                     *value = value_of(schema, stand_in);
                 }
             }
-            Fault::Lacks(pointer, name) => {
+            SchemaError::Lacks(pointer, name) => {
                 let field = at(schema, pointer).and_then(|schema| schema["properties"].get(name));
                 if let (Some(Value::Object(fields)), Some(schema)) = (document.pointer_mut(pointer), field) {
                     fields.insert(name.clone(), value_of(schema, stand_in));
                 }
             }
-            Fault::Unknown(pointer, names) => {
+            SchemaError::Unknown(pointer, names) => {
                 if let Some(Value::Object(fields)) = document.pointer_mut(pointer) {
                     for name in names {
                         fields.remove(name);

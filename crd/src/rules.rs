@@ -33,7 +33,7 @@ pub fn spec_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     found.extend(history_violations(spec, train.samples));
     found.extend(too_many_renewed(spec, train.trees));
     found.extend(mqtt_violations(spec));
-    found.extend(no_schedules(spec));
+    found.extend(schedule_violations(spec));
     for (i, source) in spec.sources.iter().enumerate() {
         found.extend(source.csv.iter().flat_map(|csv| csv.violations(&format!("spec.sources[{i}].csv"))));
     }
@@ -141,7 +141,7 @@ fn history_violations(spec: &AnomalyDetectorSpec, samples: usize) -> Vec<Violati
         );
         Violation::new(PATH, message)
     });
-    let forgetful = spec.sources.iter().find(|source| !source.kinds().iter().all(SourceKind::remembers));
+    let forgetful = spec.sources.iter().find(|source| !source.kinds().iter().all(SourceKind::has_history));
     let forgotten = forgetful.map(|source| {
         let message = format!(
             "must be left out where a source remembers nothing, as {:?} does: set samples",
@@ -180,7 +180,7 @@ fn mqtt_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
 }
 
 /// Schedules that are invalid or never occur.
-fn no_schedules(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
+fn schedule_violations(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
     let retrain = spec.model.retrain.as_ref();
     let retrain =
         retrain.and_then(|retrain| Some((retrain.schedule.as_deref()?, retrain.time_zone.as_deref())));
@@ -190,10 +190,10 @@ fn no_schedules(spec: &AnomalyDetectorSpec) -> Vec<Violation> {
         (format!("spec.muteWindows[{i}]"), window.schedule.as_str(), window.time_zone.as_deref())
     });
     let schedules = retrain.into_iter().chain(windows);
-    schedules.filter_map(|(path, schedule, zone)| no_schedule(&path, schedule, zone)).collect()
+    schedules.filter_map(|(path, schedule, zone)| schedule_violation(&path, schedule, zone)).collect()
 }
 
-fn no_schedule(path: &str, schedule: &str, zone: Option<&str>) -> Option<Violation> {
+fn schedule_violation(path: &str, schedule: &str, zone: Option<&str>) -> Option<Violation> {
     let error = Schedule::new(schedule, zone).err()?;
     let field = match error {
         ScheduleError::Expression { .. } | ScheduleError::Never(_) => "schedule",

@@ -16,7 +16,7 @@ use self::path::{is_within, join};
 use self::sentence::sentences;
 use crate::AnomalyDetector;
 use crate::names::{LABEL_VALUE, QUALIFIED, SUBDOMAIN};
-use crate::repair::{self, Fault, StandIn};
+use crate::repair::{self, SchemaError, StandIn};
 use crate::rules::{Violation, spec_violations};
 
 /// The OpenAPI schema that the API server applies, without its descriptions. It is stored as JSON: the YAML
@@ -29,7 +29,7 @@ static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
 /// as `kubectl apply` does (field validation Strict). Compiling the whole schema would take most of the time
 /// that a detector needs to start.
 fn closed_for(document: &Value) -> jsonschema::Validator {
-    let mut schema = restricted(&SCHEMA, &[document], Absent::Named);
+    let mut schema = restricted(&SCHEMA, &[document], AbsentFields::Named);
     close(&mut schema);
     schema["properties"]["apiVersion"] = json!({ "const": AnomalyDetector::api_version(&()) });
     schema["properties"]["kind"] = json!({ "const": AnomalyDetector::kind(&()) });
@@ -95,12 +95,12 @@ pub fn without_nulls(document: &mut Value) {
 /// Compile the CEL rules about the fields that the document has. Compiling all rules would take most of the
 /// time that a detector needs to start.
 fn rules_for(document: &Value) -> CompiledSchema {
-    cel::compile_schema(&restricted(&SCHEMA, &[document], Absent::LeftOut))
+    cel::compile_schema(&restricted(&SCHEMA, &[document], AbsentFields::LeftOut))
 }
 
 /// What a restricted schema keeps of the fields that no value has.
 #[derive(Clone, Copy)]
-enum Absent {
+enum AbsentFields {
     /// The fields are removed.
     LeftOut,
     /// The names are kept, with any value allowed.
@@ -109,15 +109,15 @@ enum Absent {
 
 /// Reduce a schema to the fields that at least one of the values has, and for lists to those that their items
 /// have. CEL rules that only the API server evaluates are removed.
-fn restricted(schema: &Value, values: &[&Value], absent: Absent) -> Value {
+fn restricted(schema: &Value, values: &[&Value], absent: AbsentFields) -> Value {
     let Value::Object(node) = schema else { return schema.clone() };
     let restrict = |(key, child): (&String, &Value)| match (key.as_str(), child) {
         ("properties", Value::Object(properties)) => {
             let present = properties.iter().filter_map(|(name, property)| {
                 let values: Vec<&Value> = values.iter().filter_map(|value| value.get(name)).collect();
                 match absent {
-                    Absent::LeftOut if values.is_empty() => None,
-                    Absent::Named if values.is_empty() => Some((name.clone(), Value::Bool(true))),
+                    AbsentFields::LeftOut if values.is_empty() => None,
+                    AbsentFields::Named if values.is_empty() => Some((name.clone(), Value::Bool(true))),
                     _ => Some((name.clone(), restricted(property, &values, absent))),
                 }
             });
@@ -158,7 +158,7 @@ pub fn violations(document: &Value) -> Vec<Violation> {
     if errors.is_empty() {
         found.extend(rule_violations(document, |_| true));
     } else {
-        let faults: Vec<Fault> = errors.iter().filter_map(fault).collect();
+        let faults: Vec<SchemaError> = errors.iter().filter_map(fault).collect();
         let broken = |stand_in| {
             let document = repair::repaired(document, &SCHEMA, &faults, stand_in);
             rule_violations(&document, |kind| *kind == ErrorKind::ValidationFailure)
@@ -235,20 +235,20 @@ fn rule_violations(document: &Value, counts: impl Fn(&ErrorKind) -> bool) -> Vec
 
 /// Return the part that must be repaired before the document can be deserialized; none where the error does
 /// not prevent that, such as too many or too few items in a list.
-fn fault(error: &jsonschema::ValidationError<'_>) -> Option<Fault> {
+fn fault(error: &jsonschema::ValidationError<'_>) -> Option<SchemaError> {
     let pointer = error.instance_path().as_str().to_owned();
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
-            Some(Fault::Unknown(pointer, unexpected.clone()))
+            Some(SchemaError::Unknown(pointer, unexpected.clone()))
         }
         ValidationErrorKind::Required { property } => {
-            Some(Fault::Lacks(pointer, property.as_str()?.to_owned()))
+            Some(SchemaError::Lacks(pointer, property.as_str()?.to_owned()))
         }
         ValidationErrorKind::Constant { .. }
         | ValidationErrorKind::MinItems { .. }
         | ValidationErrorKind::MaxItems { .. }
         | ValidationErrorKind::MaxProperties { .. } => None,
-        _ => Some(Fault::Value(pointer)),
+        _ => Some(SchemaError::Value(pointer)),
     }
 }
 

@@ -170,7 +170,7 @@ impl SourceKind {
 
     /// Whether the source can be queried for readings of any past time. A recording cannot: it has only its
     /// own readings, at its own times.
-    pub fn remembers(&self) -> bool {
+    pub fn has_history(&self) -> bool {
         matches!(self, Self::Simulated(_) | Self::Prometheus(_))
     }
 

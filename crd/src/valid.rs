@@ -24,7 +24,7 @@ pub struct Valid {
     model: ModelKind,
     retrain: Option<Retrain>,
     missing: Missing,
-    cut: Cut,
+    cut: ThresholdRule,
 }
 
 /// Where the model comes from.
@@ -93,7 +93,7 @@ pub enum Adaptation {
 
 /// How the threshold is chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Cut {
+pub enum ThresholdRule {
     /// The share of the training readings to call anomalous, in (0, 0.5].
     Contamination(f64),
     /// A fixed score in (0, 1).
@@ -154,7 +154,7 @@ impl Valid {
             model,
             retrain: detector.spec.model.retrain.as_ref().map(Retrain::new),
             missing: Missing::new(&detector.spec),
-            cut: detector.spec.threshold.map_or(Cut::DEFAULT, Cut::new),
+            cut: detector.spec.threshold.map_or(ThresholdRule::DEFAULT, ThresholdRule::new),
             detector,
         })
     }
@@ -236,7 +236,7 @@ impl Valid {
     }
 
     /// How the threshold is chosen.
-    pub fn cut(&self) -> Cut {
+    pub fn threshold_rule(&self) -> ThresholdRule {
         self.cut
     }
 
@@ -271,7 +271,7 @@ impl Missing {
     }
 }
 
-impl Cut {
+impl ThresholdRule {
     /// The choice for a spec without a threshold.
     pub const DEFAULT: Self = Self::AlertsPerDay {
         alerts: Threshold::DEFAULT_ALERTS_PER_DAY,

@@ -42,17 +42,17 @@ impl Credentials {
         self.token_file.as_deref().map(read).transpose()
     }
 
-    /// Create the TLS connector for streams. `is_open`: the stream does not go through the API server, so
+    /// Create the TLS connector for streams. `is_direct`: the stream does not go through the API server, so
     /// that the detector's certificate is verified even without `--ca`.
     ///
     /// # Errors
     /// A file cannot be read, or has no valid certificate or key.
-    pub fn connector(&self, is_open: bool) -> Result<TlsConnector, CommandError> {
+    pub fn connector(&self, is_direct: bool) -> Result<TlsConnector, CommandError> {
         let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(refused)?;
         let builder = match &self.ca {
-            None if !is_open => {
+            None if !is_direct => {
                 builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate::default()))
             }
             ca => builder.with_root_certificates(roots(ca.as_deref())?),

@@ -11,7 +11,7 @@ use crate::access::Access;
 use crate::cluster::{Cluster, Place};
 use crate::credentials::Credentials;
 use crate::error::CommandError;
-use crate::request::{Question, Stream, ask, whole};
+use crate::request::{DetectorRequest, Stream, ask, read_body};
 
 /// Which detector.
 #[derive(Clone, Debug, clap::Args)]
@@ -28,13 +28,13 @@ pub struct Named {
 #[derive(Clone)]
 pub struct Detector {
     name: String,
-    way: Way,
+    way: Route,
     access: Access,
 }
 
 /// How the detector is reached: through the API server, or at an address.
 #[derive(Clone)]
-enum Way {
+enum Route {
     Cluster { cluster: Cluster, namespace: String },
     Address(String),
 }
@@ -47,7 +47,7 @@ impl Detector {
     pub async fn find(named: &Named, place: &Place) -> Result<Self, CommandError> {
         if let Some(address) = &named.address {
             let (access, address) = Access::at(address, &place.credentials)?;
-            return Ok(Self { name: named.name.clone(), way: Way::Address(address.to_owned()), access });
+            return Ok(Self { name: named.name.clone(), way: Route::Address(address.to_owned()), access });
         }
         let cluster = Cluster::connect(place).await?;
         let detector = cluster.detector(&named.name).await?;
@@ -65,7 +65,7 @@ impl Detector {
     ) -> Result<Self, CommandError> {
         let access = Access::on(&cluster, detector, credentials).await?;
         let namespace = detector.namespace().unwrap_or_default();
-        Ok(Self { name: detector.name_any(), way: Way::Cluster { cluster, namespace }, access })
+        Ok(Self { name: detector.name_any(), way: Route::Cluster { cluster, namespace }, access })
     }
 
     /// The detector's name.
@@ -81,10 +81,10 @@ impl Detector {
         let Self { name, way, access } = self.clone();
         async move {
             match way {
-                Way::Cluster { cluster, namespace } => {
+                Route::Cluster { cluster, namespace } => {
                     access.secure(cluster.stream(&namespace, &name).await?).await
                 }
-                Way::Address(address) => access.secure(TcpStream::connect(address).await?).await,
+                Route::Address(address) => access.secure(TcpStream::connect(address).await?).await,
             }
         }
         .boxed()
@@ -94,15 +94,15 @@ impl Detector {
     ///
     /// # Errors
     /// The detector cannot be reached, or refuses.
-    pub async fn follow(&self, question: Question) -> Result<Incoming, CommandError> {
-        ask(self.stream().await?, question, self.access.authorization()).await
+    pub async fn follow(&self, request: DetectorRequest) -> Result<Incoming, CommandError> {
+        ask(self.stream().await?, request, self.access.authorization()).await
     }
 
     /// Send a request, and return the answer's JSON.
     ///
     /// # Errors
     /// The detector cannot be reached, refuses, or does not answer with JSON.
-    pub async fn ask(&self, question: Question) -> Result<Value, CommandError> {
-        Ok(serde_json::from_slice(&whole(self.follow(question).await?).await?)?)
+    pub async fn ask(&self, request: DetectorRequest) -> Result<Value, CommandError> {
+        Ok(serde_json::from_slice(&read_body(self.follow(request).await?).await?)?)
     }
 }

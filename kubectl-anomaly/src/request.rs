@@ -18,7 +18,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// A request to a detector.
 #[derive(Clone, Debug)]
-pub struct Question {
+pub struct DetectorRequest {
     /// The path and the query.
     pub path: String,
     /// The body of a POST request; none: a GET request.
@@ -27,7 +27,7 @@ pub struct Question {
     pub content_type: &'static str,
 }
 
-impl Question {
+impl DetectorRequest {
     /// GET a path.
     pub fn get(path: impl Into<String>) -> Self {
         Self { path: path.into(), body: None, content_type: "" }
@@ -60,22 +60,22 @@ impl Question {
 /// The stream breaks, or the detector refuses.
 pub async fn ask(
     stream: impl Stream + 'static,
-    question: Question,
+    request: DetectorRequest,
     authorization: Option<HeaderValue>,
 ) -> Result<Incoming, CommandError> {
     let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let response = sender.send_request(question.request(authorization)).await?;
+    let response = sender.send_request(request.request(authorization)).await?;
     let status = response.status();
     let body = response.into_body();
-    if status.is_success() { Ok(body) } else { Err(refused(status, &whole(body).await?)) }
+    if status.is_success() { Ok(body) } else { Err(refused(status, &read_body(body).await?)) }
 }
 
 /// Read a body to its end.
 ///
 /// # Errors
 /// The stream breaks.
-pub async fn whole(body: Incoming) -> Result<Bytes, CommandError> {
+pub async fn read_body(body: Incoming) -> Result<Bytes, CommandError> {
     Ok(body.collect().await?.to_bytes())
 }
 

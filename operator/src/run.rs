@@ -160,14 +160,14 @@ async fn reconcile_all(scopes: Vec<Scope>, stop: watch::Receiver<bool>) {
 /// rules.
 async fn wait_for_api(client: &Client, settings: &Settings, health: &Health) {
     while let Err(why) = list_one(client, settings).await {
-        if health.unreached(why.clone()) {
+        if health.call_failed(why.clone()) {
             warn!(error = why, "waiting for the API server");
         } else {
             debug!(error = why, "still waiting for the API server");
         }
         tokio::time::sleep(START_PERIOD).await;
     }
-    health.reached();
+    health.call_succeeded();
 }
 
 /// List one detector, which shows whether the kind exists and whether the operator may read it.

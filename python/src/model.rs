@@ -181,15 +181,15 @@ impl Model {
         threads: usize,
     ) -> PyResult<Bound<'py, PyArray1<f64>>> {
         self.check(rows.columns())?;
-        let made: Cow<[f32]> = match (&rows, &self.preprocessing) {
+        let cells_of_rows: Cow<[f32]> = match (&rows, &self.preprocessing) {
             (Rows::Single(rows), None) => cells(rows)?.into(),
             (Rows::Single(rows), Some(_)) => {
                 let rows: Vec<f64> = cells(rows)?.iter().map(|&cell| cell.into()).collect();
-                self.made(&rows).into()
+                self.preprocessed(&rows).into()
             }
-            (Rows::Double(rows), _) => self.made(cells(rows)?).into(),
+            (Rows::Double(rows), _) => self.preprocessed(cells(rows)?).into(),
         };
-        let scores = py.detach(|| in_threads(threads, || self.artifact.ensemble.scores_of_cells(&made)))?;
+        let scores = py.detach(|| in_threads(threads, || self.artifact.ensemble.scores_of_cells(&cells_of_rows)))?;
         Ok(scores.into_pyarray(py))
     }
 
@@ -206,9 +206,9 @@ impl Model {
         let ensemble = &self.artifact.ensemble;
         let shares = py.detach(|| {
             in_threads(threads, || {
-                let made = self.made(rows);
+                let cells_of_rows = self.preprocessed(rows);
                 let mut shares = vec![0.0; rows.len()];
-                let places = shares.par_chunks_mut(width).zip(made.par_chunks(ensemble.columns()));
+                let places = shares.par_chunks_mut(width).zip(cells_of_rows.par_chunks(ensemble.columns()));
                 places.with_min_len(16).for_each(|(place, row)| {
                     for (column, share) in ensemble.contributions(row).into_iter().enumerate() {
                         let source = self.preprocessing.as_ref().map_or(column, |steps| steps.source(column));
@@ -279,7 +279,7 @@ impl Model {
 
 impl Model {
     /// Preprocess rows, and convert them to single precision, as the forest sees them.
-    fn made(&self, rows: &[f64]) -> Vec<f32> {
+    fn preprocessed(&self, rows: &[f64]) -> Vec<f32> {
         match &self.preprocessing {
             Some(steps) => steps.apply(rows).into_iter().map(|cell| cell as f32).collect(),
             None => rows.iter().map(|&cell| cell as f32).collect(),

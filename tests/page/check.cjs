@@ -102,7 +102,7 @@ const tests = {
       await page.waitForSelector("#verdict:not(.anomalous)", { timeout: PATIENCE });
       press.child.kill("SIGTERM");
       await until(async () => /does not answer/.test(await page.textContent("#sentence")), "the page to say that nobody answers");
-      assert.deepEqual(page.complaints.filter(text => !/ERR_CONNECTION_REFUSED|ERR_INCOMPLETE|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET/.test(text)), []);
+      assert.deepEqual(page.errors.filter(text => !/ERR_CONNECTION_REFUSED|ERR_INCOMPLETE|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET/.test(text)), []);
     } finally {
       clearInterval(pushing);
     }
@@ -123,7 +123,7 @@ const tests = {
     for (const part of [/digestsha256:[0-9a-f]{64}/, /originTrained/, /samples4,000/, /threshold0\.\d+/, /columnstemperature, vibration/]) assert.match(model, part);
     assert.match(await page.getAttribute("[role=img] >> nth=1", "aria-label"), /^Chart of temperature over time; now [\d.]+ celsius$/);
     assert.match(await page.textContent("#shares"), /temperature\d+ %/);
-    assert.deepEqual(page.complaints, []);
+    assert.deepEqual(page.errors, []);
   },
 
   async "the form's severity moves with its values, by mouse and by keyboard"(browser) {
@@ -146,7 +146,7 @@ const tests = {
     await page.locator("#pause").focus();
     await page.keyboard.press("Space");
     assert.equal(await page.getAttribute("#pause", "aria-pressed"), "true");
-    assert.deepEqual(page.complaints, []);
+    assert.deepEqual(page.errors, []);
   },
 
   // The frame rate with a day of readings is compared with that of a minute, on the same machine at the same
@@ -185,7 +185,7 @@ const tests = {
     assert.ok(rows.length > 10 && rows.every(row => row.length === 4));
     assert.ok(await data(page, "verdicts") >= rows.length);
     await page.selectOption("#span", "600");
-    assert.deepEqual(page.complaints, []);
+    assert.deepEqual(page.errors, []);
   },
 
   async "routes are listed with their schemas, and can be tried"(browser) {
@@ -205,7 +205,7 @@ const tests = {
     await model.getByRole("button", { name: "Send" }).click();
     await until(async () => /"ready":true/.test(await model.locator(".said").textContent()), "the model, whose name is filled in");
     await accessible(page);
-    assert.deepEqual(page.complaints, []);
+    assert.deepEqual(page.errors, []);
   },
 
   async "it is accessible in light and dark, and nothing is wider than a phone"(browser) {
@@ -217,7 +217,7 @@ const tests = {
       await until(async () => await page.$eval("#said", said => said.dataset.severity), "an answer");
       await accessible(page);
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), name + " is wider than the screen");
-      assert.deepEqual(page.complaints, []);
+      assert.deepEqual(page.errors, []);
       if (pictures) await page.screenshot({ path: path.join(pictures, name + ".png"), fullPage: true });
     }
   },

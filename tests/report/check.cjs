@@ -53,7 +53,7 @@ const tests = {
     }));
     assert.deepEqual(drawn, [true, true, true], "severity and two sensors are drawn");
     if (picture) await page.screenshot({ path: picture });
-    assert.deepEqual(page.complaints, []);
+    assert.deepEqual(page.errors, []);
   },
 
   async "dragging across a chart enlarges all of them, and a button shows the whole"(browser) {
@@ -69,7 +69,7 @@ const tests = {
     await page.click("#whole");
     await page.mouse.move(0, 0);
     await page.waitForFunction(before => document.querySelector("canvas").toDataURL() === before, whole);
-    assert.deepEqual(page.complaints, []);
+    assert.deepEqual(page.errors, []);
   },
 
   async "it is accessible in light and dark, and on a narrow screen"(browser) {
@@ -78,7 +78,7 @@ const tests = {
       const page = await open(browser, file, options);
       await accessible(page);
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nothing is wider than the screen");
-      assert.deepEqual(page.complaints, []);
+      assert.deepEqual(page.errors, []);
       if (picture) await page.screenshot({ path: picture.replace(".png", `-${JSON.stringify(options).replace(/\W+/g, "")}.png`), fullPage: true });
     }
   },
@@ -89,7 +89,7 @@ const tests = {
     assert.match(await page.textContent("#figures"), /AUC \(ROC\)0\.\d+/);
     assert.match(await page.textContent("#consequence"), /labelled spans have one/);
     await accessible(page);
-    assert.deepEqual(page.complaints, []);
+    assert.deepEqual(page.errors, []);
   },
 
   async "a report of no readings is a page that says so"(browser) {
@@ -101,7 +101,7 @@ const tests = {
     assert.equal(await alarms(page), 0);
     await page.click("#whole");
     await accessible(page);
-    assert.deepEqual(page.complaints, []);
+    assert.deepEqual(page.errors, []);
   },
 
   async "a report of rows calls them by number, and names from a file are text"(browser) {
@@ -112,13 +112,13 @@ const tests = {
     execFileSync(detector, train, { cwd: folder, stdio: "ignore" });
     const { file } = report("score", "score", "--model", "model", "--input", "rows.csv");
     const page = await open(browser, file);
-    page.on("dialog", dialog => { page.complaints.push("a dialog"); dialog.dismiss(); });
+    page.on("dialog", dialog => { page.errors.push("a dialog"); dialog.dismiss(); });
     assert.match(await page.textContent("#subtitle"), /^300 rows$/);
     assert.match(await page.textContent("#events"), /row 51/);
     assert.ok((await page.textContent("#charts")).includes(name));
     assert.equal(await page.locator("img").count(), 0);
     await accessible(page);
-    assert.deepEqual(page.complaints, []);
+    assert.deepEqual(page.errors, []);
   },
 
   async "it prints on white, with every event"(browser) {
@@ -127,7 +127,7 @@ const tests = {
     assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), "rgb(255, 255, 255)");
     const pdf = await page.pdf({ path: picture ? picture.replace(".png", ".pdf") : undefined });
     assert.ok(pdf.length > 20000);
-    assert.deepEqual(page.complaints, []);
+    assert.deepEqual(page.errors, []);
   },
 };
 

@@ -11,7 +11,7 @@
 /// The check that a file's texts are safe in logs.
 mod text;
 /// The limit on the memory that a header takes.
-mod weight;
+mod header_memory;
 /// The columns, threshold and training of a forest.
 mod metadata;
 /// How many scores a file has.
@@ -89,11 +89,11 @@ impl Artifact {
     /// since; and trees that do not fit the available memory.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ArtifactError> {
         let header_end = header_end(bytes)?;
-        weight::check(bytes.get(LENGTH..header_end).unwrap_or_default())?;
+        header_memory::check(bytes.get(LENGTH..header_end).unwrap_or_default())?;
         let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(ArtifactError::NotSafetensors)?;
         let json =
             metadata.metadata().as_ref().and_then(|map| map.get(KEY)).ok_or(ArtifactError::NoMetadata)?;
-        weight::check(json.as_bytes())?;
+        header_memory::check(json.as_bytes())?;
         let Version { format } = serde_json::from_str(json).map_err(ArtifactError::Metadata)?;
         if format > FORMAT {
             return Err(ArtifactError::Newer(format));

@@ -17,7 +17,7 @@ mod out_of_bag;
 use crate::data::samples::Samples;
 use crate::explain::explainer::Explained;
 use crate::explain::gains::Contribution;
-use crate::forest::{Forest, ForestError, Planting};
+use crate::forest::{Forest, ForestError, TreePlan};
 use crate::score::bags::Bags;
 use crate::train::bag;
 use crate::train::params::Params;
@@ -194,7 +194,7 @@ impl Ensemble {
         let grow = |(member, params): (usize, &Params)| {
             let kept = plan.kept.get(member).copied().unwrap_or_default();
             let mut bags = from_growth.then(|| Bags::new(samples.len()));
-            let planting = Planting { kept, seeds: &plan.seeds };
+            let planting = TreePlan { kept, seeds: &plan.seeds };
             let forest = Forest::grown(samples, params, planting, &tree_is_done, bags.as_mut());
             let bags = bags.or_else(|| with_bags.then(|| out_of_bag::walked(&forest, samples, &plan.seeds)));
             (forest, bags)

@@ -25,7 +25,7 @@ pub use error::{ForestError, MAX_COLUMNS};
 
 /// The trees that a new forest takes over as they are, and the seeds of the trees to grow after them.
 #[derive(Clone, Copy)]
-pub(crate) struct Planting<'a> {
+pub(crate) struct TreePlan<'a> {
     pub(crate) kept: &'a [Tree],
     pub(crate) seeds: &'a [u64],
 }
@@ -58,7 +58,7 @@ impl Forest {
     pub fn fit(samples: &Samples, params: &Params) -> Result<Self, ForestError> {
         Self::check_fit(samples, std::slice::from_ref(params))?;
         let seeds = bag::seeds(params.trees(), params.seed());
-        Ok(Self::grown(samples, params, Planting { kept: &[], seeds: &seeds }, &|| (), None))
+        Ok(Self::grown(samples, params, TreePlan { kept: &[], seeds: &seeds }, &|| (), None))
     }
 
     /// Checks that each extension level is less than the number of columns, and that all forests together fit
@@ -78,12 +78,12 @@ impl Forest {
     pub(crate) fn grown(
         samples: &Samples,
         params: &Params,
-        planting: Planting<'_>,
+        planting: TreePlan<'_>,
         tree_is_done: &(dyn Fn() + Sync),
         mut bags: Option<&mut Bags>,
     ) -> Self {
         /// Trees are grown in batches whose bags together have at most this many rows.
-        const AT_A_TIME: usize = 1 << 20;
+        const MAX_BATCH_ROWS: usize = 1 << 20;
         let size = bag::sample_size(samples, params);
         let wanted = bags.is_some();
         let grow = |grower: &mut Grower, seed: &u64| {
@@ -93,7 +93,7 @@ impl Forest {
             (tree, bag)
         };
         let mut trees = planting.kept.to_vec();
-        for seeds in planting.seeds.chunks((AT_A_TIME / size as usize).max(1)) {
+        for seeds in planting.seeds.chunks((MAX_BATCH_ROWS / size as usize).max(1)) {
             let seeds = seeds.par_iter().with_min_len(4);
             let grown: Vec<_> = seeds.map_init(|| Grower::new(samples, params), grow).collect();
             for (tree, bag) in grown {

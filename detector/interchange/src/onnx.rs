@@ -13,7 +13,7 @@ mod graph;
 mod formula;
 mod steps;
 mod write;
-mod own;
+mod exported;
 mod read;
 
 pub use error::{FILE_LIMIT, ReadError};

@@ -58,7 +58,7 @@ pub enum PreprocessingError {
 
 /// The steps that turn a row into the cells that a forest scores.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Stated")]
+#[serde(try_from = "Unchecked")]
 pub struct Preprocessing {
     /// How many cells a row has.
     inputs: usize,
@@ -68,15 +68,15 @@ pub struct Preprocessing {
 
 /// The steps as read from a file, before they are checked.
 #[derive(Deserialize)]
-struct Stated {
+struct Unchecked {
     inputs: usize,
     columns: Vec<Column>,
 }
 
-impl TryFrom<Stated> for Preprocessing {
+impl TryFrom<Unchecked> for Preprocessing {
     type Error = PreprocessingError;
 
-    fn try_from(Stated { inputs, columns }: Stated) -> Result<Self, PreprocessingError> {
+    fn try_from(Unchecked { inputs, columns }: Unchecked) -> Result<Self, PreprocessingError> {
         Self::new(inputs, columns)
     }
 }

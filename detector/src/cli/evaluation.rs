@@ -64,7 +64,7 @@ impl Evaluation {
         }
         match outcome {
             Outcome::Verdict(verdict) => self.verdict(verdict),
-            Outcome::Missing | Outcome::Unjudgeable(_) => self.missing += 1,
+            Outcome::Missing | Outcome::InvalidValue(_) => self.missing += 1,
             Outcome::TooEarly => {}
         }
     }

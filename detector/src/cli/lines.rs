@@ -6,7 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use crd::contract::{EventOutcome, EventReport, Peak};
-use crd::valid::Cut;
+use crd::valid::ThresholdRule;
 use serde_json::{Value, json};
 
 use crate::cli::evaluation::Evaluation;
@@ -22,7 +22,7 @@ use crate::serving::verdict_json::verdict_json;
 pub struct Lines {
     format: Format,
     detector: String,
-    cut: Cut,
+    cut: ThresholdRule,
     sensors: Vec<(String, String)>,
     /// The width of the terminal in columns, where the standard output is a terminal.
     terminal: Option<usize>,
@@ -60,7 +60,7 @@ impl Lines {
         Self {
             format,
             detector: detector.name(),
-            cut: detector.cut(),
+            cut: detector.threshold_rule(),
             sensors: detector.sensors().map(sensor).collect(),
             terminal: terminal::columns(&io::stdout()),
             paint: Paint::of(&io::stdout()),
@@ -250,7 +250,7 @@ mod tests {
         let lines = Lines {
             format: Format::Text,
             detector: "pump".to_owned(),
-            cut: Cut::DEFAULT,
+            cut: ThresholdRule::DEFAULT,
             sensors: vec![("temperature".to_owned(), "celsius".to_owned())],
             terminal: Some(80),
             paint: Paint::PLAIN,

@@ -22,12 +22,12 @@ const GROUP: usize = 1 << 16;
 /// A Parquet file that is written row by row.
 pub(super) struct ParquetWriter<W: Write + Send> {
     file: SerializedFileWriter<W>,
-    columns: Vec<Held>,
+    columns: Vec<ColumnBuffer>,
     rows: usize,
 }
 
 /// The buffered cells of a column.
-struct Held {
+struct ColumnBuffer {
     values: Values,
     /// The definition levels: 1 for each cell with a value, 0 for a missing one.
     levels: Vec<i16>,
@@ -47,7 +47,7 @@ impl<W: Write + Send> ParquetWriter<W> {
         let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
         let file =
             SerializedFileWriter::new(output, Arc::new(schema), Arc::new(properties)).map_err(failed)?;
-        let columns = columns.iter().map(|column| Held::of(column.column_type)).collect();
+        let columns = columns.iter().map(|column| ColumnBuffer::of(column.column_type)).collect();
         Ok(Self { file, columns, rows: 0 })
     }
 
@@ -93,7 +93,7 @@ fn field(column: &Column) -> Result<Arc<Type>, ParquetError> {
     field.with_repetition(Repetition::OPTIONAL).with_logical_type(logical).build().map(Arc::new)
 }
 
-impl Held {
+impl ColumnBuffer {
     fn of(column_type: ColumnType) -> Self {
         let values = match column_type {
             ColumnType::Text => Values::Text(Vec::new()),

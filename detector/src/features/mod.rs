@@ -7,6 +7,6 @@ pub mod reference;
 /// Readings -> the vectors that a model sees.
 pub mod pipeline;
 /// Training vectors -> vectors measured against the level some time before.
-pub mod wander;
+pub mod level_drift;
 /// The names of a vector's columns.
 pub mod column_names;

@@ -16,7 +16,7 @@ use crate::features::reference::Reference;
 /// How readings become vectors. It is stored in the model, so that scoring makes the same vectors as
 /// training.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", try_from = "Stated")]
+#[serde(rename_all = "camelCase", try_from = "Unchecked")]
 pub struct Recipe {
     /// The features of each sensor, in order.
     pub features: Vec<Feature>,
@@ -29,7 +29,7 @@ pub struct Recipe {
 /// A recipe as read from a file, before it is checked.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Stated {
+struct Unchecked {
     features: Vec<Feature>,
     window: usize,
     lags: usize,
@@ -50,10 +50,10 @@ pub enum RecipeError {
 }
 
 /// Check the limits of `model.train`: a file may come from anywhere.
-impl TryFrom<Stated> for Recipe {
+impl TryFrom<Unchecked> for Recipe {
     type Error = RecipeError;
 
-    fn try_from(Stated { features, window, lags }: Stated) -> Result<Self, RecipeError> {
+    fn try_from(Unchecked { features, window, lags }: Unchecked) -> Result<Self, RecipeError> {
         if !(1..=5).contains(&features.len()) {
             return Err(RecipeError::Features(features.len()));
         }
@@ -209,7 +209,7 @@ impl Features {
     }
 
     /// Replace the levels that vectors are measured against, if they are measured against levels.
-    pub fn refer_to(&mut self, reference: Reference) {
+    pub fn set_reference(&mut self, reference: Reference) {
         if self.reference.is_some() {
             self.reference = Some(reference);
         }
@@ -237,7 +237,7 @@ impl Features {
 
     /// Return `empty`, which makes other vectors, with the readings of this memory added.
     #[must_use]
-    pub fn by(&self, empty: Self) -> Self {
+    pub fn replayed_into(&self, empty: Self) -> Self {
         let mut features = empty;
         for (time, values) in self.recent() {
             features.push(time, values);

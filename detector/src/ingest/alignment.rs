@@ -35,7 +35,7 @@ const SECOND: i128 = 1_000_000_000;
 
 /// The alignment settings of a source.
 #[derive(Clone, Debug)]
-pub struct Lane {
+pub struct SourceTiming {
     /// The counts of the source's readings by outcome.
     pub status: Arc<SourceStatus>,
     /// How many sensors it has.
@@ -62,7 +62,7 @@ pub struct Aligned {
 #[derive(Debug)]
 pub struct Alignment {
     interval: i128,
-    lanes: Vec<Progress>,
+    timings: Vec<Progress>,
     columns: Vec<Column>,
     open: BTreeMap<i128, Open>,
     closed: Option<i128>,
@@ -87,7 +87,7 @@ struct Progress {
 
 #[derive(Debug)]
 struct Column {
-    lane: usize,
+    timing: usize,
     current: Option<Current>,
 }
 
@@ -121,24 +121,29 @@ enum Pace {
 impl Alignment {
     /// An alignment before the first reading, created at `now`. Instants up to `seen` have been judged
     /// before.
-    pub fn new(lanes: Vec<Lane>, interval: SignedDuration, seen: Option<Timestamp>, now: Timestamp) -> Self {
+    pub fn new(
+        timings: Vec<SourceTiming>,
+        interval: SignedDuration,
+        seen: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Self {
         let interval = interval.as_nanos().max(1);
         let (mut progress, mut columns) = (Vec::new(), Vec::new());
-        for (index, lane) in lanes.into_iter().enumerate() {
+        for (index, timing) in timings.into_iter().enumerate() {
             let first = columns.len();
-            columns.extend((0..lane.sensors).map(|_| Column { lane: index, current: None }));
+            columns.extend((0..timing.sensors).map(|_| Column { timing: index, current: None }));
             progress.push(Progress {
-                status: lane.status,
+                status: timing.status,
                 first,
-                staleness: lane.staleness.as_nanos().cast_signed(),
-                lateness: lane.lateness.as_nanos().cast_signed(),
+                staleness: timing.staleness.as_nanos().cast_signed(),
+                lateness: timing.lateness.as_nanos().cast_signed(),
                 complete_to: None,
                 newest: None,
             });
         }
         Self {
             interval,
-            lanes: progress,
+            timings: progress,
             columns,
             open: BTreeMap::new(),
             closed: seen.map(|seen| seen.as_nanosecond().div_euclid(interval)),
@@ -157,8 +162,8 @@ impl Alignment {
             self.place(source, reading, now);
         }
         let Some(complete_to) = batch.complete_to.map(Timestamp::as_nanosecond) else { return };
-        self.lanes[source].complete_to = self.lanes[source].complete_to.max(Some(complete_to));
-        let offset = self.lanes[source].first;
+        self.timings[source].complete_to = self.timings[source].complete_to.max(Some(complete_to));
+        let offset = self.timings[source].first;
         if let (Some(truth), Some(open)) = (batch.truth, self.open.get_mut(&self.instant_of(complete_to))) {
             let of_all =
                 |fault: ActiveFault| ActiveFault { sensor: fault.sensor.map(|s| s + offset), ..fault };
@@ -172,13 +177,13 @@ impl Alignment {
     }
 
     fn place(&mut self, source: usize, reading: Reading, now: i128) {
-        let lane = &mut self.lanes[source];
+        let timing = &mut self.timings[source];
         let time = reading.time.as_nanosecond();
         if let Err(why) = not_ahead(reading.time, now, self.interval) {
-            return lane.status.refuse(1, &why);
+            return timing.status.refuse(1, &why);
         }
-        lane.newest = lane.newest.max(Some(time));
-        let column = lane.first + reading.sensor;
+        timing.newest = timing.newest.max(Some(time));
+        let column = timing.first + reading.sensor;
         let instant = self.instant_of(time);
         if matches!(self.pace, Pace::Waiting(_)) {
             self.begin(source, instant, now);
@@ -193,9 +198,9 @@ impl Alignment {
     /// Set the pace when the first reading arrives: the clock if the reading is near it, else the times of
     /// the readings.
     fn begin(&mut self, source: usize, instant: i128, now: i128) {
-        let lane = &self.lanes[source];
+        let timing = &self.timings[source];
         let lag = now - instant * self.interval;
-        let near = lag <= lane.lateness + lane.staleness.max(self.interval);
+        let near = lag <= timing.lateness + timing.staleness.max(self.interval);
         self.pace = if near { Pace::Clock } else { Pace::Readings };
         self.closed = self.closed.max(Some(instant - 1));
     }
@@ -210,7 +215,7 @@ impl Alignment {
         });
         let cell = &mut open.cells[column];
         if let Some((earlier, _)) = *cell {
-            self.lanes[self.columns[column].lane].status.discard(1);
+            self.timings[self.columns[column].timing].status.discard(1);
             if earlier > time {
                 return;
             }
@@ -223,8 +228,8 @@ impl Alignment {
     /// Make this reading the sensor's current one if it is newer than the current one. A reading that was
     /// never used for an instant is dropped.
     fn replace(&mut self, column: usize, time: i128, value: Option<f64>, fresh: bool) {
-        let Column { lane, current } = &mut self.columns[column];
-        let status = &self.lanes[*lane].status;
+        let Column { timing, current } = &mut self.columns[column];
+        let status = &self.timings[*timing].status;
         match current {
             Some(current) if current.time >= time => status.discard(1),
             current => {
@@ -241,7 +246,7 @@ impl Alignment {
         let now = now.as_nanosecond();
         match self.pace {
             Pace::Waiting(since) => {
-                let patience = self.lanes.iter().map(|lane| lane.lateness + lane.staleness).max()?;
+                let patience = self.timings.iter().map(|timing| timing.lateness + timing.staleness).max()?;
                 if now < since + patience.max(self.interval) {
                     return None;
                 }
@@ -266,10 +271,10 @@ impl Alignment {
             self.closed = Some(due - 1);
             instant = due;
         }
-        let is_over = |lane: &Progress| {
-            lane.complete_to.max(Some(now - lane.lateness)) >= Some(instant * self.interval)
+        let is_over = |timing: &Progress| {
+            timing.complete_to.max(Some(now - timing.lateness)) >= Some(instant * self.interval)
         };
-        let due = self.lanes.iter().all(is_over) || self.is_exact(instant) || self.open.len() > MAX_OPEN;
+        let due = self.timings.iter().all(is_over) || self.is_exact(instant) || self.open.len() > MAX_OPEN;
         due.then(|| self.close(instant))
     }
 
@@ -279,22 +284,22 @@ impl Alignment {
         if self.closed.is_some_and(|closed| closed > newest + leap) {
             self.give_up();
             self.closed = Some(newest);
-            self.lanes.iter_mut().for_each(|lane| (lane.complete_to, lane.newest) = (None, None));
+            self.timings.iter_mut().for_each(|timing| (timing.complete_to, timing.newest) = (None, None));
         }
     }
 
     fn next_by_readings(&mut self, now: i128) -> Option<Aligned> {
         let instant = *self.open.keys().next()?;
         let at = instant * self.interval;
-        let newer = |lane: &Progress| lane.newest.is_none_or(|newest| newest - lane.lateness > at);
+        let newer = |timing: &Progress| timing.newest.is_none_or(|newest| newest - timing.lateness > at);
         let due = self.is_exact(instant)
-            || self.lanes.iter().all(newer)
+            || self.timings.iter().all(newer)
             || now - self.arrived >= self.interval.min(SECOND)
             || self.open.len() > MAX_OPEN;
         if !due {
             return None;
         }
-        let staleness = self.lanes.iter().map(|lane| lane.staleness).max().unwrap_or_default();
+        let staleness = self.timings.iter().map(|timing| timing.staleness).max().unwrap_or_default();
         if now - at <= self.lateness() + staleness.max(self.interval) {
             self.pace = Pace::Clock;
         }
@@ -308,7 +313,7 @@ impl Alignment {
     }
 
     fn lateness(&self) -> i128 {
-        self.lanes.iter().map(|lane| lane.lateness).max().unwrap_or_default()
+        self.timings.iter().map(|timing| timing.lateness).max().unwrap_or_default()
     }
 
     /// Whether every sensor has a reading with exactly the instant's time: no better one can arrive.
@@ -332,7 +337,7 @@ impl Alignment {
             if !fresh {
                 carried.push(column);
                 if value.is_none() {
-                    self.lanes[self.columns[column].lane].status.arrived(1);
+                    self.timings[self.columns[column].timing].status.arrived(1);
                 }
             }
             value
@@ -345,16 +350,16 @@ impl Alignment {
     /// Take the sensor's current value at a time, none if it is stale, and whether the reading is new since
     /// the instant before.
     fn take(&mut self, column: usize, at: i128) -> (Option<f64>, bool) {
-        let Column { lane, current } = &mut self.columns[column];
-        let lane = &self.lanes[*lane];
+        let Column { timing, current } = &mut self.columns[column];
+        let timing = &self.timings[*timing];
         let Some(current) = current else { return (None, false) };
         let age = at - current.time;
         let fresh = std::mem::take(&mut current.fresh);
-        if age < self.interval || age <= lane.staleness {
+        if age < self.interval || age <= timing.staleness {
             return (current.value, fresh);
         }
         if fresh {
-            lane.status.discard(1);
+            timing.status.discard(1);
         }
         (None, false)
     }
@@ -375,12 +380,12 @@ impl Alignment {
     pub fn give_up(&mut self) {
         for open in std::mem::take(&mut self.open).into_values() {
             for (column, _) in open.cells.iter().enumerate().filter(|(_, cell)| cell.is_some()) {
-                self.lanes[self.columns[column].lane].status.discard(1);
+                self.timings[self.columns[column].timing].status.discard(1);
             }
         }
         for column in &mut self.columns {
             if column.current.take().is_some_and(|current| current.fresh) {
-                self.lanes[column.lane].status.discard(1);
+                self.timings[column.timing].status.discard(1);
             }
         }
     }

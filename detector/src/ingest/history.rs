@@ -15,7 +15,7 @@ use super::reading::Readings;
 use super::sensor_check::SensorChecks;
 use super::source::{Clock, Rows, SourceError, Span, aligned};
 use super::sources::Sources;
-use super::stream::{Foreseen, Live, ReadingStream};
+use super::stream::{Live, ReadingStream, Scheduled};
 
 /// The most instants missed between two processes that are read from the history.
 const MAX_BETWEEN: usize = 10_000;
@@ -90,13 +90,13 @@ impl InitialData {
             return Self::whole(sources);
         }
         let lead_in = if seen.is_some() { Vec::new() } else { sources.checks().clean(before.into()) };
-        let stream = ReadingStream::Foreseen(Foreseen::after(sources.clone(), first, rest));
+        let stream = ReadingStream::Scheduled(Scheduled::after(sources.clone(), first, rest));
         Ok(Self { training_set: Vec::new(), stream, lead_in, note: String::new() })
     }
 
     fn whole(sources: &Arc<Sources>) -> Result<Self, SourceError> {
         let rows = sources.history(Span::all(sources.interval()))?;
-        let stream = ReadingStream::Foreseen(Foreseen::after(sources.clone(), None, rows));
+        let stream = ReadingStream::Scheduled(Scheduled::after(sources.clone(), None, rows));
         Ok(Self { training_set: Vec::new(), stream, lead_in: Vec::new(), note: String::new() })
     }
 
@@ -118,10 +118,10 @@ impl InitialData {
 
     fn between(sources: &Arc<Sources>, span: Span, next: Timestamp) -> Result<Self, SourceError> {
         let lead_in = sources.checked_history(span)?.collect::<Result<Vec<_>, _>>()?;
-        let stream = if sources.foresee() {
+        let stream = if sources.history_covers_future() {
             let mut rows = sources.history(Span::onwards(next, sources.interval()))?;
             let first = rows.next().transpose()?;
-            ReadingStream::Foreseen(Foreseen::after(sources.clone(), first, rows))
+            ReadingStream::Scheduled(Scheduled::after(sources.clone(), first, rows))
         } else {
             live(sources, lead_in.last().map(|readings| readings.time))?
         };
@@ -149,7 +149,7 @@ impl InitialData {
         let training_set = sources.checks().clean(training_set);
         if first.is_some() {
             let lead_in = training_set[training_set.len().saturating_sub(past)..].to_vec();
-            let stream = ReadingStream::Foreseen(Foreseen::after(sources.clone(), first, rest));
+            let stream = ReadingStream::Scheduled(Scheduled::after(sources.clone(), first, rest));
             return Ok(Self { training_set, stream, lead_in, note: String::new() });
         }
         let note = format!(
@@ -173,9 +173,9 @@ pub fn live(sources: &Sources, seen: Option<Timestamp>) -> Result<ReadingStream,
 /// order.
 pub enum HistoryReader {
     /// The sources' history is queried.
-    Asked(Arc<Sources>),
+    Query(Arc<Sources>),
     /// A source with its own clock is read a second time, as far as needed.
-    Read {
+    Replay {
         /// The rows that are not read yet.
         rest: Rows,
         /// The row that was read ahead.
@@ -186,7 +186,7 @@ pub enum HistoryReader {
         checks: SensorChecks,
     },
     /// The sources have no history: the readings that arrived are in a buffer.
-    Kept(Arc<Buffer>),
+    Buffered(Arc<Buffer>),
 }
 
 impl HistoryReader {
@@ -196,11 +196,11 @@ impl HistoryReader {
     /// A source cannot be opened.
     pub fn open(sources: &Arc<Sources>, kept: Option<&Arc<Buffer>>) -> Result<Self, SourceError> {
         Ok(match (kept, sources.clock()) {
-            (Some(kept), _) => Self::Kept(kept.clone()),
-            (None, Clock::Wall) => Self::Asked(sources.clone()),
+            (Some(kept), _) => Self::Buffered(kept.clone()),
+            (None, Clock::Wall) => Self::Query(sources.clone()),
             (None, Clock::Own { .. }) => {
                 let rest = sources.history(Span::all(sources.interval()))?;
-                Self::Read { rest, ahead: None, recent: VecDeque::new(), checks: sources.checks().clone() }
+                Self::Replay { rest, ahead: None, recent: VecDeque::new(), checks: sources.checks().clone() }
             }
         })
     }
@@ -211,11 +211,11 @@ impl HistoryReader {
     /// A source fails.
     pub fn before(&mut self, until: Timestamp, most: usize) -> Result<Cow<'_, [Readings]>, SourceError> {
         match self {
-            Self::Asked(sources) => {
+            Self::Query(sources) => {
                 let rows = sources.checked_history(Span::last(most, until, sources.interval()))?;
                 Ok(Cow::Owned(rows.collect::<Result<_, _>>()?))
             }
-            Self::Read { rest, ahead, recent, checks } => {
+            Self::Replay { rest, ahead, recent, checks } => {
                 let next = last_before(rest, ahead, recent, most, |time| time < until)?;
                 *ahead = next;
                 let recent = recent.make_contiguous();
@@ -225,7 +225,7 @@ impl HistoryReader {
                     Cow::Borrowed(recent)
                 })
             }
-            Self::Kept(buffer) => Ok(Cow::Owned(buffer.before(until, most))),
+            Self::Buffered(buffer) => Ok(Cow::Owned(buffer.before(until, most))),
         }
     }
 }

@@ -31,7 +31,7 @@ pub trait Source: Send + Sync {
     }
 
     /// Whether the source has a history. Default: true.
-    fn remembers(&self) -> bool {
+    fn has_history(&self) -> bool {
         true
     }
 
@@ -44,14 +44,14 @@ pub trait Source: Send + Sync {
 
     /// Whether [`Source::history`] reaches into the future. Where it does for all sources of a detector, the
     /// readings come from the history and no connection is made. Default: false.
-    fn foresees(&self) -> bool {
+    fn history_covers_future(&self) -> bool {
         false
     }
 
     /// How long after an instant the source may take to deliver its readings for that instant and to set
     /// [`Batch::complete_to`]. Instants wait at most this long, or the spec's `lateness` if that is longer.
     /// Default: 0.
-    fn patience(&self) -> std::time::Duration {
+    fn max_response_delay(&self) -> std::time::Duration {
         std::time::Duration::ZERO
     }
 
@@ -304,7 +304,7 @@ fn share(readings: usize) -> u32 {
 }
 
 /// How often the clock is checked while waiting for a time.
-pub(super) const LOOK: std::time::Duration = std::time::Duration::from_millis(500);
+pub(super) const CLOCK_CHECK_PERIOD: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// Whether the clock must have been set back: whether a time that should be at most one interval ahead of it
 /// is more than two intervals, and more than 5 s, ahead.
@@ -324,7 +324,7 @@ async fn due(time: Timestamp, interval: SignedDuration) -> bool {
         if is_set_back(time, now, interval) {
             return false;
         }
-        tokio::time::sleep(LOOK.min(wait.try_into().unwrap_or_default())).await;
+        tokio::time::sleep(CLOCK_CHECK_PERIOD.min(wait.try_into().unwrap_or_default())).await;
     }
 }
 

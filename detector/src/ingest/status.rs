@@ -55,7 +55,7 @@ struct State {
 
 /// The outcome of a reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum ReadingOutcome {
     /// A verdict was made on it.
     Scored,
     /// It has no value.
@@ -76,8 +76,8 @@ impl SourceStatus {
     }
 
     /// The status of a source whose metrics are not exported.
-    pub fn unseen(name: &str) -> Self {
-        Self::new(name, Counters::unseen())
+    pub fn unexported(name: &str) -> Self {
+        Self::new(name, Counters::unexported())
     }
 
     /// The source's name in the spec.
@@ -142,12 +142,12 @@ impl SourceStatus {
     }
 
     /// Record the outcome of one reading that arrived.
-    pub fn settle(&self, fate: Fate) {
-        let counter = match fate {
-            Fate::Scored => &self.counters.scored,
-            Fate::Missing => &self.counters.missing,
-            Fate::Refused => &self.counters.refused,
-            Fate::Dropped => &self.counters.dropped,
+    pub fn record_outcome(&self, outcome: ReadingOutcome) {
+        let counter = match outcome {
+            ReadingOutcome::Scored => &self.counters.scored,
+            ReadingOutcome::Missing => &self.counters.missing,
+            ReadingOutcome::Refused => &self.counters.refused,
+            ReadingOutcome::Dropped => &self.counters.dropped,
         };
         counter.inc();
     }
@@ -178,7 +178,7 @@ impl Counters {
     ///
     /// # Panics
     /// Never: the names are constant.
-    pub fn unseen() -> Self {
+    pub fn unexported() -> Self {
         let counter = || IntCounter::new("readings", "readings").expect("a constant name");
         Self {
             up: Gauge::new("up", "up").expect("a constant name"),
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_report_says_why_there_is_no_connection_until_there_is_one() {
-        let status = SourceStatus::new("plant", Counters::unseen());
+        let status = SourceStatus::new("plant", Counters::unexported());
         assert_eq!(status.report().message, "not opened yet");
         assert!(status.disconnected("connection refused") && !status.disconnected("connection refused"));
         assert_eq!(

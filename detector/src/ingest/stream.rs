@@ -14,7 +14,9 @@ use super::alignment::{Aligned, Alignment};
 use super::connection;
 use super::reading::Readings;
 use super::sensor_check::{SensorChecks, SensorFault};
-use super::source::{Clock, Feed, LOOK, Rows, Sent, SourceError, Span, aligned, channel, is_set_back};
+use super::source::{
+    CLOCK_CHECK_PERIOD, Clock, Feed, Rows, Sent, SourceError, Span, aligned, channel, is_set_back,
+};
 use super::sources::Sources;
 use super::sources::http::inlet::Inlet;
 use super::status::SourceStatus;
@@ -23,7 +25,7 @@ use super::status::SourceStatus;
 #[allow(clippy::large_enum_variant, reason = "a detector has one of it")]
 pub enum ReadingStream {
     /// From a history that reaches into the future.
-    Foreseen(Foreseen),
+    Scheduled(Scheduled),
     /// As they arrive.
     Live(Live),
 }
@@ -36,7 +38,7 @@ impl ReadingStream {
     /// A source fails.
     pub async fn next(&mut self) -> Option<Result<Aligned, SourceError>> {
         match self {
-            Self::Foreseen(foreseen) => foreseen.next_due().await,
+            Self::Scheduled(scheduled) => scheduled.next_due().await,
             Self::Live(live) => Some(live.next().await),
         }
     }
@@ -44,7 +46,7 @@ impl ReadingStream {
     /// The readings of the next instant, if it is live and due already.
     pub fn due(&mut self) -> Option<Aligned> {
         match self {
-            Self::Foreseen(_) => None,
+            Self::Scheduled(_) => None,
             Self::Live(live) => live.due(),
         }
     }
@@ -52,15 +54,15 @@ impl ReadingStream {
     /// Return the number of instants skipped, without a verdict, since the last call, and reset it.
     pub fn take_skipped(&mut self) -> u64 {
         match self {
-            Self::Foreseen(foreseen) => std::mem::take(&mut foreseen.skipped),
+            Self::Scheduled(scheduled) => std::mem::take(&mut scheduled.skipped),
             Self::Live(live) => live.alignment.take_skipped(),
         }
     }
 
     /// The stream as an iterator, which does not wait until instants are due; none where it is live.
-    pub fn foreseen(&mut self) -> Option<&mut Foreseen> {
+    pub fn as_scheduled(&mut self) -> Option<&mut Scheduled> {
         match self {
-            Self::Foreseen(foreseen) => Some(foreseen),
+            Self::Scheduled(scheduled) => Some(scheduled),
             Self::Live(_) => None,
         }
     }
@@ -69,7 +71,7 @@ impl ReadingStream {
     /// `seen` and now. Rows of a recording have no gap between them, at any distance in time.
     pub fn gap_after(&self, seen: Timestamp) -> Duration {
         match self {
-            Self::Foreseen(foreseen) => foreseen.gap_after(seen),
+            Self::Scheduled(scheduled) => scheduled.gap_after(seen),
             Self::Live(_) => Duration::try_from(now().duration_since(seen)).unwrap_or_default(),
         }
     }
@@ -81,7 +83,7 @@ fn now() -> Timestamp {
 }
 
 /// Readings that are known before they are due.
-pub struct Foreseen {
+pub struct Scheduled {
     sources: Arc<Sources>,
     rows: Rows,
     checks: SensorChecks,
@@ -93,7 +95,7 @@ pub struct Foreseen {
     skipped: u64,
 }
 
-impl Foreseen {
+impl Scheduled {
     /// All instants from the last one at or before `from`.
     ///
     /// # Errors
@@ -125,7 +127,7 @@ impl Foreseen {
                 break;
             }
             // The clock may be set meanwhile.
-            tokio::time::sleep(wait.min(LOOK)).await;
+            tokio::time::sleep(wait.min(CLOCK_CHECK_PERIOD)).await;
         }
         self.sources.all_arrived();
         let readings = self.ahead.take()?;
@@ -186,7 +188,7 @@ impl Foreseen {
     }
 }
 
-impl Iterator for Foreseen {
+impl Iterator for Scheduled {
     type Item = Result<Readings, SourceError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -233,7 +235,7 @@ impl Live {
             });
         };
         thread::Builder::new().name("ingest".to_owned()).spawn(read)?;
-        let alignment = Alignment::new(sources.lanes(), sources.interval(), seen, now());
+        let alignment = Alignment::new(sources.timings(), sources.interval(), seen, now());
         let statuses = sources.each().flat_map(|each| std::iter::repeat_n(each.status.clone(), each.sensors));
         let (checks, statuses) = (sources.checks().clone(), statuses.collect());
         let inlets = sources.inlets();

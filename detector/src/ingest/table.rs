@@ -298,8 +298,11 @@ fn rows(name: &str, file: Option<&Path>, input: impl Read + Send + 'static) -> R
     if is_parquet && cfg!(feature = "parquet") {
         return parquet_rows(name, file, input);
     }
-    let rows =
-        if is_json { Rows::new(name, Ndjson::new(input))?.headless() } else { Rows::new(name, input)? };
+    let rows = if is_json {
+        Rows::new(name, Ndjson::new(input))?.without_header_line()
+    } else {
+        Rows::new(name, input)?
+    };
     Ok(Typed { rows, types: Vec::new() })
 }
 
@@ -313,7 +316,7 @@ fn parquet_rows(name: &str, file: Option<&Path>, mut input: impl Read) -> Result
     };
     let file = if let Some(file) = file { delimited::open(file)? } else { kept().map_err(refused)? };
     let parquet = Parquet::open(file).map_err(refused)?;
-    Ok(Typed { types: parquet.types(), rows: Rows::new(name, parquet)?.headless() })
+    Ok(Typed { types: parquet.types(), rows: Rows::new(name, parquet)?.without_header_line() })
 }
 
 #[cfg(not(feature = "parquet"))]

@@ -188,7 +188,7 @@ pub fn replay<A: ReplayObserver>(
     let mut retrain_schedule = RetrainSchedule::new(detector);
     let mut past = None;
     let mut end = None;
-    let Some(stream) = started.stream.foreseen() else {
+    let Some(stream) = started.stream.as_scheduled() else {
         let name = sources.first_live().unwrap_or_default().to_owned();
         return Err(MonitorError::Live(name).into());
     };
@@ -219,7 +219,7 @@ pub fn replay<A: ReplayObserver>(
             started.scorer.swap(model);
         }
         let outcome = started.scorer.judge(&readings);
-        if let Some(misfit) = started.scorer.news_of_misfit() {
+        if let Some(misfit) = started.scorer.new_misfit_warning() {
             tracing::warn!("model {}: {misfit}", started.scorer.model().digest());
         }
         observer.judged(&readings, &outcome)?;

@@ -22,7 +22,7 @@ pub enum Explain {
 /// A value that no model can judge.
 #[derive(Clone, Copy, Debug, PartialEq, Error)]
 #[error("expected a finite number within the range of 32-bit floats, got {0}")]
-pub struct Unjudgeable(pub f64);
+pub struct InvalidValue(pub f64);
 
 impl Model {
     /// Judge one vector by the model's own threshold. `explain` selects the verdicts with contributions,
@@ -33,7 +33,7 @@ impl Model {
     ///
     /// # Panics
     /// If the vector does not have as many values as the model has columns.
-    pub fn judge(&self, vector: &[f64], explain: Explain) -> Result<Judgement, Unjudgeable> {
+    pub fn judge(&self, vector: &[f64], explain: Explain) -> Result<Judgement, InvalidValue> {
         self.judge_by(self.threshold(), vector, explain)
     }
 
@@ -49,7 +49,7 @@ impl Model {
         threshold: f64,
         vector: &[f64],
         explain: Explain,
-    ) -> Result<Judgement, Unjudgeable> {
+    ) -> Result<Judgement, InvalidValue> {
         let row = self.row(vector)?;
         let forest = &self.artifact.ensemble;
         let (score, mut columns) = match explain {
@@ -81,18 +81,18 @@ impl Model {
     ///
     /// # Panics
     /// As [`Model::judge`].
-    pub fn score(&self, vector: &[f64]) -> Result<f64, Unjudgeable> {
+    pub fn score(&self, vector: &[f64]) -> Result<f64, InvalidValue> {
         Ok(self.artifact.ensemble.score(&self.row(vector)?))
     }
 
     /// The cells that the forest scores for a vector.
-    fn row(&self, vector: &[f64]) -> Result<Vec<f32>, Unjudgeable> {
+    fn row(&self, vector: &[f64]) -> Result<Vec<f32>, InvalidValue> {
         assert_eq!(
             vector.len(),
             self.columns(),
             "a vector must have as many values as the model has columns"
         );
-        let cell = |value: &f64| cell_or_missing(*value).ok_or(Unjudgeable(*value));
+        let cell = |value: &f64| cell_or_missing(*value).ok_or(InvalidValue(*value));
         let row = vector.iter().map(cell).collect::<Result<_, _>>()?;
         let Some(steps) = self.preprocessing() else { return Ok(row) };
         Ok(steps.apply(vector).into_iter().map(|cell| cell as f32).collect())
@@ -158,7 +158,7 @@ impl Model {
     }
 
     /// Set the newest readings of some sensors to missing in a vector.
-    pub fn hide(&self, vector: &mut [f64], is_missing: impl Fn(usize) -> bool) {
+    pub fn set_missing(&self, vector: &mut [f64], is_missing: impl Fn(usize) -> bool) {
         let newest = self.sensors().len() * self.pipeline.recipe.features.len();
         let columns = vector[..newest].iter_mut().enumerate();
         columns

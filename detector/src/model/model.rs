@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use crd::contract::ModelReport;
 use crd::model::Feature;
 use crd::status::Origin;
-use crd::valid::Cut;
+use crd::valid::ThresholdRule;
 use forest::artifact::{self, Artifact, ArtifactError, Metadata, Scores, Training};
 use forest::threshold::ThresholdError;
 use forest::{Ensemble, ForestError, ParamsError, SamplesError};
@@ -139,7 +139,7 @@ impl Model {
     /// # Errors
     /// The artifact cannot be encoded, for example because the threshold is not between 0 and 1.
     pub fn imported(imported: Imported, columns: Vec<String>) -> Result<Self, ModelError> {
-        let pipeline = as_they_are(imported.preprocessing);
+        let pipeline = plain_pipeline(imported.preprocessing);
         let Imported { ensemble, threshold, origin, warnings, .. } = imported;
         let training = Training {
             samples: u64::from(ensemble.members()[0].sample_size()),
@@ -199,7 +199,7 @@ impl Model {
     ///
     /// # Errors
     /// No threshold can be computed from the training scores.
-    pub fn rethreshold(&self, by: Cut) -> Result<Rethreshold, ModelError> {
+    pub fn rethreshold(&self, by: ThresholdRule) -> Result<Rethreshold, ModelError> {
         let Some(scores) = &self.artifact.scores else { return Ok(Rethreshold::Unknown) };
         let found = if self.follows() {
             threshold::initial(scores, by, self.samples())?
@@ -317,7 +317,7 @@ impl Model {
     }
 
     /// The reasons not to trust the verdicts if the threshold is chosen by `by`, one sentence each.
-    pub fn warnings(&self, by: Cut) -> Vec<String> {
+    pub fn warnings(&self, by: ThresholdRule) -> Vec<String> {
         let training = &self.artifact.metadata.training;
         if self.follows() {
             return bounded(&training.warnings);
@@ -358,7 +358,7 @@ impl Model {
     }
 
     /// The report about the model to the operator, if the threshold is chosen by `by`.
-    pub fn report(&self, by: Cut) -> ModelReport {
+    pub fn report(&self, by: ThresholdRule) -> ModelReport {
         let metadata = &self.artifact.metadata;
         ModelReport {
             digest: self.digest.to_string(),
@@ -383,7 +383,7 @@ fn bounded(warnings: &[String]) -> Vec<String> {
 }
 
 /// The pipeline of a model whose vectors are plain readings, before these steps.
-pub fn as_they_are(preprocessing: Option<Preprocessing>) -> serde_json::Value {
+pub fn plain_pipeline(preprocessing: Option<Preprocessing>) -> serde_json::Value {
     let recipe = Recipe { features: vec![Feature::Value], window: 2, lags: 0 };
     let pipeline = Pipeline { recipe, daily: Daily::default(), preprocessing, reference: None };
     serde_json::to_value(pipeline).expect("a pipeline is JSON")

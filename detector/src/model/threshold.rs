@@ -1,6 +1,6 @@
 //! The scores of the training readings in; the threshold and the alerts per day to expect from it out.
 
-use crd::valid::Cut;
+use crd::valid::ThresholdRule;
 use forest::artifact::{Greatest, Scores};
 use forest::threshold::{self, ThresholdError};
 
@@ -78,12 +78,12 @@ impl TrainingScores {
     ///
     /// # Errors
     /// There are no scores to choose from.
-    pub fn threshold(&self, by: Cut) -> Result<Option<Threshold>, ThresholdError> {
+    pub fn threshold(&self, by: ThresholdRule) -> Result<Option<Threshold>, ThresholdError> {
         let verdicts_a_day = self.seconds_apart.map(|seconds| SECONDS_A_DAY / seconds);
         let score = match by {
-            Cut::Score(score) => score,
-            Cut::Contamination(share) => threshold::contamination(&self.seen, share)?,
-            Cut::AlertsPerDay { alerts, max_share } => {
+            ThresholdRule::Score(score) => score,
+            ThresholdRule::Contamination(share) => threshold::contamination(&self.seen, share)?,
+            ThresholdRule::AlertsPerDay { alerts, max_share } => {
                 let Some(verdicts_a_day) = verdicts_a_day else { return Ok(None) };
                 let scores = if self.unseen.is_empty() { &self.seen } else { &self.unseen };
                 threshold::conformal(scores, (alerts / verdicts_a_day).min(max_share))?
@@ -101,7 +101,11 @@ impl TrainingScores {
 ///
 /// # Errors
 /// There are no scores to choose from.
-pub fn initial(kept: &Scores, by: Cut, samples: usize) -> Result<Option<Threshold>, ThresholdError> {
+pub fn initial(
+    kept: &Scores,
+    by: ThresholdRule,
+    samples: usize,
+) -> Result<Option<Threshold>, ThresholdError> {
     let Some(seconds_apart) = kept.seconds_apart else { return Ok(None) };
     let Some(promise) = promise(by, seconds_apart) else {
         let scores =
@@ -118,11 +122,11 @@ pub fn initial(kept: &Scores, by: Cut, samples: usize) -> Result<Option<Threshol
 
 /// The promise of a threshold that is chosen by `by`, for ordinary readings `seconds_apart` seconds apart;
 /// `None` for a fixed score, which promises nothing.
-pub fn promise(by: Cut, seconds_apart: f64) -> Option<Promise> {
+pub fn promise(by: ThresholdRule, seconds_apart: f64) -> Option<Promise> {
     match by {
-        Cut::Score(_) => None,
-        Cut::Contamination(share) => Some(Promise::Readings(share)),
-        Cut::AlertsPerDay { alerts, max_share } => {
+        ThresholdRule::Score(_) => None,
+        ThresholdRule::Contamination(share) => Some(Promise::Readings(share)),
+        ThresholdRule::AlertsPerDay { alerts, max_share } => {
             Some(Promise::Alerts((alerts * seconds_apart / SECONDS_A_DAY).min(max_share)))
         }
     }
@@ -133,7 +137,7 @@ pub fn promise(by: Cut, seconds_apart: f64) -> Option<Promise> {
 ///
 /// # Errors
 /// There are no scores to choose from.
-pub fn rethreshold(kept: &Scores, by: Cut) -> Result<Option<Threshold>, ThresholdError> {
+pub fn rethreshold(kept: &Scores, by: ThresholdRule) -> Result<Option<Threshold>, ThresholdError> {
     let (Some(seen), Some(unseen)) = (filled(&kept.seen), filled(&kept.unseen)) else { return Ok(None) };
     let scores = TrainingScores { seen, unseen, seconds_apart: kept.seconds_apart };
     let Some(threshold) = scores.threshold(by)? else { return Ok(None) };
@@ -155,8 +159,8 @@ fn filled(greatest: &Greatest) -> Option<Vec<f64>> {
 
 /// A sentence for the user if the threshold is chosen by alerts per day and the samples are too few to keep
 /// that promise.
-pub fn shortfall(by: Cut, expected_alerts_per_day: Option<f64>, samples: usize) -> Option<String> {
-    let Cut::AlertsPerDay { alerts: asked, .. } = by else { return None };
+pub fn shortfall(by: ThresholdRule, expected_alerts_per_day: Option<f64>, samples: usize) -> Option<String> {
+    let ThresholdRule::AlertsPerDay { alerts: asked, .. } = by else { return None };
     match expected_alerts_per_day {
         None => Some(format!(
             "threshold.alertsPerDay {asked} cannot be promised: every tree has learned from all {samples} samples, so none is left to measure by; learn from more samples than sampleSize"
@@ -173,8 +177,8 @@ pub fn shortfall(by: Cut, expected_alerts_per_day: Option<f64>, samples: usize) 
 
 /// A sentence for the user if the threshold is chosen by contamination and no sample is called anomalous.
 /// `seen` are the greatest scores of the samples.
-pub fn silence(by: Cut, threshold: f64, seen: &[f64]) -> Option<String> {
-    let Cut::Contamination(share) = by else { return None };
+pub fn silence(by: ThresholdRule, threshold: f64, seen: &[f64]) -> Option<String> {
+    let ThresholdRule::Contamination(share) = by else { return None };
     seen.iter().all(|score| *score <= threshold).then(|| {
         format!(
             "threshold.contamination {share} calls no sample anomalous, since more of them than that share the highest score: a reading must score higher than all of them"
@@ -195,34 +199,44 @@ mod tests {
     #[test]
     fn alerts_a_day_are_a_share_of_the_verdicts_a_day() {
         // 10 of 1440 verdicts, with 999 scores: the 6th greatest, which lets 6 of 1000 pass.
-        let threshold = scores(999).threshold(Cut::alerts_per_day(10.0)).unwrap().unwrap();
+        let threshold = scores(999).threshold(ThresholdRule::alerts_per_day(10.0)).unwrap().unwrap();
         assert_eq!(threshold.score.to_bits(), 0.994f64.to_bits());
         assert!((threshold.expected_alerts_per_day.unwrap() - 8.64).abs() < 1e-9);
-        assert_eq!(shortfall(Cut::alerts_per_day(10.0), threshold.expected_alerts_per_day, 999), None);
+        assert_eq!(
+            shortfall(ThresholdRule::alerts_per_day(10.0), threshold.expected_alerts_per_day, 999),
+            None
+        );
     }
 
     #[test]
     fn every_choice_of_threshold_says_what_to_expect() {
         let expected = |by| scores(999).threshold(by).unwrap().unwrap().expected_alerts_per_day.unwrap();
-        assert!((expected(Cut::Score(0.5)) - 720.0).abs() < 1e-9);
-        assert!((expected(Cut::Contamination(0.01)) - 15.84).abs() < 1e-9);
+        assert!((expected(ThresholdRule::Score(0.5)) - 720.0).abs() < 1e-9);
+        assert!((expected(ThresholdRule::Contamination(0.01)) - 15.84).abs() < 1e-9);
     }
 
     #[test]
     fn by_default_a_few_alerts_a_day_are_promised_and_few_of_the_readings() {
-        assert_eq!(promise(Cut::DEFAULT, 1.0), Some(Promise::Alerts(5.0 / SECONDS_A_DAY)));
-        assert_eq!(promise(Cut::DEFAULT, SECONDS_A_DAY), Some(Promise::Alerts(0.01)), "daily readings");
+        assert_eq!(promise(ThresholdRule::DEFAULT, 1.0), Some(Promise::Alerts(5.0 / SECONDS_A_DAY)));
+        assert_eq!(
+            promise(ThresholdRule::DEFAULT, SECONDS_A_DAY),
+            Some(Promise::Alerts(0.01)),
+            "daily readings"
+        );
     }
 
     #[test]
     fn a_promise_that_the_samples_cannot_keep_is_not_made() {
-        let threshold = scores(99).threshold(Cut::alerts_per_day(2.0)).unwrap().unwrap();
+        let threshold = scores(99).threshold(ThresholdRule::alerts_per_day(2.0)).unwrap().unwrap();
         assert_eq!(threshold.score.to_bits(), 0.099f64.to_bits());
         assert_eq!(
-            shortfall(Cut::alerts_per_day(2.0), threshold.expected_alerts_per_day, 99).unwrap(),
+            shortfall(ThresholdRule::alerts_per_day(2.0), threshold.expected_alerts_per_day, 99).unwrap(),
             "threshold.alertsPerDay 2 cannot be promised: 99 samples show only that there are at most 14.4 a day; learn from 719 samples or more"
         );
-        assert_eq!(shortfall(Cut::Contamination(0.01), threshold.expected_alerts_per_day, 99), None);
+        assert_eq!(
+            shortfall(ThresholdRule::Contamination(0.01), threshold.expected_alerts_per_day, 99),
+            None
+        );
     }
 
     #[test]
@@ -233,28 +247,28 @@ mod tests {
             silence(by, scores.threshold(by).unwrap().unwrap().score, &scores.seen)
         };
         assert!(
-            silent(10, Cut::Contamination(0.05))
+            silent(10, ThresholdRule::Contamination(0.05))
                 .unwrap()
                 .starts_with("threshold.contamination 0.05 calls no")
         );
-        assert_eq!(silent(3, Cut::Contamination(0.05)), None);
-        assert_eq!(silent(10, Cut::Score(0.9)), None, "a person who says where is believed");
+        assert_eq!(silent(3, ThresholdRule::Contamination(0.05)), None);
+        assert_eq!(silent(10, ThresholdRule::Score(0.9)), None, "a person who says where is believed");
     }
 
     #[test]
     fn rows_that_all_trees_have_learned_from_promise_nothing() {
         let scores = TrainingScores { unseen: Vec::new(), ..scores(99) };
-        let threshold = scores.threshold(Cut::alerts_per_day(2.0)).unwrap().unwrap();
+        let threshold = scores.threshold(ThresholdRule::alerts_per_day(2.0)).unwrap().unwrap();
         assert_eq!(threshold, Threshold { score: 0.099, expected_alerts_per_day: None });
-        assert!(shortfall(Cut::alerts_per_day(2.0), None, 99).unwrap().contains("all 99 samples"));
+        assert!(shortfall(ThresholdRule::alerts_per_day(2.0), None, 99).unwrap().contains("all 99 samples"));
     }
 
     #[test]
     fn without_times_alerts_per_day_have_no_threshold() {
         let scores = TrainingScores { seconds_apart: None, ..scores(999) };
-        assert_eq!(scores.threshold(Cut::alerts_per_day(10.0)).unwrap(), None);
-        let threshold = scores.threshold(Cut::Contamination(0.01)).unwrap().unwrap();
+        assert_eq!(scores.threshold(ThresholdRule::alerts_per_day(10.0)).unwrap(), None);
+        let threshold = scores.threshold(ThresholdRule::Contamination(0.01)).unwrap().unwrap();
         assert_eq!(threshold.expected_alerts_per_day, None);
-        assert_eq!(rethreshold(&scores.kept(), Cut::alerts_per_day(10.0)).unwrap(), None);
+        assert_eq!(rethreshold(&scores.kept(), ThresholdRule::alerts_per_day(10.0)).unwrap(), None);
     }
 }

@@ -3,14 +3,14 @@
 use crd::Valid;
 use crd::model::ExperimentalMode;
 use crd::training::{self, ForestMode};
-use crd::valid::{Adaptation, Cut};
+use crd::valid::{Adaptation, ThresholdRule};
 use forest::artifact::{Artifact, Metadata, Training};
 use forest::{Ensemble, EnsembleParams, ForestError, Mode, Params, ParamsError, Renewal, Samples};
 use jiff::Timestamp;
 
+use crate::features::level_drift::LevelDrift;
 use crate::features::pipeline::{Pipeline, Recipe};
 use crate::features::reference::TimeScale;
-use crate::features::wander::Wander;
 use crate::ingest::reading::Readings;
 use crate::model::model::{Model, ModelError};
 use crate::model::threshold::{self, Threshold, TrainingScores};
@@ -61,11 +61,17 @@ pub fn learn(
     let until = training_set.until.map(|until| until.to_string());
     let scale = vectors.seconds_apart.and_then(|apart| time_scale(detector.adaptation(), apart));
     let cells: Vec<f64> = vectors.samples.cells().iter().copied().map(f64::from).collect();
-    let wander = scale.and_then(|scale| Wander::new(&recipe, sensors.len(), &cells, &vectors.values, scale));
-    if let Some(wander) = wander {
+    let drift =
+        scale.and_then(|scale| LevelDrift::new(&recipe, sensors.len(), &cells, &vectors.values, scale));
+    if let Some(drift) = drift {
         let renewing = Renewing::new(detector, training_set);
-        let following =
-            Following { wander, sensors, params: params(train)?, threshold: detector.cut(), renewing };
+        let following = Following {
+            drift,
+            sensors,
+            params: params(train)?,
+            threshold: detector.threshold_rule(),
+            renewing,
+        };
         let mut artifact = following.artifact(&vectors, training_set.serving, trees_done)?;
         artifact.metadata.recipe = detector.recipe_digest();
         artifact.metadata.training.until = until;
@@ -90,7 +96,7 @@ pub fn learn(
         held_out,
         sensors,
         params: params(train)?,
-        threshold: detector.cut(),
+        threshold: detector.threshold_rule(),
         renewing,
     };
     let mut artifact = fit.artifact(trees_done)?;
@@ -137,10 +143,10 @@ struct Renewed<'a> {
 /// A training of a model that follows the readings: from vectors as they look when the levels of their
 /// sensors have wandered further, with the threshold that a calibration begins with.
 struct Following<'a> {
-    wander: Wander<'a>,
+    drift: LevelDrift<'a>,
     sensors: Vec<String>,
     params: EnsembleParams,
-    threshold: Cut,
+    threshold: ThresholdRule,
     renewing: Option<Renewing<'a>>,
 }
 
@@ -151,12 +157,12 @@ impl Following<'_> {
         serving: Option<&Model>,
         trees_done: &(dyn Fn(usize) + Sync),
     ) -> Result<Artifact, ModelError> {
-        let Self { wander, sensors, params, threshold, renewing } = self;
+        let Self { drift, sensors, params, threshold, renewing } = self;
         let (recipe, columns) = (&vectors.pipeline.recipe, vectors.samples.columns());
-        let judged = Samples::new(columns, wander.as_judged())?;
+        let judged = Samples::new(columns, drift.as_judged())?;
         let left_out = serving.map_or(Vec::new(), |serving| left_out(&judged, recipe, serving, true));
-        let kept = wander.rows().enumerate().filter(|(at, _)| left_out.binary_search(at).is_err());
-        let kept = Samples::new(columns, wander.for_forest(kept.map(|(_, row)| row)))?;
+        let kept = drift.rows().enumerate().filter(|(at, _)| left_out.binary_search(at).is_err());
+        let kept = Samples::new(columns, drift.for_forest(kept.map(|(_, row)| row)))?;
         let renewed = renewing.map(|Renewing { serving, renewal }| {
             let ensemble = serving.ensemble().renewed(&kept, &params, renewal)?;
             Ok::<_, ForestError>(ensemble.map(|ensemble| (ensemble, renewal.number)))
@@ -165,13 +171,13 @@ impl Following<'_> {
             Some(renewed) => renewed,
             None => (Ensemble::fit_with_progress(&kept, &params, trees_done)?, 0),
         };
-        let seen = ensemble.scores(&Samples::new(columns, wander.for_threshold())?);
+        let seen = ensemble.scores(&Samples::new(columns, drift.for_threshold())?);
         let seconds_apart = vectors.seconds_apart;
         let scores = TrainingScores { seen, unseen: Vec::new(), seconds_apart }.kept();
         let samples = vectors.samples.len() - left_out.len();
         let threshold = threshold::initial(&scores, threshold, samples)?.ok_or(ModelError::NoTimes)?;
         let newest = vectors.newest.unwrap_or(Timestamp::UNIX_EPOCH);
-        let pipeline = Pipeline { reference: Some(wander.reference(newest)), ..vectors.pipeline.clone() };
+        let pipeline = Pipeline { reference: Some(drift.reference(newest)), ..vectors.pipeline.clone() };
         let sensor = |column| sensors[recipe.sensor_of(column, sensors.len())].clone();
         let training = Training {
             samples: samples as u64,
@@ -211,14 +217,19 @@ pub struct Fit<'a> {
     /// How the forest is grown.
     pub params: EnsembleParams,
     /// How the threshold is chosen.
-    pub threshold: Cut,
+    pub threshold: ThresholdRule,
     /// The renewal that keeps some trees; `None` if all trees are grown.
     renewing: Option<Renewed<'a>>,
 }
 
 impl Fit<'_> {
     /// A training in which all trees are grown.
-    pub fn whole(vectors: Vectors, sensors: Vec<String>, params: EnsembleParams, threshold: Cut) -> Self {
+    pub fn whole(
+        vectors: Vectors,
+        sensors: Vec<String>,
+        params: EnsembleParams,
+        threshold: ThresholdRule,
+    ) -> Self {
         Self { vectors, held_out: None, sensors, params, threshold, renewing: None }
     }
 

@@ -1,11 +1,11 @@
 //! A model in; its properties, one line with a name and a value for each, out.
 
-use crd::valid::Cut;
+use crd::valid::ThresholdRule;
 
 use crate::model::model::Model;
 
 /// The lines, if the threshold is chosen by `by`.
-pub fn lines(model: &Model, by: Option<Cut>) -> Vec<(String, String)> {
+pub fn lines(model: &Model, by: Option<ThresholdRule>) -> Vec<(String, String)> {
     let metadata = model.metadata();
     let recipe = model.recipe();
     let mut lines = vec![
@@ -32,11 +32,11 @@ pub fn lines(model: &Model, by: Option<Cut>) -> Vec<(String, String)> {
     lines.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-fn threshold(model: &Model, by: Option<Cut>) -> String {
+fn threshold(model: &Model, by: Option<ThresholdRule>) -> String {
     let chosen = match by {
-        Some(Cut::Contamination(share)) => format!(", by contamination {share}"),
-        Some(Cut::AlertsPerDay { alerts, .. }) => format!(", by alertsPerDay {alerts}"),
-        Some(Cut::Score(_)) | None => String::new(),
+        Some(ThresholdRule::Contamination(share)) => format!(", by contamination {share}"),
+        Some(ThresholdRule::AlertsPerDay { alerts, .. }) => format!(", by alertsPerDay {alerts}"),
+        Some(ThresholdRule::Score(_)) | None => String::new(),
     };
     let follows = if model.follows() { "; it follows the scores" } else { "" };
     format!("score {:.4}{chosen}{follows}", model.threshold())

@@ -147,7 +147,7 @@ impl AlarmRate {
     }
 
     /// Whether the newest verdict completes the first verdicts.
-    pub fn has_just_seen_the_first(&self) -> bool {
+    pub fn first_verdicts_complete(&self) -> bool {
         self.first.verdicts == FIRST
     }
 
@@ -260,11 +260,11 @@ mod tests {
         let half = |second: i64| second % 2 == 0;
         assert_eq!(after(promise, 0..99, half).misfit(), None);
         let rate = after(promise, 0..100, half);
-        assert!(rate.has_just_seen_the_first());
+        assert!(rate.first_verdicts_complete());
         let said = rate.misfit().unwrap();
         assert!(said.starts_with("50 of the first 100 readings that it judged were anomalous, where the threshold promises 1 in 100"), "{said}");
         let later = after(promise, 0..5000, |second| second < 100 && half(second));
-        assert_eq!((later.misfit(), later.has_just_seen_the_first()), (Some(said), false));
+        assert_eq!((later.misfit(), later.first_verdicts_complete()), (Some(said), false));
         assert_eq!(
             after(promise, 0..5000, |second| second > 100).misfit(),
             None,

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use crd::Valid;
 use crd::contract::ModelReport;
-use crd::valid::{Cut, Missing};
+use crd::valid::{Missing, ThresholdRule};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::features::pipeline::Features;
 use crate::features::reference::Reference;
 use crate::ingest::reading::Readings;
-use crate::model::judge::{Explain, Unjudgeable};
+use crate::model::judge::{Explain, InvalidValue};
 use crate::model::judgement::Judgement;
 use crate::model::model::Model;
 use crate::model::threshold;
@@ -29,7 +29,7 @@ pub struct Scorer {
     explain: Explain,
     features: Features,
     alarm: Alarm,
-    cut: Cut,
+    cut: ThresholdRule,
     calibration: Option<Calibration>,
     alarm_rate: Option<AlarmRate>,
     /// The newest reading of each sensor, and when it was taken.
@@ -70,7 +70,7 @@ pub enum Outcome {
     /// The model looks back further than the readings so far.
     TooEarly,
     /// This value cannot be judged by any model.
-    Unjudgeable(f64),
+    InvalidValue(f64),
 }
 
 impl Scorer {
@@ -79,9 +79,9 @@ impl Scorer {
         Self {
             features: model.features(),
             alarm: Alarm::new(detector),
-            cut: detector.cut(),
-            calibration: calibration(&model, detector.cut()),
-            alarm_rate: alarm_rate(&model, detector.cut()),
+            cut: detector.threshold_rule(),
+            calibration: calibration(&model, detector.threshold_rule()),
+            alarm_rate: alarm_rate(&model, detector.threshold_rule()),
             previous: vec![None; model.sensors().len()],
             seen: None,
             missing: detector.missing(),
@@ -102,7 +102,7 @@ impl Scorer {
 
     /// Replace the model; the memory stays.
     pub fn swap(&mut self, model: Arc<Model>) {
-        self.features = self.features.by(model.features());
+        self.features = self.features.replayed_into(model.features());
         let next = calibration(&model, self.cut);
         self.calibration = match (&self.calibration, next) {
             (Some(previous), Some(next)) => Some(previous.carried_over(next)),
@@ -134,7 +134,7 @@ impl Scorer {
             self.features.push(*time, values);
         }
         if let Some(reference) = state.reference.clone() {
-            self.features.refer_to(reference);
+            self.features.set_reference(reference);
         }
         if let (Some(kept), Some(own)) = (&state.calibration, &mut self.calibration)
             && kept.is_like(own)
@@ -183,7 +183,7 @@ impl Scorer {
         let Some(values) = complete else { return self.incomplete(readings) };
         // Checked before the features: a value that no model can judge would spoil all windows with it.
         if let Some(value) = values.iter().find(|value| forest::cell(**value).is_none()) {
-            return Outcome::Unjudgeable(*value);
+            return Outcome::InvalidValue(*value);
         }
         let Some(vector) = self.features.push(readings.time, &values) else { return Outcome::TooEarly };
         match self.model.judge_by(self.threshold(), &vector, self.explain) {
@@ -194,7 +194,7 @@ impl Scorer {
                 }
                 self.verdict(readings, judgement)
             }
-            Err(refused) => Outcome::Unjudgeable(refused.0),
+            Err(refused) => Outcome::InvalidValue(refused.0),
         }
     }
 
@@ -203,7 +203,7 @@ impl Scorer {
     ///
     /// # Errors
     /// Values that no model can judge.
-    pub fn score_next(&self, values: &[f64]) -> Option<Result<f64, Unjudgeable>> {
+    pub fn score_next(&self, values: &[f64]) -> Option<Result<f64, InvalidValue>> {
         Some(self.model.score(&self.features.peek(values)?))
     }
 
@@ -211,7 +211,7 @@ impl Scorer {
     ///
     /// # Errors
     /// Values that no model can judge.
-    pub fn judge_next(&self, values: &[f64]) -> Option<Result<Judgement, Unjudgeable>> {
+    pub fn judge_next(&self, values: &[f64]) -> Option<Result<Judgement, InvalidValue>> {
         let vector = self.features.peek(values)?;
         let judgement = self.model.judge_by(self.threshold(), &vector, Explain::Always);
         Some(judgement.map(|mut judgement| {
@@ -224,17 +224,17 @@ impl Scorer {
     ///
     /// # Errors
     /// Values that no model can judge.
-    pub fn measure(&self, vector: &mut [f64]) -> Result<(), Unjudgeable> {
+    pub fn measure(&self, vector: &mut [f64]) -> Result<(), InvalidValue> {
         self.features.against_level(vector);
         let refused = vector.iter().find(|value| forest::cell(**value).is_none());
-        refused.map_or(Ok(()), |value| Err(Unjudgeable(*value)))
+        refused.map_or(Ok(()), |value| Err(InvalidValue(*value)))
     }
 
     /// As [`Scorer::measure`], for whole vectors one after another.
     ///
     /// # Errors
     /// The index of the first vector that no model can judge, and its value.
-    pub fn measure_all(&self, vectors: &mut [f64]) -> Result<(), (usize, Unjudgeable)> {
+    pub fn measure_all(&self, vectors: &mut [f64]) -> Result<(), (usize, InvalidValue)> {
         // Most vectors have only finite values: one loop over all of them, without a branch, checks that.
         if self.features.levels().is_empty()
             && vectors.iter().fold(true, |all, value| all & (*value as f32).is_finite())
@@ -250,7 +250,7 @@ impl Scorer {
     pub fn features_of_rows(&self) -> Features {
         let mut features = self.model.features().frozen();
         if let Some(reference) = self.features.reference() {
-            features.refer_to(reference.clone());
+            features.set_reference(reference.clone());
         }
         features
     }
@@ -272,8 +272,8 @@ impl Scorer {
 
     /// A sentence if the first verdicts by the model show that it does not fit its readings. It is returned
     /// only while the newest verdict is the last of these.
-    pub fn news_of_misfit(&self) -> Option<String> {
-        self.alarm_rate.as_ref().filter(|rate| rate.has_just_seen_the_first())?.misfit()
+    pub fn new_misfit_warning(&self) -> Option<String> {
+        self.alarm_rate.as_ref().filter(|rate| rate.first_verdicts_complete())?.misfit()
     }
 
     /// The report about the model to the operator, with a warning if its first verdicts show a misfit.
@@ -325,17 +325,17 @@ impl Scorer {
             return Outcome::Missing;
         }
         if let Some(value) = values.iter().find(|value| forest::cell(**value).is_none()) {
-            return Outcome::Unjudgeable(*value);
+            return Outcome::InvalidValue(*value);
         }
         let mut features = self.features.clone();
         let Some(mut vector) = features.push(readings.time, &values) else { return Outcome::TooEarly };
-        self.model.hide(&mut vector, |sensor| readings.values[sensor].is_none());
+        self.model.set_missing(&mut vector, |sensor| readings.values[sensor].is_none());
         match self.model.judge_by(self.threshold(), &vector, self.explain) {
             Ok(mut judgement) => {
                 judgement.as_read(features.newest_levels());
                 self.verdict(readings, judgement)
             }
-            Err(refused) => Outcome::Unjudgeable(refused.0),
+            Err(refused) => Outcome::InvalidValue(refused.0),
         }
     }
 
@@ -350,14 +350,14 @@ impl Scorer {
 
 /// Create the alarm rate of a model; `None` if the threshold promises nothing or the readings' interval is
 /// unknown.
-fn alarm_rate(model: &Model, cut: Cut) -> Option<AlarmRate> {
+fn alarm_rate(model: &Model, cut: ThresholdRule) -> Option<AlarmRate> {
     let seconds_apart = model.training_scores()?.seconds_apart?;
     let promise = threshold::promise(cut, seconds_apart)?;
     Some(AlarmRate::new(promise, seconds_apart, model.sensors().len()))
 }
 
 /// Create the calibration of a model; `None` if the threshold promises nothing or does not follow the scores.
-fn calibration(model: &Model, cut: Cut) -> Option<Calibration> {
+fn calibration(model: &Model, cut: ThresholdRule) -> Option<Calibration> {
     let (reference, scores) = (model.reference()?, model.training_scores()?);
     let promise = threshold::promise(cut, scores.seconds_apart?)?;
     Calibration::new(promise, scores, model.samples(), reference.readings())

@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::features::pipeline::Features;
 use crate::ingest::sources::delimited::CsvError;
 use crate::ingest::table::Table;
-use crate::model::judge::{Explain, Unjudgeable};
+use crate::model::judge::{Explain, InvalidValue};
 use crate::model::judgement::Judgement;
 use crate::model::model::Model;
 
@@ -27,7 +27,7 @@ pub enum TableScorerError {
     Samples(#[from] SamplesError),
     /// A vector that no model can judge.
     #[error(transparent)]
-    Unjudgeable(#[from] Unjudgeable),
+    InvalidValue(#[from] InvalidValue),
     /// The model has the feature `DailyResidual`, but rows have no times.
     #[error(
         "the model's features must do without the time of the day, which rows do not have, got DailyResidual"

@@ -30,12 +30,12 @@ impl Silence {
 
     /// Set whether verdicts are expected from now on. The time without a verdict restarts at 0.
     pub fn expect(&self, verdicts: bool) {
-        self.broken();
+        self.record_verdict();
         self.is_expected.store(verdicts, Ordering::Relaxed);
     }
 
     /// Record that a verdict is made now.
-    pub fn broken(&self) {
+    pub fn record_verdict(&self) {
         self.verdict.store(self.born.elapsed().as_millis() as u64, Ordering::Relaxed);
     }
 

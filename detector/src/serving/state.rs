@@ -22,7 +22,7 @@ use crate::alerting::notify::{self, Notifier};
 use crate::alerting::sensor_event::{SensorChange, SensorEvents};
 use crate::ingest::alignment::Aligned;
 use crate::ingest::sources::http::inlet::Inlet;
-use crate::ingest::status::{Fate, SourceStatus};
+use crate::ingest::status::{ReadingOutcome, SourceStatus};
 use crate::scoring::scorer::{Outcome, Scorer};
 use crate::scoring::verdict::Verdict;
 use crate::serving::batches::Batches;
@@ -120,7 +120,7 @@ impl Advance<'_> {
 }
 
 /// How many instants a receiver of outcomes may fall behind before it misses some.
-const WAITED_FOR: usize = 4096;
+const OUTCOME_CHANNEL_CAPACITY: usize = 4096;
 
 impl State {
     /// A detector that has not started.
@@ -134,7 +134,7 @@ impl State {
         Self {
             sources: detector.sources().iter().map(|each| status(&each.name)).collect(),
             inlet: OnceLock::new(),
-            judged: broadcast::Sender::new(WAITED_FOR),
+            judged: broadcast::Sender::new(OUTCOME_CHANNEL_CAPACITY),
             metrics,
             budget: Budget::new(memory / REQUESTS_SHARE),
             scrapes: Budget::new(memory / SCRAPES_SHARE),
@@ -183,7 +183,7 @@ impl State {
     pub fn serve(&self, scorer: &Scorer, trained_in: Duration) {
         self.metrics.model(scorer.model(), trained_in, self.scorer().is_some());
         self.remember(scorer);
-        self.silence.broken();
+        self.silence.record_verdict();
         *self.phase.lock() = Phase::Serving;
     }
 
@@ -249,7 +249,7 @@ impl State {
     }
 
     /// Set the inlet for pushed readings. Only the first call has an effect.
-    pub fn take_in(&self, inlet: Arc<Inlet>) {
+    pub fn set_inlet(&self, inlet: Arc<Inlet>) {
         let _ = self.inlet.set(inlet);
     }
 
@@ -289,7 +289,7 @@ impl State {
         self.settle(aligned, matches!(outcome, Outcome::Verdict(_)));
         // A model that looks back needs some readings before its first verdict: this is not silence.
         if matches!(outcome, Outcome::Verdict(_) | Outcome::TooEarly) {
-            self.silence.broken();
+            self.silence.record_verdict();
         }
         let verdict = if let Outcome::Verdict(verdict) = outcome { Some(verdict) } else { None };
         let change = verdict.and_then(|verdict| self.take_verdict(verdict));
@@ -324,19 +324,19 @@ impl State {
         let sources = sources.flat_map(|(source, width)| std::iter::repeat_n(source, width));
         let mut carried = aligned.carried.iter().copied().peekable();
         for (sensor, (value, source)) in aligned.readings.values.iter().zip(sources).enumerate() {
-            let fate = match value {
-                None => Fate::Missing,
+            let outcome = match value {
+                None => ReadingOutcome::Missing,
                 // A carried value was counted when it arrived.
                 Some(_) if carried.peek() == Some(&sensor) => {
                     carried.next();
                     continue;
                 }
-                Some(value) if forest::cell(*value).is_none() => Fate::Refused,
-                Some(_) if scored => Fate::Scored,
-                Some(_) => Fate::Dropped,
+                Some(value) if forest::cell(*value).is_none() => ReadingOutcome::Refused,
+                Some(_) if scored => ReadingOutcome::Scored,
+                Some(_) => ReadingOutcome::Dropped,
             };
             carried.next_if_eq(&sensor);
-            source.settle(fate);
+            source.record_outcome(outcome);
         }
     }
 

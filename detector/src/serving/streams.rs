@@ -13,14 +13,14 @@ pub const MOST: u32 = 64;
 /// The longest time that a client may leave a part of an answer unread.
 const TAKING: Duration = Duration::from_secs(10);
 /// How many requests a client may cancel, beyond two for each answered request.
-const TAKEN_BACK: u64 = 256;
+const MAX_CANCELLED: u64 = 256;
 
 /// The requests of a connection.
 #[derive(Debug)]
 pub struct Streams {
     under_way: Cell<u64>,
     answered: Cell<u64>,
-    taken_back: Cell<u64>,
+    cancelled: Cell<u64>,
     /// The time at which the last request ended.
     idle: Cell<Instant>,
     last: Cell<u64>,
@@ -46,7 +46,7 @@ pub enum Overdue {
     /// The client does not read its answers.
     NotTaken,
     /// The client sends and cancels too many requests.
-    TakenBack,
+    Cancelled,
 }
 
 impl Streams {
@@ -55,7 +55,7 @@ impl Streams {
         Rc::new(Self {
             under_way: Cell::new(0),
             answered: Cell::new(0),
-            taken_back: Cell::new(0),
+            cancelled: Cell::new(0),
             idle: Cell::new(Instant::now()),
             last: Cell::new(0),
             waiting: RefCell::default(),
@@ -83,8 +83,8 @@ impl Streams {
     /// Why the connection has to end, if it has to. It may be idle for `first` before its first request, and
     /// for `idle` after later ones.
     pub fn overdue(&self, first: Duration, idle: Duration) -> Option<Overdue> {
-        if self.taken_back.get() > TAKEN_BACK + 2 * self.answered.get() {
-            return Some(Overdue::TakenBack);
+        if self.cancelled.get() > MAX_CANCELLED + 2 * self.answered.get() {
+            return Some(Overdue::Cancelled);
         }
         if self.waiting.borrow().values().any(|since| since.elapsed() > TAKING) {
             return Some(Overdue::NotTaken);
@@ -125,7 +125,7 @@ impl Drop for Request {
         streams.under_way.set(streams.under_way.get() - 1);
         streams.idle.set(Instant::now());
         if !self.is_answered.get() {
-            streams.taken_back.set(streams.taken_back.get() + 1);
+            streams.cancelled.set(streams.cancelled.get() + 1);
         }
     }
 }
@@ -151,7 +151,7 @@ mod tests {
         drop(request);
         assert!(streams.are_answered());
         assert_eq!(streams.overdue(never, at_once), Some(Overdue::Idle));
-        (0..=TAKEN_BACK + 2).for_each(|_| drop(streams.begin()));
-        assert_eq!(streams.overdue(never, never), Some(Overdue::TakenBack));
+        (0..=MAX_CANCELLED + 2).for_each(|_| drop(streams.begin()));
+        assert_eq!(streams.overdue(never, never), Some(Overdue::Cancelled));
     }
 }

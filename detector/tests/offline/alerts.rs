@@ -28,7 +28,7 @@ fn alerts_a_day(seed: u64) -> (f64, f64) {
     let detector = manifest(seed);
     let sources = Arc::new(Sources::unreported(&detector, &Access::default()).unwrap());
     let mut trained = monitor::train(&detector, &sources, now, Explain::Never, &NoProgress).unwrap();
-    let days = trained.stream.foreseen().unwrap().take(24 * 60 * DAYS as usize);
+    let days = trained.stream.as_scheduled().unwrap().take(24 * 60 * DAYS as usize);
     let outcomes = days.map(|readings| trained.scorer.judge(&readings.unwrap()));
     let anomalous = outcomes
         .filter(|outcome| matches!(outcome, Outcome::Verdict(verdict) if verdict.judgement.anomalous));

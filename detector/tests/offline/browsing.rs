@@ -58,7 +58,7 @@ fn every_route_of_the_predict_port_is_documented() {
     let (source, _) = source.split_once("fn configure_metrics").unwrap();
     let openapi: Value = serde_json::from_str(include_str!("../../assets/openapi.json")).unwrap();
     let mut count = 0;
-    for (kind, method) in [("takes(\"", "post"), ("shows(\"", "get")] {
+    for (kind, method) in [("post_route(\"", "post"), ("get_route(\"", "get")] {
         for part in source.split(kind).skip(1) {
             let (path, _) = part.split_once('"').unwrap();
             count += 1;

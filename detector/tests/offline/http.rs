@@ -41,7 +41,7 @@ pub fn serving(sensors: &str, train: &str) -> Data<State> {
         monitor::train(&state.detector, &sources, at(1_000_000), Explain::Always, &NoProgress).unwrap();
     state.serve(&trained.scorer, Duration::from_millis(5));
     sources.set_connected(None);
-    let readings = trained.stream.foreseen().unwrap().next().unwrap().unwrap();
+    let readings = trained.stream.as_scheduled().unwrap().next().unwrap().unwrap();
     let outcome = trained.scorer.judge(&readings);
     state.outcome(&Aligned { readings, carried: Vec::new(), faults: Vec::new() }, &outcome);
     state.remember(&trained.scorer);

@@ -9,7 +9,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use crd::Valid;
 use crd::status::Reason;
 use detector::ingest::reading::Readings;
-use detector::lifecycle::load::apart::Importer;
+use detector::lifecycle::load::import_process::Importer;
 use detector::lifecycle::load::loader::{Found, Loader};
 use detector::lifecycle::load::{LoadError, Mounts};
 use detector::model::model::Model;
@@ -154,7 +154,7 @@ fn a_model_is_loaded_from_http_as_it_is() {
     let digest = forest::artifact::digest(&artifact());
     for path in ["model", "moved"] {
         let model = loaded(&format!("{{url: '{server}/{path}'}}")).unwrap();
-        let report = model.report(crd::valid::Cut::Score(0.5));
+        let report = model.report(crd::valid::ThresholdRule::Score(0.5));
         assert_eq!((report.digest, report.origin), (digest.clone(), Some(crd::status::Origin::Loaded)));
     }
     let sum = digest.trim_start_matches("sha256:");

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use crd::valid::Cut;
+use crd::valid::ThresholdRule;
 use detector::ingest::sources::csv::Recording;
 use detector::model::judge::Explain;
 use detector::model::judgement::severity;
@@ -516,7 +516,9 @@ fn another_threshold_of_a_trained_file_needs_no_training() {
     folder.done("train --input data.csv --output one.model --contamination 0.01");
     folder.done("train --input data.csv --output five.model --contamination 0.05");
     let model = |name: &str| Model::open(fs::read(folder.path(name)).unwrap()).unwrap();
-    let Rethreshold::Other(five) = model("one.model").rethreshold(Cut::Contamination(0.05)).unwrap() else {
+    let Rethreshold::Other(five) =
+        model("one.model").rethreshold(ThresholdRule::Contamination(0.05)).unwrap()
+    else {
         panic!("the training scores are in the file");
     };
     assert_eq!(five.digest(), model("five.model").digest());

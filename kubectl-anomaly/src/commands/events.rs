@@ -6,7 +6,7 @@ use crate::cluster::Place;
 use crate::detector::{Detector, Named};
 use crate::error::CommandError;
 use crate::output::{Format, print};
-use crate::request::Question;
+use crate::request::DetectorRequest;
 use crate::text::{event, event_titles, table};
 
 /// The newest events: anomalies and the faults of sensors.
@@ -28,7 +28,7 @@ pub struct EventsArgs {
 /// The detector cannot be reached.
 pub async fn run(args: &EventsArgs, place: &Place) -> Result<(), CommandError> {
     let detector = Detector::find(&args.named, place).await?;
-    let answer = detector.ask(Question::get(format!("/events?limit={}", args.limit))).await?;
+    let answer = detector.ask(DetectorRequest::get(format!("/events?limit={}", args.limit))).await?;
     if args.output == Format::Json {
         return Ok(print(&answer.to_string())?);
     }

@@ -8,7 +8,7 @@ use crate::cluster::Place;
 use crate::detector::{Detector, Named};
 use crate::error::CommandError;
 use crate::output::{Format, print};
-use crate::request::Question;
+use crate::request::DetectorRequest;
 use crate::text::explanation;
 
 /// How many of the newest verdicts are searched for an anomalous one.
@@ -35,7 +35,9 @@ pub async fn run(args: &ExplainArgs, place: &Place) -> Result<(), CommandError> 
     let asked = if args.readings.is_empty() { None } else { Some(body(&args.readings)?) };
     let detector = Detector::find(&args.named, place).await?;
     let judgement = match asked {
-        Some(asked) => detector.ask(Question::post("/predict?detail=true", asked.to_string().into())).await?,
+        Some(asked) => {
+            detector.ask(DetectorRequest::post("/predict?detail=true", asked.to_string().into())).await?
+        }
         None => newest_anomalous(&detector).await?,
     };
     print(&match args.output {
@@ -46,7 +48,7 @@ pub async fn run(args: &ExplainArgs, place: &Place) -> Result<(), CommandError> 
 }
 
 async fn newest_anomalous(detector: &Detector) -> Result<Value, CommandError> {
-    let mut answer = detector.ask(Question::get(format!("/verdicts?limit={LOOKED_AT}"))).await?;
+    let mut answer = detector.ask(DetectorRequest::get(format!("/verdicts?limit={LOOKED_AT}"))).await?;
     let verdicts = answer["verdicts"].as_array_mut().into_iter().flatten();
     let newest = verdicts.into_iter().find(|verdict| verdict["anomaly"] == 1);
     newest.map(Value::take).ok_or(CommandError::NothingAnomalous(LOOKED_AT))

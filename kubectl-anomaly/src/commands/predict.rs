@@ -9,7 +9,7 @@ use crate::cluster::Place;
 use crate::detector::{Detector, Named};
 use crate::error::CommandError;
 use crate::output::{Format, print};
-use crate::request::Question;
+use crate::request::DetectorRequest;
 use crate::text::explanation;
 
 /// How readings would be judged now.
@@ -40,7 +40,7 @@ pub async fn run(args: &PredictArgs, place: &Place) -> Result<(), CommandError> 
     let detector = Detector::find(&args.named, place).await?;
     let is_text = args.output == Format::Text && args.filename.is_none();
     let path = if is_text { "/predict?detail=true" } else { "/predict" };
-    let answer = detector.ask(Question::post(path, body)).await?;
+    let answer = detector.ask(DetectorRequest::post(path, body)).await?;
     print(&if is_text { explanation(&answer) } else { answer.to_string() })?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::credentials::Credentials;
 use crate::detector::Detector;
 use crate::error::CommandError;
 use crate::output::{Format, print};
-use crate::request::Question;
+use crate::request::DetectorRequest;
 use crate::text::{cells, table, verdict};
 
 /// How many detectors are asked at once.
@@ -63,7 +63,7 @@ async fn newest(cluster: &Cluster, detector: &AnomalyDetector, credentials: &Cre
     let (namespace, name) = (detector.namespace().unwrap_or_default(), detector.name_any());
     let answer = async {
         let asked = Detector::on(cluster.clone(), detector, credentials).await?;
-        asked.ask(Question::get("/verdicts?limit=1")).await
+        asked.ask(DetectorRequest::get("/verdicts?limit=1")).await
     };
     let verdict = answer.await.map(|mut answer| answer["verdicts"][0].take()).map_err(|error| match error {
         CommandError::NoPod { .. } => "no ready pod".to_owned(),

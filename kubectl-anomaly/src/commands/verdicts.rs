@@ -9,11 +9,11 @@ use crate::cluster::Place;
 use crate::detector::{Detector, Named};
 use crate::error::CommandError;
 use crate::output::{Format, print};
-use crate::request::Question;
+use crate::request::DetectorRequest;
 use crate::text::{table, verdict, verdict_titles};
 
 /// How long to wait before a stream that ended is requested again.
-const AGAIN: Duration = Duration::from_secs(1);
+const RECONNECT_DELAY: Duration = Duration::from_secs(1);
 
 /// The newest verdicts, oldest first.
 #[derive(Debug, clap::Args)]
@@ -40,7 +40,7 @@ pub struct VerdictsArgs {
 /// The first request fails, or the output is closed. Later failures are retried.
 pub async fn run(args: &VerdictsArgs, place: &Place) -> Result<(), CommandError> {
     let detector = Detector::find(&args.named, place).await?;
-    let mut answer = detector.ask(Question::get(format!("/verdicts?limit={}", args.limit))).await?;
+    let mut answer = detector.ask(DetectorRequest::get(format!("/verdicts?limit={}", args.limit))).await?;
     let mut verdicts = answer["verdicts"].as_array_mut().map(std::mem::take).unwrap_or_default();
     verdicts.reverse();
     let mut newest = verdicts.last().and_then(|last| last["time"].as_str()).map(ToOwned::to_owned);
@@ -56,7 +56,7 @@ pub async fn run(args: &VerdictsArgs, place: &Place) -> Result<(), CommandError>
             }
             eprintln!("{error}; trying again");
         }
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(RECONNECT_DELAY).await;
     }
 }
 
@@ -76,7 +76,7 @@ impl VerdictsArgs {
     /// Print new verdicts as they arrive, until the stream ends.
     async fn follow(&self, detector: &Detector, newest: &mut Option<String>) -> Result<(), CommandError> {
         let since = newest.as_ref().map(|time| format!("?since={time}")).unwrap_or_default();
-        let mut body = detector.follow(Question::get(format!("/verdicts/stream{since}"))).await?;
+        let mut body = detector.follow(DetectorRequest::get(format!("/verdicts/stream{since}"))).await?;
         let mut events = Events::default();
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame?.into_data() else { continue };

@@ -52,7 +52,7 @@ const ABSENT_IS_FALSE: [&str; 5] =
     ["paused", "hostNetwork", "hostPID", "hostIPC", "publishNotReadyAddresses"];
 
 /// Return the object with hashes of its content and of its pod template in annotations.
-pub fn stamped(mut desired: Value) -> Value {
+pub fn with_hashes(mut desired: Value) -> Value {
     let digits = digest::short(desired.to_string().as_bytes());
     if !desired["metadata"]["annotations"].is_object() {
         desired["metadata"]["annotations"] = json!({});
@@ -64,16 +64,16 @@ pub fn stamped(mut desired: Value) -> Value {
     desired
 }
 
-/// Whether writing a stamped Deployment replaces the pods of the stored one.
-pub fn replaces_pods(stored: &Value, stamped: &Value) -> bool {
-    annotation(stored, TEMPLATE) != annotation(stamped, TEMPLATE)
-        || !matches(&stored["spec"]["template"], &stamped["spec"]["template"])
+/// Whether writing this Deployment, which has its hashes, replaces the pods of the stored one.
+pub fn replaces_pods(stored: &Value, desired: &Value) -> bool {
+    annotation(stored, TEMPLATE) != annotation(desired, TEMPLATE)
+        || !matches(&stored["spec"]["template"], &desired["spec"]["template"])
 }
 
 /// Whether the stored object was last applied from this same desired object, so that a write only undoes
 /// edits.
-pub fn is_of_same_origin(stored: &Value, stamped: &Value) -> bool {
-    annotation(stored, APPLIED) == annotation(stamped, APPLIED)
+pub fn is_same_desired(stored: &Value, desired: &Value) -> bool {
+    annotation(stored, APPLIED) == annotation(desired, APPLIED)
 }
 
 fn annotation<'a>(object: &'a Value, name: &str) -> &'a Value {
@@ -333,8 +333,8 @@ mod tests {
 
     #[test]
     fn the_digits_give_away_a_field_that_is_no_longer_asked_for() {
-        let with = stamped(json!({"spec": {"nodeSelector": {"disk": "ssd"}}}));
-        let without = stamped(json!({"spec": {}}));
+        let with = with_hashes(json!({"spec": {"nodeSelector": {"disk": "ssd"}}}));
+        let without = with_hashes(json!({"spec": {}}));
         assert!(matches(&with, &with) && matches(&without, &without));
         assert!(!matches(&with, &without), "the selector must go");
     }

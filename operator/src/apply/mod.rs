@@ -9,7 +9,7 @@ pub mod drift;
 /// The desired object and the stored one -> the write.
 pub mod step;
 /// The writes of a detector -> whether its pods may be replaced now.
-mod turn;
+mod rollout_decision;
 
 use crd::AnomalyDetector;
 use crd::contract::FIELD_MANAGER;
@@ -25,8 +25,8 @@ use crate::client::error::Error;
 use crate::plan::Plan;
 use crate::resources::model::pointer_name;
 use crate::resources::{Kind, Workload};
+use rollout_decision::{RolloutDecision, decide_rollout};
 use step::{NameTaken, Step, decide, is_ours};
-use turn::{Turn, turn};
 
 /// The results of writing a workload.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub struct Applied {
     /// The Deployment after the write, which the watch may not have seen yet.
     pub deployment: Option<Value>,
     /// The monitoring objects that the spec asks for: each as it is stored, or why it could not be written.
-    pub monitoring: Vec<(Kind, Result<Value, Unwritten>)>,
+    pub monitoring: Vec<(Kind, Result<Value, MonitoringError>)>,
     /// The errors of the writes that failed, of the objects that the detector needs.
     pub failed: Vec<Error>,
     /// Whether the pods have to be replaced and wait until fewer other detectors replace theirs.
@@ -43,7 +43,7 @@ pub struct Applied {
 
 /// Why a monitoring object is not as the spec asks. The detector runs without it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unwritten {
+pub enum MonitoringError {
     /// The cluster does not know its kind.
     Absent,
     /// An object with this name exists and does not belong to this detector.
@@ -55,7 +55,7 @@ pub enum Unwritten {
 /// Write the objects of a workload that differ from the stored ones. Nothing is written while any of the
 /// names is taken. If one object cannot be written, the others still are, except the Deployment where its
 /// pods need the missing object. While too many other detectors replace their pods, the Deployment and the
-/// objects that its pods need wait, unless `is_mended`.
+/// objects that its pods need wait, unless `is_being_repaired`.
 ///
 /// # Errors
 /// The API server cannot be read, or all writing must stop ([`Error::ends_reconcile`]).
@@ -63,7 +63,7 @@ pub async fn workload(
     ctx: &Context,
     plan: &Plan,
     workload: Workload,
-    is_mended: bool,
+    is_being_repaired: bool,
 ) -> Result<Result<Applied, NameTaken>, Error> {
     let (monitoring, objects): (Vec<_>, Vec<_>) =
         workload.into_objects().into_iter().partition(|(kind, _)| kind.is_monitoring());
@@ -71,25 +71,25 @@ pub async fn workload(
     let mut before = try_join_all(reads).await?;
     let mut steps = Vec::new();
     for ((kind, desired), stored) in objects.into_iter().zip(&before) {
-        match decide(kind, desired.map(drift::stamped), stored.as_ref(), plan) {
+        match decide(kind, desired.map(drift::with_hashes), stored.as_ref(), plan) {
             Ok(step) => steps.extend(step),
             Err(taken) => return Ok(Err(taken)),
         }
     }
     let deployment = before.pop().flatten(); // the last of them
     if deployment.is_none()
-        && let Err(taken) = free_or_ours(ctx, plan, &pointer_name(&plan.name())).await?
+        && let Err(taken) = check_name_available(ctx, plan, &pointer_name(&plan.name())).await?
     {
         return Ok(Err(taken)); // the pods would mount it
     }
-    let turn = turn(ctx, plan, &steps, deployment.as_ref(), is_mended);
-    let is_queued = matches!(turn, Turn::Later);
+    let decision = decide_rollout(ctx, plan, &steps, deployment.as_ref(), is_being_repaired);
+    let is_queued = matches!(decision, RolloutDecision::Queued);
     if is_queued {
         steps.retain(|step| !step.belongs_to_new_pods());
     }
     let mut applied = Applied { deployment, monitoring: Vec::new(), failed: Vec::new(), is_queued };
     write_all(ctx, plan, steps, &mut applied).await?;
-    drop(turn); // the caches show the Deployment as it is now
+    drop(decision); // the caches show the Deployment as it is now
     for (kind, desired) in monitoring {
         let was_asked = desired.is_some();
         match apply_monitoring(ctx, plan, kind, desired).await? {
@@ -134,14 +134,14 @@ async fn apply_monitoring(
     plan: &Plan,
     kind: Kind,
     desired: Option<Value>,
-) -> Result<Result<Option<Value>, Unwritten>, Error> {
+) -> Result<Result<Option<Value>, MonitoringError>, Error> {
     if !ctx.shared.discovery.has(kind) {
-        return Ok(if desired.is_some() { Err(Unwritten::Absent) } else { Ok(None) });
+        return Ok(if desired.is_some() { Err(MonitoringError::Absent) } else { Ok(None) });
     }
     match read_and_write(ctx, plan, kind, desired).await {
-        Ok(taken) => Ok(taken.map_err(Unwritten::NameTaken)),
+        Ok(taken) => Ok(taken.map_err(MonitoringError::NameTaken)),
         Err(error) if error.ends_reconcile() => Err(error),
-        Err(error) => Ok(Err(Unwritten::Failed(error.to_string()))),
+        Err(error) => Ok(Err(MonitoringError::Failed(error.to_string()))),
     }
 }
 
@@ -152,7 +152,7 @@ async fn read_and_write(
     desired: Option<Value>,
 ) -> Result<Result<Option<Value>, NameTaken>, Error> {
     let stored = stored(ctx, plan, kind, desired.is_some()).await?;
-    match decide(kind, desired.map(drift::stamped), stored.as_ref(), plan) {
+    match decide(kind, desired.map(drift::with_hashes), stored.as_ref(), plan) {
         Ok(Some(step)) => take(ctx, plan, step).await.map(Ok),
         Ok(None) => Ok(Ok(stored)),
         Err(taken) => Ok(Err(taken)),
@@ -176,7 +176,11 @@ async fn stored(ctx: &Context, plan: &Plan, kind: Kind, wanted: bool) -> Result<
 ///
 /// # Errors
 /// The ConfigMap cannot be read from the API server.
-pub async fn free_or_ours(ctx: &Context, plan: &Plan, name: &str) -> Result<Result<(), NameTaken>, Error> {
+pub async fn check_name_available(
+    ctx: &Context,
+    plan: &Plan,
+    name: &str,
+) -> Result<Result<(), NameTaken>, Error> {
     let kind = Kind::ConfigMap.name();
     let found = ctx.read((&kind, name), api(ctx, plan, Kind::ConfigMap).get_metadata_opt(name)).await?;
     let is_taken = found.is_some_and(|found| !is_ours(&json!({ "metadata": found.metadata }), plan));

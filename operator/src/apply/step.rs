@@ -89,7 +89,7 @@ pub fn decide(
         (Some(desired), Some(stored)) if drift::matches(stored, &untyped(&desired)) => Ok(None),
         (Some(desired), Some(stored)) => {
             let removed = drift::without_extra_mounts(stored, &desired);
-            let is_repair = drift::is_of_same_origin(stored, &desired);
+            let is_repair = drift::is_same_desired(stored, &desired);
             Ok(Some(Step::Write { kind, verb: "patch", desired, before, removed, is_repair }))
         }
         (Some(desired), None) => {

@@ -51,12 +51,12 @@ impl Health {
     }
 
     /// Record that the API server answered a periodic call: of the Lease, or of the check at the start.
-    pub fn reached(&self) {
+    pub fn call_succeeded(&self) {
         self.0.lock().unreachable = None;
     }
 
     /// Record that a periodic call failed. Return true for the first failure after a success.
-    pub fn unreached(&self, message: String) -> bool {
+    pub fn call_failed(&self, message: String) -> bool {
         self.0.lock().unreachable.replace(message).is_none()
     }
 
@@ -69,7 +69,7 @@ impl Health {
     }
 
     /// Record that the watch of a kind received an event. Return true if it had failed before.
-    pub fn watch_goes_on(&self, kind: &str) -> bool {
+    pub fn watch_recovered(&self, kind: &str) -> bool {
         self.0.lock().watches.remove(kind).is_some()
     }
 
@@ -118,7 +118,7 @@ mod tests {
         tokio::time::advance(STALE).await;
         assert_eq!((health.not_ready(), health.behind()), (None, vec![]));
         health.watch_failed("Pod", "connection refused".to_owned(), true);
-        assert!(health.watch_goes_on("Pod"));
+        assert!(health.watch_recovered("Pod"));
         assert_eq!(health.not_ready(), None);
     }
 
@@ -133,10 +133,10 @@ mod tests {
     async fn an_api_server_that_is_away_is_not_ready_until_it_answers() {
         let health = Health::default();
         assert_eq!(health.not_ready().unwrap(), "starting");
-        assert!(health.unreached("timed out".to_owned()) && !health.unreached("timed out".to_owned()));
+        assert!(health.call_failed("timed out".to_owned()) && !health.call_failed("timed out".to_owned()));
         assert_eq!(health.not_ready().unwrap(), "the API server does not answer: timed out");
         health.enter(Phase::Running);
-        health.reached();
+        health.call_succeeded();
         assert_eq!(health.not_ready(), None);
     }
 }

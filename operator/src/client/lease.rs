@@ -169,7 +169,7 @@ impl Candidate {
         let began = Instant::now();
         let failure = match timeout(self.term.look(), self.take()).await {
             Ok(Ok(is_ours)) => {
-                self.health.reached();
+                self.health.call_succeeded();
                 let held = if is_ours { Held::Until(began + self.term.deadline()) } else { Held::None };
                 self.leadership.set(held);
                 return is_ours;
@@ -177,7 +177,7 @@ impl Candidate {
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no answer within {:?}", self.term.look()),
         };
-        if self.health.unreached(failure.clone()) {
+        if self.health.call_failed(failure.clone()) {
             warn!(error = failure, "could not take or renew the Lease; trying again");
         }
         false

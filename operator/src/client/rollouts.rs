@@ -27,12 +27,12 @@ pub struct Rollouts {
 }
 
 /// A place in the limit, held until the Deployment is written and the caches show it.
-pub struct Place {
+pub struct RolloutPermit {
     key: Key,
     started: Arc<Mutex<BTreeSet<Key>>>,
 }
 
-impl Drop for Place {
+impl Drop for RolloutPermit {
     fn drop(&mut self) {
         self.started.lock().remove(&self.key);
     }
@@ -51,14 +51,14 @@ impl Rollouts {
 
     /// Return a place for the detector, or `None` while as many other detectors as the limit allows are
     /// rolling out.
-    pub fn enter(&self, namespace: &str, name: &str) -> Option<Place> {
+    pub fn enter(&self, namespace: &str, name: &str) -> Option<RolloutPermit> {
         let key = (namespace.to_owned(), name.to_owned());
         let mut started = self.started.lock();
         if self.limit > 0 && self.others(&key, &started) >= self.limit {
             return None;
         }
         started.insert(key.clone());
-        Some(Place { key, started: self.started.clone() })
+        Some(RolloutPermit { key, started: self.started.clone() })
     }
 
     fn others(&self, key: &Key, started: &BTreeSet<Key>) -> usize {
@@ -101,7 +101,7 @@ pub fn all_answer(deployment: &Value) -> bool {
 
 /// Whether a person is repairing the detector: it is not Ready (RolloutQueued does not count), and its spec
 /// was edited after that was observed.
-pub fn is_mended(generation: Option<i64>, before: &AnomalyDetectorStatus) -> bool {
+pub fn is_being_repaired(generation: Option<i64>, before: &AnomalyDetectorStatus) -> bool {
     let ready = ConditionType::Ready.find(&before.conditions);
     let is_well =
         ready.is_none_or(|ready| ready.status == "True" || ready.reason == Reason::RolloutQueued.name());
@@ -165,11 +165,14 @@ mod tests {
             }],
             ..AnomalyDetectorStatus::default()
         };
-        assert!(is_mended(Some(4), &before("False", Reason::SourceDisconnected)));
-        assert!(!is_mended(Some(3), &before("False", Reason::SourceDisconnected)), "nobody edited it");
-        assert!(!is_mended(Some(4), &before("True", Reason::AsSpecified)));
-        assert!(!is_mended(Some(4), &before("False", Reason::RolloutQueued)));
-        assert!(!is_mended(Some(4), &AnomalyDetectorStatus::default()));
+        assert!(is_being_repaired(Some(4), &before("False", Reason::SourceDisconnected)));
+        assert!(
+            !is_being_repaired(Some(3), &before("False", Reason::SourceDisconnected)),
+            "nobody edited it"
+        );
+        assert!(!is_being_repaired(Some(4), &before("True", Reason::AsSpecified)));
+        assert!(!is_being_repaired(Some(4), &before("False", Reason::RolloutQueued)));
+        assert!(!is_being_repaired(Some(4), &AnomalyDetectorStatus::default()));
     }
 
     #[test]

@@ -163,7 +163,7 @@ fn retried<K: 'static>(
         })
         .inspect_ok(move |_| {
             let (ctx, kind) = &seen;
-            if ctx.shared.health.watch_goes_on(kind) {
+            if ctx.shared.health.watch_recovered(kind) {
                 info!(kind, "the watch goes on");
             }
         })

@@ -16,12 +16,12 @@ use serde_json::json;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::apply::{Applied, Unwritten};
+use crate::apply::{Applied, MonitoringError};
 use crate::client::backoff::jittered;
 use crate::client::cache::Stored;
 use crate::client::context::Context;
 use crate::client::error::Error;
-use crate::client::rollouts::is_mended;
+use crate::client::rollouts::is_being_repaired;
 use crate::models::model_sync::{self, ModelSync, SyncError};
 use crate::observe::{self, Observed};
 use crate::plan::Plan;
@@ -177,8 +177,8 @@ async fn apply_spec(
         Ok(plan) => plan,
         Err(invalid) => return Ok(Outcome::from(invalid).into()),
     };
-    let is_mended = is_mended(detector.metadata.generation, before);
-    let mut applied = match apply::workload(ctx, &plan, resources::build(&plan), is_mended).await? {
+    let is_being_repaired = is_being_repaired(detector.metadata.generation, before);
+    let mut applied = match apply::workload(ctx, &plan, resources::build(&plan), is_being_repaired).await? {
         Ok(applied) => applied,
         Err(taken) => return Ok(Outcome::from(taken).into()),
     };
@@ -202,11 +202,9 @@ fn next_look(
     status: &AnomalyDetectorStatus,
 ) -> Duration {
     let is_ready = ConditionType::Ready.status_in(&status.conditions) == "True";
-    let is_unwritten = observed
-        .monitoring
-        .iter()
-        .flatten()
-        .any(|(_, written)| matches!(written, Err(Unwritten::NameTaken(_) | Unwritten::Failed(_))));
+    let is_unwritten = observed.monitoring.iter().flatten().any(|(_, written)| {
+        matches!(written, Err(MonitoringError::NameTaken(_) | MonitoringError::Failed(_)))
+    });
     match outcome {
         Outcome::Refused { .. } => ctx.shared.settings.resync.min(REFUSED_PERIOD),
         Outcome::Queued { .. } => ctx.shared.settings.resync.min(QUEUED_PERIOD),

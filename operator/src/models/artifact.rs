@@ -10,7 +10,7 @@ const PREFIX: usize = 8;
 
 /// Why the bytes of a model are not stored.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum NotKept {
+pub enum ArtifactError {
     /// The bytes were changed in transit, or the pod has another model since its report.
     #[error("expected a model of digest {expected}, got {got}")]
     Digest {
@@ -39,19 +39,19 @@ pub enum NotKept {
 ///
 /// # Errors
 /// The first difference between bytes and report.
-pub fn check(bytes: &[u8], model: &ModelReport) -> Result<(), NotKept> {
+pub fn check(bytes: &[u8], model: &ModelReport) -> Result<(), ArtifactError> {
     let got = digest(bytes);
     if got != model.digest {
-        return Err(NotKept::Digest { expected: model.digest.clone(), got });
+        return Err(ArtifactError::Digest { expected: model.digest.clone(), got });
     }
-    let header = header(bytes).ok_or(NotKept::Header)?;
-    let metadata = metadata(&header).ok_or(NotKept::Format)?;
+    let header = header(bytes).ok_or(ArtifactError::Header)?;
+    let metadata = metadata(&header).ok_or(ArtifactError::Format)?;
     let got = metadata["metadata"]["recipe"].as_str().unwrap_or_default();
     let expected = model.recipe.as_deref().unwrap_or_default();
     if got == expected {
         Ok(())
     } else {
-        Err(NotKept::Recipe { expected: expected.to_owned(), got: got.to_owned() })
+        Err(ArtifactError::Recipe { expected: expected.to_owned(), got: got.to_owned() })
     }
 }
 
@@ -108,20 +108,20 @@ mod tests {
         let good = file(&header_of("as asked"));
         let mut changed = good.clone();
         *changed.last_mut().unwrap() ^= 1;
-        assert!(matches!(check(&changed, &report(&good)), Err(NotKept::Digest { .. })));
+        assert!(matches!(check(&changed, &report(&good)), Err(ArtifactError::Digest { .. })));
         let other = file(&header_of("of another age"));
         assert_eq!(
             check(&other, &report(&other)).unwrap_err().to_string(),
             "expected a model of recipe as asked, got of another age"
         );
         let foreign = file(r#"{"__metadata__": {"format": "pt"}}"#);
-        assert_eq!(check(&foreign, &report(&foreign)), Err(NotKept::Format));
+        assert_eq!(check(&foreign, &report(&foreign)), Err(ArtifactError::Format));
     }
 
     #[test]
     fn no_length_is_believed() {
         for bytes in [&b""[..], b"1234567", &u64::MAX.to_le_bytes(), &[9, 0, 0, 0, 0, 0, 0, 0, b'{', b'}']] {
-            assert_eq!(check(bytes, &report(bytes)), Err(NotKept::Header), "{bytes:?}");
+            assert_eq!(check(bytes, &report(bytes)), Err(ArtifactError::Header), "{bytes:?}");
         }
     }
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use tracing::{info, warn};
 
-use crate::apply::free_or_ours;
+use crate::apply::check_name_available;
 use crate::apply::step::NameTaken;
 use crate::client::cache::Cache;
 use crate::client::context::Context;
@@ -155,7 +155,7 @@ async fn keep(
     let revision = model::revision(plan, report, bytes);
     let written = match create(ctx, plan, &name, &revision).await {
         Err(error) if error.exists_already() => {
-            free_or_ours(ctx, plan, &name).await??;
+            check_name_available(ctx, plan, &name).await??;
             write(ctx, plan, "patch", &name, &revision).await?
         }
         created => created?,
@@ -192,7 +192,7 @@ async fn write_pointer(
     let name = pointer_name(&plan.name());
     let before = revisions.pointer.as_ref().and_then(|seen| seen["metadata"]["resourceVersion"].as_str());
     if before.is_none() {
-        free_or_ours(ctx, plan, &name).await??;
+        check_name_available(ctx, plan, &name).await??;
     }
     let written =
         write(ctx, plan, if before.is_some() { "patch" } else { "create" }, &name, &pointer).await?;

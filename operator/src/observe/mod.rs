@@ -17,7 +17,7 @@ use serde_json::Value;
 use thiserror::Error;
 use tracing::debug;
 
-use crate::apply::{Applied, Unwritten};
+use crate::apply::{Applied, MonitoringError};
 use crate::client::cache::Cache;
 use crate::client::context::Context;
 use crate::plan::CurrentState;
@@ -45,7 +45,7 @@ pub struct Observed {
     pub endpoints: Option<usize>,
     /// The monitoring objects that the spec asks for: each as it is stored, or why not; none where nothing
     /// was written.
-    pub monitoring: Option<Vec<(Kind, Result<Value, Unwritten>)>>,
+    pub monitoring: Option<Vec<(Kind, Result<Value, MonitoringError>)>>,
 }
 
 /// A pod, and the report that it gave.

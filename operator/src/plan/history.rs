@@ -13,12 +13,12 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
 /// The end of the history, as an RFC 3339 time.
-const UNTIL: &str = "anomaly.dev/history-until";
+const HISTORY_END: &str = "anomaly.dev/history-until";
 /// The recipe (sources and parameters) of the model for which the end was chosen, as a hash.
-const LEARNS: &str = "anomaly.dev/learns";
+const RECIPE: &str = "anomaly.dev/learns";
 
 /// How long a requested retraining is awaited: kubelets update mounted files every minute or so.
-const LATELY: SignedDuration = SignedDuration::from_mins(5);
+const RETRAIN_WAIT: SignedDuration = SignedDuration::from_mins(5);
 
 /// The recipe of the model, and the end of the history that it learns from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,13 +44,13 @@ impl History {
         let learns = detector.recipe_digest().unwrap_or_default();
         let retrain = detector.detector().annotations().get(RETRAIN_ANNOTATION).cloned();
         let of_this_model: Vec<_> =
-            kept.into_iter().filter(|kept| kept.get(LEARNS) == Some(&learns)).collect();
+            kept.into_iter().filter(|kept| kept.get(RECIPE) == Some(&learns)).collect();
         let is_answered = |kept: &&&BTreeMap<String, String>| {
             retrain.is_none() || kept.get(RETRAIN_ANNOTATION) == retrain.as_ref()
         };
         let answered = of_this_model.iter().find(is_answered);
         let whole = Timestamp::from_second(now.as_second()).expect("a timestamp without its fraction is one");
-        let kept = answered.and_then(|kept| kept.get(UNTIL)?.parse().ok());
+        let kept = answered.and_then(|kept| kept.get(HISTORY_END)?.parse().ok());
         let own = detector.train().and_then(|train| train.data_end_time);
         Self {
             until: own.or(kept).unwrap_or(whole),
@@ -63,14 +63,14 @@ impl History {
 
     /// Whether a person requested a retraining within the last 5 min, so that its model may come at any time.
     pub fn is_awaited(&self, now: Timestamp) -> bool {
-        self.retrain.is_some() && now.duration_since(self.until) < LATELY
+        self.retrain.is_some() && now.duration_since(self.until) < RETRAIN_WAIT
     }
 
     /// The annotations to store on the ConfigMap and the Deployment.
     pub fn annotations(&self) -> BTreeMap<String, String> {
         let kept = [
-            (UNTIL, self.is_open.then(|| self.until.to_string())),
-            (LEARNS, Some(self.learns.clone())),
+            (HISTORY_END, self.is_open.then(|| self.until.to_string())),
+            (RECIPE, Some(self.learns.clone())),
             (RETRAIN_ANNOTATION, self.retrain.clone()),
         ];
         kept.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn what_somebody_scribbled_into_the_annotation_is_not_believed() {
         let mut scribbled = History::new(&as_it_is(), [], at("2026-11-22T12:00:00Z")).annotations();
-        scribbled.insert(UNTIL.to_owned(), "yesterday".to_owned());
+        scribbled.insert(HISTORY_END.to_owned(), "yesterday".to_owned());
         let now = at("2026-11-23T12:00:00Z");
         assert_eq!(History::new(&as_it_is(), [&scribbled], now).until, now);
     }

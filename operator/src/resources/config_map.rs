@@ -26,7 +26,7 @@ pub fn build(plan: &Plan) -> ConfigMap {
 
 /// Return a hash of the manifest, 16 hexadecimal digits, that changes when pods must be replaced. Fields that
 /// running pods follow in their mounted manifest are left out of it.
-pub fn digits(plan: &Plan) -> String {
+pub fn hash(plan: &Plan) -> String {
     let mut manifest = manifest(plan);
     let model = &mut manifest["spec"]["model"];
     remove(model, &["pinnedDigest"]);

@@ -24,13 +24,13 @@ use crate::plan::Plan;
 /// The name of the pods' container.
 pub const CONTAINER: &str = "detector";
 /// The annotation of pods with the hash of their manifest. A change of it rolls the pods.
-pub const CONFIG_DIGITS: &str = "anomaly.dev/config";
+pub const CONFIG_HASH: &str = "anomaly.dev/config";
 
 /// The user and group of the pods, without privileges: the image's own user.
 const USER: i64 = 65_532;
 
-/// Build the Deployment. `config_digits` is the hash of the manifest that the pods read at their start.
-pub fn build(plan: &Plan, config_digits: &str) -> Deployment {
+/// Build the Deployment. `config_hash` is the hash of the manifest that the pods read at their start.
+pub fn build(plan: &Plan, config_hash: &str) -> Deployment {
     let mut metadata = plan.metadata();
     metadata.annotations = Some(plan.history.annotations());
     Deployment {
@@ -44,7 +44,7 @@ pub fn build(plan: &Plan, config_digits: &str) -> Deployment {
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {
                     labels: Some(pod_labels(plan)),
-                    annotations: Some(pod_annotations(plan, config_digits)),
+                    annotations: Some(pod_annotations(plan, config_hash)),
                     ..ObjectMeta::default()
                 }),
                 spec: Some(pod(plan)),
@@ -73,13 +73,13 @@ fn pod_labels(plan: &Plan) -> BTreeMap<String, String> {
     labels
 }
 
-fn pod_annotations(plan: &Plan, config_digits: &str) -> BTreeMap<String, String> {
+fn pod_annotations(plan: &Plan, config_hash: &str) -> BTreeMap<String, String> {
     let scrape =
         [("scrape", "true".to_owned()), ("port", METRICS_PORT.to_string()), ("path", "/metrics".to_owned())];
     let mut annotations: BTreeMap<_, _> =
         scrape.map(|(key, value)| (format!("prometheus.io/{key}"), value)).into_iter().collect();
     annotations.extend(plan.detector.spec().pod.annotations.clone());
-    annotations.insert(CONFIG_DIGITS.to_owned(), config_digits.to_owned());
+    annotations.insert(CONFIG_HASH.to_owned(), config_hash.to_owned());
     annotations
 }
 

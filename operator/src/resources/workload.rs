@@ -44,7 +44,7 @@ pub struct Workload {
 pub fn build(plan: &Plan) -> Workload {
     Workload {
         service_account: service_account::build(plan),
-        deployment: deployment::build(plan, &config_map::digits(plan)),
+        deployment: deployment::build(plan, &config_map::hash(plan)),
         config_map: config_map::build(plan),
         service: service::build(plan),
         peers: peers::build(plan),

@@ -29,7 +29,7 @@ pub enum Refusal {
     Forbidden(String),
     /// The API server did not answer.
     #[error("the API server did not answer: {0}")]
-    Unasked(String),
+    Unavailable(String),
 }
 
 impl Authorization {
@@ -82,7 +82,7 @@ impl Authorization {
     {
         let api: Api<K> = Api::all(self.0.clone());
         let asked = tokio::time::timeout(DEADLINE, api.create(&PostParams::default(), review)).await;
-        let answer = asked.map_err(|_| Refusal::Unasked(format!("no answer within {DEADLINE:?}")))?;
-        answer.map_err(|error| Refusal::Unasked(error.to_string()))
+        let answer = asked.map_err(|_| Refusal::Unavailable(format!("no answer within {DEADLINE:?}")))?;
+        answer.map_err(|error| Refusal::Unavailable(error.to_string()))
     }
 }

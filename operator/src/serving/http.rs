@@ -100,7 +100,7 @@ fn refused(refusal: &Refusal) -> HttpResponse {
     let mut answer = match refusal {
         Refusal::NoToken | Refusal::Unknown => HttpResponse::Unauthorized(),
         Refusal::Forbidden(_) => HttpResponse::Forbidden(),
-        Refusal::Unasked(_) => HttpResponse::ServiceUnavailable(),
+        Refusal::Unavailable(_) => HttpResponse::ServiceUnavailable(),
     };
     answer.body(refusal.to_string())
 }

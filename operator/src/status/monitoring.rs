@@ -8,11 +8,11 @@ use crd::status::Reason;
 use serde_json::Value;
 
 use super::condition::{ConditionState, ConditionStatus};
-use crate::apply::Unwritten;
+use crate::apply::MonitoringError;
 use crate::resources::Kind;
 
 /// Return the condition: the first object that is not as specified, or True.
-pub fn of(objects: &[(Kind, Result<Value, Unwritten>)]) -> ConditionState {
+pub fn of(objects: &[(Kind, Result<Value, MonitoringError>)]) -> ConditionState {
     if objects.is_empty() {
         return ConditionState::yes(Reason::NotRequested, "the spec asks for no monitoring objects");
     }
@@ -22,13 +22,17 @@ pub fn of(objects: &[(Kind, Result<Value, Unwritten>)]) -> ConditionState {
     })
 }
 
-fn not_written(objects: &[(Kind, Result<Value, Unwritten>)]) -> Option<ConditionState> {
-    let absent = objects.iter().filter(|(_, written)| *written == Err(Unwritten::Absent));
+fn not_written(objects: &[(Kind, Result<Value, MonitoringError>)]) -> Option<ConditionState> {
+    let absent = objects.iter().filter(|(_, written)| *written == Err(MonitoringError::Absent));
     let absent: Vec<_> = absent.map(|(kind, _)| label(*kind)).collect();
     let other = objects.iter().find_map(|(_, written)| match written {
-        Err(Unwritten::NameTaken(taken)) => Some(ConditionState::no(Reason::NameTaken, taken.to_string())),
-        Err(Unwritten::Failed(message)) => Some(ConditionState::no(Reason::ApplyFailed, message.clone())),
-        Ok(_) | Err(Unwritten::Absent) => None,
+        Err(MonitoringError::NameTaken(taken)) => {
+            Some(ConditionState::no(Reason::NameTaken, taken.to_string()))
+        }
+        Err(MonitoringError::Failed(message)) => {
+            Some(ConditionState::no(Reason::ApplyFailed, message.clone()))
+        }
+        Ok(_) | Err(MonitoringError::Absent) => None,
     });
     other.or_else(|| {
         (!absent.is_empty()).then(|| {
@@ -41,7 +45,7 @@ fn not_written(objects: &[(Kind, Result<Value, Unwritten>)]) -> Option<Condition
     })
 }
 
-fn not_accepted(objects: &[(Kind, Result<Value, Unwritten>)]) -> Option<ConditionState> {
+fn not_accepted(objects: &[(Kind, Result<Value, MonitoringError>)]) -> Option<ConditionState> {
     bindings(objects).find_map(|(kind, binding)| {
         let verdict = verdict(binding).filter(|verdict| verdict["status"] == "False")?;
         let says = verdict["message"].as_str().filter(|message| !message.is_empty());
@@ -52,7 +56,7 @@ fn not_accepted(objects: &[(Kind, Result<Value, Unwritten>)]) -> Option<Conditio
 }
 
 /// Which Prometheus has accepted which object, where that is reported.
-fn accepted(objects: &[(Kind, Result<Value, Unwritten>)]) -> String {
+fn accepted(objects: &[(Kind, Result<Value, MonitoringError>)]) -> String {
     let accepted = bindings(objects).filter(|(_, binding)| {
         verdict(binding).is_some_and(|verdict| verdict["status"] == ConditionStatus::True.name())
     });
@@ -62,7 +66,7 @@ fn accepted(objects: &[(Kind, Result<Value, Unwritten>)]) -> String {
         .concat()
 }
 
-fn bindings(objects: &[(Kind, Result<Value, Unwritten>)]) -> impl Iterator<Item = (Kind, &Value)> {
+fn bindings(objects: &[(Kind, Result<Value, MonitoringError>)]) -> impl Iterator<Item = (Kind, &Value)> {
     objects.iter().flat_map(|(kind, written)| {
         let bindings = written.as_ref().ok().and_then(|object| object["status"]["bindings"].as_array());
         bindings.into_iter().flatten().map(|binding| (*kind, binding))

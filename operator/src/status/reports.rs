@@ -11,7 +11,7 @@ use kube::ResourceExt;
 use super::condition::{ConditionState, ConditionStatus};
 use crate::models::model_sync::Concern;
 use crate::observe::{Observed, PodReport};
-use crate::resources::deployment::CONFIG_DIGITS;
+use crate::resources::deployment::CONFIG_HASH;
 use crate::resources::model::short;
 
 /// The summary of the reports. Without a report, its fields are `None`.
@@ -33,7 +33,7 @@ impl Reported {
     /// Summarise the observed reports. `concern` is what keeps a model from being stored or from serving.
     pub fn of(observed: &Observed, concern: Option<&Concern>) -> Self {
         let newest = newest_config(observed);
-        let is_current = |pod: &PodReport| pod.pod.annotations().get(CONFIG_DIGITS) == newest.as_ref();
+        let is_current = |pod: &PodReport| pod.pod.annotations().get(CONFIG_HASH) == newest.as_ref();
         let (current, old): (Vec<_>, Vec<_>) = observed.reports.iter().partition(|pod| is_current(pod));
         let reports: Vec<&Report> = current.iter().filter_map(|pod| pod.report.as_ref()).collect();
         let older = old.iter().filter_map(|pod| pod.report.as_ref());
@@ -71,7 +71,7 @@ fn unusable(pods: &[&PodReport]) -> Option<ConditionState> {
 
 fn newest_config(observed: &Observed) -> Option<String> {
     let template = &observed.deployment.as_ref()?.spec.as_ref()?.template;
-    template.metadata.as_ref()?.annotations.as_ref()?.get(CONFIG_DIGITS).cloned()
+    template.metadata.as_ref()?.annotations.as_ref()?.get(CONFIG_HASH).cloned()
 }
 
 fn is_ready(pod: &Pod) -> bool {

@@ -19,7 +19,7 @@ use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use crate::place::{Place, sample, until};
+use crate::test_namespace::{TestNamespace, sample, until};
 
 const CLIENTS: u32 = 50;
 const REQUESTS_PER_S: u32 = 2000;
@@ -120,29 +120,29 @@ async fn answer(
 }
 
 /// One round of all events that replace, start and stop pods, one after the other.
-async fn disturb(place: &Place, round: u64) {
-    place.edit(NAME, json!({"threshold": {"contamination": 0.02 + (round % 2) as f64 / 100.0}})).await; // a rolling update
-    place.ready(NAME).await;
-    place.edit(NAME, json!({"replicas": 5})).await;
-    place.ready(NAME).await;
+async fn disturb(namespace: &TestNamespace, round: u64) {
+    namespace.edit(NAME, json!({"threshold": {"contamination": 0.02 + (round % 2) as f64 / 100.0}})).await; // a rolling update
+    namespace.ready(NAME).await;
+    namespace.edit(NAME, json!({"replicas": 5})).await;
+    namespace.ready(NAME).await;
     let pods = ListParams::default().labels(&format!("app.kubernetes.io/instance={NAME}"));
-    let pod = place.pods().list(&pods).await.unwrap().items.remove(0);
-    place.pods().delete(&pod.name_any(), &DeleteParams::default()).await.unwrap(); // SIGTERM
-    place.ready(NAME).await;
+    let pod = namespace.pods().list(&pods).await.unwrap().items.remove(0);
+    namespace.pods().delete(&pod.name_any(), &DeleteParams::default()).await.unwrap(); // SIGTERM
+    namespace.ready(NAME).await;
     let retrain = json!({"metadata": {"annotations": {"anomaly.dev/retrain": round.to_string()}}}); // a model swap
-    place.detectors().patch(NAME, &PatchParams::default(), &Patch::Merge(retrain)).await.unwrap();
-    place.ready(NAME).await;
-    place.edit(NAME, json!({"replicas": 1})).await;
-    place.ready(NAME).await;
+    namespace.detectors().patch(NAME, &PatchParams::default(), &Patch::Merge(retrain)).await.unwrap();
+    namespace.ready(NAME).await;
+    namespace.edit(NAME, json!({"replicas": 1})).await;
+    namespace.ready(NAME).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a cluster: tests/on-cluster draining"]
 async fn no_prediction_fails_while_pods_come_and_go() {
-    let place = Place::new("draining").await;
-    place.apply(&sample("quickstart.yaml", NAME)).await.unwrap();
-    place.ready(NAME).await;
-    let services: Api<Service> = Api::namespaced(place.client.clone(), &place.namespace);
+    let namespace = TestNamespace::new("draining").await;
+    namespace.apply(&sample("quickstart.yaml", NAME)).await.unwrap();
+    namespace.ready(NAME).await;
+    let services: Api<Service> = Api::namespaced(namespace.client.clone(), &namespace.name);
     let service = services.get(NAME).await.unwrap().spec.unwrap();
     let address = format!("{}:{}", service.cluster_ip.unwrap(), service.ports.unwrap()[0].port);
     let least = std::env::var("DRAIN_REQUESTS").map_or(LEAST_REQUESTS, |least| least.parse().unwrap());
@@ -154,7 +154,7 @@ async fn no_prediction_fails_while_pods_come_and_go() {
     let clients: Vec<_> = (0..CLIENTS).map(|_| tokio::spawn(client(address.clone(), requests))).collect();
     let mut rounds = 0;
     while requests.answered.load(Ordering::Relaxed) < least || rounds == 0 {
-        disturb(&place, rounds).await;
+        disturb(&namespace, rounds).await;
         rounds += 1;
         let (answered, failed) = (&requests.answered, &requests.failed);
         println!(
@@ -173,5 +173,5 @@ async fn no_prediction_fails_while_pods_come_and_go() {
         "figures: drain_answered={answered} drain_failed={failed} drain_rounds={rounds} drain_requests_per_s={rate:.0}"
     );
     assert_eq!(failed, 0, "{:#?}", requests.first.lock().unwrap());
-    place.leave().await;
+    namespace.delete().await;
 }

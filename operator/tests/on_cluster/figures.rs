@@ -6,7 +6,9 @@
 
 use std::time::Instant;
 
-use crate::place::{Place, SYSTEM, condition, operator_metric, operator_pods, sample, until};
+use crate::test_namespace::{
+    SYSTEM, TestNamespace, condition, operator_metric, operator_pods, sample, until,
+};
 use http::Request;
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -25,29 +27,30 @@ const HELM_RUNS: usize = 11;
 #[tokio::test]
 #[ignore = "needs a cluster: make bench-operator"]
 async fn figures() {
-    let place = Place::new("figures").await;
+    let namespace = TestNamespace::new("figures").await;
     let (mut applies, mut edits, mut writes, mut one) = (Vec::new(), Vec::new(), Vec::new(), 0.0);
     for run in 0..RUNS {
         let name = format!("run-{run}");
-        applies.push(seconds(async { place.apply(&small(&name)).await.unwrap() }, &place, &name).await);
-        writes.push(calls(&place, &name).into_iter().filter(|call| call.is_write).count());
+        applies
+            .push(seconds(async { namespace.apply(&small(&name)).await.unwrap() }, &namespace, &name).await);
+        writes.push(calls(&namespace, &name).into_iter().filter(|call| call.is_write).count());
         let contamination = json!({"threshold": {"contamination": 0.03}});
-        edits.push(seconds(place.edit(&name, contamination), &place, &name).await);
+        edits.push(seconds(namespace.edit(&name, contamination), &namespace, &name).await);
         if run == 0 {
-            one = rss_mib(&place).await;
+            one = rss_mib(&namespace).await;
         }
     }
-    let noop_calls = calls_at_rest(&place).await;
-    let wait_lies = wait_lies(&place).await;
+    let noop_calls = calls_at_rest(&namespace).await;
+    let wait_lies = wait_lies(&namespace).await;
     let began = Instant::now();
     for i in RUNS..MANY {
-        place.apply(&small(&format!("run-{i}"))).await.unwrap();
+        namespace.apply(&small(&format!("run-{i}"))).await.unwrap();
     }
     for i in RUNS..MANY {
-        place.ready(&format!("run-{i}")).await;
+        namespace.ready(&format!("run-{i}")).await;
     }
     let many_ready = began.elapsed().as_secs_f64();
-    let hundred = rss_mib(&place).await;
+    let hundred = rss_mib(&namespace).await;
     println!("applies: {applies:.1?} s, edits: {edits:.1?} s, writes: {writes:?}");
     println!(
         "figures: apply_to_ready_s={:.1} edit_to_serving_s={:.1} writes_per_create={} noop_calls={noop_calls} rss_1_mib={one:.1} rss_{MANY}_mib={hundred:.1} ready_{MANY}_s={many_ready:.1} wait_lies={wait_lies}",
@@ -55,7 +58,7 @@ async fn figures() {
         median(&edits),
         writes.iter().max().unwrap(),
     );
-    place.leave().await;
+    namespace.delete().await;
 }
 
 /// A detector that requests a tenth of the usual CPU: a node of two cores has no room for 200 of the usual
@@ -70,7 +73,7 @@ fn small(name: &str) -> Value {
 }
 
 /// How often `helm install --wait` returned although the detector that it installed was not Ready.
-async fn wait_lies(place: &Place) -> usize {
+async fn wait_lies(namespace: &TestNamespace) -> usize {
     let chart = tempfile::tempdir().unwrap();
     std::fs::create_dir(chart.path().join("templates")).unwrap();
     std::fs::write(chart.path().join("Chart.yaml"), "apiVersion: v2\nname: detector\nversion: 1.0.0\n")
@@ -82,27 +85,27 @@ async fn wait_lies(place: &Place) -> usize {
     for run in 0..HELM_RUNS {
         let name = format!("helm-{run}");
         let helm = std::env::var("HELM").unwrap_or_else(|_| "helm4".to_owned());
-        let (folder, namespace) = (chart.path().to_owned(), place.namespace.clone());
+        let (folder, of_release) = (chart.path().to_owned(), namespace.name.clone());
         let (release, program) = (name.clone(), helm.clone());
         let installed = tokio::task::spawn_blocking(move || {
             let mut command = std::process::Command::new(program);
-            command.args(["--namespace", &namespace, "install", &release]).arg(folder);
+            command.args(["--namespace", &of_release, "install", &release]).arg(folder);
             command.args(["--wait", "--timeout", "2m"]).output().unwrap()
         });
         let installed = installed.await.unwrap();
         assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
-        let detector = json!(place.detectors().get(&name).await.unwrap());
+        let detector = json!(namespace.detectors().get(&name).await.unwrap());
         lies += usize::from(condition(&detector, "Ready").0 != "True");
-        place.detectors().delete(&name, &DeleteParams::background()).await.unwrap();
+        namespace.detectors().delete(&name, &DeleteParams::background()).await.unwrap();
     }
     lies
 }
 
 /// The seconds from the call until the detector is Ready for its current spec.
-async fn seconds<T>(call: impl Future<Output = T>, place: &Place, name: &str) -> f64 {
+async fn seconds<T>(call: impl Future<Output = T>, namespace: &TestNamespace, name: &str) -> f64 {
     let began = Instant::now();
     call.await;
-    place.ready(name).await;
+    namespace.ready(name).await;
     began.elapsed().as_secs_f64()
 }
 
@@ -118,10 +121,10 @@ struct Call {
 }
 
 /// The operator's calls that concern the detector's objects, models and Events included.
-fn calls(place: &Place, name: &str) -> Vec<Call> {
+fn calls(namespace: &TestNamespace, name: &str) -> Vec<Call> {
     calls_that(|object| {
         let of = object["name"].as_str().unwrap_or_default();
-        object["namespace"] == place.namespace
+        object["namespace"] == namespace.name
             && (of == name || [".", "-model"].iter().any(|end| of.starts_with(&format!("{name}{end}"))))
     })
 }
@@ -141,40 +144,40 @@ fn calls_that(concern: impl Fn(&Value) -> bool) -> Vec<Call> {
 
 /// The number of calls while every detector is reconciled once more and nothing has changed. Renewals of the
 /// Lease and of watches do not count: they are not the reconciler's.
-async fn calls_at_rest(place: &Place) -> usize {
+async fn calls_at_rest(namespace: &TestNamespace) -> usize {
     until("three seconds without a call: what the last edit set off is over", async || {
-        let newest = calls_of_all(place).into_iter().map(|call| call.at).max();
+        let newest = calls_of_all(namespace).into_iter().map(|call| call.at).max();
         newest.is_none_or(|at| Timestamp::now().duration_since(at).as_secs() >= 3).then_some(())
     })
     .await;
     let began = Timestamp::now();
-    let before = reconciles(place).await;
+    let before = reconciles(namespace).await;
     until("another look at every detector", async || {
-        (reconciles(place).await >= before + RUNS as f64).then_some(())
+        (reconciles(namespace).await >= before + RUNS as f64).then_some(())
     })
     .await;
-    calls_of_all(place).into_iter().filter(|call| call.at >= began).count()
+    calls_of_all(namespace).into_iter().filter(|call| call.at >= began).count()
 }
 
 /// The operator's calls on objects of this namespace.
-fn calls_of_all(place: &Place) -> Vec<Call> {
-    calls_that(|object| object["namespace"] == place.namespace.as_str() && object["name"].is_string())
+fn calls_of_all(namespace: &TestNamespace) -> Vec<Call> {
+    calls_that(|object| object["namespace"] == namespace.name.as_str() && object["name"].is_string())
 }
 
-async fn reconciles(place: &Place) -> f64 {
-    let pod = operator_pods(&place.client).await.remove(0).name_any();
-    operator_metric(&place.client, &pod, "anomaly_operator_reconciles_total{").await.unwrap()
+async fn reconciles(namespace: &TestNamespace) -> f64 {
+    let pod = operator_pods(&namespace.client).await.remove(0).name_any();
+    operator_metric(&namespace.client, &pod, "anomaly_operator_reconciles_total{").await.unwrap()
 }
 
 /// The resident memory of the operator in MiB, as the kubelet reports it in its first measurement from now
 /// on.
-async fn rss_mib(place: &Place) -> f64 {
-    let node = operator_pods(&place.client).await.remove(0).spec.unwrap().node_name.unwrap();
+async fn rss_mib(namespace: &TestNamespace) -> f64 {
+    let node = operator_pods(&namespace.client).await.remove(0).spec.unwrap().node_name.unwrap();
     let path = format!("/api/v1/nodes/{node}/proxy/stats/summary");
     let now = Timestamp::now();
     until("memory of the operator", async || {
         let summary: Value =
-            place.client.request(Request::get(&path).body(Vec::new()).unwrap()).await.ok()?;
+            namespace.client.request(Request::get(&path).body(Vec::new()).unwrap()).await.ok()?;
         let pod = summary["pods"].as_array()?.iter().find(|pod| pod["podRef"]["namespace"] == SYSTEM)?;
         let memory = &pod["containers"][0]["memory"];
         let time: Timestamp = memory["time"].as_str()?.parse().ok()?;

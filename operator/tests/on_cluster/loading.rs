@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use crate::place::{Place, condition, sample, until};
+use crate::test_namespace::{TestNamespace, condition, sample, until};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolume, PersistentVolumeClaim};
 use kube::Api;
@@ -18,17 +18,17 @@ use serde_json::{Value, json};
 const HOST: &str = "198.18.254.1";
 
 /// Train a detector of that sample. Return its model's digest and bytes.
-async fn trained(place: &Place, file: &str, name: &str) -> (String, Vec<u8>) {
-    place.apply(&sample(file, name)).await.unwrap();
-    let detector = place.ready(name).await;
+async fn trained(namespace: &TestNamespace, file: &str, name: &str) -> (String, Vec<u8>) {
+    namespace.apply(&sample(file, name)).await.unwrap();
+    let detector = namespace.ready(name).await;
     let digest = detector["status"]["model"]["digest"].as_str().unwrap().to_owned();
     let kept = operator::resources::model::revision_name(name, &digest);
-    let kept = until("kept model", async || config_maps(place).get_opt(&kept).await.unwrap()).await;
+    let kept = until("kept model", async || config_maps(namespace).get_opt(&kept).await.unwrap()).await;
     (digest, kept.binary_data.unwrap().remove("model").unwrap().0)
 }
 
-fn config_maps(place: &Place) -> Api<ConfigMap> {
-    Api::namespaced(place.client.clone(), &place.namespace)
+fn config_maps(namespace: &TestNamespace) -> Api<ConfigMap> {
+    Api::namespaced(namespace.client.clone(), &namespace.name)
 }
 
 /// The quickstart with a model that is loaded from this source, and refreshed each second.
@@ -40,133 +40,139 @@ fn loading(name: &str, mut load: Value) -> Value {
 }
 
 /// Wait until the detector's condition ModelReady is False for this reason. Return the message.
-async fn refused(place: &Place, name: &str, reason: &str) -> String {
+async fn refused(namespace: &TestNamespace, name: &str, reason: &str) -> String {
     let is_reported = |detector: &Value| {
         let (status, because, _) = condition(detector, "ModelReady");
         status == "False" && because == reason
     };
-    let detector = place.detector_once(name, &format!("says {reason}"), is_reported).await;
+    let detector = namespace.detector_once(name, &format!("says {reason}"), is_reported).await;
     condition(&detector, "ModelReady").2
 }
 
-async fn serves(place: &Place, name: &str, digest: &str) {
+async fn serves(namespace: &TestNamespace, name: &str, digest: &str) {
     let is_so = |detector: &Value| {
         let (status, because, _) = condition(detector, "ModelReady");
         status == "True" && because == "Loaded" && detector["status"]["model"]["digest"] == digest
     };
-    let detector = place.detector_once(name, "serves what it was to load", is_so).await;
+    let detector = namespace.detector_once(name, "serves what it was to load", is_so).await;
     assert_eq!(detector["status"]["model"]["origin"], "Loaded");
-    assert_eq!(place.predict(name, &json!({"value": 0.95})).await, json!({"anomaly": 0}));
+    assert_eq!(namespace.predict(name, &json!({"value": 0.95})).await, json!({"anomaly": 0}));
 }
 
-async fn put_file(place: &Place, name: &str, bytes: &[u8]) {
+async fn put_file(namespace: &TestNamespace, name: &str, bytes: &[u8]) {
     let file = ConfigMap {
         binary_data: Some([("forest".to_owned(), ByteString(bytes.to_vec()))].into()),
         ..ConfigMap::default()
     };
     let mut file = json!(file);
     file["metadata"] = json!({"name": name});
-    config_maps(place).patch(name, &PatchParams::apply("test").force(), &Patch::Apply(file)).await.unwrap();
+    config_maps(namespace)
+        .patch(name, &PatchParams::apply("test").force(), &Patch::Apply(file))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster loading"]
 async fn from_a_config_map_that_is_missing_then_broken_then_good() {
-    let place = Place::new("config-map").await;
-    let (digest, bytes) = trained(&place, "quickstart.yaml", "trainer").await;
-    let (_, of_other_sensors) = trained(&place, "pump.yaml", "other").await;
-    place.apply(&loading("pump", json!({"configMap": {"name": "forest", "key": "forest"}}))).await.unwrap();
-    refused(&place, "pump", "LoadFailed").await;
-    put_file(&place, "forest", &bytes[..bytes.len() / 2]).await;
-    refused(&place, "pump", "ArtifactInvalid").await;
-    put_file(&place, "forest", &of_other_sensors).await;
-    refused(&place, "pump", "ColumnsMismatch").await;
-    put_file(&place, "forest", &bytes).await;
-    serves(&place, "pump", &digest).await;
+    let namespace = TestNamespace::new("config-map").await;
+    let (digest, bytes) = trained(&namespace, "quickstart.yaml", "trainer").await;
+    let (_, of_other_sensors) = trained(&namespace, "pump.yaml", "other").await;
+    namespace
+        .apply(&loading("pump", json!({"configMap": {"name": "forest", "key": "forest"}})))
+        .await
+        .unwrap();
+    refused(&namespace, "pump", "LoadFailed").await;
+    put_file(&namespace, "forest", &bytes[..bytes.len() / 2]).await;
+    refused(&namespace, "pump", "ArtifactInvalid").await;
+    put_file(&namespace, "forest", &of_other_sensors).await;
+    refused(&namespace, "pump", "ColumnsMismatch").await;
+    put_file(&namespace, "forest", &bytes).await;
+    serves(&namespace, "pump", &digest).await;
 
-    put_file(&place, "forest", b"no model at all").await;
-    refused(&place, "pump", "ArtifactInvalid").await;
-    let detector = json!(place.detectors().get("pump").await.unwrap());
+    put_file(&namespace, "forest", b"no model at all").await;
+    refused(&namespace, "pump", "ArtifactInvalid").await;
+    let detector = json!(namespace.detectors().get("pump").await.unwrap());
     assert_eq!(detector["status"]["model"]["digest"], *digest, "the current model keeps serving");
-    assert_eq!(place.predict("pump", &json!({"value": 0.95})).await, json!({"anomaly": 0}));
-    put_file(&place, "forest", &bytes).await;
-    serves(&place, "pump", &digest).await;
-    place.leave().await;
+    assert_eq!(namespace.predict("pump", &json!({"value": 0.95})).await, json!({"anomaly": 0}));
+    put_file(&namespace, "forest", &bytes).await;
+    serves(&namespace, "pump", &digest).await;
+    namespace.delete().await;
 }
 
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster loading"]
 async fn a_pipeline_of_scikit_learn_predicts_as_it_did_there() {
-    let place = Place::new("pipeline").await;
+    let namespace = TestNamespace::new("pipeline").await;
     let folder =
         concat!(env!("CARGO_MANIFEST_DIR"), "/../detector/interchange/tests/fixtures/pipelines/1.9.1");
     let read = |name: &str| std::fs::read(format!("{folder}/{name}")).unwrap();
     let expected: Value = serde_json::from_slice(&read("robust.json")).unwrap();
-    put_file(&place, "forest", &read("robust.joblib")).await;
+    put_file(&namespace, "forest", &read("robust.joblib")).await;
     let mut manifest = loading("pump", json!({"configMap": {"name": "forest", "key": "forest"}}));
     manifest["spec"]["sources"][0]["simulated"]["sensors"] = json!([
         {"name": "temperature", "baseline": 0.03},
         {"name": "vibration", "baseline": 1},
         {"name": "size", "baseline": 3_000_000},
     ]);
-    place.apply(&manifest).await.unwrap();
+    namespace.apply(&manifest).await.unwrap();
     let is_so = |detector: &Value| condition(detector, "ModelReady").1 == "Loaded";
-    place.detector_once("pump", "serves the pipeline", is_so).await;
-    let answer = place.predict("pump", &json!({ "instances": expected["rows"] })).await;
+    namespace.detector_once("pump", "serves the pipeline", is_so).await;
+    let answer = namespace.predict("pump", &json!({ "instances": expected["rows"] })).await;
     let predictions = answer["predictions"].as_array().unwrap().iter();
     let anomalies: Vec<&Value> = predictions.map(|prediction| &prediction["anomaly"]).collect();
     assert_eq!(anomalies, expected["anomalies"].as_array().unwrap().iter().collect::<Vec<_>>());
-    place.leave().await;
+    namespace.delete().await;
 }
 
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster loading"]
 async fn from_a_persistent_volume_claim() {
-    let place = Place::new("claim").await;
-    let (digest, bytes) = trained(&place, "quickstart.yaml", "trainer").await;
-    let folder = format!("/var/lib/anomaly-operator/volumes/{}", place.namespace);
+    let namespace = TestNamespace::new("claim").await;
+    let (digest, bytes) = trained(&namespace, "quickstart.yaml", "trainer").await;
+    let folder = format!("/var/lib/anomaly-operator/volumes/{}", namespace.name);
     std::fs::create_dir_all(&folder).unwrap(); // the node is this machine
     std::fs::write(format!("{folder}/forest"), &bytes).unwrap();
     let size = json!({"storage": "1Mi"});
     let volume = json!({
-        "metadata": {"name": place.namespace},
+        "metadata": {"name": namespace.name},
         "spec": {
             "capacity": size, "accessModes": ["ReadOnlyMany"], "storageClassName": "", "hostPath": {"path": folder},
-            "claimRef": {"namespace": place.namespace, "name": "models"},
+            "claimRef": {"namespace": namespace.name, "name": "models"},
         },
     });
-    let volumes: Api<PersistentVolume> = Api::all(place.client.clone());
+    let volumes: Api<PersistentVolume> = Api::all(namespace.client.clone());
     volumes.create(&PostParams::default(), &serde_json::from_value(volume).unwrap()).await.unwrap();
     let claim = json!({
         "metadata": {"name": "models"},
         "spec": {
-            "accessModes": ["ReadOnlyMany"], "storageClassName": "", "volumeName": place.namespace,
+            "accessModes": ["ReadOnlyMany"], "storageClassName": "", "volumeName": namespace.name,
             "resources": {"requests": size},
         },
     });
-    let claims: Api<PersistentVolumeClaim> = Api::namespaced(place.client.clone(), &place.namespace);
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(namespace.client.clone(), &namespace.name);
     claims.create(&PostParams::default(), &serde_json::from_value(claim).unwrap()).await.unwrap();
 
     let load = json!({"persistentVolumeClaim": {"claimName": "models", "path": "forest"}});
-    place.apply(&loading("pump", load)).await.unwrap();
-    serves(&place, "pump", &digest).await;
+    namespace.apply(&loading("pump", load)).await.unwrap();
+    serves(&namespace, "pump", &digest).await;
     std::fs::remove_file(format!("{folder}/forest")).unwrap();
-    refused(&place, "pump", "LoadFailed").await;
+    refused(&namespace, "pump", "LoadFailed").await;
     std::fs::write(format!("{folder}/forest"), &bytes).unwrap();
-    serves(&place, "pump", &digest).await;
-    volumes.delete(&place.namespace, &DeleteParams::default()).await.unwrap();
+    serves(&namespace, "pump", &digest).await;
+    volumes.delete(&namespace.name, &DeleteParams::default()).await.unwrap();
     std::fs::remove_dir_all(folder).unwrap();
-    place.leave().await;
+    namespace.delete().await;
 }
 
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster loading"]
 async fn from_an_address_with_each_refusal_and_back() {
-    let place = Place::new("address").await;
-    let (digest, bytes) = trained(&place, "quickstart.yaml", "trainer").await;
+    let namespace = TestNamespace::new("address").await;
+    let (digest, bytes) = trained(&namespace, "quickstart.yaml", "trainer").await;
     let server = Server::start();
     let url = format!("http://{HOST}:{}/forest", server.port);
-    place.apply(&loading("pump", json!({"url": url}))).await.unwrap();
+    namespace.apply(&loading("pump", json!({"url": url}))).await.unwrap();
     let whole =
         Answer { status: "200 OK", headers: format!("content-length: {}", bytes.len()), body: bytes.clone() };
     let cases = [
@@ -192,27 +198,27 @@ async fn from_an_address_with_each_refusal_and_back() {
     ];
     for (answer, reason) in cases.clone() {
         server.answer(answer);
-        println!("{reason}: {}", refused(&place, "pump", reason).await);
+        println!("{reason}: {}", refused(&namespace, "pump", reason).await);
     }
     server.answer(whole.clone());
-    serves(&place, "pump", &digest).await;
+    serves(&namespace, "pump", &digest).await;
 
     server.answer(cases[0].0.clone());
-    refused(&place, "pump", "LoadFailed").await;
+    refused(&namespace, "pump", "LoadFailed").await;
     assert_eq!(
-        place.predict("pump", &json!({"value": 0.95})).await,
+        namespace.predict("pump", &json!({"value": 0.95})).await,
         json!({"anomaly": 0}),
         "what serves goes on"
     );
     server.answer(whole);
-    serves(&place, "pump", &digest).await;
+    serves(&namespace, "pump", &digest).await;
 
     let wrong = json!({"url": url, "sha256": "0".repeat(64)});
-    place.apply(&loading("strict", wrong)).await.unwrap();
-    refused(&place, "strict", "DigestMismatch").await;
-    place.apply(&loading("strict", json!({"url": url, "sha256": digest[7..]}))).await.unwrap();
-    serves(&place, "strict", &digest).await;
-    place.leave().await;
+    namespace.apply(&loading("strict", wrong)).await.unwrap();
+    refused(&namespace, "strict", "DigestMismatch").await;
+    namespace.apply(&loading("strict", json!({"url": url, "sha256": digest[7..]}))).await.unwrap();
+    serves(&namespace, "strict", &digest).await;
+    namespace.delete().await;
 }
 
 #[derive(Clone)]

@@ -4,12 +4,12 @@
 mod cluster;
 mod draining;
 mod figures;
-mod lasting;
+mod persistence;
 #[path = "../linter/mod.rs"]
 mod linter;
 mod loading;
 mod outages;
-mod place;
+mod test_namespace;
 mod plugin;
 mod prometheus;
 mod repair;

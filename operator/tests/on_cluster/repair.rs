@@ -12,7 +12,7 @@ use kube::{Api, ResourceExt};
 use operator::resources::Kind;
 use serde_json::{Value, json};
 
-use crate::place::{Place, condition, sample, until_within};
+use crate::test_namespace::{TestNamespace, condition, sample, until_within};
 
 /// The longest time until an edited object is restored.
 const REPAIR: Duration = Duration::from_secs(5);
@@ -133,15 +133,15 @@ fn content(object: &kube::api::DynamicObject) -> Value {
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster repair"]
 async fn whatever_others_edit_add_or_remove_of_what_is_ours_is_as_it_was() {
-    let place = Place::new("repair").await;
+    let namespace = TestNamespace::new("repair").await;
     let mut manifest = sample("quickstart.yaml", "pump");
     manifest["spec"]["replicas"] = json!(2);
-    place.apply(&manifest).await.unwrap();
-    place.ready("pump").await;
+    namespace.apply(&manifest).await.unwrap();
+    namespace.ready("pump").await;
 
     let (mut repaired, mut left) = (0, Vec::new());
     for (kind, op, path, value) in edits() {
-        let api = place.api(kind);
+        let api = namespace.api(kind);
         let before = content(&api.get("pump").await.unwrap());
         let patch = match op {
             "remove" => json!([{"op": op, "path": path}]),
@@ -166,17 +166,19 @@ async fn whatever_others_edit_add_or_remove_of_what_is_ours_is_as_it_was() {
     }
     println!("figures: drift_kinds_repaired={repaired} drift_kinds={}", repaired + left.len());
     assert_eq!(left, Vec::<String>::new(), "not repaired");
-    place.ready("pump").await;
-    place.leave().await;
+    namespace.ready("pump").await;
+    namespace.delete().await;
 }
 
-fn policies(place: &Place) -> (Api<ValidatingAdmissionPolicy>, Api<ValidatingAdmissionPolicyBinding>) {
-    (Api::all(place.client.clone()), Api::all(place.client.clone()))
+fn policies(
+    namespace: &TestNamespace,
+) -> (Api<ValidatingAdmissionPolicy>, Api<ValidatingAdmissionPolicyBinding>) {
+    (Api::all(namespace.client.clone()), Api::all(namespace.client.clone()))
 }
 
 /// Have the API server refuse Deployments of the namespace whose pods have that label, and wait until it does.
-async fn forbid_deployments_labelled(place: &Place, label: &str) -> String {
-    let name = place.namespace.clone();
+async fn forbid_deployments_labelled(namespace: &TestNamespace, label: &str) -> String {
+    let name = namespace.name.clone();
     let policy = json!({"metadata": {"name": name}, "spec": {
         "failurePolicy": "Fail",
         "matchConstraints": {"resourceRules": [{
@@ -187,17 +189,17 @@ async fn forbid_deployments_labelled(place: &Place, label: &str) -> String {
             "message": "not this Deployment",
         }],
     }});
-    let namespace = json!({"matchLabels": {"kubernetes.io/metadata.name": name}});
+    let selector = json!({"matchLabels": {"kubernetes.io/metadata.name": name}});
     let binding = json!({"metadata": {"name": name}, "spec": {
-        "policyName": name, "validationActions": ["Deny"], "matchResources": {"namespaceSelector": namespace},
+        "policyName": name, "validationActions": ["Deny"], "matchResources": {"namespaceSelector": selector},
     }});
-    let (policies, bindings) = policies(place);
+    let (policies, bindings) = policies(namespace);
     policies.create(&PostParams::default(), &serde_json::from_value(policy).unwrap()).await.unwrap();
     bindings.create(&PostParams::default(), &serde_json::from_value(binding).unwrap()).await.unwrap();
     let labelled = Patch::Merge(json!({"spec": {"template": {"metadata": {"labels": {label: "yes"}}}}}));
     let dry_run = PatchParams { dry_run: true, ..PatchParams::default() };
     until_within(Duration::from_secs(30), "policy", async || {
-        place.api(Kind::Deployment).patch("pump", &dry_run, &labelled).await.err().map(|_| ())
+        namespace.api(Kind::Deployment).patch("pump", &dry_run, &labelled).await.err().map(|_| ())
     })
     .await;
     name
@@ -206,77 +208,82 @@ async fn forbid_deployments_labelled(place: &Place, label: &str) -> String {
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster repair"]
 async fn an_object_that_the_api_server_refuses_stops_no_other_and_is_named() {
-    let place = Place::new("rejected").await;
-    place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
-    place.ready("pump").await;
+    let namespace = TestNamespace::new("rejected").await;
+    namespace.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
+    namespace.ready("pump").await;
     // An admission policy of the cluster can refuse an object that every schema accepts.
-    let policy = forbid_deployments_labelled(&place, "forbidden").await;
+    let policy = forbid_deployments_labelled(&namespace, "forbidden").await;
     {
         let says = "not this Deployment";
-        place.edit("pump", json!({"pod": {"labels": {"forbidden": "yes"}}, "service": {"port": 81}})).await;
+        namespace
+            .edit("pump", json!({"pod": {"labels": {"forbidden": "yes"}}, "service": {"port": 81}}))
+            .await;
         let is_stalled = |detector: &Value| condition(detector, "Stalled").0 == "True";
-        let detector = place.detector_once("pump", "is stalled", is_stalled).await;
+        let detector = namespace.detector_once("pump", "is stalled", is_stalled).await;
         for (type_, status) in [("Ready", "False"), ("Accepted", "False"), ("Progressing", "False")] {
             let (is, reason, message) = condition(&detector, type_);
             assert_eq!((is.as_str(), reason.as_str()), (status, "ApplyFailed"), "{type_}: {message}");
             assert!(message.contains("Deployment") && message.contains(says), "{type_}: {message}");
         }
-        let service = json!(place.api(Kind::Service).get("pump").await.unwrap());
+        let service = json!(namespace.api(Kind::Service).get("pump").await.unwrap());
         assert_eq!(service["spec"]["ports"][0]["port"], 81, "the Service is as asked all the same");
     }
-    place.edit("pump", json!({"pod": {"labels": null}})).await;
-    let detector = place.ready("pump").await;
+    namespace.edit("pump", json!({"pod": {"labels": null}})).await;
+    let detector = namespace.ready("pump").await;
     assert_eq!(condition(&detector, "Stalled").0, "");
-    let (policies, bindings) = policies(&place);
+    let (policies, bindings) = policies(&namespace);
     policies.delete(&policy, &kube::api::DeleteParams::default()).await.unwrap();
     bindings.delete(&policy, &kube::api::DeleteParams::default()).await.unwrap();
-    place.leave().await;
+    namespace.delete().await;
 }
 
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster repair"]
 async fn foreground_deletion_returns_once_all_that_is_owned_is_gone() {
-    let place = Place::new("foreground").await;
-    place.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
-    place.ready("pump").await;
-    place.detectors().delete("pump", &kube::api::DeleteParams::foreground()).await.unwrap();
+    let namespace = TestNamespace::new("foreground").await;
+    namespace.apply(&sample("quickstart.yaml", "pump")).await.unwrap();
+    namespace.ready("pump").await;
+    namespace.detectors().delete("pump", &kube::api::DeleteParams::foreground()).await.unwrap();
     until_within(Duration::from_mins(1), "end of the detector", async || {
-        place.detectors().get_opt("pump").await.unwrap().is_none().then_some(())
+        namespace.detectors().get_opt("pump").await.unwrap().is_none().then_some(())
     })
     .await;
     for kind in Kind::ALL.into_iter().filter(|kind| !kind.is_monitoring()) {
-        assert!(place.find(kind, "pump").await.is_none_or(|object| object.name_any() != "pump"), "{kind:?}");
+        assert!(
+            namespace.find(kind, "pump").await.is_none_or(|object| object.name_any() != "pump"),
+            "{kind:?}"
+        );
     }
-    place.leave().await;
+    namespace.delete().await;
 }
 
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster repair"]
 async fn a_detector_without_a_number_of_replicas_can_be_scaled() {
-    let place = Place::new("replicas").await;
+    let namespace = TestNamespace::new("replicas").await;
     let mut manifest = sample("quickstart.yaml", "pump");
     manifest["spec"].as_object_mut().unwrap().remove("replicas");
-    place.apply(&manifest).await.unwrap();
-    let scale = json!(place.detectors().get_scale("pump").await.unwrap());
+    namespace.apply(&manifest).await.unwrap();
+    let scale = json!(namespace.detectors().get_scale("pump").await.unwrap());
     assert_eq!(scale["spec"]["replicas"], 1);
     let two = Patch::Merge(json!({"spec": {"replicas": 2}}));
-    place.detectors().patch_scale("pump", &PatchParams::default(), &two).await.unwrap();
+    namespace.detectors().patch_scale("pump", &PatchParams::default(), &two).await.unwrap();
     let two_ready = |detector: &Value| detector["status"]["readyReplicas"] == 2;
-    place.detector_once("pump", "has two replicas", two_ready).await;
-    place.apply(&manifest).await.unwrap();
-    let detector = json!(place.detectors().get("pump").await.unwrap());
+    namespace.detector_once("pump", "has two replicas", two_ready).await;
+    namespace.apply(&manifest).await.unwrap();
+    let detector = json!(namespace.detectors().get("pump").await.unwrap());
     assert_eq!(detector["spec"]["replicas"], 2, "applying it again leaves the number alone");
-    place.leave().await;
+    namespace.delete().await;
 }
 
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster repair"]
 async fn a_horizontal_pod_autoscaler_scales_a_detector_without_a_number_of_replicas() {
-    let place = Place::new("autoscaler").await;
+    let namespace = TestNamespace::new("autoscaler").await;
     let mut manifest = sample("quickstart.yaml", "pump");
     manifest["spec"].as_object_mut().unwrap().remove("replicas");
-    place.apply(&manifest).await.unwrap();
-    place.ready("pump").await;
+    namespace.apply(&manifest).await.unwrap();
+    namespace.ready("pump").await;
 
     // Below its minimum, an autoscaler scales without metrics, which this cluster does not have.
     let target = json!({"apiVersion": "anomaly.dev/v1alpha1", "kind": "AnomalyDetector", "name": "pump"});
@@ -284,11 +291,12 @@ async fn a_horizontal_pod_autoscaler_scales_a_detector_without_a_number_of_repli
         "metadata": {"name": "pump"},
         "spec": {"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 4},
     });
-    let autoscalers: Api<HorizontalPodAutoscaler> = Api::namespaced(place.client.clone(), &place.namespace);
+    let autoscalers: Api<HorizontalPodAutoscaler> =
+        Api::namespaced(namespace.client.clone(), &namespace.name);
     let autoscaler = serde_json::from_value(autoscaler).unwrap();
     autoscalers.create(&PostParams::default(), &autoscaler).await.unwrap();
     let two_ready = |detector: &Value| detector["status"]["readyReplicas"] == 2;
-    place.detector_once("pump", "has two replicas", two_ready).await;
+    namespace.detector_once("pump", "has two replicas", two_ready).await;
     until_within(Duration::from_mins(1), "autoscaler that has scaled", async || {
         let autoscaler = json!(autoscalers.get("pump").await.ok()?);
         let status = condition(&autoscaler, "AbleToScale").0;
@@ -296,9 +304,9 @@ async fn a_horizontal_pod_autoscaler_scales_a_detector_without_a_number_of_repli
     })
     .await;
 
-    place.apply(&manifest).await.unwrap();
-    place.edit("pump", json!({"threshold": {"contamination": 0.03}})).await;
-    let detector = place.ready("pump").await;
+    namespace.apply(&manifest).await.unwrap();
+    namespace.edit("pump", json!({"threshold": {"contamination": 0.03}})).await;
+    let detector = namespace.ready("pump").await;
     assert_eq!(detector["spec"]["replicas"], 2, "nothing but the autoscaler changes the number");
-    place.leave().await;
+    namespace.delete().await;
 }

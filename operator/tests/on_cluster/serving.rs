@@ -11,8 +11,8 @@ use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use crate::place::{Place, sample, until, until_within};
 use crate::plugin::printed;
+use crate::test_namespace::{TestNamespace, sample, until, until_within};
 
 const NAME: &str = "pump";
 const TOKEN: &str = "a-token-of-the-plant";
@@ -59,14 +59,14 @@ fn status(printed: &str) -> &str {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a cluster: tests/on-cluster serving"]
 async fn predictions_need_tls_and_a_token_and_nothing_else_changes() {
-    let place = Place::new("serving").await;
-    let name = format!("{NAME}.{}.svc", place.namespace);
+    let namespace = TestNamespace::new("serving").await;
+    let name = format!("{NAME}.{}.svc", namespace.name);
     let folder = tempfile::tempdir().unwrap();
     let certified = rcgen::generate_simple_self_signed(vec![name.clone()]).unwrap();
     std::fs::write(folder.path().join("ca.pem"), certified.cert.pem()).unwrap();
     let key = certified.signing_key.serialize_pem();
-    place.create_secret("pump-tls", &[("tls.crt", &certified.cert.pem()), ("tls.key", &key)]).await;
-    place.create_secret("pump-clients", &[("tokens", TOKEN)]).await;
+    namespace.create_secret("pump-tls", &[("tls.crt", &certified.cert.pem()), ("tls.key", &key)]).await;
+    namespace.create_secret("pump-clients", &[("tokens", TOKEN)]).await;
 
     let mut manifest = sample("quickstart.yaml", NAME);
     manifest["spec"]["service"] = json!({"port": 443});
@@ -74,11 +74,11 @@ async fn predictions_need_tls_and_a_token_and_nothing_else_changes() {
         "tls": {"secretRef": {"name": "pump-tls"}},
         "authentication": {"tokensSecretRef": {"name": "pump-clients", "key": "tokens"}},
     });
-    place.apply(&manifest).await.unwrap();
-    let detector = place.ready(NAME).await; // probes, and the operator's look at the pod, by the other port
+    namespace.apply(&manifest).await.unwrap();
+    let detector = namespace.ready(NAME).await; // probes, and the operator's look at the pod, by the other port
     assert_eq!(detector["status"]["endpoint"], format!("https://{name}"));
 
-    let services: Api<Service> = Api::namespaced(place.client.clone(), &place.namespace);
+    let services: Api<Service> = Api::namespaced(namespace.client.clone(), &namespace.name);
     let address = services.get(NAME).await.unwrap().spec.unwrap().cluster_ip.unwrap();
     let clients = Clients { folder: folder.path(), name, address };
     // kube-proxy makes a new Service's address known a moment after its pods are Ready.
@@ -91,16 +91,16 @@ async fn predictions_need_tls_and_a_token_and_nothing_else_changes() {
     assert_eq!(status(&clients.with_token(OTHER_TOKEN, &[])), "401");
     assert_eq!(status(&clients.predict(&["--cacert", "ca.pem"])), "401");
     assert_eq!(status(&clients.predict(&[])), "000", "nobody has signed the certificate");
-    assert!(printed(&place, &["predict", NAME, "1.5"]).starts_with("anomalous, severity "));
+    assert!(printed(&namespace, &["predict", NAME, "1.5"]).starts_with("anomalous, severity "));
 
-    let pods = place.pod_uids(NAME).await;
+    let pods = namespace.pod_uids(NAME).await;
     let both = json!({"stringData": {"tokens": format!("{TOKEN}\n{OTHER_TOKEN}\n")}});
-    let secrets: Api<Secret> = Api::namespaced(place.client.clone(), &place.namespace);
+    let secrets: Api<Secret> = Api::namespaced(namespace.client.clone(), &namespace.name);
     secrets.patch("pump-clients", &PatchParams::default(), &Patch::Merge(both)).await.unwrap();
     until_within(MOUNTED, "answer to the new token", async || {
         (status(&clients.with_token(OTHER_TOKEN, &[])) == "200").then_some(())
     })
     .await;
-    assert_eq!(place.pod_uids(NAME).await, pods, "a new token needs no restart");
-    place.leave().await;
+    assert_eq!(namespace.pod_uids(NAME).await, pods, "a new token needs no restart");
+    namespace.delete().await;
 }

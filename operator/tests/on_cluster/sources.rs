@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::place::{Place, condition, sample, until};
+use crate::test_namespace::{TestNamespace, condition, sample, until};
 use clap::Parser;
 use http::Request;
 use jiff::Timestamp;
@@ -26,11 +26,11 @@ const FIRST: usize = 1_700_000_000;
 const FAULT: usize = 8;
 
 /// Run kubectl with these arguments and this text as its input.
-fn kubectl(place: &Place, arguments: &[&str], text: &str) {
+fn kubectl(namespace: &TestNamespace, arguments: &[&str], text: &str) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut command = Command::new(root.join("tests/cluster/kubectl"));
     command
-        .args(["--namespace", &place.namespace])
+        .args(["--namespace", &namespace.name])
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::null());
@@ -45,47 +45,47 @@ fn script(script: &str, arguments: &[&str]) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-async fn get(place: &Place, name: &str, port: &str, path: &str) -> Option<String> {
-    let path = format!("/api/v1/namespaces/{}/services/{name}:{port}/proxy/{path}", place.namespace);
-    place.client.request_text(Request::get(path).body(Vec::new()).unwrap()).await.ok()
+async fn get(namespace: &TestNamespace, name: &str, port: &str, path: &str) -> Option<String> {
+    let path = format!("/api/v1/namespaces/{}/services/{name}:{port}/proxy/{path}", namespace.name);
+    namespace.client.request_text(Request::get(path).body(Vec::new()).unwrap()).await.ok()
 }
 
-async fn metric(place: &Place, name: &str, series: &str) -> Option<f64> {
-    let text = get(place, name, "metrics", "metrics").await?;
+async fn metric(namespace: &TestNamespace, name: &str, series: &str) -> Option<f64> {
+    let text = get(namespace, name, "metrics", "metrics").await?;
     let lines = text.lines().filter(|line| line.starts_with(series));
     let values: Vec<f64> = lines.filter_map(|line| line.rsplit_once(' ')?.1.parse().ok()).collect();
     (!values.is_empty()).then(|| values.iter().sum())
 }
 
 /// Wait until at least this many readings have arrived, and each has an outcome.
-async fn accounted(place: &Place, name: &str, least: f64) {
+async fn accounted(namespace: &TestNamespace, name: &str, least: f64) {
     until("exact accounts", async || {
-        let arrived = metric(place, name, "anomaly_readings_arrived_total").await?;
-        let outcomes = metric(place, name, "anomaly_readings_total").await?;
+        let arrived = metric(namespace, name, "anomaly_readings_arrived_total").await?;
+        let outcomes = metric(namespace, name, "anomaly_readings_total").await?;
         (arrived >= least && (arrived - outcomes).abs() < 0.5).then_some(())
     })
     .await;
 }
 
-async fn connected(place: &Place, name: &str, status: &str) -> String {
+async fn connected(namespace: &TestNamespace, name: &str, status: &str) -> String {
     let is_so = |detector: &Value| condition(detector, "SourcesConnected").0 == status;
-    let detector = place.detector_once(name, &format!("SourcesConnected={status}"), is_so).await;
+    let detector = namespace.detector_once(name, &format!("SourcesConnected={status}"), is_so).await;
     condition(&detector, "SourcesConnected").2
 }
 
-async fn restarts(place: &Place, name: &str) -> i32 {
+async fn restarts(namespace: &TestNamespace, name: &str) -> i32 {
     let of_detector = ListParams::default().labels(&format!("app.kubernetes.io/instance={name}"));
-    let pods = place.pods().list(&of_detector).await.unwrap().items;
+    let pods = namespace.pods().list(&of_detector).await.unwrap().items;
     let containers =
         pods.into_iter().flat_map(|pod| pod.status.unwrap().container_statuses.unwrap_or_default());
     containers.map(|container| container.restart_count).sum()
 }
 
 /// Wait until the only pod with this label is ready, and return its address.
-async fn address(place: &Place, app: &str) -> String {
+async fn address(namespace: &TestNamespace, app: &str) -> String {
     let labelled = ListParams::default().labels(&format!("app={app}"));
     until("a pod that is ready", async || {
-        let pods = place.pods().list(&labelled).await.ok()?.items;
+        let pods = namespace.pods().list(&labelled).await.ok()?.items;
         let mut ready = pods.into_iter().filter(|pod| {
             let conditions =
                 pod.status.as_ref().and_then(|status| status.conditions.clone()).unwrap_or_default();
@@ -98,11 +98,11 @@ async fn address(place: &Place, app: &str) -> String {
 }
 
 /// Kill the pods with this label without grace period.
-async fn kill(place: &Place, app: &str) {
+async fn kill(namespace: &TestNamespace, app: &str) {
     let labelled = ListParams::default().labels(&format!("app={app}"));
     let at_once = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
-    for pod in place.pods().list(&labelled).await.unwrap() {
-        place.pods().delete(&pod.name_any(), &at_once).await.unwrap();
+    for pod in namespace.pods().list(&labelled).await.unwrap() {
+        namespace.pods().delete(&pod.name_any(), &at_once).await.unwrap();
     }
 }
 
@@ -126,41 +126,41 @@ fn publish(address: &str, lines: &str) {
 #[ignore = "needs a cluster: tests/on-cluster sources"]
 async fn a_brokers_messages_are_learned_and_judged_and_a_killed_broker_costs_no_restart() {
     script("tests/cluster/program-image", &["mosquitto"]);
-    let place = Place::new("mqtt").await;
+    let namespace = TestNamespace::new("mqtt").await;
     let broker = include_str!("../../../manifests/mqtt/broker.yaml");
     let image = "docker.io/library/eclipse-mosquitto:2.0.22";
-    kubectl(&place, &["apply", "-f", "-"], &broker.replace(image, "localhost/mosquitto:dev"));
+    kubectl(&namespace, &["apply", "-f", "-"], &broker.replace(image, "localhost/mosquitto:dev"));
     let manifest = sample("mqtt.yaml", "plant");
-    watch(&place, &manifest).await;
-    place.apply(&manifest).await.unwrap();
-    let broker = address(&place, "mosquitto").await;
-    connected(&place, "plant", "True").await;
+    watch(&namespace, &manifest).await;
+    namespace.apply(&manifest).await.unwrap();
+    let broker = address(&namespace, "mosquitto").await;
+    connected(&namespace, "plant", "True").await;
     publish(&broker, &messages(0, 310));
-    place.ready("plant").await;
+    namespace.ready("plant").await;
     let fault = |second: usize| json!({"ts": FIRST + second, "rms": 90.0, "temperature": 300}).to_string();
     publish(&broker, &(310..310 + FAULT).map(fault).collect::<Vec<_>>().join("\n"));
-    fault_is_found(&place, "plant").await;
+    fault_is_found(&namespace, "plant").await;
     let impossible = json!({"ts": FIRST + 320, "rms": -1.0, "temperature": 60}).to_string();
     publish(&broker, &format!("{impossible}\n{}", messages(321, 2)));
-    published_event(&place, "SensorFault").await;
-    kill(&place, "mosquitto").await;
-    let broker = address(&place, "mosquitto").await;
-    connected(&place, "plant", "True").await;
+    published_event(&namespace, "SensorFault").await;
+    kill(&namespace, "mosquitto").await;
+    let broker = address(&namespace, "mosquitto").await;
+    connected(&namespace, "plant", "True").await;
     until("a reading after the restart", async || {
         publish(&broker, &messages(330, 20));
-        (metric(&place, "plant", "anomaly_readings_arrived_total").await? >= 2.0 * 331.0).then_some(())
+        (metric(&namespace, "plant", "anomaly_readings_arrived_total").await? >= 2.0 * 331.0).then_some(())
     })
     .await;
-    accounted(&place, "plant", 2.0 * 331.0).await;
-    assert_eq!(restarts(&place, "plant").await, 0);
-    leave(place).await;
+    accounted(&namespace, "plant", 2.0 * 331.0).await;
+    assert_eq!(restarts(&namespace, "plant").await, 0);
+    leave(namespace).await;
 }
 
-async fn push(place: &Place, name: &str, query: &str, body: &str) -> Option<String> {
-    let path = format!("/api/v1/namespaces/{}/services/{name}:http/proxy/readings{query}", place.namespace);
+async fn push(namespace: &TestNamespace, name: &str, query: &str, body: &str) -> Option<String> {
+    let path = format!("/api/v1/namespaces/{}/services/{name}:http/proxy/readings{query}", namespace.name);
     let request =
         Request::post(path).header("content-type", "application/json").body(body.as_bytes().to_vec());
-    place.client.request_text(request.unwrap()).await.ok()
+    namespace.client.request_text(request.unwrap()).await.ok()
 }
 
 fn lines(from: usize, count: usize) -> String {
@@ -174,30 +174,31 @@ fn lines(from: usize, count: usize) -> String {
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster sources"]
 async fn pushed_readings_are_learned_and_judged_through_the_service() {
-    let place = Place::new("push").await;
+    let namespace = TestNamespace::new("push").await;
     let manifest = sample("push.yaml", "press");
-    watch(&place, &manifest).await;
-    place.apply(&manifest).await.unwrap();
-    until("a detector that takes readings", async || push(&place, "press", "", &lines(0, 310)).await).await;
-    place.ready("press").await;
+    watch(&namespace, &manifest).await;
+    namespace.apply(&manifest).await.unwrap();
+    until("a detector that takes readings", async || push(&namespace, "press", "", &lines(0, 310)).await)
+        .await;
+    namespace.ready("press").await;
     let fault =
         |second: usize| json!({"time": FIRST + second, "values": {"pressure": 900, "flow": -5}}).to_string();
     let faults = (310..310 + FAULT).map(fault).collect::<Vec<_>>().join("\n");
-    let answer = push(&place, "press", "?verdicts=true", &faults).await.unwrap();
+    let answer = push(&namespace, "press", "?verdicts=true", &faults).await.unwrap();
     let answer: Value = serde_json::from_str(&answer).unwrap();
     assert_eq!(answer["verdicts"][0]["anomaly"], 1, "{answer}");
-    fault_is_found(&place, "press").await;
-    accounted(&place, "press", 2.0 * (310 + FAULT) as f64).await;
-    assert_eq!(restarts(&place, "press").await, 0);
-    leave(place).await;
+    fault_is_found(&namespace, "press").await;
+    accounted(&namespace, "press", 2.0 * (310 + FAULT) as f64).await;
+    assert_eq!(restarts(&namespace, "press").await, 0);
+    leave(namespace).await;
 }
 
 /// The manifest of a Prometheus that scrapes itself, the API server and the detector each second, and
 /// evaluates the detector's alerts.
-fn prometheus_of(place: &Place, manifest: &Value) -> String {
+fn prometheus_of(namespace: &TestNamespace, manifest: &Value) -> String {
     let name = manifest["metadata"]["name"].as_str().unwrap();
     let detector = crd::manifest::one_detector(&manifest.to_string()).unwrap().detector().clone();
-    let metadata = ObjectMeta { namespace: Some(place.namespace.clone()), ..detector.metadata.clone() };
+    let metadata = ObjectMeta { namespace: Some(namespace.name.clone()), ..detector.metadata.clone() };
     let detector = crd::AnomalyDetector { metadata, ..detector };
     let settings = Program::parse_from(["operator"]).settings;
     let plan = Plan::new(&detector, &CurrentState::default(), &settings, Timestamp::now()).unwrap();
@@ -216,7 +217,7 @@ fn prometheus_of(place: &Place, manifest: &Value) -> String {
             },
             {
                 "job_name": "detector",
-                "static_configs": [{"targets": [format!("{name}:8000")], "labels": {"namespace": place.namespace}}],
+                "static_configs": [{"targets": [format!("{name}:8000")], "labels": {"namespace": namespace.name}}],
             },
         ],
     });
@@ -224,7 +225,7 @@ fn prometheus_of(place: &Place, manifest: &Value) -> String {
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "prometheus"},
         "data": {"prometheus.yml": config.to_string(), "rules.yml": rules},
     });
-    format!("{files}\n---{}", PROMETHEUS.replace("NAMESPACE", &place.namespace))
+    format!("{files}\n---{}", PROMETHEUS.replace("NAMESPACE", &namespace.name))
 }
 
 #[derive(clap::Parser)]
@@ -279,43 +280,45 @@ spec: {selector: {app: prometheus}, ports: [{name: web, port: 9090}]}
 ";
 
 /// Apply the Prometheus of a detector, and wait until it is ready.
-async fn watch(place: &Place, manifest: &Value) {
-    kubectl(place, &["apply", "-f", "-"], &prometheus_of(place, manifest));
-    address(place, "prometheus").await;
+async fn watch(namespace: &TestNamespace, manifest: &Value) {
+    kubectl(namespace, &["apply", "-f", "-"], &prometheus_of(namespace, manifest));
+    address(namespace, "prometheus").await;
 }
 
 /// Delete the cluster-wide objects of the test, and the namespace.
-async fn leave(place: Place) {
+async fn leave(namespace: TestNamespace) {
     for kind in ["clusterrole", "clusterrolebinding"] {
-        kubectl(&place, &["delete", kind, &place.namespace], "");
+        kubectl(&namespace, &["delete", kind, &namespace.name], "");
     }
-    place.leave().await;
+    namespace.delete().await;
 }
 
 /// The value of the only series that a query of the Prometheus has.
-async fn value(place: &Place, expression: &str) -> Option<f64> {
+async fn value(namespace: &TestNamespace, expression: &str) -> Option<f64> {
     let encoded = expression.bytes().fold(String::new(), |encoded, byte| encoded + &format!("%{byte:02X}"));
-    let answer = get(place, "prometheus", "web", &format!("api/v1/query?query={encoded}")).await?;
+    let answer = get(namespace, "prometheus", "web", &format!("api/v1/query?query={encoded}")).await?;
     let answer: Value = serde_json::from_str(&answer).ok()?;
     answer["data"]["result"][0]["value"][1].as_str()?.parse().ok()
 }
 
 /// Wait for the four signs of a fault: an anomalous verdict in the scraped metric, the event in `/events`,
 /// the firing alert, and the detector's Kubernetes Event.
-async fn fault_is_found(place: &Place, name: &str) {
+async fn fault_is_found(namespace: &TestNamespace, name: &str) {
     let score = format!("max(max_over_time(anomaly_score{{detector=\"{name}\"}}[1m]))");
-    until("an anomaly_score of 1", async || (value(place, &score).await? > 0.5).then_some(())).await;
-    until("an event", async || get(place, name, "http", "events").await?.contains("\"peak\"").then_some(()))
-        .await;
+    until("an anomaly_score of 1", async || (value(namespace, &score).await? > 0.5).then_some(())).await;
+    until("an event", async || {
+        get(namespace, name, "http", "events").await?.contains("\"peak\"").then_some(())
+    })
+    .await;
     let alert = "max(max_over_time(ALERTS{alertname=\"AnomalyDetected\",alertstate=\"firing\"}[1m]))";
-    until("the alert", async || (value(place, alert).await? > 0.5).then_some(())).await;
-    published_event(place, "AnomalyDetected").await;
+    until("the alert", async || (value(namespace, alert).await? > 0.5).then_some(())).await;
+    published_event(namespace, "AnomalyDetected").await;
 }
 
 /// Wait until the detector has a Kubernetes Event with this reason. The operator reads the pods' reports each
 /// minute.
-async fn published_event(place: &Place, reason: &str) {
-    let events: Api<KubernetesEvent> = Api::namespaced(place.client.clone(), &place.namespace);
+async fn published_event(namespace: &TestNamespace, reason: &str) {
+    let events: Api<KubernetesEvent> = Api::namespaced(namespace.client.clone(), &namespace.name);
     until(&format!("an Event {reason}"), async || {
         let events = events.list(&ListParams::default()).await.ok()?.items;
         events.iter().any(|event| event.reason.as_deref() == Some(reason)).then_some(())
@@ -335,7 +338,7 @@ fn pause_api_server(seconds: u32) {
 #[tokio::test]
 #[ignore = "needs a cluster: tests/on-cluster sources"]
 async fn a_prometheus_history_is_trained_on_at_once_and_a_paused_api_server_is_found() {
-    let place = Place::new("queries").await;
+    let namespace = TestNamespace::new("queries").await;
     let mut manifest = sample("prometheus.yaml", "metrics");
     manifest["spec"]["interval"] = json!("1s");
     manifest["spec"]["model"]["train"] = json!({"history": "80s"});
@@ -344,26 +347,29 @@ async fn a_prometheus_history_is_trained_on_at_once_and_a_paused_api_server_is_f
     ]);
     manifest["spec"]["sources"][0]["prometheus"] =
         json!({"url": "http://prometheus:9090", "sensors": latency});
-    watch(&place, &manifest).await;
+    watch(&namespace, &manifest).await;
     let remembered = "count_over_time(scrape_duration_seconds{job=\"apiserver\"}[3m])";
     until("a minute and a half of history", async || {
-        value(&place, remembered).await.filter(|count| *count >= 90.0)
+        value(&namespace, remembered).await.filter(|count| *count >= 90.0)
     })
     .await;
     let began = std::time::Instant::now();
-    place.apply(&manifest).await.unwrap();
-    place.ready("metrics").await;
+    namespace.apply(&manifest).await.unwrap();
+    namespace.ready("metrics").await;
     let ready = began.elapsed().as_secs_f64();
     println!("figures: prometheus_apply_to_ready_s={ready:.1}");
     assert!(ready < 15.0, "{ready} s from apply to Ready");
 
     let anomalies = "max(max_over_time(anomaly_score{detector=\"metrics\"}[5s]))";
-    until("five seconds without an anomaly", async || (value(&place, anomalies).await? == 0.0).then_some(()))
-        .await;
+    until("five seconds without an anomaly", async || {
+        (value(&namespace, anomalies).await? == 0.0).then_some(())
+    })
+    .await;
     let paused = Timestamp::now();
     tokio::task::spawn_blocking(|| pause_api_server(8)).await.unwrap();
     until("an event that began with the pause", async || {
-        let events: Value = serde_json::from_str(&get(&place, "metrics", "http", "events").await?).unwrap();
+        let events: Value =
+            serde_json::from_str(&get(&namespace, "metrics", "http", "events").await?).unwrap();
         let is_of_pause = |event: &Value| {
             let start: Option<Timestamp> = event["start"].as_str().and_then(|start| start.parse().ok());
             start.is_some_and(|start| (0..10).contains(&(start.as_second() - paused.as_second())))
@@ -371,12 +377,12 @@ async fn a_prometheus_history_is_trained_on_at_once_and_a_paused_api_server_is_f
         events["events"].as_array()?.iter().any(is_of_pause).then_some(())
     })
     .await;
-    fault_is_found(&place, "metrics").await;
+    fault_is_found(&namespace, "metrics").await;
 
-    kill(&place, "prometheus").await;
-    address(&place, "prometheus").await;
-    connected(&place, "metrics", "True").await;
-    accounted(&place, "metrics", 20.0).await;
-    assert_eq!(restarts(&place, "metrics").await, 0);
-    leave(place).await;
+    kill(&namespace, "prometheus").await;
+    address(&namespace, "prometheus").await;
+    connected(&namespace, "metrics", "True").await;
+    accounted(&namespace, "metrics", 20.0).await;
+    assert_eq!(restarts(&namespace, "metrics").await, 0);
+    leave(namespace).await;
 }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::place::Place;
+use crate::test_namespace::TestNamespace;
 
 /// A group of fields of which at most one may be set.
 struct Union {
@@ -152,25 +152,26 @@ fn kubectl_apply(namespace: &str, manifest: &Value) {
 }
 
 /// Server-side apply by one manager: each spec after every other.
-pub async fn server_side(place: &Place) {
+pub async fn server_side(namespace: &TestNamespace) {
     for (i, union) in unions().iter().enumerate() {
         let name = format!("union-{i}");
         for at in each_after_each(union.specs.len()) {
             let manifest = manifest(&name, &union.specs[at]);
-            let stored = place.apply(&manifest).await.unwrap_or_else(|error| panic!("{manifest}: {error}"));
+            let stored =
+                namespace.apply(&manifest).await.unwrap_or_else(|error| panic!("{manifest}: {error}"));
             assert_eq!(set(&json!(stored), union), set(&manifest, union), "{manifest}");
         }
     }
 }
 
 /// `kubectl apply`: each spec once, and the first again.
-pub async fn client_side(place: &Place) {
+pub async fn client_side(namespace: &TestNamespace) {
     for (i, union) in unions().iter().enumerate() {
         let name = format!("union-of-kubectl-{i}");
         for at in (0..union.specs.len()).chain([0]) {
             let manifest = manifest(&name, &union.specs[at]);
-            kubectl_apply(&place.namespace, &manifest);
-            let stored = json!(place.detectors().get(&name).await.unwrap());
+            kubectl_apply(&namespace.name, &manifest);
+            let stored = json!(namespace.detectors().get(&name).await.unwrap());
             assert_eq!(set(&stored, union), set(&manifest, union), "{manifest}");
         }
     }

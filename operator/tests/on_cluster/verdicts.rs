@@ -13,7 +13,7 @@ use operator::plan::{CurrentState, Plan};
 use operator::resources;
 use operator::settings::Settings;
 
-use crate::place::Place;
+use crate::test_namespace::TestNamespace;
 
 #[path = "../../../crd/tests/specs/table.rs"]
 mod table;
@@ -51,10 +51,10 @@ fn kubectl(document: &str, namespace: &str) -> Result<(), String> {
 
 /// Send the objects that the operator builds of an accepted detector to the API server, which checks them
 /// without storing them.
-async fn objects(place: &Place, document: &str) -> Result<(), String> {
+async fn objects(namespace: &TestNamespace, document: &str) -> Result<(), String> {
     let mut detector =
         crd::manifest::one_detector(document).map_err(|error| error.to_string())?.detector().clone();
-    detector.metadata.namespace = Some(place.namespace.clone());
+    detector.metadata.namespace = Some(namespace.name.clone());
     detector.metadata.uid = Some("00000000-0000-0000-0000-000000000000".to_owned());
     let plan = Plan::new(&detector, &CurrentState::default(), &settings(), Timestamp::now())
         .map_err(|error| error.to_string())?;
@@ -62,7 +62,7 @@ async fn objects(place: &Place, document: &str) -> Result<(), String> {
     for (kind, object) in resources::build(&plan).into_objects() {
         let Some(object) = object.filter(|_| !kind.is_monitoring()) else { continue };
         let object = serde_json::from_value(object).unwrap();
-        place.api(kind).create(&dry_run, &object).await.map_err(|error| format!("{kind:?}: {error}"))?;
+        namespace.api(kind).create(&dry_run, &object).await.map_err(|error| format!("{kind:?}: {error}"))?;
     }
     Ok(())
 }
@@ -70,15 +70,15 @@ async fn objects(place: &Place, document: &str) -> Result<(), String> {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a cluster: tests/on-cluster verdicts"]
 async fn the_api_server_and_validate_agree_on_every_spec() {
-    let own_place = Place::new("verdicts").await;
-    let place = &own_place;
+    let own_namespace = TestNamespace::new("verdicts").await;
+    let namespace = &own_namespace;
     let verdicts = stream::iter(table::cases()).map(|case| async move {
         let validated =
             crd::manifest::one_detector(&case.document).map(|_| ()).map_err(|error| error.to_string());
-        let (document, namespace) = (case.document.clone(), place.namespace.clone());
-        let mut served = tokio::task::spawn_blocking(move || kubectl(&document, &namespace)).await.unwrap();
+        let (document, name) = (case.document.clone(), namespace.name.clone());
+        let mut served = tokio::task::spawn_blocking(move || kubectl(&document, &name)).await.unwrap();
         if served.is_ok() && validated.is_ok() {
-            served = objects(place, &case.document).await;
+            served = objects(namespace, &case.document).await;
         }
         let agree = validated.is_ok() == served.is_ok() && served.is_ok() == case.accepted;
         (!agree).then(|| format!("{}\n    validate: {validated:?}\n    cluster: {served:?}", case.line))
@@ -91,5 +91,5 @@ async fn the_api_server_and_validate_agree_on_every_spec() {
         verdicts.len()
     );
     assert!(differ.is_empty(), "{differ:#?}");
-    own_place.leave().await;
+    own_namespace.delete().await;
 }

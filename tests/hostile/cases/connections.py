@@ -71,7 +71,7 @@ def answers(pod, seconds=2.0):
     check(took < seconds, f"a new client waited {took:.1f} s")
 
 
-def held(count, data, wait=1.0, port="predict"):
+def kept_open(count, data, wait=1.0, port="predict"):
     """Connections that send `data` and then stay open, while other clients are answered."""
 
     def do(pod):
@@ -85,7 +85,7 @@ def held(count, data, wait=1.0, port="predict"):
     return do
 
 
-def cut(data, within, answer=b"", trickle=b"", port="predict"):
+def disconnected(data, within, answer=b"", trickle=b"", port="predict"):
     """A connection that the server must end within `within` seconds, after an answer that starts with
     `answer`. Meanwhile `trickle` is sent again and again."""
 
@@ -244,22 +244,22 @@ def first_probe_is_answered(pod):
 
 
 CASES = [
-    Scenario(name="200 sockets that say nothing", do=held(200, b"")),
-    Scenario(name="200 sockets with half a head", do=held(200, HEAD)),
-    Scenario(name="200 sockets with half a small body", do=held(200, HEAD + b'Content-Length: 13\r\n\r\n{"val')),
-    Scenario(name="100 sockets of probes that say nothing", do=held(100, b"", port="metrics")),
-    Scenario(name="100 probes with half a head", do=held(100, b"GET /livez HTTP/1.1\r\n", port="metrics")),
+    Scenario(name="200 sockets that say nothing", do=kept_open(200, b"")),
+    Scenario(name="200 sockets with half a head", do=kept_open(200, HEAD)),
+    Scenario(name="200 sockets with half a small body", do=kept_open(200, HEAD + b'Content-Length: 13\r\n\r\n{"val')),
+    Scenario(name="100 sockets of probes that say nothing", do=kept_open(100, b"", port="metrics")),
+    Scenario(name="100 probes with half a head", do=kept_open(100, b"GET /livez HTTP/1.1\r\n", port="metrics")),
     Scenario(name="a probe, then 100 with half a head, all at once", do=first_probe_is_answered),
-    Scenario(name="400 sockets with a stalled body of 2 MiB", do=held(400, HEAD + b"Content-Length: 2097152\r\n\r\n" + b" " * 30_000, wait=2), slow=True),
-    Scenario(name="400 sockets with 15 KiB of a head", do=held(400, HEAD + b"A: " + b"a" * 15_000, wait=2), slow=True),
-    Scenario(name="1,000 sockets that say nothing", do=held(1000, b"", wait=2), slow=True),
-    Scenario(name="10,000 sockets with half a head", do=held(10_000, HEAD, wait=5), slow=True, cpu_s=10),
-    Scenario(name="a head that stalls", do=cut(HEAD, 11, b"HTTP/1.1 408"), slow=True),
-    Scenario(name="a connection that says nothing", do=cut(b"", 12), slow=True),
-    Scenario(name="a head that trickles", do=cut(HEAD, 12, b"HTTP/1.1 408", trickle=b"A: a\r\n"), slow=True),
+    Scenario(name="400 sockets with a stalled body of 2 MiB", do=kept_open(400, HEAD + b"Content-Length: 2097152\r\n\r\n" + b" " * 30_000, wait=2), slow=True),
+    Scenario(name="400 sockets with 15 KiB of a head", do=kept_open(400, HEAD + b"A: " + b"a" * 15_000, wait=2), slow=True),
+    Scenario(name="1,000 sockets that say nothing", do=kept_open(1000, b"", wait=2), slow=True),
+    Scenario(name="10,000 sockets with half a head", do=kept_open(10_000, HEAD, wait=5), slow=True, cpu_s=10),
+    Scenario(name="a head that stalls", do=disconnected(HEAD, 11, b"HTTP/1.1 408"), slow=True),
+    Scenario(name="a connection that says nothing", do=disconnected(b"", 12), slow=True),
+    Scenario(name="a head that trickles", do=disconnected(HEAD, 12, b"HTTP/1.1 408", trickle=b"A: a\r\n"), slow=True),
     Scenario(name="the head of a second request that stalls", do=second_head_is_slow, slow=True),
-    Scenario(name="a body that stalls", do=cut(SLOW_BODY + b"{", 12, b"HTTP/1.1 408"), slow=True),
-    Scenario(name="a body that trickles", do=cut(SLOW_BODY, 32, b"HTTP/1.1 408", trickle=b" "), slow=True),
+    Scenario(name="a body that stalls", do=disconnected(SLOW_BODY + b"{", 12, b"HTTP/1.1 408"), slow=True),
+    Scenario(name="a body that trickles", do=disconnected(SLOW_BODY, 32, b"HTTP/1.1 408", trickle=b" "), slow=True),
     Scenario(name="a chunked body that stalls", do=answered(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{", 12, b"HTTP/1.1 408"), slow=True),
     Scenario(name="24 unread answers of 20,000 rows with detail", do=unread(24, batch(20_000), 4), slow=True, cpu_s=10),
     Scenario(name="24 unread answers of 100,000 rows", do=unread(24, batch(100_000, detail=False), 4), slow=True, cpu_s=10),

@@ -70,7 +70,7 @@ def fatal(begin, piece, count=FLOOD):
     return do
 
 
-def borne(begin, piece, then, stream=1, count=FLOOD):
+def tolerated(begin, piece, then, stream=1, count=FLOOD):
     """A flood that a server may tolerate: `then` is answered 200 on the same connection. Or the server ends
     it with GOAWAY."""
 
@@ -83,7 +83,7 @@ def borne(begin, piece, then, stream=1, count=FLOOD):
     return do
 
 
-def unheard(piece, count=20 * FLOOD):
+def answers_not_read(piece, count=20 * FLOOD):
     """A flood of frames that need an answer, from a client that reads none: the server must end the
     connection."""
 
@@ -256,13 +256,13 @@ CASES = [
         name="HTTP/2: a head without an end, in empty frames",
         do=fatal(h2.frame(h2.HEADERS, 0, 1, h2.head()), lambda _: h2.frame(h2.CONTINUATION, 0, 1)),
     ),
-    Scenario(name="HTTP/2: settings over and over", do=borne(b"", lambda _: h2.frame(h2.SETTINGS), h2.get(1))),
-    Scenario(name="HTTP/2: settings over and over, and no look at the answers", do=unheard(lambda _: h2.frame(h2.SETTINGS)), cpu_s=10.0),
-    Scenario(name="HTTP/2: pings over and over", do=borne(b"", lambda _: h2.frame(h2.PING, payload=b"8 bytes!"), h2.get(1))),
-    Scenario(name="HTTP/2: pings over and over, and no look at the answers", do=unheard(lambda _: h2.frame(h2.PING, payload=b"8 bytes!")), cpu_s=10.0),
+    Scenario(name="HTTP/2: settings over and over", do=tolerated(b"", lambda _: h2.frame(h2.SETTINGS), h2.get(1))),
+    Scenario(name="HTTP/2: settings over and over, and no look at the answers", do=answers_not_read(lambda _: h2.frame(h2.SETTINGS)), cpu_s=10.0),
+    Scenario(name="HTTP/2: pings over and over", do=tolerated(b"", lambda _: h2.frame(h2.PING, payload=b"8 bytes!"), h2.get(1))),
+    Scenario(name="HTTP/2: pings over and over, and no look at the answers", do=answers_not_read(lambda _: h2.frame(h2.PING, payload=b"8 bytes!")), cpu_s=10.0),
     Scenario(
         name="HTTP/2: empty parts of a body over and over",
-        do=borne(h2.post(1), lambda _: h2.frame(h2.DATA, 0, 1), h2.frame(h2.DATA, h2.END_STREAM, 1, b'{"value":0.5}')),
+        do=tolerated(h2.post(1), lambda _: h2.frame(h2.DATA, 0, 1), h2.frame(h2.DATA, h2.END_STREAM, 1, b'{"value":0.5}')),
     ),
     Scenario(name="HTTP/2: 10000 requests that wait for their bodies", do=streams),
     Scenario(name="HTTP/2: a head of 64 KiB", do=refused(b"".join(large_head()), "431")),

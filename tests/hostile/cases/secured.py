@@ -27,7 +27,7 @@ def answers(pod, seconds=5.0):
     check(took < seconds, f"a new client waited {took:.1f} s")
 
 
-def held(count, data):
+def kept_open(count, data):
     """Connections that send `data` and then stay open, while other clients are answered."""
 
     def do(pod):
@@ -157,8 +157,8 @@ CASES = [
     Raw(name="TLS: plain HTTP", pod="secured", data=b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", expect='{"error":"expected HTTPS'),
     Raw(name="TLS: noise", pod="secured", data=bytes(range(256)) * 100, expect="HTTP/1.1 400"),
     Request(name="TLS: no token", pod="secured", headers={"Authorization": ""}, body=b'{"value":0.5}', expect=401),
-    Scenario(name="TLS: 1000 connections that say nothing", pod="secured", do=held(1000, b"")),
-    Scenario(name="TLS: 1000 half handshakes at once", pod="secured", do=held(1000, HALF_HELLO)),
+    Scenario(name="TLS: 1000 connections that say nothing", pod="secured", do=kept_open(1000, b"")),
+    Scenario(name="TLS: 1000 half handshakes at once", pod="secured", do=kept_open(1000, HALF_HELLO)),
     Scenario(name="TLS: 10000 half handshakes", pod="secured", do=many(10_000, HALF_HELLO), cpu_s=10.0),
     Scenario(name="TLS: a handshake that trickles", pod="secured", do=slow_hello, slow=True),
     Scenario(name="TLS: 2000 handshakes and no request", pod="secured", do=handshakes, cpu_s=15.0),

@@ -16,7 +16,7 @@ pub enum ArtifactError {
     HeaderTooLong(u64),
     /// A header of more values than any forest has.
     #[error("a model's header must take at most {MAX_HEADER_MEMORY} bytes of memory, got more")]
-    HeaderTooHeavy,
+    HeaderMemory,
     /// A safetensors file without the metadata of a forest.
     #[error("a model must have the metadata `{KEY}`, got none")]
     NoMetadata,

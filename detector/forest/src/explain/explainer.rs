@@ -23,12 +23,12 @@ pub struct Explained {
 
 /// The number of rows that are explained before a table of gains is built: building it takes as long as some
 /// hundred explanations.
-pub(crate) const FEW: u32 = 64;
+pub(crate) const ROWS_BEFORE_TABLE: u32 = 64;
 
 /// The tables for explanations, built when rows are explained.
 #[derive(Debug, Default)]
 pub(crate) struct Explainer {
-    /// The number of rows without missing cells that were explained; it stops at [`FEW`] or slightly above.
+    /// The number of rows without missing cells that were explained; it stops at [`ROWS_BEFORE_TABLE`] or slightly above.
     pub(crate) explained: AtomicU32,
     /// The gains on the paths to the leaves; `None` where there can be no table and rows have to walk.
     pub(crate) gains: OnceLock<Option<GainTable>>,
@@ -53,9 +53,10 @@ impl Clone for Explainer {
 }
 
 impl Explainer {
-    /// Counts the next row, and returns whether it is one of the first [`FEW`].
-    fn is_among_the_few(&self) -> bool {
-        self.explained.load(Ordering::Relaxed) < FEW && self.explained.fetch_add(1, Ordering::Relaxed) < FEW
+    /// Counts the next row, and returns whether it is one of the first [`ROWS_BEFORE_TABLE`].
+    fn is_before_table(&self) -> bool {
+        self.explained.load(Ordering::Relaxed) < ROWS_BEFORE_TABLE
+            && self.explained.fetch_add(1, Ordering::Relaxed) < ROWS_BEFORE_TABLE
     }
 
     /// The score of `row` with its explanation. `kernel` returns the forest's kernel, `score_within` the
@@ -91,7 +92,7 @@ impl Explainer {
         let Explainable { columns, trees, scale, .. } = forest;
         let expected = || self.expected.get_or_init(|| trees.iter().map(Tree::expected).collect());
         let is_missing = row.iter().any(|cell| cell.is_nan());
-        if !is_missing && self.is_among_the_few() && GainTable::is_for(columns, trees) {
+        if !is_missing && self.is_before_table() && GainTable::is_for(columns, trees) {
             return (score_within(), gain_table::walked(columns, trees, expected(), row));
         }
         let table = self.gains.get_or_init(|| GainTable::new(columns, trees));

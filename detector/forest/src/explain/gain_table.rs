@@ -30,7 +30,7 @@ pub(crate) enum GainTable {
         /// For each tree, the number of leaves in the trees before it.
         first: Vec<u32>,
         /// The number of lines for each leaf.
-        lines_a_leaf: usize,
+        lines_per_leaf: usize,
         lines: Vec<Line>,
         /// For each line, the columns that are in it; empty unless there are more than [`COLUMNS_PER_LINE`]
         /// columns. Unused places have different numbers, greater than those of all columns: if they had one
@@ -49,13 +49,13 @@ fn leaves(tree: &Tree) -> usize {
     tree.nodes().len() / 2 + 1
 }
 
-fn lines_a_leaf(columns: usize, trees: &[Tree]) -> usize {
+fn lines_per_leaf(columns: usize, trees: &[Tree]) -> usize {
     let deepest = trees.iter().map(Tree::depth).max().unwrap_or(0) as usize;
     if columns <= COLUMNS_PER_LINE { 1 } else { columns.min(deepest).div_ceil(COLUMNS_PER_LINE).max(1) }
 }
 
 fn lines(columns: usize, trees: &[Tree]) -> usize {
-    trees.iter().map(leaves).sum::<usize>() * lines_a_leaf(columns, trees)
+    trees.iter().map(leaves).sum::<usize>() * lines_per_leaf(columns, trees)
 }
 
 /// Whether these trees can have a table.
@@ -107,18 +107,18 @@ impl GainTable {
         if !fits(columns, trees) {
             return None;
         }
-        let (lines_a_leaf, lines) = (lines_a_leaf(columns, trees), lines(columns, trees));
+        let (lines_per_leaf, lines) = (lines_per_leaf(columns, trees), lines(columns, trees));
         if columns == 1 {
             return Some(Self::StepTable(sides_of_steps(trees)));
         }
         let mut table = (Vec::with_capacity(lines), Vec::new());
         for gains in trees.iter().flat_map(gains_of_leaves) {
-            add_lines(gains, columns, lines_a_leaf, &mut table);
+            add_lines(gains, columns, lines_per_leaf, &mut table);
         }
         let before =
             |before: &mut u32, tree: &Tree| Some(std::mem::replace(before, *before + leaves(tree) as u32));
         let first = trees.iter().scan(0, before).collect();
-        Some(Self::Lines { first, lines_a_leaf, lines: table.0, columns: table.1 })
+        Some(Self::Lines { first, lines_per_leaf, lines: table.0, columns: table.1 })
     }
 
     /// The number of leaves that [`GainTable::gains`] takes.
@@ -143,13 +143,13 @@ impl GainTable {
                 }
                 Gains(sum.0[..columns].iter().copied().map(gain).collect())
             }
-            Self::Lines { first, lines_a_leaf, lines, columns: of } => {
+            Self::Lines { first, lines_per_leaf, lines, columns: of } => {
                 let mut sums = vec![[0.0f32; 2]; columns + COLUMNS_PER_LINE];
                 let mut near = [(Line::default(), [0; COLUMNS_PER_LINE]); AHEAD];
                 for (first, leaves) in first.chunks(AHEAD).zip(leaves.chunks(AHEAD)) {
-                    for line in 0..*lines_a_leaf {
+                    for line in 0..*lines_per_leaf {
                         for (near, (first, leaf)) in near.iter_mut().zip(first.iter().zip(leaves)) {
-                            let at = (first + leaf) as usize * lines_a_leaf + line;
+                            let at = (first + leaf) as usize * lines_per_leaf + line;
                             *near = (lines[at], of[at]);
                         }
                         near[..leaves.len()].iter().for_each(|(line, of)| add_line(line, of, &mut sums));
@@ -179,11 +179,11 @@ fn gain([all, side]: [f32; 2]) -> Gain {
 fn add_lines(
     gains: Vec<(u32, Gain)>,
     columns: usize,
-    lines_a_leaf: usize,
+    lines_per_leaf: usize,
     (lines, of): &mut (Vec<Line>, Vec<[u16; COLUMNS_PER_LINE]>),
 ) {
     let first = lines.len();
-    lines.resize(first + lines_a_leaf, Line::default());
+    lines.resize(first + lines_per_leaf, Line::default());
     let pair = |gain: Gain| [gain.all as f32, gain.side as f32];
     if columns <= COLUMNS_PER_LINE {
         for (column, gain) in gains {
@@ -192,7 +192,7 @@ fn add_lines(
         return;
     }
     let empty: [u16; COLUMNS_PER_LINE] = std::array::from_fn(|at| (columns + at) as u16);
-    of.resize(first + lines_a_leaf, empty);
+    of.resize(first + lines_per_leaf, empty);
     let places = lines[first..].iter_mut().flat_map(|line| &mut line.0);
     let numbers = of[first..].as_flattened_mut();
     for ((place, number), (column, gain)) in places.zip(numbers).zip(gains) {

@@ -7,7 +7,7 @@ use crate::train::bag;
 use crate::train::params::Params;
 
 /// The largest need, in bytes, for which the available memory is not checked.
-const SMALL: u64 = 8 << 20;
+const MIN_CHECKED_BYTES: u64 = 8 << 20;
 
 /// Refuses forests that together need more memory than the machine, or the container, has available.
 pub(crate) fn check(samples: &Samples, forests: &[Params]) -> Result<(), ForestError> {
@@ -17,7 +17,7 @@ pub(crate) fn check(samples: &Samples, forests: &[Params]) -> Result<(), ForestE
 /// Returns [`ForestError::Memory`] when more bytes are needed than are available. Where the available memory
 /// is not known, everything fits.
 pub(crate) fn fits(needed: u64) -> Result<(), ForestError> {
-    if needed <= SMALL {
+    if needed <= MIN_CHECKED_BYTES {
         return Ok(());
     }
     match available_memory() {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::explain::explainer::FEW;
+use crate::explain::explainer::ROWS_BEFORE_TABLE;
 use proptest::prelude::*;
 use std::sync::atomic::Ordering;
 
@@ -87,9 +87,9 @@ fn a_row_is_explained_from_tables_as_by_walking_and_scores_the_same() {
         let forest = Forest::fit(&samples, &params(40, 128, 0, 3).with_mode(mode)).unwrap();
         let walking = forest.clone();
         walking.explainer.gains.set(None).unwrap();
-        walking.explainer.explained.store(FEW, Ordering::Relaxed);
+        walking.explainer.explained.store(ROWS_BEFORE_TABLE, Ordering::Relaxed);
         let tabled = forest.clone();
-        tabled.explainer.explained.store(FEW, Ordering::Relaxed);
+        tabled.explainer.explained.store(ROWS_BEFORE_TABLE, Ordering::Relaxed);
         let beyond = vec![3.0; columns];
         let mut other_sides = 0; // where both sides weigh alike, rounding decides
         for row in samples.rows().take(100).chain([&beyond[..]]) {

@@ -26,7 +26,7 @@ const MAX_BLENDED: usize = 8;
 const MIN_BLOCK: usize = 20;
 
 /// Whether this processor has the AVX-512 features that this file needs; false with the feature `portable`.
-pub(super) fn is_there() -> bool {
+pub(super) fn is_supported() -> bool {
     !cfg!(feature = "portable")
         && is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
@@ -35,7 +35,7 @@ pub(super) fn is_there() -> bool {
 
 /// The sum of one row's path lengths in all trees of the grove.
 pub(super) fn path_length(grove: &Grove, row: &[f32]) -> PathLength {
-    assert!(is_there() && row.len() == grove.columns);
+    assert!(is_supported() && row.len() == grove.columns);
     // SAFETY: the processor has the features, as was just checked.
     unsafe {
         let mut ranks = [[0; RANKED]; MAX_COLUMNS / RANKED];
@@ -49,7 +49,7 @@ pub(super) fn path_length(grove: &Grove, row: &[f32]) -> PathLength {
 /// The sum of one row's path lengths. `found` is called for each tree, with the index of the tree and the
 /// place of the row's leaf in heap order.
 pub(super) fn leaves(grove: &Grove, row: &[f32], found: impl FnMut(usize, u16)) -> PathLength {
-    assert!(is_there() && row.len() == grove.columns);
+    assert!(is_supported() && row.len() == grove.columns);
     // SAFETY: the processor has the features, as was just checked.
     unsafe { leaves_of_row(grove, row, found) }
 }
@@ -72,7 +72,7 @@ fn leaves_of_row(grove: &Grove, cells: &[f32], mut found: impl FnMut(usize, u16)
 
 /// Adds the path lengths of rows to `sums`, one for each row, [`BLOCK`] at most.
 pub(super) fn add_path_lengths(grove: &Grove, cells: &[f32], sums: &mut [PathLength]) {
-    assert!(is_there() && sums.len() <= BLOCK && cells.len() == sums.len() * grove.columns);
+    assert!(is_supported() && sums.len() <= BLOCK && cells.len() == sums.len() * grove.columns);
     // SAFETY: the processor has the features, as was just checked.
     unsafe { rows(grove, cells, sums) }
 }

@@ -15,7 +15,7 @@ impl Ranks {
     /// Builds the groves; `None` when this processor has no AVX-512, or the trees do not fit.
     pub(crate) fn new(columns: usize, trees: &[Tree]) -> Option<Self> {
         let fit = |tree: &Tree| tree.planes().is_empty() && tree.depth() <= LEVELS && has_few_lengths(tree);
-        if !avx512::is_there() || columns > MAX_COLUMNS || !trees.iter().all(fit) {
+        if !avx512::is_supported() || columns > MAX_COLUMNS || !trees.iter().all(fit) {
             return None;
         }
         let mut size = trees.len();

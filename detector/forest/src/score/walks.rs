@@ -11,7 +11,7 @@ const LANES: usize = 8;
 /// paths through it.
 const ROUND: u32 = 8;
 /// A term that adds 0 to every distance.
-const NOTHING: Term = Term { column: 0, centre: 0.0, weight: 0.0 };
+const ZERO_TERM: Term = Term { column: 0, centre: 0.0, weight: 0.0 };
 
 /// Trees in the form for walks.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ pub(crate) enum Walks {
 #[derive(Debug, Clone)]
 pub(crate) struct Flat<S> {
     steps: Vec<S>,
-    /// The terms of a leaf, then those of each plane, filled up with [`NOTHING`] to `width`.
+    /// The terms of a leaf, then those of each plane, filled up with [`ZERO_TERM`] to `width`.
     terms: Vec<Term>,
     width: usize,
     path_lengths: Vec<PathLength>,
@@ -97,7 +97,7 @@ impl Step for Planar {
             }
             Node::Leaf { .. } => return Self { offset: f64::INFINITY, left, terms: 0 },
         };
-        flat.terms.resize(terms as usize + flat.width, NOTHING);
+        flat.terms.resize(terms as usize + flat.width, ZERO_TERM);
         Self { offset, left, terms }
     }
 
@@ -212,7 +212,7 @@ impl<S: Step> Flat<S> {
         let count = tree.nodes().len();
         let mut flat = Self {
             steps: Vec::with_capacity(count),
-            terms: vec![NOTHING; width],
+            terms: vec![ZERO_TERM; width],
             width,
             path_lengths: Vec::with_capacity(count),
             leaves: Vec::with_capacity(count),

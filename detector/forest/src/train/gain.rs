@@ -23,7 +23,7 @@ pub(super) struct Gain {
     squares: Vec<f64>,
     /// For a split after each of the sorted values, the combined standard deviation that is left, times the
     /// number of values.
-    rests: Vec<f64>,
+    remaining: Vec<f64>,
 }
 
 impl Gain {
@@ -34,9 +34,9 @@ impl Gain {
         self.sort(values);
         let whole = self.sum()?;
         self.part(criterion, whole);
-        let (at, rest) = self.least_rest()?;
+        let (at, remaining_deviation) = self.least_remaining()?;
         let (low, high) = (self.sorted[at], self.sorted[at + 1]);
-        Some((low + (high - low) / 2.0, 1.0 - rest / whole.spread()))
+        Some((low + (high - low) / 2.0, 1.0 - remaining_deviation / whole.spread()))
     }
 
     /// Fills in `sorted`. The values are sorted as whole numbers, which is much faster.
@@ -68,24 +68,24 @@ impl Gain {
         Some(side)
     }
 
-    /// Fills in `rests`.
+    /// Fills in `remaining`.
     fn part(&mut self, criterion: Criterion, whole: Side) {
-        self.rests.clear();
-        self.rests.resize(self.sorted.len() - 1, 0.0);
+        self.remaining.clear();
+        self.remaining.resize(self.sorted.len() - 1, 0.0);
         let sums = self.sums.iter().zip(&self.squares);
-        for ((rest, (&sum, &squares)), at) in self.rests.iter_mut().zip(sums).zip(0u32..) {
+        for ((remaining_deviation, (&sum, &squares)), at) in self.remaining.iter_mut().zip(sums).zip(0u32..) {
             let left = Side { count: f64::from(at.cast_signed()) + 1.0, sum, squares };
-            *rest = criterion.rest(left, whole.without(left));
+            *remaining_deviation = criterion.remaining_deviation(left, whole.without(left));
         }
     }
 
     /// The index of the value after which a split leaves the least, and how much it leaves. A split needs two
     /// different values.
-    fn least_rest(&self) -> Option<(usize, f64)> {
+    fn least_remaining(&self) -> Option<(usize, f64)> {
         let mut least = (0, f64::INFINITY);
-        for (at, (pair, &rest)) in self.sorted.windows(2).zip(&self.rests).enumerate() {
-            if rest < least.1 && pair[0] < pair[1] {
-                least = (at, rest);
+        for (at, (pair, &remaining_deviation)) in self.sorted.windows(2).zip(&self.remaining).enumerate() {
+            if remaining_deviation < least.1 && pair[0] < pair[1] {
+                least = (at, remaining_deviation);
             }
         }
         (least.1 < f64::INFINITY).then_some(least)
@@ -113,7 +113,7 @@ impl Side {
 }
 
 impl Criterion {
-    fn rest(self, left: Side, right: Side) -> f64 {
+    fn remaining_deviation(self, left: Side, right: Side) -> f64 {
         match self {
             Self::Pooled => left.spread() + right.spread(),
             Self::Averaged => {
@@ -191,11 +191,11 @@ mod tests {
             let of = |split_value: f64| {
                 let (left, right): (Vec<f64>, Vec<f64>) = values.iter().partition(|&&value| value <= split_value);
                 let share = left.len() as f64 / values.len() as f64;
-                let rest = match criterion {
+                let remaining_deviation = match criterion {
                     Criterion::Averaged => f64::midpoint(plain(&left), plain(&right)),
                     Criterion::Pooled => share * plain(&left) + (1.0 - share) * plain(&right),
                 };
-                1.0 - rest / plain(&values)
+                1.0 - remaining_deviation / plain(&values)
             };
             prop_assert!((gain - of(split_value)).abs() < 1e-6);
             let greatest = values.iter().copied().fold(f64::MIN, f64::max);

@@ -6,10 +6,10 @@ use crate::train::params::Mode;
 use crate::tree::path_length::{PathLength, average_path_length, fixed};
 
 /// The least share of a node's range that a child is counted with: cells have no more digits.
-const THINNEST: f64 = 1.0 / (1 << 24) as f64;
+const MIN_RANGE_SHARE: f64 = 1.0 / (1 << 24) as f64;
 /// The least and the greatest value of a product of adjusted steps. A score halves with each c(sample size)
 /// units, about 10, so a greater product would make no difference.
-const PRODUCTS: [f64; 2] = [f64::EPSILON, 200.0];
+const PRODUCT_BOUNDS: [f64; 2] = [f64::EPSILON, 200.0];
 
 /// The value of a path from the root up to the current node.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +33,7 @@ impl LeafValue {
     /// The value after one more step, to the side that has the share `rows` of the node's rows and the share
     /// `range` of its range, both in (0, 1).
     pub(crate) fn step(self, rows: f64, range: f64) -> Self {
-        let range = range.max(THINNEST);
+        let range = range.max(MIN_RANGE_SHARE);
         // The expected step is about 1, as an edge is; towards 0 where few rows take much of the range.
         let adjusted = || 2.0 / (1.0 + 0.5 * range / rows);
         let value = match self.mode {
@@ -53,7 +53,7 @@ impl LeafValue {
             Mode::Standard | Mode::AveragedGain | Mode::PooledGain | Mode::AdjustedDepth => {
                 self.value + average_path_length(samples)
             }
-            Mode::AdjustedDensity => self.value.clamp(PRODUCTS[0], PRODUCTS[1]),
+            Mode::AdjustedDensity => self.value.clamp(PRODUCT_BOUNDS[0], PRODUCT_BOUNDS[1]),
             Mode::Density => self.value + libm::log(f64::from(samples.max(1))),
         })
     }

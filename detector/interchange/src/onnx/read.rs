@@ -14,7 +14,7 @@ use prost::bytes::Bytes;
 use super::error::{FILE_LIMIT, ReadError};
 use super::formula::{self, Encoder, Formula};
 use super::graph::{Attributes, Constant, Graph};
-use super::{cost, own, proto, steps};
+use super::{cost, exported, proto, steps};
 use crate::budget::Budget;
 use crate::imported::Imported;
 use crate::preprocessing::COLUMNS_LIMIT;
@@ -35,8 +35,8 @@ pub(crate) fn read(bytes: &[u8], budget: &Budget) -> Result<Imported> {
     }
     budget.allocate(bytes.len().saturating_add(cost::of_model(bytes)?))?;
     let model = proto::Model::decode(Bytes::copy_from_slice(bytes))?;
-    if own::is_ours(&model) {
-        return own::read(model, budget);
+    if exported::is_exported_here(&model) {
+        return exported::read(model, budget);
     }
     let graph = Graph::of(model, budget)?;
     let formula = Formula::of(&graph)?;

@@ -8,7 +8,7 @@ use clap::Args;
 use thiserror::Error;
 
 use super::model_file::{self, ModelFileError};
-use crate::lifecycle::load::apart::{self, ImportError};
+use crate::lifecycle::load::import_process::{self, ImportError};
 
 /// Write a model of another system's forest: the standard input to the standard output. `run` starts it for a file that
 /// it loads.
@@ -39,10 +39,10 @@ pub enum ImportApartError {
 /// # Errors
 /// The file is no forest, or the model cannot be written.
 pub fn run(args: &ImportApartArgs) -> Result<(), ImportApartError> {
-    apart::limit(args.memory).map_err(ImportError::from)?;
+    import_process::limit(args.memory).map_err(ImportError::from)?;
     let mut bytes = Vec::new();
     let most = interchange::FILE_LIMIT as u64 + 1;
     io::stdin().lock().take(most).read_to_end(&mut bytes).map_err(ImportError::from)?;
-    let model = apart::import(bytes, &args.names)?;
+    let model = import_process::import(bytes, &args.names)?;
     Ok(model_file::write(Path::new("-"), &model)?)
 }

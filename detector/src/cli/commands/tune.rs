@@ -111,7 +111,7 @@ pub fn run(args: &TuneArgs) -> Result<(), TuneError> {
         all.push(tried(args, &name, &base, changes)?);
     }
     same_instants(&mut all);
-    let candidates: Vec<Candidate> = all.into_iter().map(Tried::split).collect();
+    let candidates: Vec<Candidate> = all.into_iter().map(TriedSettings::split).collect();
     for half in [&candidates[0].earlier, &candidates[0].later] {
         half.check().map_err(|why| TuneError::Labels(name.clone(), why))?;
     }
@@ -126,13 +126,13 @@ pub fn run(args: &TuneArgs) -> Result<(), TuneError> {
 }
 
 /// Settings, and the instants that were judged by them.
-struct Tried {
+struct TriedSettings {
     changes: Vec<(&'static str, String)>,
     manifest: Value,
     evaluated: Evaluated,
 }
 
-impl Tried {
+impl TriedSettings {
     fn split(self) -> Candidate {
         let (earlier, later) = self.evaluated.halves();
         Candidate { changes: self.changes, manifest: self.manifest, earlier, later }
@@ -167,7 +167,7 @@ fn tried(
     name: &str,
     base: &Value,
     changes: Vec<(&'static str, String)>,
-) -> Result<Tried, TuneError> {
+) -> Result<TriedSettings, TuneError> {
     let mut manifest = base.clone();
     for (path, value) in &changes {
         let assignment = format!("{path}={value}");
@@ -175,12 +175,12 @@ fn tried(
     }
     let detector = Document::made(&args.manifest, manifest.clone()).detector()?;
     let evaluated = replayed::replay(name, &detector, None, args.duration, None).map_err(Box::new)?.evaluated;
-    Ok(Tried { changes, manifest, evaluated })
+    Ok(TriedSettings { changes, manifest, evaluated })
 }
 
 /// Keep only the instants that all candidates have judged: the further features look back, the later the
 /// verdicts of a recording begin.
-fn same_instants(all: &mut [Tried]) {
+fn same_instants(all: &mut [TriedSettings]) {
     let first =
         all.iter().filter_map(|tried| tried.evaluated.instants.first()).map(|instant| instant.time).max();
     for tried in all {

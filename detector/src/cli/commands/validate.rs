@@ -72,14 +72,14 @@ pub fn run(args: &ValidateArgs) -> Result<(), ValidateError> {
 fn check(path: &Path) -> Result<Vec<Checked>, StdoutError> {
     let folder = if path.is_dir() { Some(manifests(path)) } else { None };
     let checked = match folder {
-        None => vec![(path.to_owned(), expecting_ours(path, checked(path)))],
+        None => vec![(path.to_owned(), require_detector(path, checked(path)))],
         Some(Err(error)) => {
             vec![(path.to_owned(), Checked::Broken(vec![format!("{}: {error}", path.display())]))]
         }
         Some(Ok(files)) => {
             let checked = files.into_iter().map(|file| (file.clone(), checked(&file)));
             let ours: Vec<_> = checked.filter(|(_, checked)| !matches!(checked, Checked::Other(_))).collect();
-            if ours.is_empty() { vec![(path.to_owned(), nothing_in(path))] } else { ours }
+            if ours.is_empty() { vec![(path.to_owned(), no_detector_in(path))] } else { ours }
         }
     };
     for (path, checked) in &checked {
@@ -108,7 +108,7 @@ fn manifests(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn nothing_in(folder: &Path) -> Checked {
+fn no_detector_in(folder: &Path) -> Checked {
     Checked::Broken(vec![format!(
         "{}: expected an AnomalyDetector in a .yaml, .yml or .json file, got none",
         folder.display()
@@ -116,7 +116,7 @@ fn nothing_in(folder: &Path) -> Checked {
 }
 
 /// Refuse a file without a detector. Only files of a folder may have none, not a file that an argument names.
-fn expecting_ours(path: &Path, checked: Checked) -> Checked {
+fn require_detector(path: &Path, checked: Checked) -> Checked {
     match checked {
         Checked::Other(kinds) => Checked::Broken(vec![format!(
             "{}: expected an AnomalyDetector, got kind {}",
@@ -138,11 +138,11 @@ fn rules_broken_in(path: &Path) -> Result<Checked, FileError> {
     let text = text(path)?;
     let refused = |source| FileError::Refused { path: path.to_owned(), source };
     let documents = manifest::documents(&text).map_err(refused)?;
-    if !documents.iter().any(is_ours) {
+    if !documents.iter().any(is_detector) {
         return Ok(Checked::Other(documents.iter().map(|other| other["kind"].to_string()).collect()));
     }
     let lines = lines::of(&text);
-    let ours = documents.into_iter().enumerate().filter(|(_, document)| is_ours(document));
+    let ours = documents.into_iter().enumerate().filter(|(_, document)| is_detector(document));
     let (mut notes, mut broken) = (Vec::new(), Vec::new());
     for (i, document) in ours {
         let queries = no_promql(&document);
@@ -187,7 +187,7 @@ fn memory_note(path: &Path, detector: &Valid) -> Option<String> {
 
 /// Whether a document is an AnomalyDetector or was meant to be one: it has the kind AnomalyDetector, the
 /// group `anomaly.dev`, or no kind.
-fn is_ours(document: &Value) -> bool {
+fn is_detector(document: &Value) -> bool {
     let group =
         document["apiVersion"].as_str().and_then(|version| version.split_once('/')).map(|(group, _)| group);
     document["kind"] == "AnomalyDetector" || group == Some("anomaly.dev") || document["kind"].is_null()

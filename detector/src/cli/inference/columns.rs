@@ -119,15 +119,17 @@ impl Columns {
         let time = found.time.column;
         for column in (0..sample.header.len()).filter(|column| *column != time) {
             match found.what(sample, column) {
-                What::Number => values.push(column),
-                What::Label if found.label.is_none() => found.label = Some(sample.name(column).to_owned()),
-                What::Words => {
+                ColumnKind::Number => values.push(column),
+                ColumnKind::Label if found.label.is_none() => {
+                    found.label = Some(sample.name(column).to_owned());
+                }
+                ColumnKind::Words => {
                     words.push(column);
                     found.leave_out(sample, column, "text");
                 }
-                What::Label => found.leave_out(sample, column, "a second label"),
-                What::Index => found.leave_out(sample, column, "counts the rows"),
-                What::Nothing => found.leave_out(sample, column, "empty"),
+                ColumnKind::Label => found.leave_out(sample, column, "a second label"),
+                ColumnKind::Index => found.leave_out(sample, column, "counts the rows"),
+                ColumnKind::Nothing => found.leave_out(sample, column, "empty"),
             }
         }
         match (&*words, &*values) {
@@ -142,22 +144,22 @@ impl Columns {
         self.left_out.push(format!("{} ({why})", sample.name(column)));
     }
 
-    fn what(&self, sample: &Sample, column: usize) -> What {
+    fn what(&self, sample: &Sample, column: usize) -> ColumnKind {
         let mut values = Vec::new();
         for cell in sample.cells(column) {
             match self.numbers.read(cell) {
                 Ok(value) => values.extend(value),
-                Err(_) => return What::Words,
+                Err(_) => return ColumnKind::Words,
             }
         }
         let counts =
             || values.len() > 2 && values.windows(2).all(|pair| (pair[1] - pair[0] - 1.0).abs() < 1e-9);
         let is_binary = || values.iter().all(|value| [0.0, 1.0].contains(value));
         match values.first() {
-            None => What::Nothing,
-            Some(_) if sample.is_called(column, &LABEL_NAMES) && is_binary() => What::Label,
-            Some(_) if counts() => What::Index,
-            Some(_) => What::Number,
+            None => ColumnKind::Nothing,
+            Some(_) if sample.is_called(column, &LABEL_NAMES) && is_binary() => ColumnKind::Label,
+            Some(_) if counts() => ColumnKind::Index,
+            Some(_) => ColumnKind::Number,
         }
     }
 
@@ -264,7 +266,7 @@ impl Columns {
 }
 
 /// The kind of a column other than the time.
-enum What {
+enum ColumnKind {
     Number,
     Label,
     Index,

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::ingest::status::{Counters, Fate};
+use crate::ingest::status::{Counters, ReadingOutcome};
 
 fn at(second: f64) -> Timestamp {
     Timestamp::from_nanosecond((second * 1e9) as i128).unwrap()
@@ -23,10 +23,10 @@ struct Bench {
 
 impl Bench {
     fn new(sensors: usize, lateness: u64, now: f64) -> Self {
-        let status = Arc::new(SourceStatus::new("pushed", Counters::unseen()));
+        let status = Arc::new(SourceStatus::new("pushed", Counters::unexported()));
         let (staleness, lateness) = (Duration::from_secs(3), Duration::from_secs(lateness));
-        let lane = Lane { status: status.clone(), sensors, staleness, lateness };
-        let alignment = Alignment::new(vec![lane], SignedDuration::from_secs(1), None, at(now));
+        let timing = SourceTiming { status: status.clone(), sensors, staleness, lateness };
+        let alignment = Alignment::new(vec![timing], SignedDuration::from_secs(1), None, at(now));
         Self { alignment, status }
     }
 
@@ -43,8 +43,8 @@ impl Bench {
             for (sensor, value) in aligned.readings.values.iter().enumerate() {
                 match (aligned.carried.contains(&sensor), value) {
                     (true, Some(_)) => {}
-                    (_, None) => self.status.settle(Fate::Missing),
-                    (false, Some(_)) => self.status.settle(Fate::Scored),
+                    (_, None) => self.status.record_outcome(ReadingOutcome::Missing),
+                    (false, Some(_)) => self.status.record_outcome(ReadingOutcome::Scored),
                 }
             }
             due.push((aligned.readings.time.as_second(), aligned.readings.values));
@@ -156,15 +156,15 @@ fn a_reading_of_next_year_is_refused_in_a_sentence() {
 
 #[test]
 fn an_instant_waits_for_what_each_source_says_is_complete_but_not_for_ever() {
-    let status = |name| Arc::new(SourceStatus::new(name, Counters::unseen()));
-    let lane = |name, lateness| Lane {
+    let status = |name| Arc::new(SourceStatus::new(name, Counters::unexported()));
+    let timing = |name, lateness| SourceTiming {
         status: status(name),
         sensors: 1,
         staleness: Duration::from_secs(3),
         lateness: Duration::from_secs(lateness),
     };
-    let lanes = vec![lane("asked", 5), lane("pushed", 0)];
-    let mut alignment = Alignment::new(lanes, SignedDuration::from_secs(1), None, at(100.0));
+    let timings = vec![timing("asked", 5), timing("pushed", 0)];
+    let mut alignment = Alignment::new(timings, SignedDuration::from_secs(1), None, at(100.0));
     alignment.add(1, batch(&[reading(0, 100.0, 1.0)]), at(100.0));
     assert_eq!(alignment.next(at(102.0)), None);
     let asked = Batch { readings: vec![reading(0, 100.0, 7.0)], complete_to: Some(at(100.0)), truth: None };

@@ -43,9 +43,9 @@ pub struct Rows {
     delimiter: u8,
     since_row: Arc<AtomicU64>,
     /// Whether messages leave out the content of the file.
-    is_discreet: bool,
+    is_redacted: bool,
     /// Whether the header is not a line of the file, as in NDJSON and Parquet.
-    is_headless: bool,
+    has_no_header_line: bool,
 }
 
 /// Open a file of delimited text, without reading it.
@@ -99,8 +99,8 @@ impl Rows {
             numbers: NumberFormat::default(),
             delimiter,
             since_row,
-            is_discreet: false,
-            is_headless: false,
+            is_redacted: false,
+            has_no_header_line: false,
         };
         if !rows.read()? {
             return Err(refused(None, Problem::Empty));
@@ -131,14 +131,14 @@ impl Rows {
     /// The same rows, with messages that repeat neither cells nor the header: for a file whose content the
     /// readers of the log must not see.
     #[must_use]
-    pub fn discreet(self, is_discreet: bool) -> Self {
-        Self { is_discreet, ..self }
+    pub fn redacted(self, is_redacted: bool) -> Self {
+        Self { is_redacted, ..self }
     }
 
     /// The same rows, of a file that has no line for the header: lines are counted without it.
     #[must_use]
-    pub fn headless(self) -> Self {
-        Self { is_headless: true, ..self }
+    pub fn without_header_line(self) -> Self {
+        Self { has_no_header_line: true, ..self }
     }
 
     /// The names of the columns.
@@ -154,7 +154,7 @@ impl Rows {
         let mut places = (0..self.header.len()).filter(|place| self.header[*place] == name);
         let odd = |place: Option<usize>| {
             let found = self.odd_names.iter().find(|odd| place.is_none_or(|place| place == odd.0))?;
-            let got = if self.is_discreet { "other bytes".to_owned() } else { found.1.clone() };
+            let got = if self.is_redacted { "other bytes".to_owned() } else { found.1.clone() };
             Some(Problem::Encoding { place: format!("the name of column {}", found.0 + 1), got })
         };
         let problem = match (places.next(), places.next()) {
@@ -164,7 +164,7 @@ impl Rows {
             },
             (None, _) if !self.odd_names.is_empty() => odd(None).expect("there is one"),
             (Some(_), Some(_)) => Problem::ManyColumns(name.to_owned()),
-            (None, _) if self.is_discreet => {
+            (None, _) if self.is_redacted => {
                 Problem::NoColumnOf { name: name.to_owned(), count: self.header.len() }
             }
             (None, _) => Problem::NoColumn { name: name.to_owned(), there: self.header.clone() },
@@ -236,7 +236,7 @@ impl Rows {
     pub fn unexpected(&self, column: usize, expected: impl Into<Cow<'static, str>>) -> CsvError {
         let (text, mut expected) = (self.text(column), expected.into());
         let is_odd = self.exact(column).is_none();
-        if self.is_discreet {
+        if self.is_redacted {
             if is_odd {
                 expected = "UTF-8".into();
             }
@@ -255,7 +255,7 @@ impl Rows {
     pub fn refused(&self, problem: Problem) -> CsvError {
         // The reader is past the row and its line end; the message names the line on which the row starts.
         let within: usize = self.row.iter().map(|cell| cell.split(|byte| *byte == b'\n').count() - 1).sum();
-        let line = self.line().saturating_sub(within as u64 + u64::from(self.is_headless));
+        let line = self.line().saturating_sub(within as u64 + u64::from(self.has_no_header_line));
         CsvError { file: self.file.clone(), line: Some(line.max(1)), problem }
     }
 
@@ -272,7 +272,9 @@ impl Rows {
                 Ok(false) => return Ok(false),
                 // In a file that is not text, such as Parquet, each record is a row, also a blank one.
                 Ok(true)
-                    if !self.is_headless && self.row.len() == 1 && self.row[0].trim_ascii().is_empty() => {}
+                    if !self.has_no_header_line
+                        && self.row.len() == 1
+                        && self.row[0].trim_ascii().is_empty() => {}
                 Ok(true) => return Ok(true),
                 Err(error) => return Err(self.broken(error)),
             }
@@ -286,7 +288,7 @@ impl Rows {
             other => Problem::Unreadable(io::Error::other(format!("{other:?}"))),
         };
         // The readers of NDJSON and Parquet write the place into the message.
-        let line = (!self.is_headless).then(|| self.reader.position().line());
+        let line = (!self.has_no_header_line).then(|| self.reader.position().line());
         CsvError { file: self.file.clone(), line, problem }
     }
 }

@@ -52,7 +52,7 @@ impl Pushed {
 
 #[async_trait]
 impl Source for Pushed {
-    fn remembers(&self) -> bool {
+    fn has_history(&self) -> bool {
         false
     }
 

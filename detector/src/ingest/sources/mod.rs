@@ -41,7 +41,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::access::Access;
 use self::http::inlet::Inlet;
-use super::alignment::Lane;
+use super::alignment::SourceTiming;
 use super::reading::{ActiveFault, Readings};
 use super::sensor_check::SensorChecks;
 use super::source::{Clock, Rows, Source, SourceError, Span};
@@ -112,7 +112,7 @@ impl Sources {
             let access = Access { credentials, outgoing: access.outgoing.clone() };
             let (source, inlet) = open(spec, &access, interval, status)?;
             Ok(Opened {
-                lateness: Duration::from(spec.lateness).max(source.patience()),
+                lateness: Duration::from(spec.lateness).max(source.max_response_delay()),
                 source,
                 inlet,
                 status: status.clone(),
@@ -129,8 +129,11 @@ impl Sources {
     /// # Errors
     /// As [`Sources::open`].
     pub fn unreported(detector: &Valid, access: &Access) -> Result<Self, SourceError> {
-        let statuses: Vec<_> =
-            detector.sources().iter().map(|source| Arc::new(SourceStatus::unseen(&source.name))).collect();
+        let statuses: Vec<_> = detector
+            .sources()
+            .iter()
+            .map(|source| Arc::new(SourceStatus::unexported(&source.name)))
+            .collect();
         Self::open(detector, access, &statuses)
     }
 
@@ -145,23 +148,23 @@ impl Sources {
     }
 
     /// Whether there is a history of all sensors.
-    pub fn remember(&self) -> bool {
-        self.all.iter().all(|each| each.source.remembers())
+    pub fn all_have_history(&self) -> bool {
+        self.all.iter().all(|each| each.source.has_history())
     }
 
     /// Whether the history of all sensors reaches into the future.
-    pub fn foresee(&self) -> bool {
-        self.all.iter().all(|each| each.source.foresees())
+    pub fn history_covers_future(&self) -> bool {
+        self.all.iter().all(|each| each.source.history_covers_future())
     }
 
     /// The name of the first source whose history does not reach into the future.
     pub fn first_live(&self) -> Option<&str> {
-        self.all.iter().find(|each| !each.source.foresees()).map(|each| each.status.name())
+        self.all.iter().find(|each| !each.source.history_covers_future()).map(|each| each.status.name())
     }
 
     /// The name of the first source that has no history.
     pub fn first_without_history(&self) -> Option<&str> {
-        self.all.iter().find(|each| !each.source.remembers()).map(|each| each.status.name())
+        self.all.iter().find(|each| !each.source.has_history()).map(|each| each.status.name())
     }
 
     /// The readings of all sensors at the instants of a span.
@@ -211,14 +214,14 @@ impl Sources {
     }
 
     /// The alignment settings of each source.
-    pub fn lanes(&self) -> Vec<Lane> {
-        let lane = |each: &Opened| Lane {
+    pub fn timings(&self) -> Vec<SourceTiming> {
+        let timing = |each: &Opened| SourceTiming {
             status: each.status.clone(),
             sensors: each.sensors,
             staleness: each.staleness,
             lateness: each.lateness,
         };
-        self.all.iter().map(lane).collect()
+        self.all.iter().map(timing).collect()
     }
 
     /// Count one reading of each sensor as arrived: an instant was taken from the history.

@@ -78,7 +78,7 @@ fn unshared(topic: &str) -> &str {
 
 #[async_trait]
 impl Source for Subscription {
-    fn remembers(&self) -> bool {
+    fn has_history(&self) -> bool {
         false
     }
 

@@ -23,7 +23,7 @@ use self::client::{Client, ClientError};
 use super::access::Access;
 use crate::ingest::reading::Readings;
 use crate::ingest::source::{
-    Batch, Feed, LOOK, Reading, Rows, Source, SourceError, Span, aligned, is_set_back,
+    Batch, CLOCK_CHECK_PERIOD, Feed, Reading, Rows, Source, SourceError, Span, aligned, is_set_back,
 };
 use crate::outgoing::Outgoing;
 use crate::wall_clock;
@@ -76,7 +76,7 @@ impl Source for Queries {
         Ok(Box::new(history))
     }
 
-    fn patience(&self) -> Duration {
+    fn max_response_delay(&self) -> Duration {
         Duration::try_from(self.delay).unwrap_or_default() + GRACE
     }
 
@@ -110,7 +110,7 @@ impl Queries {
             if is_set_back(instant, now - self.delay, interval) {
                 instant = aligned(now - self.delay, interval);
             }
-            tokio::time::sleep(Duration::try_from(wait).unwrap_or_default().min(LOOK)).await;
+            tokio::time::sleep(Duration::try_from(wait).unwrap_or_default().min(CLOCK_CHECK_PERIOD)).await;
         }
     }
 }

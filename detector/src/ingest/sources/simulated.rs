@@ -57,7 +57,7 @@ impl SimulatedSource {
 
 #[async_trait]
 impl Source for SimulatedSource {
-    fn foresees(&self) -> bool {
+    fn history_covers_future(&self) -> bool {
         true
     }
 
@@ -67,7 +67,7 @@ impl Source for SimulatedSource {
     }
 
     /// A row is sent one interval before it is due.
-    fn patience(&self) -> Duration {
+    fn max_response_delay(&self) -> Duration {
         Duration::from_secs(1)
     }
 

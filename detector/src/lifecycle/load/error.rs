@@ -8,7 +8,7 @@ use crd::contract::Rejected;
 use crd::status::Reason;
 use thiserror::Error;
 
-use super::apart::ApartError;
+use super::import_process::ImportProcessError;
 use crate::model::model::ModelError;
 use crate::model::names::list;
 use crate::outgoing::{AddressRefused, OutgoingError};
@@ -108,7 +108,7 @@ pub enum LoadError {
     Model(#[from] ModelError),
     /// The file of another system cannot be imported.
     #[error(transparent)]
-    Import(#[from] ApartError),
+    Import(#[from] ImportProcessError),
     /// The HTTP client cannot be set up.
     #[error(transparent)]
     Outgoing(#[from] OutgoingError),

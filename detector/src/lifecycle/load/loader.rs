@@ -8,7 +8,7 @@ use crd::load::Load;
 use forest::artifact;
 use tokio::runtime::{self, Runtime};
 
-use super::apart::Importer;
+use super::import_process::Importer;
 use super::{LoadError, Mounts, Place, opening, read};
 use crate::lifecycle::backoff::Backoff;
 use crate::lifecycle::store::watched_file::WatchedFile;

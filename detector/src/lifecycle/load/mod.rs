@@ -12,7 +12,7 @@ mod client;
 /// Fetches objects from S3 and compatible servers.
 mod s3;
 /// Another system's file -> our artifact, by a separate process.
-pub mod apart;
+pub mod import_process;
 /// Bytes -> a model of the detector's sensors.
 pub mod opening;
 /// Checks for a new model periodically.

@@ -2,11 +2,11 @@
 //! forest.
 
 use crd::Valid;
-use crd::valid::Cut;
+use crd::valid::ThresholdRule;
 use forest::artifact;
 
-use super::apart::Importer;
 use super::error::LoadError;
+use super::import_process::Importer;
 use super::limits::most_bytes;
 use crate::model::model::Model;
 
@@ -30,9 +30,9 @@ pub fn model(
     if model.sensors() != sensors {
         return Err(LoadError::Columns { sensors, columns: model.sensors().to_vec() });
     }
-    match detector.cut() {
-        Cut::Score(score) => Ok(model.with_threshold_score(score)?),
-        Cut::Contamination(_) | Cut::AlertsPerDay { .. } => Ok(model),
+    match detector.threshold_rule() {
+        ThresholdRule::Score(score) => Ok(model.with_threshold_score(score)?),
+        ThresholdRule::Contamination(_) | ThresholdRule::AlertsPerDay { .. } => Ok(model),
     }
 }
 

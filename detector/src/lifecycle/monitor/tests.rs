@@ -181,7 +181,7 @@ fn a_model_that_is_there_goes_on_after_what_was_seen() {
     };
     assert_eq!(go_on(None), [360, 420, 480, 540], "as after the training");
     let mut started = first;
-    started.stream.foreseen().unwrap().take(2).for_each(|readings| {
+    started.stream.as_scheduled().unwrap().take(2).for_each(|readings| {
         started.scorer.judge(&readings.unwrap());
     });
     let snapshot = started.scorer.state().unwrap();
@@ -198,7 +198,7 @@ fn what_happened_while_nobody_watched_is_filled_in_where_the_source_knows_it() {
     let later = resume(&detector, model, Some(&snapshot), at(1_000_400), Explain::Never).unwrap();
     assert_eq!(later.gap, Duration::ZERO);
     // The resumed scorer is the same as one that was never interrupted.
-    let instants = whole.stream.foreseen().unwrap().map(Result::unwrap);
+    let instants = whole.stream.as_scheduled().unwrap().map(Result::unwrap);
     for readings in instants.take_while(|readings| readings.time < at(1_000_400)) {
         whole.scorer.judge(&readings);
     }

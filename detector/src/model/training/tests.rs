@@ -1,4 +1,4 @@
-use crd::valid::Cut;
+use crd::valid::ThresholdRule;
 
 use super::*;
 
@@ -85,14 +85,14 @@ fn the_end_of_the_history_that_was_asked_for_is_kept_and_makes_another_model() {
 
 #[test]
 fn a_model_says_why_it_may_not_be_trusted_and_most_say_nothing() {
-    assert!(learned(&readings(2000, 50), None).warnings(Cut::Contamination(0.02)).is_empty());
+    assert!(learned(&readings(2000, 50), None).warnings(ThresholdRule::Contamination(0.02)).is_empty());
     let mut still = readings(50, i64::MAX);
     for (second, reading) in still.iter_mut().enumerate() {
         reading.values = vec![Some(7.0).filter(|_| second % 3 == 0)];
     }
     let model = learned(&still, None);
     assert_eq!(
-        model.warnings(Cut::alerts_per_day(2.0)),
+        model.warnings(ThresholdRule::alerts_per_day(2.0)),
         [
             "17 rows are few to train on: 64 or more are better",
             "nothing ever varied in speed: any change there will look anomalous",
@@ -100,8 +100,9 @@ fn a_model_says_why_it_may_not_be_trusted_and_most_say_nothing() {
             "threshold.alertsPerDay 2 cannot be promised: every tree has learned from all 17 samples, so none is left to measure by; learn from more samples than sampleSize",
         ]
     );
-    let kept = Model::open(model.bytes().to_vec()).unwrap().report(Cut::Contamination(0.02)).warnings;
-    assert_eq!((&kept[1], kept.len()), (&model.warnings(Cut::Score(0.5))[1], 4));
+    let kept =
+        Model::open(model.bytes().to_vec()).unwrap().report(ThresholdRule::Contamination(0.02)).warnings;
+    assert_eq!((&kept[1], kept.len()), (&model.warnings(ThresholdRule::Score(0.5))[1], 4));
     assert!(kept[3].starts_with("threshold.contamination 0.02 calls no sample anomalous"), "{kept:?}");
 }
 
@@ -109,7 +110,7 @@ fn a_model_says_why_it_may_not_be_trusted_and_most_say_nothing() {
 fn of_the_warnings_of_an_imported_model_only_so_many_letters_are_kept() {
     let mut artifact = Artifact::from_bytes(learned(&readings(500, 50), None).bytes()).unwrap();
     artifact.metadata.training.warnings = vec!["ü".repeat(1000); 100];
-    let warnings = Model::new(artifact).unwrap().warnings(Cut::Score(0.5));
+    let warnings = Model::new(artifact).unwrap().warnings(ThresholdRule::Score(0.5));
     assert_eq!(warnings, vec!["ü".repeat(500); 8]);
 }
 

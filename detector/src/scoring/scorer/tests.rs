@@ -133,7 +133,7 @@ fn a_model_that_looks_back_waits_for_its_past() {
 fn what_no_model_can_judge_is_refused_and_forgotten() {
     let mut scorer = scorer("{features: [Value, Difference]}", "policy: Skip");
     scorer.judge(&readings(1, [Some(10.5), Some(-11.0)]));
-    assert_eq!(scorer.judge(&readings(2, [Some(1e300), Some(-11.0)])), Outcome::Unjudgeable(1e300));
+    assert_eq!(scorer.judge(&readings(2, [Some(1e300), Some(-11.0)])), Outcome::InvalidValue(1e300));
     assert!(!anomalous(&scorer.judge(&readings(3, [Some(10.4), Some(-11.2)]))));
 }
 

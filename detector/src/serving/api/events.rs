@@ -9,13 +9,13 @@ use crd::contract::{EventReport, SensorEventReport};
 use jiff::Timestamp;
 
 use super::error::ApiError;
-use super::limit::{Asked, within};
+use super::limit::{LimitQuery, within};
 use crate::alerting::event::REMEMBERED;
 use crate::serving::pieces;
 use crate::serving::state::State;
 
 /// The handler.
-pub(super) async fn newest(state: Data<State>, asked: Asked) -> Result<HttpResponse, ApiError> {
+pub(super) async fn newest(state: Data<State>, asked: LimitQuery) -> Result<HttpResponse, ApiError> {
     let (most, since) = within(REMEMBERED, asked)?;
     let of_process = state.events(most).into_iter().map(Event::Process);
     let of_sensors = state.sensor_events(most).into_iter().map(Event::Sensor);

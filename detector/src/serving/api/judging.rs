@@ -16,7 +16,7 @@ use super::answer::{AT_ONCE, Answer, Started, whole};
 use super::error::ApiError;
 use super::judgement_json::{Detailed, bare};
 use super::push::{decompressed, encoding, is_plain};
-use crate::model::judge::Unjudgeable;
+use crate::model::judge::InvalidValue;
 use crate::scoring::scorer::Scorer;
 use crate::serving::body::{self, Body, SMALL};
 use crate::serving::budget::Held;
@@ -152,7 +152,7 @@ async fn large(
 fn next(scorer: &Scorer, values: &[f64], detail: bool) -> Result<HttpResponse, ApiError> {
     let too_early =
         || ApiError::NotReady("the model looks back on readings that have not come yet".to_owned());
-    let refused = |Unjudgeable(value)| {
+    let refused = |InvalidValue(value)| {
         let why = format!("too far from the readings before to be judged: {value}");
         ApiError::Unprocessable("value".to_owned(), why)
     };

@@ -18,7 +18,7 @@ pub(super) struct Limit {
 }
 
 /// The query, or actix's error if it is not valid.
-pub(super) type Asked = Result<Query<Limit>, actix_web::Error>;
+pub(super) type LimitQuery = Result<Query<Limit>, actix_web::Error>;
 
 fn hundred() -> usize {
     100
@@ -26,7 +26,7 @@ fn hundred() -> usize {
 
 /// The number of newest items, 1 to `most`, by default 100; and the time after which they must be, by default
 /// any.
-pub(super) fn within(most: usize, asked: Asked) -> Result<(usize, Timestamp), ApiError> {
+pub(super) fn within(most: usize, asked: LimitQuery) -> Result<(usize, Timestamp), ApiError> {
     let asked = asked.ok().filter(|asked| (1..=most).contains(&asked.limit));
     let asked =
         asked.ok_or_else(|| ApiError::Malformed(format!("expected ?limit= of 1 to {most}, or nothing")))?;

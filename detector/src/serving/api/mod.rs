@@ -71,70 +71,70 @@ use error::ApiError;
 /// The routes of the predict port. Expects `Data<State>`.
 pub fn configure_predict(config: &mut ServiceConfig) {
     config
-        .service(takes("/predict", predict::predict))
-        .service(shows("/v1/models", v1::models))
-        .service(takes("/v1/models/{model}:predict", v1::predict))
-        .service(takes("/v1/models/{model}:explain", v1::explain))
-        .service(shows("/v1/models/{model}", v1::model))
-        .service(shows("/v2", v2::server))
-        .service(shows("/v2/health/live", v2::live))
-        .service(shows("/v2/health/ready", v2::ready))
-        .service(shows("/v2/models/{model}", v2::model))
-        .service(shows("/v2/models/{model}/ready", v2::model_ready))
-        .service(takes("/v2/models/{model}/infer", v2::infer))
-        .service(shows("/v2/models/{model}/versions/{version}", v2::model_version))
-        .service(shows("/v2/models/{model}/versions/{version}/ready", v2::version_ready))
-        .service(takes("/v2/models/{model}/versions/{version}/infer", v2::infer_version))
-        .service(takes("/inference.GRPCInferenceService/{method}", v2::grpc::call))
-        .service(takes("/readings", readings::push))
-        .service(takes("/api/v1/write", remote_write::write))
-        .service(takes("/v1/metrics", otlp::metrics))
-        .service(shows("/verdicts", verdicts::newest))
-        .service(shows("/verdicts/stream", verdict_stream::follow))
-        .service(shows("/history", history::past))
-        .service(shows("/events", events::newest))
-        .service(shows("/", page::page))
-        .service(shows("/page/{file}", page::file))
-        .service(shows("/openapi.json", page::openapi))
+        .service(post_route("/predict", predict::predict))
+        .service(get_route("/v1/models", v1::models))
+        .service(post_route("/v1/models/{model}:predict", v1::predict))
+        .service(post_route("/v1/models/{model}:explain", v1::explain))
+        .service(get_route("/v1/models/{model}", v1::model))
+        .service(get_route("/v2", v2::server))
+        .service(get_route("/v2/health/live", v2::live))
+        .service(get_route("/v2/health/ready", v2::ready))
+        .service(get_route("/v2/models/{model}", v2::model))
+        .service(get_route("/v2/models/{model}/ready", v2::model_ready))
+        .service(post_route("/v2/models/{model}/infer", v2::infer))
+        .service(get_route("/v2/models/{model}/versions/{version}", v2::model_version))
+        .service(get_route("/v2/models/{model}/versions/{version}/ready", v2::version_ready))
+        .service(post_route("/v2/models/{model}/versions/{version}/infer", v2::infer_version))
+        .service(post_route("/inference.GRPCInferenceService/{method}", v2::grpc::call))
+        .service(post_route("/readings", readings::push))
+        .service(post_route("/api/v1/write", remote_write::write))
+        .service(post_route("/v1/metrics", otlp::metrics))
+        .service(get_route("/verdicts", verdicts::newest))
+        .service(get_route("/verdicts/stream", verdict_stream::follow))
+        .service(get_route("/history", history::past))
+        .service(get_route("/events", events::newest))
+        .service(get_route("/", page::page))
+        .service(get_route("/page/{file}", page::file))
+        .service(get_route("/openapi.json", page::openapi))
         .default_service(web::to(no_such_path));
 }
 
 /// The routes of the metrics port. Expects `Data<State>`.
 pub fn configure_metrics(config: &mut ServiceConfig) {
     config
-        .service(shows("/livez", operations::live))
-        .service(shows("/readyz", operations::ready))
-        .service(shows("/startupz", operations::started))
-        .service(shows("/status", operations::status))
-        .service(shows("/notifications", operations::notifications))
-        .service(shows("/metrics", operations::metrics))
-        .service(shows("/model", operations::model))
+        .service(get_route("/livez", operations::live))
+        .service(get_route("/readyz", operations::ready))
+        .service(get_route("/startupz", operations::started))
+        .service(get_route("/status", operations::status))
+        .service(get_route("/notifications", operations::notifications))
+        .service(get_route("/metrics", operations::metrics))
+        .service(get_route("/model", operations::model))
         .default_service(web::to(no_such_path));
 }
 
 /// A route for POST.
-fn takes<F, A>(path: &str, handler: F) -> Resource
+fn post_route<F, A>(path: &str, handler: F) -> Resource
 where
     F: Handler<A>,
     A: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    others(web::resource(path).route(web::post().to(handler)), "POST, OPTIONS")
+    with_other_methods(web::resource(path).route(web::post().to(handler)), "POST, OPTIONS")
 }
 
 /// A route for GET and HEAD. HEAD is GET without the body (RFC 9110, section 9.3.2), which the server omits.
-fn shows<F, A>(path: &str, handler: F) -> Resource
+fn get_route<F, A>(path: &str, handler: F) -> Resource
 where
     F: Handler<A>,
     A: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
     let resource = web::resource(path).route(web::get().to(handler.clone())).route(web::head().to(handler));
-    others(resource, "GET, HEAD, OPTIONS")
+    with_other_methods(resource, "GET, HEAD, OPTIONS")
 }
 
 /// Answer all other methods: OPTIONS with the allowed methods, any other one with an error.
-fn others(resource: Resource, allowed: &'static str) -> Resource {
+fn with_other_methods(resource: Resource, allowed: &'static str) -> Resource {
     resource.default_service(web::to(move |request: HttpRequest| async move {
         if request.method() == Method::OPTIONS {
             return Ok(HttpResponse::NoContent().insert_header((ALLOW, allowed)).finish());

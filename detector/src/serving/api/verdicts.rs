@@ -5,13 +5,13 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 
 use super::error::ApiError;
-use super::limit::{Asked, within};
+use super::limit::{LimitQuery, within};
 use crate::serving::pieces;
 use crate::serving::state::{REMEMBERED, State};
 use crate::serving::verdict_json::VerdictJson;
 
 /// The handler.
-pub(super) async fn newest(state: Data<State>, asked: Asked) -> Result<HttpResponse, ApiError> {
+pub(super) async fn newest(state: Data<State>, asked: LimitQuery) -> Result<HttpResponse, ApiError> {
     let (most, since) = within(REMEMBERED, asked)?;
     let verdicts = state.verdicts(most, since);
     Ok(pieces::list("verdicts", verdicts, move |verdict, out| {

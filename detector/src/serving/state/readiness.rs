@@ -35,7 +35,7 @@ impl State {
                     self.rejected.lock().as_ref().map_or(String::new(), |why| format!(": {}", why.message));
                 Err(format!("the model is not loaded yet{why}"))
             }
-            Phase::Serving => self.audible(),
+            Phase::Serving => self.check_verdicts_arrive(),
             // Pushed readings to train on must be able to arrive.
             Phase::WarmingUp { seconds_left: Some(_), .. } => Ok(()),
             Phase::WarmingUp { have, need, .. } => {
@@ -46,7 +46,7 @@ impl State {
     }
 
     /// Check whether verdicts are made as expected; if not, return one sentence on why.
-    fn audible(&self) -> Result<(), String> {
+    fn check_verdicts_arrive(&self) -> Result<(), String> {
         let Some(silent) = self.silence.too_long() else { return Ok(()) };
         let away = self.sources.iter().map(|source| source.report()).find(|source| !source.connected);
         let why = match away {

@@ -15,7 +15,7 @@ pub(super) struct FileJudged {
     /// Judges the instants again by another threshold.
     pub(super) rethreshold: Box<dyn Fn(Evaluated, f64) -> Rethresholded>,
     /// The content of the report, if a report is requested.
-    pub(super) report: Option<Shown>,
+    pub(super) report: Option<ReportContent>,
 }
 
 /// Instants that were judged again by another threshold.
@@ -26,13 +26,13 @@ pub(super) struct Rethresholded {
 }
 
 /// The content of a report, except the figures.
-pub(super) struct Shown {
+pub(super) struct ReportContent {
     pub(super) recording: Recording,
     pub(super) model: Vec<(String, String)>,
     pub(super) warnings: Vec<String>,
 }
 
-impl Shown {
+impl ReportContent {
     /// Keep the last instants of the recording, with the verdicts by another threshold.
     #[must_use]
     pub(super) fn rejudged(self, later: &Rethresholded, threshold: f64) -> Self {

@@ -8,7 +8,7 @@ use crd::Valid;
 
 use super::args::EvaluateArgs;
 use super::error::EvaluateError;
-use super::judged::{FileJudged, Rethresholded, Shown};
+use super::judged::{FileJudged, ReportContent, Rethresholded};
 use crate::cli::commands::model_file;
 use crate::cli::figures::instants::{Evaluated, Instant, Judged, Promised};
 use crate::cli::manifest::{Document, shown};
@@ -49,10 +49,10 @@ pub(super) fn judged(
     let recording = args.report.as_ref().map(|_| Recording::of_detector(&detector, args.explain()));
     let name = shown(manifest);
     let Replayed { evaluated, recording, model } = replay(&name, &detector, model, args.duration, recording)?;
-    let report = recording.map(|recording| Shown {
+    let report = recording.map(|recording| ReportContent {
         recording,
-        model: model_card::lines(&model, Some(detector.cut())),
-        warnings: model.warnings(detector.cut()),
+        model: model_card::lines(&model, Some(detector.threshold_rule())),
+        warnings: model.warnings(detector.threshold_rule()),
     });
     let rethreshold = Box::new(move |evaluated, score| by_threshold(&detector, evaluated, score));
     Ok(FileJudged { name, evaluated, rethreshold, report })
@@ -138,7 +138,7 @@ fn is_simulated(detector: &Valid) -> bool {
 }
 
 fn promised(detector: &Valid, seconds_apart: f64) -> Option<Promised> {
-    let promise = threshold::promise(detector.cut(), seconds_apart)?;
+    let promise = threshold::promise(detector.threshold_rule(), seconds_apart)?;
     Some(if promise.counts_readings() {
         Promised::Share(promise.share())
     } else {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args::EvaluateArgs;
 use super::error::EvaluateError;
-use super::judged::{FileJudged, Rethresholded, Shown};
+use super::judged::{FileJudged, ReportContent, Rethresholded};
 use crate::cli::commands::model_file;
 use crate::cli::figures::instants::{Evaluated, Instant, Judged, Promised};
 use crate::cli::manifest::shown;
@@ -39,7 +39,7 @@ pub(super) fn judged(args: &EvaluateArgs, model: &Path, input: &Path) -> Result<
         None => table.labels(),
         Some(file) => labels(args, file, input, by_row.len())?,
     };
-    let report = args.report.as_ref().map(|_| Shown {
+    let report = args.report.as_ref().map(|_| ReportContent {
         recording: Recording::of_table(
             scorer.model().sensors(),
             &cells,

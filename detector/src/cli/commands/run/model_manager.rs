@@ -74,9 +74,9 @@ pub(super) struct ModelManager {
     backoff: Backoff,
     /// The threads that train: half of the cores, so that the other half answers requests.
     pool: ThreadPool,
-    unpinned: Option<Rejected>,
-    unloaded: Option<Rejected>,
-    untrained: Option<Rejected>,
+    pin_rejection: Option<Rejected>,
+    load_rejection: Option<Rejected>,
+    training_rejection: Option<Rejected>,
 }
 
 impl ModelManager {
@@ -116,9 +116,9 @@ impl ModelManager {
             past: None,
             backoff: Backoff::default(),
             pool: pool.map_err(|error| RunError::Start(io::Error::other(error)))?,
-            unpinned: start.rejected.clone(),
-            unloaded: None,
-            untrained: None,
+            pin_rejection: start.rejected.clone(),
+            load_rejection: None,
+            training_rejection: None,
             state: state.clone(),
         })
     }
@@ -138,7 +138,7 @@ impl ModelManager {
         let run = move || {
             let _running = running;
             while !self.updates.is_closed() {
-                self.look_or_say_why();
+                self.look_catching_panics();
                 thread::sleep(look);
             }
         };
@@ -148,7 +148,7 @@ impl ModelManager {
 
     /// Look once. A panic is logged, and the next look follows after a pause: a bug in rarely run code must
     /// not stop the detector.
-    fn look_or_say_why(&mut self) {
+    fn look_catching_panics(&mut self) {
         if catch_unwind(AssertUnwindSafe(|| self.look())).is_err() {
             self.past = None;
             let pause = self.backoff.failed(Instant::now(), Duration::MAX);
@@ -164,7 +164,8 @@ impl ModelManager {
         }
         self.load();
         self.train();
-        let rejected = self.unpinned.as_ref().or(self.unloaded.as_ref()).or(self.untrained.as_ref());
+        let rejected =
+            self.pin_rejection.as_ref().or(self.load_rejection.as_ref()).or(self.training_rejection.as_ref());
         self.state.reject(rejected.cloned());
     }
 
@@ -205,7 +206,7 @@ impl ModelManager {
             self.note(note);
         }
         let (chosen, rejected) = self.requirements.choose(&fitting);
-        self.unpinned = rejected;
+        self.pin_rejection = rejected;
         let Some(model) = chosen else { return };
         let newer =
             self.serving.as_ref().is_none_or(|serving| model.data_end_time() >= serving.data_end_time());
@@ -220,17 +221,17 @@ impl ModelManager {
         let Some(loader) = &mut self.loader else { return };
         match loader.look(&self.state.detector) {
             Ok(Found::Nothing) => {}
-            Ok(Found::Same) => self.unloaded = None,
+            Ok(Found::Same) => self.load_rejection = None,
             Ok(Found::Model(model)) => {
-                self.unloaded = None;
+                self.load_rejection = None;
                 self.adopt(model, None);
             }
             Err(error) => {
                 let rejected = error.rejected();
-                if self.unloaded.as_ref() != Some(&rejected) {
+                if self.load_rejection.as_ref() != Some(&rejected) {
                     self.note(format!("model.load: {error}; it is tried again"));
                 }
-                self.unloaded = Some(rejected);
+                self.load_rejection = Some(rejected);
             }
         }
     }
@@ -252,7 +253,7 @@ impl ModelManager {
         match trained {
             Ok(model) => {
                 self.backoff.succeeded();
-                self.untrained = None;
+                self.training_rejection = None;
                 self.adopt(Arc::new(model), Some(began.elapsed()));
             }
             Err(error) => {
@@ -260,7 +261,7 @@ impl ModelManager {
                 let pause = self.backoff.failed(Instant::now(), Duration::MAX).as_secs();
                 let message = format!("the training failed, the current model keeps serving: {error}");
                 self.note(format!("{message}; it is tried again in {pause}s"));
-                self.untrained = Some(Rejected { reason: Reason::TrainingFailed, message });
+                self.training_rejection = Some(Rejected { reason: Reason::TrainingFailed, message });
             }
         }
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crd::Valid;
-use crd::valid::Cut;
+use crd::valid::ThresholdRule;
 
 use super::error::RunError;
 use crate::ingest::reading::Readings;
@@ -20,7 +20,7 @@ use crate::scoring::scorer::Outcome;
 pub(super) struct ReportFile {
     path: PathBuf,
     title: String,
-    cut: Cut,
+    cut: ThresholdRule,
     recording: Recording,
     /// The model that serves, once there is one.
     pub(super) model: Option<Arc<Model>>,
@@ -29,7 +29,13 @@ pub(super) struct ReportFile {
 impl ReportFile {
     pub(super) fn new(path: &Path, detector: &Valid) -> Self {
         let recording = Recording::of_detector(detector, Explain::Anomalies);
-        Self { path: path.to_owned(), title: detector.name(), cut: detector.cut(), recording, model: None }
+        Self {
+            path: path.to_owned(),
+            title: detector.name(),
+            cut: detector.threshold_rule(),
+            recording,
+            model: None,
+        }
     }
 
     pub(super) fn push(&mut self, readings: &Readings, outcome: &Outcome) {

@@ -65,7 +65,7 @@ pub(super) async fn serve(
     });
     let (result, drain) = tokio::select! {
         result = start_and_score(args, &state, start, record) => (result, Duration::ZERO),
-        is_sent_to = stop.asked() => {
+        is_sent_to = stop.wait_for_stop() => {
             let drain = Duration::from(args.drain).max(LEAST_DRAIN);
             (Ok(()), if is_sent_to { drain } else { Duration::ZERO })
         }
@@ -119,10 +119,10 @@ async fn start_and_score(
     state.reject(start.rejected.clone());
     let open = Sources::open(&state.detector, &args.access()?, state.sources());
     let sources = Arc::new(open.map_err(MonitorError::from)?);
-    sources.inlets().into_iter().for_each(|inlet| state.take_in(inlet));
+    sources.inlets().into_iter().for_each(|inlet| state.set_inlet(inlet));
     let directory = start.directory.as_ref();
-    let kept = if sources.remember() { None } else { Some(Arc::new(kept(directory, state))) };
-    let begin = Begin { state, sources: &sources, kept: kept.as_deref() };
+    let kept = if sources.all_have_history() { None } else { Some(Arc::new(kept(directory, state))) };
+    let begin = Startup { state, sources: &sources, kept: kept.as_deref() };
     let (updates, mut coming) = mpsc::unbounded_channel();
     let past = (sources.clone(), kept.clone());
     let model_manager = ModelManager::new(args, state, past, updates, &start)?;
@@ -140,7 +140,7 @@ async fn start_and_score(
     };
     state.serve(&started.scorer, started.took.unwrap_or_default());
     state.restored(started.gap);
-    if sources.foresee() {
+    if sources.history_covers_future() {
         sources.set_connected(None);
     }
     if let (Some(events), None) = (events, started.took) {
@@ -153,7 +153,7 @@ async fn start_and_score(
     state.silence.expect(sources.clock() == Clock::Wall && !is_pushed_to);
     let Started { scorer, stream, .. } = started;
     tokio::select! {
-        result = attend(state, record, scorer, stream, kept.as_deref(), coming) => result,
+        result = judge_loop(state, record, scorer, stream, kept.as_deref(), coming) => result,
         result = store_snapshots(start.directory, state) => result,
     }
 }
@@ -173,13 +173,13 @@ fn kept(directory: Option<&StateDirectory>, state: &State) -> Buffer {
 }
 
 /// The parts that a start needs: the shared state, the sources and the buffer.
-struct Begin<'a> {
+struct Startup<'a> {
     state: &'a Data<State>,
     sources: &'a Arc<Sources>,
     kept: Option<&'a Buffer>,
 }
 
-impl Begin<'_> {
+impl Startup<'_> {
     /// Start with this model; without one, train one.
     async fn with(&self, model: Option<Arc<Model>>, snapshot: Option<Snapshot>) -> Result<Started, RunError> {
         match (model, self.kept) {
@@ -217,7 +217,7 @@ impl Begin<'_> {
                     tokio::time::sleep(pauses.next_pause()).await;
                 }
                 // A server may have more readings later; the readings of a recording do not change.
-                Err(MonitorError::Model(error)) if !self.sources.foresee() => {
+                Err(MonitorError::Model(error)) if !self.sources.history_covers_future() => {
                     let message = format!("{error}; it is tried again");
                     tracing::warn!("{message}");
                     self.state.training_failed(message);
@@ -332,7 +332,7 @@ async fn store_snapshots(directory: Option<StateDirectory>, state: &Data<State>)
 }
 
 /// Judge one instant after another, each when it is due, and let new models take over between two instants.
-async fn attend(
+async fn judge_loop(
     state: &State,
     record: &mut Record,
     mut scorer: Scorer,
@@ -357,7 +357,7 @@ async fn attend(
         let due = std::iter::once(first).chain(std::iter::from_fn(|| stream.due()));
         for aligned in due.take(AT_ONCE) {
             let outcome = scorer.judge(&aligned.readings);
-            if let Some(misfit) = scorer.news_of_misfit() {
+            if let Some(misfit) = scorer.new_misfit_warning() {
                 tracing::warn!("model {}: {misfit}", scorer.model().digest());
             }
             let change = advance.outcome(&aligned, &outcome);

@@ -9,7 +9,7 @@ use crd::valid::ModelKind;
 
 use super::args::RunArgs;
 use super::error::RunError;
-use crate::lifecycle::load::apart::Importer;
+use crate::lifecycle::load::import_process::Importer;
 use crate::lifecycle::load::{self, LoadError, Place, opening};
 use crate::lifecycle::store::requirements::ModelRequirements;
 use crate::lifecycle::store::snapshot::Snapshot;

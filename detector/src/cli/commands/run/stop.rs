@@ -36,7 +36,7 @@ impl Stop {
 
     /// Wait for SIGTERM, SIGINT or the end of `--duration`. True for SIGTERM: clients may still send
     /// requests.
-    pub(super) async fn asked(&mut self) -> bool {
+    pub(super) async fn wait_for_stop(&mut self) -> bool {
         let end = async {
             match self.end {
                 Some(end) => tokio::time::sleep_until(end).await,
@@ -64,9 +64,9 @@ pub(super) fn flag() -> io::Result<Arc<AtomicBool>> {
                 Err(error) => return drop(ready.send(Err(error))),
             };
             let _ = ready.send(Ok(()));
-            stop.asked().await;
+            stop.wait_for_stop().await;
             shared.store(true, Ordering::Relaxed);
-            stop.asked().await;
+            stop.wait_for_stop().await;
             std::process::exit(130);
         });
     };

@@ -18,7 +18,7 @@ use std::path::Path;
 use self::args::ScoreArgs;
 use self::error::ScoreError;
 use self::importances::Importances;
-use self::shown::Shown;
+use self::shown::ReportRows;
 use super::model_file::{self, ModelFileError};
 use crate::cli::manifest::shown;
 use crate::cli::score_output::RowFormat;
@@ -45,7 +45,7 @@ pub fn run(args: &ScoreArgs) -> Result<(), ScoreError> {
     let mut table = table(args, &scorer, &columns).map_err(TableScorerError::from)?;
     let unwritable = |source| ModelFileError::Unwritable { path: args.output.clone(), source };
     let output = writer(&args.output).map_err(unwritable)?;
-    let mut shown = args.report.as_ref().map(|_| Shown::default());
+    let mut shown = args.report.as_ref().map(|_| ReportRows::default());
     let written = if args.importances {
         let importances = importances(args, &mut scorer, &mut table)?;
         importances_to(args, &importances, output)

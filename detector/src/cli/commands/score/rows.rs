@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::args::ScoreArgs;
 use super::error::ScoreError;
-use super::shown::Shown;
+use super::shown::ReportRows;
 use crate::cli::cell::{Cell, Column};
 use crate::cli::score_output::RowWriter;
 use crate::ingest::parquet::column_type::ColumnType;
@@ -108,7 +108,7 @@ pub(super) fn rows(
     scorer: &mut TableScorer,
     table: &mut Table,
     output: impl Write + Send,
-    mut shown: Option<&mut Shown>,
+    mut shown: Option<&mut ReportRows>,
 ) -> Result<io::Result<()>, ScoreError> {
     let sensors = scorer.model().sensors().to_vec();
     let mut writer = match RowWriter::new(args.format(), args.header(&sensors, &table.kept_types()), output) {

@@ -11,12 +11,12 @@ use crate::scoring::table_scorer::TableScorer;
 
 /// The rows that a report shows.
 #[derive(Default)]
-pub(super) struct Shown {
+pub(super) struct ReportRows {
     pub(super) cells: Vec<f64>,
     pub(super) judgements: Vec<Option<Judgement>>,
 }
 
-impl Shown {
+impl ReportRows {
     /// The page of the report as HTML.
     pub(super) fn page(
         &self,

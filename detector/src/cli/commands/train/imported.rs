@@ -10,7 +10,7 @@ use super::args::TrainArgs;
 use super::error::TrainError;
 use super::trained::{Trained, checked};
 use crate::cli::commands::model_file;
-use crate::model::model::{Model, as_they_are};
+use crate::model::model::{Model, plain_pipeline};
 
 /// Import a forest that another system has trained. Its training data is not known, so that its number of
 /// samples is that of one tree.
@@ -36,7 +36,7 @@ pub(super) fn imported(args: &TrainArgs, path: &Path) -> Result<Trained, TrainEr
     };
     let metadata = Metadata {
         columns: names,
-        pipeline: as_they_are(preprocessing),
+        pipeline: plain_pipeline(preprocessing),
         threshold: score.unwrap_or(threshold),
         training,
         ..Metadata::default()

@@ -38,5 +38,5 @@ pub(super) fn trained(args: &TrainArgs, manifest: &Path) -> Result<Trained, Trai
         note(&started.note);
     }
     let model = started.scorer.model().clone();
-    Ok(Trained { warnings: model.warnings(detector.cut()), model, labelled: None })
+    Ok(Trained { warnings: model.warnings(detector.threshold_rule()), model, labelled: None })
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crd::model::Feature;
 use crd::training::ForestMode;
-use crd::valid::Cut;
+use crd::valid::ThresholdRule;
 use forest::{EnsembleParams, Params};
 use jiff::Timestamp;
 
@@ -98,12 +98,14 @@ fn params(args: &TrainArgs) -> Result<EnsembleParams, TrainError> {
     Ok(training::in_mode(params, args.mode))
 }
 
-fn threshold_by(args: &TrainArgs) -> Result<Cut, TrainError> {
+fn threshold_by(args: &TrainArgs) -> Result<ThresholdRule, TrainError> {
     match (args.score, args.alerts_per_day) {
-        (Some(score), _) => Ok(Cut::Score(checked(score)?)),
-        (None, Some(alerts)) if alerts > 0.0 && alerts.is_finite() => Ok(Cut::alerts_per_day(alerts)),
+        (Some(score), _) => Ok(ThresholdRule::Score(checked(score)?)),
+        (None, Some(alerts)) if alerts > 0.0 && alerts.is_finite() => {
+            Ok(ThresholdRule::alerts_per_day(alerts))
+        }
         (None, Some(alerts)) => Err(TrainError::AlertsPerDay(alerts)),
-        (None, None) => Ok(Cut::Contamination(args.contamination.unwrap_or(0.01))),
+        (None, None) => Ok(ThresholdRule::Contamination(args.contamination.unwrap_or(0.01))),
     }
 }
 

@@ -46,7 +46,7 @@ enum Step {
 #[async_trait]
 impl Source for Followed {
     /// The existing rows arrive as live readings when the file is opened.
-    fn remembers(&self) -> bool {
+    fn has_history(&self) -> bool {
         false
     }
 

@@ -48,7 +48,7 @@ impl Source for File {
         Clock::Own { speed: self.spec.speed }
     }
 
-    fn foresees(&self) -> bool {
+    fn history_covers_future(&self) -> bool {
         true
     }
 
@@ -92,7 +92,7 @@ impl Recording {
         let confined = DataDirectory::here().is_confined();
         // In a pod, the file may be a Secret that was mounted beside the recordings, and many people can read
         // the log.
-        let rows = Rows::new(&spec.path, input)?.discreet(confined);
+        let rows = Rows::new(&spec.path, input)?.redacted(confined);
         let rows = RowReader::new(spec, rows, confined)?;
         Ok(Self {
             rows: InOrder::new(rows, spec.out_of_order(), dropped),

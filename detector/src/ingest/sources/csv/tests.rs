@@ -198,7 +198,7 @@ fn what_is_dropped_is_counted_once_however_often_the_recording_is_read() {
     let path = directory.path().join("rows.csv");
     fs::write(&path, "timestamp,value\n1,1\n3,2\n2,3\n1,3\n4,4\n").unwrap();
     let json = format!(r#"{{"path":{path:?},"sensors":[{{"name":"value"}}]}}"#);
-    let status = Arc::new(SourceStatus::unseen("rows"));
+    let status = Arc::new(SourceStatus::unexported("rows"));
     let file = File::open(&serde_json::from_str(&json).unwrap(), Some(status.clone())).unwrap();
     let second = jiff::SignedDuration::from_secs(1);
     for _ in 0..2 {

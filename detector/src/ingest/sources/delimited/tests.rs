@@ -159,10 +159,10 @@ fn another_encoding_is_refused_where_a_cell_is_asked_for_with_its_bytes() {
     assert!(rows.advance().unwrap());
     let got = format!("pump.csv:3: column \"v\": expected UTF-8, got \"\\xb52\": {convert}");
     assert_eq!(error(rows.number(1)), got);
-    let mut discreet = Rows::new("pump.csv", Cursor::new(&latin1[..])).unwrap().discreet(true);
-    assert!(discreet.advance().unwrap());
+    let mut redacted = Rows::new("pump.csv", Cursor::new(&latin1[..])).unwrap().redacted(true);
+    assert!(redacted.advance().unwrap());
     let got = "pump.csv:2: column \"ort\": expected UTF-8, got 4 letters that are none";
-    assert_eq!(error(discreet.words(2).map(str::to_owned)), got);
+    assert_eq!(error(redacted.words(2).map(str::to_owned)), got);
     let named = Rows::new("pump.csv", Cursor::new(b"t,W\xe4rme\n1,2\n")).unwrap();
     let got = format!("pump.csv:1: the name of column 2: expected UTF-8, got \"W\\xe4rme\": {convert}");
     assert_eq!(error(named.column("Wärme")), got);
@@ -241,8 +241,8 @@ proptest! {
 }
 
 #[test]
-fn a_discreet_message_repeats_nothing_of_the_file() {
-    let mut rows = rows("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0\n").unwrap().discreet(true);
+fn a_redacted_message_repeats_nothing_of_the_file() {
+    let mut rows = rows("-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0\n").unwrap().redacted(true);
     assert!(rows.advance().unwrap());
     assert_eq!(error(rows.column("time")), "pump.csv:1: no column \"time\" among the 1 of the first line");
     assert_eq!(

@@ -68,7 +68,10 @@ fn a_changed_threshold_gives_the_very_model_that_a_training_by_it_gives() {
         let with_threshold = ModelRequirements::new(&spec).fitted(trained()).unwrap();
         assert_eq!(with_threshold.digest(), model(&spec, 1000).digest(), "{threshold}");
         assert_ne!(with_threshold.digest(), trained().digest());
-        assert_eq!(with_threshold.report(spec.cut()).origin, Some(crd::status::Origin::Rethresholded));
+        assert_eq!(
+            with_threshold.report(spec.threshold_rule()).origin,
+            Some(crd::status::Origin::Rethresholded)
+        );
     }
     let same = ModelRequirements::new(&detector("{}", SHARE)).fitted(trained()).unwrap();
     assert_eq!(same.digest(), trained().digest());

@@ -8,7 +8,7 @@ use super::bounded::Bounded;
 use super::datatype::Datatype;
 use super::numbers::Numbers;
 use super::output::{Output, Tensor};
-use super::rows::{Given, shown};
+use super::rows::{InputTensor, shown};
 use crate::excerpt::{MAX_EXCERPT, excerpt};
 use crate::serving::budget::Held;
 
@@ -141,7 +141,7 @@ pub(super) fn tensors(
     Err(ApiError::Malformed(format!("expected no bytes after the last tensor, got {}", binary.len())))
 }
 
-impl Given for JsonTensor<'_> {
+impl InputTensor for JsonTensor<'_> {
     fn name(&self) -> &str {
         &self.input.name
     }

@@ -20,7 +20,7 @@ pub(super) enum Cells {
 }
 
 /// A tensor of a request, in JSON or protobuf.
-pub(super) trait Given {
+pub(super) trait InputTensor {
     /// The name of the input or of a column.
     fn name(&self) -> &str;
 
@@ -38,7 +38,7 @@ pub(super) trait Given {
 ///
 /// # Errors
 /// The tensors do not match the model's columns, or their numbers do not match their shapes.
-pub(super) fn cells<T: Given>(
+pub(super) fn cells<T: InputTensor>(
     model: &Model,
     inputs: Vec<T>,
     most_rows: usize,
@@ -84,7 +84,7 @@ pub(super) fn shown(name: &str) -> String {
 }
 
 /// The numbers of a tensor, which must be as many as its shape has.
-fn numbers<T: Given>(input: T, held: &mut Held) -> Result<Vec<f64>, ApiError> {
+fn numbers<T: InputTensor>(input: T, held: &mut Held) -> Result<Vec<f64>, ApiError> {
     let (name, shape) = (shown(input.name()), input.shape().to_vec());
     let length = shape.iter().try_fold(1_usize, |length, dimension| length.checked_mul(*dimension));
     let numbers = input.numbers(held)?;
@@ -96,7 +96,7 @@ fn numbers<T: Given>(input: T, held: &mut Held) -> Result<Vec<f64>, ApiError> {
 }
 
 /// The number of rows, if each column has its own tensor.
-fn column_length<T: Given>(model: &Model, inputs: &[T]) -> Result<usize, ApiError> {
+fn column_length<T: InputTensor>(model: &Model, inputs: &[T]) -> Result<usize, ApiError> {
     let columns = model.columns();
     let refused = |why: String| ApiError::Unprocessable("inputs".to_owned(), why);
     let Some(first) = inputs.first().filter(|_| inputs.len() == columns) else {

@@ -8,7 +8,7 @@ use super::super::super::expected::MAX_NAMED;
 use super::super::datatype::Datatype;
 use super::super::output::{Output, Tensor};
 use super::super::request::{MAX_DIMENSIONS, MAX_ID, MAX_OUTPUTS, wanted_tensor};
-use super::super::rows::{Given, shown};
+use super::super::rows::{InputTensor, shown};
 use crate::excerpt::{MAX_EXCERPT, excerpt};
 use crate::ingest::sources::http::wire::{Fields, Value, WireError};
 use crate::serving::budget::Held;
@@ -175,7 +175,7 @@ impl<'a> ProtoTensor<'a> {
     }
 }
 
-impl Given for ProtoTensor<'_> {
+impl InputTensor for ProtoTensor<'_> {
     fn name(&self) -> &str {
         self.name
     }

@@ -16,22 +16,22 @@ const OBJECT: usize = 1 << 10;
 pub(super) fn check(json: &[u8]) -> Result<(), ArtifactError> {
     let left = Cell::new(Some(MAX_HEADER_MEMORY));
     // The result is not needed: where the JSON has an error, the reader stops too, and takes no more memory.
-    let _ = Weight(&left).deserialize(&mut serde_json::Deserializer::from_slice(json));
-    left.get().map(|_| ()).ok_or(ArtifactError::HeaderTooHeavy)
+    let _ = MemoryCounter(&left).deserialize(&mut serde_json::Deserializer::from_slice(json));
+    left.get().map(|_| ()).ok_or(ArtifactError::HeaderMemory)
 }
 
 /// A visitor that counts values and keeps none of them; it has the number of bytes that are left.
 #[derive(Clone, Copy)]
-struct Weight<'c>(&'c Cell<Option<usize>>);
+struct MemoryCounter<'c>(&'c Cell<Option<usize>>);
 
-impl Weight<'_> {
+impl MemoryCounter<'_> {
     fn add<E: Error>(self, bytes: usize) -> Result<(), E> {
         self.0.set(self.0.get().and_then(|left| left.checked_sub(bytes)));
         self.0.get().map(|_| ()).ok_or_else(|| E::custom("too much"))
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Weight<'_> {
+impl<'de> DeserializeSeed<'de> for MemoryCounter<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -39,7 +39,7 @@ impl<'de> DeserializeSeed<'de> for Weight<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Weight<'_> {
+impl<'de> Visitor<'de> for MemoryCounter<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,7 +95,7 @@ mod tests {
         let list = |value: &str, count: usize| format!("[{}0]", format!("{value},").repeat(count));
         assert!(check(list("0.5", 200_000).as_bytes()).is_ok());
         for heavy in [list("{}", 50_000), list("[]", 900_000), list("\"\"", 900_000)] {
-            assert!(matches!(check(heavy.as_bytes()), Err(ArtifactError::HeaderTooHeavy)));
+            assert!(matches!(check(heavy.as_bytes()), Err(ArtifactError::HeaderMemory)));
         }
     }
 

@@ -201,6 +201,7 @@ async fn lines_in_are_lines_out_whatever_their_number() {
         ("[5,-3]\n\n[5]\n", 422, "line 3: expected 2 numbers, one a column, got 1"),
         ("[5,-3]\n{\"flow\":1}", 422, "line 2.pressure: expected a finite number, got nothing"),
         ("7", 422, "line 1: expected an array of 2 numbers, got 7"),
+        ("[5,-3]\n\n[1e300,5]\n", 422, "line 3[0]: expected a finite number, got 1e+300"),
         ("[5,-3][5,-3]", 400, "line 1: expected JSON: trailing characters at line 1 column 7"),
     ] {
         let header = [("content-type", "application/jsonl")];

@@ -1,11 +1,13 @@
 //! A model that outlives its pods, on a real cluster with the operator installed by its chart:
-//! `tests/on-cluster lasting`.
+//! `tests/on-cluster persistence`.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use crate::place::{Place, SYSTEM, condition, operator_pods, restart_operator, sample, until};
+use crate::test_namespace::{
+    SYSTEM, TestNamespace, condition, operator_pods, restart_operator, sample, until,
+};
 use http::Request;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
@@ -20,19 +22,19 @@ const KILLS: usize = 20;
 /// The pods of a detector, and the number of trainings that each of their processes has reported, by pod and
 /// restart.
 struct Ledger<'a> {
-    place: &'a Place,
+    namespace: &'a TestNamespace,
     name: &'a str,
     processes: BTreeMap<(String, i32), u64>,
 }
 
 impl<'a> Ledger<'a> {
-    fn new(place: &'a Place, name: &'a str) -> Self {
-        Self { place, name, processes: BTreeMap::new() }
+    fn new(namespace: &'a TestNamespace, name: &'a str) -> Self {
+        Self { namespace, name, processes: BTreeMap::new() }
     }
 
     async fn pods(&self) -> Vec<Pod> {
         let of_detector = ListParams::default().labels(&format!("app.kubernetes.io/instance={}", self.name));
-        let pods = self.place.pods().list(&of_detector).await.unwrap().items;
+        let pods = self.namespace.pods().list(&of_detector).await.unwrap().items;
         pods.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).collect()
     }
 
@@ -57,9 +59,9 @@ impl<'a> Ledger<'a> {
     }
 
     async fn report(&self, pod: &Pod) -> Option<Value> {
-        let (namespace, name) = (&self.place.namespace, pod.name_any());
+        let (namespace, name) = (&self.namespace.name, pod.name_any());
         let path = format!("/api/v1/namespaces/{namespace}/pods/{name}:8000/proxy/status");
-        self.place.client.request(Request::get(path).body(Vec::new()).unwrap()).await.ok()
+        self.namespace.client.request(Request::get(path).body(Vec::new()).unwrap()).await.ok()
     }
 
     fn trainings(&self) -> u64 {
@@ -69,7 +71,7 @@ impl<'a> Ledger<'a> {
     /// Delete a pod without warning.
     async fn kill(&self, pod: &Pod) {
         let at_once = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
-        self.place.pods().delete(&pod.name_any(), &at_once).await.unwrap();
+        self.namespace.pods().delete(&pod.name_any(), &at_once).await.unwrap();
     }
 }
 
@@ -102,21 +104,21 @@ fn another_image() -> String {
     std::env::var("ANOTHER_IMAGE").unwrap_or_else(|_| "localhost/anomaly-detector:dev".to_owned())
 }
 
-async fn replicas(place: &Place, count: usize) {
+async fn replicas(namespace: &TestNamespace, count: usize) {
     let scale = Patch::Merge(json!({"spec": {"replicas": count}}));
-    place.detectors().patch_scale("pump", &PatchParams::default(), &scale).await.unwrap();
+    namespace.detectors().patch_scale("pump", &PatchParams::default(), &scale).await.unwrap();
 }
 
 /// Change the image for the detectors, as an upgrade of the operator does. Return the image before.
-async fn upgrade_operator(place: &Place, image: &str) -> String {
-    set_variable(place, "DETECTOR_IMAGE", image).await
+async fn upgrade_operator(namespace: &TestNamespace, image: &str) -> String {
+    set_variable(namespace, "DETECTOR_IMAGE", image).await
 }
 
 /// Change one of the operator's settings. Return the value before.
-async fn set_variable(place: &Place, name: &str, value: &str) -> String {
-    place.must_be_alone();
+async fn set_variable(namespace: &TestNamespace, name: &str, value: &str) -> String {
+    namespace.must_be_alone();
     let deployments: Api<DynamicObject> =
-        Api::namespaced_with(place.client.clone(), SYSTEM, &Kind::Deployment.resource());
+        Api::namespaced_with(namespace.client.clone(), SYSTEM, &Kind::Deployment.resource());
     let operator = deployments.list(&ListParams::default()).await.unwrap().items.remove(0);
     let container = &operator.data["spec"]["template"]["spec"]["containers"][0];
     let variables = container["env"].as_array().unwrap();
@@ -124,10 +126,10 @@ async fn set_variable(place: &Place, name: &str, value: &str) -> String {
     let before = variables[at]["value"].as_str().unwrap().to_owned();
     let patch = json!([{"op": "replace", "path": format!("/spec/template/spec/containers/0/env/{at}/value"), "value": value}]);
     let patch = Patch::<()>::Json(serde_json::from_value(patch).unwrap());
-    let old = operator_pods(&place.client).await.remove(0).uid();
+    let old = operator_pods(&namespace.client).await.remove(0).uid();
     deployments.patch(&operator.name_any(), &PatchParams::default(), &patch).await.unwrap();
     until("upgraded operator", async || {
-        let pods = operator_pods(&place.client).await;
+        let pods = operator_pods(&namespace.client).await;
         (pods.len() == 1 && pods[0].uid() != old && is_ready(&pods[0])).then_some(())
     })
     .await;
@@ -135,16 +137,16 @@ async fn set_variable(place: &Place, name: &str, value: &str) -> String {
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: tests/on-cluster lasting"]
+#[ignore = "needs a cluster: tests/on-cluster persistence"]
 async fn one_training_serves_whatever_happens_to_its_pods() {
-    let place = Place::alone("lasting").await;
+    let namespace = TestNamespace::alone("persistence").await;
     let mut manifest = sample("quickstart.yaml", "pump");
     manifest["spec"]["replicas"] = json!(REPLICAS);
-    place.apply(&manifest).await.unwrap();
-    let detector = place.ready("pump").await;
+    namespace.apply(&manifest).await.unwrap();
+    let detector = namespace.ready("pump").await;
     let digest = detector["status"]["model"]["digest"].as_str().unwrap().to_owned();
     assert_eq!(detector["status"]["model"]["origin"], "Trained");
-    let mut ledger = Ledger::new(&place, "pump");
+    let mut ledger = Ledger::new(&namespace, "pump");
     ledger.all_serve(&digest, REPLICAS).await;
     assert_eq!(ledger.trainings(), 1, "the others began with what the first had trained");
 
@@ -157,7 +159,7 @@ async fn one_training_serves_whatever_happens_to_its_pods() {
         let pods = ledger.pods().await;
         kill_process_of(&pods[0]);
         until("restarted container", async || {
-            (restarts(&place.pods().get(&pods[0].name_any()).await.ok()?) == 1).then_some(())
+            (restarts(&namespace.pods().get(&pods[0].name_any()).await.ok()?) == 1).then_some(())
         })
         .await;
         ledger.all_serve(&digest, REPLICAS).await;
@@ -171,17 +173,17 @@ async fn one_training_serves_whatever_happens_to_its_pods() {
     }
     ledger.all_serve(&digest, REPLICAS).await;
 
-    replicas(&place, 0).await;
+    replicas(&namespace, 0).await;
     let at_rest = |detector: &Value| condition(detector, "Ready").1 == "ScaledToZero";
-    place.detector_once("pump", "is scaled to zero", at_rest).await;
-    replicas(&place, REPLICAS).await;
+    namespace.detector_once("pump", "is scaled to zero", at_rest).await;
+    replicas(&namespace, REPLICAS).await;
     ledger.all_serve(&digest, REPLICAS).await;
 
-    restart_operator(&place).await;
+    restart_operator(&namespace).await;
     ledger.all_serve(&digest, REPLICAS).await;
 
     let before = ledger.pods().await;
-    let image = upgrade_operator(&place, &another_image()).await;
+    let image = upgrade_operator(&namespace, &another_image()).await;
     until("pods of the new image", async || {
         let pods = ledger.pods().await;
         let is_old = |pod: &Pod| before.iter().any(|old| old.uid() == pod.uid());
@@ -189,48 +191,48 @@ async fn one_training_serves_whatever_happens_to_its_pods() {
     })
     .await;
     ledger.all_serve(&digest, REPLICAS).await;
-    upgrade_operator(&place, &image).await;
-    place.ready("pump").await;
+    upgrade_operator(&namespace, &image).await;
+    namespace.ready("pump").await;
     until("pods of the old image", async || (ledger.pods().await.len() == REPLICAS).then_some(())).await;
     ledger.all_serve(&digest, REPLICAS).await;
 
-    let detector = place.ready("pump").await;
+    let detector = namespace.ready("pump").await;
     assert_eq!(detector["status"]["model"]["digest"], *digest);
     assert_eq!(ledger.trainings(), 1, "of {} processes", ledger.processes.len());
     println!("figures: processes={} trainings={}", ledger.processes.len(), ledger.trainings());
-    place.leave().await;
+    namespace.delete().await;
 }
 
 /// Whether the detector's Deployment is replacing its pods.
-async fn rolls_out(place: &Place, name: &str) -> bool {
-    let deployment = place.api(Kind::Deployment).get(name).await.unwrap();
+async fn rolls_out(namespace: &TestNamespace, name: &str) -> bool {
+    let deployment = namespace.api(Kind::Deployment).get(name).await.unwrap();
     is_rolling_out(deployment.metadata.generation, &deployment.data)
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: tests/on-cluster lasting"]
+#[ignore = "needs a cluster: tests/on-cluster persistence"]
 async fn an_upgrade_replaces_the_pods_of_one_detector_after_the_other_where_that_is_the_limit() {
-    let place = Place::alone("rollouts").await;
+    let namespace = TestNamespace::alone("rollouts").await;
     let names = ["a", "b", "c", "d"];
     for name in names {
-        place.apply(&sample("quickstart.yaml", name)).await.unwrap();
+        namespace.apply(&sample("quickstart.yaml", name)).await.unwrap();
     }
     let mut before = Vec::new();
     for name in names {
-        place.ready(name).await;
-        before.extend(place.pod_uids(name).await);
+        namespace.ready(name).await;
+        before.extend(namespace.pod_uids(name).await);
     }
-    let limit = set_variable(&place, "MAX_CONCURRENT_ROLLOUTS", "1").await;
-    let image = upgrade_operator(&place, &another_image()).await;
+    let limit = set_variable(&namespace, "MAX_CONCURRENT_ROLLOUTS", "1").await;
+    let image = upgrade_operator(&namespace, &another_image()).await;
     let (mut most, mut has_queued) = (0, false);
     let began = std::time::Instant::now();
     loop {
         let (mut rolling, mut done) = (0, 0);
         for name in names {
-            let detector = json!(place.detectors().get(name).await.unwrap());
+            let detector = json!(namespace.detectors().get(name).await.unwrap());
             has_queued |= condition(&detector, "Ready").1 == "RolloutQueued";
-            rolling += usize::from(rolls_out(&place, name).await);
-            let pods = place.pod_uids(name).await;
+            rolling += usize::from(rolls_out(&namespace, name).await);
+            let pods = namespace.pod_uids(name).await;
             let is_new = pods.len() == 1 && !before.contains(&pods[0]);
             done += usize::from(is_new && condition(&detector, "Ready").0 == "True");
         }
@@ -243,50 +245,50 @@ async fn an_upgrade_replaces_the_pods_of_one_detector_after_the_other_where_that
     }
     assert!(has_queued, "the others said that they wait");
     assert_eq!(most, 1, "rollouts at once");
-    set_variable(&place, "MAX_CONCURRENT_ROLLOUTS", &limit).await;
-    upgrade_operator(&place, &image).await;
-    place.leave().await;
+    set_variable(&namespace, "MAX_CONCURRENT_ROLLOUTS", &limit).await;
+    upgrade_operator(&namespace, &image).await;
+    namespace.delete().await;
 }
 
 #[tokio::test]
-#[ignore = "needs a cluster: tests/on-cluster lasting"]
+#[ignore = "needs a cluster: tests/on-cluster persistence"]
 async fn another_training_and_a_pin_change_what_serves_and_no_pod() {
-    let place = Place::new("retrain").await;
+    let namespace = TestNamespace::new("retrain").await;
     let mut manifest = sample("quickstart.yaml", "pump");
     manifest["spec"]["replicas"] = json!(2);
-    place.apply(&manifest).await.unwrap();
-    let first = digest_of(&place.ready("pump").await);
-    let mut ledger = Ledger::new(&place, "pump");
+    namespace.apply(&manifest).await.unwrap();
+    let first = digest_of(&namespace.ready("pump").await);
+    let mut ledger = Ledger::new(&namespace, "pump");
     ledger.all_serve(&first, 2).await;
-    let pods = place.pod_uids("pump").await;
+    let pods = namespace.pod_uids("pump").await;
 
     let annotate = Patch::Merge(json!({"metadata": {"annotations": {"anomaly.dev/retrain": "monday"}}}));
-    place.detectors().patch("pump", &PatchParams::default(), &annotate).await.unwrap();
+    namespace.detectors().patch("pump", &PatchParams::default(), &annotate).await.unwrap();
     let has_another = |detector: &Value| digest_of(detector) != first;
-    let second = digest_of(&place.detector_once("pump", "serves another model", has_another).await);
+    let second = digest_of(&namespace.detector_once("pump", "serves another model", has_another).await);
     ledger.all_serve(&second, 2).await;
-    until("kept model", async || place.api(Kind::ConfigMap).get_opt(&kept(&second)).await.unwrap()).await;
+    until("kept model", async || namespace.api(Kind::ConfigMap).get_opt(&kept(&second)).await.unwrap()).await;
 
-    place.edit("pump", json!({"model": {"pinnedDigest": first}})).await;
+    namespace.edit("pump", json!({"model": {"pinnedDigest": first}})).await;
     ledger.all_serve(&first, 2).await;
-    place.edit("pump", json!({"model": {"pinnedDigest": null}})).await;
+    namespace.edit("pump", json!({"model": {"pinnedDigest": null}})).await;
     ledger.all_serve(&second, 2).await;
 
     let unknown = format!("sha256:{}", "0".repeat(64));
-    place.edit("pump", json!({"model": {"pinnedDigest": unknown}})).await;
+    namespace.edit("pump", json!({"model": {"pinnedDigest": unknown}})).await;
     let is_reported = |detector: &Value| condition(detector, "ModelReady").1 == "PinNotFound";
-    let detector = place.detector_once("pump", "misses the pinned model", is_reported).await;
+    let detector = namespace.detector_once("pump", "misses the pinned model", is_reported).await;
     assert_eq!(digest_of(&detector), second, "the current model keeps serving");
-    place.edit("pump", json!({"model": {"pinnedDigest": null}})).await;
-    place.ready("pump").await;
-    assert_eq!(place.pod_uids("pump").await, pods);
+    namespace.edit("pump", json!({"model": {"pinnedDigest": null}})).await;
+    namespace.ready("pump").await;
+    assert_eq!(namespace.pod_uids("pump").await, pods);
 
     // Edits of the pointer by other writers are overwritten.
     let scribble = Patch::Merge(json!({"binaryData": {"model": "c2NyaWJibGU="}}));
-    place.api(Kind::ConfigMap).patch("pump-model", &PatchParams::default(), &scribble).await.unwrap();
+    namespace.api(Kind::ConfigMap).patch("pump-model", &PatchParams::default(), &scribble).await.unwrap();
     until("mended pointer", async || {
         let [pointer, model] = ["pump-model", &kept(&second)].map(str::to_owned);
-        let config_maps = place.api(Kind::ConfigMap);
+        let config_maps = namespace.api(Kind::ConfigMap);
         let (pointer, model) = (config_maps.get(&pointer).await.ok()?, config_maps.get(&model).await.ok()?);
         (pointer.data["binaryData"] == model.data["binaryData"]).then_some(())
     })
@@ -294,17 +296,17 @@ async fn another_training_and_a_pin_change_what_serves_and_no_pod() {
     // An edit that shapes neither the model nor the start of the pods causes no training; a new threshold
     // needs none.
     let trained = ledger.trainings();
-    place.edit("pump", json!({"threshold": {"contamination": 0.03}})).await;
-    place.ready("pump").await;
+    namespace.edit("pump", json!({"threshold": {"contamination": 0.03}})).await;
+    namespace.ready("pump").await;
     let cut = until("one cut on all pods", async || {
-        let detector = json!(place.detectors().get("pump").await.unwrap());
-        (digest_of(&detector) != second && place.pod_uids("pump").await.len() == 2)
+        let detector = json!(namespace.detectors().get("pump").await.unwrap());
+        (digest_of(&detector) != second && namespace.pod_uids("pump").await.len() == 2)
             .then(|| digest_of(&detector))
     })
     .await;
     ledger.all_serve(&cut, 2).await;
     assert_eq!(ledger.trainings(), trained, "a threshold is no reason to train");
-    place.leave().await;
+    namespace.delete().await;
 }
 
 fn digest_of(detector: &Value) -> String {

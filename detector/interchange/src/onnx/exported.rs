@@ -20,14 +20,14 @@ use crate::shown::shown;
 
 type Result<T> = std::result::Result<T, ReadError>;
 
-const NOT_OURS: ReadError =
+const NOT_EXPORTED_HERE: ReadError =
     ReadError::Foreign("or one of `detector export`, which this is not, or not any more");
 
 /// The memory cost of a node while it is read and checked, in bytes.
 const NODE_COST: usize = 128;
 
 /// Whether the model names this project as its producer.
-pub(super) fn is_ours(model: &proto::Model) -> bool {
+pub(super) fn is_exported_here(model: &proto::Model) -> bool {
     model.producer_name == PRODUCER
 }
 
@@ -35,19 +35,19 @@ pub(super) fn is_ours(model: &proto::Model) -> bool {
 pub(super) fn read(mut model: proto::Model, budget: &Budget) -> Result<Imported> {
     let columns: Vec<String> = property(&model, "columns", budget)?
         .and_then(|text| serde_json::from_str(&text).ok())
-        .ok_or(NOT_OURS)?;
+        .ok_or(NOT_EXPORTED_HERE)?;
     let cut: f64 =
-        property(&model, "threshold", budget)?.and_then(|text| text.parse().ok()).ok_or(NOT_OURS)?;
+        property(&model, "threshold", budget)?.and_then(|text| text.parse().ok()).ok_or(NOT_EXPORTED_HERE)?;
     if columns.len() > COLUMNS_LIMIT as usize || !(0.0..=1.0).contains(&cut) {
-        return Err(NOT_OURS);
+        return Err(NOT_EXPORTED_HERE);
     }
     let ensemble = ensemble(&model, columns.len(), budget)?;
     let origin = format!("ONNX by {} {}", PRODUCER, shown(&model.producer_version));
     env!("CARGO_PKG_VERSION").clone_into(&mut model.producer_version);
     budget.allocate(2 * model.encoded_len())?;
-    let again = write::write(&ensemble, cut, &columns).map_err(|_| NOT_OURS)?;
+    let again = write::write(&ensemble, cut, &columns).map_err(|_| NOT_EXPORTED_HERE)?;
     if again != model.encode_to_vec() {
-        return Err(NOT_OURS);
+        return Err(NOT_EXPORTED_HERE);
     }
     Ok(Imported {
         ensemble,
@@ -71,7 +71,7 @@ fn property(model: &proto::Model, key: &str, budget: &Budget) -> Result<Option<S
 }
 
 fn ensemble(model: &proto::Model, columns: usize, budget: &Budget) -> Result<Ensemble> {
-    let graph = model.graph.as_ref().ok_or(NOT_OURS)?;
+    let graph = model.graph.as_ref().ok_or(NOT_EXPORTED_HERE)?;
     let mut trees = None;
     for bytes in &graph.node {
         budget.allocate(cost::of_node(bytes)?)?;
@@ -80,7 +80,7 @@ fn ensemble(model: &proto::Model, columns: usize, budget: &Budget) -> Result<Ens
             trees = Some(Lists::of(&Attributes::of(&node, budget)?)?.trees(budget)?);
         }
     }
-    let trees = trees.ok_or(NOT_OURS)?;
+    let trees = trees.ok_or(NOT_EXPORTED_HERE)?;
     let sample_size = sample_size(scale(graph, budget)?, trees.len())?;
     Ok(Forest::from_trees(columns, sample_size, trees)?.into())
 }
@@ -91,16 +91,16 @@ fn scale(graph: &proto::Graph, budget: &Budget) -> Result<f64> {
         budget.allocate(cost::of_tensor(bytes)?)?;
         let tensor = proto::Tensor::decode(bytes.clone())?;
         if tensor.name == "scale" {
-            let bytes = tensor.raw_data[..].try_into().map_err(|_| NOT_OURS)?;
+            let bytes = tensor.raw_data[..].try_into().map_err(|_| NOT_EXPORTED_HERE)?;
             return Ok(f64::from_le_bytes(bytes));
         }
     }
-    Err(NOT_OURS)
+    Err(NOT_EXPORTED_HERE)
 }
 
 /// The sample size n for which the scale is -1 / (trees * c(n)).
 fn sample_size(scale: f64, trees: usize) -> Result<u32> {
-    samples(-1.0 / scale / trees as f64).ok_or(NOT_OURS)
+    samples(-1.0 / scale / trees as f64).ok_or(NOT_EXPORTED_HERE)
 }
 
 /// The number of samples whose average path length is nearest to `length`.
@@ -141,7 +141,7 @@ impl Lists {
         let count = lists.columns.len();
         let as_many = [&lists.sides[0], &lists.sides[1], &lists.are_leaves[0], &lists.are_leaves[1]];
         let fits = lists.thresholds.len() == count && as_many.iter().all(|list| list.len() == count);
-        if fits { Ok(lists) } else { Err(NOT_OURS) }
+        if fits { Ok(lists) } else { Err(NOT_EXPORTED_HERE) }
     }
 
     fn trees(&self, budget: &Budget) -> Result<Vec<Vec<Node>>> {
@@ -173,9 +173,9 @@ impl Lists {
             }
             let split = place_in(place, self.columns.len())?;
             if !met.insert(split) {
-                return Err(NOT_OURS);
+                return Err(NOT_EXPORTED_HERE);
             }
-            let column = u32::try_from(self.columns[split]).map_err(|_| NOT_OURS)?;
+            let column = u32::try_from(self.columns[split]).map_err(|_| NOT_EXPORTED_HERE)?;
             nodes.push(Node::Split {
                 column,
                 threshold: threshold(self.thresholds[split]),
@@ -199,11 +199,11 @@ impl Lists {
     fn leaf(&self, place: i64, depth: u32) -> Result<Node> {
         let length = self.lengths[place_in(place, self.lengths.len())?] - f64::from(depth);
         // Lengths are rounded sums: the length of a leaf of one sample may come out slightly below 0.
-        Ok(Node::Leaf { samples: samples(length.max(0.0)).ok_or(NOT_OURS)? })
+        Ok(Node::Leaf { samples: samples(length.max(0.0)).ok_or(NOT_EXPORTED_HERE)? })
     }
 }
 
 /// Return `place` as an index into a list of `count` entries, or an error if it is outside.
 fn place_in(place: i64, count: usize) -> Result<usize> {
-    usize::try_from(place).ok().filter(|&place| place < count).ok_or(NOT_OURS)
+    usize::try_from(place).ok().filter(|&place| place < count).ok_or(NOT_EXPORTED_HERE)
 }

@@ -2,7 +2,7 @@
 //! level at the end out. Each vector is measured against the level of its sensors some time before.
 //!
 //! A sensor whose level wanders during the training will wander further, up or down: a warm-up, a tank that
-//! empties, an axle that wears. So the forest is grown from readings as they would look after more wander, in
+//! empties, an axle that wears. So the forest is grown from readings as they would look after more drift, in
 //! both directions. The threshold is made from blocks of time that are judged against the level before them,
 //! never against a level that they are part of: block-wise validation (Bergmeir and Benítez, Information
 //! Sciences 191, 2012).
@@ -27,7 +27,7 @@ const MAX_FOR_THRESHOLD: usize = 8192;
 const STILL: [f64; 2] = [1e-3, 1e-9];
 
 /// The vectors of a training, the values of the sensors, and the running means of these values.
-pub struct Wander<'a> {
+pub struct LevelDrift<'a> {
     recipe: &'a Recipe,
     sensors: usize,
     cells: &'a [f64],
@@ -37,7 +37,7 @@ pub struct Wander<'a> {
     scale: TimeScale,
 }
 
-impl<'a> Wander<'a> {
+impl<'a> LevelDrift<'a> {
     /// Create it from vectors and the values of all sensors at their times, row by row. `None` if there are
     /// too few rows.
     pub fn new(
@@ -49,8 +49,8 @@ impl<'a> Wander<'a> {
     ) -> Option<Self> {
         let rows = values.len() / sensors;
         let lag = (rows / LAG).min(scale.readings as usize).max(1);
-        let wander = |means| Self { recipe, sensors, cells, values, means, lag, scale };
-        (rows >= FEWEST).then(|| wander(means(values, sensors, rows / LEVEL)))
+        let drift = |means| Self { recipe, sensors, cells, values, means, lag, scale };
+        (rows >= FEWEST).then(|| drift(means(values, sensors, rows / LEVEL)))
     }
 
     /// How many sensors there are.
@@ -183,11 +183,11 @@ mod tests {
         let (cells, values) = ramp();
         let recipe = recipe();
         let scale = TimeScale { seconds: 1e6, readings: 1e6 };
-        let wander = Wander::new(&recipe, 1, &cells, &values, scale).unwrap();
+        let drift = LevelDrift::new(&recipe, 1, &cells, &values, scale).unwrap();
         // The newest of four is 1.5 above their mean, and a lag is 12.
-        assert_eq!(wander.as_judged()[..2], [13.5, 1.0]);
-        assert_eq!(wander.for_forest(16..17), [1.5 + 21.0, 1.0, 1.5 - 21.0, 1.0]);
-        assert!((wander.reference(Timestamp::UNIX_EPOCH).centre(0) - 45.5).abs() < 1e-9);
+        assert_eq!(drift.as_judged()[..2], [13.5, 1.0]);
+        assert_eq!(drift.for_forest(16..17), [1.5 + 21.0, 1.0, 1.5 - 21.0, 1.0]);
+        assert!((drift.reference(Timestamp::UNIX_EPOCH).centre(0) - 45.5).abs() < 1e-9);
     }
 
     #[test]
@@ -196,14 +196,14 @@ mod tests {
         let cells: Vec<f64> = values.iter().flat_map(|value| [*value, 0.0]).collect();
         let recipe = recipe();
         let scale = TimeScale { seconds: 10.0, readings: 10.0 };
-        let wander = Wander::new(&recipe, 1, &cells, &values, scale).unwrap();
-        assert!(wander.for_threshold().iter().all(|cell| cell.abs() < 1e-12));
+        let drift = LevelDrift::new(&recipe, 1, &cells, &values, scale).unwrap();
+        assert!(drift.for_threshold().iter().all(|cell| cell.abs() < 1e-12));
     }
 
     #[test]
     fn a_few_vectors_tell_no_level() {
         let (cells, values) = ramp();
         let scale = TimeScale { seconds: 10.0, readings: 10.0 };
-        assert!(Wander::new(&recipe(), 1, &cells[..46], &values[..23], scale).is_none());
+        assert!(LevelDrift::new(&recipe(), 1, &cells[..46], &values[..23], scale).is_none());
     }
 }

@@ -3,24 +3,24 @@
 use http::Request;
 use serde_json::Value;
 
-use super::Place;
+use super::TestNamespace;
 
 /// The active targets of a detector.
-pub async fn targets(place: &Place, name: &str) -> Option<Vec<Value>> {
-    let data = prometheus(place, "targets", &[("state", "active")]).await?;
+pub async fn targets(namespace: &TestNamespace, name: &str) -> Option<Vec<Value>> {
+    let data = prometheus(namespace, "targets", &[("state", "active")]).await?;
     let targets = data["activeTargets"].as_array()?.iter().filter(|target| {
-        target["labels"]["namespace"] == place.namespace.as_str() && target["labels"]["service"] == name
+        target["labels"]["namespace"] == namespace.name.as_str() && target["labels"]["service"] == name
     });
     Some(targets.cloned().collect())
 }
 
 /// The current series of an expression.
-pub async fn query(place: &Place, expression: &str) -> Option<Vec<Value>> {
-    prometheus(place, "query", &[("query", expression)]).await?["result"].as_array().cloned()
+pub async fn query(namespace: &TestNamespace, expression: &str) -> Option<Vec<Value>> {
+    prometheus(namespace, "query", &[("query", expression)]).await?["result"].as_array().cloned()
 }
 
 /// The answer of Prometheus' HTTP API, or `None` while there is none.
-pub async fn prometheus(place: &Place, what: &str, parameters: &[(&str, &str)]) -> Option<Value> {
+pub async fn prometheus(namespace: &TestNamespace, what: &str, parameters: &[(&str, &str)]) -> Option<Value> {
     let parameters: Vec<String> =
         parameters.iter().map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
     let path = format!(
@@ -28,7 +28,7 @@ pub async fn prometheus(place: &Place, what: &str, parameters: &[(&str, &str)]) 
         parameters.join("&")
     );
     let request = Request::get(path).body(Vec::new()).unwrap();
-    let answer: Value = place.client.request(request).await.ok()?;
+    let answer: Value = namespace.client.request(request).await.ok()?;
     assert_eq!(answer["status"], "success", "{answer}");
     Some(answer["data"].clone())
 }

@@ -32,14 +32,14 @@ enum Operator {
 }
 
 /// A namespace on a real cluster, for one test.
-pub struct Place {
+pub struct TestNamespace {
     pub client: Client,
-    pub namespace: String,
+    pub name: String,
     operator: Operator,
 }
 
-impl Place {
-    /// Create a namespace whose name begins with `name`. Other tests run at the same time.
+impl TestNamespace {
+    /// Create a namespace whose name begins with this one. Other tests run at the same time.
     pub async fn new(name: &str) -> Self {
         Self::with(Operator::Shared(OPERATOR.read().await), name).await
     }
@@ -52,38 +52,37 @@ impl Place {
 
     async fn with(operator: Operator, name: &str) -> Self {
         let client = client().await;
-        let namespace = format!("{name}-{}", std::process::id());
+        let name = format!("{name}-{}", std::process::id());
         let labels = json!({"pod-security.kubernetes.io/enforce": "restricted"});
-        let object =
-            serde_json::from_value(json!({"metadata": {"name": namespace, "labels": labels}})).unwrap();
+        let object = serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}})).unwrap();
         Api::<Namespace>::all(client.clone()).create(&PostParams::default(), &object).await.unwrap();
-        Self { client, namespace, operator }
+        Self { client, name, operator }
     }
 
     /// Check that the test has the operator to itself: a function that changes the operator calls this first.
     pub fn must_be_alone(&self) {
-        assert!(matches!(self.operator, Operator::Alone(_)), "{} shares the operator", self.namespace);
+        assert!(matches!(self.operator, Operator::Alone(_)), "{} shares the operator", self.name);
     }
 
     /// Delete the namespace with all its objects. A test that fails does not get here, so that its namespace
     /// can be inspected.
-    pub async fn leave(self) {
+    pub async fn delete(self) {
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
-        namespaces.delete(&self.namespace, &DeleteParams::background()).await.unwrap();
+        namespaces.delete(&self.name, &DeleteParams::background()).await.unwrap();
     }
 
     /// Objects of a kind in this namespace.
     pub fn api(&self, kind: Kind) -> Api<DynamicObject> {
-        Api::namespaced_with(self.client.clone(), &self.namespace, &kind.resource())
+        Api::namespaced_with(self.client.clone(), &self.name, &kind.resource())
     }
 
     pub fn detectors(&self) -> Api<DynamicObject> {
         let resource = ApiResource::erase::<crd::AnomalyDetector>(&());
-        Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+        Api::namespaced_with(self.client.clone(), &self.name, &resource)
     }
 
     pub fn pods(&self) -> Api<Pod> {
-        Api::namespaced(self.client.clone(), &self.namespace)
+        Api::namespaced(self.client.clone(), &self.name)
     }
 
     /// Apply the manifest as `kubectl apply --server-side` does: an unknown field is refused.
@@ -104,7 +103,7 @@ impl Place {
     pub async fn create_secret(&self, name: &str, keys: &[(&str, &str)]) {
         let data: BTreeMap<&str, &str> = keys.iter().copied().collect();
         let object = serde_json::from_value(json!({"metadata": {"name": name}, "stringData": data})).unwrap();
-        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &self.name);
         secrets.create(&PostParams::default(), &object).await.unwrap();
     }
 
@@ -162,7 +161,7 @@ impl Place {
 
     /// The detector's answer to a prediction through its Service.
     pub async fn predict(&self, name: &str, body: &Value) -> Value {
-        let path = format!("/api/v1/namespaces/{}/services/{name}:http/proxy/predict", self.namespace);
+        let path = format!("/api/v1/namespaces/{}/services/{name}:http/proxy/predict", self.name);
         let request = || {
             Request::post(&path)
                 .header("content-type", "application/json")
@@ -235,22 +234,24 @@ pub async fn operator_metric(client: &Client, pod: &str, metric: &str) -> Option
 }
 
 /// Kill the operator's pods without grace period, and wait until a new pod has reconciled every detector.
-pub async fn restart_operator(place: &Place) {
-    place.must_be_alone();
-    let old: Vec<String> = operator_pods(&place.client).await.iter().filter_map(ResourceExt::uid).collect();
+pub async fn restart_operator(namespace: &TestNamespace) {
+    namespace.must_be_alone();
+    let old: Vec<String> =
+        operator_pods(&namespace.client).await.iter().filter_map(ResourceExt::uid).collect();
     let at_once = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
-    let pods: Api<Pod> = Api::namespaced(place.client.clone(), SYSTEM);
-    for pod in operator_pods(&place.client).await {
+    let pods: Api<Pod> = Api::namespaced(namespace.client.clone(), SYSTEM);
+    for pod in operator_pods(&namespace.client).await {
         pods.delete(&pod.name_any(), &at_once).await.unwrap();
     }
     let resource = ApiResource::erase::<crd::AnomalyDetector>(&());
-    let all: Api<DynamicObject> = Api::all_with(place.client.clone(), &resource);
+    let all: Api<DynamicObject> = Api::all_with(namespace.client.clone(), &resource);
     let detectors = all.list_metadata(&ListParams::default()).await.unwrap().items.len() as f64;
     until("new operator that has looked at all detectors", async || {
-        for pod in operator_pods(&place.client).await {
+        for pod in operator_pods(&namespace.client).await {
             let is_new = pod.uid().is_some_and(|uid| !old.contains(&uid));
             let looks =
-                operator_metric(&place.client, &pod.name_any(), "anomaly_operator_reconciles_total{").await;
+                operator_metric(&namespace.client, &pod.name_any(), "anomaly_operator_reconciles_total{")
+                    .await;
             if is_new && looks.is_some_and(|looks| looks >= detectors) {
                 return Some(());
             }

@@ -42,7 +42,7 @@ const SIGXCPU: i32 = 24;
 
 /// Why a foreign file is no model.
 #[derive(Debug, Error)]
-pub enum ApartError {
+pub enum ImportProcessError {
     /// The file is not a forest: the error message of the process that has read it.
     #[error("{0}")]
     Refused(String),
@@ -83,7 +83,12 @@ impl Importer {
     ///
     /// # Errors
     /// The file is not a forest, or needs too much time or memory; or the process cannot be started.
-    pub fn artifact(&self, bytes: Vec<u8>, names: &[String], most: u64) -> Result<Vec<u8>, ApartError> {
+    pub fn artifact(
+        &self,
+        bytes: Vec<u8>,
+        names: &[String],
+        most: u64,
+    ) -> Result<Vec<u8>, ImportProcessError> {
         let memory = memory()?;
         let mut child = self.start(memory, names)?;
         let answer = exchange(&mut child, bytes, most);
@@ -91,7 +96,11 @@ impl Importer {
         let status = child.wait()?;
         let (artifact, sentence) = answer?;
         if status.success() {
-            return if artifact.len() as u64 > most { Err(ApartError::TooLarge(most)) } else { Ok(artifact) };
+            return if artifact.len() as u64 > most {
+                Err(ImportProcessError::TooLarge(most))
+            } else {
+                Ok(artifact)
+            };
         }
         Err(failure(status, &sentence, memory))
     }
@@ -107,9 +116,9 @@ impl Importer {
 }
 
 /// The memory limit of the process, bytes.
-fn memory() -> Result<u64, ApartError> {
+fn memory() -> Result<u64, ImportProcessError> {
     let left = available_memory().map_or(USUAL_MEMORY, |available| available / 4 * 3);
-    if left < LEAST_MEMORY { Err(ApartError::NoMemory(left)) } else { Ok(left) }
+    if left < LEAST_MEMORY { Err(ImportProcessError::NoMemory(left)) } else { Ok(left) }
 }
 
 /// Send the file to the process, and read its answer. It reads to the end before it answers, so neither
@@ -128,17 +137,17 @@ fn exchange(child: &mut Child, bytes: Vec<u8>, most: u64) -> io::Result<(Vec<u8>
 }
 
 /// Why the process has failed: ended by a signal of the kernel, by the allocator, or with an error message.
-fn failure(status: ExitStatus, sentence: &str, memory: u64) -> ApartError {
+fn failure(status: ExitStatus, sentence: &str, memory: u64) -> ImportProcessError {
     use std::os::unix::process::ExitStatusExt;
     match (status.signal(), status.code()) {
-        (Some(SIGXCPU), _) => ApartError::Time,
+        (Some(SIGXCPU), _) => ImportProcessError::Time,
         (_, Some(1)) => {
             let sentence = sentence.trim().trim_start_matches("error: ");
-            ApartError::Refused(
+            ImportProcessError::Refused(
                 sentence.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect(),
             )
         }
-        _ => ApartError::Memory(memory),
+        _ => ImportProcessError::Memory(memory),
     }
 }
 
