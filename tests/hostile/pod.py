@@ -30,6 +30,10 @@ class Failed(Exception):
     """A case that failed. One sentence: what was expected, and what was seen."""
 
 
+class ReadinessLie(Failed):
+    """The detector said that it was ready when it was not, or the reverse."""
+
+
 def check(condition, sentence):
     """The case fails with the sentence unless the condition holds."""
     if not condition:

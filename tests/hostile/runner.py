@@ -17,7 +17,7 @@ sys.path.insert(0, str(HERE))
 
 from case import Command  # noqa: E402
 from loopback import TooLate  # noqa: E402, where pod says it is
-from pod import Failed, Pod  # noqa: E402
+from pod import Failed, Pod, ReadinessLie  # noqa: E402
 
 ENOUGH = 100  # latencies for a case to have a p99 of its own; other cases are judged together, by theme
 
@@ -72,6 +72,7 @@ class Runner:
                 usage, kills = self.on_pod(case)
         except (Failed, TooLate) as failed:
             problem = str(failed)
+            self.figures.readiness_lies += isinstance(failed, ReadinessLie)
         except Exception:  # noqa: BLE001, a case that breaks has failed
             problem = traceback.format_exc(limit=3)
         self.figures.killed += kills
@@ -114,7 +115,6 @@ class Runner:
         is one."""
         if isinstance(result, dict):
             self.figures.lost_requests += result.get("lost_requests", 0)
-            self.figures.readiness_lies += result.get("readiness_lies", 0)
             self.figures.killed += result.get("killed", 0)
             return result.get("usage")
         return None

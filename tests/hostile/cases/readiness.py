@@ -6,7 +6,7 @@ import time
 
 from case import Scenario
 from cases.pods import PODS, manifest
-from pod import Failed, Pod, check, free_port, until
+from pod import Failed, Pod, ReadinessLie, check, free_port, until
 
 SILENT = """apiVersion: anomaly.dev/v1alpha1
 kind: AnomalyDetector
@@ -44,7 +44,7 @@ def lies(what):
         try:
             return what(program) or {}
         except Failed as failed:
-            raise Failed(f"{failed} (a readiness lie)") from None
+            raise ReadinessLie(f"{failed} (a readiness lie)") from None
 
     return do
 
