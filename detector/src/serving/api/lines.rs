@@ -20,13 +20,22 @@ pub(super) fn is_lines(content_type: &str) -> bool {
     })
 }
 
+/// The lines that are not empty, each with its index among all lines.
+fn with_text(body: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let lines = body.split(|byte| *byte == b'\n').enumerate();
+    lines.filter(|(_, line)| !line.trim_ascii().is_empty())
+}
+
+/// The index among all lines of the line that has this row.
+pub(super) fn line_of(body: &[u8], row: usize) -> usize {
+    with_text(body).nth(row).map_or(row, |(line, _)| line)
+}
+
 /// Read the rows of a body. Errors name the line.
 pub(super) fn rows(expected: Expected<'_>, body: &[u8]) -> Result<Vec<f64>, ApiError> {
     let Expected { model, most_rows } = expected;
     let mut cells = Vec::with_capacity(body.len() / 2);
-    let lines = body.split(|byte| *byte == b'\n').enumerate();
-    let lines = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
-    for (row, (line, json)) in lines.enumerate() {
+    for (row, (line, json)) in with_text(body).enumerate() {
         if row == most_rows {
             return Err(ApiError::TooManyRows(most_rows));
         }
@@ -39,4 +48,15 @@ pub(super) fn rows(expected: Expected<'_>, body: &[u8]) -> Result<Vec<f64>, ApiE
     }
     cells.shrink_to_fit();
     Ok(cells)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_of_a_row_counts_the_empty_lines_before_it() {
+        let body = b"[1]\n\n \r\n[2]\n[3]";
+        assert_eq!([0, 1, 2].map(|row| line_of(body, row)), [0, 3, 4]);
+    }
 }

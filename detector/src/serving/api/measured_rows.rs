@@ -44,7 +44,7 @@ impl MeasuredRows {
     pub(super) fn new(
         scorer: Arc<Scorer>,
         mut cells: Vec<f64>,
-        place: fn(usize) -> Place,
+        place: impl FnOnce(usize) -> Place,
     ) -> Result<Self, ApiError> {
         scorer
             .measure_all(&mut cells)

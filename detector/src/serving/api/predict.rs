@@ -89,7 +89,8 @@ async fn by_lines(
     judged(state, request, payload, move |scorer, body, _| {
         let expected = Expected { model: scorer.model(), most_rows: options.most_rows() };
         let cells = lines::rows(expected, body)?;
-        let rows = MeasuredRows::new(scorer.clone(), cells, Place::Line)?;
+        let place = |row| Place::Line(lines::line_of(body, row));
+        let rows = MeasuredRows::new(scorer.clone(), cells, place)?;
         let form = if options.detail { Form::DetailedLines } else { Form::Lines };
         Ok(Asked::Answer(Box::new(RowAnswer::new(rows, form))))
     })
