@@ -5,20 +5,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::Duration;
 
-/// When anomalous verdicts raise an alarm. Scores and verdicts stay what they are: this decides about
-/// alerts and notifications.
+/// When anomalous verdicts raise an alarm. Scores and verdicts do not depend on it; alerts and notifications
+/// do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Alarm {
-    /// How long no verdict may have been normal before they raise an alarm, 0s to 24h. With a reading a second, 5s is five
-    /// anomalous verdicts in a row; where readings are further apart than this, one is enough. 0s: at once. Default: 5s.
+    /// The time without a normal verdict after which anomalous verdicts raise an alarm, 0s to 24h. With a
+    /// reading a second, 5s is five anomalous verdicts in a row; where readings are further apart than this,
+    /// one is enough. 0s: at once. Default: 5s.
     #[serde(default = "five_seconds")]
     #[x_kube(validation = Rule::new("duration(self) >= duration('0s') && duration(self) <= duration('24h')")
         .message(Message::Expression("'must be between 0s and 24h, got ' + self".into())))]
     pub minimum_duration: Duration,
 
-    /// How long after the end of an event that raised an alarm no other one is raised, 0s to 168h. An event that outlasts this
-    /// time raises its alarm then. Default: 1m.
+    /// The time after the end of an event with an alarm in which no other alarm is raised, 0s to 168h. An
+    /// event that lasts beyond this time raises its alarm then. Default: 1m.
     #[serde(default = "a_minute")]
     #[x_kube(validation = Rule::new("duration(self) >= duration('0s') && duration(self) <= duration('168h')")
         .message(Message::Expression("'must be between 0s and 168h, got ' + self".into())))]
@@ -32,27 +33,29 @@ pub struct Alarm {
         .message(Message::Expression("'must be between 0s and 720h, got ' + self".into())))]
     pub lookback: Duration,
 
-    /// Each alarm raises the severity that the next one takes, and time lowers it again: what comes again and again raises
-    /// fewer alarms unless it gets worse. Default: none, an alarm takes a severity over 1, whatever came before. Example: `{step: 0.05, halfLife: 48h}`.
+    /// Each alarm raises the severity that the next alarm requires, and time lowers it again: an anomaly that
+    /// recurs raises fewer alarms unless it gets worse. Default: none, an alarm requires a severity over 1,
+    /// whatever alarms came before. Example: `{step: 0.05, halfLife: 48h}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub habituation: Option<Habituation>,
 }
 
-/// What alarms do to the next one.
+/// How each alarm raises the severity that the next alarm requires.
 ///
-/// An alarm takes a severity over 1 and the bar. Each alarm raises the bar by `step`; half of the bar is gone after `halfLife`.
-/// Verdicts and their severities stay what they are.
+/// An alarm requires a severity over 1 plus the bar. Each alarm raises the bar by `step`; half of the bar is
+/// gone after `halfLife`. Verdicts and their severities do not change.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Habituation {
-    /// By how much an alarm raises the bar, in severity: over 0 and at most 1. Default: 0.05.
+    /// The amount by which each alarm raises the bar, in severity: over 0 and at most 1. An alarm requires a
+    /// severity over 1 plus the bar. Default: 0.05.
     #[serde(default = "twentieth")]
     #[x_kube(validation = Rule::new("self > 0.0 && self <= 1.0")
         .message("must be over 0 and at most 1"))]
     pub step: f64,
 
-    /// How long it takes until half of the bar is gone, 1s to 8760h: about 500 readings do well. Default: 48h, which suits a
-    /// reading in 5 minutes.
+    /// The time in which the bar falls to half of its height, 1s to 8760h. The time of about 500 readings
+    /// works well. Default: 48h, which suits one reading in 5 minutes.
     #[serde(default = "two_days")]
     #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('8760h')")
         .message(Message::Expression("'must be between 1s and 8760h, got ' + self".into())))]

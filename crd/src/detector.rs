@@ -70,14 +70,14 @@ use crate::threshold::Threshold;
     "!has(self.sources) || !has(self.model) || !has(self.model.train) || !has(self.model.train.extensionLevel) || self.model.train.extensionLevel == 0 || self.model.train.extensionLevel < self.sources.map(source, has(source.simulated) ? source.simulated.sensors.size() : has(source.csv) ? source.csv.sensors.size() : has(source.prometheus) ? source.prometheus.sensors.size() : has(source.mqtt) ? source.mqtt.sensors.size() : has(source.http) ? source.http.sensors.size() : 0).sum() * (has(self.model.train.features) ? self.model.train.features.size() : 1) * (has(self.model.train.lags) ? self.model.train.lags + 1 : 1)"
 ).message("extensionLevel must be less than the number of columns").field_path(".model.train.extensionLevel"))]
 pub struct AnomalyDetectorSpec {
-    /// One reading of every sensor, and one verdict, each interval: 10ms to 24h. A csv source is paced by its own
-    /// timestamps instead. Default: 1s.
+    /// The time from one verdict to the next, 10ms to 24h. Each verdict is on one reading of every sensor. A
+    /// csv source without `follow` is paced by its own timestamps instead. Default: 1s.
     #[serde(default = "each_second")]
     #[x_kube(validation = Rule::new("duration(self) >= duration('10ms') && duration(self) <= duration('24h')")
         .message(Message::Expression("'must be between 10ms and 24h, got ' + self".into())))]
     pub interval: Duration,
 
-    /// Where readings come from, 1 to 16. The sensors of all sources, in this order, are what the model sees.
+    /// The sources of readings, 1 to 16. The model sees the sensors of all sources, in this order.
     #[schemars(length(min = 1, max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub sources: Vec<Source>,
@@ -86,41 +86,47 @@ pub struct AnomalyDetectorSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<Missing>,
 
-    /// What is learned from the readings. Default: a forest of 100 trees over the last 4096 readings.
+    /// The model: trained from the readings, or loaded. Default: a forest of 100 trees that learns from 4096
+    /// readings.
     #[serde(default)]
     pub model: Model,
 
-    /// When a score is an anomaly. Default: alertsPerDay 5, or as many as are one reading in a hundred where that is fewer.
+    /// The rule that chooses the threshold: a score above the threshold is anomalous.
+    /// Default: alertsPerDay 5, or one reading in a hundred where that is fewer.
     // No default in the schema: it would merge with the field that is applied later, and two fields are
     // refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<Threshold>,
 
-    /// Whether slow change of the sensors is followed. Default: it is, at a time scale of 1h.
+    /// Whether the detector follows slow change of the sensors. Default: it does, with a time scale of 1h, or
+    /// of 500 readings where they take longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adaptation: Option<Adaptation>,
 
-    /// When anomalous verdicts raise an alarm. Default: each run of them that lasts for 5s, once a minute.
+    /// When anomalous verdicts raise an alarm. Default: once no verdict has been normal for 5s, at the
+    /// earliest 1m after the end of the previous event that raised an alarm.
     #[serde(default)]
     pub alarm: Alarm,
 
-    /// When no alarm is raised, at most 16 windows. Default: none.
+    /// The windows of time in which no alarm is raised, at most 16. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub mute_windows: Vec<MuteWindow>,
 
-    /// Who is notified of events, besides Prometheus and Kubernetes, at most 8 receivers. Default: none.
+    /// The receivers that are notified of events, besides Prometheus and Kubernetes, at most 8.
+    /// Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub notifications: Vec<Notification>,
 
-    /// What Prometheus and Grafana are given. Default: a ServiceMonitor and alerts.
+    /// The objects for Prometheus and Grafana. Default: a ServiceMonitor, and a PrometheusRule with alerts.
     #[serde(default)]
     pub monitoring: Monitoring,
 
-    /// How many pods, each watching all sensors and answering predictions: 0 to 100. Default: 1. Leave it out of the
-    /// manifest where a HorizontalPodAutoscaler, whose target is this AnomalyDetector, or `kubectl scale` decides.
+    /// The number of pods, each of which watches all sensors and answers predictions: 0 to 100. Default: 1.
+    /// Leave it out of the manifest where a HorizontalPodAutoscaler, whose target is this AnomalyDetector, or
+    /// `kubectl scale` sets it.
     #[serde(default = "one")]
     #[schemars(range(min = 0, max = 100))]
     pub replicas: i32,
@@ -129,8 +135,8 @@ pub struct AnomalyDetectorSpec {
     #[serde(default)]
     pub service: Service,
 
-    /// How the predict port answers: TLS, tokens, web pages of other origins, idle connections. Default: plain HTTP for
-    /// anyone who reaches it.
+    /// The settings of the predict port: TLS, tokens, web pages of other origins, idle connections.
+    /// Default: plain HTTP for every client that reaches the port.
     #[serde(default)]
     pub serving: Serving,
 

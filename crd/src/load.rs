@@ -9,9 +9,9 @@ use crate::secret::SecretRef;
 
 /// A model that is loaded, not trained. Exactly one of `configMap`, `persistentVolumeClaim`, `url`.
 ///
-/// The file may be an artifact of `detector train`, a scikit-learn IsolationForest (pickle, joblib, skops) or an ONNX
-/// export of one. Its columns must be the sensors. A file that is missing or refused changes nothing for the model
-/// that serves; it is looked at again until it is good.
+/// The file may be an artifact of `detector train`, a scikit-learn IsolationForest (pickle, joblib, skops) or
+/// an ONNX export of one. Its columns must be the sensors. While the file is missing or refused, the previous
+/// model keeps serving, and the file is checked again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new(
@@ -30,8 +30,9 @@ pub struct Load {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub persistent_volume_claim: Option<LoadPersistentVolumeClaim>,
 
-    /// Where to fetch it: http://, https://, or s3://bucket/key. The detector's pod fetches it; addresses of the
-    /// node, the link and the API server are refused. Example: https://models.plant/pump.safetensors.
+    /// The address of the file: http://, https://, or s3://bucket/key. The detector's pod fetches it;
+    /// loopback and link-local addresses, the API server and the metadata services of clouds are refused.
+    /// Example: https://models.plant/pump.safetensors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048), regex(pattern = r"^(https?|s3)://[^\s]+$"))]
     #[x_kube(validation = Rule::new(IS_FILE).message(NO_HOST))]
@@ -63,7 +64,8 @@ pub struct Load {
     #[schemars(length(max = 64), regex(pattern = r"^[0-9a-f]{64}$"))]
     pub sha256: Option<String>,
 
-    /// How often the file is looked at again, 1s to 8760h. After a failure it is tried sooner. Default: 5m.
+    /// The time from one check for a new file to the next, 1s to 8760h. After a failure the check is retried
+    /// sooner. Default: 5m.
     #[serde(default = "refresh")]
     #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('8760h')")
         .message(Message::Expression("'must be between 1s and 8760h, got ' + self".into())))]
@@ -74,7 +76,7 @@ pub struct Load {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LoadConfigMap {
-    /// The ConfigMap. Example: pump-forest.
+    /// The name of the ConfigMap. Example: pump-forest.
     #[schemars(length(min = 1, max = 253), regex(pattern = SUBDOMAIN))]
     pub name: String,
 
@@ -88,11 +90,11 @@ pub struct LoadConfigMap {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LoadPersistentVolumeClaim {
-    /// The claim. Example: models.
+    /// The name of the PersistentVolumeClaim. Example: models.
     #[schemars(length(min = 1, max = 253), regex(pattern = SUBDOMAIN))]
     pub claim_name: String,
 
-    /// The file, from the volume's root; without `..`. Example: pump/model.
+    /// The path of the file, from the volume's root; without `..`. Example: pump/model.
     #[schemars(length(min = 1, max = 1024))]
     #[x_kube(validation = Rule::new("!self.startsWith('/') && !self.split('/').exists(part, part == '..')")
         .message("must be a path from the volume's root, without '..'"))]

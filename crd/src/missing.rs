@@ -12,13 +12,14 @@ use crate::Duration;
 #[x_kube(validation = Rule::new("(self.policy == 'Previous') == has(self.maxStaleness)")
     .message("maxStaleness must be set for Previous, and for no other policy").field_path(".maxStaleness"))]
 pub struct Missing {
-    /// `Skip`: no verdict for that instant. `Previous`: the sensor's previous reading is used, while it is not older than
-    /// `maxStaleness`; then as Skip. `Impute`: the verdict is the forest's on the sensors that did give a reading, with its
-    /// rule for missing cells; as Skip where none did. `Anomaly`: the verdict is anomalous. Example: Skip.
+    /// `Skip`: no verdict for that instant. `Previous`: the sensor's previous reading is used, while it is
+    /// not older than `maxStaleness`; then as Skip. `Impute`: the forest judges the sensors that gave a
+    /// reading, with its rule for missing cells; as Skip where none gave one. `Anomaly`: the verdict is
+    /// anomalous. Example: Skip.
     pub policy: MissingPolicy,
 
-    /// How old the previous reading may be that is used instead, over 0s and at most 168h. Only for Previous, and required
-    /// there. Example: 30s.
+    /// The greatest age of the previous reading that is used instead, over 0s and at most 168h. Only for
+    /// Previous, and required there. Example: 30s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("duration(self) > duration('0s') && duration(self) <= duration('168h')")
         .message(Message::Expression("'must be over 0s and at most 168h, got ' + self".into())))]
@@ -32,8 +33,8 @@ pub enum MissingPolicy {
     Skip,
     /// The sensor's previous reading is used, while it is not older than `maxStaleness`.
     Previous,
-    /// The verdict is the forest's, with its rule for missing cells.
+    /// The forest judges the sensors that gave a reading, with its rule for missing cells.
     Impute,
-    /// The verdict is: anomalous.
+    /// The verdict is anomalous.
     Anomaly,
 }

@@ -8,19 +8,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Duration, names};
 
-/// What Prometheus and Grafana are given. Where the Prometheus Operator is not installed, its objects wait until it is.
+/// The objects for Prometheus and Grafana. Where the Prometheus Operator is not installed, its objects are
+/// created once it is installed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Monitoring {
-    /// What makes Prometheus scrape the pods.
+    /// The ServiceMonitor, which makes Prometheus scrape the pods.
     #[serde(default)]
     pub service_monitor: ServiceMonitor,
 
-    /// Alerts and recording rules.
+    /// The PrometheusRule: alerts and recording rules.
     #[serde(default)]
     pub prometheus_rule: PrometheusRule,
 
-    /// A dashboard of this detector alone, for Grafana's sidecar.
+    /// A ConfigMap with a dashboard of this detector alone, for Grafana's sidecar.
     #[serde(default)]
     pub dashboard: Dashboard,
 }
@@ -33,7 +34,7 @@ pub struct ServiceMonitor {
     #[serde(default = "yes")]
     pub enabled: bool,
 
-    /// How often the pods are scraped, 1s to 1h. Default: 15s.
+    /// The time from one scrape of the pods to the next, 1s to 1h. Default: 15s.
     #[serde(default = "scrape_interval")]
     #[x_kube(validation = Rule::new("duration(self) >= duration('1s') && duration(self) <= duration('1h')")
         .message(Message::Expression("'must be between 1s and 1h, got ' + self".into())))]
@@ -69,7 +70,8 @@ pub struct PrometheusRule {
     #[schemars(schema_with = "names::labels")]
     pub labels: BTreeMap<String, String>,
 
-    /// The runbook page, whose sections are the alerts' names in lower case. Default: this project's.
+    /// The address of the runbook page. Each alert links to its section: `#` and the alert's name in lower
+    /// case. Default: the page of this project.
     #[serde(default, rename = "runbookURL", skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048), regex(pattern = r"^https?://[^\s]+$"))]
     pub runbook_url: Option<String>,
@@ -92,7 +94,7 @@ pub enum Severity {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Dashboard {
-    /// Whether to create one. Default: false: the chart brings one for all detectors.
+    /// Whether to create one. Default: false, since the chart has one for all detectors.
     #[serde(default)]
     pub enabled: bool,
 

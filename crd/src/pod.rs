@@ -32,8 +32,8 @@ pub struct Pod {
     #[schemars(schema_with = "names::annotations")]
     pub annotations: BTreeMap<String, String>,
 
-    /// CPU and memory of the detector. Default: requests 10m and 32Mi, limit 128Mi, and more memory where sensors, samples and
-    /// trees need it: `detector validate` says how much.
+    /// CPU and memory of the detector. Default: requests 10m and 32Mi, limit 128Mi, and more memory where
+    /// sensors, samples and trees need it: `detector validate` prints how much.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
 
@@ -47,7 +47,7 @@ pub struct Pod {
     #[schemars(schema_with = "scheduling::tolerations")]
     pub tolerations: Vec<Toleration>,
 
-    /// Where pods would rather, or must, run. Default: none.
+    /// The nodes on which pods should preferably, or must, run. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "scheduling::affinity")]
     pub affinity: Option<Affinity>,
@@ -58,12 +58,12 @@ pub struct Pod {
     #[schemars(schema_with = "scheduling::topology_spread_constraints")]
     pub topology_spread_constraints: Vec<TopologySpreadConstraint>,
 
-    /// The PriorityClass of the pods. Default: the cluster's.
+    /// The PriorityClass of the pods. Default: the cluster's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253), regex(pattern = SUBDOMAIN))]
     pub priority_class_name: Option<String>,
 
-    /// The RuntimeClass of the pods, such as a sandbox. Default: the cluster's. Example: gvisor.
+    /// The RuntimeClass of the pods, such as a sandbox. Default: the cluster's default. Example: gvisor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253), regex(pattern = SUBDOMAIN))]
     pub runtime_class_name: Option<String>,
@@ -87,8 +87,8 @@ pub struct Pod {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub volumes: Vec<Volume>,
 
-    /// Where the detector finds those volumes, at most 16. A csv source reads from `/data`: one of the mounts must be
-    /// there, or below. Default: none. Example: [{name: data, mountPath: /data}].
+    /// The mounts of `pod.volumes` in the detector's container, at most 16. A csv source reads from `/data`:
+    /// one of the mounts must be there, or below. Default: none. Example: [{name: data, mountPath: /data}].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["mountPath".into()]))]
@@ -113,12 +113,12 @@ pub struct Pod {
     "(!has(self.requests) || self.requests.all(name, !name.contains('/') || (has(self.limits) && name in self.limits && quantity(string(self.requests[name])).compareTo(quantity(string(self.limits[name]))) == 0))) && (!has(self.limits) || self.limits.all(name, !name.contains('/') || quantity(string(self.limits[name])).isInteger()))"
 ).message("an extended resource must be a whole number, and its request, where there is one, the same as its limit"))]
 pub struct Resources {
-    /// What the scheduler sets aside. Example: {cpu: 10m, memory: 32Mi}.
+    /// The amounts that the scheduler reserves. Example: {cpu: 10m, memory: 32Mi}.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "quantities")]
     pub requests: BTreeMap<String, IntOrString>,
 
-    /// What the container may not exceed. Example: {memory: 128Mi}.
+    /// The amounts that the container may not exceed. Example: {memory: 128Mi}.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "quantities")]
     pub limits: BTreeMap<String, IntOrString>,
@@ -128,7 +128,7 @@ pub struct Resources {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ImagePullSecret {
-    /// The Secret, of type kubernetes.io/dockerconfigjson. Example: registry.
+    /// The name of the Secret, of type kubernetes.io/dockerconfigjson. Example: registry.
     #[schemars(length(min = 1, max = 253), regex(pattern = SUBDOMAIN))]
     pub name: String,
 }
@@ -140,10 +140,10 @@ pub struct ImagePullSecret {
     "(has(self.configMap) ? 1 : 0) + (has(self.secret) ? 1 : 0) + (has(self.persistentVolumeClaim) ? 1 : 0) + (has(self.emptyDir) ? 1 : 0) == 1"
 ).message("exactly one of configMap, secret, persistentVolumeClaim, emptyDir must be set"))]
 pub struct Volume {
-    /// Its name. The operator's own volumes are called otherwise. Example: data.
+    /// Its name, other than the names of the operator's own volumes. Example: data.
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
     #[x_kube(validation = Rule::new(
-        "!(self in ['manifest', 'model', 'state', 'load', 'credentials', 'signing', 'ca-bundle'])"
+        "!(self in ['manifest', 'model', 'state', 'load', 'credentials', 'signing', 'ca-bundle', 'tls', 'client-ca', 'tokens']) && !self.matches('^source-[0-9]+$')"
     ).message(Message::Expression("'must be another name than those of the operator\\'s own volumes, got ' + self".into())))]
     pub name: String,
 
@@ -168,7 +168,7 @@ pub struct Volume {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConfigMapVolume {
-    /// The ConfigMap. Example: recordings.
+    /// The name of the ConfigMap. Example: recordings.
     #[schemars(length(min = 1, max = 253), regex(pattern = SUBDOMAIN))]
     pub name: String,
 
@@ -181,7 +181,7 @@ pub struct ConfigMapVolume {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretVolume {
-    /// The Secret. Example: recordings.
+    /// The name of the Secret. Example: recordings.
     #[schemars(length(min = 1, max = 253), regex(pattern = SUBDOMAIN))]
     pub secret_name: String,
 
@@ -194,7 +194,7 @@ pub struct SecretVolume {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClaimVolume {
-    /// The claim. Example: recordings.
+    /// The name of the PersistentVolumeClaim. Example: recordings.
     #[schemars(length(min = 1, max = 253), regex(pattern = SUBDOMAIN))]
     pub claim_name: String,
 
@@ -207,7 +207,7 @@ pub struct ClaimVolume {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EmptyDirVolume {
-    /// The most that may be stored there. Default: the node's own limits. Example: 1Gi.
+    /// The largest size of the directory. Default: the limits of the node. Example: 1Gi.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(min = 1, max = 32),
@@ -216,7 +216,7 @@ pub struct EmptyDirVolume {
     pub size_limit: Option<String>,
 }
 
-/// Where the detector's container finds a volume.
+/// A mount of a volume in the detector's container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VolumeMount {
@@ -224,7 +224,8 @@ pub struct VolumeMount {
     #[schemars(length(min = 1, max = 63))]
     pub name: String,
 
-    /// The directory, from `/`; not one of the operator's own, nor above one. Example: /data.
+    /// The absolute path of the directory; not a directory of the operator or of the system, nor a parent of
+    /// one of the operator's. Example: /data.
     #[schemars(length(min = 2, max = 1024), regex(pattern = r"^(/[A-Za-z0-9_.-]+)+$"))]
     #[x_kube(validation = Rule::new("!self.split('/').exists(part, part == '.' || part == '..')")
         .message("must be a path without '.' and '..'"))]
@@ -233,14 +234,14 @@ pub struct VolumeMount {
     ).message(Message::Expression("'must be another directory than those of the operator and of the system, got ' + self".into())))]
     pub mount_path: String,
 
-    /// The part of the volume to mount, from its root. Default: all of it. Example: 2026.
+    /// The path of the part of the volume to mount, from its root. Default: the whole volume. Example: 2026.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
     #[x_kube(validation = Rule::new("!self.startsWith('/') && !self.split('/').exists(part, part == '..')")
         .message("must be a path from the volume's root, without '..'"))]
     pub sub_path: Option<String>,
 
-    /// Whether the detector may only read there. Default: false.
+    /// Whether the mount is read-only. Default: false.
     #[serde(default)]
     pub read_only: bool,
 }
@@ -264,11 +265,11 @@ pub struct CaBundle {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CaBundleKey {
-    /// The ConfigMap or Secret. Example: plant-ca.
+    /// The name of the ConfigMap or Secret. Example: plant-ca.
     #[schemars(length(min = 1, max = 253), regex(pattern = SUBDOMAIN))]
     pub name: String,
 
-    /// The key. Default: ca.crt.
+    /// The key that holds the certificates. Default: ca.crt.
     #[serde(default = "ca_crt")]
     #[schemars(length(min = 1, max = 253), regex(pattern = r"^[A-Za-z0-9._-]+$"))]
     pub key: String,

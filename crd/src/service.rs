@@ -14,7 +14,8 @@ use crate::names;
 #[x_kube(validation = Rule::new("!has(self.grpcPort) || self.grpcPort != self.port")
     .message("must be another port than service.port").field_path(".grpcPort"))]
 pub struct Service {
-    /// Default: ClusterIP.
+    /// How the Service is reached: from inside the cluster (`ClusterIP`), on a port of every node
+    /// (`NodePort`), or through the provider's load balancer (`LoadBalancer`). Default: ClusterIP.
     #[serde(default, rename = "type")]
     pub type_: ServiceType,
 
@@ -23,9 +24,10 @@ pub struct Service {
     #[schemars(range(min = 1, max = 65_535))]
     pub port: i32,
 
-    /// One more port of the Service for gRPC, 1 to 65535, for meshes and gateways that tell protocols by the port: it is
-    /// called `grpc`, and its appProtocol is `kubernetes.io/h2c`, with TLS `https`. It ends at the same port of the pods
-    /// as `port`, which takes gRPC as well. Default: none. Example: 9000.
+    /// An additional port of the Service for gRPC, 1 to 65535, for meshes and gateways that choose the
+    /// protocol by the port: its name is `grpc`, and its appProtocol is `kubernetes.io/h2c`, with TLS
+    /// `https`. It leads to the same port of the pods as `port`, which accepts gRPC as well. Default: none.
+    /// Example: 9000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65_535))]
     #[x_kube(validation = Rule::new("self != 8000").message("must be another port than 8000, which is that of the metrics"))]

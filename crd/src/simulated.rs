@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::Duration;
 
-/// Sensors that need no hardware. A value is baseline + waves + trend + noise, disturbed by faults: a pure
-/// function of the seed, the sensor's name and the time, so that every replica sees the same.
+/// Simulated sensors, which need no hardware. A value is baseline + waves + trend + noise, disturbed by
+/// faults: a pure function of the seed, the sensor's name and the time, so that every replica has the same
+/// readings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Simulated {
@@ -49,11 +50,11 @@ pub struct SimulatedSensor {
     #[serde(default)]
     pub trend_per_hour: f64,
 
-    /// What makes readings differ from the clean signal. Default: none.
+    /// The noise: how readings differ from the clean signal at random. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noise: Option<Noise>,
 
-    /// What goes wrong, and is the truth that the detector is judged by; at most 16. Default: none.
+    /// The faults of the sensor, which are the ground truth for its verdicts; at most 16. Default: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub faults: Vec<Fault>,
@@ -63,7 +64,7 @@ pub struct SimulatedSensor {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Wave {
-    /// Half the way from trough to crest, in the sensor's unit. Example: 5.
+    /// Half of the difference between the highest and the lowest value, in the sensor's unit. Example: 5.
     pub amplitude: f64,
 
     /// The length of one oscillation, at least 1ms. Example: 1h.
@@ -71,7 +72,7 @@ pub struct Wave {
         .message(Message::Expression("'must be at least 1ms, got ' + self".into())))]
     pub period: Duration,
 
-    /// How far the wave has already run at the epoch. Default: 0s. Example: 15m.
+    /// The time by which the wave is ahead at the Unix epoch. Default: 0s. Example: 15m.
     #[serde(default = "no_phase")]
     pub phase: Duration,
 }
@@ -83,15 +84,15 @@ pub struct Wave {
     "(has(self.gaussian) ? 1 : 0) + (has(self.uniform) ? 1 : 0) + (has(self.randomWalk) ? 1 : 0) == 1"
 ).message("exactly one of gaussian, uniform, randomWalk must be set"))]
 pub struct Noise {
-    /// Independent and normally distributed.
+    /// Noise that is independent and normally distributed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gaussian: Option<Gaussian>,
 
-    /// Independent and evenly distributed.
+    /// Noise that is independent and evenly distributed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uniform: Option<Uniform>,
 
-    /// A wandering level that is pulled back to the clean signal.
+    /// A random walk that is pulled back to the clean signal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub random_walk: Option<RandomWalk>,
 }
@@ -100,7 +101,7 @@ pub struct Noise {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Gaussian {
-    /// In the sensor's unit, 0 or more. Example: 0.5.
+    /// The standard deviation, in the sensor's unit, 0 or more. Example: 0.5.
     #[schemars(range(min = 0.0))]
     pub standard_deviation: f64,
 }
@@ -109,7 +110,8 @@ pub struct Gaussian {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Uniform {
-    /// Readings differ from the clean signal by at most this much, in the sensor's unit; 0 or more. Example: 0.5.
+    /// The greatest difference of a reading from the clean signal, in the sensor's unit; 0 or more.
+    /// Example: 0.5.
     #[schemars(range(min = 0.0))]
     pub half_width: f64,
 }
@@ -122,13 +124,13 @@ pub struct RandomWalk {
     #[schemars(range(min = 0.0))]
     pub step: f64,
 
-    /// The share of the distance to the clean signal that is undone each second, 0.01 to 1. Example: 0.05.
+    /// The share of the distance to the clean signal that is removed each second, 0.01 to 1. Example: 0.05.
     #[schemars(range(min = 0.01, max = 1.0))]
     pub reversion: f64,
 }
 
-/// Something that goes wrong now and then: it starts at random, independently of everything else (a Poisson
-/// process), and lasts its duration.
+/// A fault that recurs: it starts at random times, independently of all other faults (a Poisson process), and
+/// lasts for its duration.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.type in ['Flatline', 'Dropout'] ? !has(self.magnitude) : has(self.magnitude)")
@@ -138,21 +140,23 @@ pub struct RandomWalk {
     .message(Message::Expression("'must be shorter than meanInterval, ' + self.meanInterval + ', got ' + self.duration".into()))
     .field_path(".duration"))]
 pub struct Fault {
-    /// What happens to the readings: `Spike` (a jump up and back), `Step` (a new level), `Drift` (a steady
-    /// departure), `Flatline` (the value at the onset repeats), `Noise` (much more noise), `Dropout` (no reading).
+    /// What happens to the readings: `Spike` (a jump and back), `Step` (a new level), `Drift` (a steady
+    /// change), `Flatline` (the value at the start repeats), `Noise` (additional noise), `Dropout` (no
+    /// reading).
     #[serde(rename = "type")]
     pub type_: FaultType,
 
-    /// The mean time from one start to the next. Example: 10m.
+    /// The mean time from one start of the fault to the next. Example: 10m.
     pub mean_interval: Duration,
 
-    /// How long it lasts; shorter than `meanInterval`. Example: 3s.
+    /// How long the fault lasts; shorter than `meanInterval`. Example: 3s.
     #[x_kube(validation = Rule::new("duration(self) >= duration('1ms')")
         .message(Message::Expression("'must be at least 1ms, got ' + self".into())))]
     pub duration: Duration,
 
-    /// How strong, in the sensor's unit: the height of a Spike or Step, where a Drift ends, the standard deviation
-    /// that Noise adds. Negative goes down. Not for Flatline and Dropout. Example: 20.
+    /// The strength of the fault, in the sensor's unit: the height of a Spike or Step, the final deviation of
+    /// a Drift, the standard deviation of the additional Noise. A negative value is a change downwards. Not
+    /// for Flatline and Dropout. Example: 20.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub magnitude: Option<f64>,
 }
@@ -164,9 +168,9 @@ pub enum FaultType {
     Spike,
     /// A new level, `magnitude` away, reached within a tenth of the duration, and held.
     Step,
-    /// A steady departure that ends `magnitude` away.
+    /// A steady change that ends `magnitude` away.
     Drift,
-    /// The value at the onset, again and again.
+    /// The value at the start of the fault, repeated.
     Flatline,
     /// Gaussian noise of standard deviation `magnitude`, added.
     Noise,

@@ -36,12 +36,12 @@ pub struct Source {
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"))]
     pub name: String,
 
-    /// Sensors that need no hardware.
+    /// Simulated sensors, which need no hardware.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulated: Option<Simulated>,
 
-    /// A recording, replayed: it paces the detector by its own timestamps, so it is the only source. Or a file that is
-    /// followed as it grows.
+    /// A CSV file: a recording that is replayed and paces the detector by its own timestamps, so that it must
+    /// be the only source; or, with `follow`, a file that is read as it grows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csv: Option<Csv>,
 
@@ -57,15 +57,17 @@ pub struct Source {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<Http>,
 
-    /// For how long a sensor's last reading stands for it where sensors are read at different times: an older one is
-    /// missing. For sources that are live. 0s to 24h. Default: five times `interval`. Example: 30s.
+    /// The greatest age of a sensor's last reading that is still used, where sensors are read at different
+    /// times: an older reading is missing. For live sources. 0s to 24h. Default: five times `interval`.
+    /// Example: 30s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("duration(self) >= duration('0s') && duration(self) <= duration('24h')")
         .message(Message::Expression("'must be between 0s and 24h, got ' + self".into())))]
     pub staleness: Option<Duration>,
 
-    /// How long a verdict waits for readings that arrive late, counted from the instant that it is on. For sources that
-    /// are live. 0s to 1h. Default: 0s: a reading that comes later than its instant counts for the next. Example: 2s.
+    /// How long a verdict waits for readings that arrive late, counted from the instant of the verdict. For
+    /// live sources. 0s to 1h. Default: 0s: a reading that arrives after its instant counts for the next one.
+    /// Example: 2s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("duration(self) >= duration('0s') && duration(self) <= duration('1h')")
         .message(Message::Expression("'must be between 0s and 1h, got ' + self".into())))]

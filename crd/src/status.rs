@@ -8,30 +8,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::threshold::Threshold;
 
-/// What became of the spec. Written by the operator; small, and reconstructable from the cluster.
+/// The observed state of the detector. Written by the operator; small, and reconstructable from the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AnomalyDetectorStatus {
-    /// The generation of the spec that this status speaks of.
+    /// The generation of the spec that this status is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// Ready sums up the others: Accepted, ModelReady, SourcesConnected, MonitoringConfigured, Available,
-    /// Progressing. Stalled is present while nothing will change without a person, AlarmBudgetExceeded while far more alarms
-    /// come than were promised.
+    /// The conditions. Ready summarises Accepted, ModelReady, SourcesConnected, Available and Progressing;
+    /// MonitoringConfigured does not change it. Stalled is present only while nothing will change until a
+    /// person acts, AlarmBudgetExceeded only while there are far more alarms than the threshold promises.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
 
-    /// Pods that run, of any revision.
+    /// The number of existing pods, of any revision.
     #[serde(default)]
     pub replicas: i32,
 
-    /// Pods that answer.
+    /// The number of pods that are ready.
     #[serde(default)]
     pub ready_replicas: i32,
 
-    /// The pods that answer, of those that the spec asks for: what `kubectl get` prints. Example: 2/3.
+    /// The number of pods that are ready, and the number that the spec asks for, as `kubectl get` prints
+    /// them. Example: 2/3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready: Option<String>,
 
@@ -51,22 +52,23 @@ pub struct AnomalyDetectorStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelStatus>,
 
-    /// How the alarms that come compare with those that the threshold promises. Absent where it promises none, as
-    /// `threshold.score`.
+    /// The rate of alarms, compared with the rate that the threshold promises. Absent where the threshold
+    /// promises none, as with `threshold.score`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alarm_rate: Option<AlarmRate>,
 
-    /// When the newest alarm was raised that an Event reports. Alarms within five minutes are reported together.
+    /// The time of the newest alarm that an Event reports. Alarms within five minutes are reported together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub last_alarm_time: Option<Timestamp>,
 
-    /// When the newest fault of a sensor began that an Event reports. Faults within five minutes are reported together.
+    /// The start of the newest fault of a sensor that an Event reports. Faults within five minutes are
+    /// reported together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub last_sensor_fault_time: Option<Timestamp>,
 
-    /// Where the detector answers, inside the cluster.
+    /// The address of the detector inside the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
 }
@@ -79,7 +81,7 @@ pub struct ModelStatus {
     pub digest: String,
     /// The first ten hexadecimal digits of the digest: enough to distinguish models.
     pub revision: String,
-    /// When its training ended. Absent where that is not known, as of a model that was loaded.
+    /// The time at which its training ended. Absent where it is not known, as for a model that was loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub trained_at: Option<Timestamp>,
@@ -87,55 +89,61 @@ pub struct ModelStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub data_end_time: Option<Timestamp>,
-    /// How many samples it has learned from.
+    /// The number of samples that it has learned from.
     pub samples: i64,
-    /// The threshold: a score over it is an anomaly.
+    /// The threshold in the model: a score over it is anomalous. With `adaptation.policy: Follow` the current
+    /// threshold may differ: it is the metric `anomaly_threshold`.
     pub threshold: f64,
-    /// Where it came from: Trained by a pod, Rethresholded (a trained one with another threshold), or Loaded.
+    /// Where the model came from: Trained by a pod, Rethresholded (a trained one with another threshold), or
+    /// Loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
-    /// The names of its columns, in order.
+    /// The names of its sensors, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
-    /// How many anomalous verdicts a day to expect on readings like those that were learned from, as estimated
-    /// from these. Events and alarms are no more than that.
+    /// The number of anomalous verdicts a day to expect on readings like those that were learned from, as
+    /// estimated from these; with `adaptation.policy: Follow`, the number that the threshold promises. There
+    /// are at most as many events and alarms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_alerts_per_day: Option<f64>,
-    /// Why its verdicts may not be trusted, a sentence each: few samples, sensors that never varied or were mostly missing
-    /// while it learned, a threshold that the samples cannot keep, first readings that it does not fit. Absent where there are
-    /// none.
+    /// The reasons not to trust its verdicts, one sentence each: few samples, sensors that never varied or
+    /// were mostly missing in the training, a threshold that the samples cannot keep, first readings that the
+    /// model does not fit. Absent where there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
 
-/// How the alarms that come compare with those that the threshold promises. Counted are anomalous readings where it is a
-/// `contamination`, and alerts, anomalous readings in a row, where it is `alertsPerDay`.
+/// The rate of alarms, compared with the rate that the threshold promises. With `contamination`, anomalous
+/// readings are counted; with `alertsPerDay`, alerts: anomalous readings in a row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AlarmRate {
-    /// How many are promised a day.
+    /// The promised number per day: of anomalous readings with `threshold.contamination`, of alerts with
+    /// `alertsPerDay`.
     pub promised_per_day: f64,
-    /// How many times as many as were promised have come lately: in the last hour, or in as long as one is promised for
-    /// where that is longer. 0 or 1 where the promise holds; it is rounded, `anomaly_alarm_rate_ratio` has it exactly.
+    /// The ratio of the recent number to the promised one: over the last hour, or over the time for which one
+    /// is promised where that is longer. 0 or 1 where the promise holds. It is rounded; the metric
+    /// `anomaly_alarm_rate_ratio` is exact.
     pub realised_to_promised: f64,
-    /// Since when there have been more than five times as many; absent unless that has lasted for an hour.
+    /// The time since which the ratio has been over 5; absent unless that has lasted for an hour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     pub exceeded_since: Option<Timestamp>,
-    /// The sensors that contribute most to what is too much, at most three, the first the most. Absent while the promise
-    /// holds.
+    /// The sensors that contribute most to the anomalous readings, at most three, the largest share first.
+    /// Absent without `exceededSince`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub top_contributors: Vec<String>,
 }
 
-/// Where a model came from.
+/// Where the model came from: Trained by a pod, Rethresholded (a trained one with another threshold), or
+/// Loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Origin {
     /// A pod trained it from the sources.
     Trained,
     /// The forest of a trained one, with another threshold.
     Rethresholded,
-    /// It was loaded, as `model.load` asks.
+    /// It was loaded, as `model.load` requests.
     Loaded,
 }
 
@@ -156,9 +164,10 @@ pub enum ConditionType {
     Available,
     /// The pods are being changed to what the spec asks for.
     Progressing,
-    /// Nothing will change until a person does something. Present only while so (kstatus: Failed).
+    /// Nothing will change until a person acts. Present only while that is so (kstatus: Failed).
     Stalled,
-    /// More than five times as many alarms come as the threshold promises, for an hour. Present only while so.
+    /// For an hour there have been more than five times as many alarms as the threshold promises. Present
+    /// only while that is so.
     AlarmBudgetExceeded,
 }
 
@@ -183,11 +192,11 @@ pub enum Reason {
     Trained,
     /// Training failed.
     TrainingFailed,
-    /// The model was loaded, as `model.load` asks.
+    /// The model was loaded, as `model.load` requests.
     Loaded,
     /// The model to load cannot be fetched: no such file, no answer, or no permission.
     LoadFailed,
-    /// The model to load is not the one with that SHA-256.
+    /// The model to load has another SHA-256 than the spec.
     DigestMismatch,
     /// The model to load cannot be read as a model.
     ArtifactInvalid,
@@ -203,7 +212,7 @@ pub enum Reason {
     Connected,
     /// A source gives no readings.
     SourceDisconnected,
-    /// Monitoring was not asked for.
+    /// The spec requests no monitoring objects.
     NotRequested,
     /// The Prometheus Operator's CRDs are not in the cluster.
     PrometheusOperatorNotInstalled,
@@ -229,7 +238,7 @@ pub enum Reason {
     ContainerConfigInvalid,
     /// The API server refused or failed a write.
     ApplyFailed,
-    /// More alarms come than the threshold promises.
+    /// There are more alarms than the threshold promises.
     RateOverPromise,
 }
 

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::Duration;
 
-/// Where normal ends. Exactly one of `contamination`, `score`, `alertsPerDay`; without any, `alertsPerDay: 5`, but no more than
-/// one reading in a hundred.
+/// The rule that chooses the threshold. Exactly one of `contamination`, `score`, `alertsPerDay`; without any,
+/// `alertsPerDay: 5`, but no more than one reading in a hundred.
 ///
-/// A reading is anomalous when its score is over the threshold. Scores are those of the isolation forest paper, in
-/// (0, 1], higher is more anomalous.
+/// A reading is anomalous when its score is over the threshold. Scores are those of the isolation forest
+/// paper, in (0, 1], higher is more anomalous.
 //
 // The messages are constants: the API server cannot bound the cost of turning a number into text, and refuses
 // such a CRD. It shows the value beside the message, and so does `schema`.
@@ -19,8 +19,9 @@ use crate::Duration;
     "(has(self.contamination) ? 1 : 0) + (has(self.score) ? 1 : 0) + (has(self.alertsPerDay) ? 1 : 0) == 1"
 ).message("exactly one of contamination, score, alertsPerDay must be set"))]
 pub struct Threshold {
-    /// The share of the training readings to call anomalous, over 0 and at most 0.5: scikit-learn's
-    /// `contamination`, to the digit. Example: 0.01.
+    /// The share of ordinary readings to call anomalous, over 0 and at most 0.5. With
+    /// `adaptation.policy: Follow`, the threshold follows the scores so that this share holds. With `Fixed`,
+    /// it is the share of the training readings: scikit-learn's `contamination`, to the digit. Example: 0.01.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("self > 0.0 && self <= 0.5")
         .message("must be over 0 and at most 0.5"))]
@@ -33,11 +34,13 @@ pub struct Threshold {
         .message("must be over 0 and under 1"))]
     pub score: Option<f64>,
 
-    /// How many anomalous verdicts a day ordinary readings may cause, over 0 and at most 86400. Each counts as an
-    /// alert, so that events, which join verdicts, and `alarm` only make it fewer. The cut is the lowest that new
-    /// readings, of the kind that was learned from, keep this rate at on average (a conformal quantile). It takes
-    /// 86400 s / (interval * alertsPerDay) samples or more; with fewer, status.model.expectedAlertsPerDay says what
-    /// to expect instead. Example: 40.
+    /// The number of alerts a day that ordinary readings may cause, over 0 and at most 86400. With
+    /// `adaptation.policy: Follow`, an alert is a run of anomalous readings, and the threshold follows the
+    /// scores so that this rate holds. With `Fixed`, each anomalous reading counts as an alert, and the
+    /// threshold is the lowest at which new readings, of the kind that was learned from, keep this rate on
+    /// average (a conformal quantile): this takes 86400 s / (interval * alertsPerDay) samples or more; with
+    /// fewer, status.model.expectedAlertsPerDay is the rate to expect instead. There are at most as many
+    /// events and alarms as alerts. Example: 40.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = Rule::new("self > 0.0 && self <= 86400.0")
         .message("must be over 0 and at most 86400"))]

@@ -12,13 +12,14 @@ use crate::commands::verdicts::{self, VerdictsArgs};
 use crate::error::CommandError;
 use crate::output::print;
 
-/// What anomaly detectors on a cluster see and say.
+/// Shows the verdicts, events and predictions of the anomaly detectors on a cluster.
 ///
-/// Requests go to a ready pod of the detector through the API server, as `kubectl port-forward` sends them: the right to
-/// create pods/portforward is needed, to get detectors and list pods, and no Service or Ingress. Detectors that serve by TLS are asked by TLS, those that ask
-/// for a token with that of --token-file, or of their Secret where you may read it.
+/// Requests go through the API server to a ready pod of the detector, as `kubectl port-forward` sends them.
+/// They need the rights to get detectors, to list pods and to create pods/portforward, but no Service or
+/// Ingress. Detectors with TLS are reached over TLS. Detectors that require a token get the one of
+/// --token-file, else one from their Secret, if you may read it.
 ///
-/// Exit codes: 0 done, 1 refused, 2 usage.
+/// Exit codes: 0 success, 1 error, 2 invalid arguments.
 #[derive(Debug, Parser)]
 #[command(name = "kubectl-anomaly", bin_name = "kubectl anomaly", version, max_term_width = 110)]
 pub struct Cli {
@@ -28,21 +29,16 @@ pub struct Cli {
     place: Place,
 }
 
+// The help of a command with arguments is the comment of its arguments.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Say how readings would be judged now
     Predict(PredictArgs),
-    /// Print the newest verdicts, and follow them with -f
     Verdicts(VerdictsArgs),
-    /// Print the newest events
     Events(EventsArgs),
-    /// Say why the newest anomalous verdict is one, or how readings would be judged and why
     Explain(ExplainArgs),
-    /// Open the detector's page in a browser
     Open(OpenArgs),
-    /// Print the detectors, the most anomalous first
     Top(TopArgs),
-    /// Print completions for a shell
+    /// Print the completion script for a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,

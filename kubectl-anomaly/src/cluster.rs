@@ -11,19 +11,19 @@ use crate::credentials::Credentials;
 use crate::error::CommandError;
 use crate::request::Stream;
 
-/// Which cluster, and where on it.
+/// The cluster, the namespace and the credentials of the command.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Place {
     /// The namespace of the detector [default: that of the kubeconfig's context]
     #[arg(short, long, global = true)]
     pub namespace: Option<String>,
-    /// The kubeconfig's context [default: its current one]
+    /// The kubeconfig's context [default: the current context]
     #[arg(long, global = true)]
     pub context: Option<String>,
-    /// The kubeconfig [default: $KUBECONFIG, else ~/.kube/config]
+    /// The kubeconfig file [default: $KUBECONFIG, else ~/.kube/config]
     #[arg(long, global = true, value_name = "FILE")]
     pub kubeconfig: Option<std::path::PathBuf>,
-    /// What detectors ask for.
+    /// The token and the certificates for requests to detectors.
     #[command(flatten)]
     pub credentials: Credentials,
 }

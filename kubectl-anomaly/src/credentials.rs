@@ -15,20 +15,22 @@ use tokio_rustls::TlsConnector;
 use crate::any_certificate::AnyCertificate;
 use crate::error::CommandError;
 
-/// What detectors ask of their clients that serve by TLS, or for tokens.
+/// The token and the certificates for requests to detectors that require a token or serve over TLS.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Credentials {
-    /// The token for detectors that ask for one [default: the first of the Secret that the detector names, if you may read it]
+    /// The file with the token for detectors that require one [default: the first token in the detector's
+    /// Secret, if you may read it]
     #[arg(long, global = true, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// The authorities that may have signed a detector's certificate, in PEM [default: through the API server any, because
-    /// it leads to the detector's own pod; at an https address those of this machine]
+    /// The certificate authorities that may have signed a detector's certificate, in PEM [default: through
+    /// the API server, any, because the stream leads to the detector's own pod; at an https address, those of
+    /// this machine]
     #[arg(long, global = true, value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// Your certificate, in PEM, for detectors with serving.tls.clientCA
+    /// Your client certificate, in PEM, for detectors with serving.tls.clientCA
     #[arg(long, global = true, value_name = "FILE", requires = "key")]
     cert: Option<PathBuf>,
-    /// Its private key, in PEM
+    /// The private key of --cert, in PEM
     #[arg(long, global = true, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
 }

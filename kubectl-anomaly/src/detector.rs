@@ -13,13 +13,13 @@ use crate::credentials::Credentials;
 use crate::error::CommandError;
 use crate::request::{DetectorRequest, Stream, ask, read_body};
 
-/// Which detector.
+/// The detector that a command sends requests to.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Named {
-    /// The detector
+    /// The name of the detector
     pub name: String,
-    /// Ask the detector at this address, without a cluster: `detector run` on a laptop, or a port-forward; https://HOST:PORT
-    /// by TLS
+    /// Send requests to this address instead of through a cluster, for `detector run` on a laptop or for a
+    /// port-forward; https://HOST:PORT uses TLS
     #[arg(long, value_name = "HOST:PORT")]
     pub address: Option<String>,
 }

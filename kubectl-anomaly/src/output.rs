@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-/// How answers are printed.
+/// The format of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// Columns for people
+    /// Text for people
     #[default]
     Text,
-    /// JSON as the detector answers it
+    /// JSON, as in the detector's answer
     Json,
 }
 

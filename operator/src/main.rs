@@ -10,7 +10,7 @@ use operator::telemetry::logging;
 use operator::{run, smoke};
 use tracing::error;
 
-/// Runs the detectors that AnomalyDetectors ask for.
+/// Runs a detector for each AnomalyDetector of a cluster.
 #[derive(Parser)]
 #[command(version)]
 struct Program {
@@ -24,7 +24,8 @@ enum Command {
     Run(Box<Settings>),
     /// Print the CustomResourceDefinition.
     Crd,
-    /// Prove that the operator of this cluster works: apply a detector, wait for it, ask it, scrape it, delete it.
+    /// Test the operator of this cluster: apply a detector, wait until it is Ready, request predictions, read
+    /// its metrics, delete it.
     Smoke(Smoke),
 }
 

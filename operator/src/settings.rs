@@ -15,17 +15,19 @@ pub struct Settings {
     #[arg(long, env, default_value_t = format!("ghcr.io/anomaly-operator/detector:{}", env!("CARGO_PKG_VERSION")))]
     pub detector_image: String,
 
-    /// When nodes pull that image: Always, IfNotPresent or Never. Default: the cluster's own rule.
+    /// When nodes pull the detectors' image: Always, IfNotPresent or Never. Default: the cluster's own rule.
     #[arg(long, env, value_enum)]
     pub detector_image_pull_policy: Option<PullPolicy>,
 
-    /// Networks that detectors may connect to although they are refused otherwise, as loopback, link-local addresses, the API
-    /// server and clouds' metadata services are: 169.254.20.10/32, separated by commas. Default: none.
+    /// Networks that detectors may connect to even if their addresses are blocked by default, as loopback,
+    /// link-local addresses, the API server and metadata services of clouds are: 169.254.20.10/32, separated
+    /// by commas. Default: none.
     #[arg(long, env, value_delimiter = ',', num_args = 0..)]
     pub detector_allow_address: Vec<IpNet>,
 
-    /// What detectors get whose own spec leaves it out, as JSON: imagePullSecrets, resources, nodeSelector, tolerations,
-    /// priorityClassName, runtimeClassName, serviceMonitorLabels, prometheusRuleLabels. Default: nothing.
+    /// The values for fields that a detector's spec leaves out, as JSON: imagePullSecrets, resources,
+    /// nodeSelector, tolerations, priorityClassName, runtimeClassName, serviceMonitorLabels,
+    /// prometheusRuleLabels. Default: none.
     #[arg(long, env, default_value = "{}", hide_default_value = true)]
     pub detector_defaults: DetectorDefaults,
 
@@ -33,17 +35,20 @@ pub struct Settings {
     #[arg(long, env = "WATCH_NAMESPACES", value_delimiter = ',', num_args = 0..)]
     pub namespaces: Vec<String>,
 
-    /// How many detectors are reconciled at once, in each watched namespace or in the whole cluster.
+    /// The largest number of detectors that are reconciled at the same time, per watched namespace, or in the
+    /// cluster where all namespaces are watched.
     #[arg(long, env, default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,
 
-    /// How many detectors may replace their pods at once; 0: any number. Others whose pods all answer wait for their turn, and
-    /// their status says so. New detectors, and edits of detectors that are not Ready, do not wait.
+    /// The largest number of detectors that may replace their pods at the same time; 0: any number. Further
+    /// detectors whose pods are all available wait for their turn, with the reason RolloutQueued in their
+    /// status. New detectors, and edits of detectors that are not Ready, do not wait.
     #[arg(long, env, default_value_t = 0)]
     pub max_concurrent_rollouts: u16,
 
-    /// How often a detector is looked at though nothing was changed: this is when its reports are read again. A look
-    /// that finds all as it should be asks nothing of the API server. 1s to 1h, spread by up to a tenth.
+    /// How often a detector is reconciled without a change, to read the reports of its pods again. A
+    /// reconcile that finds nothing to change sends no request to the API server. 1s to 1h, longer at random
+    /// by up to a tenth.
     #[arg(long, env, default_value = "1m", value_parser = resync)]
     pub resync: Duration,
 
@@ -51,34 +56,35 @@ pub struct Settings {
     #[arg(long, env, default_value_t = 8080)]
     pub http_port: u16,
 
-    /// The certificate, and those that it is signed by, to serve /metrics with, in PEM: by HTTPS at the metrics port
-    /// then, and no longer at the HTTP port. It is read again when it changes.
+    /// The certificate and the certificates that it is signed by, in PEM, to serve /metrics over HTTPS: at
+    /// the metrics port, and no longer at the HTTP port. The file is reloaded when it changes.
     #[arg(long, env, requires = "metrics_tls_key")]
     pub metrics_tls_cert: Option<PathBuf>,
 
-    /// The certificate's key, in PEM.
+    /// The certificate's private key, in PEM.
     #[arg(long, env, requires = "metrics_tls_cert")]
     pub metrics_tls_key: Option<PathBuf>,
 
-    /// The port of /metrics where it is served by HTTPS.
+    /// The port of /metrics when it is served over HTTPS.
     #[arg(long, env, default_value_t = 8443)]
     pub metrics_port: u16,
 
-    /// Give the metrics only to those whom the cluster allows to get the path /metrics: the bearer token of each
-    /// scrape is asked for (TokenReview, SubjectAccessReview). Wants TLS, so that tokens stay secret.
+    /// Serve /metrics only to clients that the cluster allows to get the path /metrics: the bearer token of
+    /// each scrape is checked (TokenReview, SubjectAccessReview). Requires TLS, so that tokens stay secret.
     #[arg(long, env, requires = "metrics_tls_cert")]
     pub metrics_authorization: bool,
 
-    /// Act only while holding the Lease, so that several replicas can stand by.
+    /// Act only while this process holds the Lease, so that other replicas can be on standby.
     #[arg(long, env)]
     pub leader_election: bool,
 
-    /// The name of the Lease. Operators that share it exclude each other: give each release its own.
+    /// The name of the Lease. Of the operators that share a Lease, only one acts: give each release its own.
     #[arg(long, env, default_value = "anomaly-operator")]
     pub lease_name: String,
 
-    /// How long the Lease lasts when its holder does not renew it: another replica acts after that long. The holder
-    /// renews it each third of that time, and stops acting after two thirds without. 5s to 5m.
+    /// The time after which the Lease expires if its holder does not renew it: then another replica acts. The
+    /// holder renews it every third of this time, and stops acting after two thirds without a renewal. 5s to
+    /// 5m.
     #[arg(long, env, default_value = "15s", value_parser = lease_duration)]
     pub lease_duration: Duration,
 
@@ -86,11 +92,12 @@ pub struct Settings {
     #[arg(long, env = "POD_NAMESPACE")]
     pub lease_namespace: Option<String>,
 
-    /// Who holds the Lease and reports Events. Default: anomaly-operator and the process id.
+    /// The name under which this process holds the Lease and reports Events. Default: anomaly-operator and
+    /// the process id.
     #[arg(long, env = "POD_NAME")]
     pub identity: Option<String>,
 
-    /// How log lines are written. Their level is set by RUST_LOG. Default there: info.
+    /// The format of log lines. RUST_LOG sets their levels, info by default.
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log: LogFormat,
 }
@@ -101,18 +108,18 @@ pub struct Settings {
 pub enum PullPolicy {
     /// Each time that a container starts.
     Always,
-    /// Where the node does not have it yet.
+    /// Only if the node does not have it yet.
     IfNotPresent,
-    /// Never: it was put there.
+    /// Never: the node must have it already.
     Never,
 }
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For machines.
+    /// One JSON object per line.
     Json,
-    /// For people.
+    /// Text for people.
     Text,
 }
 

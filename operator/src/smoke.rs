@@ -29,15 +29,15 @@ const DELETION: Duration = Duration::from_mins(1);
 /// The arguments of `operator smoke`.
 #[derive(Args, Clone, Debug)]
 pub struct Smoke {
-    /// The name of the detector that is made and deleted.
+    /// The name of the detector that is created and deleted.
     #[arg(long)]
     name: String,
 
-    /// The namespace that it is made in: one that the operator watches.
+    /// The namespace of the detector: one that the operator watches.
     #[arg(long)]
     namespace: String,
 
-    /// How long it may take until the detector is Ready and has answered.
+    /// The time within which the detector must be Ready and have answered.
     #[arg(long, default_value = "2m")]
     timeout: crd::Duration,
 }

@@ -8,15 +8,16 @@ use super::limits::Limits;
 use crate::source::time_format::TimeFormat;
 use crate::violation::Violation;
 
-/// A recording in a CSV file with a header line, plain or gzipped; cells are separated by commas, semicolons, tabs or `|`,
-/// whichever the header has most of. It is streamed: any size will do. Each row is one reading of every sensor, or of one
-/// (`seriesColumns`); a cell that is empty, `-`, `NaN`, `NA`, `N/A`, `null`, `None` or the like is a missing reading. A `%`
-/// after a number does not count.
+/// A recording in a CSV file with a header line, plain or gzipped; cells are separated by commas, semicolons,
+/// tabs or `|`, whichever is most frequent in the header. The file is streamed and may have any size. Each
+/// row is one reading of every sensor, or of one (`seriesColumns`); a cell that is empty, `-`, `NaN`, `NA`,
+/// `N/A`, `null`, `None` or the like is a missing reading. A `%` after a number is ignored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Csv {
-    /// The file, relative to the working directory; in a pod relative to `/data`, which `pod.volumeMounts` mounts and
-    /// which it cannot leave. `.gz` is decompressed on the way; outside of pods `-` is the standard input. Example: readings.csv.
+    /// The path of the file, relative to the working directory; in a pod relative to `/data`, a mount of
+    /// `pod.volumeMounts`: a file outside of it is refused. A `.gz` file is decompressed while it is read;
+    /// outside of pods `-` is the standard input. Example: readings.csv.
     #[schemars(length(min = 1, max = 4096))]
     pub path: String,
 
@@ -25,36 +26,38 @@ pub struct Csv {
     #[schemars(length(min = 1, max = 256))]
     pub time: String,
 
-    /// How timestamps are written. Auto: detected in the first row, but for strptime's directives. Rfc3339:
-    /// `2026-11-22T12:00:00Z`. DateTime: `2026-11-22 12:00:00` or `2026/11/22 12:00`, on the clock of `timeZone`. EpochSeconds,
-    /// EpochMilliseconds, EpochMicroseconds, EpochNanoseconds: since 1970. Else strptime's directives: `%d.%m.%Y %H:%M`.
-    /// Default: Auto.
+    /// The format of the timestamps. Auto: one of the named formats or an 8-digit date, detected in the first
+    /// row. Rfc3339: `2026-11-22T12:00:00Z`. DateTime: `2026-11-22 12:00:00` or `2026/11/22 12:00`, in the
+    /// time zone `timeZone`. EpochSeconds, EpochMilliseconds, EpochMicroseconds, EpochNanoseconds: the time
+    /// since 1970. Other formats: strptime directives, `%d.%m.%Y %H:%M`. Default: Auto.
     #[serde(default)]
     #[x_kube(validation = Rule::new("self in ['Auto', 'Rfc3339', 'DateTime', 'EpochSeconds', 'EpochMilliseconds', 'EpochMicroseconds', 'EpochNanoseconds'] || self.contains('%')")
         .message(Message::Expression("'must be Auto, Rfc3339, DateTime, EpochSeconds, EpochMilliseconds, EpochMicroseconds, EpochNanoseconds, or strptime directives such as %d.%m.%Y, got ' + self".into())))]
     pub time_format: TimeFormat,
 
-    /// Whose clock timestamps without an offset are of: a name of the IANA database. The hour that comes twice when a clock
-    /// is put back follows from the order of rows. Default: UTC. Example: Europe/Berlin.
+    /// The time zone of timestamps without an offset: a name of the IANA database. In the hour that occurs
+    /// twice when clocks are set back, the order of the rows decides. Default: UTC. Example: Europe/Berlin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     pub time_zone: Option<String>,
 
-    /// What becomes of a row whose timestamp is earlier than the one before. Default: Drop; with `seriesColumns`, Sort.
+    /// What to do with a row whose timestamp is earlier than that of the row before: `Drop` it, `Sort` all
+    /// rows by time, or `Fail`. Default: Drop; with `seriesColumns`, Sort.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub out_of_order: Option<OutOfOrder>,
 
-    /// What separates the fraction of a number. Default: a point.
+    /// The decimal separator of numbers: a point or a comma. Default: a point.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decimal: Option<Decimal>,
 
-    /// Cells that are missing readings besides the usual ones, as they are written. Default: none. Example: ["-999", Bad].
+    /// The texts of cells that are missing readings, besides the usual ones, as the file has them.
+    /// Default: none. Example: ["-999", Bad].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 64)))]
     pub null_values: Vec<String>,
 
-    /// Of a recording with a row for each reading (long form): the columns that say which sensor a row is of. Default: none,
-    /// a column is a sensor. Example: [device, quantity].
+    /// The columns that identify the sensor of a row, in a recording with a row for each reading (long form).
+    /// Default: none, each sensor has a column. Example: [device, quantity].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), inner(length(min = 1, max = 256)))]
     pub series_columns: Vec<String>,
@@ -64,25 +67,27 @@ pub struct Csv {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub sensors: Vec<CsvSensor>,
 
-    /// A column with the truth, 0 or 1, that the detector is judged by in the summary. Default: none.
+    /// The column with the ground truth, 0 or 1, that the summary compares the verdicts with. Default: none.
     /// Example: in_window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     pub label: Option<String>,
 
-    /// The words in the column `label` that mean an anomaly; all others but missing ones mean none. Default: 1 means an
-    /// anomaly, 0 none. Example: [anomaly, Fault].
+    /// The words in the column `label` that mean an anomaly; all other words mean none, and a missing one is
+    /// unknown. Default: 1 means an anomaly, 0 none. Example: [anomaly, Fault].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 64)))]
     pub label_anomalous: Vec<String>,
 
-    /// How many times faster than recorded to replay; 0 is as fast as it goes. 0 to 1000000. Default: 1.
+    /// The speed of the replay, as a multiple of the recorded speed; 0 is as fast as possible. 0 to 1000000.
+    /// Default: 1.
     #[serde(default = "real_time")]
     #[schemars(range(min = 0.0, max = 1_000_000.0))]
     pub speed: f64,
 
-    /// Whether rows are appended to the file while the detector runs: it is a live source then, read from its start and
-    /// followed, and may stand beside others; `interval` is best what lies between two rows. Default: false.
+    /// Whether rows are appended to the file while the detector runs: the file is then a live source, which
+    /// is read from its start and followed, and there may be other sources. Set `interval` to the time
+    /// between two rows. Default: false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub follow: bool,
 }
@@ -101,35 +106,36 @@ pub struct CsvSensor {
     #[schemars(length(max = 32))]
     pub unit: Option<String>,
 
-    /// The column that holds its values. Default: the column of the sensor's name; with `seriesColumns`, value.
-    /// Example: value.
+    /// The column that holds its values. Default: the column with the sensor's name; with `seriesColumns`,
+    /// value. Example: value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     pub column: Option<String>,
 
-    /// What the `seriesColumns` have in the rows of this sensor, one for each. Default: the sensor's name.
-    /// Example: [pump-1, pressure].
+    /// The values of the `seriesColumns` in the rows of this sensor, one for each column. Default: the
+    /// sensor's name. Example: [pump-1, pressure].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), inner(length(max = 256)))]
     pub series: Vec<String>,
 
-    /// What the sensor can give at all.
+    /// The limits of plausible values of the sensor: a value outside them is missing.
     #[serde(flatten)]
     pub limits: Limits,
 }
 
-/// What becomes of a row whose timestamp is earlier than the one before.
+/// What to do with a row whose timestamp is earlier than that of the row before: `Drop` it, `Sort` all rows
+/// by time, or `Fail`. Default: Drop; with `seriesColumns`, Sort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum OutOfOrder {
-    /// It is left out, counted, and the log says so.
+    /// The row is dropped and counted, with a warning in the log.
     Drop,
-    /// All rows are sorted by their time first; their numbers are held in memory.
+    /// All rows are sorted by their time before the replay; their values are kept in memory.
     Sort,
     /// The replay ends with an error that names the row.
     Fail,
 }
 
-/// What separates the fraction of a number.
+/// The decimal separator of numbers: a point or a comma. Default: a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Decimal {
     /// `3.5`.

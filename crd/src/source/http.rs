@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::limits::Limits;
 use crate::secret::SecretKeyRef;
 
-/// Sensors whose readings other programs send to the detector's Service. `POST /readings` takes JSON
-/// (`{"values":{"pressure":3.2},"time":"2026-11-22T12:00:00Z"}`, an array of such objects, or one a line; what has no
-/// `time` is of now), `POST /api/v1/write` Prometheus' remote write (1.0 and 2.0), `POST /v1/metrics` OpenTelemetry's
-/// metrics (OTLP/HTTP, protobuf and JSON).
+/// Sensors whose readings other programs send to the detector's Service. `POST /readings` accepts JSON
+/// (`{"values":{"pressure":3.2},"time":"2026-11-22T12:00:00Z"}`, an array of such objects, or one object per
+/// line; without `time`, it is the time of arrival), `POST /api/v1/write` Prometheus' remote write (1.0 and
+/// 2.0), `POST /v1/metrics` OpenTelemetry's metrics (OTLP/HTTP, protobuf and JSON).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Http {
@@ -20,8 +20,9 @@ pub struct Http {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub sensors: Vec<HttpSensor>,
 
-    /// A key of a Secret that holds a token: requests that push readings must send it as `Authorization: Bearer TOKEN`.
-    /// Mounted into the detector's pods and never read by the operator. Default: none, everybody may push.
+    /// A key of a Secret that holds a token: requests that push readings must send it as
+    /// `Authorization: Bearer TOKEN`. Mounted into the detector's pods and never read by the operator.
+    /// Default: none, every client that `serving` accepts may push.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_secret_ref: Option<SecretKeyRef>,
 }
@@ -40,17 +41,17 @@ pub struct HttpSensor {
     #[schemars(length(max = 32))]
     pub unit: Option<String>,
 
-    /// The series that the sensor is where metrics are pushed, by remote write or OTLP. It must be one: a second one that
-    /// is selected too is refused. Default: the series of the sensor's name, whatever its labels.
+    /// The series with the sensor's readings, where metrics are pushed by remote write or OTLP. It must
+    /// select one series: a second one is refused. Default: the series with the sensor's name and any labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub series: Option<SeriesSelector>,
 
-    /// What the sensor can give at all.
+    /// The limits of plausible values of the sensor: a value outside them is missing.
     #[serde(flatten)]
     pub limits: Limits,
 }
 
-/// Which series a sensor is.
+/// The series with a sensor's readings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SeriesSelector {
@@ -59,9 +60,9 @@ pub struct SeriesSelector {
     #[schemars(length(min = 1, max = 256))]
     pub name: Option<String>,
 
-    /// Labels that the series must have with these values; others do not matter, and an empty value is that of a label
-    /// that is not there. In OTLP these are the attributes of the data point, the scope and the resource. Default: none.
-    /// Example: {instance: pump-1}.
+    /// Labels that the series must have with these values; other labels are ignored, and an empty value
+    /// selects series without the label. In OTLP these are the attributes of the data point, the scope and
+    /// the resource. Default: none. Example: {instance: pump-1}.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 32))]
     pub match_labels: BTreeMap<String, String>,

@@ -23,7 +23,7 @@ use crate::cli::stdout;
 
 /// Watches sensors with an isolation forest: readings in, verdicts out.
 ///
-/// Exit codes: 0 done, 1 refused input, 2 usage.
+/// Exit codes: 0 success, 1 error, 2 invalid arguments.
 #[derive(Debug, Parser)]
 #[command(name = "detector", version, max_term_width = 110)]
 pub struct Cli {
@@ -31,34 +31,24 @@ pub struct Cli {
     command: Command,
 }
 
+// The help of a command with arguments is the comment of its arguments.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Train on the sensors of a manifest or a data file, watch them, answer predictions
     Run(RunArgs),
-    /// Watch a simulated pump that fails three times a minute: no file, no cluster
     Demo(DemoArgs),
-    /// Answer predictions by a model file, without a manifest
     Serve(ServeArgs),
-    /// Train a model on a table or as a manifest says, or import one
     Train(TrainArgs),
-    /// Score the rows of a table
     Score(ScoreArgs),
-    /// Measure a model or a manifest against labels
     Evaluate(EvaluateArgs),
-    /// Try settings on labelled readings, and say which are best and how sure that is
     Tune(TuneArgs),
-    /// Say how much two models agree on the rows of a CSV file
     Compare(CompareArgs),
-    /// Print what a model is, as JSON
     Inspect(InspectArgs),
-    /// Write a model for other systems
     Export(ExportArgs),
-    /// Check manifests by the rules that the API server applies
     Validate(ValidateArgs),
-    /// Read another system's forest, in a process that `run` starts
+    /// Import another system's forest, in a separate process that `run` starts
     #[command(hide = true)]
     ImportApart(ImportApartArgs),
-    /// Print completions for a shell
+    /// Print the completion script for a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,

@@ -16,7 +16,7 @@ use crate::ingest::parquet;
 pub enum RowFormat {
     /// A header line and comma-separated rows.
     Csv,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Ndjson,
     /// A Parquet file, in a build with the feature `parquet`.
     Parquet,

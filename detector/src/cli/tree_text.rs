@@ -10,10 +10,10 @@ use crate::features::pipeline::Recipe;
 /// How a tree is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum TreeFormat {
-    /// A line a node, indented.
+    /// One indented line per node.
     #[default]
     Text,
-    /// For Graphviz: `dot -Tsvg`.
+    /// The DOT language of Graphviz, for `dot -Tsvg`.
     Dot,
 }
 

@@ -16,7 +16,7 @@ pub enum Format {
     /// Sentences for people.
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 

@@ -9,15 +9,15 @@ use crate::output::{Format, print};
 use crate::request::DetectorRequest;
 use crate::text::{event, event_titles, table};
 
-/// The newest events: anomalies and the faults of sensors.
+/// Print the newest events: anomalies and faults of sensors.
 #[derive(Debug, clap::Args)]
 pub struct EventsArgs {
     #[command(flatten)]
     named: Named,
-    /// How many at most
+    /// The largest number of events to print
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
     limit: u32,
-    /// How they are printed
+    /// The format of the output
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

@@ -14,15 +14,16 @@ use crate::text::explanation;
 /// How many of the newest verdicts are searched for an anomalous one.
 const LOOKED_AT: usize = 1000;
 
-/// Why the newest anomalous verdict is one, or how readings would be judged and why.
+/// Explain the newest anomalous verdict, or how the detector would judge these readings.
 #[derive(Debug, clap::Args)]
 pub struct ExplainArgs {
     #[command(flatten)]
     named: Named,
-    /// The reading of the only sensor, or SENSOR=VALUE for each [default: the newest anomalous verdict]
+    /// The reading of the only sensor, or SENSOR=VALUE for each sensor [default: the newest anomalous
+    /// verdict]
     #[arg(value_name = "READING", allow_negative_numbers = true)]
     readings: Vec<String>,
-    /// How it is printed
+    /// The format of the output
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

@@ -11,15 +11,15 @@ use crate::error::CommandError;
 use crate::output::print;
 use crate::request::DetectorRequest;
 
-/// The detector's page in a browser, until this is interrupted.
+/// Open the detector's page in a browser, until Ctrl-C.
 #[derive(Debug, clap::Args)]
 pub struct OpenArgs {
     #[command(flatten)]
     named: Named,
-    /// The port of this machine; 0 is any that is free
+    /// The local port of the page; 0 for any free port
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// Print the address, and start no browser
+    /// Print the address without opening a browser
     #[arg(long)]
     no_browser: bool,
 }

@@ -12,18 +12,18 @@ use crate::output::{Format, print};
 use crate::request::DetectorRequest;
 use crate::text::explanation;
 
-/// How readings would be judged now.
+/// Print how the detector would judge these readings now.
 #[derive(Debug, clap::Args)]
 pub struct PredictArgs {
     #[command(flatten)]
     named: Named,
-    /// The reading of the only sensor, or SENSOR=VALUE for each
+    /// The reading of the only sensor, or SENSOR=VALUE for each sensor
     #[arg(value_name = "READING", allow_negative_numbers = true, required_unless_present = "filename")]
     readings: Vec<String>,
-    /// The JSON of a request as of POST /predict, instead of readings; - is the standard input
+    /// The file with the JSON body of a POST /predict request, instead of readings; - for the standard input
     #[arg(short, long, value_name = "FILE", conflicts_with = "readings")]
     filename: Option<PathBuf>,
-    /// How it is printed
+    /// The format of the output; with --filename always json
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

@@ -16,13 +16,13 @@ use crate::text::{cells, table, verdict};
 /// How many detectors are asked at once.
 const AT_ONCE: usize = 8;
 
-/// The detectors and their newest verdicts, the most anomalous first.
+/// Print the detectors with their newest verdicts, the most anomalous first.
 #[derive(Debug, clap::Args)]
 pub struct TopArgs {
-    /// Those of all namespaces
+    /// Print the detectors of all namespaces
     #[arg(short = 'A', long)]
     all_namespaces: bool,
-    /// How they are printed; JSON is a detector a line
+    /// The format of the output; json is one detector per line
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

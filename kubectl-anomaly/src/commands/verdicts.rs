@@ -15,21 +15,21 @@ use crate::text::{table, verdict, verdict_titles};
 /// How long to wait before a stream that ended is requested again.
 const RECONNECT_DELAY: Duration = Duration::from_secs(1);
 
-/// The newest verdicts, oldest first.
+/// Print the newest verdicts, oldest first, and follow them with -f.
 #[derive(Debug, clap::Args)]
 pub struct VerdictsArgs {
     #[command(flatten)]
     named: Named,
-    /// Go on with those that come, also where pods are replaced
+    /// Print new verdicts as they arrive, and reconnect when pods are replaced
     #[arg(short, long)]
     follow: bool,
-    /// The anomalous ones only
+    /// Print only anomalous verdicts
     #[arg(long)]
     anomalous: bool,
-    /// How many of the past at most
+    /// The largest number of past verdicts to read; --anomalous filters these
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
-    /// How they are printed; JSON is a verdict a line
+    /// The format of the output; json is one verdict per line
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }

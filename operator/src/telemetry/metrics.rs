@@ -45,7 +45,7 @@ impl Metrics {
             api_writes: IntCounterVec::new(
                 Opts::new(
                     "anomaly_operator_api_writes_total",
-                    "Writes to the API server, by kind and verb. At rest there are none.",
+                    "Writes to the API server, by kind and verb. None while nothing changes.",
                 ),
                 &["kind", "verb"],
             )
@@ -53,7 +53,7 @@ impl Metrics {
             watch_errors: IntCounterVec::new(
                 Opts::new(
                     "anomaly_operator_watch_errors_total",
-                    "Failures of the watches on the API server, by kind. Each is tried again within seconds.",
+                    "Failures of the watches on the API server, by kind. Each is retried within seconds.",
                 ),
                 &["kind"],
             )
@@ -61,7 +61,7 @@ impl Metrics {
             watches_behind: IntGaugeVec::new(
                 Opts::new(
                     "anomaly_operator_watch_behind",
-                    "1 while the watch of a kind fails: what happens to its objects is not seen.",
+                    "1 while the watch of a kind fails: changes of its objects are not seen.",
                 ),
                 &["kind"],
             )
@@ -73,7 +73,7 @@ impl Metrics {
             .expect(NAMES),
             leader: IntGauge::new(
                 "anomaly_operator_leader",
-                "1 while this replica may act: it holds the Lease, or leader election is off.",
+                "1 while this replica is the leader: it holds the Lease, or leader election is off.",
             )
             .expect(NAMES),
         };

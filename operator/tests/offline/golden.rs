@@ -3,6 +3,7 @@
 //! `UPDATE=1 cargo test -p operator --test offline golden` rewrites them.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::Parser;
@@ -197,6 +198,41 @@ fn until_a_model_is_kept_one_pod_trains_it() {
         detector.spec.model.load = Some(serde_json::from_value(load).unwrap());
     };
     assert_eq!(replicas(3, current_state(None, false), load), Some(3), "nothing is trained");
+}
+
+#[test]
+fn a_volume_of_the_spec_may_not_have_the_name_of_one_of_the_operators() {
+    let mut every_option = sample("every-option.yaml");
+    every_option.spec.pod.volumes.clear();
+    every_option.spec.pod.volume_mounts.clear();
+    let mut loading = serde_json::json!(sample("prometheus.yaml"));
+    let secret = serde_json::json!({"name": "reader", "key": "token"});
+    loading["spec"]["sources"][0]["prometheus"]["credentialsSecretRef"] =
+        serde_json::json!({"name": "reader"});
+    loading["spec"]["notifications"] = serde_json::json!([{"name": "chat", "webhook": {"url": "https://hooks.plant", "signingSecretRef": secret}}]);
+    loading["spec"]["model"] = serde_json::json!({"load": {"configMap": {"name": "forest"}}});
+    let loading: AnomalyDetector = serde_json::from_value(loading).unwrap();
+    let mut credentials = loading.clone();
+    let load =
+        serde_json::json!({"url": "https://models.plant/pump", "credentialsSecretRef": {"name": "reader"}});
+    credentials.spec.model.load = Some(serde_json::from_value(load).unwrap());
+
+    let mut names = BTreeSet::new();
+    for detector in [every_option, loading, credentials] {
+        let volumes = template(&built(&detector))["spec"]["volumes"].clone();
+        names.extend(
+            volumes.as_array().unwrap().iter().map(|volume| volume["name"].as_str().unwrap().to_owned()),
+        );
+    }
+    for name in ["tls", "client-ca", "tokens", "source-0", "ca-bundle", "signing", "load", "credentials"] {
+        assert!(names.contains(name), "none of the detectors has the volume {name}: {names:?}");
+    }
+    let quickstart = include_str!("../../../manifests/quickstart.yaml");
+    for name in names {
+        let text = format!("{quickstart}  pod: {{volumes: [{{name: {name}, emptyDir: {{}}}}]}}\n");
+        let refused = crd::manifest::one_detector(&text).unwrap_err().to_string();
+        assert!(refused.contains("must be another name"), "{name}: {refused}");
+    }
 }
 
 #[test]

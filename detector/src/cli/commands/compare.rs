@@ -15,26 +15,26 @@ use crate::ingest::table::{Selection, Table};
 use crate::model::names::list;
 use crate::scoring::table_scorer::{TableScorer, TableScorerError, block};
 
-/// Compare what two models make of the same rows.
+/// Print how much two models agree on the rows of a table.
 ///
-/// Rows that either model has no score for, since it looks back on earlier ones, are left out. Say before a retrained model
-/// takes over how much it would change: whether both find the same rows anomalous (the rank correlation), how many verdicts
-/// differ, and how often each would raise one.
+/// Shows, before a retrained model takes over, how much it would change: whether both models rank the rows
+/// alike (the rank correlation of the scores), how many verdicts differ, and which share of the rows each
+/// model finds anomalous. Rows that either model cannot score, because it needs earlier rows, are left out.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
     /// A model, as `train` writes it
     #[arg(value_name = "A")]
     a: PathBuf,
 
-    /// Another one, over the same columns
+    /// Another model with the same columns
     #[arg(value_name = "B")]
     b: PathBuf,
 
-    /// The CSV file; it may have more columns than the models
+    /// The table, as `score` reads it; it may have more columns than the models
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
 
-    /// How the result is written
+    /// The format of the result
     #[arg(long, value_enum, default_value_t)]
     output: Format,
 }

@@ -16,11 +16,12 @@ const PUMP: &str = include_str!("../../../assets/demo.yaml");
 
 /// Watch a simulated pump that fails three times a minute: no file, no cluster.
 ///
-/// It trains, shows each reading's verdict on one line and each event on another, and answers predictions and metrics, as
-/// `detector run` does. Ends at Ctrl-C, or after --duration, with a summary.
+/// Trains a model, shows the newest verdict on the last line of the terminal and each event on a line of its
+/// own, and answers predictions and metrics as `detector run` does. Ends at Ctrl-C or after --duration, with
+/// a summary.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
-    /// Stop by itself after this long: 1m
+    /// Stop after this duration: 1m
     #[arg(long, value_name = "DURATION")]
     duration: Option<crd::Duration>,
 
@@ -28,15 +29,15 @@ pub struct DemoArgs {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 
-    /// Print the manifest, to change and to run with `detector run`, and end
+    /// Print the manifest of the demo, to edit and to run with `detector run`, and exit
     #[arg(long)]
     print_manifest: bool,
 
-    /// Where predictions are answered: an IP address or a name, and a port
+    /// The address at which prediction requests are answered: an IP address or a host name, and a port
     #[arg(long, value_name = "ADDRESS", default_value_t = Address::local(PREDICT_PORT))]
     predict_address: Address,
 
-    /// Where metrics and probes are answered
+    /// The address at which metrics and probes are answered
     #[arg(long, value_name = "ADDRESS", default_value_t = Address::local(METRICS_PORT))]
     metrics_address: Address,
 }

@@ -9,18 +9,20 @@ use thiserror::Error;
 use super::model_file::{self, ModelFileError};
 use crate::model::model::Model;
 
-/// Write a model for other systems.
+/// Convert a model to ONNX or to a scikit-learn file.
 ///
-/// The ONNX model has one input, `input`: rows of 32-bit floats, and two outputs: `score` and `anomaly`. Its columns are the
-/// vectors that the forest sees, of which `temperature.log_std_dev.lag1` is one where the model looks at more than values. Neither ONNX nor
-/// scikit-learn has a place for the ranges of the training data: rows beyond them score as the edge does, here they score higher.
+/// The ONNX model has one input, `input`: rows of 32-bit floats, and two outputs: `score` and `anomaly`. Its
+/// columns are those of the forest's vectors: where the model has other features than values, or lags, one of
+/// them is for example `temperature.log_std_dev.lag1`. Neither format can store the ranges of the training
+/// data: in ONNX and scikit-learn, rows beyond the ranges score as rows at their edge; here, they score
+/// higher.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// As ONNX, for ONNX Runtime and whatever reads it (needs ai.onnx.ml 5)
+    /// Write ONNX, for ONNX Runtime and other programs that read ai.onnx.ml 5
     #[arg(long, required_unless_present = "sklearn", conflicts_with = "sklearn")]
     onnx: bool,
 
-    /// As a fitted IsolationForest in a skops file, which scikit-learn 1.3 and later opens
+    /// Write a fitted IsolationForest as a skops file, which scikit-learn 1.3 and later opens
     #[arg(long)]
     sklearn: bool,
 
@@ -28,7 +30,7 @@ pub struct ExportArgs {
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
 
-    /// Where to write it; - for the standard output
+    /// Where to write the file; - for the standard output
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
 }

@@ -10,11 +10,11 @@ use thiserror::Error;
 use super::model_file::{self, ModelFileError};
 use crate::lifecycle::load::import_process::{self, ImportError};
 
-/// Write a model of another system's forest: the standard input to the standard output. `run` starts it for a file that
-/// it loads.
+/// Import another system's forest: its file on the standard input, the model on the standard output. `run`
+/// starts this command for a file that it loads.
 #[derive(Debug, Args)]
 pub struct ImportApartArgs {
-    /// How much memory this process may take, in bytes
+    /// The memory limit of this process, in bytes
     #[arg(long, value_name = "BYTES")]
     memory: u64,
 

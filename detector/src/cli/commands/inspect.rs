@@ -15,18 +15,19 @@ use crate::cli::stdout::{self, StdoutError};
 use crate::cli::tree_text::{self, TreeFormat};
 use crate::model::model::Model;
 
-/// Print what a model is, as JSON.
+/// Print a description of a model as JSON, or one of its trees.
 #[derive(Debug, Args)]
 pub struct InspectArgs {
     /// The model, as `train` writes it
     #[arg(value_name = "MODEL")]
     model: PathBuf,
 
-    /// Print this tree instead, counted from 0: its splits and how many rows ended in each leaf
+    /// Print the tree with this number instead, counted from 0: its splits, and the number of rows in each
+    /// leaf
     #[arg(long, value_name = "N")]
     tree: Option<usize>,
 
-    /// How a tree is printed
+    /// The format of the tree
     #[arg(long, value_enum, default_value_t, requires = "tree")]
     format: TreeFormat,
 }

@@ -15,29 +15,30 @@ use crate::cli::manifest::Document;
 use crate::model::model::Model;
 use crate::serving::logging::Format;
 
-/// Answer predictions by a model file, without a manifest.
+/// Answer prediction requests with a model file, without a manifest.
 ///
-/// `POST /predict` on one port, metrics and probes on another, as `detector run` has them; `POST /readings` moves the metrics.
-/// A file that changes is loaded again.
+/// Serves `POST /predict` on one port, metrics and probes on another, as `detector run` does; readings sent
+/// to `POST /readings` update the metrics. The file is loaded again when it changes.
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// The model: of `detector train`, scikit-learn's IsolationForest (pickle, joblib, skops), or ONNX
+    /// The model file: from `detector train`, a scikit-learn IsolationForest (pickle, joblib, skops), or ONNX
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// The names of its columns, in order, where the file has none: a,b,c. Default: value, or x0, x1, ...
+    /// The names of the model's columns, in order, where the file has none: a,b,c. Default: value for a
+    /// single column, else x0, x1, ...
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     columns: Vec<String>,
 
-    /// How lines and the log are written; RUST_LOG sets the levels of the log
+    /// The format of the printed lines and of the log; RUST_LOG sets the levels of the log
     #[arg(long, value_enum, default_value_t, env = "DETECTOR_LOG")]
     log: Format,
 
-    /// Where predictions are answered: an IP address or a name, and a port
+    /// The address at which prediction requests are answered: an IP address or a host name, and a port
     #[arg(long, value_name = "ADDRESS", default_value_t = Address::any(PREDICT_PORT), env = "DETECTOR_PREDICT_ADDRESS")]
     predict_address: Address,
 
-    /// Where metrics and probes are answered
+    /// The address at which metrics and probes are answered
     #[arg(long, value_name = "ADDRESS", default_value_t = Address::any(METRICS_PORT), env = "DETECTOR_METRICS_ADDRESS")]
     metrics_address: Address,
 }

@@ -21,23 +21,25 @@ use crate::cli::stdout::{self, StdoutError, note};
 const FEATURES: [&[&str]; 3] = [&["Value"], &["Value", "LogStdDev"], &["Value", "Difference", "LogStdDev"]];
 const SAMPLE_SIZES: [u32; 2] = [256, 1024];
 
-/// Try a small grid of settings, and say which is best and how sure that is.
+/// Try a small grid of settings on labelled readings, and print the best and its gain.
 ///
-/// The grid: `model.train.features` [Value], [Value, LogStdDev] and [Value, Difference, LogStdDev], each with `sampleSize` 256 and
-/// 1024, beside the manifest as it is. Each is trained as the manifest says and judges the same readings after that, which
-/// are split by time: the best is chosen on the earlier half, and the gain is that of the later half, where nothing was chosen.
-/// Its interval is a bootstrap of blocks that both judge. The manifest needs simulated faults, or a csv source with a label.
+/// The grid: `model.train.features` [Value], [Value, LogStdDev] and [Value, Difference, LogStdDev], each with
+/// `sampleSize` 256 and 1024, and the unchanged manifest. Each model is trained with the other settings of
+/// the manifest and judges the same later readings. These are split by time: the best settings are chosen on
+/// the earlier half, and their gain over the manifest is measured on the later half. The interval of the gain
+/// is a bootstrap of blocks that both models judge. The manifest needs simulated faults, or a csv source with
+/// a label.
 #[derive(Debug, Args)]
 pub struct TuneArgs {
     /// The manifest, or data with a column of labels, as `detector run` takes them
     #[arg(value_name = "FILE")]
     manifest: PathBuf,
 
-    /// Change a field of the manifest first: spec.interval=1m
+    /// Override a field of the manifest: spec.interval=1m
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<String>,
 
-    /// How much of the readings' own time is judged [default: a recording to its end, 24h of simulated sensors]
+    /// The time span of readings to judge [default: a recording to its end, 24h of simulated sensors]
     #[arg(long, value_name = "DURATION")]
     duration: Option<crd::Duration>,
 
@@ -45,7 +47,8 @@ pub struct TuneArgs {
     #[arg(long, value_enum, default_value_t)]
     objective: Objective,
 
-    /// Write the best manifest here; - for the standard output, in place of the result
+    /// Write the manifest with the best settings to this file; - for the standard output, instead of the
+    /// result
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }

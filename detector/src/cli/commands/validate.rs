@@ -14,15 +14,15 @@ use crate::cli::manifest::{FileError, located, shown, text};
 use crate::cli::stdout::{self, StdoutError};
 use crate::ingest::sources::prometheus::promql;
 
-/// Check manifests by the rules that the API server applies, those that only the operator can check, and queries by the
-/// grammar of PromQL.
+/// Check manifests against the rules of the API server and of the operator.
 ///
-/// Prints a line for each broken rule, `FILE:LINE: FIELD: what was expected and what was there`, or `FILE: valid`. Every
-/// document of a file is checked; documents of other kinds are passed over.
+/// Also checks that queries are valid PromQL. Prints a line for each broken rule, `FILE:LINE: FIELD: what was
+/// expected and what was there`, or `FILE: valid`. Every document of a file is checked; documents of other
+/// kinds are ignored.
 #[derive(Debug, Args)]
 pub struct ValidateArgs {
-    /// Manifests, each with one or more YAML documents; of a folder, its .yaml, .yml and .json files; - for the standard
-    /// input
+    /// Manifests, each with one or more YAML documents: files, folders (their .yaml, .yml and .json files),
+    /// or the standard input (-)
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 }

@@ -110,17 +110,17 @@ impl ReadingMetrics {
             ),
             arrived: make.counters(
                 "anomaly_readings_arrived_total",
-                "Readings that have arrived, by source: the sum of anomaly_readings_total over all outcomes, and what is under way.",
+                "Readings that have arrived, by source: the sum of anomaly_readings_total over all outcomes, and the readings without an outcome yet.",
                 &["source"],
             ),
             total: make.counters(
                 "anomaly_readings_total",
-                "Readings by source and outcome: scored, missing (without a value), refused (they can be no reading), dropped (late, followed by a newer one before they counted, or no verdict was made).",
+                "Readings by source and outcome: scored, missing (without a value), refused (not a valid reading), dropped (late, replaced by a newer one before their instant, or no verdict was made).",
                 &["source", "outcome"],
             ),
             skipped: make.counters(
                 "anomaly_instants_skipped_total",
-                "Instants that have passed without a look at their readings: the process was stopped, could not keep up, or the clock was set.",
+                "Instants whose readings were not judged: the process was stopped, could not keep up, or the clock was set.",
                 &[],
             ),
         };
@@ -134,15 +134,15 @@ impl CalibrationMetrics {
         Self {
             shift: make.gauge(
                 "anomaly_calibration_shift",
-                "By how much the threshold is above what the tail of recent scores says, in mean excesses over its quantile; below 0 where less came than was promised. Absent while the threshold stays.",
+                "How far the threshold is above the estimate from the tail of recent scores, in mean excesses over its quantile; below 0 where fewer alarms came than were promised. Absent while the threshold is fixed.",
             ),
             promised: make.real_counters(
                 "anomaly_calibration_promised_total",
-                "What the threshold has promised for the readings so far: anomalous verdicts (contamination) or alerts (alertsPerDay). A sum of shares, so no whole number.",
+                "The alarms that the threshold promises for the readings so far: anomalous verdicts (contamination) or alerts (alertsPerDay). A sum of shares, so not a whole number.",
             ),
             realised: make.real_counters(
                 "anomaly_calibration_realised_total",
-                "What came of that: divided by anomaly_calibration_promised_total, the realised to the promised alarm rate, 1 where the promise holds.",
+                "The alarms that were realised; divided by anomaly_calibration_promised_total, the ratio of realised to promised alarm rate, which is 1 where the promise holds.",
             ),
         }
     }
@@ -177,7 +177,7 @@ impl VerdictMetrics {
             anomalous: total.with_label_values(&["anomalous"]),
             simulation: make.counters(
                 "anomaly_simulation_verdicts_total",
-                "Verdicts against the truth that simulated or labelled sources know: the confusion matrix.",
+                "Verdicts by the ground truth of simulated or labelled sources: the confusion matrix.",
                 &["truth", "verdict"],
             ),
         }
@@ -194,10 +194,10 @@ impl EventMetrics {
         for outcome in EventOutcome::ALL {
             total.with_label_values(&[outcome.label()]);
         }
-        let alarm = make.gauge("anomaly_alarm", "1 while an event goes on that has raised an alarm, else 0.");
+        let alarm = make.gauge("anomaly_alarm", "1 during an event that has raised an alarm, else 0.");
         let alarm_rate = make.gauge(
                 "anomaly_alarm_rate_ratio",
-                "How many times as many alarms as the threshold promises have come lately, in the last hour or in as long as one is promised for: anomalous readings (contamination) or alerts (alertsPerDay). Absent where nothing is promised.",
+                "The ratio of recent alarms to those that the threshold promises, over the last hour or the time for which it promises one: anomalous readings (contamination) or alerts (alertsPerDay). Absent where nothing is promised.",
             );
         let alarm_rate_contribution = make.gauges(
             "anomaly_alarm_rate_contribution",
@@ -271,7 +271,7 @@ impl LifeMetrics {
         let metrics = Self {
             restore_gap: make.gauges(
                 "anomaly_restore_gap_seconds",
-                "The time before the first reading of which the model's memory knows nothing, since another process was there; 0 where all was restored.",
+                "The gap between the readings of the earlier process and the first reading of this one, which the features lack; 0 where all was restored.",
                 &[],
             ),
             trainings: make.counters(
@@ -281,17 +281,17 @@ impl LifeMetrics {
             ),
             swaps: make.counters(
                 "anomaly_model_swaps_total",
-                "How often a model has taken over from another one in this process.",
+                "How often a model has replaced another one in this process.",
                 &[],
             ),
             rejected: make.gauges(
                 "anomaly_model_rejected",
-                "1 while a model that is wanted, loaded, stored or pinned, cannot serve, else 0.",
+                "1 while a requested model (loaded, stored or pinned) cannot serve, else 0.",
                 &[],
             ),
             rejections: make.counters(
                 "anomaly_model_rejections_total",
-                "How often a model was refused: one that is wanted and cannot be had, or a file that holds none that fits.",
+                "How often a model was rejected: a requested model that is not available, or a file without a model that fits.",
                 &[],
             ),
             next_training: make.gauges(

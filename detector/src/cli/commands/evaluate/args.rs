@@ -8,22 +8,26 @@ use crate::cli::figures::choice::Goal;
 use crate::cli::format::Format;
 use crate::model::judge::Explain;
 
-/// Measure a model, or all that a manifest says, against labels.
+/// Measure how well a model or a manifest finds labelled anomalies.
 ///
-/// `detector evaluate pump.yaml` trains and replays as `detector run --fast` does, and compares with the simulated faults or the
-/// recording's `label`. `detector evaluate --model FILE --input data.csv` scores labelled rows.
+/// `detector evaluate pump.yaml` trains and replays as `detector run --fast` does, and compares the verdicts
+/// with the simulated faults or with the recording's `label`.
+/// `detector evaluate --model FILE --input data.csv` scores labelled rows.
 ///
-/// Each figure has an interval that it lies in with a confidence of 95 %, by the bootstrap: 1000 draws of blocks of readings, or
-/// of rows where there are no times. An event is anomalous verdicts in a row, and right where one of them is within a labelled
-/// span; the delay is the median from the start of a span. `realised / promised` is about readings outside of faults: 1 is
-/// what the threshold promises. The NAB score takes each labelled span as a window and each alarm as a detection.
+/// Each figure has a 95 % confidence interval from a bootstrap: 1000 draws of blocks of readings, or of rows
+/// where there are no times. An event is a run of consecutive anomalous verdicts; it is correct where one of
+/// them is within a labelled span. The delay is the median time from the start of a labelled span to the
+/// first anomalous verdict, or alarm, in it. `realised / promised` is the alert rate outside of labelled
+/// spans, divided by the rate that the threshold promises: 1 is exactly as promised. The NAB score takes each
+/// labelled span as a window and each alarm as a detection.
 #[derive(Debug, Args)]
 pub struct EvaluateArgs {
     /// The manifest, or data with a column of labels, as `detector run` takes them
     #[arg(value_name = "FILE", required_unless_present = "input")]
     pub(super) manifest: Option<PathBuf>,
 
-    /// The model, as `train` writes it: for the rows of --input, or for the manifest in place of a training
+    /// The model, as `train` writes it: scores the rows of --input, or judges the manifest's readings without
+    /// a training
     #[arg(long, value_name = "FILE", required_unless_present = "manifest")]
     pub(super) model: Option<PathBuf>,
 
@@ -41,32 +45,33 @@ pub struct EvaluateArgs {
     )]
     pub(super) label: String,
 
-    /// Another table that has the labels, a row for each of the input
+    /// Another table with the labels: one row for each row of the input
     #[arg(long, value_name = "FILE", requires = "input", conflicts_with = "manifest")]
     pub(super) labels: Option<PathBuf>,
 
-    /// The input's column of times; without one, delays are in rows [default: timestamp, where there is one]
+    /// The input's column of times; without one, delays are in rows [default: timestamp, if the input has it]
     #[arg(long, value_name = "NAME", requires = "input", conflicts_with = "manifest")]
     pub(super) time: Option<String>,
 
-    /// Choose the threshold on the first half and measure it on the other: precision=0.9, recall=0.9, alertsPerDay=5, f1
+    /// Choose the threshold for this goal on the first half of the readings, and measure it on the second
+    /// half: precision=0.9, recall=0.9, alertsPerDay=5, f1
     #[arg(long, value_name = "GOAL")]
     pub(super) choose: Option<Goal>,
 
-    /// Change a field of the manifest first: spec.model.train.trees=200
+    /// Override a field of the manifest: spec.model.train.trees=200
     #[arg(long, value_name = "PATH=VALUE", requires = "manifest", conflicts_with = "input")]
     pub(super) set: Vec<String>,
 
-    /// How much of the readings' own time is judged [default: a recording to its end, 24h of simulated sensors]
+    /// The time span of readings to judge [default: a recording to its end, 24h of simulated sensors]
     #[arg(long, value_name = "DURATION", requires = "manifest", conflicts_with = "input")]
     pub(super) duration: Option<crd::Duration>,
 
-    /// Write a report too: one HTML page with charts, labelled spans, events and figures, which works offline. With --choose
-    /// it shows the other half by the chosen threshold
+    /// Also write a report: one HTML page with charts, labelled spans, events and figures, which works
+    /// offline. With --choose it shows the second half, judged by the chosen threshold
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
 
-    /// How the result is written
+    /// The format of the result
     #[arg(long, value_enum, default_value_t)]
     pub(super) output: Format,
 }

@@ -17,29 +17,32 @@ use crate::lifecycle::load::Mounts;
 use crate::outgoing::{Outgoing, OutgoingError};
 use crate::serving::logging::Format;
 
-/// Train on the manifest's sensors, watch them, answer predictions.
+/// Train on the sensors of a manifest or a data file, watch them, answer prediction requests.
 ///
-/// Prints a line for each anomaly. Ends at Ctrl-C, SIGTERM, or after --duration, with a summary. Of a data file the manifest
-/// is inferred, and it is replayed as by --fast.
+/// Prints a line for each event and, where the output is not a terminal, for each alarm. Ends at Ctrl-C, at
+/// SIGTERM or after --duration, with a summary. For a data file, the manifest is inferred, and the readings
+/// are replayed as by --fast.
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// The manifest: an AnomalyDetector in YAML; - for the standard input. Or data: a .csv or .tsv file, plain or gzipped
     #[arg(value_name = "FILE")]
     pub(super) manifest: PathBuf,
 
-    /// Change a field of the manifest first: spec.sources[0].csv.path=other.csv
+    /// Override a field of the manifest: spec.sources[0].csv.path=other.csv
     #[arg(long, value_name = "PATH=VALUE")]
     pub(super) set: Vec<String>,
 
-    /// Print the manifest as YAML, with the changes of --set, and end: of a data file what was inferred
+    /// Print the manifest as YAML, with the changes of --set, and exit; for a data file, the inferred
+    /// manifest
     #[arg(long)]
     pub(super) print_manifest: bool,
 
-    /// Stop by itself after this long, with a summary: 60s, 24h
+    /// Stop after this duration, with a summary: 60s, 24h
     #[arg(long, value_name = "DURATION")]
     pub(super) duration: Option<crd::Duration>,
 
-    /// Replay as fast as it goes, without serving; --duration then counts the readings' own time
+    /// Replay the readings as fast as possible, without answering requests; --duration then counts the
+    /// readings' own time
     #[arg(long)]
     pub(super) fast: bool,
 
@@ -51,74 +54,79 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
 
-    /// How lines and the log are written; RUST_LOG sets the levels of the log
+    /// The format of the printed lines and of the log; RUST_LOG sets the levels of the log
     #[arg(long, value_enum, default_value_t, env = "DETECTOR_LOG")]
     pub(super) log: Format,
 
-    /// Where predictions are answered: an IP address or a name, and a port
+    /// The address at which prediction requests are answered: an IP address or a host name, and a port
     #[arg(long, value_name = "ADDRESS", default_value_t = Address::any(PREDICT_PORT), env = "DETECTOR_PREDICT_ADDRESS")]
     pub(super) predict_address: Address,
 
-    /// Where metrics and probes are answered
+    /// The address at which metrics and probes are answered
     #[arg(long, value_name = "ADDRESS", default_value_t = Address::any(METRICS_PORT), env = "DETECTOR_METRICS_ADDRESS")]
     pub(super) metrics_address: Address,
 
-    /// The folder with the keys that notifications are signed with: a file per notification, of its name
+    /// The folder with the keys that sign notifications: one file per notification, with the notification's
+    /// name
     #[arg(long, value_name = "FOLDER", default_value = SIGNING_DIRECTORY, env = "DETECTOR_SIGNING_KEYS")]
     pub(super) signing_keys: PathBuf,
 
-    /// Connect to addresses of this network although they are refused otherwise: link-local ones, clouds' metadata
-    /// services, and in a pod loopback and the API server. May be given several times
+    /// Allow connections to this network even if its addresses are blocked by default: link-local addresses,
+    /// metadata services of clouds and, in a pod, loopback and the API server. May be given several times
     #[arg(long, value_name = "CIDR", value_delimiter = ',', env = "DETECTOR_ALLOW_ADDRESS")]
     pub(super) allow_address: Vec<IpNet>,
 
-    /// Certificate authorities to trust beside the public ones, in PEM
+    /// Certificate authorities to trust in addition to the public ones, in PEM
     #[arg(long, value_name = "FILE", env = "DETECTOR_CA_BUNDLE")]
     pub(super) ca_bundle: Option<PathBuf>,
 
-    /// The replicas of this detector, by the addresses of their metrics: one of them sends a notification. A name stands
-    /// for all its addresses
+    /// The metrics addresses of this detector's replicas, which agree on the one that sends each
+    /// notification. A host name stands for all its IP addresses
     #[arg(long, value_name = "HOST:PORT", value_delimiter = ',', env = "DETECTOR_PEERS")]
     pub(super) peers: Vec<String>,
 
-    /// The address by which the other replicas know this one
+    /// The IP address of this replica, under which the other replicas find it
     #[arg(long, value_name = "IP", env = "DETECTOR_POD_IP", requires = "peers")]
     pub(super) pod_ip: Option<IpAddr>,
 
-    /// After SIGTERM, go on answering this long while /readyz says no, so that no request is lost
+    /// After SIGTERM, keep answering requests for this duration, at least 500ms, while /readyz reports not
+    /// ready, so that no request is lost
     #[arg(long, value_name = "DURATION", default_value = "0s", env = "DETECTOR_DRAIN")]
     pub(super) drain: crd::Duration,
 
-    /// How long a connection may be idle before it is closed; longer than proxies keep theirs, so that they close first
-    /// [default: serving.keepAlive of the manifest, 75s]
+    /// How long a connection may be idle before it is closed. Set it longer than the idle timeout of proxies,
+    /// so that proxies close first [default: serving.keepAlive of the manifest, else 75s]
     #[arg(long, value_name = "DURATION", env = "DETECTOR_KEEP_ALIVE")]
     pub(super) keep_alive: Option<crd::Duration>,
 
-    /// Answer predictions by HTTPS, with the certificate chain `tls.crt` and the key `tls.key` of this folder, which are read
-    /// again when they change
+    /// Answer prediction requests over HTTPS, with the certificate chain `tls.crt` and the key `tls.key` of
+    /// this folder, which are reloaded when they change
     #[arg(long, value_name = "FOLDER", env = "DETECTOR_TLS")]
     pub(super) tls: Option<PathBuf>,
 
-    /// With TLS, take in clients alone whose certificate is signed by an authority of this file, in PEM
+    /// With TLS, accept only clients with a certificate that is signed by an authority of this file, in PEM
     #[arg(long, value_name = "FILE", env = "DETECTOR_CLIENT_CA")]
     pub(super) client_ca: Option<PathBuf>,
 
-    /// Answer predictions for clients with a token of this file alone: one a line, read again when it changes. Clients send
-    /// Authorization: Bearer TOKEN
+    /// Answer prediction requests only for clients with a token of this file, which has one token per line
+    /// and is reloaded when it changes. Clients send Authorization: Bearer TOKEN
     #[arg(long, value_name = "FILE", env = "DETECTOR_TOKENS")]
     pub(super) tokens: Option<PathBuf>,
 
-    /// Let pages of this origin, such as https://example.org, ask for predictions (CORS); * for all. May be given several
-    /// times. Without it, and without serving.cors in the manifest, browsers let no other page do that
+    /// Allow web pages of this origin, such as https://example.org, to request predictions (CORS); * for all
+    /// origins. May be given several times. Without it, and without serving.cors in the manifest, browsers
+    /// allow no other page to do so
     #[arg(long, value_name = "ORIGIN", value_delimiter = ',', value_parser = origin, env = "DETECTOR_CORS_ORIGIN")]
     pub(super) cors_origin: Vec<String>,
 
-    /// A model that is stored for this detector: if it fits the manifest, it serves, without training. It is
-    /// watched, and so is the manifest: a newer model, a moved `dataEndTime` and `pinnedDigest` take effect without a restart
+    /// A stored model of this detector: if it fits the manifest, it serves without a training. This file and
+    /// the manifest are watched: a newer model, and a changed `dataEndTime` or `pinnedDigest`, take effect
+    /// without a restart
     #[arg(long, value_name = "FILE")]
     pub(super) stored_model: Option<PathBuf>,
 
-    /// A folder in which to keep the model and what it remembers, so that a restart goes on where it was
+    /// The folder in which the model, the newest readings and the events are stored, so that a restarted
+    /// detector continues where it stopped
     #[arg(long, value_name = "FOLDER")]
     pub(super) state: Option<PathBuf>,
 
@@ -130,7 +138,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "FOLDER", default_value = CREDENTIALS_DIRECTORY)]
     pub(super) credentials: PathBuf,
 
-    /// The folder with a folder for each source that has a Secret, by the source's name, with the Secret's keys
+    /// The folder with the Secrets of sources: a subfolder with the name of the source for each, with the
+    /// Secret's keys as files
     #[arg(long, value_name = "FOLDER", default_value = SOURCE_CREDENTIALS_DIRECTORY)]
     pub(super) source_credentials: PathBuf,
 }

@@ -9,17 +9,17 @@ use crate::model::judge::Explain;
 
 /// Score the rows of a table.
 ///
-/// Writes a row for each row of the input, in its order: the columns of --keep, `score` (0 to 1, higher is more anomalous),
-/// `severity` (over 1 is anomalous) and `anomaly` (0 or 1). Where a model also looks at earlier rows, the first rows have empty
-/// cells: their past is not known.
+/// Writes a row for each row of the input, in the same order: the columns of --keep, `score` (0 to 1, higher
+/// is more anomalous), `severity` (over 1 is anomalous) and `anomaly` (0 or 1). Where the model needs earlier
+/// rows, the first rows have empty cells instead.
 #[derive(Debug, Args)]
 pub struct ScoreArgs {
     /// The model, as `train` writes it; - for the standard input
     #[arg(long, value_name = "FILE")]
     pub(super) model: PathBuf,
 
-    /// The table: CSV, or a JSON object a line, or Parquet where the program is built with it; - for the standard input. It may have
-    /// more columns than the model
+    /// The table: CSV, one JSON object per line, or Parquet in a build with the feature `parquet`; - for the
+    /// standard input. It may have more columns than the model
     #[arg(long, value_name = "FILE")]
     pub(super) input: PathBuf,
 
@@ -27,11 +27,12 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub(super) output: PathBuf,
 
-    /// How to write them [default: by the output's name, .ndjson, .jsonl or .parquet, else csv]
+    /// The format of the scores [default: by the extension of --output: .ndjson, .jsonl or .parquet, else
+    /// csv]
     #[arg(long, value_enum)]
     pub(super) format: Option<RowFormat>,
 
-    /// The input's columns, in the model's order [default: those that are called as in the model]
+    /// The input's columns to score, in the model's order [default: the names of the model's columns]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(super) columns: Option<Vec<String>>,
 
@@ -39,23 +40,25 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(super) keep: Vec<String>,
 
-    /// Write `contribution_NAME` for each of the model's columns: its share in the score; a row's add up to 1
+    /// Write `contribution_NAME` for each of the model's columns: its share in the score; the shares of a row
+    /// add up to 1
     #[arg(long)]
     pub(super) contributions: bool,
 
-    /// Write why a row is anomalous: `sensor`, `feature`, `direction`, `expected_low` and `expected_high` of what contributed
-    /// most
+    /// Write why a row is anomalous: `sensor`, `feature`, `direction`, `expected_low` and `expected_high` of
+    /// the column that contributed most
     #[arg(long)]
     pub(super) reasons: bool,
 
-    /// Write what each column does to the scores of the whole file in place of the rows, the most important first: `column`,
-    /// `importance`, its mean contribution over all rows (they add up to 1), and `importance_anomalies`, the same over the
-    /// anomalous rows. A table on the standard output, unless --format says otherwise
+    /// Instead of the rows, write the importance of each column for the scores of the whole file, the most
+    /// important first: `column`, `importance`, its mean contribution over all rows (they add up to 1), and
+    /// `importance_anomalies`, its mean contribution over the anomalous rows. Without --format, the standard
+    /// output gets a table for people
     #[arg(long, conflicts_with_all = ["keep", "contributions", "reasons", "report"])]
     pub(super) importances: bool,
 
-    /// Write a report too: one HTML page with charts, anomalous rows and a threshold to try, which works offline. It shows the
-    /// columns `timestamp` and `label`, where there are any
+    /// Also write a report: one HTML page with charts, anomalous rows and a threshold to try, which works
+    /// offline. It shows the columns `timestamp` and `label`, if the input has them
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
 }
