@@ -189,7 +189,8 @@ impl Model {
             }
             (Rows::Double(rows), _) => self.preprocessed(cells(rows)?).into(),
         };
-        let scores = py.detach(|| in_threads(threads, || self.artifact.ensemble.scores_of_cells(&cells_of_rows)))?;
+        let scores =
+            py.detach(|| in_threads(threads, || self.artifact.ensemble.scores_of_cells(&cells_of_rows)))?;
         Ok(scores.into_pyarray(py))
     }
 
