@@ -69,7 +69,7 @@ pub struct Retrain {
     /// The number of the oldest trees that each retraining replaces with trees grown from the newest
     /// readings: 1 to `train.trees`. The forest then changes in small steps, and a step costs a part of a
     /// training. In mode Auto, this many trees of each of the three forests are replaced. The threshold, the
-    /// ranges and the usual values at each time of the day are computed anew each time; where the spec has
+    /// ranges and the usual values at each time of the day are computed again each time; where the spec has
     /// changed how the model is trained, all trees are replaced. Each step makes a model, which the operator
     /// stores: `interval` must be 1m or more. Default: all trees. Example: 10, with `interval: 1h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -26,10 +26,10 @@ pub enum SchemaError {
 
 /// Return the document with broken values replaced by stand-ins, missing fields added and unknown fields
 /// removed.
-pub fn repaired(document: &Value, schema: &Value, faults: &[SchemaError], stand_in: StandIn) -> Value {
+pub fn repaired(document: &Value, schema: &Value, errors: &[SchemaError], stand_in: StandIn) -> Value {
     let mut document = document.clone();
-    for fault in faults {
-        match fault {
+    for error in errors {
+        match error {
             SchemaError::Value(pointer) => {
                 if let (Some(value), Some(schema)) = (document.pointer_mut(pointer), at(schema, pointer)) {
                     *value = value_of(schema, stand_in);

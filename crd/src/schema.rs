@@ -158,9 +158,9 @@ pub fn violations(document: &Value) -> Vec<Violation> {
     if errors.is_empty() {
         found.extend(rule_violations(document, |_| true));
     } else {
-        let faults: Vec<SchemaError> = errors.iter().filter_map(fault).collect();
+        let repairable: Vec<SchemaError> = errors.iter().filter_map(schema_error).collect();
         let broken = |stand_in| {
-            let document = repair::repaired(document, &SCHEMA, &faults, stand_in);
+            let document = repair::repaired(document, &SCHEMA, &repairable, stand_in);
             rule_violations(&document, |kind| *kind == ErrorKind::ValidationFailure)
         };
         let (low, high) = (broken(StandIn::Low), broken(StandIn::High));
@@ -235,7 +235,7 @@ fn rule_violations(document: &Value, counts: impl Fn(&ErrorKind) -> bool) -> Vec
 
 /// Return the part that must be repaired before the document can be deserialized; none where the error does
 /// not prevent that, such as too many or too few items in a list.
-fn fault(error: &jsonschema::ValidationError<'_>) -> Option<SchemaError> {
+fn schema_error(error: &jsonschema::ValidationError<'_>) -> Option<SchemaError> {
     let pointer = error.instance_path().as_str().to_owned();
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {

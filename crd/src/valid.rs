@@ -24,7 +24,7 @@ pub struct Valid {
     model: ModelKind,
     retrain: Option<Retrain>,
     missing: Missing,
-    cut: ThresholdRule,
+    threshold_rule: ThresholdRule,
 }
 
 /// Where the model comes from.
@@ -154,7 +154,7 @@ impl Valid {
             model,
             retrain: detector.spec.model.retrain.as_ref().map(Retrain::new),
             missing: Missing::new(&detector.spec),
-            cut: detector.spec.threshold.map_or(ThresholdRule::DEFAULT, ThresholdRule::new),
+            threshold_rule: detector.spec.threshold.map_or(ThresholdRule::DEFAULT, ThresholdRule::new),
             detector,
         })
     }
@@ -237,7 +237,7 @@ impl Valid {
 
     /// How the threshold is chosen.
     pub fn threshold_rule(&self) -> ThresholdRule {
-        self.cut
+        self.threshold_rule
     }
 
     /// The sensors of all sources, in order: what the model sees.

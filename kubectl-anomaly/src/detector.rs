@@ -28,7 +28,7 @@ pub struct Named {
 #[derive(Clone)]
 pub struct Detector {
     name: String,
-    way: Route,
+    route: Route,
     access: Access,
 }
 
@@ -47,7 +47,7 @@ impl Detector {
     pub async fn find(named: &Named, place: &Place) -> Result<Self, CommandError> {
         if let Some(address) = &named.address {
             let (access, address) = Access::at(address, &place.credentials)?;
-            return Ok(Self { name: named.name.clone(), way: Route::Address(address.to_owned()), access });
+            return Ok(Self { name: named.name.clone(), route: Route::Address(address.to_owned()), access });
         }
         let cluster = Cluster::connect(place).await?;
         let detector = cluster.detector(&named.name).await?;
@@ -65,7 +65,7 @@ impl Detector {
     ) -> Result<Self, CommandError> {
         let access = Access::on(&cluster, detector, credentials).await?;
         let namespace = detector.namespace().unwrap_or_default();
-        Ok(Self { name: detector.name_any(), way: Route::Cluster { cluster, namespace }, access })
+        Ok(Self { name: detector.name_any(), route: Route::Cluster { cluster, namespace }, access })
     }
 
     /// The detector's name.
@@ -78,9 +78,9 @@ impl Detector {
     /// # Errors
     /// It cannot be reached.
     pub fn stream(&self) -> BoxFuture<'static, Result<Box<dyn Stream>, CommandError>> {
-        let Self { name, way, access } = self.clone();
+        let Self { name, route, access } = self.clone();
         async move {
-            match way {
+            match route {
                 Route::Cluster { cluster, namespace } => {
                     access.secure(cluster.stream(&namespace, &name).await?).await
                 }

@@ -38,7 +38,7 @@ impl DetectorRequest {
         Self { path: path.into(), body: Some(body), content_type: "application/json" }
     }
 
-    fn request(self, authorization: Option<HeaderValue>) -> Request<Full<Bytes>> {
+    fn into_http(self, authorization: Option<HeaderValue>) -> Request<Full<Bytes>> {
         let method = if self.body.is_some() { Method::POST } else { Method::GET };
         let mut request = Request::new(Full::new(self.body.unwrap_or_default().into()));
         *request.method_mut() = method;
@@ -65,7 +65,7 @@ pub async fn ask(
 ) -> Result<Incoming, CommandError> {
     let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let response = sender.send_request(request.request(authorization)).await?;
+    let response = sender.send_request(request.into_http(authorization)).await?;
     let status = response.status();
     let body = response.into_body();
     if status.is_success() { Ok(body) } else { Err(refused(status, &read_body(body).await?)) }

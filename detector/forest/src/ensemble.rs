@@ -194,8 +194,8 @@ impl Ensemble {
         let grow = |(member, params): (usize, &Params)| {
             let kept = plan.kept.get(member).copied().unwrap_or_default();
             let mut bags = from_growth.then(|| Bags::new(samples.len()));
-            let planting = TreePlan { kept, seeds: &plan.seeds };
-            let forest = Forest::grown(samples, params, planting, &tree_is_done, bags.as_mut());
+            let tree_plan = TreePlan { kept, seeds: &plan.seeds };
+            let forest = Forest::grown(samples, params, tree_plan, &tree_is_done, bags.as_mut());
             let bags = bags.or_else(|| with_bags.then(|| out_of_bag::walked(&forest, samples, &plan.seeds)));
             (forest, bags)
         };

@@ -78,7 +78,7 @@ impl Forest {
     pub(crate) fn grown(
         samples: &Samples,
         params: &Params,
-        planting: TreePlan<'_>,
+        plan: TreePlan<'_>,
         tree_is_done: &(dyn Fn() + Sync),
         mut bags: Option<&mut Bags>,
     ) -> Self {
@@ -92,8 +92,8 @@ impl Forest {
             let bag = if wanted { grower.bag(&tree) } else { Vec::new() };
             (tree, bag)
         };
-        let mut trees = planting.kept.to_vec();
-        for seeds in planting.seeds.chunks((MAX_BATCH_ROWS / size as usize).max(1)) {
+        let mut trees = plan.kept.to_vec();
+        for seeds in plan.seeds.chunks((MAX_BATCH_ROWS / size as usize).max(1)) {
             let seeds = seeds.par_iter().with_min_len(4);
             let grown: Vec<_> = seeds.map_init(|| Grower::new(samples, params), grow).collect();
             for (tree, bag) in grown {

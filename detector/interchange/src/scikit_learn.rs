@@ -180,7 +180,7 @@ fn has_learned_missing(nodes: &Array<'_>, arrays: &Arrays) -> bool {
 }
 
 /// The arrays of one tree, with the column numbers of the forest: with `max_features` below 1 a tree sees a
-/// selection of columns and numbers them anew.
+/// selection of columns and renumbers them.
 fn arrays(nodes: &Array<'_>, features: &Array<'_>) -> Result<Arrays> {
     let ints = |name| nodes.field(name).and_then(|column| column.ints()).map_err(in_array(NODES));
     let column_of = features.numbers().and_then(|numbers| numbers.ints()).map_err(in_array(FEATURES))?;

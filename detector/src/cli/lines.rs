@@ -22,7 +22,7 @@ use crate::serving::verdict_json::verdict_json;
 pub struct Lines {
     format: Format,
     detector: String,
-    cut: ThresholdRule,
+    threshold_rule: ThresholdRule,
     sensors: Vec<(String, String)>,
     /// The width of the terminal in columns, where the standard output is a terminal.
     terminal: Option<usize>,
@@ -60,7 +60,7 @@ impl Lines {
         Self {
             format,
             detector: detector.name(),
-            cut: detector.threshold_rule(),
+            threshold_rule: detector.threshold_rule(),
             sensors: detector.sensors().map(sensor).collect(),
             terminal: terminal::columns(&io::stdout()),
             paint: Paint::of(&io::stdout()),
@@ -119,7 +119,7 @@ impl Lines {
     /// The warnings about a model, each on a line of its own.
     fn warnings(&self, model: &Model) -> String {
         let line = |warning: String| format!("\n{}: warning: {warning}", self.detector);
-        model.warnings(self.cut).into_iter().map(line).collect()
+        model.warnings(self.threshold_rule).into_iter().map(line).collect()
     }
 
     /// The line of an event where the standard output is not a terminal:
@@ -186,10 +186,10 @@ impl Lines {
         let (name, mut fields) = match event {
             Line::Trained(model, took) => (
                 "trained",
-                json!({ "model": model.report(self.cut), "trees": model.trees(), "seconds": took.as_secs_f64() }),
+                json!({ "model": model.report(self.threshold_rule), "trees": model.trees(), "seconds": took.as_secs_f64() }),
             ),
             Line::Serves(model) => {
-                ("serves", json!({ "model": model.report(self.cut), "trees": model.trees() }))
+                ("serves", json!({ "model": model.report(self.threshold_rule), "trees": model.trees() }))
             }
             Line::Listening { predict, metrics } => {
                 ("listening", json!({ "predict": predict, "metrics": metrics }))
@@ -250,7 +250,7 @@ mod tests {
         let lines = Lines {
             format: Format::Text,
             detector: "pump".to_owned(),
-            cut: ThresholdRule::DEFAULT,
+            threshold_rule: ThresholdRule::DEFAULT,
             sensors: vec![("temperature".to_owned(), "celsius".to_owned())],
             terminal: Some(80),
             paint: Paint::PLAIN,

@@ -1,7 +1,7 @@
 //! Training vectors in; the vectors that a forest is grown from, those that a threshold is made from, and the
 //! level at the end out. Each vector is measured against the level of its sensors some time before.
 //!
-//! A sensor whose level wanders during the training will wander further, up or down: a warm-up, a tank that
+//! A sensor whose level drifts during the training will drift further, up or down: a warm-up, a tank that
 //! empties, an axle that wears. So the forest is grown from readings as they would look after more drift, in
 //! both directions. The threshold is made from blocks of time that are judged against the level before them,
 //! never against a level that they are part of: block-wise validation (Bergmeir and Benítez, Information
@@ -16,7 +16,7 @@ use super::reference::{Reference, TimeScale};
 const LEVEL: usize = 12;
 /// The time between the forest's rows and their level: one part in this many of the training.
 const LAG: usize = 4;
-/// The factor by which the wander of the level is enlarged, for the forest's rows and for the threshold's.
+/// The factor by which the drift of the level is enlarged, for the forest's rows and for the threshold's.
 const FOREST_GAIN: f64 = 1.75;
 const THRESHOLD_GAIN: f64 = 1.5;
 /// With fewer vectors a level cannot be distinguished from noise.
@@ -63,7 +63,7 @@ impl<'a> LevelDrift<'a> {
         self.len() / LEVEL + self.lag..self.len()
     }
 
-    /// The vectors that the forest is grown from: each row twice, with the wander of the level enlarged up
+    /// The vectors that the forest is grown from: each row twice, with the drift of the level enlarged up
     /// and down.
     pub fn for_forest(&self, rows: impl Iterator<Item = usize>) -> Vec<f64> {
         let mut cells = Vec::new();
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_level_that_wanders_wanders_further_and_both_ways() {
+    fn a_level_that_drifts_drifts_further_and_both_ways() {
         let (cells, values) = ramp();
         let recipe = recipe();
         let scale = TimeScale { seconds: 1e6, readings: 1e6 };

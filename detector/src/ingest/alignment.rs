@@ -62,7 +62,7 @@ pub struct Aligned {
 #[derive(Debug)]
 pub struct Alignment {
     interval: i128,
-    timings: Vec<Progress>,
+    sources: Vec<SourceProgress>,
     columns: Vec<Column>,
     open: BTreeMap<i128, Open>,
     closed: Option<i128>,
@@ -74,7 +74,7 @@ pub struct Alignment {
 }
 
 #[derive(Debug)]
-struct Progress {
+struct SourceProgress {
     status: Arc<SourceStatus>,
     first: usize,
     staleness: i128,
@@ -87,7 +87,7 @@ struct Progress {
 
 #[derive(Debug)]
 struct Column {
-    timing: usize,
+    source: usize,
     current: Option<Current>,
 }
 
@@ -131,8 +131,8 @@ impl Alignment {
         let (mut progress, mut columns) = (Vec::new(), Vec::new());
         for (index, timing) in timings.into_iter().enumerate() {
             let first = columns.len();
-            columns.extend((0..timing.sensors).map(|_| Column { timing: index, current: None }));
-            progress.push(Progress {
+            columns.extend((0..timing.sensors).map(|_| Column { source: index, current: None }));
+            progress.push(SourceProgress {
                 status: timing.status,
                 first,
                 staleness: timing.staleness.as_nanos().cast_signed(),
@@ -143,7 +143,7 @@ impl Alignment {
         }
         Self {
             interval,
-            timings: progress,
+            sources: progress,
             columns,
             open: BTreeMap::new(),
             closed: seen.map(|seen| seen.as_nanosecond().div_euclid(interval)),
@@ -162,8 +162,8 @@ impl Alignment {
             self.place(source, reading, now);
         }
         let Some(complete_to) = batch.complete_to.map(Timestamp::as_nanosecond) else { return };
-        self.timings[source].complete_to = self.timings[source].complete_to.max(Some(complete_to));
-        let offset = self.timings[source].first;
+        self.sources[source].complete_to = self.sources[source].complete_to.max(Some(complete_to));
+        let offset = self.sources[source].first;
         if let (Some(truth), Some(open)) = (batch.truth, self.open.get_mut(&self.instant_of(complete_to))) {
             let of_all =
                 |fault: ActiveFault| ActiveFault { sensor: fault.sensor.map(|s| s + offset), ..fault };
@@ -177,13 +177,13 @@ impl Alignment {
     }
 
     fn place(&mut self, source: usize, reading: Reading, now: i128) {
-        let timing = &mut self.timings[source];
+        let progress = &mut self.sources[source];
         let time = reading.time.as_nanosecond();
         if let Err(why) = not_ahead(reading.time, now, self.interval) {
-            return timing.status.refuse(1, &why);
+            return progress.status.refuse(1, &why);
         }
-        timing.newest = timing.newest.max(Some(time));
-        let column = timing.first + reading.sensor;
+        progress.newest = progress.newest.max(Some(time));
+        let column = progress.first + reading.sensor;
         let instant = self.instant_of(time);
         if matches!(self.pace, Pace::Waiting(_)) {
             self.begin(source, instant, now);
@@ -198,9 +198,9 @@ impl Alignment {
     /// Set the pace when the first reading arrives: the clock if the reading is near it, else the times of
     /// the readings.
     fn begin(&mut self, source: usize, instant: i128, now: i128) {
-        let timing = &self.timings[source];
+        let progress = &self.sources[source];
         let lag = now - instant * self.interval;
-        let near = lag <= timing.lateness + timing.staleness.max(self.interval);
+        let near = lag <= progress.lateness + progress.staleness.max(self.interval);
         self.pace = if near { Pace::Clock } else { Pace::Readings };
         self.closed = self.closed.max(Some(instant - 1));
     }
@@ -215,7 +215,7 @@ impl Alignment {
         });
         let cell = &mut open.cells[column];
         if let Some((earlier, _)) = *cell {
-            self.timings[self.columns[column].timing].status.discard(1);
+            self.sources[self.columns[column].source].status.discard(1);
             if earlier > time {
                 return;
             }
@@ -228,8 +228,8 @@ impl Alignment {
     /// Make this reading the sensor's current one if it is newer than the current one. A reading that was
     /// never used for an instant is dropped.
     fn replace(&mut self, column: usize, time: i128, value: Option<f64>, fresh: bool) {
-        let Column { timing, current } = &mut self.columns[column];
-        let status = &self.timings[*timing].status;
+        let Column { source, current } = &mut self.columns[column];
+        let status = &self.sources[*source].status;
         match current {
             Some(current) if current.time >= time => status.discard(1),
             current => {
@@ -246,7 +246,8 @@ impl Alignment {
         let now = now.as_nanosecond();
         match self.pace {
             Pace::Waiting(since) => {
-                let patience = self.timings.iter().map(|timing| timing.lateness + timing.staleness).max()?;
+                let patience =
+                    self.sources.iter().map(|progress| progress.lateness + progress.staleness).max()?;
                 if now < since + patience.max(self.interval) {
                     return None;
                 }
@@ -271,10 +272,10 @@ impl Alignment {
             self.closed = Some(due - 1);
             instant = due;
         }
-        let is_over = |timing: &Progress| {
-            timing.complete_to.max(Some(now - timing.lateness)) >= Some(instant * self.interval)
+        let is_over = |progress: &SourceProgress| {
+            progress.complete_to.max(Some(now - progress.lateness)) >= Some(instant * self.interval)
         };
-        let due = self.timings.iter().all(is_over) || self.is_exact(instant) || self.open.len() > MAX_OPEN;
+        let due = self.sources.iter().all(is_over) || self.is_exact(instant) || self.open.len() > MAX_OPEN;
         due.then(|| self.close(instant))
     }
 
@@ -284,22 +285,25 @@ impl Alignment {
         if self.closed.is_some_and(|closed| closed > newest + leap) {
             self.give_up();
             self.closed = Some(newest);
-            self.timings.iter_mut().for_each(|timing| (timing.complete_to, timing.newest) = (None, None));
+            self.sources
+                .iter_mut()
+                .for_each(|progress| (progress.complete_to, progress.newest) = (None, None));
         }
     }
 
     fn next_by_readings(&mut self, now: i128) -> Option<Aligned> {
         let instant = *self.open.keys().next()?;
         let at = instant * self.interval;
-        let newer = |timing: &Progress| timing.newest.is_none_or(|newest| newest - timing.lateness > at);
+        let newer =
+            |progress: &SourceProgress| progress.newest.is_none_or(|newest| newest - progress.lateness > at);
         let due = self.is_exact(instant)
-            || self.timings.iter().all(newer)
+            || self.sources.iter().all(newer)
             || now - self.arrived >= self.interval.min(SECOND)
             || self.open.len() > MAX_OPEN;
         if !due {
             return None;
         }
-        let staleness = self.timings.iter().map(|timing| timing.staleness).max().unwrap_or_default();
+        let staleness = self.sources.iter().map(|progress| progress.staleness).max().unwrap_or_default();
         if now - at <= self.lateness() + staleness.max(self.interval) {
             self.pace = Pace::Clock;
         }
@@ -313,7 +317,7 @@ impl Alignment {
     }
 
     fn lateness(&self) -> i128 {
-        self.timings.iter().map(|timing| timing.lateness).max().unwrap_or_default()
+        self.sources.iter().map(|progress| progress.lateness).max().unwrap_or_default()
     }
 
     /// Whether every sensor has a reading with exactly the instant's time: no better one can arrive.
@@ -337,7 +341,7 @@ impl Alignment {
             if !fresh {
                 carried.push(column);
                 if value.is_none() {
-                    self.timings[self.columns[column].timing].status.arrived(1);
+                    self.sources[self.columns[column].source].status.arrived(1);
                 }
             }
             value
@@ -350,16 +354,16 @@ impl Alignment {
     /// Take the sensor's current value at a time, none if it is stale, and whether the reading is new since
     /// the instant before.
     fn take(&mut self, column: usize, at: i128) -> (Option<f64>, bool) {
-        let Column { timing, current } = &mut self.columns[column];
-        let timing = &self.timings[*timing];
+        let Column { source, current } = &mut self.columns[column];
+        let progress = &self.sources[*source];
         let Some(current) = current else { return (None, false) };
         let age = at - current.time;
         let fresh = std::mem::take(&mut current.fresh);
-        if age < self.interval || age <= timing.staleness {
+        if age < self.interval || age <= progress.staleness {
             return (current.value, fresh);
         }
         if fresh {
-            timing.status.discard(1);
+            progress.status.discard(1);
         }
         (None, false)
     }
@@ -380,12 +384,12 @@ impl Alignment {
     pub fn give_up(&mut self) {
         for open in std::mem::take(&mut self.open).into_values() {
             for (column, _) in open.cells.iter().enumerate().filter(|(_, cell)| cell.is_some()) {
-                self.timings[self.columns[column].timing].status.discard(1);
+                self.sources[self.columns[column].source].status.discard(1);
             }
         }
         for column in &mut self.columns {
             if column.current.take().is_some_and(|current| current.fresh) {
-                self.timings[column.timing].status.discard(1);
+                self.sources[column.source].status.discard(1);
             }
         }
     }

@@ -29,7 +29,7 @@ pub struct Scorer {
     explain: Explain,
     features: Features,
     alarm: Alarm,
-    cut: ThresholdRule,
+    threshold_rule: ThresholdRule,
     calibration: Option<Calibration>,
     alarm_rate: Option<AlarmRate>,
     /// The newest reading of each sensor, and when it was taken.
@@ -79,7 +79,7 @@ impl Scorer {
         Self {
             features: model.features(),
             alarm: Alarm::new(detector),
-            cut: detector.threshold_rule(),
+            threshold_rule: detector.threshold_rule(),
             calibration: calibration(&model, detector.threshold_rule()),
             alarm_rate: alarm_rate(&model, detector.threshold_rule()),
             previous: vec![None; model.sensors().len()],
@@ -103,12 +103,12 @@ impl Scorer {
     /// Replace the model; the memory stays.
     pub fn swap(&mut self, model: Arc<Model>) {
         self.features = self.features.replayed_into(model.features());
-        let next = calibration(&model, self.cut);
+        let next = calibration(&model, self.threshold_rule);
         self.calibration = match (&self.calibration, next) {
             (Some(previous), Some(next)) => Some(previous.carried_over(next)),
             (_, next) => next,
         };
-        self.alarm_rate = match (&self.alarm_rate, alarm_rate(&model, self.cut)) {
+        self.alarm_rate = match (&self.alarm_rate, alarm_rate(&model, self.threshold_rule)) {
             (Some(previous), Some(next)) => Some(previous.carried_over(next)),
             (_, next) => next,
         };
@@ -278,7 +278,7 @@ impl Scorer {
 
     /// The report about the model to the operator, with a warning if its first verdicts show a misfit.
     pub fn model_report(&self) -> ModelReport {
-        let mut report = self.model.report(self.cut);
+        let mut report = self.model.report(self.threshold_rule);
         report.warnings.extend(self.alarm_rate.as_ref().and_then(AlarmRate::misfit));
         report
     }
@@ -350,16 +350,16 @@ impl Scorer {
 
 /// Create the alarm rate of a model; `None` if the threshold promises nothing or the readings' interval is
 /// unknown.
-fn alarm_rate(model: &Model, cut: ThresholdRule) -> Option<AlarmRate> {
+fn alarm_rate(model: &Model, rule: ThresholdRule) -> Option<AlarmRate> {
     let seconds_apart = model.training_scores()?.seconds_apart?;
-    let promise = threshold::promise(cut, seconds_apart)?;
+    let promise = threshold::promise(rule, seconds_apart)?;
     Some(AlarmRate::new(promise, seconds_apart, model.sensors().len()))
 }
 
 /// Create the calibration of a model; `None` if the threshold promises nothing or does not follow the scores.
-fn calibration(model: &Model, cut: ThresholdRule) -> Option<Calibration> {
+fn calibration(model: &Model, rule: ThresholdRule) -> Option<Calibration> {
     let (reference, scores) = (model.reference()?, model.training_scores()?);
-    let promise = threshold::promise(cut, scores.seconds_apart?)?;
+    let promise = threshold::promise(rule, scores.seconds_apart?)?;
     Calibration::new(promise, scores, model.samples(), reference.readings())
 }
 

@@ -118,7 +118,7 @@ impl Columns {
         let mut values = Vec::new();
         let time = found.time.column;
         for column in (0..sample.header.len()).filter(|column| *column != time) {
-            match found.what(sample, column) {
+            match found.kind_of(sample, column) {
                 ColumnKind::Number => values.push(column),
                 ColumnKind::Label if found.label.is_none() => {
                     found.label = Some(sample.name(column).to_owned());
@@ -144,7 +144,7 @@ impl Columns {
         self.left_out.push(format!("{} ({why})", sample.name(column)));
     }
 
-    fn what(&self, sample: &Sample, column: usize) -> ColumnKind {
+    fn kind_of(&self, sample: &Sample, column: usize) -> ColumnKind {
         let mut values = Vec::new();
         for cell in sample.cells(column) {
             match self.numbers.read(cell) {

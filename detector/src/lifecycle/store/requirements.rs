@@ -18,7 +18,7 @@ pub struct ModelRequirements {
     /// The digest of the recipe that it must have been trained by. None if the spec loads a model: any recipe
     /// is accepted.
     recipe: Option<String>,
-    cut: ThresholdRule,
+    threshold_rule: ThresholdRule,
     /// The digest of the model that the spec pins, if it pins one.
     pub pin: Option<String>,
 }
@@ -39,7 +39,7 @@ pub enum Incompatible {
     Recipe,
     /// The new threshold cannot be found without the training data.
     #[error("it keeps too few of its training scores to be cut for this threshold")]
-    ThresholdRule,
+    Threshold,
     /// No threshold can be made of its training scores.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -54,7 +54,7 @@ impl ModelRequirements {
                 ModelKind::Train(_) => detector.recipe_digest(),
                 ModelKind::Load(_) => None,
             },
-            cut: detector.threshold_rule(),
+            threshold_rule: detector.threshold_rule(),
             pin: detector.spec().model.pinned_digest.clone(),
         }
     }
@@ -76,10 +76,10 @@ impl ModelRequirements {
         if model.metadata().recipe.as_ref() != Some(recipe) {
             return Err(Incompatible::Recipe);
         }
-        match model.rethreshold(self.cut)? {
+        match model.rethreshold(self.threshold_rule)? {
             Rethreshold::Same => Ok(Arc::new(model)),
             Rethreshold::Other(model) => Ok(Arc::new(*model)),
-            Rethreshold::Unknown => Err(Incompatible::ThresholdRule),
+            Rethreshold::Unknown => Err(Incompatible::Threshold),
         }
     }
 

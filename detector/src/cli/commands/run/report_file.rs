@@ -20,7 +20,7 @@ use crate::scoring::scorer::Outcome;
 pub(super) struct ReportFile {
     path: PathBuf,
     title: String,
-    cut: ThresholdRule,
+    threshold_rule: ThresholdRule,
     recording: Recording,
     /// The model that serves, once there is one.
     pub(super) model: Option<Arc<Model>>,
@@ -32,7 +32,7 @@ impl ReportFile {
         Self {
             path: path.to_owned(),
             title: detector.name(),
-            cut: detector.threshold_rule(),
+            threshold_rule: detector.threshold_rule(),
             recording,
             model: None,
         }
@@ -50,8 +50,8 @@ impl ReportFile {
             title: &self.title,
             recording: &self.recording,
             threshold,
-            model: model.map_or(Vec::new(), |model| model_card::lines(model, Some(self.cut))),
-            warnings: model.map_or(Vec::new(), |model| model.warnings(self.cut)),
+            model: model.map_or(Vec::new(), |model| model_card::lines(model, Some(self.threshold_rule))),
+            warnings: model.map_or(Vec::new(), |model| model.warnings(self.threshold_rule)),
             figures: None,
         };
         fs::write(&self.path, report.html()).map_err(|source| RunError::Output { path: self.path, source })
