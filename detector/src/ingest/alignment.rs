@@ -12,6 +12,9 @@
 //! can be pushed as fast as possible. From then on the clock sets the pace, and at an instant without
 //! readings they are missing.
 
+/// The column of a sensor.
+mod column;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +25,7 @@ use super::reading::{ActiveFault, Readings};
 use super::sensor_check::SensorFault;
 use super::source::{Batch, Reading};
 use super::status::SourceStatus;
+use column::Column;
 
 /// The most instants that are open at once. When there are more, the oldest is closed without waiting for
 /// late readings.
@@ -86,20 +90,6 @@ struct SourceProgress {
 }
 
 #[derive(Debug)]
-struct Column {
-    source: usize,
-    current: Option<Current>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Current {
-    time: i128,
-    value: Option<f64>,
-    /// Whether it has not been used for an instant yet.
-    fresh: bool,
-}
-
-#[derive(Debug)]
 struct Open {
     cells: Vec<Option<(i128, Option<f64>)>>,
     /// The number of cells whose reading has exactly the instant's time.
@@ -131,7 +121,7 @@ impl Alignment {
         let (mut progress, mut columns) = (Vec::new(), Vec::new());
         for (index, timing) in timings.into_iter().enumerate() {
             let first = columns.len();
-            columns.extend((0..timing.sensors).map(|_| Column { source: index, current: None }));
+            columns.extend((0..timing.sensors).map(|_| Column::new(index)));
             progress.push(SourceProgress {
                 status: timing.status,
                 first,
@@ -189,7 +179,7 @@ impl Alignment {
             self.begin(source, instant, now);
         }
         if self.closed.is_some_and(|closed| instant <= closed) {
-            self.replace(column, time, reading.value, true);
+            self.replace(column, time, reading.value);
         } else {
             self.put(column, instant, time, reading.value);
         }
@@ -225,20 +215,11 @@ impl Alignment {
         *cell = Some((time, value));
     }
 
-    /// Make this reading the sensor's current one if it is newer than the current one. A reading that was
-    /// never used for an instant is dropped.
-    fn replace(&mut self, column: usize, time: i128, value: Option<f64>, fresh: bool) {
-        let Column { source, current } = &mut self.columns[column];
-        let status = &self.sources[*source].status;
-        match current {
-            Some(current) if current.time >= time => status.discard(1),
-            current => {
-                if current.is_some_and(|current| current.fresh) {
-                    status.discard(1);
-                }
-                *current = Some(Current { time, value, fresh });
-            }
-        }
+    /// Make this reading the sensor's current one if it is newer than the current one.
+    fn replace(&mut self, column: usize, time: i128, value: Option<f64>) {
+        let column = &mut self.columns[column];
+        let dropped = column.replace(time, value);
+        self.sources[column.source].status.discard(dropped);
     }
 
     /// The readings of the next instant, if it is time to judge it.
@@ -332,7 +313,7 @@ impl Alignment {
         let (cells, truth) = open.map_or((Vec::new(), None), |open| (open.cells, open.truth));
         for (column, cell) in cells.into_iter().enumerate() {
             if let Some((time, value)) = cell {
-                self.replace(column, time, value, true);
+                self.replace(column, time, value);
             }
         }
         let mut carried = Vec::new();
@@ -354,18 +335,11 @@ impl Alignment {
     /// Take the sensor's current value at a time, none if it is stale, and whether the reading is new since
     /// the instant before.
     fn take(&mut self, column: usize, at: i128) -> (Option<f64>, bool) {
-        let Column { source, current } = &mut self.columns[column];
-        let progress = &self.sources[*source];
-        let Some(current) = current else { return (None, false) };
-        let age = at - current.time;
-        let fresh = std::mem::take(&mut current.fresh);
-        if age < self.interval || age <= progress.staleness {
-            return (current.value, fresh);
-        }
-        if fresh {
-            progress.status.discard(1);
-        }
-        (None, false)
+        let column = &mut self.columns[column];
+        let progress = &self.sources[column.source];
+        let taken = column.take(at, self.interval, progress.staleness);
+        progress.status.discard(taken.dropped);
+        (taken.value, taken.is_fresh)
     }
 
     /// How long no instant can become due unless a reading arrives: at most one second, because the clock may
@@ -388,9 +362,7 @@ impl Alignment {
             }
         }
         for column in &mut self.columns {
-            if column.current.take().is_some_and(|current| current.fresh) {
-                self.sources[column.source].status.discard(1);
-            }
+            self.sources[column.source].status.discard(column.clear());
         }
     }
 }

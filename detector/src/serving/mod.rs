@@ -44,6 +44,8 @@ pub mod threads;
 pub mod silence;
 /// The readings and severities of the last 24 hours.
 pub mod history;
+/// The newest verdicts.
+pub mod newest_verdicts;
 /// The state that the monitor and the API share.
 pub mod state;
 /// The routes of the HTTP API.

@@ -4,7 +4,6 @@
 /// Readiness for requests, and the report to the operator.
 mod readiness;
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -29,11 +28,10 @@ use crate::serving::batches::Batches;
 use crate::serving::budget::{Budget, usable_memory};
 use crate::serving::history::{Chunk, History};
 use crate::serving::metrics::Metrics;
+use crate::serving::newest_verdicts::NewestVerdicts;
 use crate::serving::silence::Silence;
 use crate::serving::threads::Threads;
 
-/// The most verdicts that are kept for `GET /verdicts`; fewer if memory is short.
-pub const REMEMBERED: usize = 1000;
 /// The memory limits, as parts of the usable memory: requests may hold 1/8, scrapes 1/16, the newest verdicts
 /// 1/16. In the default pod, the largest accepted request needs two thirds of that 1/8.
 const REQUESTS_SHARE: usize = 8;
@@ -42,14 +40,7 @@ const VERDICTS_SHARE: usize = 16;
 /// The readings of the last 24 hours may hold 1/32 of the usable memory.
 const HISTORY_SHARE: usize = 32;
 /// The most clients that may follow the verdicts at once.
-const MOST_STREAMS: usize = 64;
-/// The most bytes that a kept verdict takes for each sensor: a value, a contribution, a reason.
-const VERDICT_BYTES: usize = 128;
-
-/// Return how many verdicts on `sensors` sensors fit into `bytes`: at least 1, at most `REMEMBERED`.
-fn remembered(bytes: usize, sensors: usize) -> usize {
-    (bytes / (VERDICT_BYTES * sensors.max(1))).clamp(1, REMEMBERED)
-}
+const MAX_STREAMS: usize = 64;
 
 /// The state of a detector, shared by reference between threads. The model and its memory of readings are
 /// replaced together: a request that has taken them works with one model to its end.
@@ -72,10 +63,8 @@ pub struct State {
     pub silence: Silence,
     began: Instant,
     scorer: ArcSwapOption<Scorer>,
-    verdicts: Mutex<VecDeque<Arc<Verdict>>>,
+    verdicts: Mutex<NewestVerdicts>,
     history: Mutex<History>,
-    /// The most verdicts that are kept.
-    remembered: usize,
     events: Mutex<Events>,
     sensor_events: Mutex<SensorEvents>,
     notifier: OnceLock<Notifier>,
@@ -138,17 +127,16 @@ impl State {
             metrics,
             budget: Budget::new(memory / REQUESTS_SHARE),
             scrapes: Budget::new(memory / SCRAPES_SHARE),
-            streams: Arc::new(Semaphore::new(MOST_STREAMS)),
+            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             batches: Batches::start().expect("a process that runs has threads"),
             threads: Threads::default(),
             silence: Silence::new(detector.spec().interval.into()),
             began: Instant::now(),
-            remembered: remembered(memory / VERDICTS_SHARE, detector.sensors().count()),
             scorer: ArcSwapOption::empty(),
             events: Mutex::new(Events::new(&detector)),
             sensor_events: Mutex::new(SensorEvents::new(&detector)),
             notifier: OnceLock::new(),
-            verdicts: Mutex::new(VecDeque::new()),
+            verdicts: Mutex::new(NewestVerdicts::new(memory / VERDICTS_SHARE, detector.sensors().count())),
             history: Mutex::new(History::new(
                 memory / HISTORY_SHARE,
                 detector.sensors().count(),
@@ -303,11 +291,7 @@ impl State {
         self.metrics.verdict(verdict);
         let change = self.follow(verdict);
         self.history.lock().push(verdict);
-        let mut verdicts = self.verdicts.lock();
-        if verdicts.len() == self.remembered {
-            verdicts.pop_front();
-        }
-        verdicts.push_back(Arc::new(verdict.clone()));
+        self.verdicts.lock().push(verdict);
         change
     }
 
@@ -399,8 +383,6 @@ impl State {
 
     /// The newest verdicts after `since`, at most `most`, newest first.
     pub fn verdicts(&self, most: usize, since: Timestamp) -> Vec<Arc<Verdict>> {
-        let verdicts = self.verdicts.lock();
-        let newest = verdicts.iter().rev().take_while(|verdict| verdict.time > since);
-        newest.take(most).cloned().collect()
+        self.verdicts.lock().after(since, most)
     }
 }

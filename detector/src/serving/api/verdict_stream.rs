@@ -21,7 +21,8 @@ use tokio::time::timeout;
 use super::error::ApiError;
 use super::limit::time;
 use crate::scoring::verdict::Verdict;
-use crate::serving::state::{Judged, REMEMBERED, State};
+use crate::serving::newest_verdicts::MAX_VERDICTS;
+use crate::serving::state::{Judged, State};
 use crate::serving::verdict_json::VerdictJson;
 
 /// The time between two checks whether the detector is stopping: a stream delays the stop by no more.
@@ -48,7 +49,7 @@ pub(super) async fn follow(
     // Subscribe before the stored verdicts are read, so that none is missed in between.
     let judged = state.judged();
     let missed = match last.or(asked.since.as_deref()) {
-        Some(since) => state.verdicts(REMEMBERED, time("since", since)?).into_iter().rev().collect(),
+        Some(since) => state.verdicts(MAX_VERDICTS, time("since", since)?).into_iter().rev().collect(),
         None => VecDeque::new(),
     };
     let follower = Follower { state, judged, missed, newest: Timestamp::MIN, silent: 0, _place: place };

@@ -6,13 +6,14 @@ use actix_web::web::Data;
 
 use super::error::ApiError;
 use super::limit::{LimitQuery, within};
+use crate::serving::newest_verdicts::MAX_VERDICTS;
 use crate::serving::pieces;
-use crate::serving::state::{REMEMBERED, State};
+use crate::serving::state::State;
 use crate::serving::verdict_json::VerdictJson;
 
 /// The handler.
 pub(super) async fn newest(state: Data<State>, asked: LimitQuery) -> Result<HttpResponse, ApiError> {
-    let (most, since) = within(REMEMBERED, asked)?;
+    let (most, since) = within(MAX_VERDICTS, asked)?;
     let verdicts = state.verdicts(most, since);
     Ok(pieces::list("verdicts", verdicts, move |verdict, out| {
         let names: Vec<&str> = state.detector.sensors().map(|sensor| sensor.name).collect();

@@ -134,7 +134,7 @@ const BAD: [(&str, &str); 53] = [
     ("foo ==", "1:7: expected an expression, got the end of the query"),
     ("foo + * bar", "1:7: expected an expression, got \"*\""),
     ("foo + bool bar", "1:7: bool must follow a comparison, got it after \"+\""),
-    ("foo and on(x) group_left bar", "1:15: \"and\" must match all with all, got \"group_left\""),
+    ("foo and on(x) group_left bar", "1:15: \"and\" must match many-to-many, got \"group_left\""),
     ("foo * on bar", "1:10: expected \"(\", got \"bar\""),
     ("foo * on(x y) bar", "1:12: expected \",\" or \")\", got \"y\""),
     ("foo * group_left(x) bar", "1:7: expected an expression, got \"group_left\""),
