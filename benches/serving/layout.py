@@ -14,10 +14,10 @@ from loopback import free_port, until  # noqa: E402
 
 REQUESTS = 2000
 # Functions with fewer are not called by every request, but by clocks, scrapes and the next reading.
-LEAST = 2  # instructions a request
+MIN_INSTRUCTIONS = 2  # instructions a request
 # The most functions that a pattern may match. A name that matches more is used all over the program, and
 # predictions call few of these functions.
-MOST = 50
+MAX_MATCHES = 50
 
 MANIFEST = """
 apiVersion: anomaly.dev/v1alpha1
@@ -101,8 +101,8 @@ def pattern(name):
 def main():
     program, script = sys.argv[1:]
     functions, names = counted(program), named(program)
-    hot = [name for name in sorted(functions, key=functions.get, reverse=True) if functions[name] >= LEAST * REQUESTS]
-    patterns = [each for each in dict.fromkeys(map(pattern, hot)) if names[each] <= MOST]
+    hot = [name for name in sorted(functions, key=functions.get, reverse=True) if functions[name] >= MIN_INSTRUCTIONS * REQUESTS]
+    patterns = [each for each in dict.fromkeys(map(pattern, hot)) if names[each] <= MAX_MATCHES]
     lines = [f"    *(.text.{each})\n" for each in patterns]
     with open(script, "w") as file:
         file.write(HEAD + "".join(lines) + FOOT)

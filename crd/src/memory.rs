@@ -23,8 +23,8 @@ const LEAF: u64 = 204;
 /// The percentage of the limit that is reserved for requests, scrapes and stored verdicts.
 const SERVING: u64 = 33;
 /// The smallest limit of a pod, its smallest request, and the step to which both are rounded up. In bytes.
-const LEAST_LIMIT: u64 = 128 << 20;
-const LEAST_REQUEST: u64 = 32 << 20;
+const MIN_LIMIT: u64 = 128 << 20;
+const MIN_REQUEST: u64 = 32 << 20;
 const ROUND: u64 = 16 << 20;
 
 /// The memory that a detector needs.
@@ -53,12 +53,12 @@ impl Memory {
     /// The memory limit of a pod in bytes, at least 128 MiB: the peak of training, and a reserve for
     /// requests.
     pub fn limit(&self) -> u64 {
-        (self.peak / (100 - SERVING) * 100).next_multiple_of(ROUND).max(LEAST_LIMIT)
+        (self.peak / (100 - SERVING) * 100).next_multiple_of(ROUND).max(MIN_LIMIT)
     }
 
     /// The memory request of a pod in bytes, at least 32 MiB.
     pub fn request(&self) -> u64 {
-        self.peak.next_multiple_of(ROUND).max(LEAST_REQUEST)
+        self.peak.next_multiple_of(ROUND).max(MIN_REQUEST)
     }
 }
 

@@ -112,9 +112,9 @@ fn number(limit: &Value) -> String {
 
 /// The value as JSON, cut after 80 characters.
 fn shown(value: &Value) -> String {
-    const MOST: usize = 80;
+    const MAX_CHARACTERS: usize = 80;
     let text = value.to_string();
-    match text.char_indices().nth(MOST) {
+    match text.char_indices().nth(MAX_CHARACTERS) {
         Some((cut, _)) => format!("{}...", &text[..cut]),
         None => text,
     }

@@ -1,7 +1,7 @@
 // Verdicts, events and the model of the detector that this page is of in; charts, tables and a form out. Texts are set as text,
 // never as markup.
 (() => {
-  const MOST = 180000; // instants that are kept: a day of a reading a second, or of two of each slot
+  const MAX_INSTANTS = 180000; // instants that are kept: a day of a reading a second, or of two of each slot
   const REASONS = 3600; // anomalous verdicts whose reasons are kept
   const clock = time => new Date(time).toISOString().replace("T", " ").replace(/(\.000)?Z$/, "");
   const ask = async (path, body) => {
@@ -28,7 +28,7 @@
     if (verdict.anomaly) explained.set(verdict.time, verdict.reasons);
     if (explained.size > REASONS) explained.delete(explained.keys().next().value);
     // Lists move rarely: that takes as long as they are.
-    if (times.length > MOST + 1000) for (const list of [times, severities, ...values.values()]) list.splice(0, 1000);
+    if (times.length > MAX_INSTANTS + 1000) for (const list of [times, severities, ...values.values()]) list.splice(0, 1000);
     newest = verdict;
   }
 

@@ -8,7 +8,7 @@ pub(crate) mod scale;
 pub(crate) mod block;
 /// The values that trees split each column at.
 mod split_values;
-/// The rank of a cell: the number of sorted cuts that are less.
+/// The rank of a cell: the number of sorted split values that are less.
 mod ranker;
 /// The kernel for one column: a table of scores.
 pub(crate) mod step_table;

@@ -13,7 +13,7 @@ use crate::scoring::verdict::AlarmState;
 use crate::scoring::verdict::Verdict;
 
 /// The number of ended events that are kept in memory.
-pub const REMEMBERED: usize = 1000;
+pub const MAX_EVENTS: usize = 1000;
 
 /// The events of a detector: the newest ended ones, and the ongoing one.
 ///
@@ -89,7 +89,7 @@ impl Events {
         }
         let event = self.ongoing.take()?;
         let report = self.report(&event, Some(verdict.time));
-        if self.ended.len() == REMEMBERED {
+        if self.ended.len() == MAX_EVENTS {
             self.ended.pop_front();
         }
         self.ended.push_back(Arc::new(report.clone()));

@@ -11,7 +11,7 @@ use crate::ingest::alignment::Aligned;
 use crate::ingest::sensor_check::{Fault, SensorFault};
 
 /// The number of ended events that are kept in memory.
-const REMEMBERED: usize = 1000;
+const MAX_EVENTS: usize = 1000;
 
 /// The events of all sensors. An event begins with a fault of a sensor, such as a reading out of its limits.
 /// It ends with the sensor's next valid reading, or with another fault.
@@ -75,7 +75,7 @@ impl SensorEvents {
     fn end(&mut self, sensor: usize, time: Timestamp) -> Option<SensorChange> {
         let (fault, report) = self.ongoing[sensor].take()?;
         let report = SensorEventReport { end: Some(time), ..report };
-        if self.ended.len() == REMEMBERED {
+        if self.ended.len() == MAX_EVENTS {
             self.ended.pop_front();
         }
         self.ended.push_back(report.clone());

@@ -48,9 +48,9 @@ impl Paint {
 
 /// The width of a terminal in columns, 80 where it is not known; `None` where the stream is not a terminal.
 pub fn columns(stream: &(impl IsTerminal + AsFd)) -> Option<usize> {
-    const USUAL: usize = 80;
+    const DEFAULT_COLUMNS: usize = 80;
     let size = || rustix::termios::tcgetwinsize(stream).ok().map(|size| usize::from(size.ws_col));
-    stream.is_terminal().then(|| size().filter(|columns| *columns > 0).unwrap_or(USUAL))
+    stream.is_terminal().then(|| size().filter(|columns| *columns > 0).unwrap_or(DEFAULT_COLUMNS))
 }
 
 /// The width of the bar in characters, without the mark of the threshold.

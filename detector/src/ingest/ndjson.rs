@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::excerpt::{MAX_EXCERPT, excerpt};
 
 /// The longest line, in bytes.
-const LONGEST_LINE: u64 = 1 << 20;
+const MAX_LINE_BYTES: u64 = 1 << 20;
 
 /// Lines of JSON, read as comma-separated text.
 pub struct Ndjson<R> {
@@ -34,7 +34,7 @@ impl<R: BufRead> Ndjson<R> {
         loop {
             line.clear();
             self.line += 1;
-            let length = self.lines.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+            let length = self.lines.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line)?;
             if length == 0 {
                 return Ok(false);
             }

@@ -309,8 +309,8 @@ pub(super) const CLOCK_CHECK_PERIOD: std::time::Duration = std::time::Duration::
 /// Whether the clock must have been set back: whether a time that should be at most one interval ahead of it
 /// is more than two intervals, and more than 5 s, ahead.
 pub(super) fn is_set_back(time: Timestamp, now: Timestamp, interval: SignedDuration) -> bool {
-    const LEAST: SignedDuration = SignedDuration::from_secs(5);
-    time.duration_since(now) > (interval * 2).max(LEAST)
+    const MIN_LEAD: SignedDuration = SignedDuration::from_secs(5);
+    time.duration_since(now) > (interval * 2).max(MIN_LEAD)
 }
 
 /// Wait until one interval before a time; return false if the clock is set back meanwhile.

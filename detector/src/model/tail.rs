@@ -8,7 +8,7 @@ const TAIL: f64 = 0.1;
 /// The share in the tail is at least this many times the share that the threshold is for.
 const TAIL_TO_SHARE: f64 = 1.5;
 /// The smallest mean excess; a lower one counts as this, because all scores may be equal.
-const LEAST_EXCESS: f64 = 1e-3;
+const MIN_EXCESS: f64 = 1e-3;
 /// How far the tail is extrapolated: beyond the smallest share that the number of scores can show, as a power
 /// of e, and beyond the greatest score, in mean excesses.
 const BEYOND: f64 = 1.0;
@@ -65,26 +65,26 @@ impl Tail {
         let level = logit(*greatest.get(over)?);
         let excess = greatest[..over].iter().map(|score| logit(*score) - level).sum::<f64>() / over as f64;
         let reach = logit(greatest[0]) - level;
-        Some(Self { share: tail, level, excess: excess.max(LEAST_EXCESS), reach })
+        Some(Self { share: tail, level, excess: excess.max(MIN_EXCESS), reach })
     }
 
     /// The value that `share` of the scores exceed, on their scale, when `seen` scores are known. Bounded
-    /// readings, as most sensors have, give bounded scores: the border is not far beyond the greatest of
+    /// readings, as most sensors have, give bounded scores: the quantile is not far beyond the greatest of
     /// them.
-    pub fn border(&self, share: f64, seen: f64) -> f64 {
+    pub fn quantile(&self, share: f64, seen: f64) -> f64 {
         let known = (libm::log(self.share * seen.max(1.0)) + BEYOND).max(1.0);
         let beyond = self.excess * libm::log(self.share / share).min(known);
         self.level + beyond.min(self.reach + BEYOND * self.excess)
     }
 
-    /// Learn from a score. A score over the border counts as the border.
-    pub fn follow(&mut self, score: f64, border: f64) {
+    /// Update the tail with a score. A score over the threshold counts as the threshold.
+    pub fn follow(&mut self, score: f64, threshold: f64) {
         const RATE: f64 = 0.01;
         let step = RATE * self.excess;
         if score > self.level {
-            let excess = score.min(border) - self.level;
+            let excess = score.min(threshold) - self.level;
             self.reach = self.reach.max(excess);
-            self.excess = (self.excess + 2.0 * RATE * (excess - self.excess)).max(LEAST_EXCESS);
+            self.excess = (self.excess + 2.0 * RATE * (excess - self.excess)).max(MIN_EXCESS);
             self.level += RATE * self.excess * (1.0 - self.share);
         } else {
             self.level -= step * self.share;
@@ -115,8 +115,8 @@ mod tests {
         let scores: Vec<f64> = (0..4000).map(|i| 0.3 + 0.2 * f64::from(i) / 4000.0).collect();
         let scores = Scores { seen: Greatest::of(&scores), unseen: Greatest::of(&[]), seconds_apart: None };
         let tail = Tail::of(&scores, 1e-5).unwrap();
-        let border = sigmoid(tail.border(1e-5, 4000.0));
-        assert!((0.5..0.52).contains(&border), "{border}: the scores end at 0.5");
-        assert!(sigmoid(tail.border(0.01, 4000.0)) < 0.52);
+        let quantile = sigmoid(tail.quantile(1e-5, 4000.0));
+        assert!((0.5..0.52).contains(&quantile), "{quantile}: the scores end at 0.5");
+        assert!(sigmoid(tail.quantile(0.01, 4000.0)) < 0.52);
     }
 }

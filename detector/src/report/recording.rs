@@ -18,9 +18,9 @@ use crate::scoring::scorer::Outcome;
 use crate::scoring::verdict::AlarmState;
 
 /// The most numbers that are kept, 64 MiB of them.
-const MOST_NUMBERS: usize = 1 << 24;
+const MAX_NUMBERS: usize = 1 << 24;
 /// How many events a page lists, those of the highest severity.
-const MOST_EVENTS: usize = 500;
+const MAX_EVENTS: usize = 500;
 
 /// The recording of a run, from which a report is made.
 #[derive(Debug)]
@@ -182,7 +182,7 @@ impl Recording {
         verdict: Option<(&Judgement, AlarmState)>,
     ) {
         let at = self.millis.len();
-        if at * (self.sensors.len() + 3) >= MOST_NUMBERS {
+        if at * (self.sensors.len() + 3) >= MAX_NUMBERS {
             self.left_out += 1;
             return;
         }
@@ -319,7 +319,7 @@ impl Recording {
         };
         let mut events: Vec<&Event> = self.events.iter().collect();
         events.sort_by(|a, b| b.severity.total_cmp(&a.severity));
-        events.truncate(MOST_EVENTS);
+        events.truncate(MAX_EVENTS);
         json!({
             "count": self.len(),
             "hasTimes": self.has_times,

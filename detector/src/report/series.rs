@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 
 /// The most readings of all sensors together that are kept unchanged: 10 MiB of base64. Of more readings, the
 /// least and the greatest of each few are kept.
-const MOST_CELLS: usize = 2_000_000;
+const MAX_CELLS: usize = 2_000_000;
 
 /// The readings of one of `sensors` sensors: `{low, high, stride}`, without `high` if it equals `low`.
 pub(super) fn readings(values: &[f32], sensors: usize) -> Value {
     let cells = values.len() * sensors;
-    if cells <= MOST_CELLS {
+    if cells <= MAX_CELLS {
         return json!({ "low": floats(values), "stride": 1 });
     }
-    let stride = (cells * 2).div_ceil(MOST_CELLS);
+    let stride = (cells * 2).div_ceil(MAX_CELLS);
     let of = |choose: fn(f32, f32) -> f32| -> Vec<f32> {
         // `min` and `max` ignore NaN.
         values.chunks(stride).map(|few| few.iter().copied().fold(f32::NAN, choose)).collect()

@@ -19,7 +19,7 @@ use crate::model::tail::{Promise, Tail, logit, sigmoid};
 const STEP: f64 = 0.5;
 /// The share of a time scale that an event may last before its readings count as usual, if alerts are
 /// promised.
-const LONGEST_EVENT: f64 = 1.0 / 12.0;
+const MAX_EVENT_SHARE: f64 = 1.0 / 12.0;
 
 /// The threshold that follows the scores: a pure function of them, which is stored in the snapshot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,7 +75,7 @@ impl Calibration {
 
     /// The threshold: a higher score is anomalous. Over 0, under 1.
     pub fn threshold(&self) -> f64 {
-        sigmoid(self.border())
+        sigmoid(self.logit_threshold())
     }
 
     /// The distance of the threshold above the one that the tail gives, in mean excesses.
@@ -91,25 +91,25 @@ impl Calibration {
     /// Whether it has the same promise and time scale as `other`, and valid numbers.
     pub fn is_like(&self, other: &Self) -> bool {
         let same = self.promise == other.promise && self.readings.to_bits() == other.readings.to_bits();
-        same && self.border().is_finite() && self.balance.is_finite() && self.tail.excess > 0.0
+        same && self.logit_threshold().is_finite() && self.balance.is_finite() && self.tail.excess > 0.0
     }
 
-    fn border(&self) -> f64 {
-        let usual = self.tail.border(self.promise.share(), self.seen);
-        (usual + self.tail.excess * self.shift).max(self.tail.level)
+    fn logit_threshold(&self) -> f64 {
+        let quantile = self.tail.quantile(self.promise.share(), self.seen);
+        (quantile + self.tail.excess * self.shift).max(self.tail.level)
     }
 
-    /// Learn from the next score.
+    /// Update the calibration with the next score.
     pub fn follow(&mut self, score: f64) {
-        let (score, border) = (logit(score), self.border());
-        let over = score > border;
+        let (score, threshold) = (logit(score), self.logit_threshold());
+        let over = score > threshold;
         self.run = if over { self.run + 1 } else { 0 };
         let counted = over && (self.promise.counts_readings() || self.run == 1);
         let share = self.promise.share();
         let owed = f64::from(u8::from(counted)) - share;
-        self.settle(owed, border);
+        self.settle(owed, threshold);
         if !(over && self.is_event()) {
-            self.tail.follow(score, border);
+            self.tail.follow(score, threshold);
         }
         self.seen += 1.0;
         self.totals.promised += share;
@@ -118,7 +118,7 @@ impl Calibration {
     }
 
     /// Update the balance. If it is overdrawn, or nothing was drawn for a time scale, move the threshold.
-    fn settle(&mut self, owed: f64, border: f64) {
+    fn settle(&mut self, owed: f64, threshold: f64) {
         let credit = -self.promise.share() * self.readings;
         self.balance += owed;
         if self.balance > 0.0 {
@@ -126,7 +126,7 @@ impl Calibration {
             self.balance = self.balance.min(1.0);
         } else if self.balance < credit {
             self.balance = credit;
-            if border > self.tail.level {
+            if threshold > self.tail.level {
                 self.shift += STEP * owed;
             }
         }
@@ -138,7 +138,7 @@ impl Calibration {
         if self.promise.counts_readings() {
             self.balance < 0.0
         } else {
-            self.run as f64 <= (self.readings * LONGEST_EVENT).max(1.0)
+            self.run as f64 <= (self.readings * MAX_EVENT_SHARE).max(1.0)
         }
     }
 }

@@ -9,7 +9,7 @@ use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// The most batches at once; further requests are refused and may retry.
-const MOST: usize = 16;
+const MAX_BATCHES: usize = 16;
 /// The niceness of the batch threads: threads that answer single rows and judge readings go first.
 const NICENESS: i32 = 5;
 
@@ -52,7 +52,7 @@ impl Batches {
                 let _ = rustix::process::nice(NICENESS);
             })
             .build()?;
-        Ok(Self { pool: Arc::new(pool), room: Arc::new(Semaphore::new(MOST)) })
+        Ok(Self { pool: Arc::new(pool), room: Arc::new(Semaphore::new(MAX_BATCHES)) })
     }
 
     /// Begin a batch.
@@ -97,7 +97,7 @@ mod tests {
         let batch = batches.begin().unwrap();
         assert_eq!(batch.work(|| panic!("on purpose")).await, Err::<(), _>(Panicked));
         assert_eq!(batch.work(|| 7).await, Ok(7));
-        let others: Vec<Batch> = (1..MOST).map(|_| batches.begin().unwrap()).collect();
+        let others: Vec<Batch> = (1..MAX_BATCHES).map(|_| batches.begin().unwrap()).collect();
         assert_eq!(batches.begin().err(), Some(Busy));
         drop(others);
         batches.begin().unwrap();

@@ -19,7 +19,7 @@ use super::budget::{Budget, Held};
 use super::zstd;
 
 /// The shortest answer that is compressed, bytes.
-const LEAST: u64 = 1024;
+const MIN_BYTES: u64 = 1024;
 /// The memory of a gzip compressor, bytes: the window, its index, and the output that is not sent yet.
 const COMPRESSOR: usize = 384 << 10;
 
@@ -84,7 +84,7 @@ impl Coding {
 
 fn is_worth_it(response: &ServiceResponse<BoxBody>) -> bool {
     let head = response.response();
-    if matches!(head.body().size(), BodySize::None | BodySize::Sized(..LEAST)) {
+    if matches!(head.body().size(), BodySize::None | BodySize::Sized(..MIN_BYTES)) {
         return false;
     }
     let kind = head.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();

@@ -36,7 +36,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const HEAD: u32 = 10;
 /// The fewest bytes that a client must read in `TAKING` ticks while more are ready for it; else its
 /// connection is closed.
-const LEAST_TAKEN: usize = 64 << 10;
+const MIN_TAKEN: usize = 64 << 10;
 const TAKING: u32 = 10;
 
 const SLOW_HEAD: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
@@ -93,7 +93,7 @@ impl Connection {
             Some(config) => tokio::select! {
                 transport = Transport::accept(stream, config) => transport?,
                 () = sleep(FIRST) => return Err(cut("the handshake took too long")),
-                () = evicted(&open, accepted + HANDSHAKE_GRACE) => return Err(cut("others need the place")),
+                () = evicted(&open, accepted + HANDSHAKE_GRACE) => return Err(cut("other clients need the connection")),
             },
         };
         Ok(Self::new(transport, open, accepted, longest_silence))
@@ -136,7 +136,7 @@ impl Connection {
             Ok(())
         };
         let come = timeout(FIRST, first_bytes).await;
-        come.unwrap_or_else(|_| Err(self.refuse(SLOW_HEAD, "no request came")))?;
+        come.unwrap_or_else(|_| Err(self.refuse(SLOW_HEAD, "no request arrived")))?;
         self.ahead = first[..length].to_vec();
         Ok(first[..length] == *PREFACE)
     }
@@ -157,7 +157,7 @@ impl Connection {
         loop {
             if self.open.is_evicted(cx.waker()) && !self.has_new_request() {
                 if self.accepted.elapsed() >= GRACE {
-                    return Poll::Ready(Err(cut("others need the place")));
+                    return Poll::Ready(Err(cut("other clients need the connection")));
                 }
                 let end = self.accepted + GRACE;
                 self.clock.as_mut().reset(end);
@@ -180,7 +180,7 @@ impl Connection {
     fn tick(&mut self) -> io::Result<()> {
         self.silence += 1;
         if self.silence > self.longest_silence {
-            return Err(cut("nothing came or went"));
+            return Err(cut("no data was sent or received"));
         }
         self.request_age += 1;
         let is_arriving = matches!(&self.progress, Progress::Http1(head) if head.is_arriving());
@@ -190,8 +190,8 @@ impl Connection {
         if let Some((ticks, taken)) = &mut self.blocked {
             *ticks += 1;
             if *ticks >= TAKING {
-                if *taken < LEAST_TAKEN {
-                    return Err(cut("the answer was not taken"));
+                if *taken < MIN_TAKEN {
+                    return Err(cut("the client did not read the response"));
                 }
                 (*ticks, *taken) = (0, 0);
             }

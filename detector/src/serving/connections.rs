@@ -15,7 +15,7 @@ use super::budget::usable_memory;
 /// task.
 const CONNECTION_BYTES: usize = 160 << 10;
 /// The most connections, even if there is memory for more.
-const MOST: usize = 8192;
+const MAX_CONNECTIONS: usize = 8192;
 /// The files that are left for everything but the predict server: probes and scrapes, sources, notifications,
 /// files that are read.
 const OTHER_FILES: usize = 128;
@@ -50,7 +50,7 @@ struct Fresh {
 pub fn most_connections() -> usize {
     let files = getrlimit(Resource::Nofile).current.map_or(usize::MAX, |files| files as usize);
     let by_files = files.saturating_sub(OTHER_FILES).max(files / 4);
-    (usable_memory() / 2 / CONNECTION_BYTES).min(by_files).clamp(8, MOST)
+    (usable_memory() / 2 / CONNECTION_BYTES).min(by_files).clamp(8, MAX_CONNECTIONS)
 }
 
 impl Connections {

@@ -17,7 +17,7 @@ const MESSAGE: &str = "grpc-message";
 /// The trailer that follows a successful answer.
 pub const SUCCESS: (&str, &str) = (STATUS, "0");
 /// The longest error body that is read, bytes.
-const MOST: usize = 8 << 10;
+const MAX_BYTES: usize = 8 << 10;
 /// The characters that are percent-encoded in a message.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
 
@@ -39,7 +39,7 @@ pub async fn of(answered: actix_http::Response<BoxBody>) -> actix_http::Response
     }
     let status = answered.status();
     let body =
-        to_bytes_limited(answered.into_body(), MOST).await.ok().and_then(Result::ok).unwrap_or_default();
+        to_bytes_limited(answered.into_body(), MAX_BYTES).await.ok().and_then(Result::ok).unwrap_or_default();
     let sentence = serde_json::from_slice::<Value>(&body).ok();
     let sentence = sentence.as_ref().and_then(|body| body["error"].as_str()).unwrap_or_default();
     HttpResponse::Ok()

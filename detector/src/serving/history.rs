@@ -13,7 +13,7 @@ use crate::scoring::verdict::Verdict;
 /// The time that the history covers.
 const REACH: Duration = Duration::from_hours(24);
 /// The most slots, however much memory there is: one a second.
-const MOST_SLOTS: usize = 86_400;
+const MAX_SLOTS: usize = 86_400;
 /// The most bytes of a chunk. A request writes one chunk at once.
 const CHUNK_BYTES: usize = 16 << 10;
 /// The size of a slot's time, bytes.
@@ -52,9 +52,9 @@ impl History {
         let series = sensors + 1;
         let instants = (REACH.as_secs_f64() / interval.as_secs_f64().max(1e-3)).ceil() as usize;
         let whole = series * size_of::<f32>() + TIME_BYTES;
-        let is_decimated = instants > MOST_SLOTS || instants * whole > bytes;
+        let is_decimated = instants > MAX_SLOTS || instants * whole > bytes;
         let slot = if is_decimated { whole + series * size_of::<f32>() } else { whole };
-        let slots = if is_decimated { (bytes / slot).clamp(1, MOST_SLOTS) } else { instants.max(1) };
+        let slots = if is_decimated { (bytes / slot).clamp(1, MAX_SLOTS) } else { instants.max(1) };
         let chunk_slots = (CHUNK_BYTES / slot).clamp(1, slots);
         let width = if is_decimated { REACH.as_secs_f64() / slots as f64 } else { 0.0 };
         let most_chunks = slots.div_ceil(chunk_slots) + 1;

@@ -134,7 +134,7 @@ impl Http2 {
 fn builder() -> Builder<Local> {
     let mut builder = Builder::new(Local);
     builder
-        .max_concurrent_streams(streams::MOST)
+        .max_concurrent_streams(streams::MAX_STREAMS)
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
         .max_header_list_size(HEAD)

@@ -15,7 +15,7 @@ static REQUEST: LazyLock<Word> = LazyLock::new(|| Word::new(b" HTTP/1.", b"\r\n"
 static ANSWER: LazyLock<Word> = LazyLock::new(|| Word::new(b"HTTP/1.", b" "));
 
 /// The most requests of a connection that may wait for an answer.
-const MOST: usize = 16;
+const MAX_WAITING: usize = 16;
 
 /// The error that too many requests wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +44,8 @@ impl Pipeline {
             (self.waiting, after) = (1, &bytes[end..]);
             self.requests.end.clear();
         }
-        self.waiting += self.requests.count(&REQUEST, after, MOST + 1);
-        if self.waiting > MOST { Err(TooMany) } else { Ok(()) }
+        self.waiting += self.requests.count(&REQUEST, after, MAX_WAITING + 1);
+        if self.waiting > MAX_WAITING { Err(TooMany) } else { Ok(()) }
     }
 
     /// Count the answers in bytes that were sent.
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn requests_are_counted_however_they_are_cut() {
-        let many = GET.repeat(MOST + 1);
+        let many = GET.repeat(MAX_WAITING + 1);
         for length in 1..=many.len() {
             let mut pipeline = Pipeline::default();
             let mut pieces = many.chunks(length);
@@ -133,7 +133,7 @@ mod tests {
                 pipeline.received(piece, end).is_err()
             });
             assert!(is_cut, "in pieces of {length} bytes");
-            assert_eq!(pipeline.waiting, MOST + 1);
+            assert_eq!(pipeline.waiting, MAX_WAITING + 1);
         }
     }
 
@@ -142,8 +142,8 @@ mod tests {
         for length in 1..=OK.len() {
             let mut pipeline = Pipeline::default();
             for _ in 0..3 {
-                pipeline.received(&GET.repeat(MOST), Some(GET.len())).unwrap();
-                OK.repeat(MOST).chunks(length).for_each(|piece| pipeline.sent(piece));
+                pipeline.received(&GET.repeat(MAX_WAITING), Some(GET.len())).unwrap();
+                OK.repeat(MAX_WAITING).chunks(length).for_each(|piece| pipeline.sent(piece));
                 assert_eq!(pipeline.waiting, 0, "in pieces of {length} bytes");
             }
         }

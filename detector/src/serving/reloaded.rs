@@ -62,7 +62,7 @@ impl<T: Send + Sync + 'static> Reloaded<T> {
                     tracing::info!("{}", named(&self.files, "read again"));
                 }
                 Err(why) if why != said => {
-                    tracing::warn!("{why}: what was there before stays in use");
+                    tracing::warn!("{why}: the previous files stay in use");
                     said = why;
                 }
                 Err(_) => {}

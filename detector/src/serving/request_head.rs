@@ -6,7 +6,7 @@ use memchr::memchr_iter;
 use memchr::memmem::Finder;
 
 /// The largest head of a request, bytes.
-const MOST: usize = 16 << 10;
+const MAX_BYTES: usize = 16 << 10;
 
 /// The end of a line, followed by an empty line.
 static EMPTY_LINE: LazyLock<Finder> = LazyLock::new(|| Finder::new(b"\n\r\n"));
@@ -71,7 +71,7 @@ impl RequestHead {
         };
         let length = length + end.unwrap_or(bytes.len());
         self.progress = if end.is_some() { Progress::Whole } else { Progress::Arriving(length) };
-        if length > MOST { Err(TooLarge) } else { Ok(end) }
+        if length > MAX_BYTES { Err(TooLarge) } else { Ok(end) }
     }
 
     /// The position after the empty line that ends the head, if it is among these bytes.
@@ -141,14 +141,14 @@ mod tests {
     fn a_head_without_an_end_is_too_large_and_a_body_is_not() {
         let mut head = RequestHead::default();
         head.received(b"GET / HTTP/1.1\n").unwrap();
-        assert_eq!(head.received(&[b'a'; MOST]), Err(TooLarge));
+        assert_eq!(head.received(&[b'a'; MAX_BYTES]), Err(TooLarge));
         let mut head = RequestHead::default();
         head.received(b"GET / HTTP/1.1\n\n").unwrap();
-        head.received(&vec![b'a'; 10 * MOST]).unwrap();
+        head.received(&vec![b'a'; 10 * MAX_BYTES]).unwrap();
         head.answered(b"HTTP/1.1 100 Continue\r\n\r\n");
-        head.received(&vec![b'a'; 10 * MOST]).unwrap();
+        head.received(&vec![b'a'; 10 * MAX_BYTES]).unwrap();
         head.answered(b"HTTP/1.1 413 Payload Too Large\r\n\r\n");
-        head.received(&vec![b'a'; 10 * MOST]).unwrap();
+        head.received(&vec![b'a'; 10 * MAX_BYTES]).unwrap();
         let mut head = RequestHead::default();
         head.received(b"GET / HTTP/1.1\n\n").unwrap();
         head.answered(b"HTTP/1.1 200 OK\r\n\r\n");

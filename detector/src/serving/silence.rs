@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The shortest time without a verdict that can be too long.
-const LEAST: Duration = Duration::from_secs(30);
+const MIN_SILENCE: Duration = Duration::from_secs(30);
 
 /// The time since the last verdict, by a monotonic clock.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ impl Silence {
         Self {
             born: Instant::now(),
             verdict: AtomicU64::new(0),
-            longest: interval.saturating_mul(3).max(LEAST),
+            longest: interval.saturating_mul(3).max(MIN_SILENCE),
             is_expected: AtomicBool::new(false),
         }
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// The most requests of a connection at once.
-pub const MOST: u32 = 64;
+pub const MAX_STREAMS: u32 = 64;
 /// The longest time that a client may leave a part of an answer unread.
 const TAKING: Duration = Duration::from_secs(10);
 /// How many requests a client may cancel, beyond two for each answered request.

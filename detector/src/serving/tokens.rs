@@ -6,9 +6,9 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
 /// The shortest token, characters: shorter ones can be guessed.
-const LEAST: usize = 16;
+const MIN_CHARACTERS: usize = 16;
 /// The most tokens.
-const MOST: usize = 1024;
+const MAX_TOKENS: usize = 1024;
 
 /// The valid tokens as digests: the tokens themselves are not kept in memory.
 pub struct Tokens(Vec<[u8; 32]>);
@@ -25,18 +25,18 @@ impl Tokens {
         let mut digests = Vec::new();
         for (index, line) in lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
             let length = line.chars().count();
-            if length < LEAST {
+            if length < MIN_CHARACTERS {
                 let line = index + 1;
                 return Err(format!(
-                    "line {line}: a token must have at least {LEAST} characters, got {length}"
+                    "line {line}: a token must have at least {MIN_CHARACTERS} characters, got {length}"
                 ));
             }
             digests.push(digest(line));
         }
         match digests.len() {
             0 => Err("expected at least one token, got none".to_owned()),
-            1..=MOST => Ok(Self(digests)),
-            count => Err(format!("expected at most {MOST} tokens, got {count}")),
+            1..=MAX_TOKENS => Ok(Self(digests)),
+            count => Err(format!("expected at most {MAX_TOKENS} tokens, got {count}")),
         }
     }
 

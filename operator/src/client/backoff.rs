@@ -9,7 +9,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use parking_lot::Mutex;
 
 const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_mins(5);
+const MAX_WAIT: Duration = Duration::from_mins(5);
 
 /// The remaining waits of each key that has failed since its last success.
 #[derive(Debug)]
@@ -28,11 +28,11 @@ impl<K: Eq + Hash> Backoff<K> {
     /// Record a failure of the key. Return how long to wait before the next try: 1 s to 5 min.
     pub fn failed(&self, key: K) -> Duration {
         let series = || {
-            let series = ExponentialBuilder::default().with_min_delay(FIRST).with_max_delay(LONGEST);
+            let series = ExponentialBuilder::default().with_min_delay(FIRST).with_max_delay(MAX_WAIT);
             series.with_factor(2.0).without_max_times().build()
         };
         let mut waits = self.waits.lock();
-        waits.entry(key).or_insert_with(series).next().unwrap_or(LONGEST)
+        waits.entry(key).or_insert_with(series).next().unwrap_or(MAX_WAIT)
     }
 
     /// Forget the failures of a key that succeeded or is gone: its next failure counts as the first.

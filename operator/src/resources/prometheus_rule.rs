@@ -14,7 +14,7 @@ use super::prometheus::{MONITORING, prometheus_duration};
 use crate::plan::Plan;
 
 /// The longest evaluation interval, short enough for the `for` of an alert.
-const LONGEST_PERIOD: Duration = Duration::from_mins(1);
+const MAX_PERIOD: Duration = Duration::from_mins(1);
 
 /// `monitoring.coreos.com/v1`, kind `PrometheusRule`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -43,7 +43,7 @@ struct Group {
 /// The PrometheusRule, or none where the spec asks for none.
 pub fn build(plan: &Plan) -> Option<PrometheusRule> {
     let monitoring = &plan.detector.spec().monitoring;
-    let period = Duration::from(monitoring.service_monitor.interval).min(LONGEST_PERIOD);
+    let period = Duration::from(monitoring.service_monitor.interval).min(MAX_PERIOD);
     monitoring.prometheus_rule.enabled.then(|| PrometheusRule {
         api_version: MONITORING,
         kind: "PrometheusRule",

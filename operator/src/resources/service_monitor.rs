@@ -11,7 +11,7 @@ use super::prometheus::{MONITORING, prometheus_duration};
 use crate::plan::Plan;
 
 /// The longest timeout of a scrape: Prometheus' own default.
-const LONGEST_SCRAPE: Duration = Duration::from_secs(10);
+const MAX_SCRAPE: Duration = Duration::from_secs(10);
 
 /// `monitoring.coreos.com/v1`, kind `ServiceMonitor`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -65,7 +65,7 @@ fn endpoint(interval: Duration) -> Endpoint {
         target_port: METRICS_PORT_NAME,
         path: "/metrics",
         interval: prometheus_duration(interval),
-        scrape_timeout: prometheus_duration(interval.min(LONGEST_SCRAPE)), // a longer one than the interval is refused
+        scrape_timeout: prometheus_duration(interval.min(MAX_SCRAPE)), // a longer one than the interval is refused
         // In a conflict, the label that Prometheus gives the target wins: a pod cannot pose as a pod of
         // another namespace. The detector's own labels (detector, sensor, source ...) are never labels of the
         // target, so nothing is lost.

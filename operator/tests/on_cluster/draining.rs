@@ -23,7 +23,7 @@ use crate::test_namespace::{TestNamespace, sample, until};
 
 const CLIENTS: u32 = 50;
 const REQUESTS_PER_S: u32 = 2000;
-const LEAST_REQUESTS: u64 = 1_000_000;
+const MIN_REQUESTS: u64 = 1_000_000;
 /// The deadline of an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 const NAME: &str = "pump";
@@ -145,7 +145,7 @@ async fn no_prediction_fails_while_pods_come_and_go() {
     let services: Api<Service> = Api::namespaced(namespace.client.clone(), &namespace.name);
     let service = services.get(NAME).await.unwrap().spec.unwrap();
     let address = format!("{}:{}", service.cluster_ip.unwrap(), service.ports.unwrap()[0].port);
-    let least = std::env::var("DRAIN_REQUESTS").map_or(LEAST_REQUESTS, |least| least.parse().unwrap());
+    let least = std::env::var("DRAIN_REQUESTS").map_or(MIN_REQUESTS, |least| least.parse().unwrap());
 
     // kube-proxy makes a new Service's address known a moment after its pods are Ready.
     until("the Service's address", async || TcpStream::connect(&address).await.ok()).await;

@@ -8,7 +8,7 @@ from case import Request, Scenario
 from pod import check, until
 
 HTML = {"Accept": "text/html"}
-MOST = 64
+MAX_STREAMS = 64
 GZIP = {"Accept-Encoding": "gzip"}
 
 
@@ -25,11 +25,11 @@ def streams(pod):
     clients have gone, a new one is accepted."""
     with contextlib.ExitStack() as stack:
         statuses = []
-        for _ in range(MOST + 36):
+        for _ in range(MAX_STREAMS + 36):
             client, status = follow(pod)
             stack.callback(client.close)
             statuses.append(status)
-        check(statuses.count(200) == MOST and statuses.count(503) == 36, f"expected {MOST} of them to be served, got {statuses}")
+        check(statuses.count(200) == MAX_STREAMS and statuses.count(503) == 36, f"expected {MAX_STREAMS} of them to be served, got {statuses}")
 
     def again():
         client, status = follow(pod)

@@ -136,13 +136,13 @@ fn rank_vector(grove: &Grove, vector: usize, cells: &[f32; RANKED], ranks: &mut 
     for step in (0..ranker.steps).rev() {
         let reach = 1 << step;
         let probe = _mm512_add_epi32(at, _mm512_set1_epi32(reach - 1));
-        // SAFETY: `at` began at one of the column's cuts or their end, all steps together take it less than 2^steps
-        // further, and the column's part of `cuts` has as many infinities after the cuts.
-        let cut = unsafe { _mm512_i32gather_ps::<4>(probe, ranker.cuts.as_ptr()) };
-        let less = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(cut, cells);
+        // SAFETY: `at` began at one of the column's splits or their end, all steps together take it less than 2^steps
+        // further, and the column's part of `splits` has as many infinities after the splits.
+        let split = unsafe { _mm512_i32gather_ps::<4>(probe, ranker.splits.as_ptr()) };
+        let less = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(split, cells);
         at = _mm512_mask_add_epi32(at, less, at, _mm512_set1_epi32(reach));
     }
-    let narrow = _mm512_cvtepi32_epi16(_mm512_sub_epi32(at, load_words(&lanes.first_cut)));
+    let narrow = _mm512_cvtepi32_epi16(_mm512_sub_epi32(at, load_words(&lanes.first_split)));
     // SAFETY: `ranks` are 32 bytes, and the store needs no alignment.
     unsafe { _mm256_storeu_si256(ranks.as_mut_ptr().cast(), narrow) }
 }

@@ -51,7 +51,7 @@ pub(super) struct GridLanes {
     pub(super) density: [f32; RANKED],
     pub(super) last: [f32; RANKED],
     pub(super) first_start: [u32; RANKED],
-    pub(super) first_cut: [u32; RANKED],
+    pub(super) first_split: [u32; RANKED],
 }
 
 /// One tree, made complete: where a path ends early, all leaves below have its path length.
@@ -76,12 +76,12 @@ pub(super) const fn rank_bits(columns: usize) -> u32 {
 impl Grove {
     /// Builds the tables; `None` when a column has too many thresholds, or a tree too many path lengths.
     pub(super) fn new(columns: usize, trees: &[Tree]) -> Option<Self> {
-        let cuts = split_values(columns, trees);
+        let splits = split_values(columns, trees);
         let never = (1u32 << rank_bits(columns)) - 1; // the rank that no cell exceeds
-        if cuts.iter().any(|cuts| cuts.len() > never as usize) {
+        if splits.iter().any(|splits| splits.len() > never as usize) {
             return None;
         }
-        let ranker = Ranker::new(&cuts);
+        let ranker = Ranker::new(&splits);
         let mut tables = Vec::with_capacity(trees.len()); // they are large: none moves
         for tree in trees {
             tables.push(Ranked::new(tree, &ranker, never as u16)?);
@@ -102,7 +102,7 @@ fn grid_lanes(columns: usize, ranker: &Ranker) -> Vec<GridLanes> {
             lanes.density[lane] = grid.density;
             lanes.last[lane] = grid.last;
             lanes.first_start[lane] = grid.first_start;
-            lanes.first_cut[lane] = grid.first_cut;
+            lanes.first_split[lane] = grid.first_split;
             column = (column + 1) % columns;
         }
         vectors.push(lanes);
@@ -125,7 +125,7 @@ fn across(trees: &[Ranked]) -> Vec<Lanes> {
 
 impl Ranked {
     /// Completes a tree; `None` when it has too many different path lengths.
-    fn new(tree: &Tree, cuts: &Ranker, never: u16) -> Option<Self> {
+    fn new(tree: &Tree, splits: &Ranker, never: u16) -> Option<Self> {
         let mut ranked = Self {
             nodes: [[never; LANES]; LEAVES / LANES],
             codes: [0; LEAVES],
@@ -138,8 +138,8 @@ impl Ranked {
         let mut waiting = vec![(0, 1)]; // a node, and its place in the heap order
         while let Some((at, place)) = waiting.pop() {
             if let Node::Split { column, threshold, left, right } = tree.nodes()[at] {
-                let rank = cuts.rank(column as usize, threshold);
-                let node = column << rank_bits(cuts.grids.len()) | rank;
+                let rank = splits.rank(column as usize, threshold);
+                let node = column << rank_bits(splits.grids.len()) | rank;
                 ranked.nodes[place / LANES][place % LANES] = node as u16;
                 waiting.extend([(left as usize, 2 * place), (right as usize, 2 * place + 1)]);
             } else {

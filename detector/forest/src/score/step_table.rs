@@ -5,7 +5,7 @@ use super::scale::Scale;
 use super::split_values::split_values;
 use crate::tree::{Node, Tree};
 
-/// The scores between neighbouring cuts.
+/// The scores between neighbouring splits.
 #[derive(Debug, Clone)]
 pub(crate) struct StepTable {
     ranker: Ranker,
@@ -26,7 +26,7 @@ impl StepTable {
         Some(Self { ranker: Ranker::new(&split_values(1, trees)), scores })
     }
 
-    /// The step that `cell` is on: the number of cuts that are less than `cell`.
+    /// The step that `cell` is on: the number of splits that are less than `cell`.
     pub(crate) fn of(&self, cell: f32) -> u32 {
         self.ranker.rank(0, cell)
     }
@@ -40,12 +40,12 @@ impl StepTable {
 /// For each step, the sum, modulo 2⁶⁴, of the values of the leaves that a cell on it reaches, one in each
 /// tree. `value` takes the index of a tree and of its leaf.
 pub(crate) fn sums(trees: &[Tree], value: impl Fn(usize, usize) -> u64) -> Vec<u64> {
-    let cuts = split_values(1, trees).swap_remove(0);
-    let mut changes = vec![0u64; cuts.len() + 2];
+    let splits = split_values(1, trees).swap_remove(0);
+    let mut changes = vec![0u64; splits.len() + 2];
     for (at, tree) in trees.iter().enumerate() {
-        add_changes(tree, &cuts, &mut changes, |leaf| value(at, leaf));
+        add_changes(tree, &splits, &mut changes, |leaf| value(at, leaf));
     }
-    let steps = changes[..=cuts.len()].iter();
+    let steps = changes[..=splits.len()].iter();
     steps
         .scan(0u64, |sum, change| {
             *sum = sum.wrapping_add(*change);
@@ -56,15 +56,15 @@ pub(crate) fn sums(trees: &[Tree], value: impl Fn(usize, usize) -> u64) -> Vec<u
 
 /// Adds the value of each leaf of `tree` to `changes` at the first rank that reaches the leaf, and subtracts
 /// it after the last, modulo 2⁶⁴.
-fn add_changes(tree: &Tree, cuts: &[f32], changes: &mut [u64], value: impl Fn(usize) -> u64) {
-    let mut waiting = vec![(0, 0, cuts.len())]; // a node, and the first and last rank that lead to it
+fn add_changes(tree: &Tree, splits: &[f32], changes: &mut [u64], value: impl Fn(usize) -> u64) {
+    let mut waiting = vec![(0, 0, splits.len())]; // a node, and the first and last rank that lead to it
     while let Some((at, first, last)) = waiting.pop() {
         let Node::Split { threshold, left, right, .. } = tree.nodes()[at] else {
             changes[first] = changes[first].wrapping_add(value(at));
             changes[last + 1] = changes[last + 1].wrapping_sub(value(at));
             continue;
         };
-        let rank = cuts.partition_point(|&cut| cut < threshold);
+        let rank = splits.partition_point(|&split| split < threshold);
         if first <= rank {
             waiting.push((left as usize, first, last.min(rank)));
         }

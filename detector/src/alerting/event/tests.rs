@@ -89,13 +89,13 @@ fn an_alarm_that_was_raised_before_anyone_followed_counts_as_one() {
 #[test]
 fn the_newest_events_are_remembered() {
     let mut events = Events::new(&detector());
-    for second in 0..2 * (REMEMBERED.cast_signed() as i64 + 5) {
+    for second in 0..2 * (MAX_EVENTS.cast_signed() as i64 + 5) {
         let severity = if second % 2 == 0 { 1.5 } else { 0.5 };
         events.follow(&verdict(second, severity, AlarmState::TooShort, [1.0, 0.0]));
     }
     let newest = events.newest(usize::MAX);
-    assert_eq!(newest.len(), REMEMBERED);
-    assert_eq!(newest[0].start, at(2 * (REMEMBERED.cast_signed() as i64 + 4)));
+    assert_eq!(newest.len(), MAX_EVENTS);
+    assert_eq!(newest[0].start, at(2 * (MAX_EVENTS.cast_signed() as i64 + 4)));
     assert_eq!(events.newest(3), newest[..3]);
 }
 

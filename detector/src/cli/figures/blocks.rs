@@ -170,7 +170,7 @@ impl Blocks {
                 }
                 Promised::Share(each) => ratio(sum(|b| b.false_positives), sum(|b| b.ordinary) * each),
             }),
-            ratio(100.0 * sum(|b| b.nab), nab::MOST * sum(|b| b.windows)),
+            ratio(100.0 * sum(|b| b.nab), nab::MAX_POINTS * sum(|b| b.windows)),
         ]
     }
 }

@@ -22,7 +22,7 @@ pub const LEVEL: f64 = 0.95;
 /// The fewest blocks that a time series is split into, if it has as many instants.
 const FEWEST_BLOCKS: usize = 20;
 /// The most groups that the rows of a table are drawn in.
-const MOST_GROUPS: usize = 2000;
+const MAX_GROUPS: usize = 2000;
 /// The fewest draws in which a figure must be defined for it to get an interval.
 const FEWEST_DRAWS: usize = DRAWS / 2;
 
@@ -92,7 +92,7 @@ impl Gain {
 fn block_length(evaluated: &Evaluated) -> usize {
     let count = evaluated.instants.len();
     if !evaluated.is_series {
-        return count.div_ceil(MOST_GROUPS).max(1);
+        return count.div_ceil(MAX_GROUPS).max(1);
     }
     let faults = spans::faults(evaluated).into_iter().map(|fault| fault.instants);
     let events = spans::events(&evaluated.instants).into_iter().map(|event| event.instants);

@@ -34,7 +34,7 @@ pub fn points(windows: &[(usize, usize)], detections: &[usize]) -> Vec<(usize, f
 }
 
 /// The most points of a window.
-pub const MOST: f64 = 2.0;
+pub const MAX_POINTS: f64 = 2.0;
 
 /// A sigmoid that falls from 1 far below 0 to -1 far above it.
 fn sigmoid(x: f64) -> f64 {

@@ -24,7 +24,7 @@ use flate2::bufread::MultiGzDecoder;
 
 use self::number::NumberFormat;
 pub use problem::{CsvError, Problem};
-use problem::{LONGEST_ROW, escaped, shortened};
+use problem::{MAX_ROW_BYTES, escaped, shortened};
 use utf16::Utf16;
 
 use crate::ingest::parquet;
@@ -72,9 +72,9 @@ impl Rows {
         let head = text.fill_buf().map_err(|error| refused(None, Problem::of(error)))?;
         check_text(head).map_err(|problem| refused(None, problem))?;
         let mut first = Vec::new();
-        let limited = Read::take(&mut text, LONGEST_ROW).read_until(b'\n', &mut first);
+        let limited = Read::take(&mut text, MAX_ROW_BYTES).read_until(b'\n', &mut first);
         limited.map_err(|error| refused(Some(1), Problem::of(error)))?;
-        if first.len() as u64 >= LONGEST_ROW {
+        if first.len() as u64 >= MAX_ROW_BYTES {
             return Err(refused(Some(1), Problem::LongRow));
         }
         let since_row = Arc::new(AtomicU64::new(0));
@@ -240,8 +240,8 @@ impl Rows {
             if is_odd {
                 expected = "UTF-8".into();
             }
-            let (column, letters) = (self.header[column].clone(), text.chars().count());
-            return self.refused(Problem::Letters { column, expected, letters });
+            let (column, characters) = (self.header[column].clone(), text.chars().count());
+            return self.refused(Problem::Withheld { column, expected, characters });
         }
         if is_odd {
             let (place, got) = (format!("column {:?}", self.header[column]), escaped(&self.row[column]));
@@ -293,7 +293,7 @@ impl Rows {
     }
 }
 
-/// A reader that fails after more than [`LONGEST_ROW`] bytes since the last row.
+/// A reader that fails after more than [`MAX_ROW_BYTES`] bytes since the last row.
 struct Metered<R> {
     text: R,
     since_row: Arc<AtomicU64>,
@@ -303,7 +303,7 @@ impl<R: Read> Read for Metered<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.text.read(buffer)?;
         let before = self.since_row.fetch_add(read as u64, Ordering::Relaxed);
-        if before > LONGEST_ROW { Err(ErrorKind::FileTooLarge.into()) } else { Ok(read) }
+        if before > MAX_ROW_BYTES { Err(ErrorKind::FileTooLarge.into()) } else { Ok(read) }
     }
 }
 

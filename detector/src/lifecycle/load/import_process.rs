@@ -34,7 +34,7 @@ const CPU: Duration = Duration::from_secs(5);
 /// The memory limit of the process if the available memory is unknown, bytes.
 const USUAL_MEMORY: u64 = 512 << 20;
 /// The least memory that the program needs to start and to report an error, bytes.
-const LEAST_MEMORY: u64 = 24 << 20;
+const MIN_MEMORY: u64 = 24 << 20;
 /// The longest error message that is read from the process, bytes.
 const SENTENCE: u64 = 4 << 10;
 /// The signal that the kernel sends when the CPU time is used up.
@@ -53,7 +53,7 @@ pub enum ImportProcessError {
     #[error("the file must take at most {0} bytes of memory to open, it takes more")]
     Memory(u64),
     /// There is too little memory to try: this many bytes.
-    #[error("there must be {LEAST_MEMORY} bytes of memory to open the file, got {0}")]
+    #[error("there must be {MIN_MEMORY} bytes of memory to open the file, got {0}")]
     NoMemory(u64),
     /// The process cannot be started.
     #[error("the file cannot be opened by a process of its own: {0}")]
@@ -118,7 +118,7 @@ impl Importer {
 /// The memory limit of the process, bytes.
 fn memory() -> Result<u64, ImportProcessError> {
     let left = available_memory().map_or(USUAL_MEMORY, |available| available / 4 * 3);
-    if left < LEAST_MEMORY { Err(ImportProcessError::NoMemory(left)) } else { Ok(left) }
+    if left < MIN_MEMORY { Err(ImportProcessError::NoMemory(left)) } else { Ok(left) }
 }
 
 /// Send the file to the process, and read its answer. It reads to the end before it answers, so neither

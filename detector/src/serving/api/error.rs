@@ -153,8 +153,8 @@ impl ResponseError for ApiError {
 fn lost(receipt: &Receipt, named: &[(usize, String)]) -> String {
     let refused = named.first().map(|(item, why)| format!("item {item}: {why}"));
     let accepted = match receipt.accepted {
-        1 => "1 reading counts".to_owned(),
-        count => format!("{count} readings count"),
+        1 => "1 reading is accepted".to_owned(),
+        count => format!("{count} readings are accepted"),
     };
     let parts = [refused, receipt.dropped(), Some(accepted)];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")

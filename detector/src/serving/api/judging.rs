@@ -151,9 +151,9 @@ async fn large(
 /// Judge values as the reading that follows the newest one of the detector.
 fn next(scorer: &Scorer, values: &[f64], detail: bool) -> Result<HttpResponse, ApiError> {
     let too_early =
-        || ApiError::NotReady("the model looks back on readings that have not come yet".to_owned());
+        || ApiError::NotReady("the model needs earlier readings, which have not arrived yet".to_owned());
     let refused = |InvalidValue(value)| {
-        let why = format!("too far from the readings before to be judged: {value}");
+        let why = format!("too far from the previous readings to be judged: {value}");
         ApiError::Unprocessable("value".to_owned(), why)
     };
     let threshold = scorer.threshold();

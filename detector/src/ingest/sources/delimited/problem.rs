@@ -10,7 +10,7 @@ use crate::excerpt::excerpt;
 use crate::ingest::parquet;
 
 /// The longest row, in bytes. An unclosed quote ends here, not at the end of the memory.
-pub(super) const LONGEST_ROW: u64 = 16 << 20;
+pub(super) const MAX_ROW_BYTES: u64 = 16 << 20;
 /// The most columns, and the most characters of a cell, that a message shows.
 const SHOWN: usize = 40;
 
@@ -50,7 +50,7 @@ pub enum Problem {
     #[error("{0}")]
     Unreadable(#[source] io::Error),
     /// The end of a gzip stream is missing.
-    #[error("the gzip stream is cut short")]
+    #[error("the gzip stream is truncated")]
     CutShort,
     /// Nothing in it.
     #[error("expected a header line, got an empty file")]
@@ -72,8 +72,8 @@ pub enum Problem {
         /// What was there, with `\xe9` for a byte that is no ASCII.
         got: String,
     },
-    /// A row longer than 16 MiB (`LONGEST_ROW`).
-    #[error("a row must be at most {LONGEST_ROW} bytes: is a quote left open?")]
+    /// A row longer than 16 MiB (`MAX_ROW_BYTES`).
+    #[error("a row must be at most {MAX_ROW_BYTES} bytes: is a quote left open?")]
     LongRow,
     /// A row with more or fewer cells than the header.
     #[error("expected {expected} cells as in the header, got {got}")]
@@ -124,14 +124,14 @@ pub enum Problem {
         got: String,
     },
     /// A cell that is not what its column should hold, in a message that does not repeat the cell.
-    #[error("column {column:?}: expected {expected}, got {letters} letters that are none")]
-    Letters {
+    #[error("column {column:?}: expected {expected}, got {characters} characters of something else")]
+    Withheld {
         /// The column.
         column: String,
         /// What was expected.
         expected: Cow<'static, str>,
         /// The number of characters in the cell.
-        letters: usize,
+        characters: usize,
     },
     /// A timestamp before that of the row above.
     #[error("column {column:?}: timestamps must not fall, got {got:?} after {before:?}")]

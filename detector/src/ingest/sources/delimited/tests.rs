@@ -125,7 +125,7 @@ fn what_is_no_table_is_refused_in_a_sentence() {
         (b"t\0,\0v\0\n\0", "pump.csv: expected CSV text, got binary data"),
         (b"a,b\n1,2\n1,2,3\n", "pump.csv:3: expected 2 cells as in the header, got 3"),
         (b"a,b\n1,2\n1\n", "pump.csv:3: expected 2 cells as in the header, got 1"),
-        (&cut[..cut.len() - 10], "the gzip stream is cut short"),
+        (&cut[..cut.len() - 10], "the gzip stream is truncated"),
         (&damaged, "corrupt gzip stream does not have a matching checksum"),
     ];
     for (bytes, sentence) in cases {
@@ -161,7 +161,7 @@ fn another_encoding_is_refused_where_a_cell_is_asked_for_with_its_bytes() {
     assert_eq!(error(rows.number(1)), got);
     let mut redacted = Rows::new("pump.csv", Cursor::new(&latin1[..])).unwrap().redacted(true);
     assert!(redacted.advance().unwrap());
-    let got = "pump.csv:2: column \"ort\": expected UTF-8, got 4 letters that are none";
+    let got = "pump.csv:2: column \"ort\": expected UTF-8, got 4 characters of something else";
     assert_eq!(error(redacted.words(2).map(str::to_owned)), got);
     let named = Rows::new("pump.csv", Cursor::new(b"t,W\xe4rme\n1,2\n")).unwrap();
     let got = format!("pump.csv:1: the name of column 2: expected UTF-8, got \"W\\xe4rme\": {convert}");
@@ -218,13 +218,13 @@ fn an_open_quote_or_an_endless_line_ends_at_the_longest_row() {
 
 #[test]
 fn a_file_larger_than_the_longest_row_is_read_to_its_end() {
-    let rest = Endless(b"1,2\n").take(LONGEST_ROW + LONGEST_ROW / 8);
+    let rest = Endless(b"1,2\n").take(MAX_ROW_BYTES + MAX_ROW_BYTES / 8);
     let mut rows = Rows::new("pump.csv", Cursor::new(b"t,v\n").chain(rest)).unwrap();
     let mut count = 0;
     while rows.advance().unwrap() {
         count += 1;
     }
-    assert_eq!(count, (LONGEST_ROW + LONGEST_ROW / 8) / 4);
+    assert_eq!(count, (MAX_ROW_BYTES + MAX_ROW_BYTES / 8) / 4);
 }
 
 proptest! {
@@ -247,6 +247,6 @@ fn a_redacted_message_repeats_nothing_of_the_file() {
     assert_eq!(error(rows.column("time")), "pump.csv:1: no column \"time\" among the 1 of the first line");
     assert_eq!(
         error(rows.number(0)),
-        "pump.csv:2: column \"-----BEGIN PRIVATE KEY-----\": expected a number, got 23 letters that are none"
+        "pump.csv:2: column \"-----BEGIN PRIVATE KEY-----\": expected a number, got 23 characters of something else"
     );
 }

@@ -6,30 +6,30 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
-/// A list of at most `MOST` items.
+/// A list of at most `MAX` items.
 #[derive(Debug, Default)]
-pub(super) struct Bounded<T, const MOST: usize>(pub(super) Vec<T>);
+pub(super) struct Bounded<T, const MAX: usize>(pub(super) Vec<T>);
 
-impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Bounded<T, MOST> {
+impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for Bounded<T, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_seq(Items(PhantomData))
     }
 }
 
-struct Items<T, const MOST: usize>(PhantomData<T>);
+struct Items<T, const MAX: usize>(PhantomData<T>);
 
-impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for Items<T, MOST> {
-    type Value = Bounded<T, MOST>;
+impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for Items<T, MAX> {
+    type Value = Bounded<T, MAX>;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "an array of at most {MOST} items")
+        write!(f, "an array of at most {MAX} items")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         let mut kept = Vec::new();
         while let Some(item) = items.next_element()? {
-            if kept.len() == MOST {
-                return Err(A::Error::invalid_length(MOST + 1, &self));
+            if kept.len() == MAX {
+                return Err(A::Error::invalid_length(MAX + 1, &self));
             }
             kept.push(item);
         }

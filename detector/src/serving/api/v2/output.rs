@@ -30,9 +30,9 @@ pub(super) struct Output {
 
 impl Output {
     /// The outputs of an answer if the request names none.
-    pub(super) fn usual(binary: bool) -> Vec<Self> {
-        let usual = [Tensor::IsOutlier, Tensor::InstanceScore, Tensor::Threshold];
-        usual.into_iter().map(|tensor| Self { tensor, binary }).collect()
+    pub(super) fn defaults(binary: bool) -> Vec<Self> {
+        let tensors = [Tensor::IsOutlier, Tensor::InstanceScore, Tensor::Threshold];
+        tensors.into_iter().map(|tensor| Self { tensor, binary }).collect()
     }
 
     /// All tensors that a request can name.

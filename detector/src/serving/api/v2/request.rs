@@ -84,9 +84,9 @@ impl InferRequest {
     pub(super) fn outputs(&self) -> Result<Vec<Output>, ApiError> {
         let parameters = self.parameters.as_ref();
         let by_default = parameters.and_then(|each| each.binary_data_output).unwrap_or(false);
-        let Some(Bounded(wanted)) = &self.outputs else { return Ok(Output::usual(by_default)) };
+        let Some(Bounded(wanted)) = &self.outputs else { return Ok(Output::defaults(by_default)) };
         if wanted.is_empty() {
-            return Ok(Output::usual(by_default));
+            return Ok(Output::defaults(by_default));
         }
         let output = |wanted: &RequestedOutput| {
             let binary = wanted.parameters.as_ref().and_then(|each| each.binary_data);

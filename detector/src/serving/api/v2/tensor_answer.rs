@@ -16,7 +16,7 @@ use crate::serving::pieces::PIECE;
 const WIDTH: usize = 8;
 /// The most numbers in the JSON of an answer that is partly binary: the length of the JSON must be known
 /// first.
-const MOST_MIXED: usize = 100_000;
+const MAX_MIXED: usize = 100_000;
 
 /// An inference response.
 pub(super) struct TensorAnswer {
@@ -65,8 +65,8 @@ impl TensorAnswer {
     fn length_of_json(&mut self) -> Result<usize, ApiError> {
         let in_json = self.outputs.iter().enumerate().filter(|(_, output)| !output.binary);
         let numbers: usize = in_json.map(|(index, _)| self.length(index)).sum();
-        if numbers > MOST_MIXED {
-            let why = format!("expected all binary, or none, for more than {MOST_MIXED} numbers");
+        if numbers > MAX_MIXED {
+            let why = format!("expected all binary, or none, for more than {MAX_MIXED} numbers");
             return Err(ApiError::Unprocessable("outputs".to_owned(), why));
         }
         let parts: usize = self.parts.iter().map(Vec::len).sum();

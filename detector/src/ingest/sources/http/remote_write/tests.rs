@@ -62,7 +62,7 @@ struct SeriesV2 {
     exemplars: Vec<Text>,
 }
 
-const MOST: usize = 1 << 20;
+const MAX_BYTES: usize = 1 << 20;
 const MILLISECOND: i64 = 1_700_000_000_250;
 
 fn sensors() -> Arc<Inlet> {
@@ -75,7 +75,7 @@ fn compressed(message: &impl Message) -> Vec<u8> {
 
 fn read(body: &[u8], version: Version) -> Result<(Items, Written), String> {
     let now = Timestamp::from_millisecond(MILLISECOND).unwrap();
-    items(body, version, &sensors(), MOST, now)
+    items(body, version, &sensors(), MAX_BYTES, now)
 }
 
 fn point(value: f64) -> Point {
@@ -152,7 +152,7 @@ fn a_body_that_is_no_such_message_is_refused_in_a_sentence() {
     let cases = [
         (b"hello".to_vec(), Version::One, "expected one block of Snappy: "),
         (
-            snappy(&vec![0; MOST + 1]),
+            snappy(&vec![0; MAX_BYTES + 1]),
             Version::One,
             "a request must have at most 1048576 bytes when it is decompressed, got 1048577",
         ),
@@ -160,7 +160,7 @@ fn a_body_that_is_no_such_message_is_refused_in_a_sentence() {
         (
             snappy(b"\x0a\x05a"),
             Version::Two,
-            "expected an io.prometheus.write.v2.Request: the message is cut short",
+            "expected an io.prometheus.write.v2.Request: the message is truncated",
         ),
         (v2(&[1, 7]), Version::Two, "labels_refs: there are 3 symbols, got a reference to 7"),
         (

@@ -30,7 +30,7 @@ pub(super) fn message(request: &HttpRequest, body: Body) -> Result<(Body, String
         0 => String::new(),
         1 => match header(request, HeaderName::from_static("grpc-encoding")) {
             "" | "identity" => {
-                let why = "expected grpc-encoding to say how a message is compressed whose flag is 1";
+                let why = "expected grpc-encoding to say how a message with flag 1 is compressed";
                 return Err(ApiError::Malformed(why.to_owned()));
             }
             encoding => encoding.to_owned(),

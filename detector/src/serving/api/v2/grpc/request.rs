@@ -88,7 +88,7 @@ impl<'a> InferCall<'a> {
             return Err(ApiError::Malformed(format!("id: expected at most {MAX_ID} bytes")));
         }
         if outputs.is_empty() {
-            outputs = Output::usual(true).into_iter().map(|output| output.tensor).collect();
+            outputs = Output::defaults(true).into_iter().map(|output| output.tensor).collect();
         }
         let is_raw = !raw.is_empty();
         if is_raw && raw.len() != inputs.len() {
