@@ -32,7 +32,7 @@ use crate::threshold::Threshold;
     derive = "PartialEq",
     doc = "Watches sensors with an isolation forest: readings in, verdicts out.",
     validation = Rule::new("self.metadata.name.size() <= 52 && self.metadata.name.matches('^[a-z]([a-z0-9-]*[a-z0-9])?$')")
-        .message("the name must be at most 52 lower-case letters, digits and '-', a letter first: the Service is called so"),
+        .message("the name must be at most 52 lower-case letters, digits and '-', a letter first: it is also the name of the Service"),
     scale(
         spec_replicas_path = ".spec.replicas",
         status_replicas_path = ".status.replicas",
@@ -50,7 +50,7 @@ use crate::threshold::Threshold;
         description = "How long ago the newest alarm was raised"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Endpoint", type_ = "string", json_path = ".status.endpoint",
-        description = "Where it answers", priority = 1),
+        description = "The URL of its API", priority = 1),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message",
         description = "Why the detector is ready, or not, in words", priority = 1)
 )]

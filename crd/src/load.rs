@@ -18,9 +18,9 @@ use crate::secret::SecretRef;
     "(has(self.configMap) ? 1 : 0) + (has(self.persistentVolumeClaim) ? 1 : 0) + (has(self.url) ? 1 : 0) == 1"
 ).message("exactly one of configMap, persistentVolumeClaim, url must be set"))]
 #[x_kube(validation = Rule::new("!has(self.endpoint) || (has(self.url) && self.url.startsWith('s3://'))")
-    .message("endpoint goes with an s3:// url only"))]
+    .message("endpoint is allowed with an s3:// url only"))]
 #[x_kube(validation = Rule::new("!has(self.credentialsSecretRef) || has(self.url)")
-    .message("credentialsSecretRef goes with a url only"))]
+    .message("credentialsSecretRef is allowed with a url only"))]
 pub struct Load {
     /// A key of a ConfigMap in the detector's namespace: for models of up to about 900 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -38,7 +38,7 @@ pub struct Load {
     #[x_kube(validation = Rule::new(IS_FILE).message(NO_HOST))]
     #[x_kube(validation = Rule::new(BRACKETS_HOLD_IPV6).message("must hold an IPv6 address in its brackets"))]
     #[x_kube(validation = Rule::new("!self.matches('^[a-z0-9]+://[^/]*@')")
-        .message("must have no user and no password: they belong into a Secret"))]
+        .message("must have no user and no password: put them into a Secret"))]
     pub url: Option<String>,
 
     /// The server of an s3:// url. Default: Amazon's. Example: http://minio.storage:9000.

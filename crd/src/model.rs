@@ -54,7 +54,7 @@ pub struct Model {
 #[x_kube(validation = Rule::new("(has(self.interval) ? 1 : 0) + (has(self.schedule) ? 1 : 0) == 1")
     .message("exactly one of interval, schedule must be set"))]
 #[x_kube(validation = Rule::new("!has(self.timeZone) || has(self.schedule)")
-    .message("timeZone goes with a schedule only"))]
+    .message("timeZone is allowed with a schedule only"))]
 #[x_kube(validation = Rule::new("!has(self.trees) || !has(self.interval) || duration(self.interval) >= duration('1m')")
     .message("must be at least 1m where trees is set: each retraining makes a model, which the operator stores").field_path(".interval"))]
 pub struct Retrain {

@@ -143,10 +143,8 @@ fn history_violations(spec: &AnomalyDetectorSpec, samples: usize) -> Vec<Violati
     });
     let forgetful = spec.sources.iter().find(|source| !source.kinds().iter().all(SourceKind::has_history));
     let forgotten = forgetful.map(|source| {
-        let message = format!(
-            "must be left out where a source remembers nothing, as {:?} does: set samples",
-            source.name
-        );
+        let message =
+            format!("must be left out where a source has no history, such as {:?}: set samples", source.name);
         Violation::new(PATH, message)
     });
     length.into_iter().chain(forgotten).collect()

@@ -38,7 +38,7 @@ pub enum ScheduleError {
         reason: String,
     },
     /// The expression names only days that do not exist, such as 30 February.
-    #[error("expected a day that comes, got {0:?}: no such month has that day")]
+    #[error("expected a day that exists, got {0:?}: no such month has that day")]
     Never(String),
     /// The IANA database has no such zone.
     #[error("expected a time zone of the IANA database, such as Europe/Berlin, got {0:?}")]
@@ -146,7 +146,7 @@ fn expression_rules() -> Value {
             },
             {
                 "rule": format!("{} && {}", never("3[01]", "0?2|FEB"), never("31", "0?[2469]|11|FEB|APR|JUN|SEP|NOV")),
-                "message": "must name a day that comes",
+                "message": "must name a day that exists",
             },
         ],
     })

@@ -32,7 +32,7 @@ pub fn tolerations(generator: &mut SchemaGenerator) -> Schema {
         },
         {
             "rule": "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
-            "message": "tolerationSeconds goes with the effect NoExecute only",
+            "message": "tolerationSeconds is allowed with the effect NoExecute only",
         },
     ]);
     schema(list)
@@ -53,7 +53,7 @@ pub fn topology_spread_constraints(generator: &mut SchemaGenerator) -> Schema {
     }
     item["x-kubernetes-validations"] = json!([{
         "rule": "!has(self.minDomains) || self.whenUnsatisfiable == 'DoNotSchedule'",
-        "message": "minDomains goes with whenUnsatisfiable DoNotSchedule only",
+        "message": "minDomains is allowed with whenUnsatisfiable DoNotSchedule only",
     }]);
     refine(item, "");
     schema(list)

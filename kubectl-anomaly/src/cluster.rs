@@ -83,7 +83,7 @@ impl Cluster {
         let secret = secrets.get(name).await.map_err(|error| unread(error.to_string()))?;
         let value = secret.data.as_ref().and_then(|data| data.get(key));
         let value = value.ok_or_else(|| unread(format!("it has no key {key}")))?;
-        String::from_utf8(value.0.clone()).map_err(|_| unread(format!("{key} is no text")))
+        String::from_utf8(value.0.clone()).map_err(|_| unread(format!("{key} is not text")))
     }
 
     /// Open a stream to the port of predictions of a ready pod of the detector.

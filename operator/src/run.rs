@@ -33,7 +33,7 @@ const START_PERIOD: Duration = Duration::from_secs(2);
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// The error message where the API server does not know the resource.
 const NO_CRD: &str =
-    "the cluster does not know AnomalyDetectors; install the CRD first: operator crd | kubectl apply -f -";
+    "the cluster has no AnomalyDetector CRD; install it first: operator crd | kubectl apply -f -";
 
 /// The operator could not start.
 #[derive(Debug, Error)]

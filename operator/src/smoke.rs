@@ -96,7 +96,7 @@ pub async fn run(smoke: &Smoke) -> Result<(), SmokeError> {
     };
     let deleted = within(DELETION, "its deletion", delete(&detectors, &smoke.name)).await;
     if let (Err(_), Err(left)) = (&outcome, &deleted) {
-        eprintln!("error: AnomalyDetector {} is left: {left}", smoke.name);
+        eprintln!("error: AnomalyDetector {} is not deleted: {left}", smoke.name);
     }
     outcome.and(deleted)
 }

@@ -142,7 +142,7 @@ def test_a_forest_that_has_learned_from_missing_cells_is_warned_of():
     holed = cells.copy()
     holed[::3, 0] = numpy.nan
     theirs = Reference(random_state=0).fit(holed)
-    with pytest.warns(UserWarning, match="learned from missing cells"):
+    with pytest.warns(UserWarning, match="trained with missing values"):
         ours = IsolationForest.from_sklearn(theirs)
     assert ours.score_samples(cells) == pytest.approx(theirs.score_samples(cells), abs=1e-12)
     assert numpy.corrcoef(ours.score_samples(holed), theirs.score_samples(holed))[0, 1] > 0.8

@@ -51,8 +51,8 @@ def check_import(model, expected, answer):
     if model.suffix != ".onnx":
         refuse(answer["columns"] == expected["columns"], model, f"columns are {answer['columns']}")
         refuse(answer["origin"] == f"scikit-learn {expected['version']}", model, answer["origin"])
-        warned = [warning for warning in answer["warnings"] if "learned from missing cells" in warning]
-        # Before 1.9 a file does not show whether the forest has learned from missing cells.
+        warned = [warning for warning in answer["warnings"] if "trained with missing values" in warning]
+        # Before 1.9 a file does not show whether the forest was trained with missing values.
         holed = "holed_scores" in expected
         version = tuple(int(part) for part in expected["version"].split(".")[:2])
         refuse(holed if warned else not holed or version < (1, 9), model, f"warnings are {answer['warnings']}")

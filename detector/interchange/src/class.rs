@@ -1,7 +1,7 @@
 //! The module and name of a Python class or function in, its meaning for the readers out: the allow-list.
 
 /// The advice in errors about an unsupported pipeline step: two lines of Python that save the forest alone.
-pub(crate) const FOREST_ALONE: &str = "To take the forest alone, which scores rows as the steps before it give them: \
+pub(crate) const FOREST_ALONE: &str = "To import the forest alone, which scores rows as the previous steps output them: \
     `pipeline = joblib.load(\"pipeline.joblib\")`; `joblib.dump(pipeline[-1], \"forest.joblib\")`";
 
 /// The Python classes and functions that a file may name. None of them is ever run: each tells how to read

@@ -36,7 +36,7 @@ pub enum CompressionError {
     )]
     TooLong(usize),
     /// The file unpacks to more than its budget allows.
-    #[error("the {format} stream unpacks to too much: {source}")]
+    #[error("the {format} stream decompresses to too much: {source}")]
     TooLarge {
         /// The compression's name.
         format: &'static str,
@@ -149,7 +149,7 @@ mod tests {
         let bomb = zeros(64 << 20);
         assert!(bomb.len() < 70_000);
         let refusal = unpack(Format::Zlib, &bomb, &Budget::compressed(bomb.len())).unwrap_err().to_string();
-        assert!(refusal.starts_with("the zlib stream unpacks to too much: a file of 6"), "{refusal}");
+        assert!(refusal.starts_with("the zlib stream decompresses to too much: a file of 6"), "{refusal}");
         let sound = zeros(8 << 20);
         let unpacked = unpack(Format::Zlib, &sound, &Budget::compressed(sound.len())).unwrap();
         assert_eq!(unpacked.len(), 8 << 20);

@@ -2,7 +2,7 @@
 
 /// The bytes end before the end of the requested piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("byte {position}: {wanted} bytes are announced, but {left} are left")]
+#[error("byte {position}: expected {wanted} bytes, but {left} are left")]
 pub struct Truncated {
     /// Where the piece would begin, in bytes from the start.
     pub position: usize,
@@ -86,7 +86,7 @@ mod tests {
     fn a_length_beyond_the_end_is_refused_without_moving() {
         let mut cursor = Cursor::new(b"abc");
         let refusal = cursor.take(1 << 40).unwrap_err();
-        assert_eq!(refusal.to_string(), "byte 0: 1099511627776 bytes are announced, but 3 are left");
+        assert_eq!(refusal.to_string(), "byte 0: expected 1099511627776 bytes, but 3 are left");
         assert_eq!(cursor.take(3).unwrap(), b"abc");
     }
 

@@ -13,7 +13,7 @@
 //! let error = interchange::read(b"\x80\x04cos\nsystem\n.").unwrap_err();
 //! assert_eq!(
 //!     error.to_string(),
-//!     "class os.system is not part of an isolation forest, nothing of the file was run"
+//!     "class os.system is not part of an isolation forest, no code of the file was run"
 //! );
 //! ```
 

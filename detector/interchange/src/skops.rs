@@ -51,16 +51,16 @@ pub enum SkopsError {
     #[error(transparent)]
     Cost(#[from] CostError),
     /// The schema is not valid JSON.
-    #[error("schema.json is no valid JSON")]
+    #[error("schema.json is not valid JSON")]
     Json(#[from] serde_json::Error),
     /// The schema is not as skops writes it.
     #[error("schema.json must be as skops writes it: {0}")]
     Schema(&'static str),
     /// A class or function that is not on the allow-list.
-    #[error("class {0} is not part of an isolation forest, nothing of the file was run")]
+    #[error("class {0} is not part of an isolation forest, no code of the file was run")]
     Class(String),
     /// The class of a pipeline's step that is not on the allow-list.
-    #[error("class {0} is no step that can be taken, nothing of the file was run. {FOREST_ALONE}")]
+    #[error("class {0} is not a supported step, no code of the file was run. {FOREST_ALONE}")]
     Step(String),
     /// An array in the zip.
     #[error("{file:?}: {source}")]

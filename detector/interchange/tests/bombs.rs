@@ -67,7 +67,7 @@ fn zeros_are_refused_before_they_are_unpacked() {
     for (name, bomb) in bombs {
         let refusal = refusal(name, &bomb);
         assert!(
-            refusal.starts_with(&format!("the {name} stream unpacks to too much: a file of ")),
+            refusal.starts_with(&format!("the {name} stream decompresses to too much: a file of ")),
             "{refusal}"
         );
     }

@@ -270,7 +270,7 @@ fn what_is_no_fitted_forest_is_named() {
         "the IsolationForest was never fitted: it has no n_features_in_"
     );
     assert_eq!(refusal("bombs/dict.pkl"), "the file must hold an IsolationForest, got a dict");
-    let shell = "class posix.system is not part of an isolation forest, nothing of the file was run";
+    let shell = "class posix.system is not part of an isolation forest, no code of the file was run";
     assert_eq!(refusal("bombs/shell.pkl"), shell);
     assert_eq!(
         refusal("bombs/last-step.pkl"),
@@ -286,29 +286,28 @@ fn what_is_no_fitted_forest_is_named() {
 }
 
 #[test]
-fn a_step_that_cannot_be_taken_is_named_with_the_way_to_the_forest_alone() {
+fn the_error_for_a_step_that_is_not_supported_names_it_and_the_way_to_the_forest_alone() {
     let refusal = |name: &str| interchange::read(&fixture(name)).unwrap_err().to_string();
-    let alone = " To take the forest alone, which scores rows as the steps before it give them: \
+    let alone = " To import the forest alone, which scores rows as the previous steps output them: \
         `pipeline = joblib.load(\"pipeline.joblib\")`; `joblib.dump(pipeline[-1], \"forest.joblib\")`";
     for (file, class) in [
         ("bombs/pca.joblib", "sklearn.decomposition._pca.PCA"),
         ("bombs/pca.skops", "sklearn.decomposition._pca.PCA"),
         ("bombs/custom.pkl", "__main__.Clock"),
     ] {
-        let refused =
-            format!("class {class} is no step that can be taken, nothing of the file was run.{alone}");
+        let refused = format!("class {class} is not a supported step, no code of the file was run.{alone}");
         assert_eq!(refusal(file), refused);
     }
     assert!(refusal("bombs/function.pkl").ends_with(alone));
     for (file, sentence) in [
         (
             "bombs/weights.pkl",
-            "the ColumnTransformer cannot be taken: it must be without transformer_weights.",
+            "the ColumnTransformer is not supported: it must be without transformer_weights.",
         ),
-        ("bombs/indicator.pkl", "the SimpleImputer cannot be taken: add_indicator must be False, got True."),
+        ("bombs/indicator.pkl", "the SimpleImputer is not supported: add_indicator must be False, got True."),
         (
             "bombs/itself.pkl",
-            "the Pipeline cannot be taken: it must have at most 256 steps, 8 deep, got more.",
+            "the Pipeline is not supported: it must have at most 256 steps, 8 deep, got more.",
         ),
     ] {
         assert_eq!(refusal(file), format!("{sentence}{alone}"));
@@ -333,7 +332,7 @@ fn unknown() -> String {
 #[test]
 fn a_forest_that_has_learned_from_missing_cells_says_that_it_scores_them_otherwise() {
     let warnings = |name: &str| interchange::read(&fixture(name)).unwrap().warnings;
-    assert!(warnings("1.9.1/missing.joblib")[0].starts_with("the forest has learned from missing cells"));
+    assert!(warnings("1.9.1/missing.joblib")[0].starts_with("the forest was trained with missing values"));
     assert_eq!(warnings("1.9.1/plain.joblib"), Vec::<String>::new());
     assert_eq!(warnings("1.0.2/plain.joblib"), Vec::<String>::new());
 }

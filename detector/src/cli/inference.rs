@@ -16,7 +16,7 @@ use crate::ingest::sources::delimited::{self, CsvError, Rows};
 const LOOKED_AT: usize = 16_384;
 /// The most rows to learn from.
 const MAX_SAMPLES: usize = 4096;
-/// All rows of a file with fewer than this are learned from, and then watched.
+/// All rows of a file with fewer than this are used for training, then scored.
 const FEW_ROWS: usize = 512;
 /// The features of an inferred manifest. A file does not show what its faults are like, so that sudden
 /// changes and stillness are watched beside the value itself.
@@ -64,8 +64,10 @@ pub fn infer(path: &Path) -> Result<Inferred, InferenceError> {
     notes.extend(columns.notes());
     let more = if sample.rows.len() == LOOKED_AT { " or more" } else { "" };
     notes.push(match sample.rows.len() {
-        rows if samples == rows => format!("all of its {rows} rows are learned from, and then watched"),
-        rows => format!("of its {rows} rows{more} the first {samples} are learned from, the others watched"),
+        rows if samples == rows => format!("all of its {rows} rows are used for training, then scored"),
+        rows => format!(
+            "of its {rows} rows{more} the first {samples} are used for training, the others are scored"
+        ),
     });
     Ok(Inferred { manifest: manifest(path, &columns, samples), notes })
 }

@@ -14,7 +14,7 @@
 /// # Panics
 /// When the rows are not equally long.
 pub fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
-    assert_eq!(a.len(), b.len(), "both rows are of the same things");
+    assert_eq!(a.len(), b.len(), "both slices have the same length");
     let mean = f64::midpoint(a.len() as f64, 1.0);
     let centred = |row: &[f64]| -> Vec<f64> { ranks(row).iter().map(|rank| rank - mean).collect() };
     let (a, b) = (centred(a), centred(b));

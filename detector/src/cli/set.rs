@@ -81,7 +81,7 @@ fn field<'a>(place: &'a mut Value, parent: &str, name: &str) -> Result<&'a mut V
     if place.is_null() {
         *place = Value::Object(Map::new());
     }
-    let fields = place.as_object_mut().ok_or_else(|| format!("{name} is set on what is no object"))?;
+    let fields = place.as_object_mut().ok_or_else(|| format!("{name} needs an object as its parent"))?;
     let union = UNIONS.iter().find(|(of, members)| *of == parent && members.contains(&name));
     for other in union.map_or(&[][..], |(_, members)| *members).iter().filter(|member| **member != name) {
         fields.remove(*other);
@@ -90,7 +90,7 @@ fn field<'a>(place: &'a mut Value, parent: &str, name: &str) -> Result<&'a mut V
 }
 
 fn item(place: &mut Value, index: usize) -> Result<&mut Value, String> {
-    let items = place.as_array_mut().ok_or_else(|| format!("[{index}] is set on what is no list"))?;
+    let items = place.as_array_mut().ok_or_else(|| format!("[{index}] needs a list as its parent"))?;
     let length = items.len();
     items.get_mut(index).ok_or_else(|| format!("[{index}] is beyond the list's {length} items"))
 }
@@ -156,8 +156,8 @@ mod tests {
     fn what_does_not_fit_is_refused_in_a_sentence() {
         for (assignment, sentence) in [
             ("spec.sources[3].name=x", "[3] is beyond the list's 1 items"),
-            ("spec.sources.name=x", "name is set on what is no object"),
-            ("spec[0]=x", "[0] is set on what is no list"),
+            ("spec.sources.name=x", "name needs an object as its parent"),
+            ("spec[0]=x", "[0] needs a list as its parent"),
             ("spec.sources[x]=1", "expected an index such as [0]"),
             (".=1", "expected a path such as spec.sources[0].name"),
             ("spec", "expected PATH=VALUE"),

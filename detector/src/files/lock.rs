@@ -13,7 +13,7 @@ const FILE: &str = "lock";
 
 /// The lock of a folder. It is released when this value is dropped.
 #[derive(Debug)]
-pub struct Lock(#[expect(dead_code, reason = "closing it gives the lock back")] File);
+pub struct Lock(#[expect(dead_code, reason = "closing it releases the lock")] File);
 
 impl Lock {
     /// Lock a folder.

@@ -153,7 +153,7 @@ impl InitialData {
             return Ok(Self { training_set, stream, lead_in, note: String::new() });
         }
         let note = format!(
-            "the recording's {} rows are no more than the model learns from: they are trained on, and then watched, as a whole",
+            "the recording's {} rows are no more than the training set takes: the model is trained on all of them, then scores all of them",
             training_set.len()
         );
         Ok(Self { training_set, note, ..Self::whole(sources)? })

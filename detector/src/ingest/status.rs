@@ -157,7 +157,7 @@ impl SourceStatus {
         let state = self.state();
         let refused = state.refused.as_ref().filter(|(at, _)| state.connected && at.elapsed() < REPORTED_FOR);
         let message =
-            refused.map_or_else(|| state.message.clone(), |(_, why)| format!("refused last: {why}"));
+            refused.map_or_else(|| state.message.clone(), |(_, why)| format!("last refusal: {why}"));
         SourceReport { name: self.name.clone(), connected: state.connected, message }
     }
 
@@ -207,7 +207,7 @@ mod tests {
         assert!(status.connected() && !status.connected());
         assert_eq!((status.report().connected, status.report().message.as_str()), (true, ""));
         status.refuse(1, "level: expected a number, got \"high\"");
-        assert_eq!(status.report().message, "refused last: level: expected a number, got \"high\"");
+        assert_eq!(status.report().message, "last refusal: level: expected a number, got \"high\"");
         assert_eq!(status.connections(), 1);
     }
 }

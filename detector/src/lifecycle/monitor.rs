@@ -32,7 +32,7 @@ pub enum MonitorError {
     #[error(transparent)]
     Model(#[from] ModelError),
     /// A replay needs known readings, but those of this source arrive live.
-    #[error("--fast replays what is known before it is due: the readings of source {0:?} arrive")]
+    #[error("--fast needs readings that are known in advance: those of source {0:?} arrive in real time")]
     Live(String),
 }
 

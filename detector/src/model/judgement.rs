@@ -88,7 +88,7 @@ impl SensorReason {
             Feature::Difference => "change ",
             Feature::RollingMean => "rolling mean ",
             Feature::LogStdDev => "standard deviation ",
-            Feature::DailyResidual => "distance from the time of day's usual ",
+            Feature::DailyResidual => "daily residual ",
         }
     }
 }

@@ -11,7 +11,7 @@ pub mod names;
 /// The kind of a file that is not a model.
 mod file_kind;
 /// An artifact -> a model.
-#[expect(clippy::module_inception, reason = "the room has the name of what it makes")]
+#[expect(clippy::module_inception, reason = "the module has the name of its main type")]
 pub mod model;
 /// A model and a vector -> a judgement.
 pub mod judge;

@@ -58,7 +58,7 @@ pub enum ModelError {
         past: usize,
     },
     /// A reading that the forest cannot hold.
-    #[error("a reading cannot be learned from: {0}")]
+    #[error("a reading cannot be used for training: {0}")]
     Samples(#[from] SamplesError),
     /// Parameters out of range.
     #[error(transparent)]

@@ -114,7 +114,7 @@ pub fn initial(
     };
     let share = promise.share();
     let threshold = |tail: Tail| Threshold {
-        score: sigmoid(tail.border(share, samples as f64)),
+        score: sigmoid(tail.quantile(share, samples as f64)),
         expected_alerts_per_day: Some(share * SECONDS_A_DAY / seconds_apart),
     };
     Ok(Tail::of(kept, share).map(threshold))
@@ -163,12 +163,12 @@ pub fn shortfall(by: ThresholdRule, expected_alerts_per_day: Option<f64>, sample
     let ThresholdRule::AlertsPerDay { alerts: asked, .. } = by else { return None };
     match expected_alerts_per_day {
         None => Some(format!(
-            "threshold.alertsPerDay {asked} cannot be promised: every tree has learned from all {samples} samples, so none is left to measure by; learn from more samples than sampleSize"
+            "threshold.alertsPerDay {asked} cannot be promised: every tree was trained on all {samples} samples, so none is left to measure the rate on; train on more samples than sampleSize"
         )),
         Some(expected) if expected > asked * (1.0 + 1e-9) => {
             let needed = (expected * (samples + 1) as f64 / asked).ceil() - 1.0;
             Some(format!(
-                "threshold.alertsPerDay {asked} cannot be promised: {samples} samples show only that there are at most {expected:.1} a day; learn from {needed:.0} samples or more"
+                "threshold.alertsPerDay {asked} cannot be promised: {samples} samples show only that there are at most {expected:.1} a day; train on {needed:.0} samples or more"
             ))
         }
         Some(_) => None,
@@ -181,7 +181,7 @@ pub fn silence(by: ThresholdRule, threshold: f64, seen: &[f64]) -> Option<String
     let ThresholdRule::Contamination(share) = by else { return None };
     seen.iter().all(|score| *score <= threshold).then(|| {
         format!(
-            "threshold.contamination {share} calls no sample anomalous, since more of them than that share the highest score: a reading must score higher than all of them"
+            "threshold.contamination {share} finds no sample anomalous, since more of them than that have the highest score: a reading must score higher than all of them"
         )
     })
 }
@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(threshold.score.to_bits(), 0.099f64.to_bits());
         assert_eq!(
             shortfall(ThresholdRule::alerts_per_day(2.0), threshold.expected_alerts_per_day, 99).unwrap(),
-            "threshold.alertsPerDay 2 cannot be promised: 99 samples show only that there are at most 14.4 a day; learn from 719 samples or more"
+            "threshold.alertsPerDay 2 cannot be promised: 99 samples show only that there are at most 14.4 a day; train on 719 samples or more"
         );
         assert_eq!(
             shortfall(ThresholdRule::Contamination(0.01), threshold.expected_alerts_per_day, 99),
@@ -249,7 +249,7 @@ mod tests {
         assert!(
             silent(10, ThresholdRule::Contamination(0.05))
                 .unwrap()
-                .starts_with("threshold.contamination 0.05 calls no")
+                .starts_with("threshold.contamination 0.05 finds no")
         );
         assert_eq!(silent(3, ThresholdRule::Contamination(0.05)), None);
         assert_eq!(silent(10, ThresholdRule::Score(0.9)), None, "a person who says where is believed");

@@ -95,7 +95,7 @@ impl VectorBuilder {
         let incomplete = readings - complete;
         let warning = (complete < incomplete).then(|| {
             format!(
-                "{incomplete} of {readings} readings lacked a sensor's value: nothing was learned from them"
+                "{incomplete} of {readings} readings lacked a sensor's value: they are not in the training set"
             )
         });
         let apart = |(first, newest): (Timestamp, Timestamp)| {

@@ -27,7 +27,7 @@ pub fn lines(model: &Model, by: Option<ThresholdRule>) -> Vec<(String, String)> 
         lines.insert(2, ("lags", recipe.lags.to_string()));
     }
     if model.data_end_time().as_second() != 0 {
-        lines.insert(2, ("newest reading learned from", model.data_end_time().to_string()));
+        lines.insert(2, ("newest training reading", model.data_end_time().to_string()));
     }
     lines.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -160,7 +160,7 @@ impl AlarmRate {
             && at_least(anomalous, FIRST, share) < SIGNIFICANCE;
         is_misfit.then(|| {
             format!(
-                "{anomalous} of the first {FIRST} readings that it judged were anomalous, where the threshold promises {} in {FIRST}: unless that was an event, it does not fit them; train it on readings of now, and on more of them",
+                "{anomalous} of the first {FIRST} readings that it judged were anomalous, where the threshold promises {} in {FIRST}: unless that was an event, the model does not fit; train it on more readings, and on newer ones",
                 rounded(share * f64::from(FIRST), 1000.0)
             )
         })

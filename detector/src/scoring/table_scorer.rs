@@ -29,9 +29,7 @@ pub enum TableScorerError {
     #[error(transparent)]
     InvalidValue(#[from] InvalidValue),
     /// The model has the feature `DailyResidual`, but rows have no times.
-    #[error(
-        "the model's features must do without the time of the day, which rows do not have, got DailyResidual"
-    )]
+    #[error("the model's features must not need the time of day, which rows do not have, got DailyResidual")]
     NoTimes,
 }
 

@@ -128,7 +128,7 @@ fn a_topic_that_switches_its_type_has_each_message_judged_or_refused_by_itself()
     let running = started(folder.path(), &mqtt);
     broker.publish("plant/level", "high", &[]);
     let report = running.until(|report| !message(report).is_empty());
-    assert_eq!(message(&report), "refused last: level: expected a number, got \"high\"");
+    assert_eq!(message(&report), "last refusal: level: expected a number, got \"high\"");
     assert!(connected(&report), "what is refused is no reason to be away");
     let payloads = ["7", "{\"v\":7}", "7.5 m", "high", "[1]", "true", "8 %", "1e999", "null"];
     broker.publish("plant/level", &payloads.join("\n"), &[]);
@@ -137,7 +137,8 @@ fn a_topic_that_switches_its_type_has_each_message_judged_or_refused_by_itself()
     let log = fs::read_to_string(folder.path().join("log")).unwrap();
     assert!(log.contains("level: expected a number, got \"high\""), "{log}");
     broker.publish("plant/level", r#"{"v":7}"#, &[]);
-    let sentence = r#"level: expected a number, got "{\"v\":7}": name the place by a JSON pointer in value"#;
+    let sentence =
+        r#"level: expected a number, got "{\"v\":7}": set value to the JSON pointer of the number"#;
     running.until(|report| message(report).ends_with(sentence));
 }
 

@@ -132,11 +132,14 @@ fn missing_cells_are_learned_from_and_scored_and_what_cannot_be_trusted_is_warne
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(stderr.starts_with("warning: 40 rows are few to train on: 64 or more are better\n"), "{stderr}");
     assert!(
-        stderr.contains("warning: nothing ever varied in c: any change there will look anomalous\n"),
+        stderr.contains("warning: constant in the training set: c; any other value will look anomalous\n"),
         "{stderr}"
     );
     let inspected: serde_json::Value = serde_json::from_str(&folder.done("inspect holes.model")).unwrap();
-    assert_eq!(inspected["warnings"][1], "nothing ever varied in c: any change there will look anomalous");
+    assert_eq!(
+        inspected["warnings"][1],
+        "constant in the training set: c; any other value will look anomalous"
+    );
     let scores = scores(&folder.done("score --model holes.model --input holes.csv"));
     assert_eq!(scores.len(), 40);
     assert!(scores.iter().all(|[score, ..]| *score > 0.0 && *score <= 1.0));
@@ -361,7 +364,7 @@ fn bad_input_is_refused_in_one_sentence() {
         (train("empty.csv"), "empty.csv: expected a header line, got an empty file"),
         (train("binary.csv"), "binary.csv: expected CSV text, got binary data"),
         (train("header.csv"), "header.csv: expected rows after the header, got none"),
-        (train("one.csv"), "one.csv: expected at least 2 rows to learn from, got 1"),
+        (train("one.csv"), "one.csv: expected at least 2 rows to train on, got 1"),
         (train("ragged.csv"), "ragged.csv:3: expected 2 cells as in the header, got 1"),
         (train("words.csv"), "words.csv:3: column \"b\": expected a number, got \"x\""),
         (
@@ -462,11 +465,14 @@ fn a_label_an_index_and_a_first_row_are_not_learned_without_a_word() {
     let rows = (0..80).map(|i| format!("{i},{},0\n", f64::from(i).sin())).collect::<Vec<_>>().concat();
     fs::write(folder.path("labelled.csv"), format!("id,heat,is_anomaly\n{rows}")).unwrap();
     let said = String::from_utf8(folder.run("train --input labelled.csv --output a.model").stderr).unwrap();
-    assert!(said.contains("warning: column id counts the rows and is learned from"), "{said}");
-    assert!(said.contains("warning: column is_anomaly looks like a label and is learned from"), "{said}");
+    assert!(said.contains("warning: column id counts the rows and is used for training"), "{said}");
+    assert!(
+        said.contains("warning: column is_anomaly looks like a label and is used for training"),
+        "{said}"
+    );
     fs::write(folder.path("headless.csv"), &rows[5..]).unwrap();
     let said = String::from_utf8(folder.run("train --input headless.csv --output b.model").stderr).unwrap();
-    assert!(said.contains("is taken for the header and looks like a row"), "{said}");
+    assert!(said.contains("is read as the header but looks like a row"), "{said}");
 }
 
 #[test]

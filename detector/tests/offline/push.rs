@@ -253,7 +253,10 @@ fn a_history_by_remote_write_trains_a_fault_is_found_and_what_comes_too_late_is_
 
     let (code, _, body) = post(&running, "/api/v1/write", PROTOBUF, &write_request(5..10));
     assert_eq!(code, 400, "{body}");
-    assert!(body.contains("10 readings are older than ") && body.contains("0 readings count"), "{body}");
+    assert!(
+        body.contains("10 readings are older than ") && body.contains("0 readings are accepted"),
+        "{body}"
+    );
     let late = format!(
         r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"name":"pressure","gauge":{{"dataPoints":[
            {{"timeUnixNano":"{FIRST}000000000","asInt":"1","attributes":[{{"key":"instance","value":{{"stringValue":"x"}}}}]}}]}}}}]}}]}}]}}"#
@@ -301,7 +304,7 @@ fn a_push_that_cannot_be_read_is_answered_by_a_sentence() {
             PROTOBUF,
             b"\x0a\x05a",
             400,
-            "expected an ExportMetricsServiceRequest: the message is cut short",
+            "expected an ExportMetricsServiceRequest: the message is truncated",
         ),
     ] {
         let (got, _, answer) = post(&running, path, content_type, body);

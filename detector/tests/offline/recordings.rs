@@ -54,10 +54,10 @@ fn a_data_file_is_run_without_a_manifest_and_what_was_inferred_is_said_and_can_b
     let log = text(&output.stderr);
     for note in [
         "Rows.csv: cells are separated by commas",
-        "time: column \"when\" as DateTime, \"2026-03-01 00:00:00\" (UTC; timeZone names another clock); a row every 1m",
+        "time: column \"when\" as DateTime, \"2026-03-01 00:00:00\" (UTC; timeZone sets another zone); a row every 1m",
         "sensors: load",
         "truth: column \"fault\"",
-        "of its 1000 rows the first 256 are learned from, the others watched",
+        "of its 1000 rows the first 256 are used for training, the others are scored",
     ] {
         assert!(log.contains(note), "{log}");
     }
@@ -95,7 +95,7 @@ fn rows_whose_time_falls_are_dropped_and_the_log_says_so_twice_at_most() {
     fs::write(folder.path().join("rows.yaml"), MANIFEST).unwrap();
     let output = detector(folder.path(), &["run", "rows.yaml", "--fast"], "");
     let log = text(&output.stderr);
-    let first = "rows.csv:502: 2026-03-01T07:20:00Z is earlier than 2026-03-01T08:19:00Z of the row before: such rows are dropped";
+    let first = "rows.csv:502: 2026-03-01T07:20:00Z is earlier than 2026-03-01T08:19:00Z of the previous row: such rows are dropped";
     assert!(log.contains(first), "{log}");
     assert!(log.contains("rows.csv: 59 rows were dropped, whose time is earlier"), "{log}");
     assert_eq!(log.matches("dropped").count(), 2, "{log}");

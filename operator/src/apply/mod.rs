@@ -223,7 +223,7 @@ impl Write<'_> {
     async fn apply_or_replace(&self) -> Result<Value, Error> {
         match self.apply().await {
             Err(refused) if refused.is_invalid() && self.verb == "patch" && self.kind.is_replaceable() => {
-                info!(name = self.name, kind = self.kind.name(), error = %refused, "replacing what cannot be merged");
+                info!(name = self.name, kind = self.kind.name(), error = %refused, "the API server rejects the merge; replacing the spec");
                 match self.patch(&Patch::Merge(json!({ "spec": self.desired["spec"] }))).await {
                     Ok(()) => self.apply().await,
                     Err(error) if error.is_invalid() => Err(refused),

@@ -64,7 +64,7 @@ impl Discovery {
                     self.found(kinds);
                 }
                 Err(error) => {
-                    warn!(%error, "cannot list the kinds that the cluster knows; the last list still holds");
+                    warn!(%error, "cannot list the kinds that the cluster serves; using the last list");
                 }
             }
             drop(tokio::time::timeout(PERIOD, self.outdated.notified()).await);

@@ -158,9 +158,9 @@ impl Candidate {
             ..lease.spec.unwrap_or_default()
         });
         match timeout(self.term.look(), self.replace(&lease)).await {
-            Ok(Ok(_)) => info!("gave the Lease back"),
-            Ok(Err(error)) => warn!(%error, "could not give the Lease back"),
-            Err(_) => warn!("could not give the Lease back in time"),
+            Ok(Ok(_)) => info!("released the Lease"),
+            Ok(Err(error)) => warn!(%error, "could not release the Lease"),
+            Err(_) => warn!("could not release the Lease in time"),
         }
     }
 
@@ -178,7 +178,7 @@ impl Candidate {
             Err(_) => format!("no answer within {:?}", self.term.look()),
         };
         if self.health.call_failed(failure.clone()) {
-            warn!(error = failure, "could not take or renew the Lease; trying again");
+            warn!(error = failure, "could not acquire or renew the Lease; retrying");
         }
         false
     }

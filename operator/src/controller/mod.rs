@@ -158,13 +158,13 @@ fn retried<K: 'static>(
             let (ctx, kind) = &failed;
             ctx.shared.metrics.watch_errors.with_label_values(&[kind]).inc();
             if ctx.shared.health.watch_failed(kind, error.to_string(), is_needed) {
-                warn!(kind, %error, "a watch has failed and is tried again");
+                warn!(kind, %error, "a watch failed and is retried");
             }
         })
         .inspect_ok(move |_| {
             let (ctx, kind) = &seen;
             if ctx.shared.health.watch_recovered(kind) {
-                info!(kind, "the watch goes on");
+                info!(kind, "the watch has recovered");
             }
         })
 }

@@ -232,7 +232,7 @@ async fn reconcile_invalid(ctx: &Context, invalid: &InvalidObject) -> Result<(&'
         warn!(namespace, name, error = invalid.error, "cannot read a stored detector");
         match apply::patch_status(ctx, &namespace, &name, &json!(status)).await {
             Err(error) if error.is_invalid() => {
-                warn!(namespace, name, %error, "it cannot be given a status either");
+                warn!(namespace, name, %error, "its status cannot be written either");
             }
             written => written?,
         }

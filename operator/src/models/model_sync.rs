@@ -46,12 +46,12 @@ pub enum Concern {
     PinNotFound(#[from] PinNotFound),
     /// The model is too large for a ConfigMap.
     #[error(
-        "over {} KiB it is too large to be kept in a ConfigMap, and a new pod trains again: grow fewer or smaller trees, or load the model from a PersistentVolumeClaim",
+        "over {} KiB it is too large to be stored in a ConfigMap, and a new pod trains again: train fewer or smaller trees, or load the model from a PersistentVolumeClaim",
         MAX_STORED_BYTES / 1024
     )]
     TooLarge,
     /// The model could not be fetched from its pod, or failed its checks.
-    #[error("it is not kept, since pod {pod} does not give it: {why}")]
+    #[error("it is not stored: pod {pod} does not return it: {why}")]
     NotFetched {
         /// The pod that serves it.
         pod: String,
@@ -136,7 +136,7 @@ async fn fetch(
             Err(error) => error.to_string(),
         };
         let (pod, digest) = (pod.name_any(), short(&report.digest));
-        warn!(namespace = plan.namespace, pod, digest, error = why, "cannot keep a model");
+        warn!(namespace = plan.namespace, pod, digest, error = why, "cannot store a model");
         concern.get_or_insert(Concern::NotFetched { pod, why });
     }
     concern.map_or(Ok(None), Err)
@@ -160,7 +160,7 @@ async fn keep(
         }
         created => created?,
     };
-    info!(namespace = plan.namespace, name = plan.name(), digest = report.digest, "kept a model");
+    info!(namespace = plan.namespace, name = plan.name(), digest = report.digest, "stored a model");
     Ok(Revision::read(&written).expect("its annotations were just written"))
 }
 
@@ -201,7 +201,7 @@ async fn write_pointer(
         namespace = plan.namespace,
         name = plan.name(),
         digest = written["metadata"]["annotations"][DIGEST].as_str(),
-        "pointed at a model"
+        "updated the pointer to the current model"
     );
     Ok(written)
 }
@@ -230,7 +230,7 @@ async fn prune(ctx: &Context, plan: &Plan, revision: &Revision) -> Result<(), Er
         Err(error) if error.is_gone() => Ok(()),
         Err(error) => Err(error),
         Ok(_) => {
-            info!(namespace = plan.namespace, name, digest = revision.digest, "let a model go");
+            info!(namespace = plan.namespace, name, digest = revision.digest, "deleted a stored model");
             Ok(())
         }
     }

@@ -50,7 +50,7 @@ pub struct Revisions {
 /// The error that the pinned revision is not stored.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
-    "model.pinnedDigest must be a model that is kept ({have}), got {pin}; the current model keeps serving"
+    "model.pinnedDigest must be the digest of a stored model ({have}), got {pin}; the current model keeps serving"
 )]
 pub struct PinNotFound {
     /// The pinned digest.

@@ -64,10 +64,10 @@ fn of_ended(pod: &str, container: &ContainerStatus) -> Option<PodDiagnosis> {
         return None;
     }
     let (reason, message) = if ended.reason.as_deref() == Some("OOMKilled") {
-        let help = "raise spec.pod.resources.limits.memory, or learn from fewer samples";
+        let help = "raise spec.pod.resources.limits.memory, or train on fewer samples";
         (Reason::OutOfMemory, format!("pod {pod} was killed for using more memory than its limit; {help}"))
     } else {
-        (Reason::CrashLooping, format!("pod {pod} ends again and again, {}", last_words(&ended)))
+        (Reason::CrashLooping, format!("pod {pod} ends repeatedly, {}", last_words(&ended)))
     };
     Some(PodDiagnosis { reason, message })
 }
@@ -87,8 +87,8 @@ fn of_scheduling(pod: &Pod) -> Option<PodDiagnosis> {
         return None;
     }
     let says = quoted(scheduled.message.as_deref().unwrap_or("no details"));
-    let help = "add nodes, or ask for less in spec.pod (resources, nodeSelector, affinity, tolerations)";
-    let message = format!("no node can take pod {}: {says}; {help}", pod.name_any());
+    let help = "add nodes, or request less in spec.pod (resources, nodeSelector, affinity, tolerations)";
+    let message = format!("no node can run pod {}: {says}; {help}", pod.name_any());
     Some(PodDiagnosis { reason: Reason::Unschedulable, message })
 }
 
@@ -98,8 +98,8 @@ fn of_making_pods(deployment: &Deployment) -> Option<PodDiagnosis> {
         .iter()
         .find(|condition| condition.type_ == "ReplicaFailure" && condition.status == "True")?;
     let says = quoted(failure.message.as_deref().unwrap_or("no details"));
-    let help = "change the quota, limits or policies of the namespace, or what spec.pod asks for";
-    let message = format!("the cluster refuses to make the pods: {says}; {help}");
+    let help = "change the quota, limits or policies of the namespace, or what spec.pod requests";
+    let message = format!("the cluster refuses to create the pods: {says}; {help}");
     Some(PodDiagnosis { reason: Reason::PodsForbidden, message })
 }
 

@@ -127,7 +127,7 @@ fn anomaly_detected(plan: &Plan) -> Alert {
         expr: if for_.is_zero() { format!("{lasting} or {brief}") } else { lasting },
         for_,
         severity: asked.severity.label(),
-        summary: "{{ $labels.namespace }}/{{ $labels.detector }} sees an anomaly.",
+        summary: "{{ $labels.namespace }}/{{ $labels.detector }} detects an anomaly.",
         description: format!(
             "The sensors with the largest shares in the last {window}:\
              {{{{ range query `{shares}` }}}} {{{{ .Labels.sensor }}}} {{{{ .Value | humanizePercentage }}}}{{{{ end }}}}."
@@ -146,10 +146,9 @@ fn anomaly_burst(plan: &Plan) -> Alert {
         expr: format!("{alarms} > 10 unless {alarms} <= 3 * {expected}"),
         for_: Duration::ZERO,
         severity: plan.detector.spec().monitoring.prometheus_rule.severity.label(),
-        summary: "{{ $labels.namespace }}/{{ $labels.detector }} raises alarm after alarm.",
+        summary: "{{ $labels.namespace }}/{{ $labels.detector }} raises many alarms.",
         description:
-            "It has raised {{ $value | humanize }} alarms in the last hour: either what it watches is in \
-                      trouble, or it has changed for good and the model no longer fits."
+            "It has raised {{ $value | humanize }} alarms in the last hour: either something is wrong with what it watches, or its normal behaviour has changed and the model no longer fits."
                 .to_owned(),
     }
 }
@@ -166,7 +165,7 @@ fn alarm_budget_exceeded(plan: &Plan) -> Alert {
         severity: WARNING,
         summary: "{{ $labels.namespace }}/{{ $labels.detector }} raises far more alarms than its threshold promises.",
         description: format!(
-            "{{{{ $value | humanize }}}} times as many as promised come, by the shares of the sensors in them:\
+            "{{{{ $value | humanize }}}} times as many as promised, with these shares of the sensors:\
              {{{{ range query `{shares}` }}}} {{{{ .Labels.sensor }}}} {{{{ .Value | humanizePercentage }}}}{{{{ end }}}}."
         ),
     }
@@ -181,7 +180,7 @@ fn detector_down(plan: &Plan) -> Option<Alert> {
         for_: PATIENCE,
         severity: WARNING,
         summary: "{{ $labels.namespace }}/{{ $labels.detector }} is not there.",
-        description: "Prometheus gets metrics from none of its replicas: nobody watches its sensors."
+        description: "Prometheus gets metrics from none of its replicas: its sensors are not watched."
             .to_owned(),
     })
 }
@@ -232,7 +231,7 @@ fn source_disconnected(plan: &Plan) -> Alert {
         severity: WARNING,
         summary: "{{ $labels.namespace }}/{{ $labels.detector }}: source {{ $labels.source }} gives no readings.",
         description:
-            "At least one replica gets nothing from it; the detector's condition SourcesConnected says why."
+            "At least one replica receives no readings from it; the detector's condition SourcesConnected says why."
                 .to_owned(),
     }
 }
@@ -244,8 +243,8 @@ fn model_rejected(plan: &Plan) -> Alert {
         expr: format!("max by (namespace, detector) (anomaly_model_rejected{{{}}}) > 0", selector(plan)),
         for_: Duration::from_mins(1),
         severity: WARNING,
-        summary: "{{ $labels.namespace }}/{{ $labels.detector }} cannot serve the model that it was given.",
-        description: "It goes on with the model before; the detector's condition ModelReady says why."
+        summary: "{{ $labels.namespace }}/{{ $labels.detector }} cannot serve the requested model.",
+        description: "It keeps serving the previous model; the detector's condition ModelReady says why."
             .to_owned(),
     }
 }
@@ -276,7 +275,7 @@ fn model_stale(plan: &Plan) -> Option<Alert> {
         for_: PATIENCE,
         severity: WARNING,
         summary: "{{ $labels.namespace }}/{{ $labels.detector }} has a model whose retraining is overdue.",
-        description: "The model that serves is older than the spec wants it; the detector's log says why."
+        description: "The serving model is older than the spec allows; the detector's log says why."
             .to_owned(),
     })
 }

@@ -53,7 +53,10 @@ fn ready(
         return ConditionState::no(Reason::ApplyFailed, message.clone());
     }
     if rollout.is_complete && rollout.wanted == 0 {
-        return ConditionState::yes(Reason::ScaledToZero, "no pods are asked for: nothing is watched");
+        return ConditionState::yes(
+            Reason::ScaledToZero,
+            "the Deployment is scaled to 0: no sensors are watched",
+        );
     }
     if let Some(diagnosis) = &rollout.diagnosis {
         return ConditionState::no(diagnosis.reason, diagnosis.message.clone());
@@ -85,15 +88,15 @@ fn accepted(outcome: &Outcome) -> ConditionState {
         Outcome::Refused { reason, message } => ConditionState::no(*reason, message.clone()),
         Outcome::Rejected { message } => ConditionState::no(Reason::ApplyFailed, message.clone()),
         Outcome::Applied | Outcome::Queued { .. } | Outcome::Failed { .. } => {
-            ConditionState::yes(Reason::AsSpecified, "the spec keeps every rule")
+            ConditionState::yes(Reason::AsSpecified, "the spec is valid")
         }
     }
 }
 
 fn available(rollout: &Rollout) -> ConditionState {
     match (rollout.ready, rollout.wanted) {
-        _ if !rollout.has_started => ConditionState::no(Reason::NotYet, "no pods have been asked for yet"),
-        (0, 0) => ConditionState::no(Reason::ScaledToZero, "no pods are asked for"),
+        _ if !rollout.has_started => ConditionState::no(Reason::NotYet, "there is no Deployment yet"),
+        (0, 0) => ConditionState::no(Reason::ScaledToZero, "the Deployment is scaled to 0"),
         (0, _) => ConditionState::no(Reason::NotYet, answering(rollout)),
         _ if rollout.is_unreachable => unreachable(),
         _ => ConditionState::yes(Reason::AsSpecified, answering(rollout)),
@@ -151,14 +154,14 @@ fn rolling_out(rollout: &Rollout) -> ConditionState {
     let so_far = format!("{updated} of {wanted} pods are of the newest version, {ready} answer");
     let message = match held_back {
         0 => so_far,
-        _ => format!("{so_far}; {held_back} more begin with the model that the first trains"),
+        _ => format!("{so_far}; {held_back} more start once the first has trained the model"),
     };
     ConditionState::no(Reason::RollingOut, message)
 }
 
 fn queued(limit: usize) -> ConditionState {
     let detectors = if limit == 1 { "detector replaces its pods" } else { "detectors replace their pods" };
-    let message = format!("the pods wait for their turn: at most {limit} {detectors} at once");
+    let message = format!("the rollout waits: at most {limit} {detectors} at once");
     ConditionState::no(Reason::RolloutQueued, message)
 }
 
@@ -194,7 +197,7 @@ fn state_before(type_: ConditionType, before: &AnomalyDetectorStatus) -> Option<
 }
 
 fn not_yet() -> ConditionState {
-    let message = "nothing has been written yet".to_owned();
+    let message = "no object has been applied yet".to_owned();
     ConditionState { status: ConditionStatus::Unknown, reason: Reason::NotYet, message }
 }
 

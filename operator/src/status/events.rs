@@ -69,7 +69,7 @@ fn within(bytes: usize, text: &str) -> String {
 /// The Event of a retraining that a person has requested by the annotation.
 pub fn retraining(history: &History) -> Event {
     let note = format!(
-        "asked for by annotation {RETRAIN_ANNOTATION}: pods train again, on what was before {}",
+        "requested by annotation {RETRAIN_ANNOTATION}: pods retrain, on readings before {}",
         history.until
     );
     normal("Retraining", note)
@@ -77,7 +77,7 @@ pub fn retraining(history: &History) -> Event {
 
 /// The Event of a change of the model that serves.
 pub fn model_changed(digest: &str) -> Event {
-    normal("ModelChanged", format!("model {} is kept, and serves from now on: {digest}", short(digest)))
+    normal("ModelChanged", format!("model {} is stored, and serves from now on: {digest}", short(digest)))
 }
 
 fn normal(reason: &str, note: String) -> Event {
@@ -110,7 +110,7 @@ pub async fn publish_apart(ctx: &Context, detector: &AnomalyDetector, event: &Ev
 async fn publish_by(recorder: &Recorder, ctx: &Context, detector: &AnomalyDetector, event: &Event) {
     let (regarding, name) = (detector.object_ref(&()), detector.name_any());
     if let Err(error) = ctx.write("create", ("Event", &name), recorder.publish(event, &regarding)).await {
-        warn!(namespace = detector.namespace(), name, %error, "lost an Event");
+        warn!(namespace = detector.namespace(), name, %error, "cannot publish an Event");
     }
 }
 

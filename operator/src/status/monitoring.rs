@@ -37,7 +37,7 @@ fn not_written(objects: &[(Kind, Result<Value, MonitoringError>)]) -> Option<Con
     other.or_else(|| {
         (!absent.is_empty()).then(|| {
             let message = format!(
-                "the cluster does not know the kind of {}: install the Prometheus Operator, or ask for none in spec.monitoring; the detector goes on without",
+                "the cluster does not serve {}: install the Prometheus Operator, or disable these objects in spec.monitoring; the detector runs without them",
                 list(absent)
             );
             ConditionState::no(Reason::PrometheusOperatorNotInstalled, message)

@@ -65,7 +65,7 @@ fn highest<'a>(rates: impl Iterator<Item = &'a AlarmRate>) -> Option<AlarmRate> 
 /// The Unknown condition of a pod whose answer is not a valid report, with the error.
 fn unusable(pods: &[&PodReport]) -> Option<ConditionState> {
     let (pod, why) = pods.iter().find_map(|pod| Some((pod.pod.name_any(), pod.unusable.as_ref()?)))?;
-    let message = format!("pod {pod} gives no report that can be read: {why}");
+    let message = format!("pod {pod} has no readable report: {why}");
     Some(ConditionState { status: ConditionStatus::Unknown, reason: Reason::NoReport, message })
 }
 
@@ -143,7 +143,7 @@ fn warming_up(have: usize, need: usize, seconds_left: Option<u64>) -> ConditionS
     let left = each.map_or(String::new(), |each| {
         format!(", {:.0} min left", ((need as f64 - have as f64) * each / 60.0).ceil())
     });
-    let message = format!("{percent} %: {have} of {need} samples to learn from are gathered{left}");
+    let message = format!("{percent} %: {have} of {need} training samples are collected{left}");
     ConditionState::no(Reason::WarmingUp, message)
 }
 
@@ -152,7 +152,7 @@ fn serving(models: &[&ModelReport], concern: Option<&Concern>) -> Option<Conditi
     let revisions: BTreeSet<String> = models.iter().map(|model| short(&model.digest)).collect();
     let message = match (revisions.len(), first.origin) {
         (1, Some(Origin::Loaded)) => format!("model {} was loaded", short(&first.digest)),
-        (1, _) => format!("model {} has learned from {} samples", short(&first.digest), first.samples),
+        (1, _) => format!("model {} was trained on {} samples", short(&first.digest), first.samples),
         _ => {
             let revisions: Vec<_> = revisions.into_iter().collect();
             format!("replicas serve different models: {}", revisions.join(", "))

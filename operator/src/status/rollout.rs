@@ -7,7 +7,7 @@ use crate::observe::pod_diagnosis::{self, PodDiagnosis};
 
 /// The progress of the pods. The default is that of a missing Deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, in any combination")]
+#[allow(clippy::struct_excessive_bools, reason = "the flags are independent of each other")]
 pub struct Rollout {
     /// Whether there is a Deployment.
     pub has_started: bool,

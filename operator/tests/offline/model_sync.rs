@@ -106,7 +106,7 @@ async fn the_others_begin_once_the_firsts_model_is_kept() {
     look(&mut cluster).await;
     assert_eq!(cluster.get(DEPLOYMENT)["spec"]["replicas"], 1);
     let (_, _, message) = cluster.condition("Progressing");
-    assert!(message.ends_with("; 2 more begin with the model that the first trains"), "{message}");
+    assert!(message.ends_with("; 2 more start once the first has trained the model"), "{message}");
     pod.serve(&artifact(&recipe(), "first"), &recipe(), 1);
     look(&mut cluster).await;
     look(&mut cluster).await;
@@ -154,7 +154,7 @@ async fn a_model_that_is_not_what_its_report_says_is_reported_and_not_kept() {
         pod.give(given);
         let (status, _, message) = model_ready(&mut cluster).await;
         assert_eq!(status, "True", "it serves all the same");
-        assert!(message.contains(&format!("since pod pump-7d9f-x does not give it: {why}")), "{message}");
+        assert!(message.contains(&format!("pod pump-7d9f-x does not return it: {why}")), "{message}");
         assert!(models(&cluster).is_empty());
     }
     pod.give(Some(&good));

@@ -35,7 +35,7 @@ async fn without_the_prometheus_operator_nothing_is_asked_and_the_condition_says
     assert_eq!(configured(&cluster), matches("False", "PrometheusOperatorNotInstalled"));
     assert_eq!(
         cluster.condition("MonitoringConfigured").2,
-        "the cluster does not know the kind of ServiceMonitor, PrometheusRule: install the Prometheus Operator, or ask for none in spec.monitoring; the detector goes on without"
+        "the cluster does not serve ServiceMonitor, PrometheusRule: install the Prometheus Operator, or disable these objects in spec.monitoring; the detector runs without them"
     );
     assert_eq!(cluster.condition("Ready").1, "RollingOut", "the detector goes on without");
     cluster.reconcile().await.unwrap();

@@ -451,7 +451,7 @@ async fn pods_that_answer_wait_for_their_turn_with_all_that_belongs_to_them() {
     });
     cluster.settle().await;
     assert_eq!(cluster.writes(), ["PATCH services", "PATCH anomalydetectors/status"]);
-    let message = "the pods wait for their turn: at most 1 detector replaces its pods at once";
+    let message = "the rollout waits: at most 1 detector replaces its pods at once";
     assert_eq!(cluster.condition("Progressing"), ("True".into(), "RolloutQueued".into(), message.into()));
     assert_eq!(cluster.condition("Accepted").0, "True");
     assert_eq!(cluster.condition("Stalled").0, "");

@@ -160,7 +160,7 @@ fn model_states() -> Vec<State> {
         report["model"]["samples"] = json!(20);
         report["model"]["warnings"] = json!([
             "20 rows are few to train on: 64 or more are better",
-            "nothing ever varied in load: any change there will look anomalous",
+            "constant in the training set: load; any other value will look anomalous",
         ]);
     });
     let too_many_alarms = edited(&|report| {

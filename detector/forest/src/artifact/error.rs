@@ -35,11 +35,11 @@ pub enum ArtifactError {
         stored: String,
     },
     /// A text that is not safe in a log: too long, or with control characters.
-    #[error("{field} must be of at most {most} letters without control characters, got {got:?}")]
+    #[error("{field} must be of at most {most} characters, none of them a control character, got {got:?}")]
     Text {
         /// The key of the metadata.
         field: &'static str,
-        /// The largest number of letters.
+        /// The largest number of characters.
         most: usize,
         /// The text's beginning.
         got: String,

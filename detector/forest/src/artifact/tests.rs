@@ -236,11 +236,13 @@ fn a_checksum_of_a_megabyte_of_digits_is_refused_at_once() {
 fn texts_that_must_not_stand_in_a_log_are_refused_and_never_written() {
     let mut artifact = artifact(0);
     artifact.metadata.training.origin = "plant\nlevel=error".to_owned();
-    let refusal =
-        "origin must be of at most 256 letters without control characters, got \"plant?level=error\"";
+    let refusal = "origin must be of at most 256 characters, none of them a control character, got \"plant?level=error\"";
     assert_eq!(artifact.to_bytes().unwrap_err().to_string(), refusal);
     artifact.metadata.training.origin = "trained".to_owned();
     let bytes = artifact.to_bytes().unwrap();
     let forged = forged(&bytes, r#"\"origin\":\"trained"#, r#"\"origin\":\"tr\\nab"#);
-    assert_eq!(forged, "origin must be of at most 256 letters without control characters, got \"tr?ab\"");
+    assert_eq!(
+        forged,
+        "origin must be of at most 256 characters, none of them a control character, got \"tr?ab\""
+    );
 }

@@ -3,11 +3,11 @@
 
 use super::error::ArtifactError;
 
-/// The largest number of letters in a name.
+/// The largest number of characters in a name.
 const NAME: usize = 256;
-/// The largest number of letters in a sentence.
+/// The largest number of characters in a sentence.
 const SENTENCE: usize = 1000;
-/// The number of letters of a refused text that an error shows.
+/// The number of characters of a refused text that an error shows.
 const SHOWN: usize = 60;
 
 /// The beginning of a text, as errors show it: with `?` in place of control characters.
@@ -41,7 +41,7 @@ mod tests {
         assert!(check_name("columns", "gr\u{f6}\u{df}e [mm], 2").is_ok());
         assert_eq!(
             check_name("columns", "a\u{1b}[31m\nb").unwrap_err().to_string(),
-            "columns must be of at most 256 letters without control characters, got \"a?[31m?b\""
+            "columns must be of at most 256 characters, none of them a control character, got \"a?[31m?b\""
         );
         let long = check_name("origin", &"x".repeat(300)).unwrap_err().to_string();
         assert!(long.ends_with(&format!("got {:?}", "x".repeat(60))), "{long}");

@@ -10,7 +10,7 @@ impl Samples {
     /// ```
     /// let samples = forest::Samples::new(2, (0..200).flat_map(|row| [f64::from(row), 7.0]).collect())?;
     /// let warnings = samples.warnings(|column| ["speed", "load"][column].to_owned());
-    /// assert_eq!(warnings, ["nothing ever varied in load: any change there will look anomalous"]);
+    /// assert_eq!(warnings, ["constant in the training set: load; any other value will look anomalous"]);
     /// # Ok::<(), forest::SamplesError>(())
     /// ```
     pub fn warnings(&self, name: impl Fn(usize) -> String) -> Vec<String> {
@@ -28,11 +28,12 @@ impl Samples {
             of(*column).all(|cell| Some(cell) == first)
         });
         if let Some(names) = listed(constant.map(&name)) {
-            warnings.push(format!("nothing ever varied in {names}: any change there will look anomalous"));
+            warnings
+                .push(format!("constant in the training set: {names}; any other value will look anomalous"));
         }
         let sparse = (0..self.columns()).filter(|column| 2 * of(*column).count() < self.len());
         if let Some(names) = listed(sparse.map(&name)) {
-            warnings.push(format!("more than half of the rows have no value of {names}"));
+            warnings.push(format!("more than half of the values of {names} are missing"));
         }
         warnings
     }
@@ -72,14 +73,13 @@ mod tests {
             [
                 "2 rows are few to train on: 64 or more are better",
                 "there are more columns (3) than rows (2)",
-                "nothing ever varied in x1, x2: any change there will look anomalous",
-                "more than half of the rows have no value of x2",
+                "constant in the training set: x1, x2; any other value will look anomalous",
+                "more than half of the values of x2 are missing",
             ]
         );
         let wide = Samples::new(400, vec![7.0; 40_000]).unwrap();
         let one_of_fifty = |column| format!("x{}", column % 50);
-        let still =
-            "nothing ever varied in x0, x1, x2, x3, x4 and 45 more: any change there will look anomalous";
+        let still = "constant in the training set: x0, x1, x2, x3, x4 and 45 more; any other value will look anomalous";
         assert!(wide.warnings(one_of_fifty).contains(&still.to_owned()));
     }
 }

@@ -36,8 +36,8 @@ pub enum ReadError {
     },
     /// A pipeline step with an unsupported operator.
     #[error(
-        "the ONNX operator {0} is no step that can be taken: export the forest alone, `to_onnx(pipeline[-1], ...)`, \
-         which scores rows as the steps before it give them"
+        "the ONNX operator {0} is not a supported step: export the forest alone, `to_onnx(pipeline[-1], ...)`, \
+         which scores rows as the previous steps output them"
     )]
     Step(String),
     /// The arithmetic of the pipeline's steps is refused.

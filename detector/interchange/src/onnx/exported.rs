@@ -20,8 +20,7 @@ use crate::shown::shown;
 
 type Result<T> = std::result::Result<T, ReadError>;
 
-const NOT_EXPORTED_HERE: ReadError =
-    ReadError::Foreign("or one of `detector export`, which this is not, or not any more");
+const NOT_EXPORTED_HERE: ReadError = ReadError::Foreign("or as `detector export` writes it");
 
 /// The memory cost of a node while it is read and checked, in bytes.
 const NODE_COST: usize = 128;

@@ -18,7 +18,7 @@ pub enum PickleError {
     #[error("pickle protocol must be between 2 and 5, got {0}")]
     Protocol(u8),
     /// An opcode that no forest's pickle has.
-    #[error("byte {position}: opcode 0x{code:02x} is not one that a scikit-learn model is written with")]
+    #[error("byte {position}: opcode 0x{code:02x} does not occur in a scikit-learn model")]
     Opcode {
         /// The byte.
         code: u8,
@@ -26,10 +26,10 @@ pub enum PickleError {
         position: usize,
     },
     /// A class or function that is not on the allow-list.
-    #[error("class {0} is not part of an isolation forest, nothing of the file was run")]
+    #[error("class {0} is not part of an isolation forest, no code of the file was run")]
     Class(String),
     /// The class of a pipeline's step that is not on the allow-list.
-    #[error("class {0} is no step that can be taken, nothing of the file was run. {FOREST_ALONE}")]
+    #[error("class {0} is not a supported step, no code of the file was run. {FOREST_ALONE}")]
     Step(String),
     /// An opcode that does not fit what is on the stack.
     #[error("byte {position}: {rule}")]

@@ -124,7 +124,7 @@ impl<'m, 'a> Machine<'m, 'a> {
             opcode::LONG_BINPUT => self.cursor.u32()?,
             _ => self.memo.len() as u32,
         };
-        let top = *self.stack.last().ok_or_else(|| self.malformed("nothing is there to remember"))?;
+        let top = *self.stack.last().ok_or_else(|| self.malformed("the stack has no object to memoize"))?;
         self.graph.budget().allocate(MEMO_BYTES)?;
         self.memo.insert(place, top);
         Ok(())
@@ -135,10 +135,8 @@ impl<'m, 'a> Machine<'m, 'a> {
             opcode::BINGET => u32::from(self.cursor.u8()?),
             _ => self.cursor.u32()?,
         };
-        let id = *self
-            .memo
-            .get(&place)
-            .ok_or_else(|| self.malformed("nothing is remembered under that number"))?;
+        let id =
+            *self.memo.get(&place).ok_or_else(|| self.malformed("the memo has no object of that number"))?;
         self.push_id(id)
     }
 
@@ -235,7 +233,7 @@ impl<'m, 'a> Machine<'m, 'a> {
         let module = self.pop()?;
         match (self.graph.get(module), self.graph.get(name)) {
             (Object::Text(module), Object::Text(name)) => self.class(&module.clone(), &name.clone()),
-            _ => Err(self.malformed("a class is named by two texts")),
+            _ => Err(self.malformed("a class is named by two strings")),
         }
     }
 
@@ -259,14 +257,14 @@ impl<'m, 'a> Machine<'m, 'a> {
 
     fn build(&mut self) -> Result<()> {
         let new_state = self.pop()?;
-        let id = self.top("an object is needed to lay the state into")?;
+        let id = self.top("an object is needed to set the state of")?;
         let class = match self.graph.get_mut(id) {
             Object::Instance { class, state: state @ None, .. } => {
                 *state = Some(new_state);
                 *class
             }
-            Object::Instance { .. } => return Err(self.malformed("an object's state is laid into it once")),
-            _ => return Err(self.malformed("an object is needed to lay the state into")),
+            Object::Instance { .. } => return Err(self.malformed("an object's state is set once")),
+            _ => return Err(self.malformed("an object is needed to set the state of")),
         };
         if class == Class::JoblibArray { self.joblib_array(new_state) } else { Ok(()) }
     }
@@ -323,7 +321,7 @@ impl<'m, 'a> Machine<'m, 'a> {
 
     fn pop_many(&mut self, count: usize) -> Result<Vec<Id>> {
         if self.stack.len() - self.floor() < count {
-            return Err(self.malformed("the stack holds too little for this opcode"));
+            return Err(self.malformed("the stack has too few objects for this opcode"));
         }
         Ok(self.stack.split_off(self.stack.len() - count))
     }

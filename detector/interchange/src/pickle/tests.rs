@@ -46,11 +46,11 @@ fn a_later_key_of_a_dict_wins() {
 fn calls_to_anything_else_are_refused_by_name() {
     assert_eq!(
         refusal(b"\x80\x02cos\nsystem\nX\x04\0\0\0true\x85R."),
-        "class os.system is not part of an isolation forest, nothing of the file was run"
+        "class os.system is not part of an isolation forest, no code of the file was run"
     );
     assert_eq!(
         refusal(&pickle(b"\x8c\x08builtins\x8c\x04eval\x93\x8c\x011\x85R")),
-        "class builtins.eval is not part of an isolation forest, nothing of the file was run"
+        "class builtins.eval is not part of an isolation forest, no code of the file was run"
     );
     let control = refusal(b"\x80\x02c\x1b[31m\nsystem\n.");
     assert!(control.starts_with("class ?[31m.system "), "{control}");
@@ -111,7 +111,7 @@ fn lengths_beyond_the_end_are_refused() {
     let length = (1_u64 << 40).to_le_bytes();
     for opcode in [opcode::BINBYTES8, opcode::BINUNICODE8, opcode::BYTEARRAY8, opcode::FRAME] {
         let body = [&[opcode][..], &length].concat();
-        assert_eq!(refusal(&pickle(&body)), "byte 11: 1099511627776 bytes are announced, but 1 are left");
+        assert_eq!(refusal(&pickle(&body)), "byte 11: expected 1099511627776 bytes, but 1 are left");
     }
 }
 
@@ -129,7 +129,7 @@ fn protocols_and_opcodes_of_others_are_named() {
     assert_eq!(refusal(b"\x80\x06."), "pickle protocol must be between 2 and 5, got 6");
     assert_eq!(
         refusal(&pickle(b"Phttp://x\n")),
-        "byte 2: opcode 0x50 is not one that a scikit-learn model is written with"
+        "byte 2: opcode 0x50 does not occur in a scikit-learn model"
     );
 }
 
@@ -163,7 +163,7 @@ fn a_joblib_array_of_two_to_the_forty_is_refused() {
     assert_eq!(
         refusal(&pickle(&body)),
         format!(
-            "byte {}: byte {}: 8796093022208 bytes are announced, but 1 are left",
+            "byte {}: byte {}: expected 8796093022208 bytes, but 1 are left",
             body.len() + 1,
             body.len() + 2
         )

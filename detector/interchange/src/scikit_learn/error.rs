@@ -29,7 +29,7 @@ pub enum ModelError {
         attribute: &'static str,
     },
     /// A step before the forest that is not supported.
-    #[error("the {class} cannot be taken: {rule}. {FOREST_ALONE}")]
+    #[error("the {class} is not supported: {rule}. {FOREST_ALONE}")]
     Step {
         /// The step's class, or `step` if it is not an estimator.
         class: &'static str,
@@ -94,7 +94,7 @@ pub enum ModelError {
         features: usize,
     },
     /// The trees together are larger than the file, so one tree is named many times.
-    #[error("the trees take more than the {0} bytes of the file, one must be named many times")]
+    #[error("the trees take more than the {0} bytes of the file: a tree is referenced more than once")]
     Repeated(usize),
     /// A tree's arrays do not make a tree.
     #[error("tree {index}: {source}")]
@@ -106,7 +106,7 @@ pub enum ModelError {
     },
     /// A column name that is too long or has control characters.
     #[error(
-        "feature_names_in_ must be of at most {NAME_LIMIT} letters each, none of them a control character, got {0:?}"
+        "feature_names_in_ must be of at most {NAME_LIMIT} characters each, none of them a control character, got {0:?}"
     )]
     Name(String),
     /// Reading it takes too much memory or time.

@@ -18,7 +18,7 @@ pub enum KeyError {
     #[error("a signing key must have at least 1 byte, got 0")]
     Empty,
     /// The key has the prefix for base64, but is not base64.
-    #[error("a signing key that begins with {PREFIX} must go on in base64")]
+    #[error("a signing key that begins with {PREFIX} must continue in base64")]
     NotBase64,
 }
 

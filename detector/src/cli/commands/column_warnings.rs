@@ -26,12 +26,12 @@ pub(super) fn of(names: &[String], cells: &[f64]) -> Vec<String> {
     for (at, name) in names.iter().enumerate() {
         if is_label(name) && column(at).all(|cell| [-1.0, 0.0, 1.0].contains(&cell) || cell.is_nan()) {
             warnings.push(format!(
-                "column {name} looks like a label and is learned from: --exclude {name} leaves it out"
+                "column {name} looks like a label and is used for training: --exclude {name} leaves it out"
             ));
         }
         if counts(column(at)) {
             warnings.push(format!(
-                "column {name} counts the rows and is learned from: --exclude {name} leaves it out"
+                "column {name} counts the rows and is used for training: --exclude {name} leaves it out"
             ));
         }
     }
@@ -62,7 +62,7 @@ fn header(names: &[String]) -> Option<String> {
     let numbered = numbers.iter().enumerate().all(|(at, number)| *number == at as f64);
     (!numbered).then(|| {
         format!(
-            "the first line, {}, is taken for the header and looks like a row: give the file a header",
+            "the first line, {}, is read as the header but looks like a row: add a header line",
             names.join(",")
         )
     })
@@ -83,12 +83,12 @@ mod tests {
         assert_eq!(
             warnings("id,is_anomaly", &rows),
             [
-                "column id counts the rows and is learned from: --exclude id leaves it out",
-                "column is_anomaly looks like a label and is learned from: --exclude is_anomaly leaves it out",
+                "column id counts the rows and is used for training: --exclude id leaves it out",
+                "column is_anomaly looks like a label and is used for training: --exclude is_anomaly leaves it out",
             ]
         );
         let first_row =
-            "the first line, 60.5,1.25, is taken for the header and looks like a row: give the file a header";
+            "the first line, 60.5,1.25, is read as the header but looks like a row: add a header line";
         assert_eq!(warnings("60.5,1.25", &[[60.0, 1.0], [61.0, 3.5]]), [first_row]);
     }
 

@@ -34,7 +34,7 @@ pub enum LabelledRowsError {
 
 impl LabelledRows {
     /// Compute the figures and format them:
-    /// `label fault, of the rows that it learned from: AUC (ROC) 0.981 (0.962 to 0.994), ...`.
+    /// `label fault, on the training rows: AUC (ROC) 0.981 (0.962 to 0.994), ...`.
     pub(super) fn figures(self, model: Arc<Model>) -> Result<String, LabelledRowsError> {
         let mut scorer = TableScorer::new(model)?;
         let by_row = scorer.scores(self.cells)?;
@@ -48,6 +48,6 @@ impl LabelledRows {
             Some(format!("{} {value:.3}{interval}", NAMES[at].1))
         };
         let figures: Vec<String> = (0..5).filter_map(figure).collect();
-        Ok(format!("label {}, of the rows that it learned from: {}", self.column, figures.join(", ")))
+        Ok(format!("label {}, on the training rows: {}", self.column, figures.join(", ")))
     }
 }

@@ -238,7 +238,7 @@ impl Columns {
     pub(super) fn notes(&self) -> Vec<String> {
         let Time { name, format, first, interval, .. } = &self.time;
         let zone = match format {
-            TimeFormat::DateTime | TimeFormat::Strptime(_) => " (UTC; timeZone names another clock)",
+            TimeFormat::DateTime | TimeFormat::Strptime(_) => " (UTC; timeZone sets another zone)",
             _ => "",
         };
         let names: Vec<&str> = self.sensors.iter().map(|sensor| sensor.name.as_str()).collect();
@@ -255,7 +255,7 @@ impl Columns {
             notes.push("numbers have a decimal comma".to_owned());
         }
         notes.push(match &self.label {
-            Some(label) => format!("truth: column {label:?}, by which the summary judges"),
+            Some(label) => format!("truth: column {label:?}, which the summary is computed by"),
             None => "truth: no column of labels".to_owned(),
         });
         if !self.left_out.is_empty() {

@@ -30,12 +30,12 @@ fn columns_are_inferred_from_their_names_and_cells() {
     assert_eq!(
         notes,
         [
-            r#"time: column "when" as %d.%m.%Y %H:%M, "22.11.2026 10:00" (UTC; timeZone names another clock); a row every 24h"#,
+            r#"time: column "when" as %d.%m.%Y %H:%M, "22.11.2026 10:00" (UTC; timeZone sets another zone); a row every 24h"#,
             "sensors: Druck, s_2nd",
             "numbers have a decimal comma",
-            r#"truth: column "anomaly", by which the summary judges"#,
+            r#"truth: column "anomaly", which the summary is computed by"#,
             "left out: id (counts the rows), ort (text), changepoint (a second label), leer (empty)",
-            "all of its 3 rows are learned from, and then watched",
+            "all of its 3 rows are used for training, then scored",
         ]
     );
 }

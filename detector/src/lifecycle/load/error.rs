@@ -113,7 +113,7 @@ pub enum LoadError {
     #[error(transparent)]
     Outgoing(#[from] OutgoingError),
     /// The system refuses threads.
-    #[error("the model cannot be looked for: {0}")]
+    #[error("the search for models cannot start: {0}")]
     Thread(std::io::Error),
 }
 

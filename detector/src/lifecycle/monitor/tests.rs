@@ -155,7 +155,7 @@ fn a_recording_that_is_no_longer_than_the_training_is_watched_as_a_whole() {
     let (_folder, detector) = recorded("timestamp,value\n0,1\n60,2\n120,1\n", "{}");
     assert_eq!(judged(&detector, None), [0, 60, 120]);
     let note = train(&detector, at(0), Explain::Never, &NoProgress).unwrap().note;
-    assert!(note.starts_with("the recording's 3 rows are no more than the model learns from"), "{note}");
+    assert!(note.starts_with("the recording's 3 rows are no more than the training set takes"), "{note}");
 }
 
 #[test]

@@ -35,10 +35,10 @@ pub enum Incompatible {
         columns: Vec<String>,
     },
     /// The model was trained by another recipe.
-    #[error("it was trained by another recipe: sources, interval or model.train have changed since")]
+    #[error("it was trained with other settings: sources, interval or model.train have changed since")]
     Recipe,
     /// The new threshold cannot be found without the training data.
-    #[error("it keeps too few of its training scores to be cut for this threshold")]
+    #[error("it stores too few of its training scores to choose this threshold from")]
     Threshold,
     /// No threshold can be made of its training scores.
     #[error(transparent)]
@@ -100,9 +100,7 @@ impl ModelRequirements {
 }
 
 fn pin_not_found(pin: &str) -> Rejected {
-    let message = format!(
-        "no model of the history has the digest that model.pinnedDigest asks for, {pin}; the newest serves"
-    );
+    let message = format!("no stored model has the digest of model.pinnedDigest, {pin}; the newest serves");
     Rejected { reason: Reason::PinNotFound, message }
 }
 

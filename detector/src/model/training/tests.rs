@@ -95,19 +95,19 @@ fn a_model_says_why_it_may_not_be_trusted_and_most_say_nothing() {
         model.warnings(ThresholdRule::alerts_per_day(2.0)),
         [
             "17 rows are few to train on: 64 or more are better",
-            "nothing ever varied in speed: any change there will look anomalous",
-            "33 of 50 readings lacked a sensor's value: nothing was learned from them",
-            "threshold.alertsPerDay 2 cannot be promised: every tree has learned from all 17 samples, so none is left to measure by; learn from more samples than sampleSize",
+            "constant in the training set: speed; any other value will look anomalous",
+            "33 of 50 readings lacked a sensor's value: they are not in the training set",
+            "threshold.alertsPerDay 2 cannot be promised: every tree was trained on all 17 samples, so none is left to measure the rate on; train on more samples than sampleSize",
         ]
     );
     let kept =
         Model::open(model.bytes().to_vec()).unwrap().report(ThresholdRule::Contamination(0.02)).warnings;
     assert_eq!((&kept[1], kept.len()), (&model.warnings(ThresholdRule::Score(0.5))[1], 4));
-    assert!(kept[3].starts_with("threshold.contamination 0.02 calls no sample anomalous"), "{kept:?}");
+    assert!(kept[3].starts_with("threshold.contamination 0.02 finds no sample anomalous"), "{kept:?}");
 }
 
 #[test]
-fn of_the_warnings_of_an_imported_model_only_so_many_letters_are_kept() {
+fn of_the_warnings_of_an_imported_model_only_so_many_characters_are_kept() {
     let mut artifact = Artifact::from_bytes(learned(&readings(500, 50), None).bytes()).unwrap();
     artifact.metadata.training.warnings = vec!["ü".repeat(1000); 100];
     let warnings = Model::new(artifact).unwrap().warnings(ThresholdRule::Score(0.5));

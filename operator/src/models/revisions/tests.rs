@@ -121,7 +121,7 @@ fn the_pinned_one_is_chosen_or_missed_in_a_sentence() {
     assert_eq!(
         lost.chosen(&pinned, &Observed::default()).unwrap_err().to_string(),
         format!(
-            "model.pinnedDigest must be a model that is kept ({}), got {}; the current model keeps serving",
+            "model.pinnedDigest must be the digest of a stored model ({}), got {}; the current model keeps serving",
             digest('b'),
             digest('a')
         )

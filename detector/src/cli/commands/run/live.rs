@@ -58,7 +58,7 @@ impl Live {
     fn newest(&self, outcome: &Outcome) -> String {
         let Outcome::Verdict(verdict) = outcome else {
             return match outcome {
-                Outcome::TooEarly => "no verdict yet: its features look further back".to_owned(),
+                Outcome::TooEarly => "no verdict yet: its features need earlier readings".to_owned(),
                 _ => "no verdict: a reading is missing".to_owned(),
             };
         };

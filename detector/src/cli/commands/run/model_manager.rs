@@ -152,7 +152,7 @@ impl ModelManager {
         if catch_unwind(AssertUnwindSafe(|| self.look())).is_err() {
             self.past = None;
             let pause = self.backoff.failed(Instant::now(), Duration::MAX);
-            self.note(format!("looking for models has panicked; it goes on in {}s", pause.as_secs()));
+            self.note(format!("the search for models panicked; it restarts in {}s", pause.as_secs()));
             thread::sleep(pause);
         }
     }
@@ -229,7 +229,7 @@ impl ModelManager {
             Err(error) => {
                 let rejected = error.rejected();
                 if self.load_rejection.as_ref() != Some(&rejected) {
-                    self.note(format!("model.load: {error}; it is tried again"));
+                    self.note(format!("model.load: {error}; trying again"));
                 }
                 self.load_rejection = Some(rejected);
             }
@@ -260,7 +260,7 @@ impl ModelManager {
                 self.past = None;
                 let pause = self.backoff.failed(Instant::now(), Duration::MAX).as_secs();
                 let message = format!("the training failed, the current model keeps serving: {error}");
-                self.note(format!("{message}; it is tried again in {pause}s"));
+                self.note(format!("{message}; trying again in {pause}s"));
                 self.training_rejection = Some(Rejected { reason: Reason::TrainingFailed, message });
             }
         }
@@ -315,7 +315,7 @@ impl ModelManager {
     fn keep(&self, model: &Model) {
         let kept = self.directory.as_ref().map(|directory| directory.store_model(model));
         if let Some(Err(error)) = kept {
-            self.note(format!("the model cannot be kept over a restart: {error}"));
+            self.note(format!("the model cannot be stored for the next start: {error}"));
         }
     }
 }

@@ -44,7 +44,7 @@ const RETRAIN_PAUSE: Duration = Duration::from_secs(30);
 const AT_ONCE: usize = 256;
 /// The shortest time to drain. Clients with an open connection are asked to close it with the answer to their
 /// next request, which needs a moment to arrive.
-const LEAST_DRAIN: Duration = Duration::from_millis(500);
+const MIN_DRAIN: Duration = Duration::from_millis(500);
 
 /// Answer requests from the start, train or load a model, then judge the readings when they are due. Returns
 /// the event that is ongoing at the end.
@@ -66,7 +66,7 @@ pub(super) async fn serve(
     let (result, drain) = tokio::select! {
         result = start_and_score(args, &state, start, record) => (result, Duration::ZERO),
         is_sent_to = stop.wait_for_stop() => {
-            let drain = Duration::from(args.drain).max(LEAST_DRAIN);
+            let drain = Duration::from(args.drain).max(MIN_DRAIN);
             (Ok(()), if is_sent_to { drain } else { Duration::ZERO })
         }
     };
@@ -213,12 +213,12 @@ impl Startup<'_> {
                 Ok(started) => return Ok(started),
                 Err(MonitorError::Source(SourceError::Server(why))) => {
                     self.sources.set_connected(Some(&why));
-                    tracing::warn!("the history cannot be read, it is tried again: {why}");
+                    tracing::warn!("the history cannot be read, trying again: {why}");
                     tokio::time::sleep(pauses.next_pause()).await;
                 }
                 // A server may have more readings later; the readings of a recording do not change.
                 Err(MonitorError::Model(error)) if !self.sources.history_covers_future() => {
-                    let message = format!("{error}; it is tried again");
+                    let message = format!("{error}; trying again");
                     tracing::warn!("{message}");
                     self.state.training_failed(message);
                     tokio::time::sleep(RETRAIN_PAUSE).await;
@@ -245,7 +245,7 @@ impl Startup<'_> {
                 Ok(started) => return Ok(started),
                 Err(failed) => {
                     let (error, still) = *failed;
-                    let message = format!("{error}; it is tried again with more readings");
+                    let message = format!("{error}; trying again with more readings");
                     tracing::warn!("{message}");
                     self.state.training_failed(message);
                     (stream, need) = (still, kept.complete() + need.div_ceil(10));
@@ -268,7 +268,7 @@ impl Startup<'_> {
             }
             if !std::mem::replace(&mut is_reported, true) {
                 tracing::info!(
-                    "no source remembers what was: {have} of {need} readings to learn from are there, {} min left",
+                    "no source has a history: {have} of {need} training readings have arrived, {} min left",
                     left.div_ceil(60)
                 );
             }
@@ -284,7 +284,7 @@ impl Startup<'_> {
 /// next restart; the detector keeps running.
 fn keep(kept: &Buffer, aligned: &Aligned) {
     if let Err(error) = kept.push(&aligned.readings) {
-        tracing::warn!("what arrives is kept in memory alone: {error}");
+        tracing::warn!("readings are kept in memory only: {error}");
     }
 }
 

@@ -74,9 +74,9 @@ pub(super) fn fitted(
     let opened = opened.map(|model| model.with_training_end(training_end::read(file)));
     let note = match opened.map(|model| requirements.fitted(model)) {
         Ok(Ok(model)) => return Some(model),
-        Ok(Err(incompatible)) => format!("{} does not serve: {incompatible}", file.display()),
-        Err(LoadError::File { path, source }) => format!("{} does not serve: {source}", path.display()),
-        Err(error) => format!("{} does not serve: {error}", file.display()),
+        Ok(Err(incompatible)) => format!("{} is not served: {incompatible}", file.display()),
+        Err(LoadError::File { path, source }) => format!("{} is not served: {source}", path.display()),
+        Err(error) => format!("{} is not served: {error}", file.display()),
     };
     notes.push(note);
     None

@@ -20,7 +20,7 @@ pub enum TrainError {
     #[error(transparent)]
     Csv(#[from] CsvError),
     /// The table has too few rows to learn from.
-    #[error("{}: expected at least 2 rows to learn from, got {rows}", input.display())]
+    #[error("{}: expected at least 2 rows to train on, got {rows}", input.display())]
     TooFew {
         /// The file.
         input: PathBuf,
@@ -65,7 +65,7 @@ pub enum TrainError {
     #[error(transparent)]
     Labels(#[from] LabelledRowsError),
     /// The label is one of the columns.
-    #[error("--label {0} must not be one of --columns: the model would learn the answer")]
+    #[error("--label {0} must not be one of --columns: the model would be trained on the label")]
     LearnedLabel(String),
     /// The manifest is invalid.
     #[error(transparent)]

@@ -136,7 +136,7 @@ impl Read for Growing {
             }
             if self.is_replaced()? {
                 return Err(io::Error::other(
-                    "the file was replaced or cut: it is read again from its start",
+                    "the file was replaced or truncated: it is read again from its start",
                 ));
             }
             thread::sleep(PAUSE);
@@ -167,7 +167,7 @@ mod tests {
         std::fs::write(folder.path().join("other"), "x").unwrap();
         std::fs::rename(folder.path().join("other"), &path).unwrap();
         let error = growing.read(&mut buffer).unwrap_err();
-        assert_eq!(error.to_string(), "the file was replaced or cut: it is read again from its start");
+        assert_eq!(error.to_string(), "the file was replaced or truncated: it is read again from its start");
         growing.stop.store(true, Ordering::Relaxed);
         assert_eq!(growing.read(&mut buffer).unwrap(), 0);
     }

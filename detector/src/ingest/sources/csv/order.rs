@@ -37,7 +37,7 @@ impl Dropped {
         }
         if self.count.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::warn!(
-                "{}:{}: {} is earlier than {before} of the row before: such rows are dropped (outOfOrder: Drop)",
+                "{}:{}: {} is earlier than {before} of the previous row: such rows are dropped (outOfOrder: Drop)",
                 self.file,
                 row.line,
                 row.time
@@ -50,7 +50,7 @@ impl Dropped {
         let count = self.count.swap(1, Ordering::Relaxed);
         if count > 1 {
             tracing::warn!(
-                "{}: {count} rows were dropped, whose time is earlier than that of a row before",
+                "{}: {count} rows were dropped, whose time is earlier than that of a previous row",
                 self.file
             );
         }

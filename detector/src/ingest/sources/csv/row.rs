@@ -199,7 +199,7 @@ impl Series {
         if sensors.is_none() && !std::mem::replace(&mut self.met_another, true) {
             let series = self.name.replace(SEPARATOR, ", ");
             tracing::info!(
-                "{}: rows of no sensor are left out, such as those of series [{series}]",
+                "{}: rows of no sensor are skipped, such as those of series [{series}]",
                 rows.file()
             );
         }

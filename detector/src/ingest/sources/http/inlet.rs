@@ -66,10 +66,10 @@ impl Receipt {
 #[derive(Debug, Error)]
 pub enum PushError {
     /// Readings arrive faster than they are judged.
-    #[error("more readings arrive than are judged: send them again in a second")]
+    #[error("readings arrive faster than they are judged: send them again in a second")]
     Full,
     /// The detector has not started yet.
-    #[error("the detector takes no readings yet")]
+    #[error("the detector does not accept readings yet")]
     Closed,
 }
 
@@ -198,14 +198,14 @@ impl Inlet {
     pub(super) fn leave_out(&self, series: impl Fn() -> String) {
         if let (Some(feed), Ok(())) = (self.feed.get(), self.left_out.set(())) {
             let name = feed.status().name();
-            tracing::info!("source {name}: series that no sensor selects are left out, such as {}", series());
+            tracing::info!("source {name}: series that no sensor selects are skipped, such as {}", series());
         }
     }
 }
 
 fn refuse(feed: &Feed, count: usize, why: &str) {
     feed.status().arrived(count);
-    feed.status().refuse(count, &format!("{count} of what was pushed is refused: {why}"));
+    feed.status().refuse(count, &format!("{count} pushed readings are refused: {why}"));
 }
 
 #[cfg(test)]

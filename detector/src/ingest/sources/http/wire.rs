@@ -13,7 +13,7 @@ pub enum WireError {
     #[error("{0}")]
     Key(String),
     /// A length or a number that reaches beyond the end.
-    #[error("the message is cut short")]
+    #[error("the message is truncated")]
     CutShort,
     /// Groups are not part of proto3.
     #[error("a group is not expected")]

@@ -41,7 +41,7 @@ impl<'a> Payload<'a> {
         let value = match &place.value {
             None => text_number(self.text()?).ok_or_else(|| {
                 let hint = if self.bytes.trim_ascii_start().first() == Some(&b'{') {
-                    ": name the place by a JSON pointer in value"
+                    ": set value to the JSON pointer of the number"
                 } else {
                     ""
                 };
@@ -184,7 +184,7 @@ mod tests {
                 r#"{"v":1}"#,
                 None,
                 None,
-                r#"expected a number, got "{\"v\":1}": name the place by a JSON pointer in value"#,
+                r#"expected a number, got "{\"v\":1}": set value to the JSON pointer of the number"#,
             ),
             ("garbage", Some("/v"), None, r#"expected JSON, got "garbage""#),
             (r#"{"w":1}"#, Some("/v"), None, r#"nothing at /v in {"w":1}"#),

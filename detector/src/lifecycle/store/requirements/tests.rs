@@ -57,7 +57,7 @@ fn a_changed_recipe_does_not_fit_and_changed_times_of_training_do() {
     );
     let refused =
         ModelRequirements::new(&detector("{train: {trees: 99}}", SHARE)).fitted(trained()).unwrap_err();
-    assert!(refused.to_string().starts_with("it was trained by another recipe"));
+    assert!(refused.to_string().starts_with("it was trained with other settings"));
 }
 
 #[test]

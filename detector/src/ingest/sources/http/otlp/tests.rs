@@ -144,7 +144,7 @@ fn a_body_that_is_no_such_message_is_refused_in_a_sentence() {
     };
     for (body, encoding, sentence) in [
         ("\u{1}", Encoding::Protobuf, "failed to decode Protobuf message: "),
-        ("\n\u{5}a", Encoding::Protobuf, "the message is cut short"),
+        ("\n\u{5}a", Encoding::Protobuf, "the message is truncated"),
         ("[1", Encoding::Json, "EOF while parsing a list"),
         ("[1]", Encoding::Json, "expected an object, got [1]"),
         (r#"{"resourceMetrics":7}"#, Encoding::Json, "expected an array, got 7"),
