@@ -11,7 +11,7 @@ use crate::access::Access;
 use crate::cluster::{Cluster, Place};
 use crate::credentials::Credentials;
 use crate::error::CommandError;
-use crate::request::{DetectorRequest, Stream, ask, read_body};
+use crate::request::{DetectorRequest, Stream, read_body, send};
 
 /// The detector that a command sends requests to.
 #[derive(Clone, Debug, clap::Args)]
@@ -95,14 +95,14 @@ impl Detector {
     /// # Errors
     /// The detector cannot be reached, or refuses.
     pub async fn follow(&self, request: DetectorRequest) -> Result<Incoming, CommandError> {
-        ask(self.stream().await?, request, self.access.authorization()).await
+        send(self.stream().await?, request, self.access.authorization()).await
     }
 
     /// Send a request, and return the answer's JSON.
     ///
     /// # Errors
     /// The detector cannot be reached, refuses, or does not answer with JSON.
-    pub async fn ask(&self, request: DetectorRequest) -> Result<Value, CommandError> {
+    pub async fn request(&self, request: DetectorRequest) -> Result<Value, CommandError> {
         Ok(serde_json::from_slice(&read_body(self.follow(request).await?).await?)?)
     }
 }

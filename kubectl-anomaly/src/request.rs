@@ -58,7 +58,7 @@ impl DetectorRequest {
 ///
 /// # Errors
 /// The stream breaks, or the detector refuses.
-pub async fn ask(
+pub async fn send(
     stream: impl Stream + 'static,
     request: DetectorRequest,
     authorization: Option<HeaderValue>,
@@ -80,8 +80,8 @@ pub async fn read_body(body: Incoming) -> Result<Bytes, CommandError> {
 }
 
 fn refused(status: StatusCode, body: &[u8]) -> CommandError {
-    let said: Option<Value> = serde_json::from_slice(body).ok();
-    let sentence = said.as_ref().and_then(|said| said["error"].as_str());
+    let json: Option<Value> = serde_json::from_slice(body).ok();
+    let sentence = json.as_ref().and_then(|json| json["error"].as_str());
     let message = sentence.map_or_else(|| String::from_utf8_lossy(body).into_owned(), ToOwned::to_owned);
     CommandError::Refused { status: status.as_u16(), message }
 }

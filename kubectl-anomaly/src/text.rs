@@ -45,7 +45,7 @@ pub fn verdict_titles() -> Vec<String> {
 /// A verdict as a row, with the sensor that contributed most.
 pub fn verdict(verdict: &Value) -> Vec<String> {
     let (sensor, share) = first(&verdict["contributions"]);
-    let said = match (verdict["alarm"].as_u64(), verdict["anomaly"].as_u64()) {
+    let outcome = match (verdict["alarm"].as_u64(), verdict["anomaly"].as_u64()) {
         (Some(1), _) => "alarm",
         (_, Some(1)) => "anomalous",
         _ => "normal",
@@ -54,7 +54,7 @@ pub fn verdict(verdict: &Value) -> Vec<String> {
     let reading = sensor.map(|sensor| number(&verdict["values"][sensor])).unwrap_or_default();
     let time = verdict["time"].as_str().unwrap_or("-");
     let severity = verdict["severity"].as_f64().map_or("-".to_owned(), |severity| format!("{severity:.2}"));
-    vec![time.to_owned(), said.to_owned(), severity, sensor.unwrap_or_default().to_owned(), share, reading]
+    vec![time.to_owned(), outcome.to_owned(), severity, sensor.unwrap_or_default().to_owned(), share, reading]
 }
 
 /// The sensor with the greatest share, and its share.
@@ -68,33 +68,33 @@ fn first(contributions: &Value) -> (Option<&str>, Option<f64>) {
 
 /// The titles of [`event`].
 pub fn event_titles() -> Vec<String> {
-    cells(["START", "LASTS", "SEVERITY", "SENSOR", "OUTCOME"])
+    cells(["START", "DURATION", "SEVERITY", "SENSOR", "OUTCOME"])
 }
 
 /// An event as a row: anomalous verdicts, or the fault of a sensor.
 pub fn event(event: &Value) -> Vec<String> {
     let start = event["start"].as_str().unwrap_or("-").to_owned();
     if event["kind"] == "sensor" {
-        let lasts = if event["end"].is_null() { "goes on" } else { "ended" };
+        let duration = if event["end"].is_null() { "ongoing" } else { "ended" };
         let (sensor, fault) =
             (event["sensor"].as_str().unwrap_or("-"), event["fault"].as_str().unwrap_or("-"));
-        return vec![start, lasts.to_owned(), "-".to_owned(), sensor.to_owned(), fault.to_owned()];
+        return vec![start, duration.to_owned(), "-".to_owned(), sensor.to_owned(), fault.to_owned()];
     }
     let seconds = event["durationSeconds"].as_f64().unwrap_or_default();
-    let lasts =
-        if event["end"].is_null() { "goes on".to_owned() } else { format!("{}s", number(&seconds.into())) };
+    let duration =
+        if event["end"].is_null() { "ongoing".to_owned() } else { format!("{}s", number(&seconds.into())) };
     let severity = event["peak"]["severity"].as_f64().map_or("-".to_owned(), |each| format!("{each:.2}"));
     let sensor = event["sensors"][0]["name"].as_str().unwrap_or("-");
     let outcome = event["outcome"].as_str().unwrap_or("-");
-    vec![start, lasts, severity, sensor.to_owned(), outcome.to_owned()]
+    vec![start, duration, severity, sensor.to_owned(), outcome.to_owned()]
 }
 
 /// The explanation of a judgement: of a verdict, or of a prediction with detail.
 pub fn explanation(judgement: &Value) -> String {
-    let said = if judgement["anomaly"] == 1 { "anomalous" } else { "normal" };
+    let outcome = if judgement["anomaly"] == 1 { "anomalous" } else { "normal" };
     let severity = judgement["severity"].as_f64().unwrap_or_default();
     let when = judgement["time"].as_str().map(|time| format!("{time}: ")).unwrap_or_default();
-    let head = format!("{when}{said}, severity {severity:.2} (score {})", number(&judgement["score"]));
+    let head = format!("{when}{outcome}, severity {severity:.2} (score {})", number(&judgement["score"]));
     let shares = judgement["contributions"].as_object().into_iter().flatten();
     let mut shares: Vec<(&String, f64)> =
         shares.filter_map(|(sensor, share)| Some((sensor, share.as_f64()?))).collect();

@@ -140,9 +140,9 @@ TIME                   VERDICT   SEVERITY   SENSOR     SHARE   READING
 #[test]
 fn events_of_the_process_and_of_sensors_are_a_table() {
     let expected = "\
-START                  LASTS     SEVERITY   SENSOR     OUTCOME
-2026-01-31T12:00:01Z   goes on   1.42       pressure   alarmed
-2026-01-31T11:00:00Z   ended     -          flow       stuck
+START                  DURATION   SEVERITY   SENSOR     OUTCOME
+2026-01-31T12:00:01Z   ongoing    1.42       pressure   alarmed
+2026-01-31T11:00:00Z   ended      -          flow       stuck
 ";
     assert_eq!(printed(&["events", "press"]), expected);
     assert_eq!(printed(&["events", "press", "-o", "json"]).trim_end().len(), EVENTS.len());

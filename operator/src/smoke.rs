@@ -157,10 +157,10 @@ async fn ready(
 ) -> Result<String, SmokeError> {
     loop {
         let detector = detectors.get(name).await.map_err(call("get", name))?;
-        let said = said(&detector);
-        if said != *last {
-            println!("{:5.1} s  {said}", began.elapsed().as_secs_f64());
-            *last = said;
+        let line = condition_line(&detector);
+        if line != *last {
+            println!("{:5.1} s  {line}", began.elapsed().as_secs_f64());
+            *last = line;
         }
         if let Some(endpoint) = endpoint(detector) {
             return Ok(endpoint);
@@ -259,7 +259,7 @@ fn detector(name: &str) -> Value {
 }
 
 /// The detector's Ready condition in one line.
-fn said(detector: &AnomalyDetector) -> String {
+fn condition_line(detector: &AnomalyDetector) -> String {
     let ready = detector.status.as_ref().and_then(|status| ConditionType::Ready.find(&status.conditions));
     ready.map_or_else(
         || "no condition Ready: does an operator watch this namespace?".to_owned(),
@@ -314,9 +314,9 @@ mod tests {
 
     #[test]
     fn what_it_waits_for_is_reported_in_one_line() {
-        assert_eq!(said(&with_ready("False", 2)), "Ready=False WarmingUp: 3 of 4 samples");
+        assert_eq!(condition_line(&with_ready("False", 2)), "Ready=False WarmingUp: 3 of 4 samples");
         let unseen = serde_json::from_value(detector("smoke")).unwrap();
-        assert!(said(&unseen).contains("does an operator watch this namespace?"));
+        assert!(condition_line(&unseen).contains("does an operator watch this namespace?"));
     }
 
     #[test]

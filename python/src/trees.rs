@@ -20,9 +20,9 @@ fn one(py: Python<'_>, nodes: &[Node]) -> PyResult<Py<PyDict>> {
     let (mut samples, mut depth) = (vec![0_i64; count], vec![0_i64; count]);
     for (at, node) in nodes.iter().enumerate() {
         match *node {
-            Node::Split { column: asked, threshold: value, left: low, right: high } => {
+            Node::Split { column: feature, threshold: value, left: low, right: high } => {
                 (left[at], right[at]) = (low.into(), high.into());
-                (column[at], threshold[at]) = (asked.into(), value.into());
+                (column[at], threshold[at]) = (feature.into(), value.into());
                 (depth[low as usize], depth[high as usize]) = (depth[at] + 1, depth[at] + 1);
             }
             Node::Leaf { samples: count } => samples[at] = count.into(),

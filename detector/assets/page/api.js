@@ -99,7 +99,7 @@
       const began = performance.now();
       try {
         const answer = await fetch(".." + filled + (query.size ? "?" + query : ""), { method: method.toUpperCase(), headers, body: text?.value });
-        const shown = (answer.headers.get("Content-Type") ?? "").startsWith("text/event-stream") ? "a stream, which goes on" : (await answer.text()).slice(0, 20000);
+        const shown = (answer.headers.get("Content-Type") ?? "").startsWith("text/event-stream") ? "a stream without an end" : (await answer.text()).slice(0, 20000);
         said.textContent = `${answer.status} in ${Math.round(performance.now() - began)} ms\n${shown}`;
         said.dataset.status = answer.status;
       } catch (error) {

@@ -198,7 +198,7 @@
       const row = element("tr"), put = (text, kind) => row.append(element("td", text, kind));
       const end = event.end ? Date.parse(event.end) : Date.now();
       put(clock(event.start), "time");
-      put(event.end || event.kind === "sensor" ? number(Math.max(0, end - Date.parse(event.start)) / 1000) + " s" : "goes on", "number");
+      put(event.end || event.kind === "sensor" ? number(Math.max(0, end - Date.parse(event.start)) / 1000) + " s" : "ongoing", "number");
       put(event.peak ? event.peak.severity.toFixed(2) : "", "number");
       put(event.sensor || (event.sensors[0] && event.sensors[0].name) || "");
       put(reason(event));

@@ -160,15 +160,15 @@ fn filled(greatest: &Greatest) -> Option<Vec<f64>> {
 /// A sentence for the user if the threshold is chosen by alerts per day and the samples are too few to keep
 /// that promise.
 pub fn shortfall(by: ThresholdRule, expected_alerts_per_day: Option<f64>, samples: usize) -> Option<String> {
-    let ThresholdRule::AlertsPerDay { alerts: asked, .. } = by else { return None };
+    let ThresholdRule::AlertsPerDay { alerts: promised, .. } = by else { return None };
     match expected_alerts_per_day {
         None => Some(format!(
-            "threshold.alertsPerDay {asked} cannot be promised: every tree was trained on all {samples} samples, so none is left to measure the rate on; train on more samples than sampleSize"
+            "threshold.alertsPerDay {promised} cannot be promised: every tree was trained on all {samples} samples, so none is left to measure the rate on; train on more samples than sampleSize"
         )),
-        Some(expected) if expected > asked * (1.0 + 1e-9) => {
-            let needed = (expected * (samples + 1) as f64 / asked).ceil() - 1.0;
+        Some(expected) if expected > promised * (1.0 + 1e-9) => {
+            let needed = (expected * (samples + 1) as f64 / promised).ceil() - 1.0;
             Some(format!(
-                "threshold.alertsPerDay {asked} cannot be promised: {samples} samples show only that there are at most {expected:.1} a day; train on {needed:.0} samples or more"
+                "threshold.alertsPerDay {promised} cannot be promised: {samples} samples show only that there are at most {expected:.1} a day; train on {needed:.0} samples or more"
             ))
         }
         Some(_) => None,

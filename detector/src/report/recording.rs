@@ -35,7 +35,7 @@ pub struct Recording {
     truth: Option<Spans>,
     muted: Spans,
     events: Vec<Event>,
-    goes_on: bool,
+    is_open: bool,
     left_out: usize,
     /// Which verdicts come with reasons.
     explain: Explain,
@@ -133,7 +133,7 @@ impl Recording {
             truth: None,
             muted: Spans::default(),
             events: Vec::new(),
-            goes_on: false,
+            is_open: false,
             left_out: 0,
             explain: Explain::Anomalies,
             causes: Vec::new(),
@@ -233,7 +233,7 @@ impl Recording {
             .map(|verdict| verdict.map_or(f32::NAN, |(severity, anomalous, _)| kept(severity, anomalous)))
             .collect();
         self.events.clear();
-        self.goes_on = false;
+        self.is_open = false;
         let causes = std::mem::take(&mut self.causes);
         for (at, verdict) in verdicts[..self.millis.len()].iter().enumerate() {
             let Some(verdict) = *verdict else { continue };
@@ -261,10 +261,10 @@ impl Recording {
         cause: impl FnOnce(&[Sensor]) -> Cause,
     ) {
         if !anomalous {
-            self.goes_on = false;
+            self.is_open = false;
             return;
         }
-        if !std::mem::replace(&mut self.goes_on, true) {
+        if !std::mem::replace(&mut self.is_open, true) {
             self.events.push(Event {
                 instants: (at, at),
                 outcome: EventOutcome::TooShort,
@@ -273,7 +273,7 @@ impl Recording {
                 cause: Default::default(),
             });
         }
-        let event = self.events.last_mut().expect("one goes on");
+        let event = self.events.last_mut().expect("an event is open");
         event.instants.1 = at;
         event.outcome = event.outcome.max(outcome(alarm_state));
         event.is_right |= is_fault;

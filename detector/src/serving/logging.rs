@@ -23,8 +23,8 @@ pub enum Format {
 /// Write log lines to standard error from now on, at the levels that `RUST_LOG` sets (`debug`, or
 /// `info,detector=debug`), else `info`. `stderr` returns standard error, or a writer that wraps it.
 pub fn start<W: Write + 'static>(format: Format, stderr: fn() -> W) {
-    let asked = std::env::var("RUST_LOG").ok().and_then(|levels| levels.parse().ok());
-    let levels: Targets = asked.unwrap_or_else(|| LEVELS.parse().expect("LEVELS are levels"));
+    let configured = std::env::var("RUST_LOG").ok().and_then(|levels| levels.parse().ok());
+    let levels: Targets = configured.unwrap_or_else(|| LEVELS.parse().expect("LEVELS are levels"));
     let lines = fmt::layer().with_writer(stderr);
     let lines = match format {
         Format::Json => lines.json().flatten_event(true).boxed(),

@@ -128,8 +128,8 @@ impl Metrics {
         }
         if let Some(faults) = &verdict.truth {
             let truth = if faults.is_empty() { "normal" } else { "anomalous" };
-            let said = if judgement.anomalous { "anomalous" } else { "normal" };
-            self.verdicts.simulation.with_label_values(&[truth, said]).inc();
+            let verdict = if judgement.anomalous { "anomalous" } else { "normal" };
+            self.verdicts.simulation.with_label_values(&[truth, verdict]).inc();
         }
     }
 

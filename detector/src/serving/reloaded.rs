@@ -48,22 +48,22 @@ impl<T: Send + Sync + 'static> Reloaded<T> {
     /// Check the files periodically, without end. An error is logged once, and the previous contents stay in
     /// use.
     async fn follow(self: Arc<Self>, mut digest: Vec<u8>) {
-        let mut said = String::new();
+        let mut reported = String::new();
         loop {
             tokio::time::sleep(PERIOD).await;
             let this = self.clone();
             let before = digest.clone();
             let Ok(seen) = spawn_blocking(move || this.look(&before)).await else { return };
             match seen {
-                Ok(None) => said.clear(),
+                Ok(None) => reported.clear(),
                 Ok(Some(new)) => {
                     digest = new;
-                    said.clear();
+                    reported.clear();
                     tracing::info!("{}", named(&self.files, "read again"));
                 }
-                Err(why) if why != said => {
+                Err(why) if why != reported => {
                     tracing::warn!("{why}: the previous files stay in use");
-                    said = why;
+                    reported = why;
                 }
                 Err(_) => {}
             }

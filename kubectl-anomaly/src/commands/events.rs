@@ -28,7 +28,7 @@ pub struct EventsArgs {
 /// The detector cannot be reached.
 pub async fn run(args: &EventsArgs, place: &Place) -> Result<(), CommandError> {
     let detector = Detector::find(&args.named, place).await?;
-    let answer = detector.ask(DetectorRequest::get(format!("/events?limit={}", args.limit))).await?;
+    let answer = detector.request(DetectorRequest::get(format!("/events?limit={}", args.limit))).await?;
     if args.output == Format::Json {
         return Ok(print(&answer.to_string())?);
     }

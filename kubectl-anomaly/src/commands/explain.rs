@@ -33,11 +33,13 @@ pub struct ExplainArgs {
 /// # Errors
 /// The detector cannot be reached, or none of the verdicts is anomalous.
 pub async fn run(args: &ExplainArgs, place: &Place) -> Result<(), CommandError> {
-    let asked = if args.readings.is_empty() { None } else { Some(body(&args.readings)?) };
+    let readings = if args.readings.is_empty() { None } else { Some(body(&args.readings)?) };
     let detector = Detector::find(&args.named, place).await?;
-    let judgement = match asked {
-        Some(asked) => {
-            detector.ask(DetectorRequest::post("/predict?detail=true", asked.to_string().into())).await?
+    let judgement = match readings {
+        Some(readings) => {
+            detector
+                .request(DetectorRequest::post("/predict?detail=true", readings.to_string().into()))
+                .await?
         }
         None => newest_anomalous(&detector).await?,
     };
@@ -49,7 +51,7 @@ pub async fn run(args: &ExplainArgs, place: &Place) -> Result<(), CommandError> 
 }
 
 async fn newest_anomalous(detector: &Detector) -> Result<Value, CommandError> {
-    let mut answer = detector.ask(DetectorRequest::get(format!("/verdicts?limit={LOOKED_AT}"))).await?;
+    let mut answer = detector.request(DetectorRequest::get(format!("/verdicts?limit={LOOKED_AT}"))).await?;
     let verdicts = answer["verdicts"].as_array_mut().into_iter().flatten();
     let newest = verdicts.into_iter().find(|verdict| verdict["anomaly"] == 1);
     newest.map(Value::take).ok_or(CommandError::NothingAnomalous(LOOKED_AT))

@@ -30,7 +30,7 @@ pub struct OpenArgs {
 /// The detector cannot be reached, or the port is taken.
 pub async fn run(args: &OpenArgs, place: &Place) -> Result<(), CommandError> {
     let detector = Detector::find(&args.named, place).await?;
-    detector.ask(DetectorRequest::get("/")).await?; // fail here, not with an empty page in the browser
+    detector.request(DetectorRequest::get("/")).await?; // fail here, not with an empty page in the browser
     let listener = TcpListener::bind(("127.0.0.1", args.port)).await?;
     let address = format!("http://{}/", listener.local_addr()?);
     print(&address)?;

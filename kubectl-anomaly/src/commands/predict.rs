@@ -40,7 +40,7 @@ pub async fn run(args: &PredictArgs, place: &Place) -> Result<(), CommandError> 
     let detector = Detector::find(&args.named, place).await?;
     let is_text = args.output == Format::Text && args.filename.is_none();
     let path = if is_text { "/predict?detail=true" } else { "/predict" };
-    let answer = detector.ask(DetectorRequest::post(path, body)).await?;
+    let answer = detector.request(DetectorRequest::post(path, body)).await?;
     print(&if is_text { explanation(&answer) } else { answer.to_string() })?;
     Ok(())
 }

@@ -49,8 +49,8 @@ pub async fn run(args: &TopArgs, place: &Place) -> Result<(), CommandError> {
         eprintln!("No detectors found.");
         return Ok(());
     }
-    let asked = detectors.iter().map(|detector| newest(&cluster, detector, &place.credentials));
-    let mut found: Vec<Newest> = stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
+    let requests = detectors.iter().map(|detector| newest(&cluster, detector, &place.credentials));
+    let mut found: Vec<Newest> = stream::iter(requests).buffer_unordered(AT_ONCE).collect().await;
     sort(&mut found);
     match args.output {
         Format::Text => print(&text(&found, args.all_namespaces))?,
@@ -62,8 +62,8 @@ pub async fn run(args: &TopArgs, place: &Place) -> Result<(), CommandError> {
 async fn newest(cluster: &Cluster, detector: &AnomalyDetector, credentials: &Credentials) -> Newest {
     let (namespace, name) = (detector.namespace().unwrap_or_default(), detector.name_any());
     let answer = async {
-        let asked = Detector::on(cluster.clone(), detector, credentials).await?;
-        asked.ask(DetectorRequest::get("/verdicts?limit=1")).await
+        let detector = Detector::on(cluster.clone(), detector, credentials).await?;
+        detector.request(DetectorRequest::get("/verdicts?limit=1")).await
     };
     let verdict = answer.await.map(|mut answer| answer["verdicts"][0].take()).map_err(|error| match error {
         CommandError::NoPod { .. } => "no ready pod".to_owned(),

@@ -40,7 +40,8 @@ pub struct VerdictsArgs {
 /// The first request fails, or the output is closed. Later failures are retried.
 pub async fn run(args: &VerdictsArgs, place: &Place) -> Result<(), CommandError> {
     let detector = Detector::find(&args.named, place).await?;
-    let mut answer = detector.ask(DetectorRequest::get(format!("/verdicts?limit={}", args.limit))).await?;
+    let mut answer =
+        detector.request(DetectorRequest::get(format!("/verdicts?limit={}", args.limit))).await?;
     let mut verdicts = answer["verdicts"].as_array_mut().map(std::mem::take).unwrap_or_default();
     verdicts.reverse();
     let mut newest = verdicts.last().and_then(|last| last["time"].as_str()).map(ToOwned::to_owned);

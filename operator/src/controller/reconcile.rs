@@ -182,7 +182,7 @@ async fn apply_spec(
         Ok(applied) => applied,
         Err(taken) => return Ok(Outcome::from(taken).into()),
     };
-    if plan.history.asks_retraining && !applied.is_queued {
+    if plan.history.requests_retraining && !applied.is_queued {
         events::publish(ctx, detector, &events::retraining(&plan.history)).await;
     }
     let outcome = match Outcome::of_writes(&applied.failed) {

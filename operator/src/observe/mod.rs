@@ -117,18 +117,20 @@ pub async fn workload(ctx: &Context, namespace: &str, name: &str, applied: Optio
     let deployment = written.or_else(|| ctx.cache.owned(Kind::Deployment, namespace, name));
     let pods: Vec<_> =
         ctx.cache.pods(namespace, name).into_iter().filter(|pod| is_of_deployment(pod, name)).collect();
-    let asked: Vec<_> =
-        pods.iter().filter_map(|pod| Some(ask(&ctx.shared.pods, pod.clone(), address(pod)?))).collect();
+    let requests: Vec<_> = pods
+        .iter()
+        .filter_map(|pod| Some(request_report(&ctx.shared.pods, pod.clone(), address(pod)?)))
+        .collect();
     Observed {
         deployment: deployment.and_then(|object| serde_json::from_value(object).ok()),
-        reports: futures::stream::iter(asked).buffered(AT_ONCE).collect().await,
+        reports: futures::stream::iter(requests).buffered(AT_ONCE).collect().await,
         pods,
         endpoints: ctx.cache.ready_endpoints(namespace, name),
         monitoring,
     }
 }
 
-async fn ask(client: &reqwest::Client, pod: Arc<Pod>, address: IpAddr) -> PodReport {
+async fn request_report(client: &reqwest::Client, pod: Arc<Pod>, address: IpAddr) -> PodReport {
     let report = report(client, address).await;
     match report {
         Ok(report) => PodReport { pod, report: Some(report), unusable: None },

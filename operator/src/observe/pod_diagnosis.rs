@@ -37,7 +37,7 @@ fn of_pod(pod: &Pod) -> Option<PodDiagnosis> {
 
 fn of_container(pod: &str, container: &ContainerStatus) -> Option<PodDiagnosis> {
     let waiting = container.state.as_ref()?.waiting.as_ref();
-    let says = quoted(waiting.and_then(|waiting| waiting.message.as_deref()).unwrap_or("no details"));
+    let details = quoted(waiting.and_then(|waiting| waiting.message.as_deref()).unwrap_or("no details"));
     let (reason, message) = match waiting.and_then(|waiting| waiting.reason.as_deref()).unwrap_or_default() {
         "ImagePullBackOff"
         | "ErrImagePull"
@@ -46,10 +46,10 @@ fn of_container(pod: &str, container: &ContainerStatus) -> Option<PodDiagnosis> 
         | "RegistryUnavailable" => {
             let image = &container.image;
             let help = "check the operator's detector image, and that the node reaches its registry";
-            (Reason::ImagePullFailed, format!("pod {pod} cannot pull {image}: {says}; {help}"))
+            (Reason::ImagePullFailed, format!("pod {pod} cannot pull {image}: {details}; {help}"))
         }
         "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-            (Reason::ContainerConfigInvalid, format!("pod {pod} cannot start its container: {says}"))
+            (Reason::ContainerConfigInvalid, format!("pod {pod} cannot start its container: {details}"))
         }
         _ => return of_ended(pod, container),
     };
@@ -86,9 +86,9 @@ fn of_scheduling(pod: &Pod) -> Option<PodDiagnosis> {
     if scheduled.status != "False" || scheduled.reason.as_deref() != Some("Unschedulable") {
         return None;
     }
-    let says = quoted(scheduled.message.as_deref().unwrap_or("no details"));
+    let details = quoted(scheduled.message.as_deref().unwrap_or("no details"));
     let help = "add nodes, or request less in spec.pod (resources, nodeSelector, affinity, tolerations)";
-    let message = format!("no node can run pod {}: {says}; {help}", pod.name_any());
+    let message = format!("no node can run pod {}: {details}; {help}", pod.name_any());
     Some(PodDiagnosis { reason: Reason::Unschedulable, message })
 }
 
@@ -97,9 +97,9 @@ fn of_making_pods(deployment: &Deployment) -> Option<PodDiagnosis> {
     let failure = conditions
         .iter()
         .find(|condition| condition.type_ == "ReplicaFailure" && condition.status == "True")?;
-    let says = quoted(failure.message.as_deref().unwrap_or("no details"));
+    let details = quoted(failure.message.as_deref().unwrap_or("no details"));
     let help = "change the quota, limits or policies of the namespace, or what spec.pod requests";
-    let message = format!("the cluster refuses to create the pods: {says}; {help}");
+    let message = format!("the cluster refuses to create the pods: {details}; {help}");
     Some(PodDiagnosis { reason: Reason::PodsForbidden, message })
 }
 

@@ -26,7 +26,7 @@ pub struct History {
     /// The end of the history to learn from.
     pub until: Timestamp,
     /// Whether a person has just requested a retraining.
-    pub asks_retraining: bool,
+    pub requests_retraining: bool,
     /// Whether the spec leaves the end open.
     is_open: bool,
     learns: String,
@@ -55,7 +55,7 @@ impl History {
         Self {
             until: own.or(kept).unwrap_or(whole),
             is_open: own.is_none(),
-            asks_retraining: !of_this_model.is_empty() && answered.is_none(),
+            requests_retraining: !of_this_model.is_empty() && answered.is_none(),
             learns,
             retrain,
         }
@@ -141,15 +141,19 @@ mod tests {
         let first = History::new(&as_it_is(), [], at("2026-11-22T12:00:00Z"));
         let now = at("2026-11-23T12:00:00Z");
         let asked = History::new(&asking("monday"), [&first.annotations()], now);
-        assert_eq!((asked.until, asked.asks_retraining), (now, true));
+        assert_eq!((asked.until, asked.requests_retraining), (now, true));
 
         let later = at("2026-11-24T12:00:00Z");
         let answered = History::new(&asking("monday"), [&asked.annotations()], later);
-        assert_eq!((answered.until, answered.asks_retraining), (now, false));
+        assert_eq!((answered.until, answered.requests_retraining), (now, false));
         let tuesday = History::new(&asking("tuesday"), [&answered.annotations()], later);
-        assert_eq!((tuesday.until, tuesday.asks_retraining), (later, true));
+        assert_eq!((tuesday.until, tuesday.requests_retraining), (later, true));
         let gone = History::new(&as_it_is(), [&tuesday.annotations()], at("2026-11-25T12:00:00Z"));
-        assert_eq!((gone.until, gone.asks_retraining), (later, false), "to take it away asks for nothing");
+        assert_eq!(
+            (gone.until, gone.requests_retraining),
+            (later, false),
+            "to take it away asks for nothing"
+        );
     }
 
     #[test]
@@ -159,7 +163,7 @@ mod tests {
         let kept = [first.annotations(), asked.annotations()];
         for order in [[0, 1], [1, 0]] {
             let next = History::new(&asking("monday"), order.map(|at| &kept[at]), at("2026-11-23T12:00:05Z"));
-            assert_eq!((next.until, next.asks_retraining), (asked.until, false));
+            assert_eq!((next.until, next.requests_retraining), (asked.until, false));
         }
     }
 

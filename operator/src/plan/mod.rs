@@ -156,8 +156,8 @@ fn reads_from_a_volume(detector: &Valid) -> Result<(), Invalid> {
 fn replicas(detector: &Valid, current_state: &CurrentState) -> i32 {
     let there = current_state.replicas.unwrap_or(0);
     let trains_first = detector.train().is_some() && !current_state.has_model && there <= 1;
-    let asked = detector.spec().replicas;
-    if trains_first { asked.min(1) } else { asked }
+    let specified = detector.spec().replicas;
+    if trains_first { specified.min(1) } else { specified }
 }
 
 /// The labels by which a detector's pods are found.

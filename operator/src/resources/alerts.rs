@@ -82,10 +82,10 @@ pub fn alerts(plan: &Plan) -> Vec<Rule> {
 
 impl Alert {
     fn rule(self, plan: &Plan) -> Rule {
-        let asked = &plan.detector.spec().monitoring.prometheus_rule;
-        let mut labels = asked.labels.clone();
+        let rule_spec = &plan.detector.spec().monitoring.prometheus_rule;
+        let mut labels = rule_spec.labels.clone();
         labels.insert("severity".to_owned(), self.severity.to_owned());
-        let runbooks = asked.runbook_url.as_deref().unwrap_or(RUNBOOKS);
+        let runbooks = rule_spec.runbook_url.as_deref().unwrap_or(RUNBOOKS);
         Rule::Alert {
             alert: self.name,
             expr: self.expr,
@@ -114,9 +114,9 @@ fn window(plan: &Plan) -> String {
 /// An anomaly. An alarm that began and ended between two scrapes is detected by its counter. Where the rule
 /// sets `for`, such a short alarm does not matter, and the counter is not used.
 fn anomaly_detected(plan: &Plan) -> Alert {
-    let (of, window, asked) =
+    let (of, window, rule_spec) =
         (selector(plan), window(plan), &plan.detector.spec().monitoring.prometheus_rule);
-    let for_ = Duration::from(asked.for_);
+    let for_ = Duration::from(rule_spec.for_);
     let lasting = format!("max by (namespace, detector) (anomaly_alarm{{{of}}}) > 0");
     let brief = format!(
         r#"max by (namespace, detector) (increase(anomaly_events_total{{{of},outcome="alarmed"}}[{window}])) > 0"#
@@ -126,7 +126,7 @@ fn anomaly_detected(plan: &Plan) -> Alert {
         name: "AnomalyDetected",
         expr: if for_.is_zero() { format!("{lasting} or {brief}") } else { lasting },
         for_,
-        severity: asked.severity.label(),
+        severity: rule_spec.severity.label(),
         summary: "{{ $labels.namespace }}/{{ $labels.detector }} detects an anomaly.",
         description: format!(
             "The sensors with the largest shares in the last {window}:\

@@ -14,9 +14,9 @@ const DETECTORS: &str = include_str!("../../../charts/anomaly-operator/dashboard
 
 /// The ConfigMap, or none where the spec asks for none.
 pub fn build(plan: &Plan) -> Option<ConfigMap> {
-    let asked = &plan.detector.spec().monitoring.dashboard;
-    asked.enabled.then(|| {
-        let mut metadata = plan.metadata_with(&asked.labels());
+    let dashboard_spec = &plan.detector.spec().monitoring.dashboard;
+    dashboard_spec.enabled.then(|| {
+        let mut metadata = plan.metadata_with(&dashboard_spec.labels());
         metadata.name = Some(name(&plan.name()));
         let file = format!("anomaly-detector-{}-{}.json", plan.namespace, plan.name());
         ConfigMap {

@@ -84,22 +84,22 @@ fn pod_annotations(plan: &Plan, config_hash: &str) -> BTreeMap<String, String> {
 }
 
 fn pod(plan: &Plan) -> PodSpec {
-    let asked = &plan.detector.spec().pod;
+    let pod = &plan.detector.spec().pod;
     PodSpec {
         automount_service_account_token: Some(false),
         // The pods need no environment variables for other Services, and too many of them keep a pod from
         // starting.
         enable_service_links: Some(false),
-        service_account_name: Some(asked.service_account_name.clone().unwrap_or_else(|| plan.name())),
-        priority_class_name: asked.priority_class_name.clone(),
-        runtime_class_name: asked.runtime_class_name.clone(),
+        service_account_name: Some(pod.service_account_name.clone().unwrap_or_else(|| plan.name())),
+        priority_class_name: pod.priority_class_name.clone(),
+        runtime_class_name: pod.runtime_class_name.clone(),
         // Set although they are defaults or empty: then server-side apply removes what another writer adds.
         host_network: Some(false),
         host_pid: Some(false),
         host_ipc: Some(false),
-        node_selector: Some(asked.node_selector.clone()),
-        tolerations: Some(asked.tolerations.clone()),
-        affinity: asked.affinity.clone(),
+        node_selector: Some(pod.node_selector.clone()),
+        tolerations: Some(pod.tolerations.clone()),
+        affinity: pod.affinity.clone(),
         topology_spread_constraints: Some(topology_spread(plan)),
         image_pull_secrets: Some(pull_secrets(plan)).filter(|secrets| !secrets.is_empty()),
         security_context: Some(PodSecurityContext {
@@ -116,7 +116,7 @@ fn pod(plan: &Plan) -> PodSpec {
         termination_grace_period_seconds: Some(30),
         containers: vec![container(plan)],
         volumes: Some(
-            volumes::of(plan).into_iter().map(Mounted::volume).chain(volumes::asked(plan)).collect(),
+            volumes::of(plan).into_iter().map(Mounted::volume).chain(volumes::of_spec(plan)).collect(),
         ),
         ..PodSpec::default()
     }
@@ -130,15 +130,15 @@ fn pull_secrets(plan: &Plan) -> Vec<LocalObjectReference> {
 /// The spec's constraints, which count the detector's own pods unless they have a label selector; else one
 /// constraint for nodes and one for zones.
 fn topology_spread(plan: &Plan) -> Vec<TopologySpreadConstraint> {
-    let asked = &plan.detector.spec().pod.topology_spread_constraints;
-    if asked.is_empty() {
+    let constraints = &plan.detector.spec().pod.topology_spread_constraints;
+    if constraints.is_empty() {
         return ["kubernetes.io/hostname", "topology.kubernetes.io/zone"].map(|key| spread(plan, key)).into();
     }
     let counted = |constraint: &TopologySpreadConstraint| TopologySpreadConstraint {
         label_selector: constraint.label_selector.clone().or_else(|| spread(plan, "").label_selector),
         ..constraint.clone()
     };
-    asked.iter().map(counted).collect()
+    constraints.iter().map(counted).collect()
 }
 
 /// A constraint that spreads replicas over the topology where possible, and lets them share a node or zone
@@ -183,7 +183,7 @@ fn container(plan: &Plan) -> Container {
         // The last log lines show why a container ended, and the detector's status repeats them.
         termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
         volume_mounts: Some(
-            volumes::of(plan).iter().map(Mounted::mount).chain(volumes::asked_mounts(plan)).collect(),
+            volumes::of(plan).iter().map(Mounted::mount).chain(volumes::mounts_of_spec(plan)).collect(),
         ),
         ..Container::default()
     }
@@ -264,15 +264,15 @@ fn resources(plan: &Plan) -> ResourceRequirements {
             list.iter().map(|(name, amount)| (name.clone(), quantity(amount))).collect();
         Some(list).filter(|list| !list.is_empty())
     };
-    let usual = |list: &[(&str, &str)]| {
+    let list_of = |list: &[(&str, &str)]| {
         Some(list.iter().map(|(name, amount)| ((*name).to_owned(), Quantity((*amount).to_owned()))).collect())
     };
-    let (requests, limits) = if let Some(asked) = &plan.detector.spec().pod.resources {
-        (quantities(&asked.requests), quantities(&asked.limits))
+    let (requests, limits) = if let Some(resources) = &plan.detector.spec().pod.resources {
+        (quantities(&resources.requests), quantities(&resources.limits))
     } else {
         let memory = Memory::of_spec(plan.detector.spec());
         let (request, limit) = (quantity(memory.request()), quantity(memory.limit()));
-        (usual(&[("cpu", "10m"), ("memory", &request)]), usual(&[("memory", &limit)]))
+        (list_of(&[("cpu", "10m"), ("memory", &request)]), list_of(&[("memory", &limit)]))
     };
     ResourceRequirements { requests, limits, ..ResourceRequirements::default() }
 }

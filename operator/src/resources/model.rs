@@ -45,7 +45,7 @@ pub fn pointer(plan: &Plan, annotations: BTreeMap<String, String>, bytes: Option
 
 /// The annotations that describe a model.
 pub fn annotations(model: &ModelReport) -> BTreeMap<String, String> {
-    let said = [
+    let annotations = [
         (DIGEST, Some(model.digest.clone())),
         (TRAINED_AT, model.trained_at.map(|time| time.to_string())),
         (DATA_END_TIME, Some(model.data_end_time.to_string())),
@@ -55,7 +55,7 @@ pub fn annotations(model: &ModelReport) -> BTreeMap<String, String> {
         ("anomaly.dev/threshold", Some(model.threshold.to_string())),
         ("anomaly.dev/columns", Some(model.columns.join(","))),
     ];
-    said.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+    annotations.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }
 
 /// The annotations of a model that is too large for the pointer.

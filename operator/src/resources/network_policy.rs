@@ -45,8 +45,8 @@ pub fn build(plan: &Plan) -> NetworkPolicy {
 fn names_an_address(plan: &Plan) -> bool {
     let spec = plan.detector.spec();
     let loads = spec.model.load.as_ref().is_some_and(|load| load.url.is_some());
-    let asks = plan.detector.sources().iter().any(|source| source.kind.connects());
-    loads || asks || !spec.notifications.is_empty()
+    let connects = plan.detector.sources().iter().any(|source| source.kind.connects());
+    loads || connects || !spec.notifications.is_empty()
 }
 
 /// The rules for outgoing traffic: DNS, and every address except those where clouds return credentials. A

@@ -22,8 +22,8 @@ pub fn build(plan: &Plan) -> Option<Service> {
         protocol: Some("TCP".to_owned()),
         ..ServicePort::default()
     };
-    let asked = !plan.detector.spec().notifications.is_empty();
-    asked.then(|| Service {
+    let has_notifications = !plan.detector.spec().notifications.is_empty();
+    has_notifications.then(|| Service {
         metadata: ObjectMeta { name: Some(name(&plan.name())), ..plan.metadata() },
         spec: Some(ServiceSpec {
             cluster_ip: Some("None".to_owned()),

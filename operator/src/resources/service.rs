@@ -14,22 +14,22 @@ const GRPC_PORT_NAME: &str = "grpc";
 /// Build the Service: the predict port with the spec's number, a second port for gRPC if the spec has one,
 /// and the metrics port, unless the predict port has its number.
 pub fn build(plan: &Plan) -> Service {
-    let asked = &plan.detector.spec().service;
+    let service = &plan.detector.spec().service;
     let metrics = i32::from(METRICS_PORT);
     let (http, grpc) = match plan.detector.spec().serving.tls {
         Some(_) => ("https", "https"),
         None => ("http", "kubernetes.io/h2c"), // KEP-3726
     };
-    let mut ports = vec![port(PREDICT_PORT_NAME, asked.port, PREDICT_PORT_NAME, Some(http))];
-    ports.extend(asked.grpc_port.map(|number| port(GRPC_PORT_NAME, number, PREDICT_PORT_NAME, Some(grpc))));
-    if asked.port != metrics {
+    let mut ports = vec![port(PREDICT_PORT_NAME, service.port, PREDICT_PORT_NAME, Some(http))];
+    ports.extend(service.grpc_port.map(|number| port(GRPC_PORT_NAME, number, PREDICT_PORT_NAME, Some(grpc))));
+    if service.port != metrics {
         ports.push(port(METRICS_PORT_NAME, metrics, METRICS_PORT_NAME, None));
     }
-    let annotations = Some(asked.annotations.clone()).filter(|annotations| !annotations.is_empty());
+    let annotations = Some(service.annotations.clone()).filter(|annotations| !annotations.is_empty());
     Service {
         metadata: ObjectMeta { annotations, ..plan.metadata() },
         spec: Some(ServiceSpec {
-            type_: Some(type_name(asked.type_).to_owned()),
+            type_: Some(type_name(service.type_).to_owned()),
             selector: Some(plan.selector()),
             ports: Some(ports),
             // Set although they are the defaults: then server-side apply removes what another writer adds.

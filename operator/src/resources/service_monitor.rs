@@ -43,17 +43,17 @@ struct Endpoint {
 
 /// The ServiceMonitor, or none where the spec asks for none.
 pub fn build(plan: &Plan) -> Option<ServiceMonitor> {
-    let asked = &plan.detector.spec().monitoring.service_monitor;
-    asked.enabled.then(|| ServiceMonitor {
+    let monitor = &plan.detector.spec().monitoring.service_monitor;
+    monitor.enabled.then(|| ServiceMonitor {
         api_version: MONITORING,
         kind: "ServiceMonitor",
-        metadata: plan.metadata_with(&asked.labels),
+        metadata: plan.metadata_with(&monitor.labels),
         spec: ServiceMonitorSpec {
             // The same job name for all detectors, so that dashboards can select it.
             job_label: "app.kubernetes.io/name",
             // Selects only the Service of this detector.
             selector: LabelSelector { match_labels: Some(plan.selector()), ..LabelSelector::default() },
-            endpoints: [endpoint(asked.interval.into())],
+            endpoints: [endpoint(monitor.interval.into())],
         },
     })
 }

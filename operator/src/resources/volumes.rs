@@ -75,12 +75,12 @@ fn serving(serving: &Serving) -> impl Iterator<Item = Mounted> {
 }
 
 /// The volumes of `spec.pod.volumes`.
-pub fn asked(plan: &Plan) -> Vec<Volume> {
-    plan.detector.spec().pod.volumes.iter().map(asked_volume).collect()
+pub fn of_spec(plan: &Plan) -> Vec<Volume> {
+    plan.detector.spec().pod.volumes.iter().map(volume_of_spec).collect()
 }
 
 /// The mounts of `spec.pod.volumeMounts`.
-pub fn asked_mounts(plan: &Plan) -> Vec<VolumeMount> {
+pub fn mounts_of_spec(plan: &Plan) -> Vec<VolumeMount> {
     let mount = |mount: &pod::VolumeMount| VolumeMount {
         name: mount.name.clone(),
         mount_path: mount.mount_path.clone(),
@@ -189,7 +189,7 @@ fn signing_keys(notifications: &[Notification]) -> Option<Volume> {
 }
 
 /// Convert a volume of the spec into a volume of a pod.
-fn asked_volume(volume: &pod::Volume) -> Volume {
+fn volume_of_spec(volume: &pod::Volume) -> Volume {
     Volume {
         name: volume.name.clone(),
         config_map: volume.config_map.as_ref().map(|from| ConfigMapVolumeSource {

@@ -81,8 +81,8 @@ impl Authorization {
             + serde::de::DeserializeOwned,
     {
         let api: Api<K> = Api::all(self.0.clone());
-        let asked = tokio::time::timeout(DEADLINE, api.create(&PostParams::default(), review)).await;
-        let answer = asked.map_err(|_| Refusal::Unavailable(format!("no answer within {DEADLINE:?}")))?;
+        let reviewed = tokio::time::timeout(DEADLINE, api.create(&PostParams::default(), review)).await;
+        let answer = reviewed.map_err(|_| Refusal::Unavailable(format!("no answer within {DEADLINE:?}")))?;
         answer.map_err(|error| Refusal::Unavailable(error.to_string()))
     }
 }

@@ -40,10 +40,10 @@ pub fn event(before: Option<Timestamp>, after: Option<Timestamp>, observed: &Obs
     let alarms: BTreeMap<Timestamp, &EventReport> =
         not_notified(before, observed).map(|event| (event.start, event)).collect();
     let most_severe = alarms.values().max_by(|a, b| a.peak.severity.total_cmp(&b.peak.severity))?;
-    let said = sentence(most_severe);
+    let alarm = sentence(most_severe);
     let note = match alarms.len() {
-        1 => said,
-        count => format!("{count} alarms; the most severe: {said}"),
+        1 => alarm,
+        count => format!("{count} alarms; the most severe: {alarm}"),
     };
     Some(warning("AnomalyDetected", note))
 }

@@ -18,7 +18,10 @@ pub fn of(objects: &[(Kind, Result<Value, MonitoringError>)]) -> ConditionState 
     }
     not_written(objects).or_else(|| not_accepted(objects)).unwrap_or_else(|| {
         let names = objects.iter().map(|(kind, _)| label(*kind));
-        ConditionState::yes(Reason::AsSpecified, format!("as asked: {}{}", list(names), accepted(objects)))
+        ConditionState::yes(
+            Reason::AsSpecified,
+            format!("as specified: {}{}", list(names), accepted(objects)),
+        )
     })
 }
 
@@ -48,9 +51,9 @@ fn not_written(objects: &[(Kind, Result<Value, MonitoringError>)]) -> Option<Con
 fn not_accepted(objects: &[(Kind, Result<Value, MonitoringError>)]) -> Option<ConditionState> {
     bindings(objects).find_map(|(kind, binding)| {
         let verdict = verdict(binding).filter(|verdict| verdict["status"] == "False")?;
-        let says = verdict["message"].as_str().filter(|message| !message.is_empty());
-        let says = says.or(verdict["reason"].as_str()).unwrap_or("no details");
-        let message = format!("{} has refused the {}: {says}", workload(binding), label(kind));
+        let details = verdict["message"].as_str().filter(|message| !message.is_empty());
+        let details = details.or(verdict["reason"].as_str()).unwrap_or("no details");
+        let message = format!("{} has refused the {}: {details}", workload(binding), label(kind));
         Some(ConditionState::no(Reason::RefusedByPrometheus, message))
     })
 }

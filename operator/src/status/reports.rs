@@ -171,14 +171,14 @@ fn serving(models: &[&ModelReport], concern: Option<&Concern>) -> Option<Conditi
 
 fn sources_connected(reports: &[&Report]) -> Option<ConditionState> {
     let sources: Vec<_> = reports.iter().flat_map(|report| &report.sources).collect();
-    let said = |connected: bool| -> Vec<String> {
-        let speaks =
+    let messages = |connected: bool| -> Vec<String> {
+        let with_message =
             sources.iter().filter(|source| source.connected == connected && !source.message.is_empty());
-        let said: BTreeSet<String> =
-            speaks.map(|source| format!("{}: {}", source.name, source.message)).collect();
-        said.into_iter().collect()
+        let messages: BTreeSet<String> =
+            with_message.map(|source| format!("{}: {}", source.name, source.message)).collect();
+        messages.into_iter().collect()
     };
-    let silent = sources.iter().any(|source| !source.connected).then(|| said(false));
+    let silent = sources.iter().any(|source| !source.connected).then(|| messages(false));
     match (reports.first(), silent) {
         (None, _) => None,
         (Some(_), Some(silent)) => Some(ConditionState::no(Reason::SourceDisconnected, silent.join("; "))),
@@ -187,7 +187,7 @@ fn sources_connected(reports: &[&Report]) -> Option<ConditionState> {
                 1 => "the source gives readings".to_owned(),
                 count => format!("all {count} sources give readings"),
             };
-            let message = std::iter::once(message).chain(said(true)).collect::<Vec<_>>().join("; ");
+            let message = std::iter::once(message).chain(messages(true)).collect::<Vec<_>>().join("; ");
             Some(ConditionState { status: ConditionStatus::True, reason: Reason::Connected, message })
         }
     }

@@ -32,8 +32,8 @@ pub struct Rollout {
 }
 
 impl Rollout {
-    /// Derive the progress from the observed workload. `asked` is the spec's number of pods.
-    pub fn of(observed: &Observed, asked: i32) -> Self {
+    /// Derive the progress from the observed workload. `specified` is the spec's number of pods.
+    pub fn of(observed: &Observed, specified: i32) -> Self {
         let Some(deployment) = &observed.deployment else { return Self::default() };
         let status = deployment.status.clone().unwrap_or_default();
         let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
@@ -41,7 +41,7 @@ impl Rollout {
             [status.replicas, status.updated_replicas, status.ready_replicas, status.available_replicas]
                 .map(Option::unwrap_or_default);
         let is_seen = status.observed_generation >= deployment.metadata.generation;
-        let held_back = (asked - wanted).max(0);
+        let held_back = (specified - wanted).max(0);
         let is_complete =
             is_seen && held_back == 0 && [replicas, updated, available].iter().all(|count| *count == wanted);
         Self {

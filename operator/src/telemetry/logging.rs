@@ -16,8 +16,8 @@ const LEVELS: &str = "info,actix_server=warn,kube_runtime=warn";
 /// Write log lines to standard error from now on, at the levels that `RUST_LOG` sets (`debug`, or
 /// `info,kube_runtime=warn`), else `info`.
 pub fn start(format: LogFormat) {
-    let asked = std::env::var("RUST_LOG").ok().and_then(|levels| levels.parse().ok());
-    let levels: Targets = asked.unwrap_or_else(|| LEVELS.parse().expect("LEVELS are levels"));
+    let configured = std::env::var("RUST_LOG").ok().and_then(|levels| levels.parse().ok());
+    let levels: Targets = configured.unwrap_or_else(|| LEVELS.parse().expect("LEVELS are levels"));
     let lines = fmt::layer().with_writer(std::io::stderr);
     let lines = match format {
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),

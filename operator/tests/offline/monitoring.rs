@@ -150,7 +150,7 @@ async fn what_a_prometheus_says_of_the_monitor_shows_on_the_detector() {
     assert_eq!(configured(&cluster), matches("True", "AsSpecified"));
     assert_eq!(
         cluster.condition("MonitoringConfigured").2,
-        "as asked: ServiceMonitor, PrometheusRule; prometheuses monitoring/k8s has accepted the ServiceMonitor"
+        "as specified: ServiceMonitor, PrometheusRule; prometheuses monitoring/k8s has accepted the ServiceMonitor"
     );
 }
 

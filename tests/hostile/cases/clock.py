@@ -13,7 +13,7 @@ def verdicts(pod):
     return pod.metric("anomaly_verdicts_total")
 
 
-def goes_on(pod, what):
+def is_open(pod, what):
     """Check that the detector makes three more verdicts, and is ready."""
     before = verdicts(pod)
     until(lambda: verdicts(pod) >= before + 3, f"three verdicts {what}", 20)
@@ -30,10 +30,10 @@ def set_by(*seconds):
     def do(program):
         with Pod(program, **PODS["plain"], clock=0, prober=False) as pod:
             pod.until_serving()
-            goes_on(pod, "at first")
+            is_open(pod, "at first")
             for each in seconds:
                 pod.set_clock(each)
-                goes_on(pod, f"after the clock was set to {each:+d} s")
+                is_open(pod, f"after the clock was set to {each:+d} s")
                 off = newest(pod) - time.time() - each
                 check(abs(off) < 10, f"readings are {off:.0f} s off the clock at {each:+d} s")
             return {"killed": pod.cgroup.kills()}
@@ -44,9 +44,9 @@ def set_by(*seconds):
 def gap_is_counted(program):
     with Pod(program, **PODS["plain"], clock=0, prober=False) as pod:
         pod.until_serving()
-        goes_on(pod, "at first")
+        is_open(pod, "at first")
         pod.set_clock(HOUR)
-        goes_on(pod, "after an hour forward")
+        is_open(pod, "after an hour forward")
         skipped = pod.metric("anomaly_instants_skipped_total")
         check(3400 <= skipped <= 3700, f"expected about 3600 skipped instants, got {skipped:g}")
 
@@ -57,7 +57,7 @@ def end_of_time(program):
     ahead = last - int(time.time()) - 20
     with Pod(program, **PODS["plain"], clock=ahead, prober=False) as pod:
         pod.until_serving()
-        goes_on(pod, "in the year 9999")
+        is_open(pod, "in the year 9999")
         time.sleep(25)
         check(pod.is_alive(), f"the detector ended: {pod.last_log()}")
         check("panicked" not in (pod.path / "log").read_text(), "there was a panic")

@@ -125,8 +125,9 @@ fn arrays(
     check_settings(tree)?;
     let modes = tree.texts("nodes_modes")?;
     let (left, right) = (tree.ints("nodes_truenodeids")?, tree.ints("nodes_falsenodeids")?);
-    let (asked, thresholds) = (tree.ints("nodes_featureids")?, tree.floats("nodes_values")?);
-    if [left.len(), right.len(), asked.len(), thresholds.len()].iter().any(|&length| length != modes.len()) {
+    let (features, thresholds) = (tree.ints("nodes_featureids")?, tree.floats("nodes_values")?);
+    if [left.len(), right.len(), features.len(), thresholds.len()].iter().any(|&length| length != modes.len())
+    {
         return Err(ReadError::Foreign("the lists of a tree have different lengths"));
     }
     check_numbers(tree, modes.len())?;
@@ -137,7 +138,7 @@ fn arrays(
             b"BRANCH_LEQ" => false,
             _ => return Err(ReadError::Foreign("a node is neither LEAF nor BRANCH_LEQ")),
         };
-        let column = usize::try_from(asked[node]).ok().and_then(|asked| columns.get(asked));
+        let column = usize::try_from(features[node]).ok().and_then(|feature| columns.get(feature));
         arrays.left.push(if is_leaf { -1 } else { left[node] });
         arrays.right.push(if is_leaf { -1 } else { right[node] });
         arrays.column.push(column.copied().unwrap_or(-1));

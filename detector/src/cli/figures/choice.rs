@@ -150,17 +150,17 @@ fn steps(ranking: &Ranking) -> Vec<Step> {
 
 /// The number of events by this threshold that have no verdict within a fault.
 fn false_events(instants: &[Instant], threshold: f64) -> usize {
-    let (mut count, mut goes_on, mut is_right) = (0, false, false);
+    let (mut count, mut is_open, mut is_right) = (0, false, false);
     for (score, label) in instants.iter().filter_map(Instant::scored) {
         if score > threshold {
-            is_right = label || (goes_on && is_right);
-            goes_on = true;
+            is_right = label || (is_open && is_right);
+            is_open = true;
         } else {
-            count += usize::from(goes_on && !is_right);
-            goes_on = false;
+            count += usize::from(is_open && !is_right);
+            is_open = false;
         }
     }
-    count + usize::from(goes_on && !is_right)
+    count + usize::from(is_open && !is_right)
 }
 
 #[cfg(test)]

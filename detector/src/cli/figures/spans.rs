@@ -57,17 +57,17 @@ pub fn faults(evaluated: &Evaluated) -> Vec<Fault> {
 /// The events, in the order of time.
 pub fn events(instants: &[Instant]) -> Vec<Event> {
     let mut events: Vec<Event> = Vec::new();
-    let mut goes_on = false;
+    let mut is_open = false;
     for (at, instant) in instants.iter().enumerate() {
         let Some(verdict) = instant.verdict else { continue };
         if !verdict.anomalous {
-            goes_on = false;
+            is_open = false;
             continue;
         }
-        if !std::mem::replace(&mut goes_on, true) {
+        if !std::mem::replace(&mut is_open, true) {
             events.push(Event { instants: (at, at), alarm: None, is_right: false });
         }
-        let event = events.last_mut().expect("one goes on");
+        let event = events.last_mut().expect("an event is open");
         event.instants.1 = at;
         event.is_right |= instant.is_labelled();
         if verdict.alarmed {

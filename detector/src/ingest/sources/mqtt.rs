@@ -33,7 +33,7 @@ const MAX_BATCH: usize = 1024;
 /// The most topics in the cache of topics and their sensors.
 const MAX_TOPICS: usize = 4096;
 /// How often a subscription that the broker refuses is retried.
-const ASK_AGAIN: Duration = Duration::from_mins(1);
+const RETRY_AFTER: Duration = Duration::from_mins(1);
 
 /// A subscription to topics of a broker.
 pub struct Subscription {
@@ -90,8 +90,8 @@ impl Source for Subscription {
         let failed = |why: String| SourceError::Server(format!("{}: {why}", self.spec.url));
         let mut connection = self.connection().map_err(failed)?;
         let mut topics = Topics::of(self);
-        connection.subscribe(&topics.asked, self.qos()).map_err(failed)?;
-        let mut asked = Instant::now();
+        connection.subscribe(&topics.requested, self.qos()).map_err(failed)?;
+        let mut subscribed_at = Instant::now();
         let mut batch = Batch::default();
         loop {
             tokio::select! {
@@ -113,10 +113,10 @@ impl Source for Subscription {
                         return Err(failed(why));
                     }
                 },
-                () = tokio::time::sleep_until(asked + ASK_AGAIN), if topics.refusal().is_some() => {
-                    asked = Instant::now();
-                    topics.ask_again();
-                    connection.subscribe(&topics.asked, self.qos()).map_err(failed)?;
+                () = tokio::time::sleep_until(subscribed_at + RETRY_AFTER), if topics.refusal().is_some() => {
+                    subscribed_at = Instant::now();
+                    topics.retry_refused();
+                    connection.subscribe(&topics.requested, self.qos()).map_err(failed)?;
                 }
             }
             let is_due = !connection.has_more() || batch.readings.len() >= MAX_BATCH;
@@ -220,7 +220,7 @@ fn new_client_id() -> String {
 /// The topics of a subscription.
 struct Topics {
     /// The topic filters of the last request to subscribe.
-    asked: Vec<String>,
+    requested: Vec<String>,
     /// The topic filters that the broker refuses, and why.
     refused: Vec<(String, String)>,
     /// The sensors of each topic that was seen.
@@ -229,17 +229,17 @@ struct Topics {
 
 impl Topics {
     fn of(subscription: &Subscription) -> Self {
-        let mut asked: Vec<String> = Vec::new();
+        let mut requested: Vec<String> = Vec::new();
         for sensor in &subscription.spec.sensors {
-            if !asked.contains(&sensor.topic) {
-                asked.push(sensor.topic.clone());
+            if !requested.contains(&sensor.topic) {
+                requested.push(sensor.topic.clone());
             }
         }
-        Self { asked, refused: Vec::new(), seen: HashMap::new() }
+        Self { requested, refused: Vec::new(), seen: HashMap::new() }
     }
 
     fn answered(&mut self, refusals: Vec<Option<String>>) {
-        let answers = self.asked.iter().zip(refusals);
+        let answers = self.requested.iter().zip(refusals);
         self.refused = answers.filter_map(|(topic, why)| Some((topic.clone(), why?))).collect();
     }
 
@@ -248,8 +248,8 @@ impl Topics {
         Some(format!("the broker refuses the subscription to {topic}: {why}"))
     }
 
-    fn ask_again(&mut self) {
-        self.asked = self.refused.iter().map(|(topic, _)| topic.clone()).collect();
+    fn retry_refused(&mut self) {
+        self.requested = self.refused.iter().map(|(topic, _)| topic.clone()).collect();
     }
 
     /// The sensors whose topic filter matches a topic.

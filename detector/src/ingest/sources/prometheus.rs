@@ -71,7 +71,7 @@ impl Source for Queries {
             step: span.interval(),
             instants: Box::new(instants),
             rows: VecDeque::new(),
-            asked: None,
+            connection: None,
         };
         Ok(Box::new(history))
     }
@@ -89,7 +89,7 @@ impl Source for Queries {
             if client.is_outdated() {
                 client = self.server.client().await?;
             }
-            let batch = self.server.ask(&client, instant, feed).await?;
+            let batch = self.server.query(&client, instant, feed).await?;
             feed.send(batch).await;
             // What was missed while the server was away stays missing.
             let newest = aligned(wall_clock::now() - self.delay, feed.interval());
@@ -122,7 +122,7 @@ impl Server {
 
     /// Query the value of every sensor at an instant. A query that is wrong is reported and does not affect
     /// the others; a server that fails is an error.
-    async fn ask(&self, client: &Client, time: Timestamp, feed: &Feed) -> Result<Batch, SourceError> {
+    async fn query(&self, client: &Client, time: Timestamp, feed: &Feed) -> Result<Batch, SourceError> {
         let answers = self.queries.iter().map(|(_, query)| client.instant(query, time));
         let answers = join_all(answers).await;
         let mut readings = Vec::with_capacity(answers.len());
@@ -153,21 +153,21 @@ struct History {
     instants: Box<dyn Iterator<Item = Timestamp> + Send>,
     rows: VecDeque<Readings>,
     /// The runtime and the client, after the first query.
-    asked: Option<(Runtime, Client)>,
+    connection: Option<(Runtime, Client)>,
 }
 
 impl History {
     /// Query the next chunk and return its first row; none where the span has ended.
-    fn ask(&mut self) -> Result<Option<Readings>, SourceError> {
+    fn query_chunk(&mut self) -> Result<Option<Readings>, SourceError> {
         let instants: Vec<Timestamp> = self.instants.by_ref().take(MAX_POINTS).collect();
         let (Some(first), Some(last)) = (instants.first(), instants.last()) else { return Ok(None) };
-        let (runtime, client) = if let Some(asked) = &self.asked {
-            asked
+        let (runtime, client) = if let Some(connection) = &self.connection {
+            connection
         } else {
             let runtime = runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime.map_err(|error: io::Error| SourceError::Server(error.to_string()))?;
             let client = runtime.block_on(self.server.client())?;
-            self.asked.insert((runtime, client))
+            self.connection.insert((runtime, client))
         };
         let (first, last, step) = (*first, *last, self.step);
         let series = self.server.queries.iter().map(|(name, query)| async move {
@@ -193,7 +193,7 @@ impl Iterator for History {
     fn next(&mut self) -> Option<Self::Item> {
         match self.rows.pop_front() {
             Some(row) => Some(Ok(row)),
-            None => self.ask().transpose(),
+            None => self.query_chunk().transpose(),
         }
     }
 }

@@ -31,12 +31,12 @@ impl TimeParser {
     ///
     /// # Errors
     /// The text has no known format, or the zone does not exist: what was expected.
-    pub fn new(asked: &TimeFormat, zone: Option<&str>, text: &str) -> Result<Self, Cow<'static, str>> {
+    pub fn new(format: &TimeFormat, zone: Option<&str>, text: &str) -> Result<Self, Cow<'static, str>> {
         let zone = zone.map_or(Ok(TimeZone::UTC), TimeZone::get);
         let zone = zone.map_err(|error| format!("a time on the clock of a zone: {error}"))?;
         let parser = |format| Self { format, zone: zone.clone(), before: None };
-        if *asked != TimeFormat::Auto {
-            return Ok(parser(asked.clone()));
+        if *format != TimeFormat::Auto {
+            return Ok(parser(format.clone()));
         }
         if let Ok(number) = text.parse::<f64>() {
             return Ok(parser(number_format(text, number)));

@@ -154,9 +154,8 @@ fn a_restart_changes_no_verdict() {
     let mut whole = scorer("{features: [Value, RollingMean], window: 5}", "policy: Skip");
     let mut restarted = whole.clone();
     for second in 500..2500 {
-        let [goes_on, begins_again] =
-            [&mut whole, &mut restarted].map(|scorer| scorer.judge(&drifting(second)));
-        assert_eq!(goes_on, begins_again, "second {second}");
+        let [expected, resumed] = [&mut whole, &mut restarted].map(|scorer| scorer.judge(&drifting(second)));
+        assert_eq!(expected, resumed, "second {second}");
         if second % 333 == 0 {
             let file = serde_json::to_vec(&restarted.state().unwrap()).unwrap();
             restarted = scorer("{features: [Value, RollingMean], window: 5}", "policy: Skip");

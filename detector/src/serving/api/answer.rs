@@ -82,11 +82,11 @@ impl Started {
     /// Start this answer.
     pub(super) fn new(mut answer: Box<dyn Answer>) -> Self {
         let (started, mut written) = (Instant::now(), Vec::new());
-        let mut goes_on = true;
-        while goes_on && written.len() < AT_ONCE && started.elapsed() < TURN {
-            goes_on = answer.write(&mut written);
+        let mut is_open = true;
+        while is_open && written.len() < AT_ONCE && started.elapsed() < TURN {
+            is_open = answer.write(&mut written);
         }
-        Self { head: Head::of(&*answer), written: written.into(), rest: goes_on.then_some(answer) }
+        Self { head: Head::of(&*answer), written: written.into(), rest: is_open.then_some(answer) }
     }
 
     /// The response. Its rest is produced in the batch pool. `held` is the memory that it holds.
@@ -128,11 +128,11 @@ impl BatchAnswer {
         let work = move || {
             let mut piece = Vec::with_capacity(PIECE + PIECE / 2);
             // Some steps write nothing, but an empty piece would mean the end.
-            let mut goes_on = true;
-            while goes_on && piece.is_empty() {
-                goes_on = answer.write(&mut piece);
+            let mut is_open = true;
+            while is_open && piece.is_empty() {
+                is_open = answer.write(&mut piece);
             }
-            (piece, goes_on.then_some(answer))
+            (piece, is_open.then_some(answer))
         };
         let (piece, answer) = self.batch.work(work).await?;
         (self.written, self.answer) = (piece.into(), answer);

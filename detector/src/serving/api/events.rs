@@ -15,8 +15,8 @@ use crate::serving::pieces;
 use crate::serving::state::State;
 
 /// The handler.
-pub(super) async fn newest(state: Data<State>, asked: LimitQuery) -> Result<HttpResponse, ApiError> {
-    let (most, since) = within(MAX_EVENTS, asked)?;
+pub(super) async fn newest(state: Data<State>, query: LimitQuery) -> Result<HttpResponse, ApiError> {
+    let (most, since) = within(MAX_EVENTS, query)?;
     let of_process = state.events(most).into_iter().map(Event::Process);
     let of_sensors = state.sensor_events(most).into_iter().map(Event::Sensor);
     let is_wanted = |event: &Event| event.end().is_none_or(|end| end > since);

@@ -22,10 +22,10 @@ pub(super) struct Since {
 /// The handler: `{"columns":["time","severity",SENSOR,…],"rows":[[1764212400,0.31,61.2],…]}`. Times are seconds since 1970.
 pub(super) async fn past(
     state: Data<State>,
-    asked: Result<Query<Since>, actix_web::Error>,
+    query: Result<Query<Since>, actix_web::Error>,
 ) -> Result<HttpResponse, ApiError> {
-    let asked = asked.map_err(|_| ApiError::Malformed("expected ?since= or nothing".to_owned()))?;
-    let since = asked.since.as_deref().map_or(Ok(Timestamp::MIN), |since| time("since", since))?;
+    let query = query.map_err(|_| ApiError::Malformed("expected ?since= or nothing".to_owned()))?;
+    let since = query.since.as_deref().map_or(Ok(Timestamp::MIN), |since| time("since", since))?;
     let (width, chunks) = state.history(since);
     let sensors = state.detector.sensors().map(|sensor| sensor.name);
     let columns: Vec<&str> = ["time", "severity"].into_iter().chain(sensors).collect();

@@ -128,7 +128,7 @@ async fn large(
     let scorer = state.scorer().ok_or_else(|| ApiError::NotReady(state.why_no_model()))?;
     let batch = state.batches.begin()?;
     let judge = scorer.clone();
-    let asked = batch.work(move || {
+    let work = batch.work(move || {
         let Body { bytes, mut held } = decompressed(&encoding, body, MAX_BYTES)?;
         // A number takes at least two characters. Memory that is not needed is given back below.
         held.grow(bytes.len() / 2 * size_of::<f64>())?;
@@ -142,7 +142,7 @@ async fn large(
         };
         Ok::<_, ApiError>((started, held))
     });
-    match asked.await?? {
+    match work.await?? {
         (Err((values, detail)), _) => next(&judge, &values, detail),
         (Ok(started), held) => Ok(started.response(batch, held)),
     }

@@ -26,12 +26,12 @@ fn hundred() -> usize {
 
 /// The number of newest items, 1 to `most`, by default 100; and the time after which they must be, by default
 /// any.
-pub(super) fn within(most: usize, asked: LimitQuery) -> Result<(usize, Timestamp), ApiError> {
-    let asked = asked.ok().filter(|asked| (1..=most).contains(&asked.limit));
-    let asked =
-        asked.ok_or_else(|| ApiError::Malformed(format!("expected ?limit= of 1 to {most}, or nothing")))?;
-    let since = asked.since.as_deref().map_or(Ok(Timestamp::MIN), |since| time("since", since))?;
-    Ok((asked.limit, since))
+pub(super) fn within(most: usize, query: LimitQuery) -> Result<(usize, Timestamp), ApiError> {
+    let query = query.ok().filter(|query| (1..=most).contains(&query.limit));
+    let query =
+        query.ok_or_else(|| ApiError::Malformed(format!("expected ?limit= of 1 to {most}, or nothing")))?;
+    let since = query.since.as_deref().map_or(Ok(Timestamp::MIN), |since| time("since", since))?;
+    Ok((query.limit, since))
 }
 
 /// Read a time in RFC 3339, or in seconds since 1970. Errors name `field`.

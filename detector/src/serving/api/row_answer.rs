@@ -160,11 +160,11 @@ impl Answer for RowAnswer {
         } else {
             self.bare(out);
         }
-        let goes_on = self.next < self.rows.len();
-        if !goes_on {
+        let is_open = self.next < self.rows.len();
+        if !is_open {
             self.end(out);
         }
-        goes_on
+        is_open
     }
 }
 

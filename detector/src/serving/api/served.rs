@@ -33,9 +33,9 @@ pub(super) fn check_name(name: &str, expected: &str) -> Result<(), ApiError> {
 ///
 /// # Errors
 /// The model that serves has another version.
-pub(super) fn check_version(model: &Model, asked: &str) -> Result<(), ApiError> {
+pub(super) fn check_version(model: &Model, requested: &str) -> Result<(), ApiError> {
     let expected = version(model);
-    if asked == expected { Ok(()) } else { Err(no_such("version", asked, expected.to_owned())) }
+    if requested == expected { Ok(()) } else { Err(no_such("version", requested, expected.to_owned())) }
 }
 
 fn no_such(kind: &'static str, name: &str, expected: String) -> ApiError {

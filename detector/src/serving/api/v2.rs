@@ -82,10 +82,10 @@ pub(super) async fn model_version(
     state: Data<State>,
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
-    let (name, asked) = path.into_inner();
+    let (name, version) = path.into_inner();
     check_model(&state, &name)?;
     let scorer = scorer(&state)?;
-    check_version(scorer.model(), &asked)?;
+    check_version(scorer.model(), &version)?;
     metadata(&state, &scorer)
 }
 
@@ -101,9 +101,9 @@ pub(super) async fn version_ready(
     state: Data<State>,
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, ApiError> {
-    let (name, asked) = path.into_inner();
+    let (name, version) = path.into_inner();
     check_model(&state, &name)?;
-    check_version(scorer(&state)?.model(), &asked)?;
+    check_version(scorer(&state)?.model(), &version)?;
     state.ready().map_err(ApiError::NotReady)?;
     Ok(HttpResponse::Ok().json(json!({ "name": name, "ready": true })))
 }

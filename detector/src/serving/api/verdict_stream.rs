@@ -40,15 +40,15 @@ pub(super) struct Since {
 /// The handler.
 pub(super) async fn follow(
     state: Data<State>,
-    asked: Result<Query<Since>, actix_web::Error>,
+    query: Result<Query<Since>, actix_web::Error>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let place = state.streams.clone().try_acquire_owned().map_err(|_| ApiError::Busy)?;
-    let asked = asked.map_err(|_| ApiError::Malformed("expected ?since= or nothing".to_owned()))?;
+    let query = query.map_err(|_| ApiError::Malformed("expected ?since= or nothing".to_owned()))?;
     let last = request.headers().get("Last-Event-ID").and_then(|id| id.to_str().ok());
     // Subscribe before the stored verdicts are read, so that none is missed in between.
     let judged = state.judged();
-    let missed = match last.or(asked.since.as_deref()) {
+    let missed = match last.or(query.since.as_deref()) {
         Some(since) => state.verdicts(MAX_VERDICTS, time("since", since)?).into_iter().rev().collect(),
         None => VecDeque::new(),
     };

@@ -12,8 +12,8 @@ use crate::serving::state::State;
 use crate::serving::verdict_json::VerdictJson;
 
 /// The handler.
-pub(super) async fn newest(state: Data<State>, asked: LimitQuery) -> Result<HttpResponse, ApiError> {
-    let (most, since) = within(MAX_VERDICTS, asked)?;
+pub(super) async fn newest(state: Data<State>, query: LimitQuery) -> Result<HttpResponse, ApiError> {
+    let (most, since) = within(MAX_VERDICTS, query)?;
     let verdicts = state.verdicts(most, since);
     Ok(pieces::list("verdicts", verdicts, move |verdict, out| {
         let names: Vec<&str> = state.detector.sensors().map(|sensor| sensor.name).collect();

@@ -38,7 +38,7 @@ pub fn run(args: &EvaluateArgs) -> Result<(), EvaluateError> {
     let judged = match (&args.manifest, &args.model, &args.input) {
         (Some(manifest), model, _) => replayed::judged(args, manifest, model.as_deref())?,
         (None, Some(model), Some(input)) => rows::judged(args, model, input)?,
-        _ => unreachable!("clap asks for a manifest, or for a model and an input"),
+        _ => unreachable!("clap requires a manifest, or for a model and an input"),
     };
     judged.evaluated.check().map_err(|why| EvaluateError::Unusable(judged.name.clone(), why))?;
     let (judged, chosen) = match args.choose {

@@ -269,11 +269,11 @@ impl ModelManager {
     /// The newest time up to which a training is due; `None` where the serving model was trained up to that
     /// time or later.
     fn due(&mut self, serving: &Model, now: Timestamp) -> Option<Timestamp> {
-        let asked = self.until.filter(|until| *until > serving.until());
+        let requested = self.until.filter(|until| *until > serving.until());
         // In a recording, the requested end of the history may be in the future of the recording's clock:
         // then the newest reading counts.
         let since = if serving.until() <= now { serving.until() } else { serving.data_end_time() };
-        asked.max(self.retrain_schedule.latest(since, now))
+        requested.max(self.retrain_schedule.latest(since, now))
     }
 
     fn retrain(&mut self, serving: &Model, until: Timestamp, now: Timestamp) -> Result<Model, MonitorError> {

@@ -29,11 +29,11 @@ impl Security {
     /// error, so that no request is answered without it.
     pub(super) fn new(args: &RunArgs, serving: &Serving) -> Result<Self, String> {
         let mounted = |directory: &str, file: &str| Path::new(directory).join(file);
-        let asked = serving.tls.as_ref().map(|_| PathBuf::from(TLS_DIRECTORY));
-        let ca_asked = serving.tls.as_ref().and_then(|tls| tls.client_ca.as_ref());
-        let client_ca = ca_asked.map(|_| mounted(CLIENT_CA_DIRECTORY, CA_FILE));
+        let mounted_folder = serving.tls.as_ref().map(|_| PathBuf::from(TLS_DIRECTORY));
+        let requested_ca = serving.tls.as_ref().and_then(|tls| tls.client_ca.as_ref());
+        let client_ca = requested_ca.map(|_| mounted(CLIENT_CA_DIRECTORY, CA_FILE));
         let client_ca = args.client_ca.clone().or(client_ca);
-        let folder = args.tls.clone().or(asked);
+        let folder = args.tls.clone().or(mounted_folder);
         if folder.is_none() && client_ca.is_some() {
             return Err("--client-ca: expected --tls too, which says where the certificate is".to_owned());
         }

@@ -45,7 +45,7 @@ struct Rows {
 }
 
 fn rows(args: &TrainArgs) -> Result<Rows, TrainError> {
-    let input = args.input.as_deref().expect("clap asks for an input unless there is something to import");
+    let input = args.input.as_deref().expect("clap requires an input unless there is something to import");
     let recipe = Recipe { features: args.features.clone(), window: args.window, lags: args.lags };
     let missing =
         if recipe.features == [Feature::Value] && recipe.lags == 0 { Missing::Keep } else { Missing::Skip };

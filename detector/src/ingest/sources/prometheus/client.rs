@@ -77,7 +77,7 @@ impl Client {
     /// The value of a query at a time; none where there is none.
     pub(super) async fn instant(&self, query: &str, time: Timestamp) -> Result<Option<f64>, ClientError> {
         let form = [("query", query.to_owned()), ("time", seconds(time))];
-        self.ask("query", &form, INSTANT_WITHIN, answer::value).await
+        self.query("query", &form, INSTANT_WITHIN, answer::value).await
     }
 
     /// The values of a query at each step of a span, its last moment included.
@@ -94,10 +94,10 @@ impl Client {
             ("end", seconds(last)),
             ("step", format!("{:.3}", step.as_secs_f64())),
         ];
-        self.ask("query_range", &form, RANGE_WITHIN, answer::points).await
+        self.query("query_range", &form, RANGE_WITHIN, answer::points).await
     }
 
-    async fn ask<T>(
+    async fn query<T>(
         &self,
         path: &str,
         form: &[(&str, String)],
@@ -127,7 +127,7 @@ impl Client {
             bounded(response).await.map_err(|why| ClientError::Server(format!("{}: {why}", self.url)))?;
         let answer = head.answer(&bytes).map_err(|error| match error {
             ClientError::Server(why) => ClientError::Server(format!("{}: {why}", self.url)),
-            said @ ClientError::Answer(_) => said,
+            error @ ClientError::Answer(_) => error,
         })?;
         read(&answer).map_err(ClientError::Answer)
     }

@@ -150,9 +150,9 @@ impl<'a> Lexer<'a> {
             }
             end
         };
-        let goes_on = |c: char| is_word_part(c) && !(c == ':' && self.in_brackets) || c == '.';
-        if end == 2 && rest[..2].eq_ignore_ascii_case("0x") || rest[end..].starts_with(goes_on) {
-            let all = rest.find(|c| !goes_on(c)).unwrap_or(rest.len());
+        let continues = |c: char| is_word_part(c) && !(c == ':' && self.in_brackets) || c == '.';
+        if end == 2 && rest[..2].eq_ignore_ascii_case("0x") || rest[end..].starts_with(continues) {
+            let all = rest.find(|c| !continues(c)).unwrap_or(rest.len());
             return self.fault(
                 0,
                 format!("expected a number or a duration, got \"{}\"", excerpt(&rest[..all], MAX_SHOWN)),
