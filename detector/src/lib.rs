@@ -3,6 +3,8 @@
 
 /// Excerpts of texts from clients and brokers, for messages.
 pub mod excerpt;
+/// A bounded number of the newest items.
+pub mod newest;
 /// The current time of the system's clock.
 pub mod wall_clock;
 /// Files: read up to a size limit, and written atomically.

@@ -46,7 +46,9 @@ pub const TIE: f64 = 1e-12;
 
 /// The warning for a forest that was trained on missing cells: each split of scikit-learn's trees learns a
 /// side for them, the splits here do not.
-pub(crate) const LEARNED_MISSING: &str = "the forest was trained with missing values: scikit-learn sends a missing value to the side that the split chose for it, here it goes to both, so rows with missing values have other scores than in scikit-learn; all other rows have the same";
+pub(crate) const LEARNED_MISSING: &str = "the forest was trained with missing values: scikit-learn sends a missing value to the side \
+     that the split chose for it, here it goes to both, so rows \
+     with missing values have other scores than in scikit-learn; all other rows have the same";
 
 /// The threshold for scikit-learn's `offset_`.
 pub(crate) fn threshold(offset: f64) -> f64 {

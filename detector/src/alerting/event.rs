@@ -9,8 +9,8 @@ use crd::contract::{EventOutcome, EventReport, Peak, REPORTED_EVENTS, SensorShar
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::scoring::verdict::AlarmState;
-use crate::scoring::verdict::Verdict;
+use crate::newest::Newest;
+use crate::scoring::verdict::{AlarmState, Verdict};
 
 /// The number of ended events that are kept in memory.
 pub const MAX_EVENTS: usize = 1000;
@@ -24,8 +24,8 @@ pub struct Events {
     sensors: Vec<String>,
     reasons: Vec<String>,
     ongoing: Option<OngoingEvent>,
-    /// Oldest first; shared with callers of `newest`.
-    ended: VecDeque<Arc<EventReport>>,
+    /// Shared with callers of `newest`.
+    ended: Newest<Arc<EventReport>>,
 }
 
 /// A change of an event that is published.
@@ -76,7 +76,7 @@ impl Events {
             sensors: detector.sensors().map(|sensor| sensor.name.to_owned()).collect(),
             reasons: detector.spec().mute_windows.iter().map(|window| window.reason.clone()).collect(),
             ongoing: None,
-            ended: VecDeque::new(),
+            ended: Newest::new(MAX_EVENTS),
         }
     }
 
@@ -89,16 +89,14 @@ impl Events {
         }
         let event = self.ongoing.take()?;
         let report = self.report(&event, Some(verdict.time));
-        if self.ended.len() == MAX_EVENTS {
-            self.ended.pop_front();
-        }
-        self.ended.push_back(Arc::new(report.clone()));
+        self.ended.push(Arc::new(report.clone()));
         Some(Change::Ended(report))
     }
 
     /// Return the state that a later process restores.
     pub fn state(&self) -> EventsState {
-        let ended = self.ended.iter().skip(self.ended.len().saturating_sub(REPORTED_EVENTS));
+        let ended = self.ended.iter();
+        let ended = ended.skip(self.ended.iter().len().saturating_sub(REPORTED_EVENTS));
         EventsState { ongoing: self.ongoing.clone(), ended: ended.map(|event| (**event).clone()).collect() }
     }
 
@@ -109,7 +107,8 @@ impl Events {
         self.ongoing = state
             .ongoing
             .map(|event| OngoingEvent { window: event.window.filter(|window| *window < windows), ..event });
-        self.ended = state.ended.into_iter().map(Arc::new).collect();
+        self.ended = Newest::new(MAX_EVENTS);
+        state.ended.into_iter().for_each(|event| self.ended.push(Arc::new(event)));
     }
 
     /// The ongoing event, if there is one.

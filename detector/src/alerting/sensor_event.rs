@@ -1,17 +1,14 @@
 //! The faults of sensors in, one instant after another; events of sensors out: which sensor has which fault
 //! when.
 
-use std::collections::VecDeque;
-
 use crd::Valid;
 use crd::contract::SensorEventReport;
 use jiff::Timestamp;
 
+use super::event::MAX_EVENTS;
 use crate::ingest::alignment::Aligned;
 use crate::ingest::sensor_check::{Fault, SensorFault};
-
-/// The number of ended events that are kept in memory.
-const MAX_EVENTS: usize = 1000;
+use crate::newest::Newest;
 
 /// The events of all sensors. An event begins with a fault of a sensor, such as a reading out of its limits.
 /// It ends with the sensor's next valid reading, or with another fault.
@@ -19,8 +16,7 @@ const MAX_EVENTS: usize = 1000;
 pub struct SensorEvents {
     sensors: Vec<String>,
     ongoing: Vec<Option<(Fault, SensorEventReport)>>,
-    /// Oldest first.
-    ended: VecDeque<SensorEventReport>,
+    ended: Newest<SensorEventReport>,
 }
 
 /// A change of a sensor's events.
@@ -36,7 +32,7 @@ impl SensorEvents {
     /// Create the events of a detector's sensors, without any event.
     pub fn new(detector: &Valid) -> Self {
         let sensors: Vec<String> = detector.sensors().map(|sensor| sensor.name.to_owned()).collect();
-        Self { ongoing: vec![None; sensors.len()], sensors, ended: VecDeque::new() }
+        Self { ongoing: vec![None; sensors.len()], sensors, ended: Newest::new(MAX_EVENTS) }
     }
 
     /// Process the next instant, and return the changes.
@@ -75,10 +71,7 @@ impl SensorEvents {
     fn end(&mut self, sensor: usize, time: Timestamp) -> Option<SensorChange> {
         let (fault, report) = self.ongoing[sensor].take()?;
         let report = SensorEventReport { end: Some(time), ..report };
-        if self.ended.len() == MAX_EVENTS {
-            self.ended.pop_front();
-        }
-        self.ended.push_back(report.clone());
+        self.ended.push(report.clone());
         Some(SensorChange::Ended(sensor, fault, report))
     }
 

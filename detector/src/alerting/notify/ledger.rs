@@ -1,10 +1,10 @@
 //! The states of the newest messages to each receiver. Replicas request them from each other
 //! (`GET :8000/notifications`).
 
-use std::collections::VecDeque;
-
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+
+use crate::newest::Newest;
 
 /// The number of messages that are kept: twice the capacity of a queue.
 const CAPACITY: usize = 512;
@@ -35,8 +35,14 @@ pub struct Entry {
 }
 
 /// The newest messages. Shared between threads.
-#[derive(Debug, Default)]
-pub struct Ledger(Mutex<VecDeque<Entry>>);
+#[derive(Debug)]
+pub struct Ledger(Mutex<Newest<Entry>>);
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self(Mutex::new(Newest::new(CAPACITY)))
+    }
+}
 
 impl Ledger {
     /// Record the state of a message.
@@ -47,10 +53,7 @@ impl Ledger {
             entry.state = state;
             return;
         }
-        if entries.len() == CAPACITY {
-            entries.pop_front();
-        }
-        entries.push_back(Entry { notification: notification.to_owned(), id: id.to_owned(), state });
+        entries.push(Entry { notification: notification.to_owned(), id: id.to_owned(), state });
     }
 
     /// All messages that are kept, newest first.
